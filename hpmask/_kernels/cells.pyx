@@ -1,0 +1,73 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Numbers, centres and edges of NESTED cells; the formulas are in geometry.pxd."""
+
+from libc.math cimport atan2, cos, sin
+from libc.stdint cimport int64_t, uint64_t
+
+from hpmask._kernels.geometry cimport cell_at, cell_xy, place, place_vector
+
+
+def cells_at(const double[::1] lon, const double[::1] lat, int order, uint64_t[::1] out):
+    """NESTED cells that hold positions (radians)."""
+    cdef Py_ssize_t n = lon.shape[0], i
+    if lat.shape[0] != n or out.shape[0] != n or not 0 <= order <= 29:
+        raise ValueError("lon, lat and out must have one length, order 0 to 29")
+    with nogil:
+        for i in range(n):
+            out[i] = cell_at(sin(lat[i]), cos(lat[i]), lon[i], order)
+
+
+def centres(const uint64_t[::1] cells, int order, double[::1] lon, double[::1] lat):
+    """Centres of NESTED cells (radians)."""
+    cdef Py_ssize_t n = cells.shape[0], i
+    cdef int face
+    cdef int64_t x, y
+    cdef double z, cos_lat, size = <double> ((<int64_t> 1) << order)
+    if lon.shape[0] != n or lat.shape[0] != n:
+        raise ValueError("cells, lon and lat must have one length")
+    with nogil:
+        for i in range(n):
+            cell_xy(cells[i], order, &face, &x, &y)
+            place(face, <double> (x + y + 1), <double> (x - y), size, &z, &cos_lat, &lon[i])
+            lat[i] = atan2(z, cos_lat)
+
+
+def centre_vectors(const uint64_t[::1] cells, int order, double[:, ::1] out):
+    """Unit vectors of the centres of NESTED cells, shape (n, 3)."""
+    cdef Py_ssize_t n = cells.shape[0], i
+    cdef int face
+    cdef int64_t x, y
+    cdef double size = <double> ((<int64_t> 1) << order)
+    if out.shape[0] != n or out.shape[1] != 3:
+        raise ValueError("out must have shape (n, 3)")
+    with nogil:
+        for i in range(n):
+            cell_xy(cells[i], order, &face, &x, &y)
+            place_vector(face, <double> (x + y + 1), <double> (x - y), size, &out[i, 0])
+
+
+def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out):
+    """Points along the edges of NESTED cells: unit vectors of shape (n, 4 * steps, 3).
+
+    From the southern corner by the eastern, the northern and the western one, `steps` points from each corner on.
+    """
+    cdef Py_ssize_t n = cells.shape[0], i
+    cdef int face, k
+    cdef int64_t x, y
+    cdef double size = <double> ((<int64_t> 1) << order), dx, dy, part
+    if out.shape[0] != n or steps < 1 or out.shape[1] != 4 * steps or out.shape[2] != 3:
+        raise ValueError("out must have shape (n, 4 * steps, 3)")
+    with nogil:
+        for i in range(n):
+            cell_xy(cells[i], order, &face, &x, &y)
+            for k in range(4 * steps):
+                part = <double> (k % steps) / steps
+                if k < steps:
+                    dx, dy = part, 0
+                elif k < 2 * steps:
+                    dx, dy = 1, part
+                elif k < 3 * steps:
+                    dx, dy = 1 - part, 1
+                else:
+                    dx, dy = 0, 1 - part
+                place_vector(face, x + dx + y + dy, x + dx - y - dy, size, &out[i, k, 0])

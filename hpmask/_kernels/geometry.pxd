@@ -1,0 +1,145 @@
+# cython: language_level=3
+"""HEALPix cell geometry (Gorski et al. 2005, ApJ 622, 759), written in one chart per base cell.
+
+Base cell f (0 to 11) holds cells (x, y), 0 <= x, y < n = 2**order, x towards the north-east and y towards the
+north-west. With the continuous coordinates s = x + y and v = x - y
+
+    rho = B - s                 the ring, continuous, from 0 at the north pole to 4n at the south pole;
+                                B = 2n, 3n, 4n for the northern, equatorial and southern base cells
+    lon = (c + v / w) pi/4      c the base cell's central longitude in units of pi/4, w the width of the ring:
+                                w = n in the belt n <= rho <= 3n, rho in the northern and 4n - rho in the southern cap
+    z   = sin(lat)              (2n - rho) 2/(3n) in the belt, 1 - rho**2 / (3 n**2) in the northern cap
+
+so rings are lines of constant s, and meridians within a cap lines through the pole. The centre of cell (x, y) is at
+s = x + y + 1, v = x - y; its corners lie 1 away from there in s or in v.
+"""
+
+from libc.math cimport M_PI, ceil, cos, fabs, floor, sin, sqrt
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+
+cdef inline uint64_t spread(uint64_t x) noexcept nogil:
+    """Bits 0..29 of x moved to the even places."""
+    x = (x | (x << 16)) & <uint64_t> 0x0000FFFF0000FFFF
+    x = (x | (x << 8)) & <uint64_t> 0x00FF00FF00FF00FF
+    x = (x | (x << 4)) & <uint64_t> 0x0F0F0F0F0F0F0F0F
+    x = (x | (x << 2)) & <uint64_t> 0x3333333333333333
+    x = (x | (x << 1)) & <uint64_t> 0x5555555555555555
+    return x
+
+
+cdef inline uint64_t squeeze(uint64_t x) noexcept nogil:
+    """The even bits of x, moved together: the inverse of `spread`."""
+    x = x & <uint64_t> 0x5555555555555555
+    x = (x | (x >> 1)) & <uint64_t> 0x3333333333333333
+    x = (x | (x >> 2)) & <uint64_t> 0x0F0F0F0F0F0F0F0F
+    x = (x | (x >> 4)) & <uint64_t> 0x00FF00FF00FF00FF
+    x = (x | (x >> 8)) & <uint64_t> 0x0000FFFF0000FFFF
+    x = (x | (x >> 16)) & <uint64_t> 0x00000000FFFFFFFF
+    return x
+
+
+cdef inline int central_longitude(int face) noexcept nogil:
+    """Longitude of the middle of a base cell in units of pi/4."""
+    if 4 <= face < 8:
+        return 2 * (face - 4)
+    return 2 * (face & 3) + 1
+
+
+cdef inline int64_t base_ring(int face, int64_t n) noexcept nogil:
+    """B: the ring of the southern corner of a base cell."""
+    return (2 + (face >> 2)) * n
+
+
+cdef inline uint64_t cell_at(double z, double cos_lat, double lon, int order) noexcept nogil:
+    """NESTED number of the cell that holds a position; cos_lat keeps the precision that z loses near the poles."""
+    cdef int64_t n = (<int64_t> 1) << order
+    cdef int64_t x, y, i, j
+    cdef double t = lon * (2 / M_PI)
+    cdef double a, b, distance
+    cdef int face, quarter
+    t -= 4 * floor(t * 0.25)
+    if t >= 4:
+        t = 0
+    if fabs(z) <= 2.0 / 3.0:
+        # In the belt the cells' edges are the lines of constant a and b.
+        a = n * (0.5 + t - 0.75 * z)
+        b = n * (0.5 + t + 0.75 * z)
+        i = <int64_t> a
+        j = <int64_t> b
+        quarter = <int> (i >> order)
+        face = <int> (j >> order)
+        if quarter == face:
+            face = 4 + (face & 3)
+        elif quarter < face:
+            face = quarter
+        else:
+            face = 8 + face
+        x = j & (n - 1)
+        y = n - 1 - (i & (n - 1))
+    else:
+        quarter = <int> t
+        t -= quarter
+        distance = n * cos_lat * sqrt(3 / (1 + fabs(z)))
+        i = <int64_t> (t * distance)
+        j = <int64_t> ((1 - t) * distance)
+        if i >= n:
+            i = n - 1
+        if j >= n:
+            j = n - 1
+        if z > 0:
+            face = quarter
+            x = n - 1 - j
+            y = n - 1 - i
+        else:
+            face = 8 + quarter
+            x = i
+            y = j
+    return (<uint64_t> face << (2 * order)) | spread(<uint64_t> x) | (spread(<uint64_t> y) << 1)
+
+
+cdef inline void ring_height(double rho, double n, double* z, double* cos_lat, double* width) noexcept nogil:
+    """sin and cos of the latitude of a (continuous) ring, and its width w."""
+    cdef double q
+    if rho < n:
+        q = rho / n
+        z[0] = 1 - q * q / 3
+        cos_lat[0] = q * sqrt((2 - q * q / 3) / 3)
+        width[0] = rho
+    elif rho <= 3 * n:
+        z[0] = (2 * n - rho) * 2 / (3 * n)
+        cos_lat[0] = sqrt((1 - z[0]) * (1 + z[0]))
+        width[0] = n
+    else:
+        q = (4 * n - rho) / n
+        z[0] = q * q / 3 - 1
+        cos_lat[0] = q * sqrt((2 - q * q / 3) / 3)
+        width[0] = 4 * n - rho
+
+
+cdef inline void place(int face, double s, double v, double n, double* z, double* cos_lat, double* lon) noexcept nogil:
+    """sin and cos of the latitude, and the longitude, of the point (s, v) of a base cell."""
+    cdef double width, t
+    ring_height((2 + (face >> 2)) * n - s, n, z, cos_lat, &width)
+    t = central_longitude(face)
+    if width > 0:
+        t += v / width
+    if t < 0:
+        t += 8
+    lon[0] = t * (M_PI / 4)
+
+
+cdef inline void place_vector(int face, double s, double v, double n, double* p) noexcept nogil:
+    """Unit vector of the point (s, v) of a base cell."""
+    cdef double cos_lat, lon
+    place(face, s, v, n, &p[2], &cos_lat, &lon)
+    p[0] = cos_lat * cos(lon)
+    p[1] = cos_lat * sin(lon)
+
+
+cdef inline void cell_xy(uint64_t cell, int order, int* face, int64_t* x, int64_t* y) noexcept nogil:
+    """Base cell and place in it of a NESTED cell."""
+    cdef uint64_t inner = cell & (((<uint64_t> 1) << (2 * order)) - 1)
+    face[0] = <int> (cell >> (2 * order))
+    x[0] = <int64_t> squeeze(inner)
+    y[0] = <int64_t> squeeze(inner >> 1)

@@ -1,0 +1,1 @@
+"""Tables to discs (to be written)."""

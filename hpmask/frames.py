@@ -1,0 +1,96 @@
+"""The two frames a mask may live in, and the way from sky positions to angles in them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from numpy.typing import NDArray
+
+__all__ = ["FRAMES", "as_angle", "as_skycoord", "check_frame", "rotation", "to_lonlat"]
+
+FRAMES = ("icrs", "galactic")
+
+
+def check_frame(frame: str) -> str:
+    """`frame`, if a mask can have it.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "icrs" nor "galactic".
+    """
+    if not isinstance(frame, str) or frame.lower() not in FRAMES:
+        raise ValueError(f"frame must be 'icrs' or 'galactic', got {frame!r}")
+    return frame.lower()
+
+
+@cache
+def rotation(source: str, target: str) -> NDArray[np.float64]:
+    """Matrix that takes unit vectors from one frame of `FRAMES` to the other, shape (3, 3)."""
+    axes = SkyCoord(x=[1, 0, 0], y=[0, 1, 0], z=[0, 0, 1], representation_type="cartesian", frame=source)
+    matrix = axes.transform_to(target).cartesian.xyz.value
+    # Orthonormal to the last bit that astropy's chain of matrices leaves.
+    left, _, right = np.linalg.svd(matrix)
+    result = np.ascontiguousarray(left @ right)
+    result.flags.writeable = False
+    return result
+
+
+def to_lonlat(coord: SkyCoord, frame: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude and latitude of `coord` in `frame`, in radians, contiguous, in the shape of `coord`.
+
+    Raises
+    ------
+    TypeError
+        If `coord` is not a SkyCoord or another astropy coordinate.
+    ValueError
+        If a position is not finite; the message names the first such row.
+    """
+    coord = as_skycoord(coord, "coord")
+    if coord.frame.name != frame:
+        coord = coord.transform_to(frame)
+    spherical = coord.spherical
+    lon = np.ascontiguousarray(spherical.lon.to_value(u.rad), dtype=np.float64)
+    lat = np.ascontiguousarray(spherical.lat.to_value(u.rad), dtype=np.float64)
+    finite = np.isfinite(lon) & np.isfinite(lat)
+    if not finite.all():
+        bad = np.flatnonzero(~finite.ravel())
+        raise ValueError(
+            f"positions must be finite, {bad.size} of {finite.size} are not, the first in row {bad[0]}"
+        )
+    return lon, lat
+
+
+def as_skycoord(coord: SkyCoord, argument: str) -> SkyCoord:
+    """`coord` as a SkyCoord; the error names `argument`."""
+    if isinstance(coord, SkyCoord):
+        return coord
+    try:
+        return SkyCoord(coord)
+    except Exception as error:
+        raise TypeError(f"{argument} must be a SkyCoord, got {type(coord).__name__}: {coord!r}") from error
+
+
+def as_angle(angle: u.Quantity | str, argument: str) -> u.Quantity:
+    """`angle` as a Quantity of angle; the error names `argument`.
+
+    Raises
+    ------
+    TypeError
+        If it is a bare number.
+    ValueError
+        If its unit is not one of angle, or the string is no angle.
+    """
+    if isinstance(angle, str):
+        try:
+            angle = u.Quantity(angle)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{argument} must be an angle such as '0.3 deg', got {angle!r}") from error
+    if not isinstance(angle, u.Quantity):
+        raise TypeError(f"{argument} must be a Quantity or a string such as '0.3 deg', got {angle!r}")
+    if not angle.unit.is_equivalent(u.rad):
+        raise ValueError(f"{argument} must be an angle, got the unit {angle.unit.to_string()!r}")
+    return angle

@@ -1,0 +1,871 @@
+"""Mask: a sky mask per energy bin. The value and its thin methods; the work is done in the verb modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from numpy.typing import ArrayLike, NDArray
+
+from hpmask import catalog, frames, lookup, rasterize, regions, shapes
+from hpmask.energy import EnergyAxis
+from hpmask.history import joined
+from hpmask.rangeset import RangeSet, check_order
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.table import Table
+    from astropy.wcs import WCS
+    from matplotlib.axes import Axes
+    from mocpy import MOC
+
+__all__ = ["Mask"]
+
+Mode = Literal["center", "overlap", "inside"]
+
+
+class Mask:
+    """A set of sky cells, one per energy bin or one for all energies. True = kept.
+
+    An exclusion mask holds the sky that stays: what is to be thrown away is not in it.
+
+    Parameters
+    ----------
+    planes : RangeSet or sequence of RangeSet
+        The sky: one set, or one per bin of `energy`.
+    order : int, optional
+        Order that the mask is resolved to; by default the finest of its planes. No plane may be finer.
+    frame : {"icrs", "galactic"}, optional
+        Frame of the cells.
+    energy : EnergyAxis, optional
+        Energy bins. A single plane then holds in all of them.
+    history : sequence of str, optional
+        How the mask was made, a line per step. Takes no part in comparisons.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the number of planes is not the number of bins, or an argument is of another kind.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from astropy.coordinates import SkyCoord
+    >>> from hpmask import Mask
+    >>> crab = SkyCoord(83.633, 22.014, unit="deg")
+    >>> mask = ~Mask.from_cones(crab, "1 deg", order=10)
+    >>> mask.contains(crab)
+    False
+    >>> print(f"{(~mask).area:.2f}")
+    3.14 deg2
+    """
+
+    __slots__ = ("__weakref__", "_energy", "_frame", "_history", "_order", "_planes")
+
+    def __init__(
+        self,
+        planes: RangeSet | Sequence[RangeSet],
+        *,
+        order: int | None = None,
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        history: Sequence[str] = (),
+    ) -> None:
+        if isinstance(planes, RangeSet):
+            planes = [planes] * (1 if energy is None else energy.n_bins)
+        planes = list(planes)
+        for plane in planes:
+            if not isinstance(plane, RangeSet):
+                raise TypeError(f"planes must be RangeSets, got {type(plane).__name__}")
+        if energy is not None and not isinstance(energy, EnergyAxis):
+            raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
+        n_bins = 1 if energy is None else energy.n_bins
+        if len(planes) != n_bins:
+            bins = "a mask without energy has one plane" if energy is None else f"energy has {n_bins} bins"
+            raise ValueError(f"{bins}, got {len(planes)} planes")
+        finest = max(plane.order for plane in planes)
+        self._order = finest if order is None else check_order(order)
+        if finest > self._order:
+            raise ValueError(f"order is {self._order}, but a plane has order {finest}")
+        self._planes = _shared([plane.refine(self._order) for plane in planes])
+        self._frame = frames.check_frame(frame)
+        self._energy = energy
+        self._history = tuple(history)
+
+    # ------------------------------------------------------------------ making
+
+    @classmethod
+    def full(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
+        """The mask that keeps everything."""
+        return cls(RangeSet.full(order), frame=frame, energy=energy, history=["full()"])
+
+    @classmethod
+    def empty(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
+        """The mask that keeps nothing."""
+        return cls(RangeSet.empty(order), frame=frame, energy=energy, history=["empty()"])
+
+    @classmethod
+    def from_cones(
+        cls,
+        center: SkyCoord,
+        radius: u.Quantity | str,
+        *,
+        order: int,
+        mode: Mode = "center",
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """The union of discs on the sphere, one or many millions.
+
+        Parameters
+        ----------
+        center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
+            Centres, in any frame.
+        radius : `~astropy.units.Quantity` or str
+            Radii as great-circle angles, 0 to 180 deg: a scalar or shape (n,); with `energy` also
+            (n, n_bins) or (1, n_bins), a radius per bin.
+        order : int
+            Order of the cells, 0 to 29.
+        mode : {"center", "overlap", "inside"}, optional
+            A cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one disc.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        energy : EnergyAxis, optional
+            Energy bins of the mask.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            True inside the discs: ``~`` of it is the exclusion mask.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a position or radius is not finite, a radius is negative or above 180 deg (the first such
+            row is named), or the shapes do not fit.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> stars = SkyCoord([10, 20], [-5, 89], unit="deg")
+        >>> Mask.from_cones(stars, "0.3 deg", order=9)
+        <Mask icrs order=9 | 42 ranges, 672 B | 1.381e-05 of the sky>
+        """
+        lon, lat, radii = rasterize.check_cones(center, radius, frames.check_frame(frame), energy)
+        planes = rasterize.cone_planes(
+            lon, lat, radii, order=order, mode=mode, n_threads=n_threads, progress=progress
+        )
+        history = [f"from_cones({lon.size} discs, order={order}, mode={mode!r})"]
+        return cls(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
+
+    @classmethod
+    def from_regions(
+        cls,
+        regions_: Any,
+        /,
+        *,
+        order: int,
+        mode: Mode = "center",
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        inside: bool = True,
+        n_threads: int | None = None,
+    ) -> Mask:
+        """The union of regions on the sphere.
+
+        Parameters
+        ----------
+        regions_ : str, path, astropy Region or Regions, or a list of these
+            A ds9 or CRTF string, the path of such a file, or regions of astropy's `regions` package in any
+            of their frames: circles, ellipses, rectangles, annuli of each, polygons and points.
+        order : int
+            Order of the cells, 0 to 29.
+        mode : {"center", "overlap", "inside"}, optional
+            A cell is in if its centre is in a region, if any part of it is, or only if all of it is in one
+            region.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        energy : EnergyAxis, optional
+            Energy bins of the mask; the regions hold in all of them.
+        inside : bool, optional
+            False gives the complement, as in gammapy's ``region_mask``.
+        n_threads : int, optional
+            Threads to use, by default all processors.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a region is not one of these kinds or has no place on the sky; its number and kind are named.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.from_regions("galactic; ellipse(184.557, -5.784, 1.0, 0.5, 30)", order=9, frame="galactic")
+        <Mask galactic order=9 | 18 ranges, 288 B | 3.84e-05 of the sky>
+        """
+        frame = frames.check_frame(frame)
+        spheres = regions.to_shapes(regions_, frame)
+        plane = rasterize.shapes_plane(spheres, order=order, mode=mode, n_threads=n_threads)
+        history = [f"from_regions({len(spheres)} regions, order={order}, mode={mode!r}, inside={inside})"]
+        return cls(plane if inside else ~plane, frame=frame, energy=energy, history=history)
+
+    @classmethod
+    def from_catalog(
+        cls,
+        table: Table | Any,
+        radius: u.Quantity | str | Callable[[Table], u.Quantity],
+        *,
+        order: int,
+        lon: str | None = None,
+        lat: str | None = None,
+        catalog_frame: str | None = None,
+        invalid: Literal["raise", "skip"] = "raise",
+        mode: Mode = "center",
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """The union of discs round the sources of a catalog.
+
+        Parameters
+        ----------
+        table : `~astropy.table.Table`, pandas.DataFrame, str or path
+            The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it.
+        radius : `~astropy.units.Quantity`, str or callable
+            An angle for all sources, the name of a column, or a function of the table that returns
+            angles of shape (n,) or (n, n_bins).
+        order : int
+            Order of the cells, 0 to 29.
+        lon, lat : str, optional
+            Columns of the positions; by default found by their usual names (RAJ2000, ra, GLON, ...) and UCDs.
+        catalog_frame : str, optional
+            Frame of the positions; by default told by the columns.
+        invalid : {"raise", "skip"}, optional
+            What becomes of rows without a usable position or radius: an error that names them, or they are
+            left out and counted in a warning and in the history.
+        mode, frame, energy, n_threads, progress
+            As in `from_cones`.
+
+        Raises
+        ------
+        ValueError
+            If the columns are not found, or rows cannot be used and `invalid` is "raise".
+
+        Examples
+        --------
+        >>> from astropy.table import Table
+        >>> from hpmask import Mask
+        >>> stars = Table({"ra": [10.0, 20.0], "dec": [-5.0, 60.0], "mag": [2.0, 7.0]})
+        >>> import astropy.units as u
+        >>> Mask.from_catalog(stars, lambda t: (0.5 - 0.05 * t["mag"]) * u.deg, order=10)
+        <Mask icrs order=10 | 72 ranges, 1.1 kB | 1.392e-05 of the sky>
+        """
+        discs = catalog.read_discs(
+            table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid
+        )
+        mask = cls.from_cones(
+            discs.center,
+            discs.radius,
+            order=order,
+            mode=mode,
+            frame=frame,
+            energy=energy,
+            n_threads=n_threads,
+            progress=progress,
+        )
+        return mask._with_history([f"from_catalog({discs.summary}, order={order}, mode={mode!r})"])
+
+    @classmethod
+    def from_zone(
+        cls,
+        lon: tuple[Any, Any] | u.Quantity | None,
+        lat: tuple[Any, Any] | u.Quantity | None,
+        *,
+        order: int,
+        zone_frame: str = "icrs",
+        mode: Mode = "center",
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+    ) -> Mask:
+        """The sky between two longitudes and two latitudes.
+
+        Parameters
+        ----------
+        lon : pair of angles or None
+            West to east: from the first longitude eastwards to the second, across 0 if need be. None = all.
+        lat : pair of angles or None
+            From the first latitude up to the second. None = all.
+        order : int
+            Order of the cells, 0 to 29.
+        zone_frame : str, optional
+            Frame that the longitudes and latitudes are meant in: any of astropy's that is fixed to the sky.
+        mode, frame, energy
+            As in `from_cones`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an angle is a bare number, a latitude leaves [-90, 90] deg, or the latitudes do not ascend.
+
+        Examples
+        --------
+        The Galactic plane, in ICRS cells:
+
+        >>> from hpmask import Mask
+        >>> plane = Mask.from_zone(None, ("-2 deg", "2 deg"), zone_frame="galactic", order=8)
+        >>> print(f"{plane.sky_fraction:.4f}")
+        0.0349
+        """
+        frame = frames.check_frame(frame)
+        zone = shapes.Zone.from_angles(lon, lat, zone_frame=zone_frame, frame=frame)
+        plane = rasterize.shapes_plane([zone], order=order, mode=mode)
+        history = [f"from_zone({zone.summary}, order={order}, mode={mode!r})"]
+        return cls(plane, frame=frame, energy=energy, history=history)
+
+    @classmethod
+    def from_healpix(
+        cls,
+        values: ArrayLike,
+        *,
+        nest: bool,
+        frame: str,
+        cells: ArrayLike | None = None,
+        order: int | None = None,
+        energy: EnergyAxis | None = None,
+    ) -> Mask:
+        """A mask from a boolean HEALPix map.
+
+        Parameters
+        ----------
+        values : array_like of bool, shape (n_cells,) or (n_bins, n_cells)
+            True = kept. 0 and 1 of other types are taken for False and True; anything else raises.
+        nest : bool
+            Whether the cells are numbered NESTED (True) or RING (False).
+        frame : {"icrs", "galactic"}
+            Frame of the map.
+        cells : array_like of int, shape (n_cells,), optional
+            Numbers of the cells that `values` belong to; all others are False. Needs `order`.
+        order : int, optional
+            Order of the cells; for a full map it follows from the number of values.
+        energy : EnergyAxis, optional
+            Energy bins: `values` has a row for each, or one for all.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the number of values is that of no full map, a cell is repeated or does not exist, or a value
+            is neither True nor False.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from hpmask import Mask
+        >>> Mask.from_healpix(np.arange(48) < 4, nest=True, frame="icrs")
+        <Mask icrs order=1 | 1 range, 16 B | 0.08333 of the sky>
+        """
+        from hpmask.interop import healpy
+
+        planes = healpy.planes_of(values, nest=nest, cells=cells, order=order, energy=energy)
+        return cls(planes, frame=frame, energy=energy, history=[f"from_healpix(order={planes[0].order})"])
+
+    @classmethod
+    def from_moc(cls, moc: MOC) -> Mask:
+        """A mask from a `mocpy.MOC`, which is always ICRS."""
+        from hpmask.interop import mocpy
+
+        return cls(mocpy.to_rangeset(moc), history=["from_moc()"])
+
+    @classmethod
+    def read(cls, path: str | Path, *, format: str | None = None) -> Mask:
+        """Read a mask file.
+
+        Parameters
+        ----------
+        path : str or path
+            A file written by `write`, an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or JSON.
+        format : str, optional
+            The format, if neither the file's name nor its beginning tells: see `hpmask.io.formats`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        MaskFormatError
+            If it is no mask or is damaged; the message says what is wrong.
+        """
+        from hpmask import io
+
+        return io.read(path, format=format)
+
+    # ------------------------------------------------------------------ looking
+
+    @property
+    def frame(self) -> str:
+        """Frame of the cells, "icrs" or "galactic"."""
+        return self._frame
+
+    @property
+    def order(self) -> int:
+        """Order that the mask is resolved to."""
+        return self._order
+
+    @property
+    def energy(self) -> EnergyAxis | None:
+        """Energy bins, or None where the mask holds for all energies."""
+        return self._energy
+
+    @property
+    def planes(self) -> tuple[RangeSet, ...]:
+        """The sky of each bin. Equal planes are one object."""
+        return self._planes
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """How the mask was made, a line per step."""
+        return self._history
+
+    @property
+    def n_ranges(self) -> int:
+        """Number of ranges in memory; shared planes count once."""
+        return sum(plane.n_ranges for plane in self._distinct())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the ranges take; shared planes count once."""
+        return sum(plane.nbytes for plane in self._distinct())
+
+    def _distinct(self) -> list[RangeSet]:
+        return list({id(plane): plane for plane in self._planes}.values())
+
+    def _per_plane(self, values: Iterable[Any]) -> Any:
+        """One value for a mask without energy, an array of one per bin for a mask with it."""
+        values = np.array(list(values))
+        return values if self._energy is not None else values[0].item()
+
+    @property
+    def sky_fraction(self) -> float | NDArray[np.float64]:
+        """Part of the sky that is kept, 0 to 1; an array of shape (n_bins,) for a mask with energy."""
+        return self._per_plane(plane.sky_fraction for plane in self._planes)  # type: ignore[no-any-return]
+
+    @property
+    def area(self) -> u.Quantity:
+        """Area that is kept, in deg2; of shape (n_bins,) for a mask with energy."""
+        return (self.sky_fraction * 4 * np.pi * u.sr).to(u.deg**2)
+
+    def contains(self, coord: SkyCoord, energy: u.Quantity | str | None = None) -> Any:
+        """Whether positions (and energies) are kept.
+
+        Parameters
+        ----------
+        coord : `~astropy.coordinates.SkyCoord`, any shape
+            Positions, in any frame.
+        energy : `~astropy.units.Quantity` or str, optional
+            Energies that broadcast against `coord`. One outside all bins is not kept. A mask without
+            energy gives the same answer at all energies.
+
+        Returns
+        -------
+        bool or numpy.ndarray of bool
+            In the broadcast shape. For a mask with energy and `energy` left out, each bin's answer:
+            shape (n_bins, ...).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a position or energy is not finite, or of another kind.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=4)
+        >>> north.contains(SkyCoord([10, 10], [45, -45], unit="deg"))
+        array([ True, False])
+        """
+        return lookup.contains(self._planes, self._order, self._frame, self._energy, coord, energy)
+
+    # ------------------------------------------------------------------ algebra
+
+    def _combine(self, other: object, sign: str) -> Any:
+        if not isinstance(other, Mask):
+            return NotImplemented
+        energy = self._common_energy(other)
+        operation = getattr(RangeSet, _OPERATIONS[sign])
+        done: dict[tuple[int, int], RangeSet] = {}
+        planes = []
+        for a, b in self._pairs(other):
+            key = (id(a), id(b))
+            if key not in done:
+                done[key] = operation(a, b)
+            planes.append(done[key])
+        history = joined(self._history, other._history, sign)
+        return Mask(planes, order=max(self._order, other._order), frame=self._frame, energy=energy, history=history)
+
+    def _common_energy(self, other: Mask) -> EnergyAxis | None:
+        """The energy axis of an operation on both; raises if there is none."""
+        if self._frame != other._frame:
+            raise ValueError(
+                f"masks in different frames, {self._frame!r} and {other._frame!r}: "
+                f"bring one to the other's with to_frame({self._frame!r}, order=...)"
+            )
+        if self._energy is not None and other._energy is not None and self._energy != other._energy:
+            raise ValueError(f"masks with different energy axes: {self._energy} and {other._energy}")
+        return self._energy if self._energy is not None else other._energy
+
+    def _pairs(self, other: Mask) -> Iterator[tuple[RangeSet, RangeSet]]:
+        """Pairs of planes; a single plane goes with every one of the other's."""
+        n = max(len(self._planes), len(other._planes))
+        mine = self._planes if self._energy is not None else self._planes * n
+        theirs = other._planes if other._energy is not None else other._planes * n
+        return zip(mine, theirs, strict=True)
+
+    def __or__(self, other: Mask) -> Mask:
+        return self._combine(other, "|")  # type: ignore[no-any-return]
+
+    def __and__(self, other: Mask) -> Mask:
+        return self._combine(other, "&")  # type: ignore[no-any-return]
+
+    def __mul__(self, other: Mask) -> Mask:
+        return self._combine(other, "&")  # type: ignore[no-any-return]
+
+    def __xor__(self, other: Mask) -> Mask:
+        return self._combine(other, "^")  # type: ignore[no-any-return]
+
+    def __sub__(self, other: Mask) -> Mask:
+        return self._combine(other, "-")  # type: ignore[no-any-return]
+
+    def __invert__(self) -> Mask:
+        return self._mapped(RangeSet.__invert__, history=joined(self._history, (), "~"))
+
+    def _mapped(
+        self, function: Callable[[RangeSet], RangeSet], *, order: int | None = None, history: Sequence[str]
+    ) -> Mask:
+        """The mask with a function applied to each distinct plane, once."""
+        done = {id(plane): function(plane) for plane in self._distinct()}
+        planes = [done[id(plane)] for plane in self._planes]
+        order = self._order if order is None else order
+        return Mask(planes, order=order, frame=self._frame, energy=self._energy, history=history)
+
+    @staticmethod
+    def union(masks: Iterable[Mask]) -> Mask:
+        """What any of the masks keeps, in one pass over all of them.
+
+        Raises
+        ------
+        ValueError
+            If there is no mask, or frames or energy axes differ.
+        """
+        return _many(masks, RangeSet.union, "|")
+
+    @staticmethod
+    def intersection(masks: Iterable[Mask]) -> Mask:
+        """What all of the masks keep, in one pass over all of them.
+
+        Raises
+        ------
+        ValueError
+            If there is no mask, or frames or energy axes differ.
+        """
+        return _many(masks, RangeSet.intersection, "&")
+
+    def issubset(self, other: Mask) -> bool:
+        """Whether `other` keeps all that this mask keeps, in every bin."""
+        self._common_energy(other)
+        return all(a.issubset(b) for a, b in self._pairs(other))
+
+    def overlaps(self, other: Mask) -> bool:
+        """Whether the masks share any sky, in any bin."""
+        self._common_energy(other)
+        return any(a.overlaps(b) for a, b in self._pairs(other))
+
+    def isdisjoint(self, other: Mask) -> bool:
+        """Whether the masks share no sky, in no bin."""
+        return not self.overlaps(other)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both keep the same sky in the same frame and the same bins, whatever their orders."""
+        if not isinstance(other, Mask):
+            return NotImplemented
+        return (
+            self._frame == other._frame and self._energy == other._energy and self._planes == other._planes
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._frame, self._energy, self._planes))
+
+    def __bool__(self) -> bool:
+        raise TypeError("a Mask is neither true nor false: ask sky_fraction, overlaps or issubset")
+
+    # ------------------------------------------------------------------ changing
+
+    def reduce(self, how: Literal["any", "all"] = "any") -> Mask:
+        """The mask without its energy axis: the sky kept in any bin, or in all of them."""
+        if how not in ("any", "all"):
+            raise ValueError(f"how must be 'any' or 'all', got {how!r}")
+        if self._energy is None:
+            return self
+        many = RangeSet.union if how == "any" else RangeSet.intersection
+        history = joined(self._history, (), f"reduce({how!r})")
+        return Mask(many(self._planes), order=self._order, frame=self._frame, history=history)
+
+    def at_order(self, order: int, *, mode: Mode = "center") -> Mask:
+        """The mask at another order.
+
+        Parameters
+        ----------
+        order : int
+            A finer order keeps the sky as it is.
+        mode : {"center", "overlap", "inside"}, optional
+            For a coarser order: a cell is in if its centre is, if any part of it is, or only if all of it is.
+        """
+        order = check_order(order)
+        if mode not in _HOW:
+            raise ValueError(f"mode must be 'center', 'overlap' or 'inside', got {mode!r}")
+        history = joined(self._history, (), f"at_order({order}, mode={mode!r})")
+        if order >= self._order:
+            return self._mapped(lambda plane: plane.refine(order), order=order, history=history)
+        return self._mapped(lambda plane: plane.degrade(order, how=_HOW[mode]), order=order, history=history)
+
+    def to_frame(self, frame: str, *, order: int | None = None) -> Mask:
+        """The mask in another frame: a new cell is in iff its centre was.
+
+        Parameters
+        ----------
+        frame : {"icrs", "galactic"}
+            The new frame.
+        order : int, optional
+            Order of the new cells, by default the mask's own.
+        """
+        from hpmask import reframe
+
+        frame = frames.check_frame(frame)
+        order = self._order if order is None else check_order(order)
+        if frame == self._frame:
+            return self.at_order(order)
+        matrix = frames.rotation(frame, self._frame)
+        done = {id(plane): reframe.rotated(plane, matrix, order) for plane in self._distinct()}
+        planes = [done[id(plane)] for plane in self._planes]
+        history = joined(self._history, (), f"to_frame({frame!r}, order={order})")
+        return Mask(planes, order=order, frame=frame, energy=self._energy, history=history)
+
+    def _with_history(self, history: Sequence[str]) -> Mask:
+        return Mask(self._planes, order=self._order, frame=self._frame, energy=self._energy, history=history)
+
+    # ------------------------------------------------------------------ handing over
+
+    def to_moc(self) -> MOC:
+        """The mask as a `mocpy.MOC`.
+
+        Raises
+        ------
+        ValueError
+            If it has energy bins (`reduce` it) or is not in ICRS (`to_frame`).
+        """
+        from hpmask.interop import mocpy
+
+        return mocpy.from_mask(self)
+
+    def to_healpix(self, order: int | None = None, *, nest: bool = False) -> NDArray[np.bool_]:
+        """The mask as a full boolean HEALPix map.
+
+        Parameters
+        ----------
+        order : int, optional
+            Order of the map, by default the mask's. A coarser one takes the cells whose centre is kept.
+        nest : bool, optional
+            Number the cells NESTED instead of RING.
+
+        Returns
+        -------
+        numpy.ndarray of bool, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
+
+        Raises
+        ------
+        ValueError
+            If the map would take more than 16 GiB.
+        """
+        from hpmask.interop import healpy
+
+        return healpy.to_map(self, order=order, nest=nest)
+
+    def to_wcs(
+        self, wcs: WCS, shape: tuple[int, int] | None = None, *, mode: Literal["center"] = "center"
+    ) -> NDArray[np.bool_]:
+        """The mask on the pixels of an image.
+
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS`
+            Any celestial WCS; of a cube's the celestial part is taken.
+        shape : (int, int), optional
+            Number of pixels (ny, nx); by default the shape that the WCS has.
+        mode : {"center"}, optional
+            A pixel is True iff the sky position of its centre is in the mask. Pixels that are no sky are False.
+
+        Returns
+        -------
+        numpy.ndarray of bool, shape (ny, nx) or (n_bins, ny, nx)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the WCS is not celestial, or no shape is known.
+        """
+        from hpmask import wcs as wcs_module
+
+        return wcs_module.to_wcs(self, wcs, shape, mode=mode)
+
+    def write_wcs(
+        self,
+        path: str | Path,
+        wcs: WCS,
+        shape: tuple[int, int] | None = None,
+        *,
+        mode: Literal["center"] = "center",
+        overwrite: bool = False,
+    ) -> None:
+        """Write the mask on the pixels of an image as FITS, 1 = kept, readable by gammapy's ``Map.read``.
+
+        Parameters as in `to_wcs` and `write`.
+        """
+        from hpmask import wcs as wcs_module
+
+        wcs_module.write_wcs(self, path, wcs, shape, mode=mode, overwrite=overwrite)
+
+    def write(
+        self, path: str | Path, *, overwrite: bool = False, format: str | None = None
+    ) -> None:
+        """Write the mask to a file: the old file or the new one is there at any moment, never half of one.
+
+        Parameters
+        ----------
+        path : str or path
+            Where to. ``.fits``: an IVOA MOC 2.0 if the mask is ICRS and has no energy, else hpmask's tables behind a
+            MOC of the sky kept in any bin. ``.txt``: MOC ASCII; ``.json``: MOC JSON.
+        overwrite : bool, optional
+            Replace a file that is there.
+        format : str, optional
+            The format, if the file's name does not tell: see `hpmask.io.formats`.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a file and `overwrite` is False.
+        ValueError
+            If the format cannot hold the mask or is not known.
+        """
+        from hpmask import io
+
+        io.write(self, path, overwrite=overwrite, format=format)
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the mask; see `hpmask.plot.plot`."""
+        from hpmask import plot
+
+        return plot.plot(self, ax, **options)
+
+    def plot_grid(self, **options: Any) -> Any:
+        """Draw each energy bin; see `hpmask.plot.plot_grid`."""
+        from hpmask import plot
+
+        return plot.plot_grid(self, **options)
+
+    # ------------------------------------------------------------------ the rest
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._planes, self._order, self._frame, self._energy, self._history)
+
+    def __copy__(self) -> Mask:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Mask:
+        return self
+
+    def __repr__(self) -> str:
+        parts = [f"{self._frame} order={self._order}"]
+        if self._energy is not None:
+            edges = self._energy.edges
+            span = f"{edges[0].value:.4g}-{edges[-1].value:.4g} {edges.unit.to_string()}"
+            parts.append(f"{self._energy.n_bins} bins {span}")
+        n = self.n_ranges
+        parts.append(f"{n} range{'' if n == 1 else 's'}, {_size(self.nbytes)}")
+        fractions = np.unique(np.atleast_1d(self.sky_fraction))
+        span = f"{fractions[0]:.4g}" + (f" to {fractions[-1]:.4g}" if fractions.size > 1 else "")
+        parts.append(f"{span} of the sky")
+        return f"<Mask {' | '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        from hpmask import plot
+
+        return plot.html(self)
+
+
+_OPERATIONS = {"|": "__or__", "&": "__and__", "^": "__xor__", "-": "__sub__"}
+_HOW: dict[str, Literal["any", "all", "center"]] = {"center": "center", "overlap": "any", "inside": "all"}
+
+
+def _shared(planes: list[RangeSet]) -> tuple[RangeSet, ...]:
+    """The planes, equal ones as one object."""
+    if len({id(plane) for plane in planes}) == 1:
+        return tuple(planes)
+    first: dict[RangeSet, RangeSet] = {}
+    known: dict[int, RangeSet] = {}
+    for plane in planes:
+        if id(plane) not in known:
+            known[id(plane)] = first.setdefault(plane, plane)
+    return tuple(known[id(plane)] for plane in planes)
+
+
+def _many(masks: Iterable[Mask], many: Callable[[Iterable[RangeSet]], RangeSet], sign: str) -> Mask:
+    masks = list(masks)
+    if not masks:
+        raise ValueError("at least one mask is needed, got none")
+    for mask in masks:
+        if not isinstance(mask, Mask):
+            raise TypeError(f"expected Masks, got {type(mask).__name__}")
+    first = next((mask for mask in masks if mask.energy is not None), masks[0])
+    for mask in masks:
+        first._common_energy(mask)
+    n = len(first.planes)
+    columns = [mask.planes if mask.energy is not None else mask.planes * n for mask in masks]
+    done: dict[tuple[int, ...], RangeSet] = {}
+    planes = []
+    for column in zip(*columns, strict=True):
+        key = tuple(id(plane) for plane in column)
+        if key not in done:
+            done[key] = many(column)
+        planes.append(done[key])
+    lines = [line for mask in masks for line in mask.history]
+    history = joined(lines, (), f"{sign} of {len(masks)} masks")
+    order = max(mask.order for mask in masks)
+    return Mask(planes, order=order, frame=first.frame, energy=first.energy, history=history)
+
+
+def _rebuild(
+    planes: tuple[RangeSet, ...],
+    order: int,
+    frame: str,
+    energy: EnergyAxis | None,
+    history: tuple[str, ...],
+) -> Mask:
+    return Mask(planes, order=order, frame=frame, energy=energy, history=history)
+
+
+def _size(nbytes: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if nbytes < 1000:
+            return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:.1f} GB"

@@ -1,0 +1,505 @@
+"""RangeSet: a set of sky cells as sorted ranges of NESTED cell numbers, and its algebra.
+
+Nothing here knows of coordinates, units, energies or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hpmask._kernels import ranges as _kernel
+from hpmask.parallel import thread_count
+
+__all__ = ["MAX_ORDER", "RangeSet", "check_order"]
+
+MAX_ORDER = 29
+_END = 12 << (2 * MAX_ORDER)
+
+# Values of an operation for (in a, in b) = (0,0), (1,0), (0,1), (1,1), lowest bit first.
+_OR, _AND, _XOR, _MINUS = 0b1110, 0b1000, 0b0110, 0b0010
+
+# Below this many boundaries a second thread costs more than it saves.
+_PARALLEL_FROM = 200_000
+
+Boundaries = NDArray[np.uint64]
+
+
+def check_order(order: int, name: str = "order") -> int:
+    """`order` as an int.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no integer from 0 to 29.
+    """
+    if isinstance(order, bool) or not isinstance(order, int | np.integer):
+        raise TypeError(f"{name} must be an integer from 0 to {MAX_ORDER}, got {order!r}")
+    if not 0 <= order <= MAX_ORDER:
+        raise ValueError(f"{name} must be from 0 to {MAX_ORDER}, got {order}")
+    return int(order)
+
+
+class RangeSet:
+    """A set of HEALPix cells, kept as ranges.
+
+    Immutable, hashable and picklable. Two sets are equal if they hold the same sky, whatever their orders.
+
+    Parameters
+    ----------
+    ranges : array_like of int, shape (n, 2)
+        Half-open ranges ``[start, stop)`` of NESTED cell numbers at order 29: sorted, disjoint and not
+        touching, each end a multiple of a cell of `order`.
+    order : int
+        The order that the set is resolved to, 0 to 29.
+
+    Raises
+    ------
+    ValueError
+        If the ranges are anything else; the message names the first bad row. `from_ranges` takes
+        ranges in any state.
+
+    Examples
+    --------
+    >>> from hpmask import RangeSet
+    >>> a = RangeSet.from_cells([0, 1, 2, 3, 7], order=1)
+    >>> a
+    RangeSet(order=1, n_ranges=2, n_cells=5)
+    >>> (a & RangeSet.from_cells([0], order=0)).n_cells
+    4
+    >>> ~a | a == RangeSet.full(0)
+    True
+    """
+
+    __slots__ = ("_boundaries", "_order")
+
+    _boundaries: Boundaries
+    _order: int
+
+    def __init__(self, ranges: ArrayLike, order: int) -> None:
+        order = check_order(order)
+        pairs = _as_pairs(ranges)
+        boundaries = np.array(pairs, dtype=np.uint64).reshape(-1)
+        fault = _kernel.first_fault(boundaries, 1 << (2 * (MAX_ORDER - order)), _END)
+        if fault >= 0:
+            raise ValueError(_explain(boundaries, fault, order))
+        self._set(boundaries, order)
+
+    def _set(self, boundaries: Boundaries, order: int) -> None:
+        boundaries.flags.writeable = False
+        self._boundaries = boundaries
+        self._order = order
+
+    @classmethod
+    def _trusted(cls, boundaries: Boundaries, order: int) -> RangeSet:
+        """A set of boundaries that are known to keep the invariant; takes ownership of the array."""
+        self = object.__new__(cls)
+        self._set(boundaries, order)
+        return self
+
+    # ------------------------------------------------------------------ making
+
+    @classmethod
+    def empty(cls, order: int) -> RangeSet:
+        """The set that holds nothing."""
+        return cls._trusted(np.empty(0, dtype=np.uint64), check_order(order))
+
+    @classmethod
+    def full(cls, order: int) -> RangeSet:
+        """The whole sky."""
+        return cls._trusted(np.array([0, _END], dtype=np.uint64), check_order(order))
+
+    @classmethod
+    def from_ranges(cls, ranges: ArrayLike, order: int) -> RangeSet:
+        """The union of half-open ranges at order 29 in any state: unsorted, overlapping, touching or empty.
+
+        Parameters
+        ----------
+        ranges : array_like of int, shape (n, 2)
+            Ranges ``[start, stop)`` with start <= stop, their ends multiples of a cell of `order`.
+        order : int
+            The order that the set is resolved to.
+
+        Raises
+        ------
+        ValueError
+            If a range is reversed, does not end on cells of `order` or leaves the sky.
+        """
+        order = check_order(order)
+        pairs = _as_pairs(ranges)
+        starts = np.array(pairs[:, 0], dtype=np.uint64)
+        stops = np.array(pairs[:, 1], dtype=np.uint64)
+        low = np.uint64((1 << (2 * (MAX_ORDER - order))) - 1)
+        bad = np.flatnonzero((starts > stops) | (stops > _END) | ((starts | stops) & low != 0))
+        if bad.size:
+            row = int(bad[0])
+            raise ValueError(
+                f"ranges must run upwards between cells of order {order} within [0, 12 * 4**29), "
+                f"row {row} is [{starts[row]}, {stops[row]})"
+            )
+        return cls._from_starts_stops(starts, stops, order)
+
+    @classmethod
+    def _from_starts_stops(
+        cls, starts: Boundaries, stops: Boundaries, order: int, *, depth: int = 1, n_threads: int | None = 1
+    ) -> RangeSet:
+        """What at least `depth` of the ranges cover. The arrays are sorted in place."""
+        if thread_count(n_threads) > 1 and starts.size > _PARALLEL_FROM:
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(np.ndarray.sort, (starts, stops)))
+        else:
+            starts.sort()
+            stops.sort()
+        out = np.empty(2 * starts.size, dtype=np.uint64)
+        return cls._trusted(_trimmed(out, _kernel.at_least(starts, stops, depth, out)), order)
+
+    @classmethod
+    def from_cells(cls, cells: ArrayLike, order: int) -> RangeSet:
+        """The set of some NESTED cells of one order.
+
+        Parameters
+        ----------
+        cells : array_like of int, shape (n,)
+            Cell numbers from 0 to 12 * 4**order - 1, in any order, repeats allowed.
+        order : int
+            Order of the cells.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is not an integer or no cell of that order; the message names the row.
+        """
+        order = check_order(order)
+        cells = _as_integers(cells, "cells")
+        bad = np.flatnonzero((cells < 0) | (cells >= 12 << (2 * order)))
+        if bad.size:
+            raise ValueError(
+                f"cells of order {order} are numbered 0 to {(12 << 2 * order) - 1}, row {bad[0]} is {cells[bad[0]]}"
+            )
+        shift = np.uint64(2 * (MAX_ORDER - order))
+        starts = cells.astype(np.uint64) << shift
+        return cls._from_starts_stops(starts, starts + (np.uint64(1) << shift), order)
+
+    @classmethod
+    def from_uniq(cls, uniq: ArrayLike, order: int | None = None) -> RangeSet:
+        """The set of multi-order cells given by their UNIQ numbers, ``4 * 4**order + cell``.
+
+        Parameters
+        ----------
+        uniq : array_like of int, shape (n,)
+            UNIQ numbers, in any order; cells may overlap.
+        order : int, optional
+            The order that the set is resolved to; by default that of the smallest cell (0 if there is none).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is no UNIQ number, or a cell is finer than `order`.
+        """
+        uniq = _as_integers(uniq, "uniq")
+        bad = np.flatnonzero((uniq < 4) | (uniq >= 16 << (2 * MAX_ORDER)))
+        if bad.size:
+            raise ValueError(f"UNIQ numbers lie in [4, 16 * 4**29), row {bad[0]} is {uniq[bad[0]]}")
+        uniq = uniq.astype(np.uint64)
+        # The powers of four at which the order steps up, compared exactly as integers.
+        steps = np.uint64(4) << (np.uint64(2) * np.arange(MAX_ORDER + 1, dtype=np.uint64))
+        orders = np.searchsorted(steps, uniq, side="right") - 1
+        cells = uniq - steps[orders]
+        bad = np.flatnonzero(cells >= 3 * steps[orders])
+        if bad.size:
+            raise ValueError(f"row {bad[0]}: {uniq[bad[0]]} is no UNIQ number of order {orders[bad[0]]}")
+        deepest = int(orders.max()) if orders.size else 0
+        order = deepest if order is None else check_order(order)
+        if deepest > order:
+            raise ValueError(f"order is {order} but a cell of order {deepest} is among the UNIQ numbers")
+        shift = (2 * (MAX_ORDER - orders)).astype(np.uint64)
+        return cls._from_starts_stops(cells << shift, (cells + np.uint64(1)) << shift, order)
+
+    # ------------------------------------------------------------------ looking
+
+    @property
+    def order(self) -> int:
+        """The order that the set is resolved to."""
+        return self._order
+
+    @property
+    def ranges(self) -> NDArray[np.uint64]:
+        """Half-open ranges of NESTED cell numbers at order 29, shape (n, 2), read-only."""
+        return self._boundaries.reshape(-1, 2)
+
+    @property
+    def n_ranges(self) -> int:
+        """Number of ranges."""
+        return self._boundaries.size // 2
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the ranges take."""
+        return int(self._boundaries.nbytes)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells of the set's order."""
+        return int(_kernel.total(self._boundaries)) >> (2 * (MAX_ORDER - self._order))
+
+    @property
+    def sky_fraction(self) -> float:
+        """Part of the sky, from 0 to 1."""
+        return int(_kernel.total(self._boundaries)) / _END
+
+    @property
+    def area(self) -> float:
+        """Area in steradian."""
+        return self.sky_fraction * 4 * np.pi
+
+    def __bool__(self) -> bool:
+        return self._boundaries.size > 0
+
+    def cells(self, order: int | None = None) -> NDArray[np.uint64]:
+        """NESTED numbers of all cells of one order in the set, ascending.
+
+        Parameters
+        ----------
+        order : int, optional
+            At least the set's own order, which is the default. The result grows with the area.
+
+        Raises
+        ------
+        ValueError
+            If `order` is coarser than the set; `degrade` it first.
+        """
+        order = self._order if order is None else check_order(order)
+        if order < self._order:
+            raise ValueError(
+                f"order {order} is coarser than the set's {self._order}: degrade(order, how=...) says how"
+            )
+        pairs = self.ranges >> np.uint64(2 * (MAX_ORDER - order))
+        lengths = (pairs[:, 1] - pairs[:, 0]).astype(np.intp)
+        ends = np.cumsum(lengths)
+        first = pairs[:, 0] - (ends - lengths).astype(np.uint64)
+        return np.repeat(first, lengths) + np.arange(ends[-1] if ends.size else 0, dtype=np.uint64)
+
+    def multi_order_cells(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+        """The fewest cells of mixed orders that make up the set.
+
+        Returns
+        -------
+        cells : numpy.ndarray of uint64, shape (n,)
+            NESTED number of each cell at its own order, in the order of their place in the sky.
+        orders : numpy.ndarray of uint8, shape (n,)
+            Order of each cell.
+        """
+        shift = 2 * (MAX_ORDER - self._order)
+        count = _kernel.count_cells(self._boundaries, shift)
+        cells, orders = np.empty(count, np.uint64), np.empty(count, np.uint8)
+        _kernel.fill_cells(self._boundaries, shift, cells, orders)
+        return cells, orders
+
+    def cells_by_order(self) -> dict[int, NDArray[np.uint64]]:
+        """The multi-order cells, sorted, under their order; orders that have none are left out."""
+        cells, orders = self.multi_order_cells()
+        return {int(order): cells[orders == order] for order in np.unique(orders)}
+
+    def uniq(self) -> NDArray[np.uint64]:
+        """UNIQ numbers of the multi-order cells, ascending."""
+        cells, orders = self.multi_order_cells()
+        result = cells + (np.uint64(4) << (np.uint64(2) * orders.astype(np.uint64)))
+        result.sort()
+        return result
+
+    # ------------------------------------------------------------------ algebra
+
+    def _combine(self, other: RangeSet, truth: int) -> RangeSet:
+        order = max(self._order, other._order)
+        return RangeSet._trusted(_combine(self._boundaries, other._boundaries, truth), order)
+
+    def __or__(self, other: RangeSet) -> RangeSet:
+        return self._combine(other, _OR) if isinstance(other, RangeSet) else NotImplemented
+
+    def __and__(self, other: RangeSet) -> RangeSet:
+        return self._combine(other, _AND) if isinstance(other, RangeSet) else NotImplemented
+
+    def __xor__(self, other: RangeSet) -> RangeSet:
+        return self._combine(other, _XOR) if isinstance(other, RangeSet) else NotImplemented
+
+    def __sub__(self, other: RangeSet) -> RangeSet:
+        return self._combine(other, _MINUS) if isinstance(other, RangeSet) else NotImplemented
+
+    def __invert__(self) -> RangeSet:
+        inner = self._boundaries
+        at_start = inner.size > 0 and inner[0] == 0
+        at_end = inner.size > 0 and inner[-1] == _END
+        inner = inner[int(at_start) : inner.size - int(at_end)]
+        out = np.empty(inner.size + int(not at_start) + int(not at_end), dtype=np.uint64)
+        out[int(not at_start) : int(not at_start) + inner.size] = inner
+        if not at_start:
+            out[0] = 0
+        if not at_end:
+            out[-1] = _END
+        return RangeSet._trusted(out, self._order)
+
+    @staticmethod
+    def union(sets: Iterable[RangeSet]) -> RangeSet:
+        """The union of any number of sets in one pass; of none, the empty set of order 0."""
+        return _many(sets, depth=lambda n: 1, none=RangeSet.empty(0))
+
+    @staticmethod
+    def intersection(sets: Iterable[RangeSet]) -> RangeSet:
+        """What all of any number of sets hold, in one pass; of none, the whole sky at order 0."""
+        return _many(sets, depth=lambda n: n, none=RangeSet.full(0))
+
+    def issubset(self, other: RangeSet) -> bool:
+        """Whether `other` holds all of this set."""
+        return not _kernel.any_inside(self._boundaries, other._boundaries, _MINUS)
+
+    def overlaps(self, other: RangeSet) -> bool:
+        """Whether the sets share a cell."""
+        return bool(_kernel.any_inside(self._boundaries, other._boundaries, _AND))
+
+    def isdisjoint(self, other: RangeSet) -> bool:
+        """Whether the sets share no cell."""
+        return not self.overlaps(other)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RangeSet):
+            return NotImplemented
+        return self is other or np.array_equal(self._boundaries, other._boundaries)
+
+    def __hash__(self) -> int:
+        return hash(self._boundaries.tobytes())
+
+    # ------------------------------------------------------------------ orders
+
+    def refine(self, order: int) -> RangeSet:
+        """The same sky, resolved to an order at least as fine."""
+        order = check_order(order)
+        if order < self._order:
+            raise ValueError(f"order {order} is coarser than the set's {self._order}: use degrade")
+        return self if order == self._order else RangeSet._trusted(self._boundaries, order)
+
+    def degrade(self, order: int, *, how: Literal["any", "all", "center"] = "any") -> RangeSet:
+        """The set in coarser cells.
+
+        Parameters
+        ----------
+        order : int
+            At most the set's own order.
+        how : {"any", "all", "center"}, optional
+            A coarse cell is in if any part of it is, all of it is, or its centre is. The centre is a
+            corner of four cells; the northern of them counts.
+
+        Raises
+        ------
+        ValueError
+            If `order` is finer than the set's, or `how` is another word.
+        """
+        order = check_order(order)
+        if order > self._order:
+            raise ValueError(f"order {order} is finer than the set's {self._order}: use refine")
+        if how not in ("any", "all", "center"):
+            raise ValueError(f"how must be 'any', 'all' or 'center', got {how!r}")
+        if order == self._order:
+            return self
+        if how == "all":
+            return ~(~self).degrade(order, how="any")
+        shift = 2 * (MAX_ORDER - order)
+        out = np.empty_like(self._boundaries)
+        kernel = _kernel.widen if how == "any" else _kernel.centres
+        return RangeSet._trusted(_trimmed(out, kernel(self._boundaries, shift, out)), order)
+
+    # ------------------------------------------------------------------ the rest
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (np.array(self._boundaries), self._order)
+
+    def __copy__(self) -> RangeSet:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RangeSet:
+        return self
+
+    def __repr__(self) -> str:
+        return f"RangeSet(order={self._order}, n_ranges={self.n_ranges}, n_cells={self.n_cells})"
+
+
+def _rebuild(boundaries: Boundaries, order: int) -> RangeSet:
+    return RangeSet._trusted(boundaries, order)
+
+
+def _as_integers(values: ArrayLike, name: str) -> NDArray[Any]:
+    array = np.atleast_1d(np.asarray(values))
+    if array.size == 0:
+        return np.empty(0, dtype=np.uint64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be a 1-D array of integers, got {array.dtype} of shape {array.shape}")
+    return array
+
+
+def _as_pairs(ranges: ArrayLike) -> NDArray[Any]:
+    pairs = np.asarray(ranges)
+    if pairs.size == 0:
+        return np.empty((0, 2), dtype=np.uint64)
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
+        raise ValueError(f"ranges must be integers of shape (n, 2), got {pairs.dtype} of shape {pairs.shape}")
+    if pairs.dtype.kind == "i" and pairs.min() < 0:
+        row = int(np.flatnonzero((pairs < 0).any(axis=1))[0])
+        raise ValueError(f"ranges must not be negative, row {row} is [{pairs[row, 0]}, {pairs[row, 1]})")
+    return pairs
+
+
+def _explain(boundaries: Boundaries, fault: int, order: int) -> str:
+    row = fault // 2
+    start, stop = boundaries[2 * row], boundaries[2 * row + 1]
+    where = f"row {row} is [{start}, {stop})"
+    value = int(boundaries[fault])
+    if value > _END:
+        return f"ranges must lie within [0, 12 * 4**29), {where}"
+    if value % (1 << (2 * (MAX_ORDER - order))):
+        return f"ranges must begin and end with cells of order {order}, {where}"
+    if fault % 2:
+        return f"ranges must have start < stop, {where}"
+    return f"ranges must be sorted, disjoint and not touching, {where} and the row before ends at {boundaries[fault - 1]}"
+
+
+def _trimmed(array: Boundaries, size: int) -> Boundaries:
+    """The first `size` values, and the memory of the rest given back."""
+    # In place: a copy would hold both at once. No view of the array exists.
+    array.resize(size, refcheck=False)
+    return array
+
+
+def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
+    out = np.empty(a.size + b.size, dtype=np.uint64)
+    if out.size < _PARALLEL_FROM or thread_count(None) < 2 or min(a.size, b.size) == 0:
+        return _trimmed(out, _kernel.combine(a, b, truth, out))
+    longer, shorter = (a, b) if a.size >= b.size else (b, a)
+    i = longer.size // 2
+    j = int(np.searchsorted(shorter, longer[i]))
+    cut_a, cut_b = (i, j) if longer is a else (j, i)
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(_kernel.combine_part, a, b, truth, out, cut_a, a.size, cut_b, b.size)
+        first = _kernel.combine_part(a, b, truth, out, 0, cut_a, 0, cut_b)
+        count = second.result()
+    out[first : first + count] = out[cut_a + cut_b : cut_a + cut_b + count]
+    return _trimmed(out, first + count)
+
+
+def _many(sets: Iterable[RangeSet], *, depth: Any, none: RangeSet) -> RangeSet:
+    sets = list(sets)
+    if not sets:
+        return none
+    for one in sets:
+        if not isinstance(one, RangeSet):
+            raise TypeError(f"expected RangeSets, got {type(one).__name__}")
+    # A set that stands in the list twice holds nothing new, in a union as in an intersection.
+    distinct: Sequence[RangeSet] = list({id(one): one for one in sets}.values())
+    order = max(one.order for one in sets)
+    if len(distinct) == 1:
+        return distinct[0].refine(order)
+    starts = np.concatenate([one._boundaries[0::2] for one in distinct])
+    stops = np.concatenate([one._boundaries[1::2] for one in distinct])
+    return RangeSet._from_starts_stops(starts, stops, order, depth=depth(len(distinct)), n_threads=None)
