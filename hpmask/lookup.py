@@ -1,25 +1,170 @@
-"""Which positions are in a mask."""
+"""Which positions are in a mask: `contains`, by an index over the ranges."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord, UnitSphericalRepresentation
+from numpy.typing import NDArray
 
-from hpmask import frames, healpix
+from hpmask import frames
+from hpmask._kernels import lookup as _kernel
+from hpmask.energy import EnergyAxis, as_energy
+from hpmask.parallel import thread_count
+from hpmask.rangeset import MAX_ORDER, RangeSet
+
+__all__ = ["contains", "contains_lonlat"]
+
+# Positions that are worked on together: their cell numbers stay in the processor's cache.
+_CHUNK = 1 << 15
+_NO_ROTATION = np.empty((0, 3))
 
 
-def contains(planes: Any, order: int, frame: str, energy: Any, coord: Any, at: Any) -> Any:
-    """TEMPORARY: simple and slow, to be replaced."""
-    lon, lat = frames.to_lonlat(coord, frame)
-    number = healpix.cells_at(lon, lat, order) << np.uint64(2 * (29 - order))
-    def one(plane: Any) -> Any:
-        return np.searchsorted(plane._boundaries, number, side="right") % 2 == 1
+class Index:
+    """Where in a set's boundaries each bucket of cell numbers begins."""
+
+    def __init__(self, plane: RangeSet) -> None:
+        self.boundaries = plane.boundaries
+        # About as many buckets as boundaries, and none smaller than a cell.
+        bits = min(max(self.boundaries.size, 1).bit_length(), 4 + 2 * plane.order)
+        self.shift = 4 + 2 * MAX_ORDER - bits
+        buckets = -(-(12 << (2 * MAX_ORDER)) >> self.shift)
+        self.entries = np.empty(buckets + 1, dtype=np.uint32)
+        _kernel.fill_index(self.boundaries, self.shift, self.entries)
+
+    def inside(self, numbers: NDArray[np.uint64], out: NDArray[np.uint8]) -> None:
+        """Write whether each cell number (at order 29) is in the set."""
+        _kernel.inside(numbers, self.boundaries, self.entries, self.shift, out)
+
+
+def contains(
+    planes: Sequence[RangeSet],
+    order: int,
+    frame: str,
+    energy: EnergyAxis | None,
+    coord: SkyCoord,
+    at_energy: u.Quantity | str | None,
+) -> Any:
+    """See `hpmask.Mask.contains`."""
+    lon, lat, unit, matrix, shape = _angles(coord, frame)
+    bins = None
+    if at_energy is not None and energy is not None:
+        bins = energy.bin_of(at_energy)
+    elif at_energy is not None:
+        bins = np.zeros(as_energy(at_energy, "energy").shape, dtype=np.intp)
+    distinct = list({id(plane): plane for plane in planes}.values())
+    answers, bad = _answers(distinct, order, lon, lat, unit, matrix, n_threads=None)
+    if bad >= 0:
+        raise ValueError(f"positions must be finite, row {bad} is lon={lon[bad]}, lat={lat[bad]}")
+    answers = answers.reshape(len(distinct), *shape)
+    place = {id(plane): k for k, plane in enumerate(distinct)}
+    rows = np.array([place[id(plane)] for plane in planes])
+    if bins is None:
+        return _plain(answers[rows] if energy is not None else answers[0])
     if energy is None:
-        return one(planes[0])
-    stack = np.array([one(plane) for plane in planes])
-    if at is None:
-        return stack
-    bins = energy.bin_of(at)
-    bins, _ = np.broadcast_arrays(bins, number)
-    return np.where(bins >= 0, np.take_along_axis(stack, np.maximum(bins, 0)[None], 0)[0], False)
+        return _plain(np.broadcast_arrays(answers[0], bins)[0].copy())
+    return _plain(_pick(answers, rows, bins))
+
+
+def _pick(answers: NDArray[np.bool_], rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """The answer of each position in the plane of its bin; False in no bin."""
+    shape = np.broadcast_shapes(answers.shape[1:], bins.shape)
+    each = np.array([np.broadcast_to(answer, shape) for answer in answers])
+    bins = np.broadcast_to(bins, shape)
+    picked = np.take_along_axis(each, rows[np.maximum(bins, 0)][np.newaxis], axis=0)[0]
+    return np.asarray(picked & (bins >= 0))
+
+
+def _plain(answer: NDArray[np.bool_]) -> Any:
+    return bool(answer) if answer.ndim == 0 else answer
+
+
+def contains_lonlat(
+    plane: RangeSet, lon: NDArray[np.float64], lat: NDArray[np.float64], *, n_threads: int | None = 1
+) -> NDArray[np.bool_]:
+    """Whether positions are in a set; one that is not finite is not.
+
+    Parameters
+    ----------
+    plane : RangeSet
+        The set.
+    lon, lat : numpy.ndarray of float, one shape
+        Radians, in the frame of the set.
+    n_threads : int, optional
+        Threads to use.
+    """
+    flat = [np.ascontiguousarray(angle, dtype=np.float64).reshape(-1) for angle in (lon, lat)]
+    answers, _ = _answers([plane], plane.order, *flat, 1.0, _NO_ROTATION, n_threads=n_threads)
+    return answers[0].reshape(np.shape(lon))
+
+
+def _angles(
+    coord: SkyCoord, frame: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64], tuple[int, ...]]:
+    """Flat longitudes and latitudes, their unit in radians, and the rotation that brings them to `frame`.
+
+    The angles stay as `coord` holds them: for millions of positions every copy counts.
+    """
+    coord = frames.as_skycoord(coord, "coord")
+    matrix = _NO_ROTATION
+    if coord.frame.name != frame:
+        if coord.frame.name in frames.FRAMES:
+            matrix = frames.rotation(coord.frame.name, frame)
+        else:
+            coord = coord.transform_to(frame)
+    data = coord.data
+    if not isinstance(data, UnitSphericalRepresentation):
+        data = data.represent_as(UnitSphericalRepresentation)
+    unit = data.lat.unit
+    lon = np.ascontiguousarray(data.lon.to_value(unit), dtype=np.float64).reshape(-1)
+    lat = np.ascontiguousarray(data.lat.value, dtype=np.float64).reshape(-1)
+    return lon, lat, float(unit.to(u.rad)), matrix, coord.shape
+
+
+def _answers(
+    planes: Sequence[RangeSet],
+    order: int,
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    unit: float,
+    matrix: NDArray[np.float64],
+    *,
+    n_threads: int | None,
+) -> tuple[NDArray[np.bool_], int]:
+    """Whether each position is in each plane, shape (n_planes, n), and the first that is no position (or -1)."""
+    n = lon.size
+    out = np.empty((len(planes), n), dtype=np.bool_)
+    indices = [_index(plane) for plane in planes]
+
+    def work(part: slice) -> int:
+        numbers = np.empty(min(_CHUNK, part.stop - part.start), dtype=np.uint64)
+        first = -1
+        for start in range(part.start, part.stop, _CHUNK):
+            chunk = slice(start, min(start + _CHUNK, part.stop))
+            some = numbers[: chunk.stop - chunk.start]
+            bad = _kernel.numbers(lon[chunk], lat[chunk], unit, order, matrix, some)
+            if bad >= 0 and first < 0:
+                first = start + bad
+            for k, index in enumerate(indices):
+                index.inside(some, out[k, chunk].view(np.uint8))
+        return first
+
+    threads = min(thread_count(n_threads), -(-n // _CHUNK))
+    if threads <= 1:
+        return out, work(slice(0, n))
+    cuts = np.linspace(0, n, threads + 1).astype(int)
+    parts = [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    with ThreadPoolExecutor(threads) as pool:
+        bad = [first for first in pool.map(work, parts) if first >= 0]
+    return out, min(bad, default=-1)
+
+
+def _index(plane: RangeSet) -> Index:
+    index = plane._index
+    if index is None:
+        index = plane._index = Index(plane)
+    return index

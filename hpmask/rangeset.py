@@ -75,10 +75,11 @@ class RangeSet:
     True
     """
 
-    __slots__ = ("_boundaries", "_order")
+    __slots__ = ("__weakref__", "_boundaries", "_index", "_order")
 
     _boundaries: Boundaries
     _order: int
+    _index: Any  # made by hpmask.lookup at the first look-up; of the boundaries alone, so it changes no result
 
     def __init__(self, ranges: ArrayLike, order: int) -> None:
         order = check_order(order)
@@ -93,6 +94,7 @@ class RangeSet:
         boundaries.flags.writeable = False
         self._boundaries = boundaries
         self._order = order
+        self._index = None
 
     @classmethod
     def _trusted(cls, boundaries: Boundaries, order: int) -> RangeSet:
@@ -230,6 +232,11 @@ class RangeSet:
     def ranges(self) -> NDArray[np.uint64]:
         """Half-open ranges of NESTED cell numbers at order 29, shape (n, 2), read-only."""
         return self._boundaries.reshape(-1, 2)
+
+    @property
+    def boundaries(self) -> NDArray[np.uint64]:
+        """Starts and stops of the ranges in one ascending list, shape (2 n,), read-only."""
+        return self._boundaries
 
     @property
     def n_ranges(self) -> int:

@@ -1,32 +1,206 @@
-"""TEMPORARY stand-in for the real rasterizer (healpy), to be replaced."""
+"""Shapes to sets of cells: discs by the million, any other shape by its outline."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
+from astropy.coordinates import SkyCoord
+from numpy.typing import NDArray
 
-from hpmask import frames
-from hpmask.rangeset import RangeSet
+from hpmask import frames, healpix
+from hpmask._kernels import discs as _discs
+from hpmask.energy import EnergyAxis
+from hpmask.parallel import thread_count
+from hpmask.progress import track
+from hpmask.rangeset import RangeSet, check_order
+
+__all__ = ["check_cones", "cone_planes", "discs", "shapes_plane"]
+
+Mode = Literal["center", "overlap", "inside"]
+Angles = NDArray[np.float64]
+
+_MODES = {"center": 0, "overlap": 1, "inside": 2}
+# The mode in which the complement of a shape is the complement of the shape in this mode.
+_DUAL: dict[Mode, Mode] = {"center": "center", "overlap": "inside", "inside": "overlap"}
+
+# About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in memory.
+_BLOCK_RANGES = 2_000_000
+_SMALL_RANGES = 50_000
+# 32 GB of ranges
+_MOST_RANGES = 2_000_000_000
 
 
-def check_cones(center: Any, radius: Any, frame: str, energy: Any) -> Any:
+def check_mode(mode: str) -> Mode:
+    """`mode`, if it is one.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "center", "overlap" nor "inside".
+    """
+    if mode not in _MODES:
+        raise ValueError(f"mode must be 'center', 'overlap' or 'inside', got {mode!r}")
+    return mode  # type: ignore[return-value]
+
+
+def check_cones(
+    center: SkyCoord, radius: u.Quantity | str, frame: str, energy: EnergyAxis | None
+) -> tuple[Angles, Angles, Angles]:
+    """Centres and radii of discs in radians: longitudes and latitudes of shape (n,), radii (n, 1) or (n, n_bins).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `hpmask.Mask.from_cones` says.
+    """
     lon, lat = frames.to_lonlat(center, frame)
+    if lon.ndim > 1:
+        raise ValueError(f"center must be a scalar or 1-D, got shape {lon.shape}")
     lon, lat = np.atleast_1d(lon), np.atleast_1d(lat)
-    r = np.asarray(frames.as_angle(radius, "radius").to_value(u.rad))
-    r = np.broadcast_to(r if r.ndim == 2 else r.reshape(-1, 1), (lon.size, 1 if r.ndim < 2 else r.shape[1]))
-    return lon, lat, r
+    angle = frames.as_angle(radius, "radius")
+    radii = np.asarray(angle.to_value(u.rad), dtype=np.float64)
+    if radii.ndim < 2:
+        if radii.ndim == 1 and radii.size not in (1, lon.size):
+            raise ValueError(f"radius must be a scalar or have one value per centre ({lon.size}), got {radii.size}")
+        radii = np.broadcast_to(radii.reshape(-1, 1), (lon.size, 1))
+    else:
+        if energy is None:
+            raise ValueError(f"radius of shape {radii.shape} has a column per energy bin: energy must be given")
+        if radii.ndim > 2 or radii.shape[1] != energy.n_bins or radii.shape[0] not in (1, lon.size):
+            raise ValueError(
+                f"radius must have shape ({lon.size}, {energy.n_bins}) or (1, {energy.n_bins}), one row per centre "
+                f"and one column per energy bin, got {radii.shape}"
+            )
+        radii = np.broadcast_to(radii, (lon.size, energy.n_bins))
+    # 180 deg in other units may come out a bit above pi.
+    bad = np.flatnonzero(~((radii >= 0) & (radii <= np.pi * (1 + 1e-12))).all(axis=1))
+    if bad.size:
+        row = int(bad[0])
+        value = np.broadcast_to(np.atleast_1d(angle.value).reshape(-1, radii.shape[1]), radii.shape)[row]
+        raise ValueError(
+            f"radius must be from 0 to 180 deg, {bad.size} of {lon.size} are not, "
+            f"the first in row {row}: {np.squeeze(value)} {angle.unit}"
+        )
+    return lon, lat, radii
 
 
-def cone_planes(lon: Any, lat: Any, radii: Any, *, order: int, mode: str = "center", n_threads: Any = None, progress: bool = False) -> list[RangeSet]:
-    import healpy as hp
-    planes = []
+def cone_planes(
+    lon: Angles,
+    lat: Angles,
+    radii: Angles,
+    *,
+    order: int,
+    mode: str = "center",
+    n_threads: int | None = None,
+    progress: bool = False,
+) -> list[RangeSet]:
+    """The discs of each column of `radii` (see `check_cones`); equal columns are worked out once."""
+    order, checked = check_order(order), check_mode(mode)
+    planes: list[RangeSet] = []
     for k in range(radii.shape[1]):
-        cells = [hp.query_disc(1 << order, hp.ang2vec(np.pi / 2 - b, l), r, nest=True) for l, b, r in zip(lon, lat, radii[:, k])]
-        planes.append(RangeSet.from_cells(np.concatenate(cells) if cells else np.empty(0, int), order))
+        same = next((j for j in range(k) if np.array_equal(radii[:, j], radii[:, k])), None)
+        planes.append(
+            planes[same]
+            if same is not None
+            else discs(
+                lon, lat, radii[:, k], order=order, mode=checked, n_threads=n_threads, progress=progress
+            )
+        )
     return planes
 
 
-def shapes_plane(shapes: Any, *, order: int, mode: str = "center", n_threads: Any = None) -> RangeSet:
+def discs(
+    lon: Angles,
+    lat: Angles,
+    radius: Angles,
+    *,
+    order: int,
+    mode: Mode = "center",
+    n_threads: int | None = None,
+    progress: bool = False,
+) -> RangeSet:
+    """The union of discs; all angles in radians, of shape (n,), radii from 0 to pi."""
+    if (radius >= np.pi).any():
+        return RangeSet.full(order)
+    wide = radius > np.pi / 2
+    if wide.any():
+        # Less work from the other side: what a wide disc leaves out is a disc round its antipode.
+        holes = [
+            discs(
+                lon[[i]] + np.pi, -lat[[i]], np.pi - radius[[i]], order=order, mode=_DUAL[mode], n_threads=n_threads
+            )
+            for i in np.flatnonzero(wide)
+        ]
+        narrow = discs(
+            lon[~wide], lat[~wide], radius[~wide], order=order, mode=mode, n_threads=n_threads, progress=progress
+        )
+        return narrow | ~RangeSet.intersection(holes)
+    ranges = _expected_ranges(radius, order)
+    if ranges.sum() > _MOST_RANGES:
+        row = int(np.argmax(ranges))
+        raise ValueError(
+            f"order {order} is too fine for these discs: about {ranges.sum():.1e} ranges ({ranges.sum() * 16e-9:.0f} GB), "
+            f"the largest disc has a radius of {np.degrees(radius[row]):.4g} deg"
+        )
+    threads = thread_count(n_threads)
+    blocks = list(_blocks(lon, lat, ranges, threads))
+
+    def work(block: NDArray[np.intp] | slice) -> RangeSet:
+        some = [np.ascontiguousarray(angle[block], dtype=np.float64) for angle in (lon, lat, radius)]
+        starts, stops = _discs.rasterize(*some, order, _MODES[mode])
+        return RangeSet._from_starts_stops(starts, stops, order)
+
+    return _union_of(work, blocks, order=order, threads=threads, progress=progress)
+
+
+def _expected_ranges(radius: Angles, order: int) -> Angles:
+    """About how many ranges each disc gives: its outline crosses that many cells, and half of them begin a range."""
+    return 2.0 + 4.0 * np.sin(radius) * (1 << order)
+
+
+def _blocks(
+    lon: Angles, lat: Angles, ranges: Angles, threads: int
+) -> Iterator[NDArray[np.intp] | slice]:
+    """Discs to be done together, of about equal work; neighbours on the sky if there are many blocks."""
+    total = float(ranges.sum())
+    n_blocks = int(np.ceil(total / _BLOCK_RANGES))
+    if n_blocks < threads and total > _SMALL_RANGES:
+        n_blocks = threads
+    if n_blocks <= 1:
+        yield slice(None)
+        return
+    if n_blocks <= threads:
+        order: NDArray[np.intp] | None = None
+        work = np.cumsum(ranges)
+    else:
+        # Then a block's discs overlap each other, not another block's, and little is left to unite.
+        order = np.argsort(healpix.cells_at(lon, lat, 29), kind="stable")
+        work = np.cumsum(ranges[order])
+    cuts = np.searchsorted(work, np.linspace(0, total, n_blocks + 1)[1:-1])
+    edges = np.unique(np.concatenate([[0], cuts, [ranges.size]]))
+    for a, b in zip(edges[:-1], edges[1:], strict=True):
+        yield slice(int(a), int(b)) if order is None else order[a:b]
+
+
+def _union_of(
+    work: Callable[[Any], RangeSet], parts: Sequence[Any], *, order: int, threads: int, progress: bool
+) -> RangeSet:
+    """The union of what `work` makes of each part, on threads."""
+    what = "rasterizing"
+    if threads == 1 or len(parts) == 1:
+        sets = list(track(map(work, parts), total=len(parts), what=what, shown=progress))
+    else:
+        with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+            sets = list(track(pool.map(work, parts), total=len(parts), what=what, shown=progress))
+    return sets[0] | sets[1] if len(sets) == 2 else RangeSet.union([RangeSet.empty(order), *sets])
+
+
+def shapes_plane(
+    shapes: Iterable[object], *, order: int, mode: str = "center", n_threads: int | None = None
+) -> RangeSet:
+    """The union of shapes."""
     raise NotImplementedError

@@ -1,0 +1,155 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Which positions lie in a set of ranges.
+
+A number is inside iff an odd number of range boundaries lies at or below it. An index over buckets, the numbers with
+common high bits, holds how many boundaries lie at or below each bucket's first number: most buckets hold no boundary
+within, and the answer is the parity of that one entry; the others need a short search.
+"""
+
+from libc.math cimport atan2, cos, fabs, sin, sqrt
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from hpmask._kernels.geometry cimport cell_at
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define HPMASK_PREFETCH(address) __builtin_prefetch((const void*) (address))
+    #else
+    #define HPMASK_PREFETCH(address) ((void) 0)
+    #endif
+    """
+    void prefetch "HPMASK_PREFETCH"(const void* address) noexcept nogil
+
+cdef uint64_t NOWHERE = ~<uint64_t> 0
+cdef double HALF_PI = 1.5707963267948966
+
+cdef enum:
+    BLOCK = 256
+
+
+def fill_index(const uint64_t[::1] boundaries, int shift, uint32_t[::1] index):
+    """index[b] = number of boundaries <= b << shift, for each bucket b; one more entry closes the last bucket."""
+    cdef Py_ssize_t n = boundaries.shape[0], buckets = index.shape[0], b, i = 0
+    with nogil:
+        for b in range(buckets):
+            while i < n and boundaries[i] <= <uint64_t> b << shift:
+                i += 1
+            index[b] = <uint32_t> i
+
+
+cdef inline void sines(const double* angle, double* sine, int n) noexcept nogil:
+    """Sines of angles within [-pi/2, pi/2], to 2e-16: the Taylor series, which ends at 1e-18 there.
+
+    Without branches or calls, so that the compiler may do several at a time.
+    """
+    cdef int i
+    cdef double x, y
+    for i in range(n):
+        x = angle[i]
+        y = x * x
+        sine[i] = x + x * y * (-1.0 / 6.0 + y * (1.0 / 120.0 + y * (-1.0 / 5040.0 + y * (1.0 / 362880.0 + y * (
+            -1.0 / 39916800.0 + y * (1.0 / 6227020800.0 + y * (-1.0 / 1307674368000.0 + y * (1.0 / 355687428096000.0 + y * (
+                -1.0 / 121645100408832000.0 + y * (1.0 / 51090942171709440000.0))))))))))
+
+
+def numbers(
+    const double[::1] lon, const double[::1] lat, double unit, int order, const double[:, ::1] matrix,
+    uint64_t[::1] out,
+):
+    """NESTED cells, as numbers at order 29, that hold positions; returns the first position that is none, or -1.
+
+    `unit` is the angles' unit in radians; `matrix`, shape (3, 3) or (0, 3) for none, rotates the positions first.
+    A position that is not finite, or whose latitude is none, gets the number 2**64 - 1, which is in no range.
+    """
+    cdef Py_ssize_t n = lon.shape[0], first, i, bad = -1
+    cdef int k, count, shift = 2 * (29 - order)
+    cdef double angle[BLOCK]
+    cdef double sine[BLOCK]
+    cdef double z, cos_lat, phi, x, y, u, v
+    cdef bint turn = matrix.shape[0] == 3
+    if lat.shape[0] != n or out.shape[0] != n or not 0 <= order <= 29:
+        raise ValueError("lon, lat and out must have one length, order 0 to 29")
+    with nogil:
+        for first from 0 <= first < n by BLOCK:
+            count = <int> (n - first) if n - first < BLOCK else BLOCK
+            for k in range(count):
+                angle[k] = lat[first + k] * unit
+            sines(angle, sine, count)
+            for k in range(count):
+                i = first + k
+                phi = lon[i] * unit
+                # NaN fails every comparison
+                if not (fabs(angle[k]) <= HALF_PI + 1e-9 and fabs(phi) < 1e15):
+                    out[i] = NOWHERE
+                    if bad < 0:
+                        bad = i
+                    continue
+                z = sine[k]
+                if turn:
+                    cos_lat = cos(angle[k])
+                    x = cos_lat * cos(phi)
+                    y = cos_lat * sin(phi)
+                    u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z
+                    v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z
+                    z = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * z
+                    phi = atan2(v, u)
+                    cos_lat = sqrt(u * u + v * v)
+                elif fabs(z) < 0.99:
+                    cos_lat = sqrt((1 - z) * (1 + z))
+                else:
+                    cos_lat = fabs(cos(angle[k]))
+                out[i] = cell_at(z, cos_lat, phi, order) << shift
+    return bad
+
+
+def inside(
+    const uint64_t[::1] number, const uint64_t[::1] boundaries, const uint32_t[::1] index, int shift,
+    unsigned char[::1] out,
+):
+    """Whether each number (at order 29) is in the ranges, by their index (see `fill_index`)."""
+    cdef Py_ssize_t n = number.shape[0], first, i, buckets = index.shape[0] - 1
+    cdef int k, count
+    cdef uint64_t value
+    cdef const uint64_t* edge = &boundaries[0] if boundaries.shape[0] else NULL
+    cdef uint32_t low[BLOCK]
+    cdef uint32_t high[BLOCK]
+    cdef uint32_t a, b, mid
+    if out.shape[0] != n:
+        raise ValueError("number and out must have one length")
+    if boundaries.shape[0] == 0:
+        out[:] = 0
+        return
+    with nogil:
+        for first from 0 <= first < n by BLOCK:
+            count = <int> (n - first) if n - first < BLOCK else BLOCK
+            # Each step asks for the memory of the next one before any of it is needed.
+            for k in range(count):
+                value = number[first + k]
+                if value != NOWHERE:
+                    prefetch(&index[value >> shift])
+            for k in range(count):
+                value = number[first + k]
+                if value == NOWHERE:
+                    low[k] = 0
+                    high[k] = 0
+                    continue
+                low[k] = index[value >> shift]
+                high[k] = index[(value >> shift) + 1]
+                if low[k] != high[k]:
+                    prefetch(&edge[low[k]])
+            for k in range(count):
+                a = low[k]
+                b = high[k]
+                value = number[first + k]
+                if b - a <= 8:
+                    while a < b and edge[a] <= value:
+                        a += 1
+                else:
+                    while a < b:
+                        mid = a + (b - a) // 2
+                        if edge[mid] <= value:
+                            a = mid + 1
+                        else:
+                            b = mid
+                out[first + k] = a & 1

@@ -1,0 +1,57 @@
+# cython: language_level=3
+"""Growing lists of range starts and stops, filled without the GIL."""
+
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free, malloc, realloc
+
+
+cdef struct Sink:
+    uint64_t* starts
+    uint64_t* stops
+    size_t count
+    size_t room
+    bint failed     # out of memory: what came after is lost, the caller raises
+
+
+cdef inline void sink_open(Sink* sink, size_t room) noexcept nogil:
+    sink.count = 0
+    sink.room = room if room > 16 else 16
+    sink.starts = <uint64_t*> malloc(sink.room * sizeof(uint64_t))
+    sink.stops = <uint64_t*> malloc(sink.room * sizeof(uint64_t))
+    sink.failed = sink.starts == NULL or sink.stops == NULL
+
+
+cdef inline void sink_close(Sink* sink) noexcept nogil:
+    free(sink.starts)
+    free(sink.stops)
+    sink.starts = NULL
+    sink.stops = NULL
+
+
+cdef inline void sink_grow(Sink* sink) noexcept nogil:
+    cdef size_t room = sink.room + sink.room // 2
+    cdef uint64_t* starts = <uint64_t*> realloc(sink.starts, room * sizeof(uint64_t))
+    if starts != NULL:
+        sink.starts = starts
+    cdef uint64_t* stops = <uint64_t*> realloc(sink.stops, room * sizeof(uint64_t))
+    if stops != NULL:
+        sink.stops = stops
+    if starts == NULL or stops == NULL:
+        sink.failed = True
+    else:
+        sink.room = room
+
+
+cdef inline void sink_put(Sink* sink, uint64_t start, uint64_t stop) noexcept nogil:
+    """Add a range; one that begins where the last one ended makes that longer."""
+    if sink.count and sink.stops[sink.count - 1] == start:
+        sink.stops[sink.count - 1] = stop
+        return
+    if sink.count == sink.room:
+        if not sink.failed:
+            sink_grow(sink)
+        if sink.failed:
+            return
+    sink.starts[sink.count] = start
+    sink.stops[sink.count] = stop
+    sink.count += 1
