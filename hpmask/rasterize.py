@@ -17,6 +17,7 @@ from hpmask.energy import EnergyAxis
 from hpmask.parallel import thread_count
 from hpmask.progress import track
 from hpmask.rangeset import RangeSet, check_order
+from hpmask.shapes import Combined, Disc, Shape
 
 __all__ = ["check_cones", "cone_planes", "discs", "shapes_plane"]
 
@@ -200,7 +201,61 @@ def _union_of(
 
 
 def shapes_plane(
-    shapes: Iterable[object], *, order: int, mode: str = "center", n_threads: int | None = None
+    shapes: Iterable[Shape], *, order: int, mode: str = "center", n_threads: int | None = None
 ) -> RangeSet:
-    """The union of shapes."""
-    raise NotImplementedError
+    """The union of shapes (in the frame of the mask).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `order` or `mode` is none.
+    """
+    order, checked = check_order(order), check_mode(mode)
+    shapes = list(shapes)
+    circles = [shape for shape in shapes if isinstance(shape, Disc)]
+    others = [shape for shape in shapes if not isinstance(shape, Disc)]
+    parts: list[RangeSet] = []
+    if circles or not others:
+        lon, lat, radius = np.array([(one.lon, one.lat, one.radius) for one in circles]).reshape(-1, 3).T
+        parts.append(discs(lon, lat, radius, order=order, mode=checked, n_threads=n_threads))
+    if others:
+        parts.append(
+            _union_of(
+                lambda shape: _plane(shape, order, checked),
+                others,
+                order=order,
+                threads=thread_count(n_threads),
+                progress=False,
+            )
+        )
+    return parts[0] if len(parts) == 1 else parts[0] | parts[1]
+
+
+def _plane(shape: Shape, order: int, mode: Mode) -> RangeSet:
+    """One shape."""
+    if isinstance(shape, Combined):
+        return _combined(shape, order, mode)
+    if isinstance(shape, Disc):
+        lon, lat, radius = (np.array([value]) for value in (shape.lon, shape.lat, shape.radius))
+        return discs(lon, lat, radius, order=order, mode=mode, n_threads=1)
+    starts, stops = shape.outline.rasterize(order, _MODES[mode])  # type: ignore[attr-defined]
+    return RangeSet._from_starts_stops(starts, stops, order)
+
+
+def _combined(shape: Combined, order: int, mode: Mode) -> RangeSet:
+    """Two shapes joined.
+
+    What is taken away is taken in the dual mode, which makes the difference of one shape and another inside it exact;
+    else "overlap" may hold a cell too many and "inside" one too few, where outlines of the two cross.
+    """
+    left, right = _plane(shape.left, order, mode), _plane(shape.right, order, mode)
+    if shape.sign == "|":
+        return left | right
+    if shape.sign == "&":
+        return left & right
+    if mode == "center":
+        return left - right if shape.sign == "-" else left ^ right
+    less = left - _plane(shape.right, order, _DUAL[mode])
+    if shape.sign == "-":
+        return less
+    return less | (right - _plane(shape.left, order, _DUAL[mode]))

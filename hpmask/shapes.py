@@ -6,23 +6,55 @@ Angles are radians in the frame of the mask that the shape is meant for. Every s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from numpy.typing import ArrayLike, NDArray
+
+from hpmask import frames
+from hpmask._kernels import shapes as _kernel
 
 __all__ = ["Combined", "Disc", "Ellipse", "Polygon", "Shape", "Zone"]
+
+Vectors = NDArray[np.float64]
 
 
 class Shape:
     """A region on the sphere."""
 
-    def contains(self, vectors: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
         """Whether unit vectors of shape (n, 3) lie in the shape."""
         raise NotImplementedError
 
+    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
+        """Whether all points within `radius` (radians) of a unit vector are in the shape, or all are out of it.
 
-@dataclass(frozen=True, slots=True)
+        "unknown" is always a safe answer; the others are certain.
+        """
+        raise NotImplementedError
+
+
+class _Outlined(Shape):
+    """A shape that the compiled walk knows by its outline."""
+
+    @property
+    def outline(self) -> Any:
+        """The shape as the kernel takes it."""
+        raise NotImplementedError
+
+    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
+        vectors = np.ascontiguousarray(vectors, dtype=np.float64)
+        return np.asarray(self.outline.contains(vectors)).astype(bool)
+
+    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
+        code = self.outline.cap(np.ascontiguousarray(center, dtype=np.float64), radius)
+        return "in" if code > 0 else "out" if code < 0 else "unknown"
+
+
+@dataclass(frozen=True)
 class Disc(Shape):
     """All points within `radius` (0 to pi) of a position: great-circle distance."""
 
@@ -30,9 +62,18 @@ class Disc(Shape):
     lat: float
     radius: float
 
+    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
+        return np.asarray(_distance(_vector(self.lon, self.lat), vectors) <= self.radius)
 
-@dataclass(frozen=True, slots=True)
-class Ellipse(Shape):
+    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
+        distance = float(_distance(_vector(self.lon, self.lat), center))
+        if distance + radius <= self.radius:
+            return "in"
+        return "out" if distance - radius > self.radius else "unknown"
+
+
+@dataclass(frozen=True)
+class Ellipse(_Outlined):
     """A spherical ellipse.
 
     ``(u / tan half_width)**2 + (w / tan half_height)**2 <= n**2`` with n towards the centre, w along the height
@@ -46,32 +87,302 @@ class Ellipse(Shape):
     half_height: float
     angle: float
 
+    def __post_init__(self) -> None:
+        _check_half_axes(self.half_width, self.half_height)
 
-class Polygon(Shape):
-    """A polygon with great-circle edges, convex or not, by the even-odd rule; the smaller side is inside."""
+    @cached_property
+    def outline(self) -> Any:
+        center, width_axis, height_axis = _axes(self.lon, self.lat, self.angle)
+        a, b, axis = self.half_height, self.half_width, height_axis
+        if b > a:
+            a, b, axis = b, a, width_axis
+        # cos c = cos a / cos b, in a form that keeps its precision for small ellipses
+        c = 2 * np.arcsin(np.sqrt(np.sin((a + b) / 2) * np.sin((a - b) / 2) / np.cos(b)))
+        foci = [np.cos(c) * center + sign * np.sin(c) * axis for sign in (1, -1)]
+        return _kernel.ellipse(foci[0], foci[1], np.cos(a) * center + np.sin(a) * axis, 2 * a)
 
-    def __init__(self, lon: Any, lat: Any) -> None:
-        raise NotImplementedError
+
+class Polygon(_Outlined):
+    """A polygon with great-circle edges, convex or not, by the even-odd rule; the smaller side is inside.
+
+    Parameters
+    ----------
+    lon, lat : array_like of float, shape (n,)
+        Vertices in radians, in either sense. A vertex that repeats the one before it is left out, so the first may
+        be repeated at the end.
+
+    Raises
+    ------
+    ValueError
+        If fewer than three vertices are left, or two neighbours are opposite each other.
+    """
+
+    def __init__(self, lon: ArrayLike, lat: ArrayLike) -> None:
+        self._set(_vector(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)))
+
+    def _set(self, vertices: Vectors) -> None:
+        if vertices.ndim != 2:
+            raise ValueError(f"a polygon needs lists of longitudes and latitudes, got shape {vertices.shape[:-1]}")
+        if not np.isfinite(vertices).all():
+            raise ValueError(f"a polygon's vertices must be finite, vertex {_first(~np.isfinite(vertices).all(1))} is not")
+        repeated = np.linalg.norm(vertices - np.roll(vertices, 1, axis=0), axis=1) < 1e-15
+        vertices = vertices[~repeated]
+        if len(vertices) < 3:
+            raise ValueError(f"a polygon needs three different vertices, got {len(vertices)}")
+        opposite = np.linalg.norm(vertices + np.roll(vertices, -1, axis=0), axis=1) < 1e-9
+        if opposite.any():
+            raise ValueError(f"a polygon's neighbouring vertices must not be opposite each other, {_first(opposite)} is")
+        self.vertices = vertices
 
     @classmethod
     def rectangle(cls, lon: float, lat: float, half_width: float, half_height: float, angle: float) -> Polygon:
         """The rectangle whose sides are great circles, `half_width` and `half_height` (below pi/2) from its centre
         along its axes. `angle` is the position angle of the height axis, from north through east."""
-        raise NotImplementedError
+        _check_half_axes(half_width, half_height)
+        center, width_axis, height_axis = _axes(lon, lat, angle)
+        # In the tangent plane the sides are straight.
+        x, y = np.tan(half_width) * width_axis, np.tan(half_height) * height_axis
+        corners = np.array([center + x + y, center - x + y, center - x - y, center + x - y])
+        self = cls.__new__(cls)
+        self._set(corners / np.linalg.norm(corners, axis=1, keepdims=True))
+        return self
+
+    @cached_property
+    def outline(self) -> Any:
+        a = self.vertices
+        b = np.roll(a, -1, axis=0)
+        # a x b, without the cancellation for close points
+        normal = np.cross(a - b, a + b) / 2
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        arcs = _arcs(normal, np.zeros(len(a)), a, b)
+        turn = _frame_off(a, b, normal)
+        turned = a @ turn.T
+        lon = np.arctan2(turned[:, 1], turned[:, 0])
+        lon[lon >= np.pi] = -np.pi
+        step = np.roll(lon, -1) - lon
+        step = (step + np.pi) % (2 * np.pi) - np.pi
+        bucket, edge_of = _buckets(lon, step)
+        pole_inside = _pole_is_inside(turned, step)
+        return _kernel.polygon(
+            arcs, turn, lon, np.ascontiguousarray(normal @ turn.T), bucket, edge_of, pole_inside
+        )
 
 
-class Zone(Shape):
-    """The sky between two longitudes and two latitudes of any frame."""
+class Zone(_Outlined):
+    """The sky between two longitudes and two latitudes of some frame; use `from_angles`."""
+
+    def __init__(self, axes: Vectors, lon: tuple[float, float] | None, lat: tuple[float, float], summary: str) -> None:
+        """`axes`: the zone's frame as rows of unit vectors x, y, z; lon: start and width; all in radians."""
+        self.axes = axes
+        self.lon = lon
+        self.lat = lat
+        self.summary = summary
 
     @classmethod
     def from_angles(cls, lon: Any, lat: Any, *, zone_frame: str, frame: str) -> Zone:
-        raise NotImplementedError
+        """A zone in `zone_frame` as a shape in `frame`; see `hpmask.Mask.from_zone`."""
+        axes = _frame_axes(zone_frame, frame)
+        span = None
+        if lon is not None:
+            first, last = _pair(lon, "lon")
+            width = last - first
+            if abs(width) < 2 * np.pi * (1 - 1e-15):
+                span = (first, width % (2 * np.pi))
+        low, high = (-np.pi / 2, np.pi / 2) if lat is None else _pair(lat, "lat")
+        if not -np.pi / 2 - 1e-12 <= low <= high <= np.pi / 2 + 1e-12:
+            raise ValueError(
+                "lat must ascend from at least -90 deg to at most 90 deg, "
+                f"got {np.degrees(low):.6g} deg and {np.degrees(high):.6g} deg"
+            )
+        text = [f"{name} {a:.6g} to {b:.6g} deg" for name, (a, b) in (("lat", np.degrees([low, high])),)]
+        if span is not None:
+            text.insert(0, f"lon {np.degrees(span[0]):.6g} to {np.degrees(sum(span)):.6g} deg")
+        return cls(axes, span, (low, high), f"{', '.join(text)}, {zone_frame}")
+
+    @cached_property
+    def outline(self) -> Any:
+        low, high = self.lat
+        start, width = (0.0, 2 * np.pi) if self.lon is None else self.lon
+        normal, level, first, last = [], [], [], []
+
+        def at(lon: float, lat: float) -> Vectors:
+            return np.asarray(_vector(lon, lat) @ self.axes)
+
+        # Parallels, in pieces of at most a quarter turn; a pole is no line.
+        pieces = max(1, int(np.ceil(width / (np.pi / 2) - 1e-12)))
+        for lat in (low, high):
+            if abs(lat) < np.pi / 2 - 1e-14:
+                for k in range(pieces):
+                    ends = start + width * k / pieces, start + width * (k + 1) / pieces
+                    normal.append(self.axes[2])
+                    level.append(np.sin(lat))
+                    first.append(at(ends[0], lat))
+                    last.append(at(ends[1], lat))
+        bounds = []
+        if self.lon is not None:
+            cuts = sorted({low, high, min(max(low, 0.0), high)})
+            for lon in (start, start + width):
+                east = _vector(lon + np.pi / 2, 0.0) @ self.axes
+                bounds.append(east)
+                for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+                    # Northwards is anticlockwise round the west.
+                    normal.append(-east)
+                    level.append(0.0)
+                    first.append(at(lon, a))
+                    last.append(at(lon, b))
+        none = np.empty((0, 3))
+        arcs = _arcs(
+            np.array(normal) if normal else none,
+            np.array(level),
+            np.array(first) if first else none,
+            np.array(last) if last else none,
+        )
+        wedge = 0 if self.lon is None else 1 if width <= np.pi else 2
+        west, east = (bounds[0], -bounds[1]) if bounds else (self.axes[0], self.axes[0])
+        return _kernel.zone(arcs, np.ascontiguousarray(self.axes[2]), west, east, low, high, wedge)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Combined(Shape):
     """Two shapes joined by ``|``, ``&``, ``^`` or ``-``. An annulus is its outer shape - its inner one."""
 
     left: Shape
     right: Shape
     sign: Literal["|", "&", "^", "-"]
+
+    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
+        a, b = self.left.contains(vectors), self.right.contains(vectors)
+        return {"|": a | b, "&": a & b, "^": a ^ b, "-": a & ~b}[self.sign]
+
+    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
+        a, b = self.left.cap(center, radius), self.right.cap(center, radius)
+        if "unknown" not in (a, b):
+            left, right = a == "in", b == "in"
+            both = {"|": left | right, "&": left & right, "^": left ^ right, "-": left & (not right)}
+            return "in" if both[self.sign] else "out"
+        if self.sign == "|" and "in" in (a, b):
+            return "in"
+        if (self.sign == "&" and "out" in (a, b)) or (self.sign == "-" and (a == "out" or b == "in")):
+            return "out"
+        return "unknown"
+
+
+# ---------------------------------------------------------------------- geometry
+
+
+def _vector(lon: Any, lat: Any) -> Vectors:
+    """Unit vectors of positions, the components on the last axis."""
+    return np.stack(
+        [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat) + np.zeros_like(lon)], axis=-1
+    )
+
+
+def _distance(a: Vectors, b: Vectors) -> NDArray[np.float64]:
+    """Angles between unit vectors, precise at all angles."""
+    return np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1))
+
+
+def _axes(lon: float, lat: float, angle: float) -> tuple[Vectors, Vectors, Vectors]:
+    """Unit vectors to a centre, along the width axis and along the height axis of a shape there."""
+    center = _vector(lon, lat)
+    north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
+    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
+    height = np.cos(angle) * north + np.sin(angle) * east
+    return center, np.cos(angle) * east - np.sin(angle) * north, height
+
+
+def _check_half_axes(half_width: float, half_height: float) -> None:
+    for name, value in (("width", half_width), ("height", half_height)):
+        if not 0 <= value < np.pi / 2:
+            raise ValueError(f"half the {name} must be from 0 to below 90 deg, got {np.degrees(value):.6g} deg")
+
+
+def _first(condition: NDArray[np.bool_]) -> int:
+    return int(np.flatnonzero(condition)[0])
+
+
+def _pair(values: Any, name: str) -> tuple[float, float]:
+    try:
+        first, last = values
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a pair of angles, got {values!r}") from None
+    pair = [float(frames.as_angle(value, name).to_value(u.rad)) for value in (first, last)]
+    if not np.isfinite(pair).all():
+        raise ValueError(f"{name} must be finite, got {values!r}")
+    return pair[0], pair[1]
+
+
+def _frame_axes(source: str, target: str) -> Vectors:
+    """The x, y and z axes of one frame as unit vectors in another, shape (3, 3)."""
+    axes = SkyCoord([0, 90, 0] * u.deg, [0, 0, 90] * u.deg, frame=source)
+    result = np.ascontiguousarray(axes.transform_to(target).cartesian.xyz.value.T)
+    if not np.allclose(result @ result.T, np.eye(3), rtol=0, atol=1e-9):
+        raise ValueError(f"zone_frame {source!r} is not a rotation of {target!r}: give one that is, such as 'fk5'")
+    left, _, right = np.linalg.svd(result)
+    return np.ascontiguousarray(left @ right)
+
+
+def _arcs(normal: Vectors, level: NDArray[np.float64], first: Vectors, last: Vectors) -> NDArray[np.float64]:
+    """Arcs in the columns of the kernel: the circles n.p = level from `first` anticlockwise round n to `last`."""
+    return np.ascontiguousarray(
+        np.column_stack(
+            [
+                normal,
+                level,
+                np.arccos(level),
+                first,
+                last,
+                np.cross(normal, first),
+                np.cross(last, normal),
+            ]
+        )
+    )
+
+
+def _frame_off(a: Vectors, b: Vectors, normal: Vectors) -> Vectors:
+    """A frame, as rows of unit vectors, whose poles are far from all the arcs from a to b."""
+    # Points spread evenly over half the sphere; for N arcs one of them is far enough from all.
+    k = np.arange(64)
+    z = (k + 0.5) / 64
+    poles = _vector(k * np.pi * (3 - np.sqrt(5)), np.arcsin(z))
+    height = poles @ normal.T
+    beside = (poles @ np.cross(normal, a).T) * (poles @ np.cross(b, normal).T) >= 0
+    ends = np.minimum(1 - np.abs(poles @ a.T), 1 - np.abs(poles @ b.T))
+    # squared sine of the distance of each pole, or its opposite, to each arc
+    near = np.where(beside, height**2, 2 * ends)
+    pole = poles[np.argmax(near.min(axis=1))]
+    x = np.cross(pole, np.eye(3)[np.argmin(np.abs(pole))])
+    x /= np.linalg.norm(x)
+    return np.ascontiguousarray([x, np.cross(pole, x), pole])
+
+
+def _buckets(lon: NDArray[np.float64], step: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Edges by equal parts of the longitude circle: edges of part k are edge_of[bucket[k] : bucket[k + 1]]."""
+    n = len(lon)
+    count = min(max(n, 8), 4096)
+    scale = count / (2 * np.pi)
+    west = lon + np.minimum(step, 0)
+    # one part more on either side, for the rounding of the part that a point falls into
+    low = np.floor((west + np.pi) * scale).astype(int) - 1
+    high = np.floor((west + np.abs(step) + np.pi) * scale).astype(int) + 1
+    spans = np.minimum(high - low + 1, count)
+    edge = np.repeat(np.arange(n), spans)
+    offset = np.arange(spans.sum()) - np.repeat(np.cumsum(spans) - spans, spans)
+    part = (np.repeat(low, spans) + offset) % count
+    place = np.argsort(part, kind="stable")
+    bucket = np.searchsorted(part[place], np.arange(count + 1)).astype(np.int32)
+    return bucket, edge[place].astype(np.int32)
+
+
+def _pole_is_inside(vertices: Vectors, step: NDArray[np.float64]) -> bool:
+    """Whether the north pole of the vertices' frame is on the smaller side of the polygon.
+
+    Triangles from the pole to each edge add up to the side that the pole is in, if the outline runs round the pole,
+    else to the other one. tan(E / 2) = t1 t2 sin(dlon) / (1 + t1 t2 cos(dlon)) with t = tan(colatitude / 2)
+    (Todhunter, Spherical Trigonometry, art. 103).
+    """
+    t = np.hypot(vertices[:, 0], vertices[:, 1]) / (1 + vertices[:, 2])
+    product = t * np.roll(t, -1)
+    area = abs(2 * np.arctan2(product * np.sin(step), 1 + product * np.cos(step)).sum()) % (4 * np.pi)
+    turns = round(float(step.sum()) / (2 * np.pi))
+    return bool(area <= 2 * np.pi) if turns % 2 else bool(area > 2 * np.pi)

@@ -1,0 +1,476 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Shapes with an outline of arcs to ranges of NESTED cells.
+
+A walk down the quad-tree takes along the arcs of the outline that pass within the bounding cap of each node. A node
+that no arc passes is wholly in or wholly out, as its centre is; the others are divided, so the cost grows with the
+outline. A cell of the last order that arcs pass is decided by its centre (mode center), or by whether the outline
+meets the cell: the shape meets a cell iff it holds the cell's centre or the outline meets the cell, and holds all of
+it iff it holds the centre and the outline does not meet it. An arc meets a cell iff it begins in it or crosses one of
+its edges.
+
+An arc is a piece of a circle n.p = c, from a anticlockwise round n to b, no longer than half the circle; its points
+are those of the circle with (n x a).p >= 0 and (b x n).p >= 0. An ellipse is the curve whose distances to two foci
+have a given sum.
+"""
+
+import numpy as np
+
+from libc.math cimport M_PI, asin, atan2, fabs, sqrt
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from hpmask._kernels.geometry cimport cell_at, cell_xy, place_vector
+from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put
+
+cdef enum Kind:
+    POLYGON = 0
+    ELLIPSE = 1
+    ZONE = 2
+
+cdef enum Mode:
+    CENTER = 0
+    OVERLAP = 1
+    INSIDE = 2
+
+# Columns of an arc.
+cdef enum:
+    NORMAL = 0
+    LEVEL = 3       # c
+    POLAR = 4       # the circle's distance from n
+    FIRST = 5       # a
+    LAST = 8        # b
+    AFTER = 11      # n x a
+    BEFORE = 14     # b x n
+    ARC_SIZE = 17
+
+# Rounding in the value of an arc's equation: what is nearer to zero counts as a touch.
+cdef double TOUCH = 1e-15
+# An upper bound of the distance from a cell's centre to its edge, times 2**order: hpmask.healpix.cell_radius.
+cdef double CELL_RADIUS = 1.07
+
+
+cdef struct Geometry:
+    Kind kind
+    const double* arcs
+    int n_arcs
+    # polygon, in a frame whose poles are far from the outline
+    double turn[9]
+    const double* lon               # of the vertices
+    const double* normal            # of the edges
+    const int* bucket               # edges by their longitudes
+    const int* edge_of
+    int n_vertices
+    int n_buckets
+    bint pole_inside
+    # ellipse
+    double focus1[3]
+    double focus2[3]
+    double tip[3]                   # a point of the outline
+    double distance_sum
+    # zone
+    double axis[3]
+    double west[3]
+    double east[3]
+    double lat_min
+    double lat_max
+    int wedge                       # 0: all longitudes, 1: less than half of them, 2: more
+
+
+cdef struct Walk:
+    const Geometry* shape
+    int order
+    Mode mode
+    uint64_t* cell_of               # the cell in which each arc begins
+    int* active                     # per level of the tree, the arcs that pass the node
+    Sink* sink
+
+
+cdef inline double dot(const double* a, const double* b) noexcept nogil:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+cdef inline double chord2(const double* a, const double* b) noexcept nogil:
+    cdef double x = a[0] - b[0], y = a[1] - b[1], z = a[2] - b[2]
+    return x * x + y * y + z * z
+
+
+cdef inline double distance(const double* a, const double* b) noexcept nogil:
+    """Angle between two unit vectors, precise at all angles."""
+    cdef double x = a[1] * b[2] - a[2] * b[1], y = a[2] * b[0] - a[0] * b[2], z = a[0] * b[1] - a[1] * b[0]
+    return atan2(sqrt(x * x + y * y + z * z), dot(a, b))
+
+
+cdef bint holds(const Geometry* g, const double* p) noexcept nogil:
+    """Whether the shape holds a point."""
+    cdef double q[3]
+    cdef double lon, da, db, lat
+    cdef int bucket, i, e, f
+    cdef bint inside
+    if g.kind == ELLIPSE:
+        return distance(p, g.focus1) + distance(p, g.focus2) <= g.distance_sum
+    if g.kind == ZONE:
+        lon = dot(g.axis, p)
+        q[0] = g.axis[1] * p[2] - g.axis[2] * p[1]
+        q[1] = g.axis[2] * p[0] - g.axis[0] * p[2]
+        q[2] = g.axis[0] * p[1] - g.axis[1] * p[0]
+        lat = atan2(lon, sqrt(dot(q, q)))
+        if lat < g.lat_min or lat > g.lat_max:
+            return False
+        if g.wedge == 1:
+            return dot(g.west, p) >= 0 and dot(g.east, p) >= 0
+        if g.wedge == 2:
+            return dot(g.west, p) >= 0 or dot(g.east, p) >= 0
+        return True
+    # Even-odd rule along the meridian from the point to the north pole: each edge that passes north of the point
+    # changes sides. A vertex on the meridian counts as west of it, for both of its edges.
+    q[0] = dot(g.turn, p)
+    q[1] = dot(g.turn + 3, p)
+    q[2] = dot(g.turn + 6, p)
+    lon = atan2(q[1], q[0])
+    bucket = <int> ((lon + M_PI) * (g.n_buckets / (2 * M_PI)))
+    if bucket < 0:
+        bucket = 0
+    elif bucket >= g.n_buckets:
+        bucket = g.n_buckets - 1
+    inside = g.pole_inside
+    for i in range(g.bucket[bucket], g.bucket[bucket + 1]):
+        e = g.edge_of[i]
+        f = e + 1 if e + 1 < g.n_vertices else 0
+        da = g.lon[e] - lon
+        db = g.lon[f] - lon
+        if da >= M_PI:
+            da -= 2 * M_PI
+        elif da < -M_PI:
+            da += 2 * M_PI
+        if db >= M_PI:
+            db -= 2 * M_PI
+        elif db < -M_PI:
+            db += 2 * M_PI
+        if (da <= 0) != (db <= 0) and fabs(da - db) < M_PI:
+            if dot(g.normal + 3 * e, q) * g.normal[3 * e + 2] < 0:
+                inside = not inside
+    return inside
+
+
+cdef inline bint passes(const Geometry* g, int arc, const double* p, double radius, double chord) noexcept nogil:
+    """Whether an arc may pass within `radius` (whose chord is `chord`) of a point: never a wrong no."""
+    cdef const double* a
+    cdef double height
+    if g.kind == ELLIPSE:
+        # The sum of the distances changes at most twice as fast as the point moves.
+        return fabs(distance(p, g.focus1) + distance(p, g.focus2) - g.distance_sum) <= 2 * radius
+    a = g.arcs + arc * ARC_SIZE
+    height = dot(a + NORMAL, p)
+    # Heights above the circle's plane change no faster than the distance: most arcs are ruled out here.
+    if fabs(height - a[LEVEL]) > radius:
+        return False
+    if dot(a + AFTER, p) >= 0 and dot(a + BEFORE, p) >= 0:
+        if a[LEVEL] == 0:
+            return True
+        return fabs(distance(a + NORMAL, p) - a[POLAR]) <= radius
+    return chord2(a + FIRST, p) <= chord * chord or chord2(a + LAST, p) <= chord * chord
+
+
+cdef inline double value_at(const Geometry* g, const double* arc, const double* p) noexcept nogil:
+    """The equation of an arc's curve: zero on it, and changing no faster than the point moves."""
+    if g.kind == ELLIPSE:
+        return 0.5 * (distance(p, g.focus1) + distance(p, g.focus2) - g.distance_sum)
+    return dot(arc + NORMAL, p) - arc[LEVEL]
+
+
+cdef inline bint on_arc(const Geometry* g, const double* arc, const double* p, double margin) noexcept nogil:
+    """Whether a point of the arc's circle is on the arc, and that far from its ends."""
+    return g.kind == ELLIPSE or (dot(arc + AFTER, p) >= margin and dot(arc + BEFORE, p) >= margin)
+
+
+cdef inline bint beyond(
+    const Geometry* g, const double* arc, const double* p, const double* q, double bend
+) noexcept nogil:
+    """Whether the line from p to q, which strays no further than `bend`, lies beyond one end of the arc."""
+    cdef double limit = -bend - TOUCH
+    if g.kind == ELLIPSE:
+        return False
+    return (
+        (dot(arc + AFTER, p) < limit and dot(arc + AFTER, q) < limit)
+        or (dot(arc + BEFORE, p) < limit and dot(arc + BEFORE, q) < limit)
+    )
+
+
+cdef struct Edge:
+    # A straight line in the chart of a base cell.
+    int face
+    double n
+    double s
+    double v
+    double ds
+    double dv
+
+
+cdef inline void point_of(const Edge* edge, double part, double* p) noexcept nogil:
+    place_vector(edge.face, edge.s + part * edge.ds, edge.v + part * edge.dv, edge.n, p)
+
+
+cdef bint crossed(
+    const Geometry* g, const double* arc, const Edge* edge, double from_, double to, const double* p, const double* q,
+    double bend, int depth,
+) noexcept nogil:
+    """Whether an arc crosses or touches the part of a cell's edge from p to q.
+
+    `bend` bounds how far the part strays from its chord. With no change of sign, the arc's curve keeps off the part
+    if its value at both ends is larger than that, or than the way to the other end; else the part is halved.
+    """
+    cdef double a, b, middle, length
+    cdef double m[3]
+    if beyond(g, arc, p, q, bend):
+        return False
+    a = value_at(g, arc, p)
+    b = value_at(g, arc, q)
+    if fabs(a) <= TOUCH and on_arc(g, arc, p, -TOUCH):
+        return True
+    if fabs(b) <= TOUCH and on_arc(g, arc, q, -TOUCH):
+        return True
+    if (a > 0) == (b > 0):
+        length = sqrt(chord2(p, q)) + bend
+        if fabs(a) + fabs(b) > length:
+            return False
+        if g.kind != ELLIPSE and fabs(a) > bend and fabs(b) > bend:
+            return False
+        if depth == 0:
+            return False
+    elif on_arc(g, arc, p, bend) and on_arc(g, arc, q, bend):
+        return True
+    elif depth == 0:
+        return on_arc(g, arc, p, -TOUCH)
+    middle = 0.5 * (from_ + to)
+    point_of(edge, middle, m)
+    return (
+        crossed(g, arc, edge, from_, middle, p, m, 0.25 * bend, depth - 1)
+        or crossed(g, arc, edge, middle, to, m, q, 0.25 * bend, depth - 1)
+    )
+
+
+cdef bint meets(Walk* walk, uint64_t cell, const int* active, int count) noexcept nogil:
+    """Whether any of the active arcs meets a cell."""
+    cdef const Geometry* g = walk.shape
+    cdef int64_t x, y
+    cdef int i, k, part, parts
+    cdef double x0, y0, bend
+    cdef double ends[2][3]
+    cdef double middle[3]
+    cdef Edge edge
+    cdef const double* arc
+    for i in range(count):
+        if walk.cell_of[active[i]] == cell:
+            return True
+    edge.n = <double> ((<int64_t> 1) << walk.order)
+    cell_xy(cell, walk.order, &edge.face, &x, &y)
+    parts = 8 if walk.order < 3 else 1      # edges of the largest cells bend too much to be taken whole
+    for k in range(4):
+        # from the southern corner to the eastern, northern, western and southern one
+        x0 = x + (1 if k == 1 or k == 2 else 0)
+        y0 = y + (1 if k == 2 or k == 3 else 0)
+        edge.s = x0 + y0
+        edge.v = x0 - y0
+        edge.ds = 1 if k < 2 else -1
+        edge.dv = 1 if k == 0 or k == 3 else -1
+        point_of(&edge, 0, ends[0])
+        for part in range(parts):
+            point_of(&edge, (part + 1.0) / parts, ends[(part + 1) & 1])
+            point_of(&edge, (part + 0.5) / parts, middle)
+            # Half of this is how far the middle strays from the chord; four times that bounds all of the part.
+            bend = 0
+            for i in range(3):
+                bend += (ends[0][i] + ends[1][i] - 2 * middle[i]) ** 2
+            bend = 2 * sqrt(bend) + TOUCH
+            for i in range(count):
+                arc = g.arcs + active[i] * ARC_SIZE if g.arcs != NULL else NULL
+                if crossed(
+                    g, arc, &edge, <double> part / parts, (part + 1.0) / parts, ends[part & 1], ends[(part + 1) & 1],
+                    bend, 40,
+                ):
+                    return True
+    return False
+
+
+cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell, const int* above, int count) noexcept nogil:
+    """Emit what the shape holds of a node of order `level`; above[:count] are the arcs that pass its parent."""
+    cdef const Geometry* g = walk.shape
+    cdef double p[3]
+    cdef double size = <double> ((<int64_t> 1) << level), radius = CELL_RADIUS / size
+    cdef double chord = radius      # the chord is shorter than the angle
+    cdef int* active = walk.active + level * g.n_arcs
+    cdef int i, now = 0, shift = 2 * (29 - level)
+    cdef bint inside
+    place_vector(face, <double> (x + y + 1), <double> (x - y), size, p)
+    for i in range(count):
+        if passes(g, above[i], p, radius, chord):
+            active[now] = above[i]
+            now += 1
+    if now == 0:
+        if holds(g, p):
+            sink_put(walk.sink, cell << shift, (cell + 1) << shift)
+        return
+    if level == walk.order:
+        inside = holds(g, p)
+        if walk.mode == OVERLAP:
+            inside = inside or meets(walk, cell, active, now)
+        elif walk.mode == INSIDE:
+            inside = inside and not meets(walk, cell, active, now)
+        if inside:
+            sink_put(walk.sink, cell << shift, (cell + 1) << shift)
+        return
+    for i in range(4):
+        descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, active, now)
+
+
+cdef class Outline:
+    """A shape as its outline and a test for points. Made by `polygon`, `ellipse` and `zone`."""
+
+    cdef Geometry g
+    cdef object _kept       # the arrays that g points into
+
+    def contains(self, const double[:, ::1] vectors):
+        """Whether unit vectors, shape (n, 3), lie in the shape: uint8 of shape (n,)."""
+        cdef Py_ssize_t n = vectors.shape[0], i
+        if vectors.shape[1] != 3:
+            raise ValueError("vectors must have shape (n, 3)")
+        result = np.empty(n, dtype=np.uint8)
+        cdef unsigned char[::1] out = result
+        with nogil:
+            for i in range(n):
+                out[i] = holds(&self.g, &vectors[i, 0])
+        return result
+
+    def cap(self, const double[::1] center, double radius):
+        """1 if the cap of that radius (radians) is wholly in the shape, -1 if it is wholly out, 0 if unknown."""
+        cdef int i
+        if center.shape[0] != 3:
+            raise ValueError("center must have shape (3,)")
+        for i in range(self.g.n_arcs):
+            if passes(&self.g, i, &center[0], radius, radius):
+                return 0
+        return 1 if holds(&self.g, &center[0]) else -1
+
+    def rasterize(self, int order, int mode):
+        """Range starts and stops (order 29, ascending) of the shape's cells.
+
+        `mode` 0: cells whose centre is in the shape, 1: cells that meet it, 2: cells wholly in it.
+        """
+        cdef Walk walk
+        cdef Sink sink
+        cdef int i, n = self.g.n_arcs
+        cdef const double* p
+        cdef int* all_arcs
+        if not 0 <= order <= 29 or not 0 <= mode <= 2:
+            raise ValueError("order must be 0 to 29, mode 0 to 2")
+        walk.shape = &self.g
+        walk.order = order
+        walk.mode = <Mode> mode
+        walk.sink = &sink
+        walk.cell_of = <uint64_t*> malloc((n + 1) * sizeof(uint64_t))
+        walk.active = <int*> malloc((order + 2) * (n + 1) * sizeof(int))
+        sink_open(&sink, 256)
+        try:
+            if walk.cell_of == NULL or walk.active == NULL or sink.failed:
+                raise MemoryError("no memory for the outline")
+            with nogil:
+                all_arcs = walk.active + (order + 1) * n
+                for i in range(n):
+                    all_arcs[i] = i
+                    p = &self.g.tip[0] if self.g.kind == ELLIPSE else self.g.arcs + i * ARC_SIZE + FIRST
+                    walk.cell_of[i] = cell_at(p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), order)
+                for i in range(12):
+                    descend(&walk, i, 0, 0, 0, <uint64_t> i, all_arcs, n)
+            if sink.failed:
+                raise MemoryError("no memory for the ranges of the shape: use a lower order")
+            starts = np.empty(sink.count, dtype=np.uint64)
+            stops = np.empty(sink.count, dtype=np.uint64)
+            copy_out(&sink, starts, stops)
+        finally:
+            free(walk.cell_of)
+            free(walk.active)
+            sink_close(&sink)
+        return starts, stops
+
+
+cdef void copy_out(Sink* sink, uint64_t[::1] starts, uint64_t[::1] stops):
+    if sink.count:
+        memcpy(&starts[0], sink.starts, sink.count * sizeof(uint64_t))
+        memcpy(&stops[0], sink.stops, sink.count * sizeof(uint64_t))
+
+
+cdef void set_arcs(Outline outline, const double[:, ::1] arcs):
+    outline.g.n_arcs = <int> arcs.shape[0]
+    outline.g.arcs = &arcs[0, 0] if arcs.shape[0] else NULL
+
+
+def polygon(
+    const double[:, ::1] arcs, const double[:, ::1] turn, const double[::1] lon, const double[:, ::1] normal,
+    const int[::1] bucket, const int[::1] edge_of, bint pole_inside,
+):
+    """A polygon.
+
+    arcs (n, 17): its edges, see the columns above. In a frame whose poles are far from the outline, to which `turn`
+    (3, 3) rotates: `lon` (n,) of its vertices within [-pi, pi), `normal` (n, 3) of the edges, those edges that span a
+    part of the longitudes, edge_of[bucket[k]:bucket[k + 1]], and whether that frame's north pole is inside.
+    """
+    cdef Outline self = Outline()
+    cdef int i
+    if arcs.shape[1] != ARC_SIZE or turn.shape[0] != 3 or turn.shape[1] != 3 or normal.shape[1] != 3:
+        raise ValueError("arcs, turn or normal has a wrong shape")
+    self.g.kind = POLYGON
+    set_arcs(self, arcs)
+    for i in range(9):
+        self.g.turn[i] = turn[i // 3, i % 3]
+    self.g.lon = &lon[0]
+    self.g.normal = &normal[0, 0]
+    self.g.bucket = &bucket[0]
+    self.g.edge_of = &edge_of[0] if edge_of.shape[0] else NULL
+    self.g.n_vertices = <int> lon.shape[0]
+    self.g.n_buckets = <int> bucket.shape[0] - 1
+    self.g.pole_inside = pole_inside
+    self._kept = (arcs, lon, normal, bucket, edge_of)
+    return self
+
+
+def ellipse(const double[::1] focus1, const double[::1] focus2, const double[::1] tip, double distance_sum):
+    """An ellipse by its foci, a point of its outline and the sum of the distances of the outline to the foci."""
+    cdef Outline self = Outline()
+    cdef int i
+    if focus1.shape[0] != 3 or focus2.shape[0] != 3 or tip.shape[0] != 3:
+        raise ValueError("foci and tip must have shape (3,)")
+    self.g.kind = ELLIPSE
+    self.g.arcs = NULL
+    self.g.n_arcs = 1
+    for i in range(3):
+        self.g.focus1[i] = focus1[i]
+        self.g.focus2[i] = focus2[i]
+        self.g.tip[i] = tip[i]
+    self.g.distance_sum = distance_sum
+    return self
+
+
+def zone(
+    const double[:, ::1] arcs, const double[::1] axis, const double[::1] west, const double[::1] east,
+    double lat_min, double lat_max, int wedge,
+):
+    """The points between two latitudes above `axis`, on the inner sides of the planes `west` and `east`.
+
+    wedge 0: all longitudes; 1: on the inner side of both planes; 2: of either.
+    """
+    cdef Outline self = Outline()
+    cdef int i
+    if arcs.shape[1] != ARC_SIZE or axis.shape[0] != 3 or west.shape[0] != 3 or east.shape[0] != 3:
+        raise ValueError("arcs, axis, west or east has a wrong shape")
+    self.g.kind = ZONE
+    set_arcs(self, arcs)
+    for i in range(3):
+        self.g.axis[i] = axis[i]
+        self.g.west[i] = west[i]
+        self.g.east[i] = east[i]
+    self.g.lat_min = lat_min
+    self.g.lat_max = lat_max
+    self.g.wedge = wedge
+    self._kept = (arcs,)
+    return self
