@@ -17,7 +17,7 @@ from hpmask.energy import EnergyAxis, as_energy
 from hpmask.parallel import thread_count
 from hpmask.rangeset import MAX_ORDER, RangeSet
 
-__all__ = ["contains", "contains_lonlat"]
+__all__ = ["Index", "contains", "contains_lonlat", "index_of"]
 
 # Positions that are worked on together: their cell numbers stay in the processor's cache.
 _CHUNK = 1 << 15
@@ -138,7 +138,7 @@ def _answers(
     """Whether each position is in each plane, shape (n_planes, n), and the first that is no position (or -1)."""
     n = lon.size
     out = np.empty((len(planes), n), dtype=np.bool_)
-    indices = [_index(plane) for plane in planes]
+    indices = [index_of(plane) for plane in planes]
 
     def work(part: slice) -> int:
         numbers = np.empty(min(_CHUNK, part.stop - part.start), dtype=np.uint64)
@@ -163,7 +163,8 @@ def _answers(
     return out, min(bad, default=-1)
 
 
-def _index(plane: RangeSet) -> Index:
+def index_of(plane: RangeSet) -> Index:
+    """The index of a set, made at the first call and kept with the set."""
     index = plane._index
     if index is None:
         index = plane._index = Index(plane)

@@ -47,7 +47,9 @@ class _Outlined(Shape):
 
     def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
         vectors = np.ascontiguousarray(vectors, dtype=np.float64)
-        return np.asarray(self.outline.contains(vectors)).astype(bool)
+        out = np.empty(len(vectors), dtype=np.bool_)
+        self.outline.contains(vectors, out.view(np.uint8))
+        return out
 
     def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
         code = self.outline.cap(np.ascontiguousarray(center, dtype=np.float64), radius)

@@ -14,15 +14,12 @@ c. The extremes lie at s = c, at s = c +- 1, or where the edge runs parallel to 
 the derivative of high(s) +- s changes sign.
 """
 
-import numpy as np
-
 from libc.math cimport M_PI, asin, ceil, cos, fabs, floor, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
+from libc.stdlib cimport free, malloc
 
 from hpmask._kernels.geometry cimport base_ring, central_longitude, ring_height, spread
-from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put
+from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
 
 cdef enum Mode:
     CENTER = 0
@@ -583,18 +580,5 @@ def rasterize(const double[::1] lon, const double[::1] lat, const double[::1] ra
     free(table.high)
     free(table.half)
     free(table.edge)
-    try:
-        if not good or sink.failed:
-            raise MemoryError("no memory for the ranges of the discs: use a lower order or fewer discs at once")
-        starts = np.empty(sink.count, dtype=np.uint64)
-        stops = np.empty(sink.count, dtype=np.uint64)
-        copy_out(&sink, starts, stops)
-    finally:
-        sink_close(&sink)
-    return starts, stops
-
-
-cdef void copy_out(Sink* sink, uint64_t[::1] starts, uint64_t[::1] stops):
-    if sink.count:
-        memcpy(&starts[0], sink.starts, sink.count * sizeof(uint64_t))
-        memcpy(&stops[0], sink.stops, sink.count * sizeof(uint64_t))
+    sink.failed = sink.failed or not good
+    return sink_take(&sink)

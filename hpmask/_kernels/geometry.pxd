@@ -143,3 +143,83 @@ cdef inline void cell_xy(uint64_t cell, int order, int* face, int64_t* x, int64_
     face[0] = <int> (cell >> (2 * order))
     x[0] = <int64_t> squeeze(inner)
     y[0] = <int64_t> squeeze(inner >> 1)
+
+
+cdef inline int64_t neighbour(int face, int64_t x, int64_t y, int dx, int dy, int order) noexcept nogil:
+    """NESTED number of the cell at (x + dx, y + dy), dx and dy from -1 to 1, across base cells; -1 if there is none.
+
+    Where three base cells meet, a cell in their corner has no neighbour beyond it.
+    """
+    cdef int64_t n = (<int64_t> 1) << order, swap
+    cdef int column = face & 3, row = face >> 2
+    cdef int over_x, over_y
+    x += dx
+    y += dy
+    over_x = 1 if x == n else -1 if x < 0 else 0
+    over_y = 1 if y == n else -1 if y < 0 else 0
+    if over_x and over_y:
+        if over_x != over_y and row != 1:
+            return -1           # eastern and western corners of the polar base cells
+        if over_x == over_y and row == 1:
+            return -1           # northern and southern corners of the equatorial ones
+        if row == 1:            # eastern corner: x over, y under
+            column += 1 if over_x > 0 else 3
+            x = 0 if over_x > 0 else n - 1
+            y = n - 1 - x
+        elif over_x > 0:        # northern corner
+            if row == 0:
+                column += 2     # across the pole
+                x = n - 1
+            else:
+                row = 0
+                x = 0
+            y = x
+        else:                   # southern corner
+            if row == 0:
+                row = 2
+                x = n - 1
+            else:
+                column += 2
+                x = 0
+            y = x
+    elif over_x > 0:            # north-east
+        if row == 0:
+            column += 1
+            x = y
+            y = n - 1
+        else:
+            column += 1 if row == 2 else 0
+            row -= 1
+            x = 0
+    elif over_x < 0:            # south-west
+        if row == 2:
+            column += 3
+            x = y
+            y = 0
+        else:
+            column += 3 if row == 1 else 0
+            row += 1
+            x = n - 1
+    elif over_y > 0:            # north-west
+        if row == 0:
+            column += 3
+            swap = x
+            x = n - 1
+            y = swap
+        else:
+            column += 3 if row == 1 else 0
+            row -= 1
+            y = 0
+    elif over_y < 0:            # south-east
+        if row == 2:
+            column += 1
+            swap = x
+            x = 0
+            y = swap
+        else:
+            column += 1 if row == 0 else 0
+            row += 1
+            y = n - 1
+    return <int64_t> (
+        (<uint64_t> (4 * row + (column & 3)) << (2 * order)) | spread(<uint64_t> x) | (spread(<uint64_t> y) << 1)
+    )

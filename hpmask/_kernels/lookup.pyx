@@ -10,6 +10,7 @@ from libc.math cimport atan2, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_at
+from hpmask._kernels.index cimport search
 
 cdef extern from *:
     """
@@ -114,7 +115,6 @@ def inside(
     cdef const uint64_t* edge = &boundaries[0] if boundaries.shape[0] else NULL
     cdef uint32_t low[BLOCK]
     cdef uint32_t high[BLOCK]
-    cdef uint32_t a, b, mid
     if out.shape[0] != n:
         raise ValueError("number and out must have one length")
     if boundaries.shape[0] == 0:
@@ -139,17 +139,4 @@ def inside(
                 if low[k] != high[k]:
                     prefetch(&edge[low[k]])
             for k in range(count):
-                a = low[k]
-                b = high[k]
-                value = number[first + k]
-                if b - a <= 8:
-                    while a < b and edge[a] <= value:
-                        a += 1
-                else:
-                    while a < b:
-                        mid = a + (b - a) // 2
-                        if edge[mid] <= value:
-                            a = mid + 1
-                        else:
-                            b = mid
-                out[first + k] = a & 1
+                out[first + k] = search(edge, low[k], high[k], number[first + k]) & 1

@@ -13,15 +13,12 @@ are those of the circle with (n x a).p >= 0 and (b x n).p >= 0. An ellipse is th
 have a given sum.
 """
 
-import numpy as np
-
 from libc.math cimport M_PI, asin, atan2, fabs, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
 
 from hpmask._kernels.geometry cimport cell_at, cell_xy, place_vector
-from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put
+from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
 
 cdef enum Kind:
     POLYGON = 0
@@ -330,17 +327,14 @@ cdef class Outline:
     cdef Geometry g
     cdef object _kept       # the arrays that g points into
 
-    def contains(self, const double[:, ::1] vectors):
-        """Whether unit vectors, shape (n, 3), lie in the shape: uint8 of shape (n,)."""
+    def contains(self, const double[:, ::1] vectors, unsigned char[::1] out):
+        """Whether unit vectors, shape (n, 3), lie in the shape."""
         cdef Py_ssize_t n = vectors.shape[0], i
-        if vectors.shape[1] != 3:
-            raise ValueError("vectors must have shape (n, 3)")
-        result = np.empty(n, dtype=np.uint8)
-        cdef unsigned char[::1] out = result
+        if vectors.shape[1] != 3 or out.shape[0] != n:
+            raise ValueError("vectors must have shape (n, 3), out shape (n,)")
         with nogil:
             for i in range(n):
                 out[i] = holds(&self.g, &vectors[i, 0])
-        return result
 
     def cap(self, const double[::1] center, double radius):
         """1 if the cap of that radius (radians) is wholly in the shape, -1 if it is wholly out, 0 if unknown."""
@@ -371,9 +365,8 @@ cdef class Outline:
         walk.cell_of = <uint64_t*> malloc((n + 1) * sizeof(uint64_t))
         walk.active = <int*> malloc((order + 2) * (n + 1) * sizeof(int))
         sink_open(&sink, 256)
-        try:
-            if walk.cell_of == NULL or walk.active == NULL or sink.failed:
-                raise MemoryError("no memory for the outline")
+        sink.failed = sink.failed or walk.cell_of == NULL or walk.active == NULL
+        if not sink.failed:
             with nogil:
                 all_arcs = walk.active + (order + 1) * n
                 for i in range(n):
@@ -382,22 +375,9 @@ cdef class Outline:
                     walk.cell_of[i] = cell_at(p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), order)
                 for i in range(12):
                     descend(&walk, i, 0, 0, 0, <uint64_t> i, all_arcs, n)
-            if sink.failed:
-                raise MemoryError("no memory for the ranges of the shape: use a lower order")
-            starts = np.empty(sink.count, dtype=np.uint64)
-            stops = np.empty(sink.count, dtype=np.uint64)
-            copy_out(&sink, starts, stops)
-        finally:
-            free(walk.cell_of)
-            free(walk.active)
-            sink_close(&sink)
-        return starts, stops
-
-
-cdef void copy_out(Sink* sink, uint64_t[::1] starts, uint64_t[::1] stops):
-    if sink.count:
-        memcpy(&starts[0], sink.starts, sink.count * sizeof(uint64_t))
-        memcpy(&stops[0], sink.stops, sink.count * sizeof(uint64_t))
+        free(walk.cell_of)
+        free(walk.active)
+        return sink_take(&sink)
 
 
 cdef void set_arcs(Outline outline, const double[:, ::1] arcs):

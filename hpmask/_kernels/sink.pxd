@@ -3,6 +3,7 @@
 
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy
 
 
 cdef struct Sink:
@@ -55,3 +56,24 @@ cdef inline void sink_put(Sink* sink, uint64_t start, uint64_t stop) noexcept no
     sink.starts[sink.count] = start
     sink.stops[sink.count] = stop
     sink.count += 1
+
+
+cdef inline tuple sink_take(Sink* sink):
+    """The ranges as two arrays of starts and stops; closes the sink.
+
+    Raises MemoryError where ranges were lost.
+    """
+    import numpy as np
+
+    cdef uint64_t[::1] starts, stops
+    try:
+        if sink.failed:
+            raise MemoryError("no memory for the ranges: use a lower order or fewer shapes at once")
+        starts = np.empty(sink.count, dtype=np.uint64)
+        stops = np.empty(sink.count, dtype=np.uint64)
+        if sink.count:
+            memcpy(&starts[0], sink.starts, sink.count * sizeof(uint64_t))
+            memcpy(&stops[0], sink.stops, sink.count * sizeof(uint64_t))
+    finally:
+        sink_close(sink)
+    return np.asarray(starts), np.asarray(stops)
