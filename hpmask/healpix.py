@@ -32,11 +32,13 @@ def n_cells(order: int) -> int:
 
 
 def cells_at(lon: ArrayLike, lat: ArrayLike, order: int) -> Cells:
-    """Cells that hold positions, in the shape of `lon`."""
-    lon = np.asarray(lon, dtype=np.float64)
-    lat = np.asarray(lat, dtype=np.float64)
+    """Cells that hold positions (finite, any longitude), in the shape of `lon` and `lat`."""
+    lon = np.asarray(lon, dtype=np.float64, order="C")
+    lat = np.asarray(lat, dtype=np.float64, order="C")
+    if lon.shape != lat.shape:
+        raise ValueError(f"lon and lat must have one shape, got {lon.shape} and {lat.shape}")
     out = np.empty(lon.size, dtype=np.uint64)
-    _kernel.cells_at(np.ascontiguousarray(lon).ravel(), np.ascontiguousarray(lat).ravel(), order, out)
+    _kernel.cells_at(lon.ravel(), lat.ravel(), order, out)
     return out.reshape(lon.shape)
 
 
@@ -76,7 +78,10 @@ def cell_radius(order: int) -> float:
 
 def neighbours(cells: Cells, order: int) -> NDArray[np.int64]:
     """The up to eight neighbours of cells of shape (n,): shape (8, n), -1 where a base cell's corner has none."""
-    return np.asarray(_ah.neighbours(np.asarray(cells, dtype=np.int64), 1 << order, order="nested"), np.int64)
+    # The C code behind it may leave a floating-point flag set although it returns integers.
+    with np.errstate(invalid="ignore"):
+        found = _ah.neighbours(np.asarray(cells, dtype=np.int64), 1 << order, order="nested")
+    return np.asarray(found, dtype=np.int64)
 
 
 def ring_to_nested(cells: ArrayLike, order: int) -> Cells:
