@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,7 +60,7 @@ class RangeSet:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the ranges are anything else; the message names the first bad row. `from_ranges` takes
         ranges in any state.
 
@@ -82,8 +83,8 @@ class RangeSet:
 
     def __init__(self, ranges: ArrayLike, order: int) -> None:
         order = check_order(order)
-        pairs = _as_pairs(ranges)
-        boundaries = np.array(pairs, dtype=np.uint64).reshape(-1)
+        # astype last: it copies, so the set owns its memory and no writable array stands behind it.
+        boundaries = _as_pairs(ranges).reshape(-1).astype(np.uint64)
         fault = _kernel.first_fault(boundaries, 1 << (2 * (MAX_ORDER - order)), _END)
         if fault >= 0:
             raise ValueError(_explain(boundaries, fault, order))
@@ -126,8 +127,8 @@ class RangeSet:
 
         Raises
         ------
-        ValueError
-            If a range is reversed, does not end on cells of `order` or leaves the sky.
+        TypeError, ValueError
+            If a range is reversed, does not end on cells of `order` or leaves the sky; the message names the row.
         """
         order = check_order(order)
         pairs = _as_pairs(ranges)
@@ -198,7 +199,7 @@ class RangeSet:
         Raises
         ------
         TypeError, ValueError
-            If a number is no UNIQ number, or a cell is finer than `order`.
+            If a number is no UNIQ number (the message names the row), or a cell is finer than `order`.
         """
         uniq = _as_integers(uniq, "uniq")
         bad = np.flatnonzero((uniq < 4) | (uniq >= 16 << (2 * MAX_ORDER)))
@@ -209,9 +210,6 @@ class RangeSet:
         steps = np.uint64(4) << (np.uint64(2) * np.arange(MAX_ORDER + 1, dtype=np.uint64))
         orders = np.searchsorted(steps, uniq, side="right") - 1
         cells = uniq - steps[orders]
-        bad = np.flatnonzero(cells >= 3 * steps[orders])
-        if bad.size:
-            raise ValueError(f"row {bad[0]}: {uniq[bad[0]]} is no UNIQ number of order {orders[bad[0]]}")
         deepest = int(orders.max()) if orders.size else 0
         order = deepest if order is None else check_order(order)
         if deepest > order:
@@ -354,11 +352,11 @@ class RangeSet:
 
     def issubset(self, other: RangeSet) -> bool:
         """Whether `other` holds all of this set."""
-        return not _kernel.any_inside(self._boundaries, other._boundaries, _MINUS)
+        return not _kernel.any_inside(self._boundaries, _checked(other)._boundaries, _MINUS)
 
     def overlaps(self, other: RangeSet) -> bool:
         """Whether the sets share a cell."""
-        return bool(_kernel.any_inside(self._boundaries, other._boundaries, _AND))
+        return bool(_kernel.any_inside(self._boundaries, _checked(other)._boundaries, _AND))
 
     def isdisjoint(self, other: RangeSet) -> bool:
         """Whether the sets share no cell."""
@@ -367,10 +365,12 @@ class RangeSet:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RangeSet):
             return NotImplemented
-        return self is other or np.array_equal(self._boundaries, other._boundaries)
+        same = self._boundaries is other._boundaries
+        return same or np.array_equal(self._boundaries, other._boundaries)
 
     def __hash__(self) -> int:
-        return hash(self._boundaries.tobytes())
+        # Reads the memory in place: hash() would need a copy of it as bytes.
+        return hash((self._boundaries.size, crc32(self._boundaries)))
 
     # ------------------------------------------------------------------ orders
 
@@ -414,7 +414,7 @@ class RangeSet:
     # ------------------------------------------------------------------ the rest
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (np.array(self._boundaries), self._order)
+        return _rebuild, (self._boundaries, self._order)
 
     def __copy__(self) -> RangeSet:
         return self
@@ -427,28 +427,58 @@ class RangeSet:
 
 
 def _rebuild(boundaries: Boundaries, order: int) -> RangeSet:
-    return RangeSet._trusted(boundaries, order)
+    # A copy: what comes out of a pickle may lie in a buffer that others can write to.
+    return RangeSet._trusted(np.array(boundaries, dtype=np.uint64), order)
+
+
+def _checked(other: object) -> RangeSet:
+    if not isinstance(other, RangeSet):
+        raise TypeError(f"expected a RangeSet, got {type(other).__name__}")
+    return other
 
 
 def _as_integers(values: ArrayLike, name: str) -> NDArray[Any]:
-    array = np.atleast_1d(np.asarray(values))
-    if array.size == 0:
-        return np.empty(0, dtype=np.uint64)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be a 1-D array of integers, got {array.dtype} of shape {array.shape}")
+    array = np.atleast_1d(_as_array(values, name))
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be 1-D, got shape {array.shape}")
     return array
 
 
 def _as_pairs(ranges: ArrayLike) -> NDArray[Any]:
-    pairs = np.asarray(ranges)
-    if pairs.size == 0:
-        return np.empty((0, 2), dtype=np.uint64)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
-        raise ValueError(f"ranges must be integers of shape (n, 2), got {pairs.dtype} of shape {pairs.shape}")
-    if pairs.dtype.kind == "i" and pairs.min() < 0:
+    pairs = _as_array(ranges, "ranges")
+    if pairs.shape == (0,):
+        pairs = pairs.reshape(0, 2)
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise ValueError(f"ranges must have shape (n, 2), got {pairs.shape}")
+    if pairs.size and pairs.min() < 0:
         row = int(np.flatnonzero((pairs < 0).any(axis=1))[0])
         raise ValueError(f"ranges must not be negative, row {row} is [{pairs[row, 0]}, {pairs[row, 1]})")
     return pairs
+
+
+def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Values as an array of integers, in whatever shape and type they have; nothing is rounded or wrapped."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array: {error}") from error
+    if np.ma.is_masked(values):
+        row = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
+        raise ValueError(f"{name} must not have masked values, row {row} has one")
+    if array.size == 0 and array.dtype == np.float64:
+        # What NumPy makes of an empty list.
+        return array.astype(np.uint64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integers, got {array.dtype}{_first_odd(array)}")
+    return array
+
+
+def _first_odd(array: NDArray[Any]) -> str:
+    """Where the first value stands that is no integer, if it can be told."""
+    if array.dtype.kind != "f":
+        return ""
+    odd = np.argwhere(array != np.floor(array))
+    return f", row {odd[0][0]} holds {array[tuple(odd[0])]}" if odd.size else ""
 
 
 def _explain(boundaries: Boundaries, fault: int, order: int) -> str:
