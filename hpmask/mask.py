@@ -12,7 +12,7 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask import catalog, frames, lookup, rasterize, regions, shapes
-from hpmask.energy import EnergyAxis
+from hpmask.energy import EnergyAxis, difference
 from hpmask.history import joined
 from hpmask.rangeset import RangeSet, check_order
 
@@ -75,15 +75,15 @@ class Mask:
         energy: EnergyAxis | None = None,
         history: Sequence[str] = (),
     ) -> None:
-        if isinstance(planes, RangeSet):
-            planes = [planes] * (1 if energy is None else energy.n_bins)
-        planes = list(planes)
+        if energy is not None and not isinstance(energy, EnergyAxis):
+            raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
+        if isinstance(history, str):
+            raise TypeError(f"history must be a sequence of lines, got the string {history!r}")
+        n_bins = 1 if energy is None else energy.n_bins
+        planes = [planes] * n_bins if isinstance(planes, RangeSet) else list(planes)
         for plane in planes:
             if not isinstance(plane, RangeSet):
                 raise TypeError(f"planes must be RangeSets, got {type(plane).__name__}")
-        if energy is not None and not isinstance(energy, EnergyAxis):
-            raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
-        n_bins = 1 if energy is None else energy.n_bins
         if len(planes) != n_bins:
             bins = "a mask without energy has one plane" if energy is None else f"energy has {n_bins} bins"
             raise ValueError(f"{bins}, got {len(planes)} planes")
@@ -91,7 +91,7 @@ class Mask:
         self._order = finest if order is None else check_order(order)
         if finest > self._order:
             raise ValueError(f"order is {self._order}, but a plane has order {finest}")
-        self._planes = _shared([plane.refine(self._order) for plane in planes])
+        self._planes = _shared(planes, self._order)
         self._frame = frames.check_frame(frame)
         self._energy = energy
         self._history = tuple(history)
@@ -515,13 +515,18 @@ class Mask:
 
     def _common_energy(self, other: Mask) -> EnergyAxis | None:
         """The energy axis of an operation on both; raises if there is none."""
+        if not isinstance(other, Mask):
+            raise TypeError(f"expected a Mask, got {type(other).__name__}")
         if self._frame != other._frame:
             raise ValueError(
                 f"masks in different frames, {self._frame!r} and {other._frame!r}: "
                 f"bring one to the other's with to_frame({self._frame!r}, order=...)"
             )
         if self._energy is not None and other._energy is not None and self._energy != other._energy:
-            raise ValueError(f"masks with different energy axes: {self._energy} and {other._energy}")
+            raise ValueError(
+                f"masks with different energy axes: {self._energy} and {other._energy}, "
+                f"whose {difference(self._energy, other._energy)}"
+            )
         return self._energy if self._energy is not None else other._energy
 
     def _pairs(self, other: Mask) -> Iterator[tuple[RangeSet, RangeSet]]:
@@ -816,16 +821,13 @@ _OPERATIONS = {"|": "__or__", "&": "__and__", "^": "__xor__", "-": "__sub__"}
 _HOW: dict[str, Literal["any", "all", "center"]] = {"center": "center", "overlap": "any", "inside": "all"}
 
 
-def _shared(planes: list[RangeSet]) -> tuple[RangeSet, ...]:
-    """The planes, equal ones as one object."""
-    if len({id(plane) for plane in planes}) == 1:
-        return tuple(planes)
-    first: dict[RangeSet, RangeSet] = {}
-    known: dict[int, RangeSet] = {}
-    for plane in planes:
-        if id(plane) not in known:
-            known[id(plane)] = first.setdefault(plane, plane)
-    return tuple(known[id(plane)] for plane in planes)
+def _shared(planes: list[RangeSet], order: int) -> tuple[RangeSet, ...]:
+    """The planes, resolved to `order`, equal ones as one object."""
+    distinct = {id(plane): plane.refine(order) for plane in planes}
+    if len(distinct) > 1:
+        first: dict[RangeSet, RangeSet] = {}
+        distinct = {key: first.setdefault(plane, plane) for key, plane in distinct.items()}
+    return tuple(distinct[id(plane)] for plane in planes)
 
 
 def _many(masks: Iterable[Mask], many: Callable[[Iterable[RangeSet]], RangeSet], sign: str) -> Mask:
