@@ -55,7 +55,9 @@ def to_lonlat(coord: SkyCoord, frame: str) -> tuple[NDArray[np.float64], NDArray
         try:
             coord = coord.transform_to(frame)
         except Exception as error:
-            raise ValueError(f"positions in {coord.frame.name!r} cannot be brought to {frame!r}: {error}") from error
+            raise ValueError(
+                f"positions in {coord.frame.name!r} cannot be brought to {frame!r}: {error}"
+            ) from error
     spherical = coord.spherical
     lon, lon_ok = _usable(spherical.lon)
     lat, lat_ok = _usable(spherical.lat)

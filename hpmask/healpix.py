@@ -71,13 +71,13 @@ def edges(cells: Cells, order: int, *, steps: int = 1) -> NDArray[np.float64]:
 
 def cell_radius(order: int) -> float:
     """An upper bound, in radians, of the distance from the centre of any cell of an order to its edge."""
-    # The farthest corners are those of the cells that end at a polar cap's corner. Times nside, their distance
-    # grows with the order from 0.841 towards 1.06897.
+    # The farthest corners are those of the cells that end at a polar cap's corner. Times nside, their
+    # distance grows with the order from 0.841 towards 1.06897.
     return 1.07 / (1 << order)
 
 
 def neighbours(cells: Cells, order: int) -> NDArray[np.int64]:
-    """The up to eight neighbours of cells of shape (n,): shape (8, n), -1 where a base cell's corner has none."""
+    """The up to eight neighbours of cells of shape (n,): shape (8, n), -1 where a cell has only seven."""
     # The C code behind it may leave a floating-point flag set although it returns integers.
     with np.errstate(invalid="ignore"):
         found = _ah.neighbours(np.asarray(cells, dtype=np.int64), 1 << order, order="nested")
@@ -92,4 +92,3 @@ def ring_to_nested(cells: ArrayLike, order: int) -> Cells:
 def nested_to_ring(cells: ArrayLike, order: int) -> NDArray[np.int64]:
     """RING numbers of NESTED cells."""
     return np.asarray(_ah.nested_to_ring(np.asarray(cells, dtype=np.int64), 1 << order), dtype=np.int64)
-

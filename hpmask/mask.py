@@ -511,7 +511,8 @@ class Mask:
                 done[key] = operation(a, b)
             planes.append(done[key])
         history = joined(self._history, other._history, sign)
-        return Mask(planes, order=max(self._order, other._order), frame=self._frame, energy=energy, history=history)
+        order = max(self._order, other._order)
+        return Mask(planes, order=order, frame=self._frame, energy=energy, history=history)
 
     def _common_energy(self, other: Mask) -> EnergyAxis | None:
         """The energy axis of an operation on both; raises if there is none."""

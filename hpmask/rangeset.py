@@ -128,7 +128,8 @@ class RangeSet:
         Raises
         ------
         TypeError, ValueError
-            If a range is reversed, does not end on cells of `order` or leaves the sky; the message names the row.
+            If a range is reversed, does not end on cells of `order` or leaves the sky; the message names
+            the row.
         """
         order = check_order(order)
         pairs = _as_pairs(ranges)
@@ -178,8 +179,9 @@ class RangeSet:
         cells = _as_integers(cells, "cells")
         bad = np.flatnonzero((cells < 0) | (cells >= 12 << (2 * order)))
         if bad.size:
+            last = (12 << 2 * order) - 1
             raise ValueError(
-                f"cells of order {order} are numbered 0 to {(12 << 2 * order) - 1}, row {bad[0]} is {cells[bad[0]]}"
+                f"cells of order {order} are numbered 0 to {last}, row {bad[0]} is {cells[bad[0]]}"
             )
         shift = np.uint64(2 * (MAX_ORDER - order))
         starts = cells.astype(np.uint64) << shift
@@ -492,7 +494,8 @@ def _explain(boundaries: Boundaries, fault: int, order: int) -> str:
         return f"ranges must begin and end with cells of order {order}, {where}"
     if fault % 2:
         return f"ranges must have start < stop, {where}"
-    return f"ranges must be sorted, disjoint and not touching, {where} and the row before ends at {boundaries[fault - 1]}"
+    before = f"the row before ends at {boundaries[fault - 1]}"
+    return f"ranges must be sorted, disjoint and not touching, {where} and {before}"
 
 
 def _trimmed(array: Boundaries, size: int) -> Boundaries:
