@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import CartesianRepresentation, SkyCoord
 from numpy.typing import NDArray
 
 __all__ = ["FRAMES", "as_angle", "as_skycoord", "check_frame", "rotation", "to_lonlat"]
@@ -30,7 +30,7 @@ def check_frame(frame: str) -> str:
 @cache
 def rotation(source: str, target: str) -> NDArray[np.float64]:
     """Matrix that takes unit vectors from one frame of `FRAMES` to the other, shape (3, 3)."""
-    axes = SkyCoord(x=[1, 0, 0], y=[0, 1, 0], z=[0, 0, 1], representation_type="cartesian", frame=source)
+    axes = SkyCoord(CartesianRepresentation(np.eye(3)), frame=source)
     matrix = axes.transform_to(target).cartesian.xyz.value
     # Orthonormal to the last bit that astropy's chain of matrices leaves.
     left, _, right = np.linalg.svd(matrix)
