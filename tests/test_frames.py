@@ -33,7 +33,7 @@ def test_rotation(source, target):
 
 
 def test_rotation_of_known_points():
-    # The north Galactic pole and the ascending node, from the introduction to the Hipparcos catalogue (1.5.3).
+    # The north Galactic pole and the ascending node, from the Hipparcos catalogue (vol. 1, 1.5.3).
     pole = oracles.unit_vectors(*np.radians([192.85948, 27.12825]))
     np.testing.assert_allclose(frames.rotation("icrs", "galactic") @ pole, [0, 0, 1], rtol=0, atol=1e-6)
     node = oracles.unit_vectors(*np.radians([32.93192, 0]))
