@@ -61,7 +61,7 @@ class EnergyAxis:
         if edges.ndim != 1 or edges.size < 2:
             raise ValueError(f"edges must be 1-D with at least two values, got shape {edges.shape}")
         values = np.array(edges.value, dtype=np.float64)
-        bad = np.flatnonzero(~np.isfinite(values) | (values <= 0))
+        bad = np.flatnonzero(~np.isfinite(values) | (values <= 0) | _masked(edges))
         if bad.size:
             raise ValueError(f"edges must be finite and positive, edge {bad[0]} is {edges[bad[0]]}")
         bad = np.flatnonzero(np.diff(values) <= 0)
@@ -133,12 +133,13 @@ class EnergyAxis:
         Raises
         ------
         TypeError, ValueError
-            If `energy` is a bare number, has another unit, or is NaN.
+            If `energy` is a bare number, has another unit, or is NaN or masked.
         """
-        values = np.asarray(as_energy(energy, "energy").to_value(self.unit), dtype=np.float64)
-        if np.isnan(values).any():
-            row = int(np.flatnonzero(np.isnan(values.ravel()))[0])
-            raise ValueError(f"energy must not be NaN, value {row} is")
+        energy = as_energy(energy, "energy")
+        values = np.asarray(energy.to_value(self.unit), dtype=np.float64)
+        bad = np.flatnonzero(np.isnan(values) | _masked(energy))
+        if bad.size:
+            raise ValueError(f"energy must not be NaN or masked, value {bad[0]} is")
         index = np.asarray(np.searchsorted(self._edges.value, values, side="right") - 1)
         return np.where((index < 0) | (index >= self.n_bins), -1, index)
 
@@ -158,6 +159,11 @@ class EnergyAxis:
         values = ", ".join(f"{value:.6g}" for value in _shortened(self._edges.value))
         values = values.replace("nan", "...")
         return f"EnergyAxis([{values}] {self.unit.to_string()}, name={self._name!r}, interp={self._interp!r})"
+
+
+def _masked(values: u.Quantity) -> NDArray[np.bool_]:
+    """Which values astropy holds as masked; none of a plain Quantity's."""
+    return np.asarray(getattr(values, "mask", False))
 
 
 def _shortened(values: NDArray[np.float64]) -> NDArray[np.float64]:

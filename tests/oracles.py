@@ -104,3 +104,13 @@ def unit_vectors(lon, lat):
 def separation(a, b):
     """Angle between unit vectors in radians, exact for small and large ones."""
     return np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), np.sum(a * b, axis=-1))
+
+
+def seam_positions():
+    """Positions within a few roundings of the meridians and parallels where the formulas change."""
+    heights = [-2 / 3, 0.0, 2 / 3]
+    steps = np.arange(-8, 9)
+    lat = np.concatenate([np.arcsin(z) + steps * 2.0**-53 for z in heights])
+    lon = np.concatenate([k * np.pi / 4 + steps * 2.0**-51 for k in range(-9, 18)])
+    lon, lat = np.meshgrid(lon, lat)
+    return lon.ravel(), lat.ravel()

@@ -7,6 +7,7 @@ import re
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.utils.masked import Masked
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import energy_axes
@@ -66,6 +67,7 @@ def test_immutable():
         ([[1, 2]] * u.TeV, ValueError, "must be 1-D with at least two values, got shape (1, 2)"),
         ([1, np.nan, 3] * u.TeV, ValueError, "finite and positive, edge 1 is nan TeV"),
         ([1, 2, np.inf] * u.TeV, ValueError, "finite and positive, edge 2 is inf TeV"),
+        (Masked([1, 2] * u.TeV, mask=[False, True]), ValueError, "finite and positive, edge 1 is"),
         ([0, 1] * u.TeV, ValueError, "finite and positive, edge 0 is 0.0 TeV"),
         ([-1, 1] * u.TeV, ValueError, "finite and positive, edge 0 is -1.0 TeV"),
         ([1, 3, 2] * u.TeV, ValueError, "edge 1 is 3.0 TeV and edge 2 is 2.0 TeV"),
@@ -196,8 +198,9 @@ def test_bins_of_gammapy():
         ("1", ValueError, "energy must be an energy, got the unit ''"),
         ("1 deg", ValueError, "energy must be an energy, got the unit 'deg'"),
         ("much", ValueError, "energy must be an energy such as '1 TeV', got 'much'"),
-        ([1, np.nan] * u.TeV, ValueError, "energy must not be NaN, value 1 is"),
-        (np.nan * u.TeV, ValueError, "energy must not be NaN, value 0 is"),
+        ([1, np.nan] * u.TeV, ValueError, "energy must not be NaN or masked, value 1 is"),
+        (Masked([1, 2] * u.TeV, mask=[False, True]), ValueError, "value 1 is"),
+        (np.nan * u.TeV, ValueError, "energy must not be NaN or masked, value 0 is"),
     ],
 )
 def test_bad_energies(energy, error, message):

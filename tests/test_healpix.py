@@ -88,20 +88,10 @@ def test_cells_at_the_poles(order):
     np.testing.assert_array_equal(south, (8 + quarter) * size)
 
 
-def seam_positions():
-    """Positions within a few roundings of the meridians and parallels where the formulas change."""
-    heights = [-2 / 3, 0.0, 2 / 3]
-    steps = np.arange(-8, 9)
-    lat = np.concatenate([np.arcsin(z) + steps * 2.0**-53 for z in heights])
-    lon = np.concatenate([k * np.pi / 4 + steps * 2.0**-51 for k in range(-9, 18)])
-    lon, lat = np.meshgrid(lon, lat)
-    return lon.ravel(), lat.ravel()
-
-
 @pytest.mark.parametrize("order", ORDERS)
 def test_cells_at_the_seams(order):
     # On an edge any cell that has it will do, but it must be a cell, and it must be there.
-    lon, lat = seam_positions()
+    lon, lat = oracles.seam_positions()
     cells = healpix.cells_at(lon, lat, order)
     assert cells.max() < 12 * 4**order
     distance = oracles.separation(oracles.unit_vectors(lon, lat), healpix.centre_vectors(cells, order))

@@ -11,8 +11,10 @@ from functools import reduce
 import astropy.units as u
 import healpy as hp
 import numpy as np
+import oracles
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.utils.masked import Masked
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import masks, range_sets
@@ -327,6 +329,17 @@ def test_contains(frame, given_in):
         np.testing.assert_array_equal(mask.contains(sky[0, 0], energy), np.full(energy.shape, expected[0, 0]))
 
 
+@pytest.mark.parametrize("order", [0, 3, 9, 17, 29])
+def test_contains_at_the_seams(order):
+    # Where rounding is worst, every position is still somewhere on the sky, once.
+    lon, lat = oracles.seam_positions()
+    sky = SkyCoord(lon, lat, unit="rad")
+    parts = [RangeSet.from_cells([cell], 0).refine(order) for cell in range(12)]
+    assert Mask.full(order=order).contains(sky).all()
+    assert not Mask.empty(order=order).contains(sky).any()
+    np.testing.assert_array_equal(sum(Mask(part).contains(sky).astype(int) for part in parts), 1)
+
+
 def test_contains_one_position():
     mask = Mask(RangeSet.from_cells([0], 0))
     inside, outside = SkyCoord(45, 40, unit="deg"), SkyCoord(45, -40, unit="deg")
@@ -376,6 +389,9 @@ def test_bad_look_ups(energy):
     mask = Mask(A, energy=energy)
     with pytest.raises(ValueError, match=r"positions must be finite.*row 1\b"):
         mask.contains(SkyCoord([1, np.nan], [2, 3], unit="deg"))
+    masked = Masked([2.0, 3.0] * u.deg, mask=[False, True])
+    with pytest.raises(ValueError, match=r"positions must be finite.*row 1\b"):
+        mask.contains(SkyCoord([1, 2] * u.deg, masked))
     with pytest.raises(TypeError, match="coord must be a SkyCoord"):
         mask.contains((1, 2))
     if energy is not None:
