@@ -130,6 +130,13 @@ class RangeSet:
         TypeError, ValueError
             If a range is reversed, does not end on cells of `order` or leaves the sky; the message names
             the row.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_ranges([[8, 12], [0, 4], [4, 6]], order=29).ranges
+        array([[ 0,  6],
+               [ 8, 12]], dtype=uint64)
         """
         order = check_order(order)
         pairs = _as_pairs(ranges)
@@ -174,6 +181,12 @@ class RangeSet:
         ------
         TypeError, ValueError
             If a number is not an integer or no cell of that order; the message names the row.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_cells([7, 3, 3], order=1).cells()
+        array([3, 7], dtype=uint64)
         """
         order = check_order(order)
         cells = _as_integers(cells, "cells")
@@ -202,6 +215,12 @@ class RangeSet:
         ------
         TypeError, ValueError
             If a number is no UNIQ number (the message names the row), or a cell is finer than `order`.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_uniq([4, 20])  # cell 0 of order 0 and cell 4 of order 1
+        RangeSet(order=1, n_ranges=1, n_cells=5)
         """
         uniq = _as_integers(uniq, "uniq")
         bad = np.flatnonzero((uniq < 4) | (uniq >= 16 << (2 * MAX_ORDER)))
@@ -271,6 +290,12 @@ class RangeSet:
         ------
         ValueError
             If `order` is coarser than the set; `degrade` it first.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_cells([2], order=0).cells(1)
+        array([ 8,  9, 10, 11], dtype=uint64)
         """
         order = self._order if order is None else check_order(order)
         if order < self._order:
@@ -292,6 +317,13 @@ class RangeSet:
             NESTED number of each cell at its own order, in the order of their place in the sky.
         orders : numpy.ndarray of uint8, shape (n,)
             Order of each cell.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> cells, orders = RangeSet.from_cells([0, 1, 2, 3, 4], order=1).multi_order_cells()
+        >>> cells.tolist(), orders.tolist()
+        ([0, 4], [0, 1])
         """
         shift = 2 * (MAX_ORDER - self._order)
         count = _kernel.count_cells(self._boundaries, shift)
@@ -344,7 +376,14 @@ class RangeSet:
 
     @staticmethod
     def union(sets: Iterable[RangeSet]) -> RangeSet:
-        """The union of any number of sets in one pass; of none, the empty set of order 0."""
+        """The union of any number of sets in one pass; of none, the empty set of order 0.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.union(RangeSet.from_cells([cell], order=3) for cell in range(5))
+        RangeSet(order=3, n_ranges=1, n_cells=5)
+        """
         return _many(sets, depth=lambda n: 1, none=RangeSet.empty(0))
 
     @staticmethod
@@ -372,7 +411,7 @@ class RangeSet:
 
     def __hash__(self) -> int:
         # Reads the memory in place: hash() would need a copy of it as bytes.
-        return hash((self._boundaries.size, crc32(self._boundaries)))
+        return hash((self._boundaries.size, crc32(self._boundaries.data)))
 
     # ------------------------------------------------------------------ orders
 
@@ -392,12 +431,19 @@ class RangeSet:
             At most the set's own order.
         how : {"any", "all", "center"}, optional
             A coarse cell is in if any part of it is, all of it is, or its centre is. The centre is a
-            corner of four cells; the northern of them counts.
+            corner of four finer cells; the one to the north of it counts.
 
         Raises
         ------
         ValueError
             If `order` is finer than the set's, or `how` is another word.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> fine = RangeSet.from_cells([0, 1, 2, 3, 7, 8], order=1)
+        >>> [fine.degrade(0, how=how).cells().tolist() for how in ("all", "center", "any")]
+        [[0], [0, 1], [0, 1, 2]]
         """
         order = check_order(order)
         if order > self._order:
@@ -465,7 +511,7 @@ def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array: {error}") from error
     if np.ma.is_masked(values):
-        row = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
+        row = int(np.argwhere(np.ma.getmaskarray(np.ma.asanyarray(values)))[0][0])
         raise ValueError(f"{name} must not have masked values, row {row} has one")
     if array.size == 0 and array.dtype == np.float64:
         # What NumPy makes of an empty list.
