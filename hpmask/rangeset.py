@@ -384,12 +384,12 @@ class RangeSet:
         >>> RangeSet.union(RangeSet.from_cells([cell], order=3) for cell in range(5))
         RangeSet(order=3, n_ranges=1, n_cells=5)
         """
-        return _many(sets, depth=lambda n: 1, none=RangeSet.empty(0))
+        return _many(sets, _OR, none=RangeSet.empty(0))
 
     @staticmethod
     def intersection(sets: Iterable[RangeSet]) -> RangeSet:
         """What all of any number of sets hold, in one pass; of none, the whole sky at order 0."""
-        return _many(sets, depth=lambda n: n, none=RangeSet.full(0))
+        return _many(sets, _AND, none=RangeSet.full(0))
 
     def issubset(self, other: RangeSet) -> bool:
         """Whether `other` holds all of this set."""
@@ -567,7 +567,7 @@ def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
     return _trimmed(out, first + count)
 
 
-def _many(sets: Iterable[RangeSet], *, depth: Any, none: RangeSet) -> RangeSet:
+def _many(sets: Iterable[RangeSet], truth: int, *, none: RangeSet) -> RangeSet:
     sets = list(sets)
     if not sets:
         return none
@@ -579,6 +579,9 @@ def _many(sets: Iterable[RangeSet], *, depth: Any, none: RangeSet) -> RangeSet:
     order = max(one.order for one in sets)
     if len(distinct) == 1:
         return distinct[0].refine(order)
+    if len(distinct) == 2:
+        return distinct[0]._combine(distinct[1], truth).refine(order)
+    depth = 1 if truth == _OR else len(distinct)
     starts = np.concatenate([one._boundaries[0::2] for one in distinct])
     stops = np.concatenate([one._boundaries[1::2] for one in distinct])
-    return RangeSet._from_starts_stops(starts, stops, order, depth=depth(len(distinct)), n_threads=None)
+    return RangeSet._from_starts_stops(starts, stops, order, depth=depth, n_threads=None)

@@ -752,9 +752,9 @@ def test_two_threads_on_small_sets(a, b):
         mock.patch.object(rangeset, "thread_count", return_value=2),
     ):
         on_two = [operation(a, b) for operation in OPERATIONS]
-        many = [RangeSet.union([a, b]), RangeSet.intersection([a, b])]
+        many = [RangeSet.union([a, b, ~b]), RangeSet.intersection([a, b, a | b])]
     assert on_two == [operation(a, b) for operation in OPERATIONS]
-    assert many == [a | b, a & b]
+    assert many == [RangeSet.full(0), a & b]
 
 
 def large(start, n_ranges, *, length=1, gap=1):
@@ -795,9 +795,10 @@ def test_two_threads_on_large_sets(case):
             expected = oracles.combine(one.ranges.reshape(-1), other.ranges.reshape(-1), truth)
             np.testing.assert_array_equal(on_two.ranges.reshape(-1), expected)
             check_invariant(on_two)
+    c = large(7, N, length=2, gap=5)
     with mock.patch.object(rangeset, "thread_count", return_value=2):
-        assert RangeSet.union([a, b]) == a | b
-        assert RangeSet.intersection([a, b]) == a & b
+        assert RangeSet.union([a, b, c]) == a | b | c
+        assert RangeSet.intersection([a, b, ~c]) == a & b & ~c
 
 
 def test_the_same_answer_from_many_threads():
@@ -819,6 +820,7 @@ def test_memory_of_the_algebra():
         "^": lambda: a ^ b,
         "-": lambda: a - b,
         "~": lambda: ~a,
+        "union": lambda: RangeSet.union([a, b]),
         "==": lambda: a == b,
         "hash": lambda: hash(a),
         "issubset": lambda: a.issubset(b),
@@ -835,10 +837,11 @@ def test_memory_of_the_algebra():
             result = function()
             peaks[name] = tracemalloc.get_traced_memory()[1] - before
             del result
-        # Of both sets together there are 2 n ranges.
+        # Of all three sets together there are 2 n ranges.
+        c = RangeSet.full(0)
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
-        RangeSet.union([a, b])
+        RangeSet.intersection([a, b, c])
         many = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
