@@ -17,7 +17,6 @@ from hpmask.history import joined
 from hpmask.rangeset import RangeSet, check_order
 
 if TYPE_CHECKING:
-    from astropy.io import fits
     from astropy.table import Table
     from astropy.wcs import WCS
     from matplotlib.axes import Axes
@@ -133,7 +132,8 @@ class Mask:
         order : int
             Order of the cells, 0 to 29.
         mode : {"center", "overlap", "inside"}, optional
-            A cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one disc.
+            A cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one
+            disc.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         energy : EnergyAxis, optional
@@ -394,7 +394,8 @@ class Mask:
         Parameters
         ----------
         path : str or path
-            A file written by `write`, an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or JSON.
+            A file written by `write`, an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or
+            JSON.
         format : str, optional
             The format, if neither the file's name nor its beginning tells: see `hpmask.io.formats`.
 
@@ -604,9 +605,7 @@ class Mask:
         """Whether both keep the same sky in the same frame and the same bins, whatever their orders."""
         if not isinstance(other, Mask):
             return NotImplemented
-        return (
-            self._frame == other._frame and self._energy == other._energy and self._planes == other._planes
-        )
+        return self._frame == other._frame and self._energy == other._energy and self._planes == other._planes
 
     def __hash__(self) -> int:
         return hash((self._frame, self._energy, self._planes))
@@ -718,7 +717,8 @@ class Mask:
         shape : (int, int), optional
             Number of pixels (ny, nx); by default the shape that the WCS has.
         mode : {"center"}, optional
-            A pixel is True iff the sky position of its centre is in the mask. Pixels that are no sky are False.
+            A pixel is True iff the sky position of its centre is in the mask. Pixels that are no sky are
+            False.
 
         Returns
         -------
@@ -750,16 +750,14 @@ class Mask:
 
         wcs_module.write_wcs(self, path, wcs, shape, mode=mode, overwrite=overwrite)
 
-    def write(
-        self, path: str | Path, *, overwrite: bool = False, format: str | None = None
-    ) -> None:
+    def write(self, path: str | Path, *, overwrite: bool = False, format: str | None = None) -> None:
         """Write the mask to a file: the old file or the new one is there at any moment, never half of one.
 
         Parameters
         ----------
         path : str or path
-            Where to. ``.fits``: an IVOA MOC 2.0 if the mask is ICRS and has no energy, else hpmask's tables behind a
-            MOC of the sky kept in any bin. ``.txt``: MOC ASCII; ``.json``: MOC JSON.
+            Where to. ``.fits``: an IVOA MOC 2.0 if the mask is ICRS and has no energy, else hpmask's tables
+            behind a MOC of the sky kept in any bin. ``.txt``: MOC ASCII; ``.json``: MOC JSON.
         overwrite : bool, optional
             Replace a file that is there.
         format : str, optional
