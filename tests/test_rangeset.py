@@ -769,7 +769,7 @@ def random_large(seed, n_ranges):
     return RangeSet(np.cumsum(steps).reshape(-1, 2), 29)
 
 
-N = 120_000
+N = 60_000
 LARGE = {
     "random": lambda: (random_large(1, N), random_large(2, N)),
     "one before the other": lambda: (large(0, N), large(10**9, N)),
@@ -795,7 +795,7 @@ def test_two_threads_on_large_sets(case):
             expected = oracles.combine(one.ranges.reshape(-1), other.ranges.reshape(-1), truth)
             np.testing.assert_array_equal(on_two.ranges.reshape(-1), expected)
             check_invariant(on_two)
-    c = large(7, N, length=2, gap=5)
+    c = large(7, 2 * N, length=2, gap=5)
     with mock.patch.object(rangeset, "thread_count", return_value=2):
         assert RangeSet.union([a, b, c]) == a | b | c
         assert RangeSet.intersection([a, b, ~c]) == a & b & ~c
