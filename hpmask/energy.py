@@ -29,7 +29,7 @@ class EnergyAxis:
     Raises
     ------
     TypeError
-        If `edges` is not a Quantity.
+        If `edges` is not a Quantity, or `name` no string.
     ValueError
         If the unit is not one of energy, or the edges do not increase.
 
@@ -61,7 +61,7 @@ class EnergyAxis:
         if edges.ndim != 1 or edges.size < 2:
             raise ValueError(f"edges must be 1-D with at least two values, got shape {edges.shape}")
         values = np.array(edges.value, dtype=np.float64)
-        bad = np.flatnonzero(~np.isfinite(values) | (values <= 0))
+        bad = np.flatnonzero(~np.isfinite(values) | (values <= 0) | _masked(edges))
         if bad.size:
             raise ValueError(f"edges must be finite and positive, edge {bad[0]} is {edges[bad[0]]}")
         bad = np.flatnonzero(np.diff(values) <= 0)
@@ -70,17 +70,20 @@ class EnergyAxis:
             raise ValueError(
                 f"edges must increase strictly, edge {i} is {edges[i]} and edge {i + 1} is {edges[i + 1]}"
             )
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, got {name!r}")
         if interp not in ("log", "lin"):
             raise ValueError(f"interp must be 'log' or 'lin', got {interp!r}")
         values.flags.writeable = False
         self._edges = u.Quantity(values, edges.unit, copy=False)
-        self._name = str(name)
+        self._name = name
         self._interp = interp
 
     @property
     def edges(self) -> u.Quantity:
         """Bin edges, shape (n_bins + 1,), read-only."""
-        return self._edges
+        # A view of its own for each caller: even the shape of a Quantity can be set.
+        return self._edges[:]
 
     @property
     def name(self) -> str:
@@ -130,40 +133,37 @@ class EnergyAxis:
         Raises
         ------
         TypeError, ValueError
-            If `energy` is a bare number, has another unit, or is NaN.
+            If `energy` is a bare number, has another unit, or is NaN or masked.
         """
-        values = np.asarray(as_energy(energy, "energy").to_value(self.unit), dtype=np.float64)
-        if np.isnan(values).any():
-            row = int(np.flatnonzero(np.isnan(values.ravel()))[0])
-            raise ValueError(f"energy must not be NaN, value {row} is")
+        energy = as_energy(energy, "energy")
+        values = np.asarray(energy.to_value(self.unit), dtype=np.float64)
+        bad = np.flatnonzero(np.isnan(values) | _masked(energy))
+        if bad.size:
+            raise ValueError(f"energy must not be NaN or masked, value {bad[0]} is")
         index = np.asarray(np.searchsorted(self._edges.value, values, side="right") - 1)
         return np.where((index < 0) | (index >= self.n_bins), -1, index)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, EnergyAxis):
             return NotImplemented
-        return (
-            self.n_bins == other.n_bins
-            and self._name == other._name
-            and self._interp == other._interp
-            and bool(
-                np.allclose(
-                    self._edges.value, other._edges.to_value(self.unit), rtol=_EDGE_RTOL, atol=0
-                )
-            )
-        )
+        return difference(self, other) is None
 
     def __hash__(self) -> int:
         # Edges are equal within a tolerance, so they cannot take part.
         return hash((self.n_bins, self._name, self._interp))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (np.array(self._edges.value), self.unit.to_string(), self._name, self._interp)
+        return _rebuild, (np.array(self._edges.value), self.unit, self._name, self._interp)
 
     def __repr__(self) -> str:
         values = ", ".join(f"{value:.6g}" for value in _shortened(self._edges.value))
         values = values.replace("nan", "...")
         return f"EnergyAxis([{values}] {self.unit.to_string()}, name={self._name!r}, interp={self._interp!r})"
+
+
+def _masked(values: u.Quantity) -> NDArray[np.bool_]:
+    """Which values astropy holds as masked; none of a plain Quantity's."""
+    return np.asarray(getattr(values, "mask", False))
 
 
 def _shortened(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,14 +172,30 @@ def _shortened(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([values[:3], [np.nan], values[-3:]])
 
 
-def _rebuild(values: NDArray[np.float64], unit: str, name: str, interp: Any) -> EnergyAxis:
+def _rebuild(values: NDArray[np.float64], unit: u.UnitBase, name: str, interp: Any) -> EnergyAxis:
     return EnergyAxis(u.Quantity(values, unit), name=name, interp=interp)
+
+
+def difference(a: EnergyAxis, b: EnergyAxis) -> str | None:
+    """What sets two axes apart, in words; None if they are equal."""
+    for what in ("n_bins", "name", "interp"):
+        mine, theirs = getattr(a, what), getattr(b, what)
+        if mine != theirs:
+            return f"{what} is {mine!r} and {theirs!r}"
+    x, y = a.edges.value, b.edges.to_value(a.unit)
+    apart = np.flatnonzero(np.abs(x - y) > _EDGE_RTOL * np.maximum(x, y))
+    if apart.size:
+        return f"edge {apart[0]} is {a.edges[apart[0]]} and {b.edges[apart[0]]}"
+    return None
 
 
 def as_energy(energy: u.Quantity | str, argument: str) -> u.Quantity:
     """`energy` as a Quantity of energy; the error names `argument`."""
     if isinstance(energy, str):
-        energy = u.Quantity(energy)
+        try:
+            energy = u.Quantity(energy)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{argument} must be an energy such as '1 TeV', got {energy!r}") from error
     if not isinstance(energy, u.Quantity):
         raise TypeError(f"{argument} must be a Quantity or a string such as '1 TeV', got {energy!r}")
     if not energy.unit.is_equivalent(u.J):

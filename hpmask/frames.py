@@ -47,21 +47,33 @@ def to_lonlat(coord: SkyCoord, frame: str) -> tuple[NDArray[np.float64], NDArray
     TypeError
         If `coord` is not a SkyCoord or another astropy coordinate.
     ValueError
-        If a position is not finite; the message names the first such row.
+        If a position is not finite or is masked (the message names the first such row), or its frame has no
+        way to `frame`.
     """
     coord = as_skycoord(coord, "coord")
     if coord.frame.name != frame:
-        coord = coord.transform_to(frame)
+        try:
+            coord = coord.transform_to(frame)
+        except Exception as error:
+            raise ValueError(
+                f"positions in {coord.frame.name!r} cannot be brought to {frame!r}: {error}"
+            ) from error
     spherical = coord.spherical
-    lon = np.ascontiguousarray(spherical.lon.to_value(u.rad), dtype=np.float64)
-    lat = np.ascontiguousarray(spherical.lat.to_value(u.rad), dtype=np.float64)
-    finite = np.isfinite(lon) & np.isfinite(lat)
-    if not finite.all():
-        bad = np.flatnonzero(~finite.ravel())
+    lon, lon_ok = _usable(spherical.lon)
+    lat, lat_ok = _usable(spherical.lat)
+    usable = lon_ok & lat_ok
+    if not usable.all():
+        bad = np.flatnonzero(~usable.ravel())
         raise ValueError(
-            f"positions must be finite, {bad.size} of {finite.size} are not, the first in row {bad[0]}"
+            f"positions must be finite, {bad.size} of {usable.size} are not, the first in row {bad[0]}"
         )
     return lon, lat
+
+
+def _usable(angle: u.Quantity) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Radians, and which of them are finite and not masked."""
+    values = np.asarray(angle.to_value(u.rad), dtype=np.float64, order="C")
+    return values, np.isfinite(values) & ~np.asarray(getattr(angle, "mask", False))
 
 
 def as_skycoord(coord: SkyCoord, argument: str) -> SkyCoord:

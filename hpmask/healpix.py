@@ -32,11 +32,13 @@ def n_cells(order: int) -> int:
 
 
 def cells_at(lon: ArrayLike, lat: ArrayLike, order: int) -> Cells:
-    """Cells that hold positions, in the shape of `lon`."""
-    lon = np.asarray(lon, dtype=np.float64)
-    lat = np.asarray(lat, dtype=np.float64)
+    """Cells that hold positions (finite, any longitude), in the shape of `lon` and `lat`."""
+    lon = np.asarray(lon, dtype=np.float64, order="C")
+    lat = np.asarray(lat, dtype=np.float64, order="C")
+    if lon.shape != lat.shape:
+        raise ValueError(f"lon and lat must have one shape, got {lon.shape} and {lat.shape}")
     out = np.empty(lon.size, dtype=np.uint64)
-    _kernel.cells_at(np.ascontiguousarray(lon).ravel(), np.ascontiguousarray(lat).ravel(), order, out)
+    _kernel.cells_at(lon.ravel(), lat.ravel(), order, out)
     return out.reshape(lon.shape)
 
 
@@ -69,14 +71,17 @@ def edges(cells: Cells, order: int, *, steps: int = 1) -> NDArray[np.float64]:
 
 def cell_radius(order: int) -> float:
     """An upper bound, in radians, of the distance from the centre of any cell of an order to its edge."""
-    # The farthest corners are those of the cells that end at a polar cap's corner. Times nside, their distance
-    # grows with the order from 0.841 towards 1.06897.
+    # The farthest corners are those of the cells that end at a polar cap's corner. Times nside, their
+    # distance grows with the order from 0.841 towards 1.06897.
     return 1.07 / (1 << order)
 
 
 def neighbours(cells: Cells, order: int) -> NDArray[np.int64]:
-    """The up to eight neighbours of cells of shape (n,): shape (8, n), -1 where a base cell's corner has none."""
-    return np.asarray(_ah.neighbours(np.asarray(cells, dtype=np.int64), 1 << order, order="nested"), np.int64)
+    """The up to eight neighbours of cells of shape (n,): shape (8, n), -1 where a cell has only seven."""
+    # The C code behind it may leave a floating-point flag set although it returns integers.
+    with np.errstate(invalid="ignore"):
+        found = _ah.neighbours(np.asarray(cells, dtype=np.int64), 1 << order, order="nested")
+    return np.asarray(found, dtype=np.int64)
 
 
 def ring_to_nested(cells: ArrayLike, order: int) -> Cells:
@@ -87,4 +92,3 @@ def ring_to_nested(cells: ArrayLike, order: int) -> Cells:
 def nested_to_ring(cells: ArrayLike, order: int) -> NDArray[np.int64]:
     """RING numbers of NESTED cells."""
     return np.asarray(_ah.nested_to_ring(np.asarray(cells, dtype=np.int64), 1 << order), dtype=np.int64)
-

@@ -12,12 +12,11 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask import catalog, frames, lookup, rasterize, regions, shapes
-from hpmask.energy import EnergyAxis
+from hpmask.energy import EnergyAxis, difference
 from hpmask.history import joined
 from hpmask.rangeset import RangeSet, check_order
 
 if TYPE_CHECKING:
-    from astropy.io import fits
     from astropy.table import Table
     from astropy.wcs import WCS
     from matplotlib.axes import Axes
@@ -75,15 +74,15 @@ class Mask:
         energy: EnergyAxis | None = None,
         history: Sequence[str] = (),
     ) -> None:
-        if isinstance(planes, RangeSet):
-            planes = [planes] * (1 if energy is None else energy.n_bins)
-        planes = list(planes)
+        if energy is not None and not isinstance(energy, EnergyAxis):
+            raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
+        if isinstance(history, str):
+            raise TypeError(f"history must be a sequence of lines, got the string {history!r}")
+        n_bins = 1 if energy is None else energy.n_bins
+        planes = [planes] * n_bins if isinstance(planes, RangeSet) else list(planes)
         for plane in planes:
             if not isinstance(plane, RangeSet):
                 raise TypeError(f"planes must be RangeSets, got {type(plane).__name__}")
-        if energy is not None and not isinstance(energy, EnergyAxis):
-            raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
-        n_bins = 1 if energy is None else energy.n_bins
         if len(planes) != n_bins:
             bins = "a mask without energy has one plane" if energy is None else f"energy has {n_bins} bins"
             raise ValueError(f"{bins}, got {len(planes)} planes")
@@ -91,7 +90,7 @@ class Mask:
         self._order = finest if order is None else check_order(order)
         if finest > self._order:
             raise ValueError(f"order is {self._order}, but a plane has order {finest}")
-        self._planes = _shared([plane.refine(self._order) for plane in planes])
+        self._planes = _shared(planes, self._order)
         self._frame = frames.check_frame(frame)
         self._energy = energy
         self._history = tuple(history)
@@ -133,7 +132,8 @@ class Mask:
         order : int
             Order of the cells, 0 to 29.
         mode : {"center", "overlap", "inside"}, optional
-            A cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one disc.
+            A cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one
+            disc.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         energy : EnergyAxis, optional
@@ -394,7 +394,8 @@ class Mask:
         Parameters
         ----------
         path : str or path
-            A file written by `write`, an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or JSON.
+            A file written by `write`, an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or
+            JSON.
         format : str, optional
             The format, if neither the file's name nor its beginning tells: see `hpmask.io.formats`.
 
@@ -511,17 +512,23 @@ class Mask:
                 done[key] = operation(a, b)
             planes.append(done[key])
         history = joined(self._history, other._history, sign)
-        return Mask(planes, order=max(self._order, other._order), frame=self._frame, energy=energy, history=history)
+        order = max(self._order, other._order)
+        return Mask(planes, order=order, frame=self._frame, energy=energy, history=history)
 
     def _common_energy(self, other: Mask) -> EnergyAxis | None:
         """The energy axis of an operation on both; raises if there is none."""
+        if not isinstance(other, Mask):
+            raise TypeError(f"expected a Mask, got {type(other).__name__}")
         if self._frame != other._frame:
             raise ValueError(
                 f"masks in different frames, {self._frame!r} and {other._frame!r}: "
                 f"bring one to the other's with to_frame({self._frame!r}, order=...)"
             )
         if self._energy is not None and other._energy is not None and self._energy != other._energy:
-            raise ValueError(f"masks with different energy axes: {self._energy} and {other._energy}")
+            raise ValueError(
+                f"masks with different energy axes: {self._energy} and {other._energy}, "
+                f"whose {difference(self._energy, other._energy)}"
+            )
         return self._energy if self._energy is not None else other._energy
 
     def _pairs(self, other: Mask) -> Iterator[tuple[RangeSet, RangeSet]]:
@@ -598,9 +605,7 @@ class Mask:
         """Whether both keep the same sky in the same frame and the same bins, whatever their orders."""
         if not isinstance(other, Mask):
             return NotImplemented
-        return (
-            self._frame == other._frame and self._energy == other._energy and self._planes == other._planes
-        )
+        return self._frame == other._frame and self._energy == other._energy and self._planes == other._planes
 
     def __hash__(self) -> int:
         return hash((self._frame, self._energy, self._planes))
@@ -712,7 +717,8 @@ class Mask:
         shape : (int, int), optional
             Number of pixels (ny, nx); by default the shape that the WCS has.
         mode : {"center"}, optional
-            A pixel is True iff the sky position of its centre is in the mask. Pixels that are no sky are False.
+            A pixel is True iff the sky position of its centre is in the mask. Pixels that are no sky are
+            False.
 
         Returns
         -------
@@ -744,16 +750,14 @@ class Mask:
 
         wcs_module.write_wcs(self, path, wcs, shape, mode=mode, overwrite=overwrite)
 
-    def write(
-        self, path: str | Path, *, overwrite: bool = False, format: str | None = None
-    ) -> None:
+    def write(self, path: str | Path, *, overwrite: bool = False, format: str | None = None) -> None:
         """Write the mask to a file: the old file or the new one is there at any moment, never half of one.
 
         Parameters
         ----------
         path : str or path
-            Where to. ``.fits``: an IVOA MOC 2.0 if the mask is ICRS and has no energy, else hpmask's tables behind a
-            MOC of the sky kept in any bin. ``.txt``: MOC ASCII; ``.json``: MOC JSON.
+            Where to. ``.fits``: an IVOA MOC 2.0 if the mask is ICRS and has no energy, else hpmask's tables
+            behind a MOC of the sky kept in any bin. ``.txt``: MOC ASCII; ``.json``: MOC JSON.
         overwrite : bool, optional
             Replace a file that is there.
         format : str, optional
@@ -816,16 +820,13 @@ _OPERATIONS = {"|": "__or__", "&": "__and__", "^": "__xor__", "-": "__sub__"}
 _HOW: dict[str, Literal["any", "all", "center"]] = {"center": "center", "overlap": "any", "inside": "all"}
 
 
-def _shared(planes: list[RangeSet]) -> tuple[RangeSet, ...]:
-    """The planes, equal ones as one object."""
-    if len({id(plane) for plane in planes}) == 1:
-        return tuple(planes)
-    first: dict[RangeSet, RangeSet] = {}
-    known: dict[int, RangeSet] = {}
-    for plane in planes:
-        if id(plane) not in known:
-            known[id(plane)] = first.setdefault(plane, plane)
-    return tuple(known[id(plane)] for plane in planes)
+def _shared(planes: list[RangeSet], order: int) -> tuple[RangeSet, ...]:
+    """The planes, resolved to `order`, equal ones as one object."""
+    distinct = {id(plane): plane.refine(order) for plane in planes}
+    if len(distinct) > 1:
+        first: dict[RangeSet, RangeSet] = {}
+        distinct = {key: first.setdefault(plane, plane) for key, plane in distinct.items()}
+    return tuple(distinct[id(plane)] for plane in planes)
 
 
 def _many(masks: Iterable[Mask], many: Callable[[Iterable[RangeSet]], RangeSet], sign: str) -> Mask:

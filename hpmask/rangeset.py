@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,7 +60,7 @@ class RangeSet:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the ranges are anything else; the message names the first bad row. `from_ranges` takes
         ranges in any state.
 
@@ -83,8 +84,8 @@ class RangeSet:
 
     def __init__(self, ranges: ArrayLike, order: int) -> None:
         order = check_order(order)
-        pairs = _as_pairs(ranges)
-        boundaries = np.array(pairs, dtype=np.uint64).reshape(-1)
+        # astype last: it copies, so the set owns its memory and no writable array stands behind it.
+        boundaries = _as_pairs(ranges).reshape(-1).astype(np.uint64)
         fault = _kernel.first_fault(boundaries, 1 << (2 * (MAX_ORDER - order)), _END)
         if fault >= 0:
             raise ValueError(_explain(boundaries, fault, order))
@@ -128,8 +129,16 @@ class RangeSet:
 
         Raises
         ------
-        ValueError
-            If a range is reversed, does not end on cells of `order` or leaves the sky.
+        TypeError, ValueError
+            If a range is reversed, does not end on cells of `order` or leaves the sky; the message names
+            the row.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_ranges([[8, 12], [0, 4], [4, 6]], order=29).ranges
+        array([[ 0,  6],
+               [ 8, 12]], dtype=uint64)
         """
         order = check_order(order)
         pairs = _as_pairs(ranges)
@@ -174,13 +183,20 @@ class RangeSet:
         ------
         TypeError, ValueError
             If a number is not an integer or no cell of that order; the message names the row.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_cells([7, 3, 3], order=1).cells()
+        array([3, 7], dtype=uint64)
         """
         order = check_order(order)
         cells = _as_integers(cells, "cells")
         bad = np.flatnonzero((cells < 0) | (cells >= 12 << (2 * order)))
         if bad.size:
+            last = (12 << 2 * order) - 1
             raise ValueError(
-                f"cells of order {order} are numbered 0 to {(12 << 2 * order) - 1}, row {bad[0]} is {cells[bad[0]]}"
+                f"cells of order {order} are numbered 0 to {last}, row {bad[0]} is {cells[bad[0]]}"
             )
         shift = np.uint64(2 * (MAX_ORDER - order))
         starts = cells.astype(np.uint64) << shift
@@ -200,7 +216,13 @@ class RangeSet:
         Raises
         ------
         TypeError, ValueError
-            If a number is no UNIQ number, or a cell is finer than `order`.
+            If a number is no UNIQ number (the message names the row), or a cell is finer than `order`.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_uniq([4, 20])  # cell 0 of order 0 and cell 4 of order 1
+        RangeSet(order=1, n_ranges=1, n_cells=5)
         """
         uniq = _as_integers(uniq, "uniq")
         bad = np.flatnonzero((uniq < 4) | (uniq >= 16 << (2 * MAX_ORDER)))
@@ -211,9 +233,6 @@ class RangeSet:
         steps = np.uint64(4) << (np.uint64(2) * np.arange(MAX_ORDER + 1, dtype=np.uint64))
         orders = np.searchsorted(steps, uniq, side="right") - 1
         cells = uniq - steps[orders]
-        bad = np.flatnonzero(cells >= 3 * steps[orders])
-        if bad.size:
-            raise ValueError(f"row {bad[0]}: {uniq[bad[0]]} is no UNIQ number of order {orders[bad[0]]}")
         deepest = int(orders.max()) if orders.size else 0
         order = deepest if order is None else check_order(order)
         if deepest > order:
@@ -278,6 +297,12 @@ class RangeSet:
         ------
         ValueError
             If `order` is coarser than the set; `degrade` it first.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_cells([2], order=0).cells(1)
+        array([ 8,  9, 10, 11], dtype=uint64)
         """
         order = self._order if order is None else check_order(order)
         if order < self._order:
@@ -299,6 +324,13 @@ class RangeSet:
             NESTED number of each cell at its own order, in the order of their place in the sky.
         orders : numpy.ndarray of uint8, shape (n,)
             Order of each cell.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> cells, orders = RangeSet.from_cells([0, 1, 2, 3, 4], order=1).multi_order_cells()
+        >>> cells.tolist(), orders.tolist()
+        ([0, 4], [0, 1])
         """
         shift = 2 * (MAX_ORDER - self._order)
         count = _kernel.count_cells(self._boundaries, shift)
@@ -351,21 +383,28 @@ class RangeSet:
 
     @staticmethod
     def union(sets: Iterable[RangeSet]) -> RangeSet:
-        """The union of any number of sets in one pass; of none, the empty set of order 0."""
-        return _many(sets, depth=lambda n: 1, none=RangeSet.empty(0))
+        """The union of any number of sets in one pass; of none, the empty set of order 0.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.union(RangeSet.from_cells([cell], order=3) for cell in range(5))
+        RangeSet(order=3, n_ranges=1, n_cells=5)
+        """
+        return _many(sets, _OR, none=RangeSet.empty(0))
 
     @staticmethod
     def intersection(sets: Iterable[RangeSet]) -> RangeSet:
         """What all of any number of sets hold, in one pass; of none, the whole sky at order 0."""
-        return _many(sets, depth=lambda n: n, none=RangeSet.full(0))
+        return _many(sets, _AND, none=RangeSet.full(0))
 
     def issubset(self, other: RangeSet) -> bool:
         """Whether `other` holds all of this set."""
-        return not _kernel.any_inside(self._boundaries, other._boundaries, _MINUS)
+        return not _kernel.any_inside(self._boundaries, _checked(other)._boundaries, _MINUS)
 
     def overlaps(self, other: RangeSet) -> bool:
         """Whether the sets share a cell."""
-        return bool(_kernel.any_inside(self._boundaries, other._boundaries, _AND))
+        return bool(_kernel.any_inside(self._boundaries, _checked(other)._boundaries, _AND))
 
     def isdisjoint(self, other: RangeSet) -> bool:
         """Whether the sets share no cell."""
@@ -374,10 +413,12 @@ class RangeSet:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RangeSet):
             return NotImplemented
-        return self is other or np.array_equal(self._boundaries, other._boundaries)
+        same = self._boundaries is other._boundaries
+        return same or np.array_equal(self._boundaries, other._boundaries)
 
     def __hash__(self) -> int:
-        return hash(self._boundaries.tobytes())
+        # Reads the memory in place: hash() would need a copy of it as bytes.
+        return hash((self._boundaries.size, crc32(self._boundaries.data)))
 
     # ------------------------------------------------------------------ orders
 
@@ -397,12 +438,19 @@ class RangeSet:
             At most the set's own order.
         how : {"any", "all", "center"}, optional
             A coarse cell is in if any part of it is, all of it is, or its centre is. The centre is a
-            corner of four cells; the northern of them counts.
+            corner of four finer cells; the one to the north of it counts.
 
         Raises
         ------
         ValueError
             If `order` is finer than the set's, or `how` is another word.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> fine = RangeSet.from_cells([0, 1, 2, 3, 7, 8], order=1)
+        >>> [fine.degrade(0, how=how).cells().tolist() for how in ("all", "center", "any")]
+        [[0], [0, 1], [0, 1, 2]]
         """
         order = check_order(order)
         if order > self._order:
@@ -421,7 +469,7 @@ class RangeSet:
     # ------------------------------------------------------------------ the rest
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (np.array(self._boundaries), self._order)
+        return _rebuild, (self._boundaries, self._order)
 
     def __copy__(self) -> RangeSet:
         return self
@@ -434,28 +482,58 @@ class RangeSet:
 
 
 def _rebuild(boundaries: Boundaries, order: int) -> RangeSet:
-    return RangeSet._trusted(boundaries, order)
+    # A copy: what comes out of a pickle may lie in a buffer that others can write to.
+    return RangeSet._trusted(np.array(boundaries, dtype=np.uint64), order)
+
+
+def _checked(other: object) -> RangeSet:
+    if not isinstance(other, RangeSet):
+        raise TypeError(f"expected a RangeSet, got {type(other).__name__}")
+    return other
 
 
 def _as_integers(values: ArrayLike, name: str) -> NDArray[Any]:
-    array = np.atleast_1d(np.asarray(values))
-    if array.size == 0:
-        return np.empty(0, dtype=np.uint64)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be a 1-D array of integers, got {array.dtype} of shape {array.shape}")
+    array = np.atleast_1d(_as_array(values, name))
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be 1-D, got shape {array.shape}")
     return array
 
 
 def _as_pairs(ranges: ArrayLike) -> NDArray[Any]:
-    pairs = np.asarray(ranges)
-    if pairs.size == 0:
-        return np.empty((0, 2), dtype=np.uint64)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
-        raise ValueError(f"ranges must be integers of shape (n, 2), got {pairs.dtype} of shape {pairs.shape}")
-    if pairs.dtype.kind == "i" and pairs.min() < 0:
+    pairs = _as_array(ranges, "ranges")
+    if pairs.shape == (0,):
+        pairs = pairs.reshape(0, 2)
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise ValueError(f"ranges must have shape (n, 2), got {pairs.shape}")
+    if pairs.size and pairs.min() < 0:
         row = int(np.flatnonzero((pairs < 0).any(axis=1))[0])
         raise ValueError(f"ranges must not be negative, row {row} is [{pairs[row, 0]}, {pairs[row, 1]})")
     return pairs
+
+
+def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Values as an array of integers, in whatever shape and type they have; nothing is rounded or wrapped."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array: {error}") from error
+    if np.ma.is_masked(values):
+        row = int(np.argwhere(np.ma.getmaskarray(np.ma.asanyarray(values)))[0][0])
+        raise ValueError(f"{name} must not have masked values, row {row} has one")
+    if array.size == 0 and array.dtype == np.float64:
+        # What NumPy makes of an empty list.
+        return array.astype(np.uint64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integers, got {array.dtype}{_first_odd(array)}")
+    return array
+
+
+def _first_odd(array: NDArray[Any]) -> str:
+    """Where the first value stands that is no integer, if it can be told."""
+    if array.dtype.kind != "f":
+        return ""
+    odd = np.argwhere(array != np.floor(array))
+    return f", row {odd[0][0]} holds {array[tuple(odd[0])]}" if odd.size else ""
 
 
 def _explain(boundaries: Boundaries, fault: int, order: int) -> str:
@@ -469,7 +547,8 @@ def _explain(boundaries: Boundaries, fault: int, order: int) -> str:
         return f"ranges must begin and end with cells of order {order}, {where}"
     if fault % 2:
         return f"ranges must have start < stop, {where}"
-    return f"ranges must be sorted, disjoint and not touching, {where} and the row before ends at {boundaries[fault - 1]}"
+    before = f"the row before ends at {boundaries[fault - 1]}"
+    return f"ranges must be sorted, disjoint and not touching, {where} and {before}"
 
 
 def _trimmed(array: Boundaries, size: int) -> Boundaries:
@@ -495,7 +574,7 @@ def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
     return _trimmed(out, first + count)
 
 
-def _many(sets: Iterable[RangeSet], *, depth: Any, none: RangeSet) -> RangeSet:
+def _many(sets: Iterable[RangeSet], truth: int, *, none: RangeSet) -> RangeSet:
     sets = list(sets)
     if not sets:
         return none
@@ -507,6 +586,9 @@ def _many(sets: Iterable[RangeSet], *, depth: Any, none: RangeSet) -> RangeSet:
     order = max(one.order for one in sets)
     if len(distinct) == 1:
         return distinct[0].refine(order)
+    if len(distinct) == 2:
+        return distinct[0]._combine(distinct[1], truth).refine(order)
+    depth = 1 if truth == _OR else len(distinct)
     starts = np.concatenate([one._boundaries[0::2] for one in distinct])
     stops = np.concatenate([one._boundaries[1::2] for one in distinct])
-    return RangeSet._from_starts_stops(starts, stops, order, depth=depth(len(distinct)), n_threads=None)
+    return RangeSet._from_starts_stops(starts, stops, order, depth=depth, n_threads=None)

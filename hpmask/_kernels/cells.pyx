@@ -23,8 +23,8 @@ def centres(const uint64_t[::1] cells, int order, double[::1] lon, double[::1] l
     cdef int face
     cdef int64_t x, y
     cdef double z, cos_lat, size = <double> ((<int64_t> 1) << order)
-    if lon.shape[0] != n or lat.shape[0] != n:
-        raise ValueError("cells, lon and lat must have one length")
+    if lon.shape[0] != n or lat.shape[0] != n or not 0 <= order <= 29:
+        raise ValueError("cells, lon and lat must have one length, order 0 to 29")
     with nogil:
         for i in range(n):
             cell_xy(cells[i], order, &face, &x, &y)
@@ -38,8 +38,8 @@ def centre_vectors(const uint64_t[::1] cells, int order, double[:, ::1] out):
     cdef int face
     cdef int64_t x, y
     cdef double size = <double> ((<int64_t> 1) << order)
-    if out.shape[0] != n or out.shape[1] != 3:
-        raise ValueError("out must have shape (n, 3)")
+    if out.shape[0] != n or out.shape[1] != 3 or not 0 <= order <= 29:
+        raise ValueError("out must have shape (n, 3), order be 0 to 29")
     with nogil:
         for i in range(n):
             cell_xy(cells[i], order, &face, &x, &y)
@@ -55,8 +55,8 @@ def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out
     cdef int face, k
     cdef int64_t x, y
     cdef double size = <double> ((<int64_t> 1) << order), dx, dy, part
-    if out.shape[0] != n or steps < 1 or out.shape[1] != 4 * steps or out.shape[2] != 3:
-        raise ValueError("out must have shape (n, 4 * steps, 3)")
+    if out.shape[0] != n or steps < 1 or out.shape[1] != 4 * steps or out.shape[2] != 3 or not 0 <= order <= 29:
+        raise ValueError("out must have shape (n, 4 * steps, 3), order be 0 to 29")
     with nogil:
         for i in range(n):
             cell_xy(cells[i], order, &face, &x, &y)

@@ -52,7 +52,10 @@ cdef inline int64_t base_ring(int face, int64_t n) noexcept nogil:
 
 
 cdef inline uint64_t cell_at(double z, double cos_lat, double lon, int order) noexcept nogil:
-    """NESTED number of the cell that holds a position; cos_lat keeps the precision that z loses near the poles."""
+    """NESTED number of the cell that holds a position (finite; any longitude, |z| <= 1).
+
+    cos_lat keeps the precision that z loses near the poles.
+    """
     cdef int64_t n = (<int64_t> 1) << order
     cdef int64_t x, y, i, j
     cdef double t = lon * (2 / M_PI)
@@ -72,9 +75,10 @@ cdef inline uint64_t cell_at(double z, double cos_lat, double lon, int order) no
         if quarter == face:
             face = 4 + (face & 3)
         elif quarter < face:
-            face = quarter
+            # & 3: just west of longitude 0, at z = +-2/3, rounding can carry a or b into a fifth quarter.
+            face = quarter & 3
         else:
-            face = 8 + face
+            face = 8 + (face & 3)
         x = j & (n - 1)
         y = n - 1 - (i & (n - 1))
     else:

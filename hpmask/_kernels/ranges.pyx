@@ -212,13 +212,10 @@ def first_fault(const uint64_t[::1] boundaries, uint64_t unit, uint64_t end):
         if not bad:
             for i in range(1, n):
                 v = boundaries[i]
-                if v <= previous or (v & low) != 0:
+                if v <= previous or (v & low) != 0 or v > end:
                     bad = True
                     break
                 previous = v
-            if not bad and boundaries[n - 1] > end:
-                bad = True
-                i = n - 1
     return i if bad else -1
 
 

@@ -1,0 +1,91 @@
+"""Comparisons for tests that say what differs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpmask.energy import difference
+from hpmask.mask import Mask
+from hpmask.rangeset import RangeSet
+
+__all__ = ["assert_masks_equal"]
+
+# Of a mask with many bins, the first few that differ tell enough.
+_MOST_BINS = 5
+
+
+def assert_masks_equal(a: Mask, b: Mask, *, order: bool = True) -> None:
+    """Check that two masks are the same: frame, order, energy axis and the sky of each bin.
+
+    Parameters
+    ----------
+    a, b : Mask
+        The masks. Their history takes no part.
+    order : bool, optional
+        False compares the sky alone, as ``a == b`` does, whatever orders the masks are resolved to.
+
+    Raises
+    ------
+    AssertionError
+        If they differ: the message tells all that does, for each bin with the area of sky in question.
+    TypeError
+        If `a` or `b` is no mask.
+
+    Examples
+    --------
+    >>> from hpmask import Mask
+    >>> from hpmask.testing import assert_masks_equal
+    >>> assert_masks_equal(~Mask.full(order=3), Mask.empty(order=3))
+    >>> assert_masks_equal(Mask.full(order=3), Mask.empty(order=4))
+    Traceback (most recent call last):
+        ...
+    AssertionError: masks differ
+      order: 3 and 4
+      sky: 41253 deg2 (1 of the sky) in the first only, none in the second only
+    """
+    __tracebackhide__ = True
+    for name, mask in (("a", a), ("b", b)):
+        if not isinstance(mask, Mask):
+            raise TypeError(f"{name} must be a Mask, got {type(mask).__name__}")
+    lines = _differences(a, b, order=order)
+    if lines:
+        raise AssertionError("\n  ".join(["masks differ", *lines]))
+
+
+def _differences(a: Mask, b: Mask, *, order: bool) -> list[str]:
+    lines = []
+    if a.frame != b.frame:
+        lines.append(f"frame: {a.frame!r} and {b.frame!r}")
+    if order and a.order != b.order:
+        lines.append(f"order: {a.order} and {b.order}")
+    if a.energy is None or b.energy is None:
+        axis = a.energy if a.energy is not None else b.energy
+        if axis is not None:
+            lines.append(f"energy: {a.energy} and {b.energy}")
+    elif (what := difference(a.energy, b.energy)) is not None:
+        lines.append(f"energy: {what} in {a.energy} and {b.energy}")
+    # Cells of different frames, or bins of different axes, are not to be compared.
+    if a.frame == b.frame and len(a.planes) == len(b.planes):
+        lines += _sky_differences(a, b)
+    return lines
+
+
+def _sky_differences(a: Mask, b: Mask) -> list[str]:
+    lines = []
+    bins = [i for i, (one, other) in enumerate(zip(a.planes, b.planes, strict=True)) if one != other]
+    for i in bins[:_MOST_BINS]:
+        where = "sky"
+        if a.energy is not None:
+            edges = a.energy.edges
+            where = f"bin {i} ({edges[i].value:.6g} to {edges[i + 1]:.6g})"
+        only_a, only_b = a.planes[i] - b.planes[i], b.planes[i] - a.planes[i]
+        lines.append(f"{where}: {_area(only_a)} in the first only, {_area(only_b)} in the second only")
+    if len(bins) > _MOST_BINS:
+        lines.append(f"and {len(bins) - _MOST_BINS} more of {len(a.planes)} bins")
+    return lines
+
+
+def _area(sky: RangeSet) -> str:
+    if not sky:
+        return "none"
+    return f"{np.rad2deg(np.rad2deg(sky.area)):.5g} deg2 ({sky.sky_fraction:.4g} of the sky)"
