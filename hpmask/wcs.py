@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import FK5, BaseCoordinateFrame, SkyCoord, UnitSphericalRepresentation
+from astropy.coordinates import FK5, BaseCoordinateFrame, Galactic, SkyCoord, UnitSphericalRepresentation
 from astropy.io import fits
-from astropy.wcs import WCS, InvalidSubimageSpecificationError
+from astropy.wcs import WCS, WcsError
 from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 from numpy.typing import NDArray
 
@@ -202,7 +202,8 @@ class _Grid:
             axes = {part[1]: i for i, part in enumerate(parts) if part[0] == name}
             if kind is SkyCoord and {0, 1} <= axes.keys():
                 lon_unit, lat_unit = _units(options.get("unit", u.deg))
-                return cls(low, _shape(low, shape), axes[0], axes[1], lon_unit, lat_unit, options["frame"])
+                frame = _frame(options["frame"], low.world_axis_physical_types[axes[0]])
+                return cls(low, _shape(low, shape), axes[0], axes[1], lon_unit, lat_unit, frame)
         types = ", ".join(map(str, low.world_axis_physical_types))
         raise ValueError(
             "wcs must have a longitude and a latitude in a frame that astropy knows, "
@@ -228,13 +229,32 @@ def _celestial(wcs: WCS) -> WCS:
         return wcs
     try:
         celestial = wcs.celestial
-    except InvalidSubimageSpecificationError as error:
+    except WcsError as error:
         raise ValueError(
             f"the celestial axes of wcs cannot be told from the others{_ctypes(wcs)}: take a slice of it"
         ) from error
     if celestial.naxis != 2:
         raise ValueError(f"wcs must have a longitude and a latitude{_ctypes(wcs)}")
     return celestial
+
+
+def _frame(
+    frame: BaseCoordinateFrame | type[BaseCoordinateFrame], physical_type: str | None
+) -> BaseCoordinateFrame:
+    """The frame of the longitude: what astropy says, unless a RADESYS in the header misled it.
+
+    RADESYS has a meaning for equatorial and ecliptic axes alone (Calabretta & Greisen 2002, A&A 395, 1077,
+    section 3.1), but astropy 8 takes any axes beside it for equatorial ones.
+    """
+    kind = (physical_type or "").removeprefix("pos.").split(".")[0]
+    if kind == "galactic":
+        return Galactic()
+    if isinstance(frame, type):
+        # Of a planet astropy gives the class.
+        frame = frame()
+    if kind == "ecliptic" and "ecliptic" not in frame.name:
+        raise ValueError("wcs is in ecliptic coordinates, for which astropy's FITS WCS has no frame")
+    return frame
 
 
 def _ctypes(wcs: Any) -> str:
