@@ -190,7 +190,7 @@ def test_lookup_table_distortion(data):
     ],
 )
 def test_places_and_frames(wcs):
-    # The rotation of the Earth in 2010 comes with astropy; older ones want to fetch that of today none the less.
+    # The rotation of the Earth in 2010 comes with astropy; astropy 6 wants to fetch that of today, too.
     with iers.conf.set_temp("auto_download", False):
         check(wcs)
 
