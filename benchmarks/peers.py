@@ -3,7 +3,7 @@
     python benchmarks/peers.py [--rows discs-15 contains ...] [--repeat 5] [--quick]
 
 Each row is one piece of work. All tools do it in turn, round after round, so that whatever else the machine
-does falls on all of them; the time is the median over the rounds, and a ratio is the peer's time / hpmask's time.
+does falls on all of them. The time is the median over the rounds, a ratio the peer's time / hpmask's time.
 Inputs (SkyCoord, Quantity, masks, geometries) are made before the clock starts, for all tools. What the tools
 give is compared where it is comparable. Peers that are not installed are left out and named.
 """
