@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,7 +34,6 @@ MODES = ("center",)
 _BLOCK = 1 << 16
 
 Angles = NDArray[np.float64]
-Way = Callable[[Angles, Angles], tuple[Angles, Angles]]
 
 
 def to_wcs(
@@ -51,6 +51,8 @@ def to_wcs(
     wcs : `~astropy.wcs.WCS`
         Any celestial WCS in any frame that astropy knows. Of a cube's the celestial part is taken. Slices of
         a WCS and other WCS objects of astropy's common interface will do, too, if they have two pixel axes.
+        Galactic axes are Galactic even beside a RADESYS, which misleads astropy; ecliptic ones, which it takes
+        for ICRS, raise.
     shape : (int, int), optional
         Number of pixels (ny, nx); by default the shape that the WCS has.
     mode : {"center"}, optional
@@ -86,10 +88,10 @@ def to_wcs(
     """
     _check_mode(mode)
     grid = _Grid.of(wcs, shape)
-    to_mask = _way(grid.frame, mask.frame)
+    way = _Way.between(grid.frame, mask.frame)
     distinct = {id(plane): plane for plane in mask.planes}
     images: NDArray[np.bool_] = np.empty((len(distinct), *grid.shape), dtype=np.bool_)
-    _fill(images, grid, to_mask, list(distinct.values()), mask.order)
+    _fill(images, grid, way, list(distinct.values()), mask.order)
     if mask.energy is None:
         image: NDArray[np.bool_] = images[0]
         return image
@@ -299,26 +301,25 @@ def _check_mode(mode: str) -> None:
 # ---------------------------------------------------------------------- from their frame to the mask's
 
 
-def _way(frame: BaseCoordinateFrame, target: str) -> Way:
-    """What turns longitude and latitude in `frame`, in radians, into those in the mask's frame."""
-    if frame.name == target:
-        return lambda lon, lat: (lon, lat)
-    if frame.name in frames.FRAMES or isinstance(frame, FK5):
-        matrix = frames.rotation_of(frame, target)
-        return lambda lon, lat: _rotated(lon, lat, matrix)
-    if not frame.is_transformable_to(SkyCoord(0, 0, unit="deg", frame=target).frame):
-        raise ValueError(f"astropy knows no way from the frame of wcs, {frame.name}, to {target}")
-    return lambda lon, lat: _transformed(lon, lat, frame, target)
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """From one frame to another: what astropy has to do, if anything, and then a rotation, if any."""
+
+    transformed: Callable[[Angles, Angles], tuple[Angles, Angles]] | None = None
+    matrix: NDArray[np.float64] | None = None
+
+    @classmethod
+    def between(cls, frame: BaseCoordinateFrame, target: str) -> _Way:
+        if frame.name == target:
+            return cls()
+        if frame.name in frames.FRAMES or isinstance(frame, FK5):
+            return cls(matrix=frames.rotation_of(frame, target))
+        if not frame.is_transformable_to(SkyCoord(0, 0, unit="deg", frame=target).frame):
+            raise ValueError(f"astropy knows no way from the frame of wcs, {frame.name}, to {target}")
+        return cls(transformed=partial(_transformed, frame, target))
 
 
-def _rotated(lon: Angles, lat: Angles, matrix: NDArray[np.float64]) -> tuple[Angles, Angles]:
-    across = np.cos(lat)
-    x, y, z = across * np.cos(lon), across * np.sin(lon), np.sin(lat)
-    a, b, c = (row[0] * x + row[1] * y + row[2] * z for row in matrix)
-    return np.arctan2(b, a), np.arctan2(c, np.hypot(a, b))
-
-
-def _transformed(lon: Angles, lat: Angles, frame: BaseCoordinateFrame, target: str) -> tuple[Angles, Angles]:
+def _transformed(frame: BaseCoordinateFrame, target: str, lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
     sky = np.isfinite(lon)
     position = UnitSphericalRepresentation(lon[sky] * u.rad, lat[sky] * u.rad)
     there = SkyCoord(position, frame=frame).transform_to(target).spherical
@@ -330,9 +331,7 @@ def _transformed(lon: Angles, lat: Angles, frame: BaseCoordinateFrame, target: s
 # ---------------------------------------------------------------------- looking up
 
 
-def _fill(
-    images: NDArray[np.bool_], grid: _Grid, to_mask: Way, planes: Sequence[RangeSet], order: int
-) -> None:
+def _fill(images: NDArray[np.bool_], grid: _Grid, way: _Way, planes: Sequence[RangeSet], order: int) -> None:
     """Set images[k] to what plane k holds at the pixels' centres, on threads."""
     ny, nx = grid.shape
     height = max(1, _BLOCK // nx)
@@ -341,9 +340,10 @@ def _fill(
 
     def work(share: int, wcs: Any) -> None:
         for rows in blocks[share::n_threads]:
-            numbers, sky = _numbers(*to_mask(*grid.positions(rows, wcs)), order)
-            for plane, image in zip(planes, images, strict=True):
-                image[rows.start : rows.stop] = _holds(plane, numbers) & sky
+            lon, lat = grid.positions(rows, wcs)
+            if way.transformed is not None:
+                lon, lat = way.transformed(lon, lat)
+            images[:, rows.start : rows.stop] = _look_up(planes, order, lon, lat, way.matrix)
 
     if n_threads == 1:
         work(0, grid.wcs)
@@ -354,17 +354,20 @@ def _fill(
         list(pool.map(work, range(n_threads), copies))
 
 
-def _numbers(lon: Angles, lat: Angles, order: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Cells of order `order` under positions, as numbers of order 29, and where there is sky at all."""
+def _look_up(
+    planes: Sequence[RangeSet], order: int, lon: Angles, lat: Angles, matrix: NDArray[np.float64] | None
+) -> NDArray[np.bool_]:
+    """Whether positions, rotated by `matrix`, are in each plane, shape (n_planes, ...); False where they are NaN."""
     sky = np.isfinite(lon)
-    if not sky.all():
-        lon, lat = np.where(sky, lon, 0), np.where(sky, lat, 0)
-    return healpix.cells_at(lon, lat, order) << np.uint64(2 * (MAX_ORDER - order)), sky
-
-
-def _holds(plane: RangeSet, numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Which cells, by their first number of order 29, a plane holds."""
-    return np.asarray(np.searchsorted(plane.ranges.reshape(-1), numbers, side="right") % 2 == 1)
+    lon, lat = np.where(sky, lon, 0), np.where(sky, lat, 0)
+    if matrix is not None:
+        across = np.cos(lat)
+        x, y, z = across * np.cos(lon), across * np.sin(lon), np.sin(lat)
+        a, b, c = (row[0] * x + row[1] * y + row[2] * z for row in matrix)
+        lon, lat = np.arctan2(b, a), np.arctan2(c, np.hypot(a, b))
+    numbers = healpix.cells_at(lon, lat, order) << np.uint64(2 * (MAX_ORDER - order))
+    found = [np.searchsorted(plane.ranges.reshape(-1), numbers, side="right") % 2 == 1 for plane in planes]
+    return np.array(found) & sky
 
 
 # ---------------------------------------------------------------------- the FITS file
