@@ -14,6 +14,7 @@ import argparse
 import functools
 import importlib
 import importlib.metadata
+import inspect
 import math
 import os
 import platform
@@ -106,18 +107,24 @@ def moc_ranges(moc: Any) -> np.ndarray:
     return np.asarray(moc.to_depth29_ranges, dtype=np.uint64).reshape(-1, 2)
 
 
-@functools.cache
-def big_mask(seed: int, quick: bool) -> Mask:
-    """Some 1.8 million ranges: discs of ~30 arcsec all over the sky, at order 15."""
-    n = 10_000 if quick else 100_000
-    lon, lat = sky_points(n, seed)
-    radius = np.random.default_rng(seed + 1000).uniform(20, 40, n) * u.arcsec
-    return Mask.from_cones(SkyCoord(lon, lat, unit="deg"), radius, order=15)
+def big_discs(seed: int, quick: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Discs of ~30 arcsec all over the sky: longitude and latitude in degrees, radius in arcsec."""
+    n = 10_000 if quick else 130_000
+    return (*sky_points(n, seed), np.random.default_rng(seed + 1000).uniform(20, 40, n))
 
 
 @functools.cache
-def big_moc(seed: int, quick: bool) -> Any:
-    mask = big_mask(seed, quick)
+def big_mask(seeds: tuple[int, int], quick: bool) -> Mask:
+    """Some 1.8 million ranges at order 15: half of the discs of one seed and the other half of another's."""
+    first, second = (big_discs(seed, quick) for seed in seeds)
+    half = first[0].size // 2
+    lon, lat, radius = (np.concatenate([a[:half], b[half:]]) for a, b in zip(first, second, strict=True))
+    return Mask.from_cones(SkyCoord(lon, lat, unit="deg"), radius * u.arcsec, order=15)
+
+
+@functools.cache
+def big_moc(seeds: tuple[int, int], quick: bool) -> Any:
+    mask = big_mask(seeds, quick)
     return peer("mocpy").MOC.from_depth29_ranges(mask.order, mask.planes[0].ranges)
 
 
@@ -176,18 +183,17 @@ def discs(n: int, radius: tuple[float, float], order: int, mode: str, seed: int,
     if peer("healpy"):
         vectors, radians = peer("healpy").ang2vec(lon, lat, lonlat=True), np.radians(degrees)
 
+        # Before healpy 1.20 there are lists of pixels only.
+        ranges = "return_ranges" in inspect.signature(peer("healpy").query_disc).parameters
+        options = {"nest": True, "inclusive": inclusive} | ({"return_ranges": True} if ranges else {})
+
         def healpy_loop() -> np.ndarray:
             disc = peer("healpy").query_disc
-            return merged(
-                [
-                    disc(nside, v, r, nest=True, inclusive=inclusive, return_ranges=True)
-                    for v, r in zip(vectors, radians, strict=True)
-                ]
-            )
+            found = [disc(nside, v, r, **options) for v, r in zip(vectors, radians, strict=True)]
+            return merged(found if ranges else [np.stack([pixels, pixels + 1], axis=1) for pixels in found])
 
-        works.append(
-            Work("healpy", "loop of query_disc(nest=True, return_ranges=True), ranges merged", healpy_loop)
-        )
+        call = f"loop of query_disc({', '.join(f'{key}={value}' for key, value in options.items())}), merged"
+        works.append(Work("healpy", call, healpy_loop))
     if peer("healsparse") and not inclusive:
         part = min(n, 200)
 
@@ -233,30 +239,39 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "&": (lambda a, b: a & b, "intersection"),
     "^": (lambda a, b: a ^ b, "symmetric_difference"),
     "-": (lambda a, b: a - b, "difference"),
-    "~": (lambda a, b: ~a, "complement"),
+    "~": (lambda a, b: ~b, "complement"),
 }
 
 
 def algebra(quick: bool) -> Iterator[Row]:
-    a, b = (big_mask(seed, quick) for seed in (1, 2))
-    size = f"{a.n_ranges / 1e6:.2f} and {b.n_ranges / 1e6:.2f} million ranges"
-    for sign, (operation, name) in OPERATIONS.items():
-        title = f"`{'~a' if sign == '~' else f'a {sign} b'}`, masks of {size}".replace("|", "\\|")
-        works = [Work("hpmask", f"{sign} of two Masks", functools.partial(operation, a, b))]
-        if peer("mocpy"):
-            theirs, other = big_moc(1, quick), big_moc(2, quick)
-            arguments = () if sign == "~" else (other,)
-            works.append(Work("mocpy", f"MOC.{name}", functools.partial(getattr(theirs, name), *arguments)))
-
-        def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
-            if "mocpy" in results:
-                yield "mocpy", *same_sky(results["hpmask"].planes[0], moc_ranges(results["mocpy"]))
-
-        yield Row(title, works, compare)
-    yield memory(a, b)
+    one = (1, 1)
+    for other, what in (((2, 2), "no disc in common"), ((1, 2), "half of the discs in common")):
+        a, b = big_mask(one, quick), big_mask(other, quick)
+        size = f"{a.n_ranges / 1e6:.2f} and {b.n_ranges / 1e6:.2f} million ranges, {what}"
+        for sign in OPERATIONS:
+            yield algebra_row(sign, size, one, other, quick)
+        yield memory(a, b, what)
 
 
-def memory(a: Mask, b: Mask) -> Row:
+def algebra_row(sign: str, size: str, one: tuple[int, int], other: tuple[int, int], quick: bool) -> Row:
+    operation, name = OPERATIONS[sign]
+    a, b = big_mask(one, quick), big_mask(other, quick)
+    works = [Work("hpmask", f"{sign} of Masks", functools.partial(operation, a, b))]
+    if peer("mocpy"):
+        arguments = () if sign == "~" else (big_moc(other, quick),)
+        moc = big_moc(other if sign == "~" else one, quick)
+        run = functools.partial(getattr(moc, name), *arguments)
+        works.append(Work("mocpy", f"MOC.{name}", run))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "mocpy" in results:
+            yield "mocpy", *same_sky(results["hpmask"].planes[0], moc_ranges(results["mocpy"]))
+
+    formula = "~b" if sign == "~" else f"a {sign} b"
+    return Row(f"`{formula}`, {size}".replace("|", "\\|"), works, compare)
+
+
+def memory(a: Mask, b: Mask, what: str) -> Row:
     """Peak memory beyond the two masks, in units of what a mask of n ranges takes."""
     unit = 16 * (a.n_ranges + b.n_ranges) / 2
     peaks = {}
@@ -266,7 +281,7 @@ def memory(a: Mask, b: Mask) -> Row:
         peaks[sign] = tracemalloc.get_traced_memory()[1] / unit
         tracemalloc.stop()
     found = ", ".join(f"`{sign}` {peak:.2f}" for sign, peak in peaks.items()).replace("|", "\\|")
-    row = Row("peak memory of these beyond the masks themselves, in units of 16 n bytes (limit 3)", [])
+    row = Row(f"peak memory of these beyond the masks, in units of 16 n bytes (limit 3), {what}", [])
     row.cells["hpmask"] = found
     if max(peaks.values()) >= 3:
         row.failures[-1] = "peak memory is above 3 x 16 n bytes"
@@ -278,13 +293,11 @@ def memory(a: Mask, b: Mask) -> Row:
 
 def contains(quick: bool) -> Iterator[Row]:
     n = 200_000 if quick else 5_000_000
-    mask = big_mask(1, quick)
+    mask = big_mask((1, 1), quick)
     yield contains_row(f"contains, {n:,} random points on the sphere", mask, *sky_points(n, 5), quick)
     rng = np.random.default_rng(6)
     # Round the discs of the mask, so that about half of the points are in it.
-    lon, lat = (
-        angle[: 10_000 if quick else 100_000] for angle in sky_points(10_000 if quick else 100_000, 1)
-    )
+    lon, lat, _ = big_discs(1, quick)
     near = rng.integers(0, lon.size, n)
     lat = np.clip(lat[near] + rng.normal(0, 25 / 3600, n), -90, 90)
     lon = (lon[near] + rng.normal(0, 25 / 3600, n) / np.cos(np.radians(lat))) % 360
@@ -297,7 +310,7 @@ def contains_row(title: str, mask: Mask, lon: np.ndarray, lat: np.ndarray, quick
     boundaries = (mask.planes[0].ranges >> shift(order)).astype(np.int64).ravel()
     works = [Work("hpmask", "Mask.contains(SkyCoord)", lambda: mask.contains(coord))]
     if peer("mocpy"):
-        moc, angles = big_moc(1, quick), (Longitude(lon, u.deg), Latitude(lat, u.deg))
+        moc, angles = big_moc((1, 1), quick), (Longitude(lon, u.deg), Latitude(lat, u.deg))
         works.append(Work("mocpy", "MOC.contains_lonlat", lambda: moc.contains_lonlat(*angles)))
     if peer("hpgeom"):
         threads = os.cpu_count() or 1
@@ -330,13 +343,13 @@ def contains_row(title: str, mask: Mask, lon: np.ndarray, lat: np.ndarray, quick
 
 
 def files(quick: bool) -> Iterator[Row]:
-    mask = big_mask(1, quick)
+    mask = big_mask((1, 1), quick)
     directory = Path(tempfile.mkdtemp(prefix="hpmask-peers-"))
     ours, theirs = directory / "hpmask.fits", directory / "mocpy.fits"
     writes = [Work("hpmask", "Mask.write", lambda: mask.write(ours, overwrite=True))]
     reads = [Work("hpmask", "Mask.read", lambda: Mask.read(ours))]
     if peer("mocpy"):
-        moc, load = big_moc(1, quick), peer("mocpy").MOC.load
+        moc, load = big_moc((1, 1), quick), peer("mocpy").MOC.load
         writes.append(
             Work("mocpy", "MOC.save(format='fits')", lambda: moc.save(str(theirs), "fits", overwrite=True))
         )

@@ -51,8 +51,8 @@ def to_wcs(
     wcs : `~astropy.wcs.WCS`
         Any celestial WCS in any frame that astropy knows. Of a cube's the celestial part is taken. Slices of
         a WCS and other WCS objects of astropy's common interface will do, too, if they have two pixel axes.
-        Galactic axes are Galactic even beside a RADESYS, which misleads astropy; ecliptic ones, which it takes
-        for ICRS, raise.
+        Galactic axes are Galactic even beside a RADESYS, which misleads astropy; ecliptic ones, which it
+        takes for ICRS, raise.
     shape : (int, int), optional
         Number of pixels (ny, nx); by default the shape that the WCS has.
     mode : {"center"}, optional
@@ -357,7 +357,7 @@ def _fill(images: NDArray[np.bool_], grid: _Grid, way: _Way, planes: Sequence[Ra
 def _look_up(
     planes: Sequence[RangeSet], order: int, lon: Angles, lat: Angles, matrix: NDArray[np.float64] | None
 ) -> NDArray[np.bool_]:
-    """Whether positions, rotated by `matrix`, are in each plane, shape (n_planes, ...); False where they are NaN."""
+    """Whether positions, rotated by `matrix`, are in each plane, shape (n_planes, ...); NaN is in none."""
     sky = np.isfinite(lon)
     lon, lat = np.where(sky, lon, 0), np.where(sky, lat, 0)
     if matrix is not None:
