@@ -6,10 +6,10 @@ from functools import cache
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import CartesianRepresentation, SkyCoord
+from astropy.coordinates import BaseCoordinateFrame, CartesianRepresentation, SkyCoord
 from numpy.typing import NDArray
 
-__all__ = ["FRAMES", "as_angle", "as_skycoord", "check_frame", "rotation", "to_lonlat"]
+__all__ = ["FRAMES", "as_angle", "as_skycoord", "check_frame", "rotation", "rotation_of", "to_lonlat"]
 
 FRAMES = ("icrs", "galactic")
 
@@ -30,6 +30,14 @@ def check_frame(frame: str) -> str:
 @cache
 def rotation(source: str, target: str) -> NDArray[np.float64]:
     """Matrix that takes unit vectors from one frame of `FRAMES` to the other, shape (3, 3)."""
+    return rotation_of(source, target)
+
+
+def rotation_of(source: str | BaseCoordinateFrame, target: str) -> NDArray[np.float64]:
+    """Matrix that takes unit vectors from a frame to one of `FRAMES`, shape (3, 3), read-only.
+
+    `source` is fixed to `target` by a rotation alone: ICRS, Galactic or FK5 of any equinox.
+    """
     axes = SkyCoord(CartesianRepresentation(np.eye(3)), frame=source)
     matrix = axes.transform_to(target).cartesian.xyz.value
     # Orthonormal to the last bit that astropy's chain of matrices leaves.

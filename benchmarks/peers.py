@@ -1,0 +1,661 @@
+"""The same work done by hpmask and by its peers, as one markdown table.
+
+    python benchmarks/peers.py [--rows discs-15 contains ...] [--repeat 5] [--quick]
+
+Each row is one piece of work. All tools do it in turn, round after round, so that whatever else the machine
+does falls on all of them. The time is the median over the rounds, a ratio the peer's time / hpmask's time.
+Inputs (SkyCoord, Quantity, masks, geometries) are made before the clock starts, for all tools. What the tools
+give is compared where it is comparable. Peers that are not installed are left out and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import importlib.metadata
+import inspect
+import math
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import Latitude, Longitude, SkyCoord
+from astropy.wcs import WCS
+
+from hpmask import EnergyAxis, Mask, RangeSet
+
+PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy")
+MAX_ORDER = 29
+
+
+@dataclass
+class Work:
+    """One tool at one piece of work."""
+
+    tool: str
+    call: str
+    run: Callable[..., Any]
+    # Made afresh before each round, off the clock; `run` gets it.
+    prepare: Callable[[], Any] | None = None
+    # The work was done on a part that is so many times smaller.
+    scale: float = 1
+    # Not quite the same work: told in the notes, not in the table.
+    aside: bool = False
+
+
+@dataclass
+class Row:
+    """One piece of work, and how to compare what the tools make of it."""
+
+    title: str
+    works: list[Work]
+    # From the results by tool to (tool, what was found, whether that is as it should be).
+    compare: Callable[[dict[str, Any]], Iterator[tuple[str, str, bool]]] = lambda results: iter(())
+    times: dict[int, list[float]] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
+    cells: dict[str, str] = field(default_factory=dict)
+
+
+@functools.cache
+def peer(name: str) -> Any:
+    """A peer's module, or None if it is not installed or does not work."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module({"gammapy": "gammapy.maps"}.get(name, name))
+            return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+# ---------------------------------------------------------------------- common to the rows
+
+
+def shift(order: int) -> np.uint64:
+    return np.uint64(2 * (MAX_ORDER - order))
+
+
+def merged(ranges: Sequence[np.ndarray]) -> np.ndarray:
+    """The union of lists of ranges: what a user of hpgeom or healpy has to write."""
+    rows = np.concatenate(ranges)
+    rows = rows[np.argsort(rows[:, 0])]
+    stops = np.maximum.accumulate(rows[:, 1])
+    first = np.flatnonzero(np.concatenate([[True], rows[1:, 0] > stops[:-1]]))
+    last = np.concatenate([first[1:] - 1, [len(rows) - 1]])
+    return np.stack([rows[first, 0], stops[last]], axis=1)
+
+
+def sky_points(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random points on the sphere, in degrees."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0, 360, n), np.degrees(np.arcsin(rng.uniform(-1, 1, n)))
+
+
+def moc_ranges(moc: Any) -> np.ndarray:
+    return np.asarray(moc.to_depth29_ranges, dtype=np.uint64).reshape(-1, 2)
+
+
+def big_discs(seed: int, quick: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Discs of ~30 arcsec all over the sky: longitude and latitude in degrees, radius in arcsec."""
+    n = 10_000 if quick else 130_000
+    return (*sky_points(n, seed), np.random.default_rng(seed + 1000).uniform(20, 40, n))
+
+
+@functools.cache
+def big_mask(seeds: tuple[int, int], quick: bool) -> Mask:
+    """Some 1.8 million ranges at order 15: half of the discs of one seed and the other half of another's."""
+    first, second = (big_discs(seed, quick) for seed in seeds)
+    half = first[0].size // 2
+    lon, lat, radius = (np.concatenate([a[:half], b[half:]]) for a, b in zip(first, second, strict=True))
+    return Mask.from_cones(SkyCoord(lon, lat, unit="deg"), radius * u.arcsec, order=15)
+
+
+@functools.cache
+def big_moc(seeds: tuple[int, int], quick: bool) -> Any:
+    mask = big_mask(seeds, quick)
+    return peer("mocpy").MOC.from_depth29_ranges(mask.order, mask.planes[0].ranges)
+
+
+def same_sky(plane: RangeSet, ranges: np.ndarray) -> tuple[str, bool]:
+    other = RangeSet(ranges, MAX_ORDER)
+    if plane == other:
+        return "the same cells", True
+    return f"{(plane ^ other).area / plane.area:.2g} of the area differs", False
+
+
+# ---------------------------------------------------------------------- discs
+
+
+def discs(n: int, radius: tuple[float, float], order: int, mode: str, seed: int, quick: bool) -> Row:
+    """`radius` from and to, in arcsec; mode "overlap" is what mocpy does."""
+    if quick:
+        n //= 20
+    lon, lat = sky_points(n, seed)
+    arcsec = np.random.default_rng(seed + 1).uniform(*radius, n)
+    degrees = arcsec / 3600
+    center = SkyCoord(lon, lat, unit="deg")
+    nside, inclusive = 1 << order, mode == "overlap"
+    works = [
+        Work(
+            "hpmask",
+            f"Mask.from_cones(center, radius, order={order}, mode={mode!r})",
+            lambda: Mask.from_cones(center, arcsec * u.arcsec, order=order, mode=mode),
+        )
+    ]
+    if peer("mocpy"):
+        angles = {"lon": Longitude(lon, u.deg), "lat": Latitude(lat, u.deg), "radius": degrees * u.deg}
+
+        def mocpy_cones(strategy: str, delta_depth: int) -> Any:
+            return peer("mocpy").MOC.from_cones(
+                **angles, max_depth=order, union_strategy=strategy, delta_depth=delta_depth, n_threads=None
+            )
+
+        for strategy, delta_depth in (("small_cones", 2), ("large_cones", 2), ("small_cones", 0)):
+            call = f"MOC.from_cones(..., union_strategy={strategy!r}, delta_depth={delta_depth}), all threads"
+            run = functools.partial(mocpy_cones, strategy, delta_depth)
+            works.append(Work("mocpy", call, run, aside=delta_depth == 0))
+    if peer("hpgeom"):
+
+        def hpgeom_loop() -> np.ndarray:
+            circle = peer("hpgeom").query_circle
+            return merged(
+                [
+                    circle(nside, a, b, r, inclusive=inclusive, return_pixel_ranges=True)
+                    for a, b, r in zip(lon, lat, degrees, strict=True)
+                ]
+            )
+
+        works.append(
+            Work("hpgeom", "loop of query_circle(return_pixel_ranges=True), ranges merged", hpgeom_loop)
+        )
+    if peer("healpy"):
+        vectors, radians = peer("healpy").ang2vec(lon, lat, lonlat=True), np.radians(degrees)
+
+        # Before healpy 1.20 there are lists of pixels only.
+        ranges = "return_ranges" in inspect.signature(peer("healpy").query_disc).parameters
+        options = {"nest": True, "inclusive": inclusive} | ({"return_ranges": True} if ranges else {})
+
+        def healpy_loop() -> np.ndarray:
+            disc = peer("healpy").query_disc
+            found = [disc(nside, v, r, **options) for v, r in zip(vectors, radians, strict=True)]
+            return merged(found if ranges else [np.stack([pixels, pixels + 1], axis=1) for pixels in found])
+
+        call = f"loop of query_disc({', '.join(f'{key}={value}' for key, value in options.items())}), merged"
+        works.append(Work("healpy", call, healpy_loop))
+    if peer("healsparse") and not inclusive:
+        part = min(n, 200)
+
+        def healsparse_loop() -> Any:
+            hsp = peer("healsparse")
+            sky = hsp.HealSparseMap.make_empty(64, nside, bool, bit_packed=True)
+            for a, b, r in zip(lon[:part], lat[:part], degrees[:part], strict=True):
+                sky |= hsp.Circle(ra=a, dec=b, radius=r, value=True)
+            return sky
+
+        call = f"map |= Circle, scaled up from {part} of {n} discs"
+        works.append(Work("healsparse", call, healsparse_loop, scale=n / part))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        plane = results["hpmask"].planes[0]
+        for tool in ("hpgeom", "healpy"):
+            if tool in results:
+                ranges = results[tool].astype(np.uint64) << shift(order)
+                if inclusive:
+                    theirs = RangeSet(ranges, MAX_ORDER)
+                    more = theirs.area / plane.area - 1
+                    yield tool, f"{more:+.2%} of cells, hpmask's all among them", plane.issubset(theirs)
+                else:
+                    yield tool, *same_sky(plane, ranges)
+        if "mocpy" in results:
+            theirs = RangeSet(moc_ranges(results["mocpy"]), MAX_ORDER)
+            more = theirs.area / plane.area - 1
+            yield (
+                "mocpy",
+                f"{more:+.2%} of cells (it has overlap only), hpmask's all among them",
+                plane.issubset(theirs),
+            )
+
+    low, high = (f"{value:g} arcsec" if value < 60 else f"{value / 60:g} arcmin" for value in radius)
+    size = f"{low} to {high}" if low != high else low
+    return Row(f"{n:,} discs of {size}, order {order}, {mode}", works, compare)
+
+
+# ---------------------------------------------------------------------- algebra
+
+OPERATIONS: dict[str, tuple[Callable[..., Any], str]] = {
+    "|": (lambda a, b: a | b, "union"),
+    "&": (lambda a, b: a & b, "intersection"),
+    "^": (lambda a, b: a ^ b, "symmetric_difference"),
+    "-": (lambda a, b: a - b, "difference"),
+    "~": (lambda a, b: ~b, "complement"),
+}
+
+
+def algebra(quick: bool) -> Iterator[Row]:
+    one = (1, 1)
+    for other, what in (((2, 2), "no disc in common"), ((1, 2), "half of the discs in common")):
+        a, b = big_mask(one, quick), big_mask(other, quick)
+        size = f"{a.n_ranges / 1e6:.2f} and {b.n_ranges / 1e6:.2f} million ranges, {what}"
+        for sign in OPERATIONS:
+            yield algebra_row(sign, size, one, other, quick)
+        yield memory(a, b, what)
+
+
+def algebra_row(sign: str, size: str, one: tuple[int, int], other: tuple[int, int], quick: bool) -> Row:
+    operation, name = OPERATIONS[sign]
+    a, b = big_mask(one, quick), big_mask(other, quick)
+    works = [Work("hpmask", f"{sign} of Masks", functools.partial(operation, a, b))]
+    if peer("mocpy"):
+        arguments = () if sign == "~" else (big_moc(other, quick),)
+        moc = big_moc(other if sign == "~" else one, quick)
+        run = functools.partial(getattr(moc, name), *arguments)
+        works.append(Work("mocpy", f"MOC.{name}", run))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "mocpy" in results:
+            yield "mocpy", *same_sky(results["hpmask"].planes[0], moc_ranges(results["mocpy"]))
+
+    formula = "~b" if sign == "~" else f"a {sign} b"
+    return Row(f"`{formula}`, {size}".replace("|", "\\|"), works, compare)
+
+
+def memory(a: Mask, b: Mask, what: str) -> Row:
+    """Peak memory beyond the two masks, in units of what a mask of n ranges takes."""
+    unit = 16 * (a.n_ranges + b.n_ranges) / 2
+    peaks = {}
+    for sign, (operation, _) in OPERATIONS.items():
+        tracemalloc.start()
+        operation(a, b)
+        peaks[sign] = tracemalloc.get_traced_memory()[1] / unit
+        tracemalloc.stop()
+    found = ", ".join(f"`{sign}` {peak:.2f}" for sign, peak in peaks.items()).replace("|", "\\|")
+    row = Row(f"peak memory of these beyond the masks, in units of 16 n bytes (limit 3), {what}", [])
+    row.cells["hpmask"] = found
+    if max(peaks.values()) >= 3:
+        row.failures[-1] = "peak memory is above 3 x 16 n bytes"
+    return row
+
+
+# ---------------------------------------------------------------------- contains
+
+
+def contains(quick: bool) -> Iterator[Row]:
+    n = 200_000 if quick else 5_000_000
+    mask = big_mask((1, 1), quick)
+    yield contains_row(f"contains, {n:,} random points on the sphere", mask, *sky_points(n, 5), quick)
+    rng = np.random.default_rng(6)
+    # Round the discs of the mask, so that about half of the points are in it.
+    lon, lat, _ = big_discs(1, quick)
+    near = rng.integers(0, lon.size, n)
+    lat = np.clip(lat[near] + rng.normal(0, 25 / 3600, n), -90, 90)
+    lon = (lon[near] + rng.normal(0, 25 / 3600, n) / np.cos(np.radians(lat))) % 360
+    yield contains_row(f"contains, {n:,} points clustered on the mask", mask, lon, lat, quick)
+
+
+def contains_row(title: str, mask: Mask, lon: np.ndarray, lat: np.ndarray, quick: bool) -> Row:
+    coord = SkyCoord(lon, lat, unit="deg")
+    order = mask.order
+    boundaries = (mask.planes[0].ranges >> shift(order)).astype(np.int64).ravel()
+    works = [Work("hpmask", "Mask.contains(SkyCoord)", lambda: mask.contains(coord))]
+    if peer("mocpy"):
+        moc, angles = big_moc((1, 1), quick), (Longitude(lon, u.deg), Latitude(lat, u.deg))
+        works.append(Work("mocpy", "MOC.contains_lonlat", lambda: moc.contains_lonlat(*angles)))
+    if peer("hpgeom"):
+        threads = os.cpu_count() or 1
+
+        def with_hpgeom() -> np.ndarray:
+            cells = peer("hpgeom").angle_to_pixel(1 << order, lon, lat, n_threads=threads)
+            return np.searchsorted(boundaries, cells, side="right") % 2 == 1
+
+        works.append(
+            Work("hpgeom", f"angle_to_pixel, {threads} threads, and numpy.searchsorted", with_hpgeom)
+        )
+    if peer("healpy"):
+
+        def with_healpy() -> np.ndarray:
+            cells = peer("healpy").ang2pix(1 << order, lon, lat, nest=True, lonlat=True)
+            return np.searchsorted(boundaries, cells, side="right") % 2 == 1
+
+        works.append(Work("healpy", "ang2pix and numpy.searchsorted", with_healpy))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        ours = results["hpmask"]
+        for tool in results.keys() - {"hpmask"}:
+            n = int((results[tool] != ours).sum())
+            yield tool, f"{n} of {ours.size:,} points differ ({ours.mean():.1%} are in the mask)", n <= 5
+
+    return Row(f"{title}, {mask.n_ranges / 1e6:.2f} million ranges", works, compare)
+
+
+# ---------------------------------------------------------------------- files
+
+
+def files(quick: bool) -> Iterator[Row]:
+    mask = big_mask((1, 1), quick)
+    directory = Path(tempfile.mkdtemp(prefix="hpmask-peers-"))
+    ours, theirs = directory / "hpmask.fits", directory / "mocpy.fits"
+    writes = [Work("hpmask", "Mask.write", lambda: mask.write(ours, overwrite=True))]
+    reads = [Work("hpmask", "Mask.read", lambda: Mask.read(ours))]
+    if peer("mocpy"):
+        moc, load = big_moc((1, 1), quick), peer("mocpy").MOC.load
+        writes.append(
+            Work("mocpy", "MOC.save(format='fits')", lambda: moc.save(str(theirs), "fits", overwrite=True))
+        )
+        reads.append(Work("mocpy", "MOC.load(format='fits')", lambda: load(str(theirs), "fits")))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        yield (
+            "hpmask",
+            "read back equal" if results["hpmask"] == mask else "not what was written",
+            results["hpmask"] == mask,
+        )
+        if "mocpy" in results:
+            yield "mocpy", *same_sky(mask.planes[0], moc_ranges(results["mocpy"]))
+
+    size = f"{mask.n_ranges / 1e6:.2f} million ranges"
+    yield Row(f"write a MOC FITS file of {size}", writes)
+    yield Row(f"read a MOC FITS file of {size}", reads, compare)
+
+
+# ---------------------------------------------------------------------- WCS images
+
+
+def field_wcs(n: int, frame: str = "icrs") -> WCS:
+    """n x n pixels of 0.01 deg round the Crab."""
+    wcs = WCS(naxis=2)
+    if frame == "icrs":
+        wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+        wcs.wcs.radesys = "ICRS"
+        wcs.wcs.crval = 83.633, 22.014
+    else:
+        wcs.wcs.ctype = "GLON-TAN", "GLAT-TAN"
+        wcs.wcs.crval = 184.557, -5.784
+    wcs.wcs.crpix = (n + 1) / 2, (n + 1) / 2
+    wcs.wcs.cdelt = -0.01, 0.01
+    wcs.array_shape = n, n
+    wcs.wcs.set()
+    return wcs
+
+
+def pixels_lonlat(wcs: WCS) -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.indices(wcs.array_shape)
+    return wcs.pixel_to_world_values(x, y)
+
+
+def gammapy_geom(wcs: WCS, axes: Sequence[Any] = ()) -> Any:
+    """A new geometry, which does not yet remember the coordinates of its pixels."""
+    return peer("gammapy").maps.WcsGeom(wcs.deepcopy(), wcs.array_shape[::-1], axes=list(axes))
+
+
+def images_differ(results: dict[str, Any], most: float) -> Iterator[tuple[str, str, bool]]:
+    ours = results["hpmask"]
+    for tool in results.keys() - {"hpmask"}:
+        n = int((np.asarray(results[tool]) != ours).sum())
+        yield tool, f"{n} of {ours.size:,} pixels differ ({ours.mean():.1%} are True)", n <= most * ours.size
+
+
+def to_wcs(quick: bool) -> Iterator[Row]:
+    n, order = (200, 10) if quick else (1000, 10)
+    center = SkyCoord(*sky_points(7000, 3), unit="deg")
+    same, other = field_wcs(n), field_wcs(n, "galactic")
+    mask = ~Mask.from_cones(center, "0.5 deg", order=order)
+    edges = np.geomspace(0.1, 100, 11) * u.TeV
+    radius = np.linspace(0.6, 0.2, 10)[np.newaxis] * u.deg
+    cube = ~Mask.from_cones(center, radius, order=order, energy=EnergyAxis(edges))
+    title = f"to_wcs, {n} x {n} pixels, mask of order {order}"
+    yield to_wcs_row(f"{title}, image in its frame", mask, same)
+    yield to_wcs_row(f"{title}, Galactic image of an ICRS mask", mask, other)
+    yield to_wcs_row(f"{title}, 10 energy bins", cube, same)
+
+
+def to_wcs_row(title: str, mask: Mask, wcs: WCS) -> Row:
+    order, nside = mask.order, 1 << mask.order
+    works = [Work("hpmask", "Mask.to_wcs(wcs)", lambda: mask.to_wcs(wcs))]
+
+    def lonlat() -> tuple[np.ndarray, np.ndarray]:
+        """By hand: positions of the pixels, once for all energies."""
+        if wcs.wcs.ctype[0].startswith("RA"):
+            return pixels_lonlat(wcs)
+        y, x = np.indices(wcs.array_shape)
+        sky = wcs.pixel_to_world(x, y).icrs
+        return sky.ra.deg, sky.dec.deg
+
+    def shaped(images: list[np.ndarray]) -> np.ndarray:
+        return images[0] if mask.energy is None else np.array(images)
+
+    if peer("mocpy"):
+        mocs = [peer("mocpy").MOC.from_depth29_ranges(order, plane.ranges) for plane in mask.planes]
+
+        def with_mocpy() -> np.ndarray:
+            a, b = lonlat()
+            return shaped([moc.contains_lonlat(a * u.deg, b * u.deg) for moc in mocs])
+
+        works.append(Work("mocpy", "positions by WCS and MOC.contains_lonlat", with_mocpy))
+    full = np.zeros((len(mask.planes), 12 * nside**2), dtype=bool)
+    for k, plane in enumerate(mask.planes):
+        full[k, plane.cells()] = True
+    calls = {
+        "hpgeom": lambda a, b: peer("hpgeom").angle_to_pixel(nside, a, b, n_threads=os.cpu_count() or 1),
+        "healpy": lambda a, b: peer("healpy").ang2pix(nside, a, b, nest=True, lonlat=True),
+    }
+    for tool, cells_of in calls.items():
+        if not peer(tool):
+            continue
+
+        def with_full_map(cells_of: Callable[..., np.ndarray] = cells_of) -> np.ndarray:
+            cells = cells_of(*lonlat())
+            return shaped([values[cells] for values in full])
+
+        name = {"hpgeom": "angle_to_pixel on all threads", "healpy": "ang2pix"}[tool]
+        works.append(Work(tool, f"positions by WCS and {name} into a full map", with_full_map))
+    if peer("gammapy") and peer("healpy"):
+        maps = peer("gammapy").maps
+        axes = [] if mask.energy is None else [maps.MapAxis.from_edges(mask.energy.edges, name="energy")]
+        geom = maps.HpxGeom(nside, nest=True, frame="icrs", axes=axes)
+        hpx = maps.HpxNDMap(geom, data=full[0] if mask.energy is None else full)
+        works.append(
+            Work(
+                "gammapy",
+                "HpxNDMap.interp_to_geom(WcsGeom), a new WcsGeom each time",
+                lambda geom: hpx.interp_to_geom(geom).data,
+                prepare=lambda: gammapy_geom(wcs, axes),
+            )
+        )
+    # All look up the cell of the same position; at an edge between cells it is rounding that tells.
+    return Row(title, works, functools.partial(images_differ, most=2e-6))
+
+
+def circles(quick: bool) -> Iterator[Row]:
+    from regions import CircleSkyRegion
+
+    n, count = (200, 30) if quick else (1000, 300)
+    wcs = field_wcs(n)
+    # Cells of at most a quarter of a pixel.
+    order = math.ceil(math.log2(math.degrees(math.sqrt(math.pi / 3)) / (0.01 / 4)))
+    rng = np.random.default_rng(9)
+    place = wcs.pixel_to_world(*rng.uniform(0, n, (2, count)))
+    radius = rng.uniform(0.05, 0.3, count) * u.deg
+    shapes = [CircleSkyRegion(c, r) for c, r in zip(place, radius, strict=True)]
+    works = [
+        Work(
+            "hpmask",
+            f"Mask.from_regions(regions, order={order}).to_wcs(wcs)",
+            lambda: Mask.from_regions(shapes, order=order).to_wcs(wcs),
+        )
+    ]
+    if peer("mocpy"):
+
+        def with_mocpy() -> np.ndarray:
+            cones = peer("mocpy").MOC.from_cones(
+                place.ra,
+                place.dec,
+                radius=radius,
+                max_depth=order,
+                union_strategy="small_cones",
+                n_threads=None,
+            )
+            a, b = pixels_lonlat(wcs)
+            return cones.contains_lonlat(a * u.deg, b * u.deg)
+
+        works.append(
+            Work("mocpy", "MOC.from_cones, wcs.pixel_to_world_values, MOC.contains_lonlat", with_mocpy)
+        )
+    if peer("gammapy"):
+        works.append(
+            Work(
+                "gammapy",
+                "WcsGeom.region_mask(regions), a new WcsGeom each time",
+                lambda geom: geom.region_mask(shapes).data,
+                prepare=lambda: gammapy_geom(wcs),
+            )
+        )
+    # gammapy draws circles in the plane of the pixels, mocpy takes the cells that overlap.
+    compare = functools.partial(images_differ, most=0.02)
+    yield Row(f"{count} circles of 0.05 to 0.3 deg to {n} x {n} pixels, order {order}", works, compare)
+
+
+# ---------------------------------------------------------------------- running
+
+ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
+    "discs-15": lambda quick: iter([discs(100_000, (20, 40), 15, "center", 11, quick)]),
+    "discs-12-small": lambda quick: iter([discs(10_000, (120, 120), 12, "center", 12, quick)]),
+    "discs-12-large": lambda quick: iter([discs(7_000, (1800, 1800), 12, "center", 13, quick)]),
+    "discs-15-overlap": lambda quick: iter([discs(100_000, (20, 40), 15, "overlap", 11, quick)]),
+    "algebra": algebra,
+    "contains": contains,
+    "files": files,
+    "to-wcs": to_wcs,
+    "circles": circles,
+}
+
+
+def measure(row: Row, repeat: int) -> dict[str, Any]:
+    """Do the work in rounds; the results of the last round, by tool."""
+    results: dict[str, Any] = {}
+    for _ in range(repeat):
+        for k, work in enumerate(row.works):
+            if k in row.failures:
+                continue
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    given = () if work.prepare is None else (work.prepare(),)
+                    start = time.perf_counter()
+                    result = work.run(*given)
+                    row.times.setdefault(k, []).append((time.perf_counter() - start) * work.scale)
+            except Exception as error:
+                row.failures[k] = f"{type(error).__name__}: {error}"
+                print(f"  {work.tool} failed: {row.failures[k]}", file=sys.stderr)
+            else:
+                if not work.aside:
+                    results[work.tool] = result
+            del given
+    return results
+
+
+_SIZES = (("s", 1), ("ms", 1e-3), ("us", 1e-6))
+
+
+def in_words(seconds: float) -> str:
+    """A time to three digits."""
+    unit, size = next(((name, size) for name, size in _SIZES if seconds >= size), _SIZES[-1])
+    value = seconds / size
+    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f} {unit}" if value > 0 else "0 s"
+
+
+def fill(row: Row) -> None:
+    """The cells of a row: the fastest call of each tool, and how many times longer than hpmask it took."""
+    medians = {k: statistics.median(times) for k, times in row.times.items() if k not in row.failures}
+    ours = next((medians.get(k) for k, work in enumerate(row.works) if work.tool == "hpmask"), None)
+    for tool in ("hpmask", *PEERS):
+        mine = [k for k, work in enumerate(row.works) if work.tool == tool and not work.aside]
+        done = [medians[k] for k in mine if k in medians]
+        if tool in row.cells:
+            continue
+        if not done:
+            there = tool == "hpmask" or peer(tool)
+            row.cells[tool] = "failed" if mine else "" if there else "not installed"
+        elif tool == "hpmask" or ours is None:
+            row.cells[tool] = in_words(min(done))
+        else:
+            row.cells[tool] = f"{in_words(min(done))} ({min(done) / ours:.3g})"
+
+
+def notes(name: str, row: Row, results: dict[str, Any]) -> tuple[list[str], bool]:
+    """What was called, how long each call took, and how the results compare."""
+    lines, good = [], not row.failures
+    for k, work in enumerate(row.works):
+        if k in row.failures:
+            took = f"failed, {row.failures[k]}"
+        else:
+            times = row.times[k]
+            took = f"{in_words(statistics.median(times))} ({in_words(min(times))} to {in_words(max(times))})"
+        lines.append(f"  - {work.tool}: {work.call}: {took}")
+    if "hpmask" in results:
+        for tool, found, right in row.compare(results):
+            lines.append(f"  - {tool} against hpmask: {found}{'' if right else '  **NOT AS IT SHOULD BE**'}")
+            good &= right
+    if -1 in row.failures:
+        lines.append(f"  - **NOT AS IT SHOULD BE**: {row.failures[-1]}")
+    return ([f"- {name}: {row.title}", *lines] if lines else []), good
+
+
+def heading() -> str:
+    versions = [f"Python {platform.python_version()}", f"numpy {np.__version__}"]
+    for name in ("hpmask", "astropy", *PEERS):
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            versions.append(f"{name} not installed")
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{usable} processors, {platform.machine()}; {', '.join(versions)}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS)
+    )
+    parser.add_argument("--repeat", type=int, default=5, help="rounds (default 5)")
+    parser.add_argument(
+        "--quick", action="store_true", help="small inputs: to see that all works, not to measure"
+    )
+    options = parser.parse_args(arguments)
+    if options.repeat < 1:
+        parser.error("--repeat must be at least 1")
+
+    table, remarks, good = [], [], True
+    for name in options.rows:
+        print(name, file=sys.stderr)
+        for row in ROWS[name](options.quick):
+            results = measure(row, options.repeat)
+            fill(row)
+            lines, right = notes(name, row, results)
+            table.append(f"| {row.title} | {' | '.join(row.cells[tool] for tool in ('hpmask', *PEERS))} |")
+            remarks += lines
+            good &= right
+    print(f"Median of {options.repeat}; in brackets the ratio to hpmask's time. {heading()}.\n")
+    print(f"| work | hpmask | {' | '.join(PEERS)} |")
+    print(f"|---|{'---:|' * (1 + len(PEERS))}")
+    print("\n".join(table))
+    print("\nCalls, their medians (and ranges), and comparisons:\n")
+    print("\n".join(remarks))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
