@@ -102,19 +102,18 @@ def to_map(mask: Mask, *, order: int | None = None, nest: bool = False) -> NDArr
 
     Examples
     --------
-    >>> from hpmask import Mask
+    >>> from hpmask import Mask, RangeSet
     >>> from hpmask.interop.healpy import to_map
-    >>> to_map(Mask.from_zone(None, ("45 deg", "90 deg"), order=0)).sum()
-    np.int64(0)
-    >>> to_map(Mask.full(order=1)).shape
-    (48,)
+    >>> to_map(Mask(RangeSet.from_cells([0, 11], order=0)))
+    array([ True, False, False, False, False, False, False, False, False,
+           False, False,  True])
     """
     order = mask.order if order is None else check_order(order)
     n_cells, n_rows = healpix.n_cells(order), len(mask.planes)
     if n_rows * n_cells > _MOST_BYTES:
         raise ValueError(
-            f"a map of order {order} with {n_rows} x {n_cells} cells takes {n_rows * n_cells / 2**30:.0f} GiB, "
-            "more than the 16 GiB that are allowed: take a coarser order"
+            f"a map of {n_rows} x {n_cells} cells (order {order}) takes {n_rows * n_cells / 2**30:.0f} GiB, "
+            "more than 16 GiB: take a coarser order"
         )
     result = np.empty((n_rows, n_cells), dtype=np.bool_)
     for i, plane in enumerate(mask.planes):
@@ -201,13 +200,14 @@ def _as_cells(cells: ArrayLike, n_values: int, order: int) -> NDArray[Any]:
     if numbers.size == 0:
         numbers = np.empty(0, dtype=np.int64)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
-        raise TypeError(f"cells must be a 1-D array of integers, got {numbers.dtype} of shape {numbers.shape}")
+        raise TypeError(f"cells must be 1-D integers, got {numbers.dtype} of shape {numbers.shape}")
     if numbers.size != n_values:
-        raise ValueError(f"there must be a value for each cell, got {numbers.size} cells and {n_values} values")
+        raise ValueError(f"each cell needs a value, got {numbers.size} cells and {n_values} values")
     last = healpix.n_cells(order) - 1
     bad = np.flatnonzero((numbers < 0) | (numbers > last))
     if bad.size:
-        raise ValueError(f"cells of order {order} are numbered 0 to {last}, row {bad[0]} is {numbers[bad[0]]}")
+        row = bad[0]
+        raise ValueError(f"cells of order {order} are numbered 0 to {last}, row {row} is {numbers[row]}")
     sequence = np.argsort(numbers, kind="stable")
     again = sequence[1:][numbers[sequence[1:]] == numbers[sequence[:-1]]]
     if again.size:

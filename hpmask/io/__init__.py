@@ -77,7 +77,7 @@ def read(path: str | Path, format: str | None = None) -> Mask:
                 # The sum of a gzip stream stands at its end.
                 while file.read(1 << 20):
                     pass
-        except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except (ValueError, EOFError, RecursionError, zlib.error, gzip.BadGzipFile) as error:
             raise MaskFormatError(f"{path}: {error}") from error
     return mask
 

@@ -8,7 +8,7 @@ from typing import IO
 from hpmask.errors import MaskFormatError
 from hpmask.io.format import Format
 from hpmask.mask import Mask
-from hpmask.rangeset import RangeSet
+from hpmask.rangeset import MAX_ORDER, RangeSet
 
 __all__ = ["FORMAT"]
 
@@ -23,18 +23,19 @@ def _matches(start: bytes) -> bool:
 def _read(file: IO[bytes], name: str) -> Mask:
     from mocpy import MOC
 
-    text = file.read().decode("ascii")
+    # Version 1 of the standard had commas between the cells.
+    text = file.read().decode("ascii").replace(",", " ")
     others = sorted(set(re.findall(r"([a-z])\d+\s*/", text)) - {"s"})
     if others:
         raise MaskFormatError(f"not a space MOC: it has the dimensions {', '.join(others)}")
     orders = [int(order) for order in re.findall(r"(\d+)\s*/", text)]
-    if any(order > 29 for order in orders):
-        raise MaskFormatError(f"not a space MOC: it has cells of order {max(orders)}, the sky ends at 29")
+    if any(order > MAX_ORDER for order in orders):
+        raise MaskFormatError(f"not a space MOC: it has cells of order {max(orders)}, the sky ends at {MAX_ORDER}")
     try:
         moc = MOC.from_string(text, "ascii")
     except OSError as error:
         # mocpy's word for text that it cannot parse.
-        raise MaskFormatError(f"no MOC ASCII: {' '.join(str(error).split())}") from error
+        raise MaskFormatError(f"no MOC ASCII: {' '.join(str(error).split()):.200}") from error
     plane = RangeSet(moc.to_depth29_ranges, moc.max_order)
     return Mask(plane, history=[f"read({name!r})"])
 

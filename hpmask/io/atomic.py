@@ -42,7 +42,7 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     mode = _mode_to_keep(path, overwrite)
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "No such directory", str(path.parent))
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".hpmask-{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
             yield file

@@ -21,6 +21,7 @@ escaped as in Python strings; a backslash at the end of a card goes on in the ne
 from __future__ import annotations
 
 import re
+import warnings
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -156,41 +157,42 @@ def _matches(start: bytes) -> bool:
 
 def _read(file: IO[bytes], name: str) -> Mask:
     primary = Hdu(file, 0)
-    if "HPMASK" in primary.header:
-        return _read_own(file, primary)
+    if "HPMASK" in primary:
+        return _read_own(file, primary, name)
     primary.skip()
     return _read_moc(file, primary, name)
 
 
-def _read_own(file: IO[bytes], primary: Hdu) -> Mask:
+def _read_own(file: IO[bytes], primary: Hdu, name: str) -> Mask:
+    primary.require_sums()
     if (layout := primary.integer("HPMASK")) != _LAYOUT:
         raise MaskFormatError(f"the file has layout {layout}, hpmask {hpmask.__version__} reads {_LAYOUT}")
     n_planes, n_bins = primary.integer("NPLANES"), primary.integer("NBINS")
     if n_planes < 0 or n_bins < 0 or bool(n_planes) < bool(n_bins):
         raise MaskFormatError(f"the file tells of {n_planes} planes and {n_bins} energy bins")
-    if not primary.has_sums:
-        raise MaskFormatError("HDU 0 lacks its CHECKSUM or DATASUM")
     primary.data()
     names = ["MOC", *["EBOUNDS"] * (n_bins > 0), *["PLANE"] * n_planes]
-    axis, of_bin, planes = None, None, []
-    frame = "icrs"
+    axis, of_bin, planes, frames = None, None, [], []
     for number, expected in enumerate(names, start=1):
         hdu = _own_hdu(file, number, expected)
         if expected == "EBOUNDS":
             axis, of_bin = _read_bounds(hdu, n_bins, n_planes)
         else:
             # A MOC with planes behind it says nothing that they do not; reading it checks its sums.
-            plane, frame = _read_table(hdu)
+            plane, frame = _read_table(hdu, name)
             planes.append(plane)
+            frames.append(frame)
     if file.read(1):
         raise MaskFormatError(f"there are more bytes behind the last table, HDU {len(names)}")
     if n_planes:
-        planes = planes[1:]
+        planes, frames = planes[1:], frames[1:]
+    if len(set(frames)) > 1:
+        raise MaskFormatError(f"the planes are in different frames: {frames}")
     if of_bin is not None:
         planes = [planes[i - 1] for i in of_bin]
     elif n_planes > 1:
         raise MaskFormatError(f"the file has {n_planes} planes but no energy bins")
-    return Mask(planes, frame=frame, energy=axis, history=_history(primary))
+    return Mask(planes, frame=frames[0], energy=axis, history=_history(primary))
 
 
 def _own_hdu(file: IO[bytes], number: int, expected: str) -> Hdu:
@@ -198,10 +200,9 @@ def _own_hdu(file: IO[bytes], number: int, expected: str) -> Hdu:
         hdu = Hdu(file, number)
     except EOFError as error:
         raise MaskFormatError(f"the file is cut short: HDU {number}, {expected}, is missing") from error
+    hdu.require_sums()
     if hdu.get("EXTNAME") != expected:
         raise MaskFormatError(f"HDU {number} must be {expected}, it is {hdu.get('EXTNAME')!r}")
-    if not hdu.has_sums:
-        raise MaskFormatError(f"HDU {number}, {expected}, lacks its CHECKSUM or DATASUM")
     return hdu
 
 
@@ -211,9 +212,11 @@ def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDAr
     columns = [hdu.get(f"TTYPE{i}") for i in range(1, len(names) + 1)]
     if columns != names or hdu.integer("NAXIS1") != dtype.itemsize:
         raise MaskFormatError(f"EBOUNDS must have the columns {names}, it has {columns}")
-    table = hdu.data().view(dtype)
-    if table.size != n_bins:
-        raise MaskFormatError(f"EBOUNDS must have a row for each of {n_bins} bins, it has {table.size}")
+    data = hdu.data()
+    if data.size != n_bins * dtype.itemsize:
+        rows = data.size / dtype.itemsize
+        raise MaskFormatError(f"EBOUNDS must have a row for each of {n_bins} bins, it has {rows:g}")
+    table = data.view(dtype)
     low, high = table["E_MIN"].astype(np.float64), table["E_MAX"].astype(np.float64)
     gaps = np.flatnonzero(low[1:] != high[:-1])
     if gaps.size:
@@ -223,12 +226,15 @@ def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDAr
     bad = np.flatnonzero((planes < 1) | (planes > n_planes))
     if bad.size:
         raise MaskFormatError(f"EBOUNDS: bin {bad[0]} has plane {planes[bad[0]]}, there are 1 to {n_planes}")
-    edges = u.Quantity(np.append(low, high[-1]), hdu.get("TUNIT2"))
     if hdu.get("TUNIT3") != hdu.get("TUNIT2"):
         raise MaskFormatError("EBOUNDS: E_MIN and E_MAX have different units")
+    axis_name = hdu.get("AXISNAME")
+    if not isinstance(axis_name, str):
+        raise MaskFormatError(f"EBOUNDS: AXISNAME must be a name, it is {axis_name!r}")
     try:
-        return EnergyAxis(edges, name=_unescaped(hdu.get("AXISNAME")), interp=hdu.get("INTERP")), planes
-    except ValueError as error:
+        edges = u.Quantity(np.append(low, high[-1]), hdu.get("TUNIT2"))
+        return EnergyAxis(edges, name=_unescaped(axis_name), interp=hdu.get("INTERP")), planes
+    except (TypeError, ValueError) as error:
         raise MaskFormatError(f"EBOUNDS: {error}") from error
 
 
@@ -250,7 +256,7 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
             )
         found.append(_told(hdu))
         hdu.skip()
-    plane, frame = _read_table(hdu)
+    plane, frame = _read_table(hdu, name)
     return Mask(plane, frame=frame, history=[*hdu.header.get("HISTORY", ()), f"read({name!r})"])
 
 
@@ -264,7 +270,7 @@ def _told(hdu: Hdu) -> str:
     return kind.get(extension, f"a {extension}") + (f" {extname!r}" if extname else "")
 
 
-def _read_table(hdu: Hdu) -> tuple[RangeSet, str]:
+def _read_table(hdu: Hdu, name: str) -> tuple[RangeSet, str]:
     """The sky in a MOC's table, and its frame."""
     dimension = _dimension(hdu)
     if dimension != "SPACE":
@@ -274,9 +280,11 @@ def _read_table(hdu: Hdu) -> tuple[RangeSet, str]:
         raise MaskFormatError(f"COORDSYS must be 'C' (ICRS) or 'G' (Galactic), it is {letter!r}")
     values = _integers(hdu)
     order = _order(hdu, values.dtype)
-    build = _from_uniq if hdu.get("ORDERING").upper() == "NUNIQ" else _from_ranges
     try:
-        plane = build(values, order)
+        if str(hdu.get("ORDERING")).upper() == "NUNIQ":
+            plane = _from_uniq(values, order, name)
+        else:
+            plane = _from_ranges(values, order)
     except ValueError as error:
         raise MaskFormatError(f"damaged MOC: {error}") from error
     return plane, _FRAMES[letter]
@@ -287,7 +295,7 @@ def _dimension(hdu: Hdu) -> str:
     if dimension is not None:
         return str(dimension).upper()
     # Before MOCs had MOCDIM, those of time had a TIMESYS instead of a COORDSYS.
-    return "TIME" if "TIMESYS" in hdu.header and "COORDSYS" not in hdu.header else "SPACE"
+    return "TIME" if "TIMESYS" in hdu and "COORDSYS" not in hdu else "SPACE"
 
 
 def _integers(hdu: Hdu) -> NDArray[Any]:
@@ -315,7 +323,7 @@ def _integers(hdu: Hdu) -> NDArray[Any]:
 
 
 def _order(hdu: Hdu, dtype: np.dtype[Any]) -> int:
-    keyword = "MOCORD_S" if "MOCORD_S" in hdu.header else "MOCORDER"
+    keyword = "MOCORD_S" if "MOCORD_S" in hdu else "MOCORDER"
     order = hdu.integer(keyword)
     try:
         order = check_order(order, keyword)
@@ -324,8 +332,13 @@ def _order(hdu: Hdu, dtype: np.dtype[Any]) -> int:
     return min(order, _MAX_ORDER_32) if dtype.itemsize == 4 else order
 
 
-def _from_uniq(values: NDArray[Any], order: int) -> RangeSet:
-    return RangeSet.from_uniq(values.astype(np.int64), order)
+def _from_uniq(values: NDArray[Any], order: int, name: str) -> RangeSet:
+    uniq = values.astype(np.int64)
+    # Some writers fill the last block of the file with rows of 0, which is no cell.
+    n_rows = int(np.flatnonzero(uniq)[-1]) + 1 if uniq.any() else 0
+    if n_rows < uniq.size:
+        warnings.warn(f"{name}: the last {uniq.size - n_rows} of {uniq.size} rows are 0, no cells", stacklevel=2)
+    return RangeSet.from_uniq(uniq[:n_rows], order)
 
 
 def _from_ranges(values: NDArray[Any], order: int) -> RangeSet:
@@ -356,8 +369,8 @@ def _history(primary: Hdu) -> list[str]:
     return [_unescaped(line) for line in lines]
 
 
-def _unescaped(text: Any) -> str:
-    return str(text).encode("ascii").decode("unicode_escape")
+def _unescaped(text: str) -> str:
+    return text.encode("ascii").decode("unicode_escape")
 
 
 FORMAT = Format(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import IO, Any
 
 import numpy as np
@@ -46,31 +47,51 @@ class Hdu:
     EOFError
         If the file ends here.
     MaskFormatError
-        If the header is cut short or damaged.
+        If the header is cut short, or this is no header.
     """
 
     def __init__(self, file: IO[bytes], number: int) -> None:
         self._file = file
         self._name = f"HDU {number}"
         raw = _read_header(file, self._name)
-        cards = [raw[i : i + _CARD] for i in range(0, len(raw), _CARD)]
-        self._sums = {match[1]: match[2] for match in map(_SUM_CARD.match, cards) if match}
-        self._header_sum = _sum(raw)
-        # Where the header's sum can be checked, that is done before anything else trusts the header.
-        if self.has_sums and _added(self._header_sum, self._datasum()) != _ALL_ONES:
+        self._raw = raw
+        self._cards = [raw[i : i + _CARD] for i in range(0, len(raw), _CARD)]
+        self._sums = {match[1]: match[2] for match in map(_SUM_CARD.match, self._cards) if match}
+
+    def __contains__(self, keyword: str) -> bool:
+        return any(card[:8] == keyword.encode("ascii").ljust(8) for card in self._cards)
+
+    def require_sums(self) -> None:
+        """Make sure that the sums are there and the header is whole, before anything in it is trusted.
+
+        Raises
+        ------
+        MaskFormatError
+            If CHECKSUM or DATASUM is missing, or the header does not add up.
+        """
+        for keyword in (b"CHECKSUM", b"DATASUM "):
+            if keyword not in self._sums:
+                raise MaskFormatError(f"{self._name}: the header is damaged, it has no {keyword.decode()}")
+        if _added(_sum(self._raw), self._datasum()) != _ALL_ONES:
             raise MaskFormatError(f"{self._name}: the header is damaged, its CHECKSUM is wrong")
+
+    @cached_property
+    def header(self) -> fits.Header:
+        """The header, parsed when it is first asked for."""
         try:
-            self.header = fits.Header.fromstring(raw.decode("ascii"))
-            self._size = int(self.header.data_size)
-        except (UnicodeDecodeError, fits.VerifyError, TypeError, ValueError) as error:
+            return fits.Header.fromstring(self._raw.decode("ascii"))
+        except (UnicodeDecodeError, fits.VerifyError) as error:
             raise MaskFormatError(f"{self._name}: the header is damaged: {error}") from error
-        if self._size < 0:
-            raise MaskFormatError(f"{self._name}: the header tells a negative size of the data")
 
     @property
-    def has_sums(self) -> bool:
-        """Whether header and data are protected by both sums."""
-        return len(self._sums) == 2
+    def _size(self) -> int:
+        try:
+            size = int(self.header.data_size)
+        except (fits.VerifyError, TypeError, ValueError) as error:
+            raise MaskFormatError(f"{self._name}: the header does not tell the size of the data") from error
+        if size < 0:
+            raise MaskFormatError(f"{self._name}: the header tells a negative size of the data")
+        return size
 
     def get(self, keyword: str) -> Any:
         """Value of a keyword, None if there is no such card; strings without blanks around them."""
@@ -86,17 +107,18 @@ class Hdu:
         if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            told = f"is {value!r}" if keyword in self.header else "is missing"
+            told = f"is {value!r}" if keyword in self else "is missing"
             raise MaskFormatError(f"{self._name}: {keyword} must be an integer, it {told}")
         return value
 
     def data(self) -> NDArray[np.uint8]:
         """Bytes of the data, without what pads them; the file is then at the next unit."""
-        padded = self._size + -self._size % _BLOCK
+        size = self._size
+        padded = size + -size % _BLOCK
         try:
             data = np.empty(padded, dtype=np.uint8)
         except (MemoryError, ValueError) as error:
-            raise MaskFormatError(f"{self._name}: the header tells of {self._size} bytes of data") from error
+            raise MaskFormatError(f"{self._name}: the header tells of {size} bytes of data") from error
         view = data.data
         count = 0
         while count < padded and (got := self._file.readinto(view[count : count + (1 << 24)])):  # type: ignore[attr-defined]
@@ -106,11 +128,12 @@ class Hdu:
                 f"the file is cut short: {self._name} has {count} of the {padded} bytes of its data"
             )
         self._check(data)
-        return data[: self._size]
+        return data[:size]
 
     def skip(self) -> None:
         """Move the file to the next unit."""
-        self._file.seek(self._size + -self._size % _BLOCK, 1)
+        size = self._size
+        self._file.seek(size + -size % _BLOCK, 1)
 
     def _datasum(self) -> int:
         text = self._sums[b"DATASUM "]
@@ -124,7 +147,7 @@ class Hdu:
         found = _sum(data)
         if b"DATASUM " in self._sums and found != self._datasum():
             raise MaskFormatError(f"{self._name}: the data are damaged, their DATASUM is wrong")
-        if b"CHECKSUM" in self._sums and _added(self._header_sum, found) != _ALL_ONES:
+        if b"CHECKSUM" in self._sums and _added(_sum(self._raw), found) != _ALL_ONES:
             raise MaskFormatError(f"{self._name}: header or data are damaged, their CHECKSUM is wrong")
 
 
