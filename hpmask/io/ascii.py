@@ -28,9 +28,9 @@ def _read(file: IO[bytes], name: str) -> Mask:
     others = sorted(set(re.findall(r"([a-z])\d+\s*/", text)) - {"s"})
     if others:
         raise MaskFormatError(f"not a space MOC: it has the dimensions {', '.join(others)}")
-    orders = [int(order) for order in re.findall(r"(\d+)\s*/", text)]
-    if any(order > MAX_ORDER for order in orders):
-        raise MaskFormatError(f"not a space MOC: it has cells of order {max(orders)}, the sky ends at {MAX_ORDER}")
+    finest = max((int(order) for order in re.findall(r"(\d+)\s*/", text)), default=0)
+    if finest > MAX_ORDER:
+        raise MaskFormatError(f"not a space MOC: it has order {finest}, the sky's cells end at {MAX_ORDER}")
     try:
         moc = MOC.from_string(text, "ascii")
     except OSError as error:

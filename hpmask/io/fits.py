@@ -256,6 +256,8 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
             )
         found.append(_told(hdu))
         hdu.skip()
+    # One of hpmask's own with a damaged HPMASK card must not pass for another's.
+    primary.check_header()
     plane, frame = _read_table(hdu, name)
     return Mask(plane, frame=frame, history=[*hdu.header.get("HISTORY", ()), f"read({name!r})"])
 
@@ -337,7 +339,8 @@ def _from_uniq(values: NDArray[Any], order: int, name: str) -> RangeSet:
     # Some writers fill the last block of the file with rows of 0, which is no cell.
     n_rows = int(np.flatnonzero(uniq)[-1]) + 1 if uniq.any() else 0
     if n_rows < uniq.size:
-        warnings.warn(f"{name}: the last {uniq.size - n_rows} of {uniq.size} rows are 0, no cells", stacklevel=2)
+        blank = uniq.size - n_rows
+        warnings.warn(f"{name}: the last {blank} of {uniq.size} rows are 0 and no cells", stacklevel=2)
     return RangeSet.from_uniq(uniq[:n_rows], order)
 
 

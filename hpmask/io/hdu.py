@@ -72,7 +72,17 @@ class Hdu:
         for keyword in (b"CHECKSUM", b"DATASUM "):
             if keyword not in self._sums:
                 raise MaskFormatError(f"{self._name}: the header is damaged, it has no {keyword.decode()}")
-        if _added(_sum(self._raw), self._datasum()) != _ALL_ONES:
+        self.check_header()
+
+    def check_header(self) -> None:
+        """Make sure that the header is whole, if it has the sums to tell.
+
+        Raises
+        ------
+        MaskFormatError
+            If it does not add up.
+        """
+        if len(self._sums) == 2 and _added(_sum(self._raw), self._datasum()) != _ALL_ONES:
             raise MaskFormatError(f"{self._name}: the header is damaged, its CHECKSUM is wrong")
 
     @cached_property
@@ -87,24 +97,24 @@ class Hdu:
     def _size(self) -> int:
         try:
             size = int(self.header.data_size)
-        except (fits.VerifyError, TypeError, ValueError) as error:
+        except (fits.VerifyError, KeyError, TypeError, ValueError) as error:
             raise MaskFormatError(f"{self._name}: the header does not tell the size of the data") from error
         if size < 0:
             raise MaskFormatError(f"{self._name}: the header tells a negative size of the data")
         return size
 
     def get(self, keyword: str) -> Any:
-        """Value of a keyword, None if there is no such card; strings without blanks around them."""
+        """Value of a keyword, None if there is no such card; strings without blanks at their end."""
         try:
             value = self.header.get(keyword)
         except fits.VerifyError as error:
             raise MaskFormatError(f"{self._name}: the card of {keyword} cannot be read") from error
-        return value.strip() if isinstance(value, str) else value
+        return value.rstrip() if isinstance(value, str) else value
 
     def integer(self, keyword: str) -> int:
         """Value of a keyword as an integer, be it written as one or as a string of digits."""
         value = self.get(keyword)
-        if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
+        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+", value):
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             told = f"is {value!r}" if keyword in self else "is missing"
@@ -193,10 +203,10 @@ def _read_header(file: IO[bytes], name: str) -> bytes:
         block = file.read(_BLOCK)
         if not block and not raw:
             raise EOFError(f"the file ends before {name}")
+        if not raw and not any(first.startswith(block[:9]) for first in (b"SIMPLE  =", b"XTENSION=")):
+            raise MaskFormatError(f"{name} is no FITS header, it begins with {block[:9]!r}")
         if len(block) < _BLOCK:
             raise MaskFormatError(f"the file is cut short: the header of {name} has no end")
-        if not raw and not block.startswith((b"SIMPLE  =", b"XTENSION=")):
-            raise MaskFormatError(f"{name} is no FITS header, it begins with {block[:10]!r}")
         raw += block
         if any(block[i : i + _CARD] == _END for i in range(0, _BLOCK, _CARD)):
             return bytes(raw)
