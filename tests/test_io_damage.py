@@ -71,7 +71,7 @@ def test_a_flipped_bit_anywhere(mask, content, tmp_path):
     path = tmp_path / "flipped.fits"
     rng = np.random.default_rng(11)
     # All of the cards that say most, and a random part of the rest.
-    for at in [*range(0, 2880, 13), *rng.integers(0, len(whole), 1500)]:
+    for at in [*range(0, 2880, 13), *rng.integers(0, len(whole), 400)]:
         bit = 1 << int(rng.integers(8))
         whole[at] ^= bit
         path.write_bytes(whole)
@@ -79,6 +79,8 @@ def test_a_flipped_bit_anywhere(mask, content, tmp_path):
         whole[at] ^= bit
 
 
+# Behind a flip comes anything, cards that astropy complains about included.
+@pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyUserWarning")
 def test_a_flipped_bit_within_gzip(content, tmp_path):
     whole = bytearray(content(PLAIN, "m.fits.gz"))
     path = tmp_path / "flipped.fits.gz"

@@ -114,7 +114,8 @@ def _bounds_hdu(mask: Mask, axis: EnergyAxis, planes: list[RangeSet]) -> tuple[f
     header = _table_header(axis.n_bins, list(_EBOUNDS.names or ()), _EBOUNDS, "EBOUNDS")
     header.insert("TTYPE3", ("TUNIT2", unit))
     header.insert("TTYPE4", ("TUNIT3", unit))
-    header["AXISNAME"] = (_escaped(axis.name), "name of the energy axis")
+    # No comment: astropy would have to cut it where the name is long.
+    header["AXISNAME"] = _escaped(axis.name)
     header["INTERP"] = (axis.interp, "how energies between edges are measured")
     return header, table
 
