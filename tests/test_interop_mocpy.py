@@ -28,7 +28,7 @@ def test_there_and_back(order, cells, flip):
 
 
 def test_what_mocpy_makes():
-    moc = MOC.from_cone(Longitude("10 deg"), Latitude("89 deg"), 3 * u.deg, max_depth=9)
+    moc = MOC.from_cone(Longitude("10 deg"), Latitude("89 deg"), radius=3 * u.deg, max_depth=9)
     mask = Mask.from_moc(moc)
     assert mask.order == 9
     np.testing.assert_array_equal(np.sort(mask.planes[0].cells()), np.sort(moc.flatten()))

@@ -2,6 +2,7 @@
 
 import gzip
 import io as streams
+import zlib
 
 import numpy as np
 import pytest
@@ -85,10 +86,19 @@ def test_a_flipped_bit_within_gzip(content, tmp_path):
     whole = bytearray(content(PLAIN, "m.fits.gz"))
     path = tmp_path / "flipped.fits.gz"
     # Behind the ten bytes of gzip's own header, whose time and flags mean nothing for the content.
+    unpacked = gzip.decompress(whole)
     for at in range(10, len(whole), 7):
         whole[at] ^= 4
         path.write_bytes(whole)
-        refused(path)
+        try:
+            # A run of zeros may be copied from another place: that unpacks to the very same bytes.
+            harmless = gzip.decompress(whole) == unpacked
+        except (OSError, EOFError, zlib.error):
+            harmless = False
+        if harmless:
+            assert Mask.read(path) == PLAIN
+        else:
+            refused(path)
         whole[at] ^= 4
 
 

@@ -251,10 +251,10 @@ def test_places_that_take_no_file(tmp_path):
     assert content(tmp_path) == ["folder.fits"]
 
 
-def test_paths_may_be_strings(tmp_path):
+def test_paths_may_be_strings(tmp_path, monkeypatch):
     SOME.write(f"{tmp_path}/m.fits")
     assert Mask.read(f"{tmp_path}/m.fits") == SOME
-    os.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     SOME.write("here.fits")
     assert Path("here.fits").exists()
     assert np.array_equal(Mask.read("here.fits").planes[0].ranges, SOME.planes[0].ranges)
