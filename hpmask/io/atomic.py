@@ -1,0 +1,71 @@
+"""Replace a file in one step, so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+__all__ = ["replacing"]
+
+
+@contextmanager
+def replacing(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
+    """A file to write to, which takes its place at `path` when the block ends without an error.
+
+    Until then it has a temporary name in the same directory; after an error nothing of it is left. A new
+    file gets the mode that the umask gives, a replaced one keeps its own. A symbolic link stays, and the
+    file that it points to is replaced.
+
+    Parameters
+    ----------
+    path : path
+        Where the file goes.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If there is a file and `overwrite` is False.
+    FileNotFoundError
+        If there is no such directory.
+    OSError
+        If `path` is something that cannot be replaced by a file, or writing fails.
+    """
+    path = Path(os.path.realpath(path))
+    mode = _mode_to_keep(path, overwrite)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "No such directory", str(path.parent))
+    temporary = path.with_name(f".hpmask-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            # A power cut must not leave a renamed file whose bytes never reached the disk.
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            os.chmod(temporary, mode)
+        _mode_to_keep(path, overwrite)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _mode_to_keep(path: Path, overwrite: bool) -> int | None:
+    """Mode of the file that is to be replaced, None if there is none; raises if it must not be."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if not overwrite:
+        raise FileExistsError(errno.EEXIST, "File exists: overwrite=True replaces it", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "Not a regular file, so it cannot be replaced", str(path))
+    return stat.S_IMODE(mode)

@@ -1,0 +1,387 @@
+"""Masks as FITS files.
+
+A mask without energy in ICRS is one table, a MOC after the IVOA's recommendation 2.0::
+
+    PRIMARY   no data; HPMASK (version of this layout), NPLANES = 0, NBINS = 0, CREATOR, DATE, HISTORY
+    MOC       one column RANGE of int64: the ends of the ranges, in cells of order 29
+
+With energy bins, or in the Galactic frame, the MOC holds the sky kept in any bin, in ICRS, for programs
+that read MOCs only; hpmask reads the tables behind it::
+
+    PRIMARY   ... NPLANES = number of PLANE tables, NBINS = number of energy bins or 0
+    MOC       the sky kept in any bin
+    EBOUNDS   only with NBINS > 0. A row per bin: CHANNEL, E_MIN, E_MAX (float64, with their unit), PLANE
+              (the EXTVER of its plane); and AXISNAME and INTERP
+    PLANE     one for each distinct plane, as the MOC but with COORDSYS = 'G' in the Galactic frame
+
+Every unit has CHECKSUM and DATASUM. Lines of the history that are no plain text, or longer than a card, are
+escaped as in Python strings; a backslash at the end of a card goes on in the next.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from datetime import UTC, datetime
+from typing import IO, Any
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from numpy.typing import NDArray
+
+import hpmask
+from hpmask.energy import EnergyAxis
+from hpmask.errors import MaskFormatError
+from hpmask.io.format import Format
+from hpmask.io.hdu import Hdu, write_hdu
+from hpmask.mask import Mask
+from hpmask.rangeset import RangeSet, check_order
+
+__all__ = ["FORMAT"]
+
+_LAYOUT = 1
+_COORDSYS = {"icrs": "C", "galactic": "G"}
+_FRAMES = {letter: frame for frame, letter in _COORDSYS.items()}
+
+# The finest order whose UNIQ numbers fit into 32 bits. MOCs of version 1 tell order 29 there nonetheless.
+_MAX_ORDER_32 = 13
+
+_EBOUNDS = np.dtype([("CHANNEL", "i4"), ("E_MIN", "f8"), ("E_MAX", "f8"), ("PLANE", "i4")])
+
+# Characters of text in a HISTORY card.
+_CARD_TEXT = 72
+
+
+# ---------------------------------------------------------------------- writing
+
+
+def _write(mask: Mask, file: IO[bytes]) -> None:
+    plain = mask.energy is None and mask.frame == "icrs"
+    # Equal planes are one object, so this is each distinct plane once.
+    planes = [] if plain else list({id(plane): plane for plane in mask.planes}.values())
+    # Anything that cannot be written shows before the first byte is.
+    bounds = None if mask.energy is None else _bounds_hdu(mask, mask.energy, planes)
+    outline = mask.reduce("any")
+    if mask.frame != "icrs":
+        outline = outline.to_frame("icrs")
+
+    write_hdu(file, _primary_header(mask, len(planes)))
+    write_hdu(file, _ranges_header(outline.planes[0], "icrs", "MOC", 1), _boundaries(outline.planes[0]))
+    if bounds is not None:
+        write_hdu(file, *bounds)
+    for number, plane in enumerate(planes, start=1):
+        write_hdu(file, _ranges_header(plane, mask.frame, "PLANE", number), _boundaries(plane))
+
+
+def _primary_header(mask: Mask, n_planes: int) -> fits.Header:
+    header = fits.PrimaryHDU().header
+    header["HPMASK"] = (_LAYOUT, "version of hpmask's layout of masks")
+    header["NPLANES"] = (n_planes, "PLANE tables; none if the MOC is the mask")
+    header["NBINS"] = (0 if mask.energy is None else mask.energy.n_bins, "energy bins")
+    header["CREATOR"] = (f"hpmask {hpmask.__version__}", "what wrote this file")
+    header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "when, in UTC")
+    for line in mask.history:
+        for card in _to_cards(line):
+            header.add_history(card)
+    return header
+
+
+def _ranges_header(plane: RangeSet, frame: str, name: str, version: int) -> fits.Header:
+    header = _table_header(2 * plane.n_ranges, ["RANGE"], np.dtype([("RANGE", "i8")]), name)
+    header["EXTVER"] = version
+    header["MOCVERS"] = ("2.0", "version of the IVOA's MOC standard")
+    header["MOCDIM"] = ("SPACE", "what the MOC covers")
+    header["ORDERING"] = ("RANGE", "ranges from the first cell to behind the last")
+    header["COORDSYS"] = (_COORDSYS[frame], "C = ICRS, G = Galactic")
+    header["MOCORD_S"] = (plane.order, "order of the cells")
+    header["MOCTOOL"] = (f"hpmask {hpmask.__version__}", "what made the MOC")
+    return header
+
+
+def _bounds_hdu(mask: Mask, axis: EnergyAxis, planes: list[RangeSet]) -> tuple[fits.Header, NDArray[Any]]:
+    unit = axis.unit.to_string()
+    if u.Unit(unit, parse_strict="silent") != axis.unit:
+        raise ValueError(
+            f"the unit of the energy edges, {unit!r}, cannot be read back: take one with a name, such as TeV"
+        )
+    number = {id(plane): i for i, plane in enumerate(planes, start=1)}
+    table = np.empty(axis.n_bins, dtype=_EBOUNDS)
+    table["CHANNEL"] = np.arange(axis.n_bins)
+    table["E_MIN"] = axis.energy_min.value
+    table["E_MAX"] = axis.energy_max.value
+    table["PLANE"] = [number[id(plane)] for plane in mask.planes]
+    header = _table_header(axis.n_bins, list(_EBOUNDS.names or ()), _EBOUNDS, "EBOUNDS")
+    header.insert("TTYPE3", ("TUNIT2", unit))
+    header.insert("TTYPE4", ("TUNIT3", unit))
+    # No comment: astropy would have to cut it where the name is long.
+    header["AXISNAME"] = _escaped(axis.name)
+    header["INTERP"] = (axis.interp, "how energies between edges are measured")
+    return header, table
+
+
+def _table_header(n_rows: int, names: list[str], dtype: np.dtype[Any], extname: str) -> fits.Header:
+    codes = {"i4": "1J", "i8": "1K", "f8": "1D"}
+    columns = [fits.Column(name, codes[dtype[name].str[1:]]) for name in names]
+    header = fits.BinTableHDU.from_columns(columns, nrows=0).header
+    header["NAXIS2"] = n_rows
+    header["EXTNAME"] = extname
+    return header
+
+
+def _boundaries(plane: RangeSet) -> NDArray[np.uint64]:
+    return plane.ranges.reshape(-1)
+
+
+def _to_cards(line: str) -> list[str]:
+    text = _escaped(line)
+    width = _CARD_TEXT - 1
+    cards = []
+    while len(text) > _CARD_TEXT:
+        cards.append(text[:width] + "\\")
+        text = text[width:]
+    return [*cards, text]
+
+
+def _escaped(text: str) -> str:
+    """Text in printable ASCII, with no blank or backslash at its end: a card drops or means them."""
+    plain = text.encode("unicode_escape").decode("ascii").replace("\\\\", "\\x5c")
+    return plain[:-1] + "\\x20" if plain.endswith(" ") else plain
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def _matches(start: bytes) -> bool:
+    return start.startswith(b"SIMPLE  =")
+
+
+def _read(file: IO[bytes], name: str) -> Mask:
+    primary = Hdu(file, 0)
+    if "HPMASK" in primary:
+        return _read_own(file, primary, name)
+    primary.skip()
+    return _read_moc(file, primary, name)
+
+
+def _read_own(file: IO[bytes], primary: Hdu, name: str) -> Mask:
+    primary.require_sums()
+    if (layout := primary.integer("HPMASK")) != _LAYOUT:
+        raise MaskFormatError(f"the file has layout {layout}, hpmask {hpmask.__version__} reads {_LAYOUT}")
+    n_planes, n_bins = primary.integer("NPLANES"), primary.integer("NBINS")
+    if n_planes < 0 or n_bins < 0 or bool(n_planes) < bool(n_bins):
+        raise MaskFormatError(f"the file tells of {n_planes} planes and {n_bins} energy bins")
+    primary.data()
+    names = ["MOC", *["EBOUNDS"] * (n_bins > 0), *["PLANE"] * n_planes]
+    axis, of_bin, planes, frames = None, None, [], []
+    for number, expected in enumerate(names, start=1):
+        hdu = _own_hdu(file, number, expected)
+        if expected == "EBOUNDS":
+            axis, of_bin = _read_bounds(hdu, n_bins, n_planes)
+        else:
+            # A MOC with planes behind it says nothing that they do not; reading it checks its sums.
+            plane, frame = _read_table(hdu, name)
+            planes.append(plane)
+            frames.append(frame)
+    if file.read(1):
+        raise MaskFormatError(f"there are more bytes behind the last table, HDU {len(names)}")
+    if n_planes:
+        planes, frames = planes[1:], frames[1:]
+    if len(set(frames)) > 1:
+        raise MaskFormatError(f"the planes are in different frames: {frames}")
+    if of_bin is not None:
+        planes = [planes[i - 1] for i in of_bin]
+    elif n_planes > 1:
+        raise MaskFormatError(f"the file has {n_planes} planes but no energy bins")
+    return Mask(planes, frame=frames[0], energy=axis, history=_history(primary))
+
+
+def _own_hdu(file: IO[bytes], number: int, expected: str) -> Hdu:
+    try:
+        hdu = Hdu(file, number)
+    except EOFError as error:
+        raise MaskFormatError(f"the file is cut short: HDU {number}, {expected}, is missing") from error
+    hdu.require_sums()
+    if hdu.get("EXTNAME") != expected:
+        raise MaskFormatError(f"HDU {number} must be {expected}, it is {hdu.get('EXTNAME')!r}")
+    return hdu
+
+
+def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDArray[np.int64]]:
+    dtype = _EBOUNDS.newbyteorder(">")
+    names = list(_EBOUNDS.names or ())
+    columns = [hdu.get(f"TTYPE{i}") for i in range(1, len(names) + 1)]
+    if columns != names or hdu.integer("NAXIS1") != dtype.itemsize:
+        raise MaskFormatError(f"EBOUNDS must have the columns {names}, it has {columns}")
+    data = hdu.data()
+    if data.size != n_bins * dtype.itemsize:
+        rows = data.size / dtype.itemsize
+        raise MaskFormatError(f"EBOUNDS must have a row for each of {n_bins} bins, it has {rows:g}")
+    table = data.view(dtype)
+    low, high = table["E_MIN"].astype(np.float64), table["E_MAX"].astype(np.float64)
+    gaps = np.flatnonzero(low[1:] != high[:-1])
+    if gaps.size:
+        i = int(gaps[0])
+        raise MaskFormatError(f"EBOUNDS: bin {i} ends at {high[i]} but bin {i + 1} begins at {low[i + 1]}")
+    planes = table["PLANE"].astype(np.int64)
+    bad = np.flatnonzero((planes < 1) | (planes > n_planes))
+    if bad.size:
+        raise MaskFormatError(f"EBOUNDS: bin {bad[0]} has plane {planes[bad[0]]}, there are 1 to {n_planes}")
+    if hdu.get("TUNIT3") != hdu.get("TUNIT2"):
+        raise MaskFormatError("EBOUNDS: E_MIN and E_MAX have different units")
+    axis_name = hdu.get("AXISNAME")
+    if not isinstance(axis_name, str):
+        raise MaskFormatError(f"EBOUNDS: AXISNAME must be a name, it is {axis_name!r}")
+    try:
+        edges = u.Quantity(np.append(low, high[-1]), hdu.get("TUNIT2"))
+        return EnergyAxis(edges, name=_unescaped(axis_name), interp=hdu.get("INTERP")), planes
+    except (TypeError, ValueError) as error:
+        raise MaskFormatError(f"EBOUNDS: {error}") from error
+
+
+def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
+    """The mask in a MOC file of another program: the first MOC in it."""
+    found = [_told(primary)]
+    while True:
+        try:
+            hdu = Hdu(file, len(found))
+        except EOFError:
+            raise MaskFormatError(f"no MOC in this FITS file, it has {', '.join(found)}") from None
+        ordering = str(hdu.get("ORDERING")).upper()
+        if hdu.get("XTENSION") == "BINTABLE" and ordering in ("NUNIQ", "RANGE"):
+            break
+        if hdu.get("PIXTYPE") == "HEALPIX":
+            raise MaskFormatError(
+                f"HDU {len(found)} is a HEALPix map (ORDERING = {ordering!r}), not a MOC: "
+                "read it with healpy.read_map and make a mask of it with Mask.from_healpix"
+            )
+        found.append(_told(hdu))
+        hdu.skip()
+    # One of hpmask's own with a damaged HPMASK card must not pass for another's.
+    primary.check_header()
+    plane, frame = _read_table(hdu, name)
+    return Mask(plane, frame=frame, history=[*hdu.header.get("HISTORY", ()), f"read({name!r})"])
+
+
+def _told(hdu: Hdu) -> str:
+    """What a unit is, in a few words."""
+    kind = {None: "an image", "IMAGE": "an image", "BINTABLE": "a table", "TABLE": "an ASCII table"}
+    extension = hdu.get("XTENSION")
+    if extension is None and hdu.get("NAXIS") == 0:
+        return "a primary header"
+    extname = hdu.get("EXTNAME")
+    return kind.get(extension, f"a {extension}") + (f" {extname!r}" if extname else "")
+
+
+def _read_table(hdu: Hdu, name: str) -> tuple[RangeSet, str]:
+    """The sky in a MOC's table, and its frame."""
+    dimension = _dimension(hdu)
+    if dimension != "SPACE":
+        raise MaskFormatError(f"not a space MOC: it covers {dimension.lower().replace('.', ' and ')}")
+    letter = hdu.get("COORDSYS") or "C"
+    if letter not in _FRAMES:
+        raise MaskFormatError(f"COORDSYS must be 'C' (ICRS) or 'G' (Galactic), it is {letter!r}")
+    values = _integers(hdu)
+    order = _order(hdu, values.dtype)
+    try:
+        if str(hdu.get("ORDERING")).upper() == "NUNIQ":
+            plane = _from_uniq(values, order, name)
+        else:
+            plane = _from_ranges(values, order)
+    except ValueError as error:
+        raise MaskFormatError(f"damaged MOC: {error}") from error
+    return plane, _FRAMES[letter]
+
+
+def _dimension(hdu: Hdu) -> str:
+    dimension = hdu.get("MOCDIM")
+    if dimension is not None:
+        return str(dimension).upper()
+    # Before MOCs had MOCDIM, those of time had a TIMESYS instead of a COORDSYS.
+    return "TIME" if "TIMESYS" in hdu and "COORDSYS" not in hdu else "SPACE"
+
+
+def _integers(hdu: Hdu) -> NDArray[Any]:
+    """The one column of a table of integers."""
+    if hdu.integer("TFIELDS") != 1:
+        names = [str(hdu.get(f"TTYPE{i}")) for i in range(1, min(hdu.integer("TFIELDS"), 9) + 1)]
+        raise MaskFormatError(
+            f"not a MOC but a table of {len(names)} columns ({', '.join(names)}): "
+            "a multi-order map has values, and takes a threshold to become a mask"
+        )
+    form = re.fullmatch(r"(\d*)([JK])", str(hdu.get("TFORM1")))
+    if form is None:
+        raise MaskFormatError(f"TFORM1 must be '1J' or '1K' (integers), it is {hdu.get('TFORM1')!r}")
+    size = {"J": 4, "K": 8}[form[2]]
+    if hdu.integer("NAXIS1") != size * int(form[1] or 1):
+        raise MaskFormatError(f"a row of {hdu.get('NAXIS1')} bytes (NAXIS1) does not hold {form[0]} (TFORM1)")
+    data = hdu.data()
+    n_bytes = hdu.integer("NAXIS1") * hdu.integer("NAXIS2")
+    if data.size != n_bytes:
+        raise MaskFormatError(f"the table has {data.size} bytes of data instead of {n_bytes}")
+    scale, zero = hdu.get("TSCAL1"), hdu.get("TZERO1")
+    if scale not in (None, 1) or zero not in (None, 0):
+        raise MaskFormatError(f"the column is scaled (TSCAL1 = {scale}, TZERO1 = {zero}), cells are not")
+    return data.view(f">i{size}")
+
+
+def _order(hdu: Hdu, dtype: np.dtype[Any]) -> int:
+    keyword = "MOCORD_S" if "MOCORD_S" in hdu else "MOCORDER"
+    order = hdu.integer(keyword)
+    try:
+        order = check_order(order, keyword)
+    except ValueError as error:
+        raise MaskFormatError(str(error)) from error
+    return min(order, _MAX_ORDER_32) if dtype.itemsize == 4 else order
+
+
+def _from_uniq(values: NDArray[Any], order: int, name: str) -> RangeSet:
+    uniq = values.astype(np.int64)
+    # Some writers fill the last block of the file with rows of 0, which is no cell.
+    n_rows = int(np.flatnonzero(uniq)[-1]) + 1 if uniq.any() else 0
+    if n_rows < uniq.size:
+        blank = uniq.size - n_rows
+        warnings.warn(f"{name}: the last {blank} of {uniq.size} rows are 0 and no cells", stacklevel=2)
+    return RangeSet.from_uniq(uniq[:n_rows], order)
+
+
+def _from_ranges(values: NDArray[Any], order: int) -> RangeSet:
+    if values.dtype.itemsize != 8:
+        raise ValueError("ranges must be 64-bit integers (TFORM1 = '1K')")
+    if values.size % 2:
+        raise ValueError(f"ranges have two ends, there are {values.size} numbers")
+    pairs = values.reshape(-1, 2)
+    try:
+        # Unsigned, negative numbers are beyond the sky: the check finds them and needs no pass of its own.
+        return RangeSet(pairs.view(">u8"), order)
+    except ValueError:
+        touching = (pairs[:, 0] < pairs[:, 1]).all() and (pairs[1:, 0] >= pairs[:-1, 1]).all()
+        if touching:
+            return RangeSet.from_ranges(pairs.astype(np.int64), order)
+        # Signed, the message shows negative numbers as what they are.
+        return RangeSet(pairs.astype(np.int64), order)
+
+
+def _history(primary: Hdu) -> list[str]:
+    lines: list[str] = []
+    going_on = False
+    for card in primary.header.get("HISTORY", ()):
+        text = str(card)
+        part = text.removesuffix("\\")
+        lines = [*lines[:-1], lines[-1] + part] if going_on else [*lines, part]
+        going_on = part != text
+    return [_unescaped(line) for line in lines]
+
+
+def _unescaped(text: str) -> str:
+    return text.encode("ascii").decode("unicode_escape")
+
+
+FORMAT = Format(
+    name="fits",
+    description="IVOA MOC 2.0, with hpmask's own tables for energy bins and the Galactic frame. All masks.",
+    suffixes=(".fits", ".fit"),
+    matches=_matches,
+    read=_read,
+    write=_write,
+)

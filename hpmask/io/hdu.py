@@ -1,0 +1,245 @@
+"""The units of a FITS file, header and data, and their sums.
+
+astropy makes and reads the headers. The data go straight between the file and numpy arrays: a mask needs
+no more than tables of integers, and may have gigabytes of them.
+
+CHECKSUM and DATASUM follow the FITS standard 4.0, section 4.4.2.7 and appendix J.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import IO, Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from hpmask.errors import MaskFormatError
+
+__all__ = ["Hdu", "write_hdu"]
+
+_BLOCK = 2880
+_CARD = 80
+_ALL_ONES = 0xFFFFFFFF
+
+# Bytes handled at a time: a chunk stays in the processor's cache from one step to the next.
+_CHUNK = 1 << 18
+
+_END = b"END".ljust(_CARD)
+_SUM_CARD = re.compile(rb"(CHECKSUM|DATASUM )= *'?([^' /]+)")
+
+
+class Hdu:
+    """A unit of a FITS file: its header, and the way to its data.
+
+    Parameters
+    ----------
+    file : binary file
+        The file, right before the unit; afterwards right before its data.
+    number : int
+        Number of the unit in the file.
+
+    Raises
+    ------
+    EOFError
+        If the file ends here.
+    MaskFormatError
+        If the header is cut short, or this is no header.
+    """
+
+    def __init__(self, file: IO[bytes], number: int) -> None:
+        self._file = file
+        self._name = f"HDU {number}"
+        raw = _read_header(file, self._name)
+        self._raw = raw
+        self._cards = [raw[i : i + _CARD] for i in range(0, len(raw), _CARD)]
+        self._sums = {match[1]: match[2] for match in map(_SUM_CARD.match, self._cards) if match}
+
+    def __contains__(self, keyword: str) -> bool:
+        return any(card[:8] == keyword.encode("ascii").ljust(8) for card in self._cards)
+
+    def require_sums(self) -> None:
+        """Make sure that the sums are there and the header is whole, before anything in it is trusted.
+
+        Raises
+        ------
+        MaskFormatError
+            If CHECKSUM or DATASUM is missing, or the header does not add up.
+        """
+        for keyword in (b"CHECKSUM", b"DATASUM "):
+            if keyword not in self._sums:
+                raise MaskFormatError(f"{self._name}: the header is damaged, it has no {keyword.decode()}")
+        self.check_header()
+
+    def check_header(self) -> None:
+        """Make sure that the header is whole, if it has the sums to tell.
+
+        Raises
+        ------
+        MaskFormatError
+            If it does not add up.
+        """
+        if len(self._sums) == 2 and _added(_sum(self._raw), self._datasum()) != _ALL_ONES:
+            raise MaskFormatError(f"{self._name}: the header is damaged, its CHECKSUM is wrong")
+
+    @cached_property
+    def header(self) -> fits.Header:
+        """The header, parsed when it is first asked for."""
+        try:
+            return fits.Header.fromstring(self._raw.decode("ascii"))
+        except (UnicodeDecodeError, fits.VerifyError) as error:
+            raise MaskFormatError(f"{self._name}: the header is damaged: {error}") from error
+
+    @property
+    def _size(self) -> int:
+        try:
+            size = int(self.header.data_size)
+        except (fits.VerifyError, KeyError, TypeError, ValueError) as error:
+            raise MaskFormatError(f"{self._name}: the header does not tell the size of the data") from error
+        if size < 0:
+            raise MaskFormatError(f"{self._name}: the header tells a negative size of the data")
+        return size
+
+    def get(self, keyword: str) -> Any:
+        """Value of a keyword, None if there is no such card; strings without blanks at their end."""
+        try:
+            value = self.header.get(keyword)
+        except fits.VerifyError as error:
+            raise MaskFormatError(f"{self._name}: the card of {keyword} cannot be read") from error
+        return value.rstrip() if isinstance(value, str) else value
+
+    def integer(self, keyword: str) -> int:
+        """Value of a keyword as an integer, be it written as one or as a string of digits."""
+        value = self.get(keyword)
+        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+", value):
+            return int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            told = f"is {value!r}" if keyword in self else "is missing"
+            raise MaskFormatError(f"{self._name}: {keyword} must be an integer, it {told}")
+        return value
+
+    def data(self) -> NDArray[np.uint8]:
+        """Bytes of the data, without what pads them; the file is then at the next unit."""
+        size = self._size
+        padded = size + -size % _BLOCK
+        try:
+            data = np.empty(padded, dtype=np.uint8)
+        except (MemoryError, ValueError) as error:
+            raise MaskFormatError(f"{self._name}: the header tells of {size} bytes of data") from error
+        view = data.data
+        count = 0
+        while count < padded and (got := self._file.readinto(view[count : count + (1 << 24)])):  # type: ignore[attr-defined]
+            count += got
+        if count < padded:
+            raise MaskFormatError(
+                f"the file is cut short: {self._name} has {count} of the {padded} bytes of its data"
+            )
+        self._check(data)
+        return data[:size]
+
+    def skip(self) -> None:
+        """Move the file to the next unit."""
+        size = self._size
+        self._file.seek(size + -size % _BLOCK, 1)
+
+    def _datasum(self) -> int:
+        text = self._sums[b"DATASUM "]
+        if not text.isdigit() or int(text) > _ALL_ONES:
+            raise MaskFormatError(f"{self._name}: DATASUM is {text.decode('latin-1')!r}, which is no sum")
+        return int(text)
+
+    def _check(self, data: NDArray[np.uint8]) -> None:
+        if not self._sums:
+            return
+        found = _sum(data)
+        if b"DATASUM " in self._sums and found != self._datasum():
+            raise MaskFormatError(f"{self._name}: the data are damaged, their DATASUM is wrong")
+        if b"CHECKSUM" in self._sums and _added(_sum(self._raw), found) != _ALL_ONES:
+            raise MaskFormatError(f"{self._name}: header or data are damaged, their CHECKSUM is wrong")
+
+
+def write_hdu(file: IO[bytes], header: fits.Header, data: NDArray[Any] | None = None) -> None:
+    """Write a unit of a FITS file, with its sums.
+
+    Parameters
+    ----------
+    file : binary file
+        The file; it is not sought in.
+    header : `~astropy.io.fits.Header`
+        The header, all but its sums, which are added to it.
+    data : numpy.ndarray of any dtype, shape (n,), optional
+        The data, in any byte order.
+    """
+    data = np.empty(0, dtype=np.uint8) if data is None else data
+    datasum = 0
+    for chunk in _chunks(data):
+        datasum = _added(datasum, _sum(chunk))
+    header["CHECKSUM"] = "0" * 16
+    header["DATASUM"] = str(datasum)
+    total = _added(_sum(header.tostring().encode("ascii")), datasum)
+    header["CHECKSUM"] = _encoded(_ALL_ONES - total)
+    file.write(header.tostring().encode("ascii"))
+    written = 0
+    for chunk in _chunks(data):
+        written += file.write(chunk.data)
+    file.write(bytes(-written % _BLOCK))
+
+
+def _chunks(data: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
+    """The data a piece at a time, as the bytes that a FITS file has: big-endian, in whole 32-bit words."""
+    step = max(_CHUNK // data.itemsize // 4 * 4, 4)
+    order = data.dtype.newbyteorder(">")
+    for i in range(0, data.size, step):
+        piece = np.ascontiguousarray(data[i : i + step], dtype=order).view(np.uint8)
+        yield np.pad(piece, (0, -piece.size % 4)) if piece.size % 4 else piece
+
+
+def _read_header(file: IO[bytes], name: str) -> bytes:
+    raw = bytearray()
+    while True:
+        block = file.read(_BLOCK)
+        if not block and not raw:
+            raise EOFError(f"the file ends before {name}")
+        if not raw and not any(first.startswith(block[:9]) for first in (b"SIMPLE  =", b"XTENSION=")):
+            raise MaskFormatError(f"{name} is no FITS header, it begins with {block[:9]!r}")
+        if len(block) < _BLOCK:
+            raise MaskFormatError(f"the file is cut short: the header of {name} has no end")
+        raw += block
+        if any(block[i : i + _CARD] == _END for i in range(0, _BLOCK, _CARD)):
+            return bytes(raw)
+
+
+def _sum(data: bytes | NDArray[np.uint8]) -> int:
+    """Ones' complement sum of big-endian 32-bit words."""
+    words = np.frombuffer(data, dtype=">u4")
+    total = 0
+    for i in range(0, words.size, _CHUNK // 4):
+        # numpy adds up native words several times as fast as swapped ones.
+        total += int(words[i : i + _CHUNK // 4].astype(np.uint32).sum(dtype=np.uint64))
+    return _added(total, 0)
+
+
+def _added(a: int, b: int) -> int:
+    total = a + b
+    while total > _ALL_ONES:
+        total = (total & _ALL_ONES) + (total >> 32)
+    return total
+
+
+def _encoded(value: int) -> str:
+    """A sum as the sixteen letters and digits of a CHECKSUM card, which add up to it."""
+    letters = bytearray(16)
+    for i, byte in enumerate(value.to_bytes(4, "big")):
+        four = [byte // 4 + byte % 4, byte // 4, byte // 4, byte // 4]
+        four = [ord("0") + part for part in four]
+        # Signs among the digits and letters are stepped over, one of a pair upwards, the other downwards.
+        for j in (0, 2):
+            while not (chr(four[j]).isalnum() and chr(four[j + 1]).isalnum()):
+                four[j] += 1
+                four[j + 1] -= 1
+        letters[i::4] = bytes(four)
+    # A card's value begins one byte before a word does.
+    return (letters[-1:] + letters[:-1]).decode("ascii")

@@ -1,0 +1,260 @@
+"""The registry, MOC ASCII and JSON, and the atomic replacement of files."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units as u
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mocpy import MOC
+
+from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet, io
+
+SOME = Mask(RangeSet.from_cells([3, 4, 5, 17, 900, 3071], 8), order=9)
+WITH_ENERGY = Mask(RangeSet.full(3), energy=EnergyAxis([1, 2] * u.TeV))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["m.fits", "m.FITS", "m.fit", "m.fits.gz", "m.txt", "m.ascii", "m.json", "m.json.gz", "m.txt.gz"],
+)
+def test_the_name_tells_the_format(tmp_path, name):
+    SOME.write(tmp_path / name)
+    read = Mask.read(tmp_path / name)
+    assert read == SOME
+    assert read.order == 9
+    # And so does the content, under any name.
+    (tmp_path / name).rename(tmp_path / "other.dat")
+    assert Mask.read(tmp_path / "other.dat") == SOME
+
+
+def test_a_format_can_be_given(tmp_path):
+    SOME.write(tmp_path / "mask", format="json")
+    assert json.loads((tmp_path / "mask").read_text())["9"] == []
+    assert Mask.read(tmp_path / "mask", format="json") == SOME
+    with pytest.raises(MaskFormatError, match="no FITS header"):
+        Mask.read(tmp_path / "mask", format="fits")
+
+
+def test_formats_that_are_not_known(tmp_path):
+    with pytest.raises(ValueError, match=r"tells no format: end it in \.fits"):
+        SOME.write(tmp_path / "mask.h5")
+    with pytest.raises(ValueError, match="format must be 'fits' or 'ascii' or 'json', got 'hdf5'"):
+        SOME.write(tmp_path / "mask", format="hdf5")
+    with pytest.raises(ValueError, match="format must be"):
+        Mask.read(tmp_path / "mask", format="hdf5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_formats_are_public():
+    assert list(io.formats) == ["fits", "ascii", "json"]
+    for name, one in io.formats.items():
+        assert one.name == name
+        assert one.suffixes
+        assert one.description.endswith(".")
+
+
+@pytest.mark.parametrize("name", ["m.txt", "m.json"])
+def test_formats_that_hold_no_energy_or_frame(tmp_path, name):
+    with pytest.raises(ValueError, match="reduce"):
+        WITH_ENERGY.write(tmp_path / name)
+    with pytest.raises(ValueError, match="to_frame"):
+        Mask.full(order=2, frame="galactic").write(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@given(
+    order=st.integers(0, 29), cells=st.lists(st.integers(0, 12 * 4**29 - 1), max_size=10), full=st.booleans()
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize(("name", "format"), [("m.txt", "ascii"), ("m.json", "json")])
+def test_round_trip_and_mocpy(tmp_path, name, format, order, cells, full):
+    plane = RangeSet.from_cells([cell >> 2 * (29 - order) for cell in cells], order)
+    mask = Mask(~plane if full else plane)
+    mask.write(tmp_path / name, overwrite=True)
+    read = Mask.read(tmp_path / name)
+    assert (read, read.order) == (mask, order)
+    text = (tmp_path / name).read_text()
+    moc = MOC.from_string(text, format)
+    assert moc == mask.to_moc()
+    # And back: what mocpy writes, folded to short lines.
+    (tmp_path / name).write_text(moc.to_string(format, 30))
+    assert Mask.read(tmp_path / name) == mask
+
+
+def test_ascii_of_version_1_has_commas(tmp_path):
+    (tmp_path / "m.txt").write_text("1/1,3,4 2/4,25,12-14,21\n")
+    wanted = RangeSet.from_cells([1, 3, 4], 1) | RangeSet.from_cells([4, 25, 12, 13, 14, 21], 2)
+    with pytest.raises(MaskFormatError, match="overlapping"):
+        Mask.read(tmp_path / "m.txt")
+    (tmp_path / "m.txt").write_text("1/1,3,4\n2/0,25,26-28,10\n")
+    wanted = RangeSet.from_cells([1, 3, 4], 1) | RangeSet.from_cells([0, 25, 26, 27, 28, 10], 2)
+    assert Mask.read(tmp_path / "m.txt") == Mask(wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("t61/1 3 5 s3/1-3 4/", "not a space MOC: it has the dimensions t"),
+        ("f10/1", "not a space MOC"),
+        ("31/1 32/4 35/", "not a space MOC: it has order 35"),
+        ("3/999999", "Too large index"),
+        ("3/3 3", "overlapping"),
+        ("3/5-2", "ranges must"),
+        ("3/3-", "no MOC ASCII"),
+        ("3/3 \xe9", "ascii"),
+    ],
+)
+def test_bad_ascii(tmp_path, text, fault):
+    (tmp_path / "m.txt").write_text(text, encoding="latin-1")
+    with pytest.raises(MaskFormatError, match=fault):
+        Mask.read(tmp_path / "m.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('[{"t": {"31": [1]}, "s": {"3": [1]}}]', "not a space MOC: it has the dimensions s, t"),
+        ('{"3": [1', "delimiter"),
+        ("{}", "no MOC JSON"),
+        ("[]", "no MOC JSON"),
+        ('{"t": [1]}', "keys must be orders"),
+        ('{"30": [1]}', "keys must be orders"),
+        ('{"3": 7}', "must have a list of cells"),
+        ('{"3": ["a"]}', "no cell 'a' of order 3"),
+        ('{"3": [1, 1.5]}', r"no cell 1.5 of order 3 \(its number 1"),
+        ('{"3": [true]}', "no cell True"),
+        ('{"3": [-1]}', "no cell -1"),
+        ('{"3": [768]}', "no cell 768"),
+        ('{"3": [1], "3": [2]}', "twice"),
+        ("[" * 100_000, "recursion|delimiter|value"),
+        ('{"3": [' + "9" * 5000 + "]}", "digits"),
+    ],
+)
+def test_bad_json(tmp_path, text, fault):
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(MaskFormatError, match=fault):
+        Mask.read(tmp_path / "m.json")
+
+
+# ---------------------------------------------------------------------- replacing files
+
+
+def content(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_an_old_file_is_kept_unless_told(tmp_path):
+    path = tmp_path / "m.fits"
+    SOME.write(path)
+    old = path.read_bytes()
+    with pytest.raises(FileExistsError, match=r"overwrite=True.*m\.fits"):
+        Mask.full().write(path)
+    assert path.read_bytes() == old
+    Mask.full().write(path, overwrite=True)
+    assert Mask.read(path) == Mask.full()
+    assert content(tmp_path) == ["m.fits"]
+
+
+def test_a_file_that_comes_up_meanwhile_is_kept(tmp_path, monkeypatch):
+    path = tmp_path / "m.fits"
+
+    def sync(descriptor):
+        path.write_text("of another program")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(FileExistsError):
+        SOME.write(path)
+    assert path.read_text() == "of another program"
+    assert content(tmp_path) == ["m.fits"]
+
+
+@pytest.mark.parametrize("name", ["m.fits", "m.fits.gz"])
+@pytest.mark.parametrize("where", ["write", "fsync", "replace"])
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, name, where):
+    path = tmp_path / name
+    SOME.write(path)
+    old = path.read_bytes()
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    if where == "write":
+        import hpmask.io.fits
+
+        monkeypatch.setattr(hpmask.io.fits, "_boundaries", fail)
+    else:
+        monkeypatch.setattr(os, where, fail)
+    with pytest.raises(OSError, match="No space left"):
+        Mask.full().write(path, overwrite=True)
+    assert path.read_bytes() == old
+    assert content(tmp_path) == [name]
+
+
+def test_a_killed_writer_leaves_the_old_file(tmp_path):
+    path = tmp_path / "m.fits"
+    SOME.write(path)
+    old = path.read_bytes()
+    code = (
+        "import os, sys; import hpmask; from hpmask.io import fits\n"
+        "real = fits._boundaries\n"
+        "def die(plane): os._exit(9)\n"
+        "fits._boundaries = die\n"
+        "hpmask.Mask.full().write(sys.argv[1], overwrite=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert done.returncode == 9
+    assert path.read_bytes() == old
+    assert Mask.read(path) == SOME
+
+
+def test_modes(tmp_path):
+    path = tmp_path / "m.fits"
+    old = os.umask(0o027)
+    try:
+        SOME.write(path)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    path.chmod(0o604)
+    SOME.write(path, overwrite=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "there").mkdir()
+    target = tmp_path / "there" / "m.fits"
+    SOME.write(target)
+    link = tmp_path / "link.fits"
+    link.symlink_to(target)
+    Mask.full(order=4).write(link, overwrite=True)
+    assert link.is_symlink()
+    assert Mask.read(target) == Mask.full()
+    assert content(tmp_path / "there") == ["m.fits"]
+
+
+def test_places_that_take_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No such directory"):
+        SOME.write(tmp_path / "none" / "m.fits")
+    folder = tmp_path / "folder.fits"
+    folder.mkdir()
+    with pytest.raises(FileExistsError):
+        SOME.write(folder)
+    with pytest.raises(OSError, match="Not a regular file"):
+        SOME.write(folder, overwrite=True)
+    assert content(tmp_path) == ["folder.fits"]
+
+
+def test_paths_may_be_strings(tmp_path, monkeypatch):
+    SOME.write(f"{tmp_path}/m.fits")
+    assert Mask.read(f"{tmp_path}/m.fits") == SOME
+    monkeypatch.chdir(tmp_path)
+    SOME.write("here.fits")
+    assert Path("here.fits").exists()
+    assert np.array_equal(Mask.read("here.fits").planes[0].ranges, SOME.planes[0].ranges)
