@@ -188,12 +188,13 @@ class Mask:
         ----------
         regions_ : str, path, astropy Region or Regions, or a list of these
             A ds9 or CRTF string, the path of such a file, or regions of astropy's `regions` package in any
-            of their frames: circles, ellipses, rectangles, annuli of each, polygons and points.
+            of their frames: circles, ellipses, rectangles, annuli of each, polygons and points. Excluded
+            regions are taken away from the others of their list or file (`hpmask.regions` has the details).
         order : int
             Order of the cells, 0 to 29.
         mode : {"center", "overlap", "inside"}, optional
             A cell is in if its centre is in a region, if any part of it is, or only if all of it is in one
-            region.
+            region. A point has the cell under it in the modes "center" and "overlap".
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         energy : EnergyAxis, optional
@@ -217,6 +218,8 @@ class Mask:
         frame = frames.check_frame(frame)
         spheres = regions.to_shapes(regions_, frame)
         plane = rasterize.shapes_plane(spheres, order=order, mode=mode, n_threads=n_threads)
+        if mode != "inside":
+            plane = plane | regions.cells_of_points(spheres, order)
         history = [f"from_regions({len(spheres)} regions, order={order}, mode={mode!r}, inside={inside})"]
         return cls(plane if inside else ~plane, frame=frame, energy=energy, history=history)
 

@@ -64,7 +64,7 @@ def read(source: str | PathLike[str]) -> tuple[Sequence[Any], str]:
         with get_readable_fileobj(path, encoding="binary") as file:
             content = file.read()
         if content.startswith(b"SIMPLE  ="):
-            return _strictly(lambda: Regions.read(path, format="fits")), name
+            return _strictly(lambda: Regions.read(str(path), format="fits")), name
         # Labels may be in any encoding; regions themselves are ASCII.
         text = content.decode("utf-8", errors="replace")
     regions = _parse(text, name)
@@ -104,8 +104,9 @@ def _parse(text: str, name: str) -> Sequence[Any]:
         return result
     number = bisect_left(range(len(lines)), True, key=lambda n: isinstance(attempt(n), Exception))
     error = attempt(number)
+    why = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
     line = _shortened(lines[number - 1])
-    raise ValueError(f"line {number} of {name} cannot be read as {language}: {line}: {error}") from result
+    raise ValueError(f"line {number} of {name} cannot be read as {language}: {line}: {why}") from result
 
 
 def _strictly(reader: Callable[[], Sequence[Any]]) -> Sequence[Any]:

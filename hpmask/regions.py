@@ -13,7 +13,8 @@ Conventions:
   taken away from the whole sky.
 * A compound region is combined as its operator says; an excluded part of it stands for its complement, as in
   the `regions` package.
-* A point is a disc of radius 0.
+* A point is a disc of radius 0. `cells_of_points` has the cells under points; one that is taken away from
+  other regions takes nothing with it.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ from astropy import units as u
 from astropy.coordinates import BaseCoordinateFrame, SkyCoord, UnitSphericalRepresentation
 from numpy.typing import NDArray
 
-from hpmask import frames, region_text
+from hpmask import frames, healpix, region_text
+from hpmask.rangeset import RangeSet
 from hpmask.shapes import Combined, Disc, Ellipse, Polygon, Shape, Zone
 
-__all__ = ["to_shapes"]
+__all__ = ["cells_of_points", "to_shapes"]
 
 Sign = Literal["|", "&", "^", "-"]
 
@@ -78,6 +80,27 @@ def to_shapes(regions: Any, frame: str) -> list[Shape]:
     group = _collect(regions, "", leaves)
     _check_kinds(leaves)
     return [part.shape for part in _union(group, _build(leaves, frames.check_frame(frame)))]
+
+
+def cells_of_points(shapes: Sequence[Shape], order: int) -> RangeSet:
+    """The cells that hold the points among shapes, which no centre of a cell would find.
+
+    Parameters
+    ----------
+    shapes : sequence of Shape
+        What `to_shapes` gives. Points are the discs of radius 0.
+    order : int
+        Order of the cells.
+
+    Examples
+    --------
+    >>> from hpmask.regions import cells_of_points, to_shapes
+    >>> cells_of_points(to_shapes("icrs; point(83.63, 22.01)", "icrs"), 3).n_cells
+    1
+    """
+    points = [shape for shape in shapes if isinstance(shape, Disc) and shape.radius == 0]
+    cells = healpix.cells_at([point.lon for point in points], [point.lat for point in points], order)
+    return RangeSet.from_cells(cells, order)
 
 
 # ---------------------------------------------------------------------- what was given
