@@ -12,7 +12,7 @@ Conventions:
   same list, text or file: in ds9 from all of them, in CRTF from those before it. If there are none, it is
   taken away from the whole sky.
 * A compound region is combined as its operator says; an excluded part of it stands for its complement, as in
-  the `regions` package.
+  the `regions` package before 0.12.
 * A point is a disc of radius 0. `cells_of_points` has the cells under points; one that is taken away from
   other regions takes nothing with it.
 """

