@@ -92,9 +92,9 @@ def find_position(
        order), then Galactic (GLON and GLAT, l and b), then ecliptic (ELON and ELAT);
     4. columns with the UCDs of other equatorial, then of Galactic positions.
 
-    Columns in a unit that is no angle, and text without a unit, are passed over if there are others. Numbers
-    without a unit are degrees. Equatorial positions are ICRS unless the name of the column says B1950 or, for a
-    name without a year, the table has RADESYS = FK4 in its header. FK5 (J2000) positions are taken for ICRS:
+    Columns in a unit that is no angle, and text without a unit, are passed over if there are others.
+    Numbers without a unit are degrees. Equatorial positions are ICRS unless the name of the column says B1950
+    or, for a name without a year, the header of the table has RADESYS = FK4. FK5 (J2000) is taken for ICRS:
     the two differ by less than 0.03 arcsec.
 
     Parameters
