@@ -110,7 +110,7 @@ def _need_pyarrow() -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError as error:
-        raise ImportError('parquet files need pyarrow: pip install "hpmask[parquet]"') from error
+        raise ImportError(f'parquet files need pyarrow: pip install "hpmask[parquet]" ({error})') from error
 
 
 def _read_fits(path: Path, lon: str | None, lat: str | None) -> tuple[Table, str]:

@@ -93,7 +93,7 @@ def test_radii_of_the_extended_sources(data):
     discs = read_discs(data("catalogs/LAT_extended_sources_8years.fits"), "Model_SemiMajor")
     assert discs.radius.shape == (75,)
     assert discs.radius.unit == u.deg
-    column = Table.read(data("catalogs/LAT_extended_sources_8years.fits"), hdu=1)["Model_SemiMajor"]
+    column = fits.getdata(data("catalogs/LAT_extended_sources_8years.fits"), 1)["Model_SemiMajor"]
     np.testing.assert_array_equal(discs.radius.value, column)
 
 

@@ -11,7 +11,7 @@ import pytest
 import regions as astropy_regions
 from astropy import units as u
 from astropy.coordinates import FK5, SkyCoord
-from astropy.table import Table
+from astropy.io import fits
 from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -519,7 +519,7 @@ def test_the_ds9_files_in_all_frames_are_the_same_sky(data, name, apart):
 
 def test_the_extended_sources_by_table_and_by_file(data):
     shapes = to_shapes(data("regions/LAT_extended_sources_8years.reg"), "icrs")
-    table = Table.read(data("catalogs/LAT_extended_sources_8years.fits"), hdu=1)
+    table = fits.getdata(data("catalogs/LAT_extended_sources_8years.fits"), 1)
     assert len(shapes) == len(table) == 75
     by_table = sorted(zip(table["RAJ2000"], table["DEJ2000"], strict=True))
     by_file = sorted((math.degrees(shape.lon) % 360, math.degrees(shape.lat)) for shape in shapes)
