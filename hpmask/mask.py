@@ -11,7 +11,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
-from hpmask import catalog, frames, lookup, rasterize, regions, shapes
+from hpmask import frames, lookup, rasterize, regions, shapes
 from hpmask.energy import EnergyAxis
 from hpmask.history import joined
 from hpmask.rangeset import RangeSet, check_order
@@ -275,6 +275,8 @@ class Mask:
         >>> Mask.from_catalog(stars, lambda t: (0.5 - 0.05 * t["mag"]) * u.deg, order=10)
         <Mask icrs order=10 | 72 ranges, 1.1 kB | 1.392e-05 of the sky>
         """
+        from hpmask import catalog
+
         discs = catalog.read_discs(
             table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid
         )

@@ -59,9 +59,9 @@ def test_a_million_rows_take_less_than_a_second(data):
     path = data("points/tycho2_vt_dev60.parquet")
     best = np.inf
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         discs = read_discs(path, lambda stars: (0.4 - 0.02 * stars["vt_mag"]) * u.deg)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     assert discs.center.shape == discs.radius.shape == (1_122_606,)
     assert best < 1
 
