@@ -4,7 +4,7 @@ import math
 import operator
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 
 import numpy as np
@@ -34,9 +34,9 @@ from regions import (
 )
 
 import hpmask.regions
-from hpmask import Mask, RangeSet, rasterize
+from hpmask import Mask, RangeSet, healpix, rasterize
 from hpmask.regions import cells_of_points, to_shapes
-from hpmask.shapes import Combined, Disc, Ellipse, Shape
+from hpmask.shapes import Combined, Disc, Ellipse, Polygon, Shape
 
 DEG = math.pi / 180
 SIGNS = {"|": operator.or_, "&": operator.and_, "^": operator.xor}
@@ -466,6 +466,36 @@ def test_points_have_the_cell_under_them(monkeypatch):
     assert Mask.from_regions(text, order=9, mode="inside", frame="galactic").sky_fraction == 0
 
 
+# ---------------------------------------------------------------------- all the way to a mask
+
+
+@pytest.mark.parametrize("frame", ["icrs", "galactic"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "galactic; ellipse(184.557,-5.784,10,25,30)",
+        "fk5; box(10,88,30,60,20)",
+        "fk4; polygon(350,-10, 20,-20, 30,40, 5,20, 340,35)",
+        "icrs; annulus(200,-89,10,20,30)",
+        "ecliptic; ellipse(20,30,5,10,12,20,40)",
+        "icrs; box(0,0,20,10,60,40,15)",
+        "icrs\ncircle(0,0,30)\n-circle(20,0,20)\nbox(40,0,30,30,0)\n-ellipse(40,0,10,5,20)",
+        "icrs; -circle(0,0,20)\n-box(90,80,30,30,0)",
+    ],
+)
+def test_masks_hold_the_cells_whose_centre_is_in_a_region(monkeypatch, text, frame):
+    order = 6
+    cells = np.arange(healpix.n_cells(order), dtype=np.uint64)
+    centres = healpix.centre_vectors(cells, order)
+    expected = np.logical_or.reduce([inside(shape, centres) for shape in to_shapes(text, frame)])
+    monkeypatch.setattr(hpmask.regions, "Polygon", Polygon)
+    mask = Mask.from_regions(text, order=order, frame=frame)
+    np.testing.assert_array_equal(mask.planes[0].cells(), cells[expected])
+    assert Mask.from_regions(text, order=order, frame=frame, mode="inside").issubset(mask)
+    assert mask.issubset(Mask.from_regions(text, order=order, frame=frame, mode="overlap"))
+    assert Mask.from_regions(text, order=order, frame=frame, inside=False) == ~mask
+
+
 # ---------------------------------------------------------------------- real files
 
 
@@ -493,7 +523,7 @@ def numbers(shape):
         case Corners():
             values = list(shape.rectangle_of)
         case _:
-            values = [getattr(shape, name) for name in shape.__slots__]
+            values = [getattr(shape, one.name) for one in fields(shape)]
     return values[:2], values[2:4], values[4:]
 
 
