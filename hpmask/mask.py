@@ -213,7 +213,7 @@ class Mask:
         --------
         >>> from hpmask import Mask
         >>> Mask.from_regions("galactic; ellipse(184.557, -5.784, 1.0, 0.5, 30)", order=9, frame="galactic")
-        <Mask galactic order=9 | 18 ranges, 288 B | 3.84e-05 of the sky>
+        <Mask galactic order=9 | 22 ranges, 352 B | 3.846e-05 of the sky>
         """
         frame = frames.check_frame(frame)
         spheres = regions.to_shapes(regions_, frame)
@@ -273,7 +273,7 @@ class Mask:
         >>> stars = Table({"ra": [10.0, 20.0], "dec": [-5.0, 60.0], "mag": [2.0, 7.0]})
         >>> import astropy.units as u
         >>> Mask.from_catalog(stars, lambda t: (0.5 - 0.05 * t["mag"]) * u.deg, order=10)
-        <Mask icrs order=10 | 72 ranges, 1.1 kB | 1.392e-05 of the sky>
+        <Mask icrs order=10 | 23 ranges, 368 B | 1.391e-05 of the sky>
         """
         from hpmask import catalog
 

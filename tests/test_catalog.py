@@ -580,6 +580,14 @@ def test_many_bad_rows_are_not_all_listed():
         read_discs(stars, "1 deg")
 
 
+@pytest.mark.skipif(not hasattr(SkyCoord, "masked"), reason="astropy before 7 has no masked SkyCoord")
+@pytest.mark.parametrize("frame", ["icrs", "galactic", "fk5"])
+def test_masked_positions_in_a_skycoord_column(frame):
+    where = SkyCoord([1, 2] * u.deg, Masked([2.0, 3.0] * u.deg, mask=[False, True]), frame=frame)
+    with pytest.raises(ValueError, match=r"1 of 2 rows .*a position that is missing .*\(row 1\)"):
+        read_discs(Table({"where": where}), "1 deg")
+
+
 def test_radii_per_bin_and_bad_rows():
     radii = np.ones((3, 2))
     radii[1, 1] = np.nan
