@@ -33,8 +33,7 @@ from regions import (
     TextSkyRegion,
 )
 
-import hpmask.regions
-from hpmask import Mask, RangeSet, healpix, rasterize
+from hpmask import Mask, RangeSet, healpix, rasterize, region_shapes
 from hpmask.regions import cells_of_points, to_shapes
 from hpmask.shapes import Combined, Disc, Ellipse, Polygon, Shape
 
@@ -62,7 +61,7 @@ class Corners(Shape):
 @pytest.fixture(autouse=True)
 def corners(monkeypatch):
     """Polygons that keep their arguments: these are under test here, not the polygons themselves."""
-    monkeypatch.setattr(hpmask.regions, "Polygon", Corners)
+    monkeypatch.setattr(region_shapes, "Polygon", Corners)
 
 
 def vectors_of(lon, lat):
@@ -402,9 +401,11 @@ def test_compounds_nested_thousands_deep(sign):
 
 def tree(depth):
     return st.deferred(
-        lambda: st.integers(0, 5)
-        if depth == 0
-        else st.integers(0, 5) | st.tuples(st.sampled_from("|&^"), tree(depth - 1), tree(depth - 1))
+        lambda: (
+            st.integers(0, 5)
+            if depth == 0
+            else st.integers(0, 5) | st.tuples(st.sampled_from("|&^"), tree(depth - 1), tree(depth - 1))
+        )
     )
 
 
@@ -488,7 +489,7 @@ def test_masks_hold_the_cells_whose_centre_is_in_a_region(monkeypatch, text, fra
     cells = np.arange(healpix.n_cells(order), dtype=np.uint64)
     centres = healpix.centre_vectors(cells, order)
     expected = np.logical_or.reduce([inside(shape, centres) for shape in to_shapes(text, frame)])
-    monkeypatch.setattr(hpmask.regions, "Polygon", Polygon)
+    monkeypatch.setattr(region_shapes, "Polygon", Polygon)
     mask = Mask.from_regions(text, order=order, frame=frame)
     np.testing.assert_array_equal(mask.planes[0].cells(), cells[expected])
     assert Mask.from_regions(text, order=order, frame=frame, mode="inside").issubset(mask)
@@ -699,7 +700,7 @@ def test_subclasses_are_what_they_derive_from():
 
 
 def test_warnings_of_looks_are_not_passed_on():
-    text = 'icrs\nline(1,2,3,4) # line=1 1\n'
+    text = "icrs\nline(1,2,3,4) # line=1 1\n"
     with pytest.raises(ValueError, match=r"region 0 \(LineSkyRegion\)"):
         to_shapes(text, "icrs")
     assert len(to_shapes("icrs\ncircle(1,2,3) # dash=3 color=red color=blue", "icrs")) == 1
@@ -759,7 +760,7 @@ class TestSpherical:
                 assert (zone_frame, frame) == ("galactic", "icrs")
                 return cls(lon, lat)
 
-        monkeypatch.setattr(hpmask.regions, "Zone", Zone)
+        monkeypatch.setattr(region_shapes, "Zone", Zone)
         region = astropy_regions.RangeSphericalSkyRegion(
             "galactic", None if lon is None else lon * u.deg, None if lat is None else lat * u.deg
         )
