@@ -1,1 +1,229 @@
-"""Tables to discs (to be written)."""
+"""Catalogs to discs: the positions and radii of a table, and which of its rows can be used."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import MaskedColumn, Table
+from numpy.typing import NDArray
+
+from hpmask import catalog_columns, catalog_files, frames
+
+__all__ = ["Discs", "read_discs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Discs:
+    """Discs of a catalog.
+
+    Attributes
+    ----------
+    center : `~astropy.coordinates.SkyCoord`, shape (n,)
+        Centres, in the frame of the catalog.
+    radius : `~astropy.units.Quantity`, scalar or shape (n,), (n, n_bins) or (1, n_bins)
+        Radii.
+    summary : str
+        Where they come from, for the history of a mask.
+    n_skipped : int
+        Number of rows that were left out.
+    """
+
+    center: SkyCoord
+    radius: u.Quantity
+    summary: str
+    n_skipped: int
+
+
+def read_discs(
+    table: Any,
+    radius: u.Quantity | str | Callable[[Table], u.Quantity],
+    *,
+    lon: str | None = None,
+    lat: str | None = None,
+    catalog_frame: str | None = None,
+    invalid: Literal["raise", "skip"] = "raise",
+) -> Discs:
+    """Discs round the sources of a catalog.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`, pandas.DataFrame, str or path
+        The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. Of a FITS file the first
+        table with positions is taken.
+    radius : `~astropy.units.Quantity`, str or callable
+        An angle for all sources or one for each, shape (n,), (n, n_bins) or (1, n_bins); the name of a column
+        that has a unit of angle; or a function of the table that returns angles. The function gets an astropy
+        Table in which missing numbers are NaN. A string that is the name of a column is taken for that.
+    lon, lat : str, optional
+        Columns of the positions, by default found by `hpmask.catalog_columns.find_position`. `lon` alone may
+        name a column of SkyCoord.
+    catalog_frame : str, optional
+        Frame of the positions: any that SkyCoord knows. By default told by the columns.
+    invalid : {"raise", "skip"}, optional
+        What becomes of rows without a finite position and a radius of 0 to 180 deg: an error that names them,
+        or they are left out with a warning that counts them.
+
+    Returns
+    -------
+    Discs
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ImportError
+        If a package that reads the file is missing.
+    TypeError, ValueError
+        If a file cannot be read, columns are not found or have the wrong unit, or rows cannot be used and
+        `invalid` is "raise". Rows are numbered from 0.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from hpmask.catalog import read_discs
+    >>> stars = Table({"RAJ2000": [10.0, 20.0], "DEJ2000": [-5.0, 60.0]})
+    >>> read_discs(stars, "0.3 deg").summary
+    'a table: 2 discs round RAJ2000, DEJ2000, radius 0.3 deg'
+    """
+    if invalid not in ("raise", "skip"):
+        raise ValueError(f"invalid must be 'raise' or 'skip', got {invalid!r}")
+    data, source = catalog_files.load(table, lon, lat)
+    position = catalog_columns.find_position(data, lon, lat, catalog_frame, source)
+    longitude, latitude = position.degrees(data)
+    radii, how = _radii(data, radius)
+
+    problems = _problems(longitude, latitude, radii)
+    usable = ~np.logical_or.reduce([bad for _, bad in problems])
+    n_rows, n_skipped = usable.size, int(np.count_nonzero(~usable))
+    summary = f"{source}: {n_rows - n_skipped} discs round {', '.join(position.names)}, radius {how}"
+    if n_skipped:
+        _report(problems, n_skipped, n_rows, invalid)
+        summary += f", {n_skipped} of {n_rows} rows left out"
+        longitude, latitude = longitude[usable], latitude[usable]
+        if _is_per_row(radii, n_rows):
+            radii = radii[usable]
+    center = SkyCoord(longitude * u.deg, latitude * u.deg, frame=position.frame)
+    return Discs(center, radii, summary, n_skipped)
+
+
+# ---------------------------------------------------------------------- radii
+
+
+def _radii(table: Table, radius: Any) -> tuple[u.Quantity, str]:
+    """The radii, NaN where they are missing, and how to speak of them."""
+    if isinstance(radius, str):
+        if radius in table.colnames:
+            return _fitting(_column_radii(table, radius), table), f"of column {radius!r}"
+        try:
+            angle = frames.as_angle(radius, "radius")
+        except ValueError as error:
+            raise ValueError(
+                f"radius {radius!r} is neither an angle such as '0.3 deg' nor a column of the table, "
+                f"which has {catalog_columns.listed(table)}"
+            ) from error
+        return _fitting(angle, table), radius
+    if callable(radius):
+        name = getattr(radius, "__name__", type(radius).__name__)
+        angles = frames.as_angle(radius(_with_nan(table)), f"what radius ({name}) returns")
+        return _fitting(angles, table), f"by {name}"
+    angles = frames.as_angle(radius, "radius")
+    return _fitting(angles, table), f"{angles:g}" if angles.ndim == 0 else "given for each"
+
+
+def _column_radii(table: Table, name: str) -> u.Quantity:
+    column = table[name]
+    unit = getattr(column, "unit", None)
+    if unit is None:
+        raise ValueError(
+            f"column {name!r} has no unit, and a radius is not guessed to be in degrees: set "
+            f"table[{name!r}].unit, or give radius=lambda table: table[{name!r}] * u.deg"
+        )
+    if not u.Unit(unit, parse_strict="silent").is_equivalent(u.rad):
+        raise ValueError(f"a radius is an angle, but column {name!r} is in {str(unit)!r}")
+    return catalog_columns.numbers(column, name) * u.Unit(unit)
+
+
+def _with_nan(table: Table) -> Table:
+    """The table with NaN for missing numbers.
+
+    A masked column loses its mask when it is multiplied by a unit; what is behind it would become a radius.
+    """
+    names = [name for name in table.colnames if isinstance(table[name], MaskedColumn)]
+    names = [name for name in names if table[name].dtype.kind in "iuf" and np.any(table[name].mask)]
+    if not names:
+        return table
+    table = table.copy(copy_data=False)
+    for name in names:
+        masked = table[name]
+        values = catalog_columns.numbers(masked, name)
+        table.replace_column(name, table.Column(values, name=name, unit=masked.unit, meta=masked.meta))
+    return table
+
+
+def _fitting(angles: u.Quantity, table: Table) -> u.Quantity:
+    """`angles`, if their shape and, where they hold for all rows, their values do."""
+    n = len(table)
+    masked = getattr(angles, "mask", None)
+    if masked is not None:
+        angles = angles.filled(np.nan)
+    angles = u.Quantity(angles)
+    per_bin = angles.ndim == 2 and angles.shape[0] == 1
+    if angles.ndim > 2 or (angles.ndim and not _is_per_row(angles, n) and not per_bin):
+        raise ValueError(
+            f"radius must be a scalar or have the shape ({n},), ({n}, n_bins) or (1, n_bins), "
+            f"got {angles.shape}"
+        )
+    if not _is_per_row(angles, n):
+        degrees = angles.to_value(u.deg)
+        if not np.all((degrees >= 0) & (degrees <= 180)):
+            raise ValueError(f"radius must be between 0 and 180 deg, got {angles}")
+    return angles
+
+
+def _is_per_row(angles: u.Quantity, n_rows: int) -> bool:
+    return bool(angles.ndim > 0 and angles.shape[0] == n_rows)
+
+
+# ---------------------------------------------------------------------- rows
+
+Problem = tuple[str, NDArray[np.bool_]]
+
+
+def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], radii: u.Quantity) -> list[Problem]:
+    """What may be wrong with a row, and the rows with which it is."""
+    finite = np.isfinite(lon) & np.isfinite(lat)
+    problems = [
+        ("a position that is missing or not finite", ~finite),
+        ("a latitude beyond 90 deg", finite & (np.abs(lat) > 90)),
+    ]
+    if _is_per_row(radii, lon.size):
+        degrees = radii.to_value(u.deg).reshape(lon.size, -1)
+        finite = np.isfinite(degrees)
+        wrong = finite & ((degrees < 0) | (degrees > 180))
+        problems += [
+            ("a radius that is missing or not finite", ~finite.all(axis=1)),
+            ("a radius that is not between 0 and 180 deg", wrong.any(axis=1)),
+        ]
+    return problems
+
+
+def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str) -> None:
+    """Raise or warn about rows that cannot be used."""
+    reasons = []
+    for what, bad in problems:
+        rows = np.flatnonzero(bad)
+        if rows.size:
+            listed = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
+            reasons.append(f"{what} in {rows.size} (row{'s' if rows.size > 1 else ''} {listed})")
+    why = "; ".join(reasons)
+    if invalid == "raise":
+        raise ValueError(
+            f"{n_bad} of {n_rows} rows cannot be used: {why}. With invalid='skip' they are left out"
+        )
+    warnings.warn(f"left out {n_bad} of {n_rows} rows: {why}", UserWarning, stacklevel=4)

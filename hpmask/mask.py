@@ -11,7 +11,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
-from hpmask import catalog, frames, lookup, rasterize, regions, shapes
+from hpmask import frames, lookup, rasterize, regions, shapes
 from hpmask.energy import EnergyAxis, difference
 from hpmask.history import joined
 from hpmask.rangeset import RangeSet, check_order
@@ -188,12 +188,13 @@ class Mask:
         ----------
         regions_ : str, path, astropy Region or Regions, or a list of these
             A ds9 or CRTF string, the path of such a file, or regions of astropy's `regions` package in any
-            of their frames: circles, ellipses, rectangles, annuli of each, polygons and points.
+            of their frames: circles, ellipses, rectangles, annuli of each, polygons and points. Excluded
+            regions are taken away from the others of their list or file (`hpmask.regions` has the details).
         order : int
             Order of the cells, 0 to 29.
         mode : {"center", "overlap", "inside"}, optional
             A cell is in if its centre is in a region, if any part of it is, or only if all of it is in one
-            region.
+            region. A point has the cell under it in the modes "center" and "overlap".
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         energy : EnergyAxis, optional
@@ -212,11 +213,13 @@ class Mask:
         --------
         >>> from hpmask import Mask
         >>> Mask.from_regions("galactic; ellipse(184.557, -5.784, 1.0, 0.5, 30)", order=9, frame="galactic")
-        <Mask galactic order=9 | 18 ranges, 288 B | 3.84e-05 of the sky>
+        <Mask galactic order=9 | 22 ranges, 352 B | 3.846e-05 of the sky>
         """
         frame = frames.check_frame(frame)
         spheres = regions.to_shapes(regions_, frame)
         plane = rasterize.shapes_plane(spheres, order=order, mode=mode, n_threads=n_threads)
+        if mode != "inside":
+            plane = plane | regions.cells_of_points(spheres, order)
         history = [f"from_regions({len(spheres)} regions, order={order}, mode={mode!r}, inside={inside})"]
         return cls(plane if inside else ~plane, frame=frame, energy=energy, history=history)
 
@@ -270,8 +273,10 @@ class Mask:
         >>> stars = Table({"ra": [10.0, 20.0], "dec": [-5.0, 60.0], "mag": [2.0, 7.0]})
         >>> import astropy.units as u
         >>> Mask.from_catalog(stars, lambda t: (0.5 - 0.05 * t["mag"]) * u.deg, order=10)
-        <Mask icrs order=10 | 72 ranges, 1.1 kB | 1.392e-05 of the sky>
+        <Mask icrs order=10 | 23 ranges, 368 B | 1.391e-05 of the sky>
         """
+        from hpmask import catalog
+
         discs = catalog.read_discs(
             table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid
         )
