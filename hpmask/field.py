@@ -65,7 +65,8 @@ def parse_position(text: str, frame: str = "icrs") -> SkyCoord:
         return SkyCoord(" ".join(words), frame=frame)
     except (ValueError, u.UnitsError) as error:
         raise ValueError(
-            f"a position must be like '83.63 22.01' (degrees) or '05h34m32s +22d00m52s', got {text!r}: {error}"
+            "a position must be like '83.63 22.01' (degrees) or '05h34m32s +22d00m52s', "
+            f"got {text!r}: {error}"
         ) from None
 
 
@@ -97,8 +98,8 @@ def field_wcs(
     binsz : `~astropy.units.Quantity` or str, optional
         Size of a pixel, at the projection's centre.
     proj : str, optional
-        One of `PROJECTIONS`. Zenithal ones are centred on `center`; the others keep their equator on the frame's,
-        as usual, and have the centre's longitude in the middle.
+        One of `PROJECTIONS`. Zenithal ones are centred on `center`; the others keep their equator on the
+        frame's, as usual, and have the centre's longitude in the middle.
     frame : {"icrs", "galactic"}, optional
         Frame of the image.
 

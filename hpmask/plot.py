@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hpmask.energy import EnergyAxis
     from hpmask.mask import Mask
 
-__all__ = ["all_sky_axes", "bin_title", "field_axes", "html", "plot", "plot_grid"]
+__all__ = ["all_sky_axes", "bin_title", "field_axes", "html", "need_matplotlib", "plot", "plot_grid"]
 
 KEPT = "#d5e6f1"
 PARTLY = "#f2c48d"
@@ -112,7 +112,7 @@ def plot(
     >>> ax = (~plane).plot(title="all but the Galactic plane")
     >>> ax.figure.savefig("sky.png")  # doctest: +SKIP
     """
-    _need_matplotlib()
+    need_matplotlib()
     layers = _layers(mask, energy)
     all_sky = ax is None
     if ax is None:
@@ -156,7 +156,7 @@ def plot_grid(
     n_cols : int, optional
         Number of columns, by default as many as rows, or one more.
     figure : `~matplotlib.figure.Figure`, optional
-        Figure to draw in, by default a new one.
+        Figure to draw in, which gets the size that the grid needs; by default a new one of pyplot's.
 
     Returns
     -------
@@ -178,17 +178,20 @@ def plot_grid(
     >>> [ax.get_title() for ax in figure.axes]
     ['1-10 GeV: 100 % kept', '10-100 GeV: 100 % kept']
     """
-    _need_matplotlib()
+    need_matplotlib()
     n = len(mask.planes)
     if n_cols is None:
         n_cols = math.ceil(math.sqrt(n))
     if n_cols < 1:
         raise ValueError(f"n_cols must be a positive number, got {n_cols}")
     n_rows = -(-n // n_cols)
+    size = 5.6 * n_cols, 3.1 * n_rows + 0.4
     if figure is None:
         from matplotlib import pyplot
 
-        figure = pyplot.figure(figsize=(5.6 * n_cols, 3.1 * n_rows + 0.4), dpi=120, layout="constrained")
+        figure = pyplot.figure(figsize=size, dpi=120, layout="constrained")
+    else:
+        figure.set_size_inches(size)
     fractions = np.atleast_1d(mask.sky_fraction)
     for i, plane in enumerate(mask.planes):
         ax = all_sky_axes(
@@ -494,6 +497,6 @@ def _has_matplotlib() -> bool:
     return True
 
 
-def _need_matplotlib() -> None:
+def need_matplotlib() -> None:
     if not _has_matplotlib():
         raise ImportError('pictures need matplotlib: pip install "hpmask[plot]"')

@@ -15,8 +15,9 @@ A recipe gives the cells of the mask and a list of what is excluded and what is 
     [[keep]]
     mask = "survey.fits"
 
-The mask keeps the sky that lies in every ``[[keep]]`` and in no ``[[exclude]]``; the order of the entries does not
-matter. An entry is the union of what it names, in all energy bins or in some. Paths are relative to the recipe.
+The mask keeps the sky that lies in every ``[[keep]]`` and in no ``[[exclude]]``; the order of the
+entries does not matter. An entry is the union of what it names, in all energy bins or in some. Paths are
+relative to the recipe.
 
 Keys of the recipe
 
@@ -29,27 +30,30 @@ Keys of the recipe
 ``title``
     A title for pictures and the summary.
 ``energy``
-    Energy bins: ``{ edges = ["10 GeV", "100 GeV", "1 TeV"] }`` or ``{ min = "10 GeV", max = "1 TeV", bins = 4 }``
-    (equal in the logarithm); optional ``name`` and ``interp`` as in `hpmask.EnergyAxis`.
+    Energy bins: ``{ edges = ["10 GeV", "100 GeV", "1 TeV"] }``, or equal ones in the logarithm,
+    ``{ min = "10 GeV", max = "1 TeV", bins = 4 }``; optional ``name`` and ``interp`` as in
+    `hpmask.EnergyAxis`.
 
 Keys of each ``[[exclude]]`` and ``[[keep]]``: exactly one of
 
 ``catalog``
-    A table (FITS, ECSV, CSV, VOTable, parquet): discs with the key ``radius``, or ellipses with ``semi_major``,
-    ``semi_minor`` and ``position_angle`` (a column: from north through east). See `Size` for what a size can be.
-    Optional: ``hdu`` (name or number), ``lon``, ``lat`` (columns), ``frame`` (of the positions),
-    ``where`` (conditions such as "Signif_Avg >= 5", all of which must hold), ``invalid`` ("raise" or "skip").
+    A table (FITS, ECSV, CSV, VOTable, parquet): discs with the key ``radius``, or ellipses with
+    ``semi_major``, ``semi_minor`` and ``position_angle`` (a column: from north through east). A size is an
+    angle, a column, or ``{ column = "R68", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg" }``; a list
+    gives a radius for each energy bin. Optional: ``hdu`` (name or number), ``lon``, ``lat`` (columns),
+    ``frame`` (of the positions), ``where`` (conditions such as "Signif_Avg >= 5", all of which must hold),
+    ``invalid`` ("raise" or "skip").
 ``regions``
     A ds9 or CRTF file, or a list of them.
 ``ds9``
     Regions written in the recipe, in ds9's language.
 ``zone``
-    ``{ lon = [west, east], lat = [low, high], frame = "galactic" }``, with one or both of ``lon`` and ``lat``.
+    ``{ lon = [west, east], lat = [low, high], frame = "galactic" }``, with ``lon``, ``lat`` or both.
 ``mask``
     A mask file that `hpmask.Mask.read` knows, or a list of them.
 
-and optionally ``name`` (for the summary), ``mode``, and ``energy_min``, ``energy_max`` (edges of the recipe's bins:
-the entry holds in the bins between them, and leaves the others alone).
+and optionally ``name`` (for the summary), ``mode``, and ``energy_min``, ``energy_max``, which are edges of
+the recipe's bins: the entry holds in the bins between them, and leaves the others alone.
 
 ``[[cutout]]`` asks for images of parts of the mask, see `Cutout`.
 """
@@ -64,6 +68,7 @@ from typing import cast
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
 
 from hpmask import field, frames
 from hpmask.energy import EnergyAxis
@@ -105,7 +110,8 @@ class Cutout:
     """One ``[[cutout]]`` of a recipe: an image of a part of the mask.
 
     Its keys: ``file`` (FITS) and ``plot`` (a picture), one or both, which go beside the mask; ``center`` and
-    ``width``, and optionally ``height``, ``binsz``, ``proj``, ``frame``, as in `hpmask.field.field_wcs`; ``title``.
+    ``width``, and optionally ``height``, ``binsz``, ``proj``, ``frame``, as in `hpmask.field.field_wcs`;
+    ``title``.
     """
 
     section: Section
@@ -150,7 +156,7 @@ class Cutout:
             raise section.error(str(error)) from None
         return cutout
 
-    def wcs(self) -> tuple[field.WCS, tuple[int, int]]:
+    def wcs(self) -> tuple[WCS, tuple[int, int]]:
         """WCS and shape of the image."""
         return field.field_wcs(
             self.center,
@@ -324,7 +330,7 @@ def _bins(section: Section, energy: EnergyAxis | None) -> tuple[bool, ...] | Non
     limits = {key: section.energy(key) for key in ("energy_min", "energy_max")}
     if all(limit is None for limit in limits.values()):
         return None
-    numbers = []
+    numbers: list[int | None] = []
     for key, limit in limits.items():
         if limit is None:
             numbers.append(None)

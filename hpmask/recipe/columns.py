@@ -20,7 +20,7 @@ __all__ = ["Condition", "Size"]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """An angle per source: the same for all, or ``times * column + plus`` between `at_least` and `at_most`."""
+    """An angle per source: one for all, or ``times * column + plus`` between `at_least` and `at_most`."""
 
     angle: u.Quantity | None = None
     column: str | None = None
@@ -78,7 +78,8 @@ class Size:
         unit = self.unit or unit
         if unit is None:
             raise ValueError(
-                f"the column {self.column!r} has no unit: give it one, {{ column = {self.column!r}, unit = 'deg' }}"
+                f"the column {self.column!r} has no unit: "
+                f"give it one, {{ column = {self.column!r}, unit = 'deg' }}"
             )
         if not unit.is_equivalent(u.rad):
             raise ValueError(f"the column {self.column!r} is no angle, its unit is {str(unit)!r}")
@@ -93,7 +94,7 @@ class Size:
         return size
 
 
-_SIGNS: dict[str, Callable[[Any, Any], Any]] = {
+_SIGNS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.bool_]]] = {
     "<=": operator.le,
     ">=": operator.ge,
     "==": operator.eq,
@@ -143,10 +144,11 @@ class Condition:
             if column.dtype.kind not in "SUO":
                 raise ValueError(f"the column {self.column!r} holds no text to compare with {self.value!r}")
             known = ~np.ma.getmaskarray(column)
-            words = [one.decode() if isinstance(one, bytes) else str(one) for one in column.data]
             # Tables pad their texts with blanks.
-            words = np.array([one.strip() for one in words], dtype=object)
-            return known & np.asarray(_SIGNS[self.sign](words, self.value.strip()), dtype=bool)
+            words = [(one.decode() if isinstance(one, bytes) else str(one)).strip() for one in column.data]
+            equal = np.array([word == self.value.strip() for word in words], dtype=np.bool_)
+            fulfilled: NDArray[np.bool_] = known & (equal if self.sign == "==" else ~equal)
+            return fulfilled
         values, unit = _numbers(table, self.column)
         if self.value.unit == u.dimensionless_unscaled:
             limit = self.value.value
@@ -156,7 +158,7 @@ class Condition:
             )
         else:
             limit = self.value.to_value(unit)
-        return np.isfinite(values) & np.asarray(_SIGNS[self.sign](values, limit))
+        return np.isfinite(values) & _SIGNS[self.sign](values, limit)
 
 
 def _column(table: Table, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""TOML tables that know their lines: each key is asked for by name and kind, and a wrong one is named with its line."""
+"""TOML tables that know their lines: keys are asked for by name and kind, a wrong one has its line told."""
 
 from __future__ import annotations
 
@@ -198,8 +198,8 @@ def _listed(words: Sequence[str], last: str = "or") -> str:
 
 # ---------------------------------------------------------------------- lines
 #
-# tomllib does not tell where a key stands. But the text is known to be TOML here, so it is enough to cut it into
-# its statements at the line ends outside strings and brackets, and to let tomllib read the head of each.
+# tomllib does not tell where a key stands. But the text is known to be TOML here, so it is enough to cut it
+# into its statements at the line ends outside strings and brackets, and to let tomllib read the head of each.
 
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|' + r"'''.*?'{3,5}|" + r'"(?:\\.|[^"\\\n])*"|' + r"'[^'\n]*'|#[^\n]*|.",

@@ -170,7 +170,7 @@ class Catalog:
             return Table.read(hdu)
 
     def _angles(self, table: Table) -> u.Quantity:
-        """The angles that each row must have, shape (n, k): radii, or both half axes and the position angle."""
+        """The angles of each row, shape (n, k): radii, or both half axes and the position angle."""
         if self.axes is None:
             return u.Quantity([size(table) for size in self.radius]).T
         major, minor, angle = self.axes
