@@ -292,12 +292,12 @@ def read_recipe(path: str | Path) -> Recipe:
 
 
 def _entry(section: Section, verb: str, grid: Grid, mode: str) -> Entry:
-    source = read_source(section, grid)
-    name = section.get("name", str, default=source.title)
+    name = section.get("name", str)
     mode = section.choice("mode", _MODES, default=mode)
     bins = _bins(section, grid.energy)
+    source = read_source(section, grid)
     section.close()
-    return Entry(section, verb, name, source, cast(Mode, mode), bins)
+    return Entry(section, verb, name or source.title, source, cast(Mode, mode), bins)
 
 
 def _energy(section: Section | None) -> EnergyAxis | None:

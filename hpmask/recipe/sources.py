@@ -69,6 +69,14 @@ class Catalog:
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Catalog:
         path = section.file("catalog")
+        options = {
+            "hdu": section.get("hdu", str, int),
+            "lon": section.get("lon", str),
+            "lat": section.get("lat", str),
+            "frame": section.get("frame", str),
+            "where": Condition.read(section, "where"),
+            "invalid": section.choice("invalid", ("raise", "skip"), default="raise"),
+        }
         radius, axes = [], None
         if "radius" in section:
             radius = cls._radius(section, grid)
@@ -81,20 +89,12 @@ class Catalog:
             angle: str = section.require("position_angle", str)
             axes = Size.read(section, "semi_major"), Size.read(section, "semi_minor"), angle
         else:
+            # A slip of the pen is rather the cause.
+            section.close()
             raise section.error(
                 "a catalog needs a 'radius', or 'semi_major', 'semi_minor' and 'position_angle'", "catalog"
             )
-        return cls(
-            path=path,
-            hdu=section.get("hdu", str, int),
-            lon=section.get("lon", str),
-            lat=section.get("lat", str),
-            frame=section.get("frame", str),
-            where=Condition.read(section, "where"),
-            invalid=section.choice("invalid", ("raise", "skip"), default="raise"),
-            radius=radius,
-            axes=axes,
-        )
+        return cls(path=path, radius=radius, axes=axes, **options)
 
     @staticmethod
     def _radius(section: Section, grid: Grid) -> list[Size]:
@@ -326,6 +326,8 @@ def read_source(section: Section, grid: Grid) -> Source:
     """The one source that an entry of a recipe names."""
     named = [source for source in SOURCES if source.key in section]
     if len(named) != 1:
+        if not named:
+            section.close()
         keys = ", ".join(repr(source.key) for source in SOURCES)
         got = " and ".join(repr(source.key) for source in named) or "none"
         raise section.error(
