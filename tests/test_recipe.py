@@ -322,6 +322,12 @@ class TestMistakes:
             ("order = 7\nexclude = 3\n", 2, "exclude must be a list"),
             ("order = 7\nexclude = [3]\n", 2, r"must be a list of tables, \[\[exclude\]\]"),
             ("order = 7\n[[exclude]]\n", 2, "exactly one of 'catalog', .* got none"),
+            ("order = 7\n[[exclude]]\nzon = 3\n", 3, "no key 'zon': did you mean 'zone'"),
+            (
+                'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nraduis = "1 deg"\n',
+                4,
+                "no key 'raduis': did you mean 'radius'",
+            ),
             (f'order = 7\n{ZONE}ds9 = "circle(1,2,3)"\n', 3, "exactly one of .* got 'ds9' and 'zone'"),
             (
                 f'order = 7\n{ZONE}[[exclude]]\n# here\nregions = "no.reg"\n',
@@ -348,7 +354,7 @@ class TestMistakes:
                 "lat must be an angle, got the unit 'GeV'",
             ),
             (
-                'order = 7\n[[exclude]]\n[exclude.zone]\nlar = ["1 deg", "2 deg"]\nlon = []\n',
+                'order = 7\n[[exclude]]\n[exclude.zone]\nlar = ["1 deg", "2 deg"]\n',
                 4,
                 "zone has no key 'lar': did you mean 'lat'",
             ),

@@ -251,11 +251,11 @@ class Zone:
         table = section.table("zone")
         assert table is not None
         lon, lat = _pair(table, "lon"), _pair(table, "lat")
+        frame = table.get("frame", str, default="icrs")
+        table.close()
         if lon is None and lat is None:
             raise table.error("a zone needs 'lon', 'lat' or both")
-        zone = cls(lon, lat, table.get("frame", str, default="icrs"))
-        table.close()
-        return zone
+        return cls(lon, lat, frame)
 
     @property
     def title(self) -> str:
