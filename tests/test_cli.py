@@ -137,8 +137,13 @@ class TestBuild:
         assert (tmp_path / there).read_text() == "mine"
         others = {"mask.fits", "sky.png", "crab.fits", "crab.png"} - {there}
         assert not any((tmp_path / other).exists() for other in others)
-        run(*words, "--overwrite")
-        assert (tmp_path / there).read_bytes() != b"mine"
+
+    def test_overwrite(self, run, tmp_path):
+        names = ("mask.fits", "sky.png", "crab.fits", "crab.png")
+        for name in names:
+            (tmp_path / name).write_text("mine")
+        run("build", "recipe.toml", "-o", "mask.fits", "--plot", "sky.png", "--overwrite")
+        assert all((tmp_path / name).read_bytes() != b"mine" for name in names)
 
     @pytest.mark.parametrize(
         ("words", "message"),
@@ -401,7 +406,7 @@ class TestProcess:
     def test_version_and_help(self):
         result = command("--version")
         assert (result.returncode, result.stdout) == (0, f"hpmask {__version__}\n")
-        for words in (("-h",), ("--help",), ("build", "-h"), ("query", "--help")):
+        for words in (("-h",), ("query", "--help")):
             result = command(*words)
             assert result.returncode == 0
             assert result.stdout.startswith("Usage: ")

@@ -69,7 +69,8 @@ class TestMeaning:
 
     def test_kept_in_every_keep_and_in_no_exclude(self, recipe, tmp_path):
         a, b, c, d = (
-            Mask.from_cones(SkyCoord(lon, 0, unit="deg"), "20 deg", order=6) for lon in (0, 15, 10, 30)
+            Mask.from_cones(SkyCoord(lon, 0, unit="deg"), radius, order=6)
+            for lon, radius in ((0, "20 deg"), (15, "20 deg"), (10, "5 deg"), (30, "14 deg"))
         )
         for name, mask in zip("abcd", (a, b, c, d), strict=True):
             mask.write(tmp_path / f"{name}.fits")
@@ -199,7 +200,7 @@ class TestCatalog:
             ('["size >= 2", "name != \'C\'"]', [1, 3]),
             ("\"name == 'A'\"", [0]),
             ('"flux < 1e-8"', [0, 1]),
-            ('"flux > 10 / (m2 s)"', [1, 2]),
+            ('"flux > 4e-5 / (m2 s)"', [1, 2]),
         ):
             mask = recipe(f'{self.head}radius = "2 deg"\nwhere = {where}\n').build()
             assert mask == ~discs(stars[rows], "2 deg"), where
@@ -298,9 +299,9 @@ class TestEnergy:
 
     def test_mask_with_other_bins(self, recipe, tmp_path):
         Mask.full(energy=EnergyAxis([1, 2] * u.GeV)).write(tmp_path / "e.fits")
-        with pytest.raises(RecipeError, match="different energy axes"):
+        with pytest.raises(RecipeError, match=r"toml:3: .*\[1, 2\] GeV.* the recipe has .*10000"):
             recipe(f'{self.head}[[keep]]\nmask = "e.fits"\n').build()
-        with pytest.raises(RecipeError, match=r"e\.fits has energy bins, and the recipe has none"):
+        with pytest.raises(RecipeError, match=r"toml:2: .* and the recipe has none"):
             recipe('order = 6\n[[keep]]\nmask = "e.fits"\n').build()
 
 
@@ -628,31 +629,34 @@ class TestCondition:
 # ---------------------------------------------------------------------- the example
 
 
+CELLS_ORDER = 7
+
+
+@pytest.fixture(scope="module")
+def cells():
+    nside = 1 << CELLS_ORDER
+    return SkyCoord(*healpy.pix2ang(nside, np.arange(12 * nside**2), nest=True, lonlat=True), unit="deg")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    with fits.open(EXAMPLE / "gll_psc_v35_4FGL-DR4_slim.fits.gz") as hdus:
+        return Table.read(hdus[1]), Table.read(hdus[2])
+
+
 class TestFermi:
     """The example against all cell centres of an order, one by one."""
 
-    order = 7
-
-    @pytest.fixture(scope="class")
-    def cells(self):
-        nside = 1 << self.order
-        return SkyCoord(*healpy.pix2ang(nside, np.arange(12 * nside**2), nest=True, lonlat=True), unit="deg")
-
-    @pytest.fixture(scope="class")
-    def tables(self):
-        with fits.open(EXAMPLE / "gll_psc_v35_4FGL-DR4_slim.fits.gz") as hdus:
-            return Table.read(hdus[1]), Table.read(hdus[2])
-
     def test_all_entries_but_the_regions_by_hand(self, cells, tables, tmp_path):
         text = (EXAMPLE / "recipe.toml").read_text()
-        text = re.sub(r"order = \d+", f"order = {self.order}", text)
+        text = re.sub(r"order = \d+", f"order = {CELLS_ORDER}", text)
         text = text.replace('"gll_psc', f'"{EXAMPLE.as_posix()}/gll_psc')
         text = re.sub(r"\[\[exclude\]\]\nname = \"regions by hand\"\nregions = .*\n", "", text)
         (tmp_path / "recipe.toml").write_text(text)
         mask = read_recipe(tmp_path / "recipe.toml").build()
 
         points, extended = tables
-        nside = 1 << self.order
+        nside = 1 << CELLS_ORDER
         excluded = np.zeros(12 * nside**2, dtype=bool)
         vectors = healpy.ang2vec(
             np.asarray(points["RAJ2000"], float), np.asarray(points["DEJ2000"], float), lonlat=True

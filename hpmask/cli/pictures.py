@@ -58,5 +58,10 @@ def field(
     # As wide as high as the image, within reason, and room for labels.
     ratio = min(4.0, max(0.25, ny / nx))
     figure = Figure(figsize=(6.4, 1.0 + 5.4 * ratio), dpi=dpi, layout="constrained")
-    mask.plot(field_axes(figure, wcs, shape), kept=KEPT, alpha=1.0, title=title)
+    ax = mask.plot(field_axes(figure, wcs, shape), kept=KEPT, alpha=1.0, title=title)
+    # Below the picture the legend hides nothing of it.
+    legend = ax.get_legend()
+    handles = legend.legend_handles
+    legend.remove()
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     save(figure, path, overwrite=overwrite)

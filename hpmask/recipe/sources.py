@@ -12,7 +12,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
-from hpmask import catalog
+from hpmask import catalog, catalog_files
 from hpmask.energy import EnergyAxis
 from hpmask.mask import Mask, Mode
 from hpmask.recipe.columns import Condition, Size
@@ -156,7 +156,8 @@ class Catalog:
 
     def _table(self) -> Table:
         if self.hdu is None:
-            return catalog.read_table(self.path)
+            table, _ = catalog_files.load(self.path, self.lon, self.lat)
+            return table
         from astropy.io import fits
 
         with fits.open(self.path) as hdus:
@@ -167,7 +168,8 @@ class Catalog:
                 raise ValueError(f"{self.path.name} has no HDU {self.hdu!r}; it has {names}") from None
             if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
                 raise ValueError(f"HDU {self.hdu!r} of {self.path.name} is no table")
-            return Table.read(hdu)
+            # What is NaN or blank stays as it is, as in `catalog_files`.
+            return Table.read(hdu, mask_invalid=False)
 
     def _angles(self, table: Table) -> u.Quantity:
         """The angles of each row, shape (n, k): radii, or both half axes and the position angle."""
@@ -302,8 +304,9 @@ class Masks:
         masks = []
         for path in self.paths:
             mask = Mask.read(path)
-            if mask.energy is not None and grid.energy is None:
-                raise ValueError(f"{path.name} has energy bins, and the recipe has none: {mask.energy}")
+            if mask.energy is not None and mask.energy != grid.energy:
+                bins = "none" if grid.energy is None else grid.energy
+                raise ValueError(f"{path.name} has the energy bins {mask.energy}, and the recipe has {bins}")
             if mask.frame != grid.frame:
                 if mode != "center":
                     raise ValueError(
