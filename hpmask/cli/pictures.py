@@ -61,6 +61,7 @@ def field(
     ax = mask.plot(field_axes(figure, wcs, shape), kept=KEPT, alpha=1.0, title=title)
     # Below the picture the legend hides nothing of it.
     legend = ax.get_legend()
+    assert legend is not None
     handles = legend.legend_handles
     legend.remove()
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)

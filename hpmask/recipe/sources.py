@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from astropy import units as u
@@ -62,7 +62,7 @@ class Catalog:
     lat: str | None
     frame: str | None
     where: list[Condition]
-    invalid: str
+    invalid: Literal["raise", "skip"]
     radius: list[Size]
     axes: tuple[Size, Size, str] | None
 
