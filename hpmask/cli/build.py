@@ -11,6 +11,7 @@ import click
 from hpmask.cli.pictures import all_sky, field
 from hpmask.cli.terminal import (
     area,
+    check_mask,
     check_outputs,
     check_picture,
     columns,
@@ -50,6 +51,7 @@ def build(
         pictures.insert(0, plot)
     outputs = [output, *images, *pictures]
     check_outputs(outputs, overwrite=overwrite)
+    check_mask(output)
     for picture in pictures:
         check_picture(picture)
 

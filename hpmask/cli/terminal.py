@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "area",
+    "check_mask",
     "check_outputs",
     "check_picture",
     "columns",
@@ -97,6 +98,15 @@ def check_outputs(paths: Sequence[Path], *, overwrite: bool) -> None:
             raise ValueError(f"{path}: there is no directory {path.parent}")
         if path.exists() and not overwrite:
             raise ValueError(f"{path} is there already: --overwrite replaces it")
+
+
+def check_mask(path: Path) -> None:
+    """Raise if the name of a file tells no format of masks."""
+    from hpmask import io
+
+    known = tuple(suffix for one in io.formats.values() for suffix in one.suffixes)
+    if not path.name.lower().removesuffix(".gz").endswith(known):
+        raise ValueError(f"{path}: a mask's name must end in one of {', '.join(known)}")
 
 
 def check_picture(path: Path) -> None:

@@ -9,7 +9,7 @@ import click
 
 from hpmask import field
 from hpmask.cli import pictures
-from hpmask.cli.terminal import check_outputs, check_picture, overwrite_option
+from hpmask.cli.terminal import check_mask, check_outputs, check_picture, overwrite_option
 from hpmask.mask import Mask
 
 __all__ = ["convert", "to_wcs"]
@@ -103,6 +103,7 @@ def convert(
     FITS: .fits; MOC ASCII: .txt; MOC JSON: .json.
     """
     check_outputs([target], overwrite=overwrite)
+    check_mask(target)
     mask = Mask.read(source)
     if reduce is not None:
         mask = mask.reduce(reduce)
