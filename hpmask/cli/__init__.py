@@ -1,0 +1,82 @@
+"""The command ``hpmask``: masks from recipes, and what one wants to know of a mask file.
+
+Exit codes: 0 done, 1 an error of the user's or of the machine (one line on stderr says which), 2 wrong usage,
+130 interrupted. ``hpmask query`` also has 3, for a position that is excluded. With HPMASK_DEBUG set in the
+environment, errors come with their traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import warnings
+from typing import IO, Any
+
+import click
+
+from hpmask import __version__
+from hpmask.cli.build import build
+from hpmask.cli.look import info, plot, query
+from hpmask.cli.write import convert, to_wcs
+
+__all__ = ["main"]
+
+
+class _Failure(click.ClickException):
+    """An error that is told in one line."""
+
+    exit_code = 1
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"hpmask: {' '.join(self.message.split())}", err=True, file=file)
+
+
+class _Interrupted(_Failure):
+    exit_code = 130
+
+
+class _Command(click.Group):
+    """A group of commands in which errors are told as Unix users expect."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                result = super().invoke(ctx)
+                sys.stdout.flush()
+                return result
+            except KeyboardInterrupt:
+                raise _Interrupted("interrupted") from None
+            except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+                # A pipe that nobody reads any more is no error to tell: click ends quietly.
+                quiet = isinstance(error, OSError) and error.errno == errno.EPIPE
+                if quiet or os.environ.get("HPMASK_DEBUG"):
+                    raise
+                raise _Failure(f"error: {_message(error)}") from error
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        # In the order in which they are used.
+        return list(self.commands)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}"
+    return str(error) or type(error).__name__
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    click.echo(f"hpmask: warning: {' '.join(str(message).split())}", err=True)
+
+
+@click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="hpmask", message="%(prog)s %(version)s")
+def main() -> None:
+    """Exact all-sky masks: build them from recipes, look at them, hand them on."""
+
+
+for _command in (build, info, plot, query, to_wcs, convert):
+    main.add_command(_command)

@@ -1,0 +1,104 @@
+"""``hpmask build``: a mask from a recipe, with its pictures and cut-outs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hpmask.cli.pictures import all_sky, field
+from hpmask.cli.terminal import (
+    area,
+    check_mask,
+    check_outputs,
+    check_picture,
+    columns,
+    kept,
+    overwrite_option,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from hpmask.mask import Mask
+    from hpmask.recipe import Part, Recipe
+
+__all__ = ["build"]
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Mask file to write.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the whole sky, too (.png, .pdf, .svg).")
+@overwrite_option
+@click.option("-j", "--threads", type=click.IntRange(min=1), help="Threads to use [default: all processors].")
+@click.option("-q", "--quiet", is_flag=True, help="No summary and no progress.")
+def build(
+    recipe: Path, output: Path, plot: Path | None, overwrite: bool, threads: int | None, quiet: bool
+) -> None:
+    """Build the mask that RECIPE (a TOML file) describes.
+
+    The cut-outs that the recipe asks for are written beside the mask.
+    """
+    from hpmask.recipe import read_recipe
+
+    start = time.perf_counter()
+    plan = read_recipe(recipe)
+    images = [output.parent / cutout.file for cutout in plan.cutouts if cutout.file is not None]
+    pictures = [output.parent / cutout.plot for cutout in plan.cutouts if cutout.plot is not None]
+    if plot is not None:
+        pictures.insert(0, plot)
+    outputs = [output, *images, *pictures]
+    check_outputs(outputs, overwrite=overwrite)
+    check_mask(output)
+    for picture in pictures:
+        check_picture(picture)
+
+    with progress(len(plan.entries) + len(outputs), quiet=quiet) as begin:
+        parts = []
+        for entry in plan.entries:
+            begin(entry.name)
+            parts.append(plan.part(entry, n_threads=threads))
+        mask = plan.combine(parts)
+        begin(output.name)
+        mask.write(output, overwrite=overwrite)
+        if plot is not None:
+            begin(plot.name)
+            all_sky(mask, plot, title=plan.title, overwrite=overwrite)
+        for cutout in plan.cutouts:
+            wcs, shape = cutout.wcs()
+            if cutout.file is not None:
+                begin(cutout.file)
+                mask.write_wcs(output.parent / cutout.file, wcs, shape, overwrite=overwrite)
+            if cutout.plot is not None:
+                begin(cutout.plot)
+                picture = output.parent / cutout.plot
+                field(mask, picture, wcs, shape, title=cutout.title, overwrite=overwrite)
+    if not quiet:
+        click.echo(_summary(plan, parts, mask, outputs, time.perf_counter() - start))
+
+
+def _summary(plan: Recipe, parts: list[Part], mask: Mask, outputs: list[Path], seconds: float) -> str:
+    rows = [["excluded" if part.entry.verb == "exclude" else "kept in", _of_part(part)] for part in parts]
+    grid = f"{mask.frame}, order {mask.order}, {mask.n_ranges} ranges"
+    rows += [
+        *kept(mask),
+        ["cells", grid],
+        ["wrote", ", ".join(map(str, outputs))],
+        ["time", f"{seconds:.2f} s"],
+    ]
+    title = plan.title or plan.path.name
+    return f"{title}\n{columns([['', *row] for row in rows])}"
+
+
+def _of_part(part: Part) -> str:
+    counts = part.counts
+    words = [part.entry.name + ":"]
+    if "sources" in counts:
+        words.append(f"{counts['sources']} sources,")
+    if counts.get("skipped"):
+        words.append(f"{counts['skipped']} rows left out,")
+    fractions = sorted({float(plane.sky_fraction) for plane in part.mask.planes})
+    words.append(" to ".join(area(fraction) for fraction in dict.fromkeys([fractions[0], fractions[-1]])))
+    return " ".join(words)

@@ -1,0 +1,131 @@
+"""What the commands share: text in columns, progress on a terminal, files to write, pictures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from hpmask.mask import Mask
+
+__all__ = [
+    "area",
+    "check_mask",
+    "check_outputs",
+    "check_picture",
+    "columns",
+    "kept",
+    "overwrite_option",
+    "progress",
+    "save",
+]
+
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text in columns, ragged on the right."""
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows)))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def area(fraction: float) -> str:
+    """A part of the sky, to be read."""
+    return f"{fraction * 41252.961249419277:.2f} deg2, {100 * fraction:.4g} % of the sky"
+
+
+def kept(mask: Mask) -> list[list[str]]:
+    """What a mask keeps, in each bin, as rows of text."""
+    from hpmask.plot import bin_title
+
+    if mask.energy is None:
+        return [["kept", area(float(mask.sky_fraction))]]
+    return [
+        ["kept" if i == 0 else "", f"{bin_title(mask.energy, i)}: {area(fraction)}"]
+        for i, fraction in enumerate(mask.sky_fraction)  # type: ignore[arg-type]
+    ]
+
+
+@contextmanager
+def progress(total: int, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Progress of a work of `total` steps, on stderr if that is a terminal, else silent.
+
+    What is given is to be called with a few words at the beginning of each step.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda words: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=total)
+        started = 0
+
+        def begin(words: str) -> None:
+            nonlocal started
+            bar.update(task, description=escape(words), completed=started)
+            started += 1
+
+        yield begin
+
+
+def check_outputs(paths: Sequence[Path], *, overwrite: bool) -> None:
+    """Raise before any work is done if a file cannot be written."""
+    for i, path in enumerate(paths):
+        if path in paths[:i]:
+            raise ValueError(f"two outputs have the same name, {path}")
+        if path.is_dir():
+            raise ValueError(f"{path} is a directory")
+        if not path.parent.is_dir():
+            raise ValueError(f"{path}: there is no directory {path.parent}")
+        if path.exists() and not overwrite:
+            raise ValueError(f"{path} is there already: --overwrite replaces it")
+
+
+def check_mask(path: Path) -> None:
+    """Raise if the name of a file tells no format of masks."""
+    from hpmask import io
+
+    known = tuple(suffix for one in io.formats.values() for suffix in one.suffixes)
+    if not path.name.lower().removesuffix(".gz").endswith(known):
+        raise ValueError(f"{path}: a mask's name must end in one of {', '.join(known)}")
+
+
+def check_picture(path: Path) -> None:
+    """Raise if a picture cannot be written in the format that its name tells."""
+    from hpmask.plot import need_matplotlib
+
+    need_matplotlib()
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in known:
+        raise ValueError(
+            f"{path}: a picture's name must end in one of {', '.join('.' + one for one in known)}"
+        )
+
+
+def save(figure: Figure, path: Path, *, overwrite: bool, **options: Any) -> None:
+    """Write a figure to a file, the whole of it or nothing."""
+    from hpmask.io.atomic import replacing
+
+    with replacing(path, overwrite=overwrite) as file:
+        figure.savefig(file, format=path.suffix.lower().removeprefix("."), **options)

@@ -1,0 +1,206 @@
+"""The field of a WCS image: from its centre and size, or from an image that is there."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+
+from hpmask import frames
+
+__all__ = ["PROJECTIONS", "field_wcs", "parse_position", "wcs_like"]
+
+# Those that have their centre anywhere on the sphere; the others have theirs on the equator.
+_ZENITHAL = ("TAN", "SIN", "ARC", "ZEA", "STG")
+PROJECTIONS = (*_ZENITHAL, "CAR", "CEA", "MER", "SFL", "MOL", "AIT")
+_AXES = {"icrs": ("RA---", "DEC--"), "galactic": ("GLON-", "GLAT-")}
+
+# Larger images are rather a slip of the unit than wanted.
+_MOST_PIXELS = 2**31
+
+
+def parse_position(text: str, frame: str = "icrs") -> SkyCoord:
+    """A position from text.
+
+    Parameters
+    ----------
+    text : str
+        Two numbers in degrees, "83.63 22.01", or sexagesimal, "05h34m32s +22d00m52s", "05:34:32 +22:00:52"
+        (in ICRS the first of these is in hours).
+    frame : {"icrs", "galactic"}, optional
+        Frame that the position is meant in.
+
+    Returns
+    -------
+    `~astropy.coordinates.SkyCoord`, scalar
+
+    Raises
+    ------
+    ValueError
+        If the text is no position.
+
+    Examples
+    --------
+    >>> parse_position("184.557 -5.784", "galactic")
+    <SkyCoord (Galactic): (l, b) in deg
+        (184.557, -5.784)>
+    """
+    frame = frames.check_frame(frame)
+    words = text.replace(",", " ").split()
+    try:
+        if len(words) == 2 and all(_is_number(word) for word in words):
+            lon, lat = (float(word) for word in words)
+            if not (math.isfinite(lon) and math.isfinite(lat)):
+                raise ValueError("not finite")
+            return SkyCoord(lon, lat, unit="deg", frame=frame)
+        if ":" in text:
+            return SkyCoord(
+                " ".join(words), unit=("hourangle" if frame == "icrs" else "deg", "deg"), frame=frame
+            )
+        return SkyCoord(" ".join(words), frame=frame)
+    except (ValueError, u.UnitsError) as error:
+        raise ValueError(
+            "a position must be like '83.63 22.01' (degrees) or '05h34m32s +22d00m52s', "
+            f"got {text!r}: {error}"
+        ) from None
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def field_wcs(
+    center: SkyCoord,
+    width: u.Quantity | str,
+    *,
+    height: u.Quantity | str | None = None,
+    binsz: u.Quantity | str = "0.05 deg",
+    proj: str = "TAN",
+    frame: str = "icrs",
+) -> tuple[WCS, tuple[int, int]]:
+    """WCS of an image with square pixels, north up and east left.
+
+    Parameters
+    ----------
+    center : `~astropy.coordinates.SkyCoord`, scalar
+        Position in the middle of the image.
+    width, height : `~astropy.units.Quantity` or str
+        Size of the image; the height is by default the width. It is rounded up to whole pixels.
+    binsz : `~astropy.units.Quantity` or str, optional
+        Size of a pixel, at the projection's centre.
+    proj : str, optional
+        One of `PROJECTIONS`. Zenithal ones are centred on `center`; the others keep their equator on the
+        frame's, as usual, and have the centre's longitude in the middle.
+    frame : {"icrs", "galactic"}, optional
+        Frame of the image.
+
+    Returns
+    -------
+    wcs : `~astropy.wcs.WCS`
+    shape : (int, int)
+        Number of pixels (ny, nx).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no positive angle, or the projection or the frame is another one.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> wcs, shape = field_wcs(SkyCoord(83.63, 22.01, unit="deg"), "10 deg", binsz="0.1 deg")
+    >>> shape
+    (100, 100)
+    >>> wcs.pixel_to_world(49.5, 49.5)
+    <SkyCoord (ICRS): (ra, dec) in deg
+        (83.63, 22.01)>
+    """
+    frame = frames.check_frame(frame)
+    if proj.upper() not in PROJECTIONS:
+        raise ValueError(f"proj must be one of {', '.join(PROJECTIONS)}, got {proj!r}")
+    proj = proj.upper()
+    step = _positive(binsz, "binsz")
+    nx, ny = (
+        math.ceil(_positive(size, name) / step - 1e-9)
+        for size, name in ((width, "width"), (width if height is None else height, "height"))
+    )
+    if nx * ny > _MOST_PIXELS:
+        raise ValueError(f"the image would have {nx} x {ny} pixels: width or binsz is wrong")
+    lon, lat = (math.degrees(angle.item()) for angle in frames.to_lonlat(center, frame))
+
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = [axis + proj for axis in _AXES[frame]]
+    wcs.wcs.cunit = ["deg", "deg"]
+    wcs.wcs.cdelt = [-step, step]
+    wcs.wcs.crval = [lon, lat if proj in _ZENITHAL else 0.0]
+    wcs.wcs.crpix = [(nx + 1) / 2, (ny + 1) / 2]
+    if frame == "icrs":
+        wcs.wcs.radesys = "ICRS"
+    if proj not in _ZENITHAL:
+        _, y = wcs.wcs_world2pix(lon, lat, 0)
+        if not np.isfinite(y):
+            raise ValueError(f"the projection {proj} does not reach the latitude {lat:.6g} deg")
+        wcs.wcs.crpix = [(nx + 1) / 2, (ny + 1) / 2 - (float(y) - (ny - 1) / 2)]
+    wcs.array_shape = (ny, nx)
+    return wcs, (ny, nx)
+
+
+def _positive(angle: u.Quantity | str, argument: str) -> float:
+    value = float(frames.as_angle(angle, argument).to_value(u.deg))
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{argument} must be a positive angle, got {angle!r}")
+    return value
+
+
+def wcs_like(path: str | Path) -> tuple[WCS, tuple[int, int]]:
+    """WCS and shape of the first sky image of a FITS file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file. Of a cube, the sky's two axes count.
+
+    Returns
+    -------
+    wcs : `~astropy.wcs.WCS`
+        The celestial WCS.
+    shape : (int, int)
+        Number of pixels (ny, nx).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no FITS file, or has no sky image.
+    """
+    from astropy.io import fits
+    from astropy.wcs import FITSFixedWarning
+
+    try:
+        hdus = fits.open(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"{path} is no FITS file: {error}") from None
+    with hdus, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        for hdu in hdus:
+            if not hdu.is_image or hdu.header.get("NAXIS", 0) < 2:
+                continue
+            wcs = WCS(hdu.header, hdus)
+            if wcs.has_celestial:
+                # Numpy's axes run the other way.
+                axes = [wcs.naxis - 1 - axis for axis in (wcs.wcs.lat, wcs.wcs.lng)]
+                ny, nx = (hdu.shape[axis] for axis in axes)
+                return wcs.celestial, (ny, nx)
+    raise ValueError(f"{path} has no sky image: no image with a celestial WCS")

@@ -1,0 +1,351 @@
+"""Recipes: a TOML file that says what a mask is made of.
+
+A recipe gives the cells of the mask and a list of what is excluded and what is kept::
+
+    order = 10                    # cells of 3.4 arcmin
+    frame = "icrs"
+
+    [[exclude]]
+    catalog = "gll_psc.fits.gz"
+    radius = "0.5 deg"
+
+    [[exclude]]
+    zone = { lat = ["-2 deg", "2 deg"], frame = "galactic" }
+
+    [[keep]]
+    mask = "survey.fits"
+
+The mask keeps the sky that lies in every ``[[keep]]`` and in no ``[[exclude]]``; the order of the
+entries does not matter. An entry is the union of what it names, in all energy bins or in some. Paths are
+relative to the recipe.
+
+Keys of the recipe
+
+``order``
+    Order of the cells, 0 to 29.
+``frame``
+    Frame of the cells, "icrs" (default) or "galactic".
+``mode``
+    How entries are turned into cells, unless they say otherwise: "center" (default), "overlap" or "inside".
+``title``
+    A title for pictures and the summary.
+``energy``
+    Energy bins: ``{ edges = ["10 GeV", "100 GeV", "1 TeV"] }``, or equal ones in the logarithm,
+    ``{ min = "10 GeV", max = "1 TeV", bins = 4 }``; optional ``name`` and ``interp`` as in
+    `hpmask.EnergyAxis`.
+
+Keys of each ``[[exclude]]`` and ``[[keep]]``: exactly one of
+
+``catalog``
+    A table (FITS, ECSV, CSV, VOTable, parquet): discs with the key ``radius``, or ellipses with
+    ``semi_major``, ``semi_minor`` and ``position_angle`` (a column: from north through east). A size is an
+    angle, a column, or ``{ column = "R68", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg" }``; a list
+    gives a radius for each energy bin. Optional: ``hdu`` (name or number), ``lon``, ``lat`` (columns),
+    ``frame`` (of the positions), ``where`` (conditions such as "Signif_Avg >= 5", all of which must hold),
+    ``invalid`` ("raise" or "skip").
+``regions``
+    A ds9 or CRTF file, or a list of them.
+``ds9``
+    Regions written in the recipe, in ds9's language.
+``zone``
+    ``{ lon = [west, east], lat = [low, high], frame = "galactic" }``, with ``lon``, ``lat`` or both.
+``mask``
+    A mask file that `hpmask.Mask.read` knows, or a list of them.
+
+and optionally ``name`` (for the summary), ``mode``, and ``energy_min``, ``energy_max``, which are edges of
+the recipe's bins: the entry holds in the bins between them, and leaves the others alone.
+
+``[[cutout]]`` asks for images of parts of the mask, see `Cutout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+
+from hpmask import field, frames
+from hpmask.energy import EnergyAxis
+from hpmask.mask import Mask, Mode
+from hpmask.rangeset import MAX_ORDER, RangeSet
+from hpmask.recipe.sections import RecipeError, Section, load
+from hpmask.recipe.sources import Grid, Source, read_source
+
+__all__ = ["Cutout", "Entry", "Part", "Recipe", "RecipeError", "read_recipe"]
+
+_MODES = ("center", "overlap", "inside")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One ``[[exclude]]`` or ``[[keep]]`` of a recipe."""
+
+    section: Section
+    verb: str
+    name: str
+    source: Source
+    mode: Mode
+    bins: tuple[bool, ...] | None
+    """Energy bins that the entry holds in; None for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The sky of an entry."""
+
+    entry: Entry
+    mask: Mask
+    counts: dict[str, int]
+    """For a catalog: "sources" that were used, rows that were "skipped"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cutout:
+    """One ``[[cutout]]`` of a recipe: an image of a part of the mask.
+
+    Its keys: ``file`` (FITS) and ``plot`` (a picture), one or both, which go beside the mask; ``center`` and
+    ``width``, and optionally ``height``, ``binsz``, ``proj``, ``frame``, as in `hpmask.field.field_wcs`;
+    ``title``.
+    """
+
+    section: Section
+    file: str | None
+    plot: str | None
+    title: str | None
+    center: SkyCoord
+    width: u.Quantity
+    height: u.Quantity | None
+    binsz: u.Quantity
+    proj: str
+    frame: str
+
+    @classmethod
+    def _read(cls, section: Section, frame: str) -> Cutout:
+        frame = section.choice("frame", frames.FRAMES, default=frame)
+        text = section.require("center", str)
+        try:
+            center = field.parse_position(text, frame)
+        except ValueError as error:
+            raise section.error(str(error), "center") from None
+        section.require("width", str, float)
+        width = section.angle("width")
+        cutout = cls(
+            section=section,
+            file=section.get("file", str),
+            plot=section.get("plot", str),
+            title=section.get("title", str),
+            center=center,
+            width=width,
+            height=section.angle("height"),
+            binsz=section.angle("binsz", default=0.05 * u.deg),
+            proj=section.choice("proj", field.PROJECTIONS, default="TAN"),
+            frame=frame,
+        )
+        section.close()
+        if cutout.file is None and cutout.plot is None:
+            raise section.error("a cutout needs a 'file', a 'plot' or both")
+        try:
+            cutout.wcs()
+        except ValueError as error:
+            raise section.error(str(error)) from None
+        return cutout
+
+    def wcs(self) -> tuple[WCS, tuple[int, int]]:
+        """WCS and shape of the image."""
+        return field.field_wcs(
+            self.center,
+            self.width,
+            height=self.height,
+            binsz=self.binsz,
+            proj=self.proj,
+            frame=self.frame,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a mask is made of; see the module's page for the file that it is read from."""
+
+    path: Path
+    text: str
+    title: str | None
+    grid: Grid
+    entries: tuple[Entry, ...]
+    cutouts: tuple[Cutout, ...]
+
+    def build(
+        self, *, n_threads: int | None = None, begin: Callable[[Entry], None] = lambda entry: None
+    ) -> Mask:
+        """The mask.
+
+        Parameters
+        ----------
+        n_threads : int, optional
+            Threads to use, by default all processors.
+        begin : callable, optional
+            Called with each entry before it is built.
+
+        Returns
+        -------
+        Mask
+            Its history is the text of the recipe.
+
+        Raises
+        ------
+        RecipeError
+            If an entry cannot be built; its line is named.
+        """
+        parts = []
+        for entry in self.entries:
+            begin(entry)
+            parts.append(self.part(entry, n_threads=n_threads))
+        return self.combine(parts)
+
+    def part(self, entry: Entry, *, n_threads: int | None = None) -> Part:
+        """The sky of one entry."""
+        try:
+            mask, counts = entry.source.build(self.grid, entry.mode, n_threads)
+        except (ValueError, TypeError, OSError) as error:
+            raise entry.section.error(f"[[{entry.verb}]] {entry.name}: {error}") from error
+        return Part(entry, mask, counts)
+
+    def combine(self, parts: Sequence[Part]) -> Mask:
+        """The mask that the parts make: in each that is kept, and in none that is excluded."""
+        grid = self.grid
+        whole = Mask.full(order=grid.order, frame=grid.frame, energy=grid.energy)
+        kept = [whole, *(_confined(part, grid, False) for part in parts if part.entry.verb == "keep")]
+        excluded = [_confined(part, grid, True) for part in parts if part.entry.verb == "exclude"]
+        mask = Mask.intersection(kept)
+        if excluded:
+            mask = mask - Mask.union(excluded)
+        return mask._with_history([f"recipe {self.path.name}:", *self.text.splitlines()])
+
+
+def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
+    """The part in its own energy bins, and in the others what leaves them alone."""
+    bins, mask = part.entry.bins, part.mask
+    if bins is None:
+        return mask
+    neutral = RangeSet.empty(grid.order) if empty else RangeSet.full(grid.order)
+    planes = mask.planes if mask.energy is not None else mask.planes * len(bins)
+    planes = tuple(plane if held else neutral for plane, held in zip(planes, bins, strict=True))
+    return Mask(planes, order=grid.order, frame=grid.frame, energy=grid.energy, history=mask.history)
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read and check a recipe; nothing is built yet.
+
+    Parameters
+    ----------
+    path : str or path
+        A TOML file.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    RecipeError
+        If a key is unknown, a value is wrong or a file is missing. The message names the file and the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from hpmask.recipe import read_recipe
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "plane.toml"
+    ...     _ = path.write_text('''
+    ... order = 8
+    ... [[exclude]]
+    ... zone = { lat = ["-2 deg", "2 deg"], frame = "galactic" }
+    ... ''')
+    ...     mask = read_recipe(path).build()
+    >>> print(f"{mask.sky_fraction:.4f}")
+    0.9651
+    """
+    top, text = load(path)
+    order = top.require("order", int)
+    if not 0 <= order <= MAX_ORDER:
+        raise top.error(f"order must be 0 to {MAX_ORDER}, got {order}", "order")
+    frame = top.choice("frame", frames.FRAMES, default="icrs")
+    mode = top.choice("mode", _MODES, default="center")
+    title = top.get("title", str)
+    grid = Grid(order, frame, _energy(top.table("energy")))
+    entries = [
+        _entry(section, verb, grid, mode) for verb in ("keep", "exclude") for section in top.tables(verb)
+    ]
+    cutouts = [Cutout._read(section, frame) for section in top.tables("cutout")]
+    top.close()
+    if not entries:
+        raise top.error("a recipe needs at least one [[exclude]] or [[keep]]")
+    return Recipe(Path(path), text, title, grid, tuple(entries), tuple(cutouts))
+
+
+def _entry(section: Section, verb: str, grid: Grid, mode: str) -> Entry:
+    name = section.get("name", str)
+    mode = section.choice("mode", _MODES, default=mode)
+    bins = _bins(section, grid.energy)
+    source = read_source(section, grid)
+    section.close()
+    return Entry(section, verb, name or source.title, source, cast(Mode, mode), bins)
+
+
+def _energy(section: Section | None) -> EnergyAxis | None:
+    if section is None:
+        return None
+    edges = section.get("edges", list)
+    low, high, bins = section.energy("min"), section.energy("max"), section.get("bins", int)
+    interp = section.choice("interp", ("log", "lin"), default="log")
+    name = section.get("name", str, default="energy")
+    section.close()
+    if edges is not None:
+        if not (low is None and high is None and bins is None):
+            raise section.error("energy needs either 'edges' or 'min', 'max' and 'bins', got both")
+        values = [section.as_energy(edge, "edges") for edge in edges]
+    elif low is None or high is None or bins is None:
+        raise section.error("energy needs 'edges', or 'min', 'max' and 'bins'")
+    elif not (bins >= 1 and 0 * low < low < high):
+        raise section.error("energy needs 0 < min < max and at least one of bins")
+    else:
+        values = list(np.geomspace(low.value, high.to_value(low.unit), bins + 1) * low.unit)
+    try:
+        # In the unit of the first edge.
+        return EnergyAxis(u.Quantity(values), name=name, interp=interp)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise section.error(str(error)) from None
+
+
+def _bins(section: Section, energy: EnergyAxis | None) -> tuple[bool, ...] | None:
+    """The bins between an entry's energy_min and energy_max."""
+    limits = {key: section.energy(key) for key in ("energy_min", "energy_max")}
+    if all(limit is None for limit in limits.values()):
+        return None
+    numbers: list[int | None] = []
+    for key, limit in limits.items():
+        if limit is None:
+            numbers.append(None)
+            continue
+        if energy is None:
+            raise section.error(f"{key} needs a recipe with 'energy'", key)
+        edges = energy.edges.value
+        near = np.flatnonzero(np.isclose(edges, limit.to_value(energy.unit), rtol=1e-6, atol=0))
+        if not near.size:
+            known = ", ".join(f"{edge:.6g}" for edge in edges)
+            raise section.error(f"{key} must be one of the edges {known} {energy.unit}, got {limit}", key)
+        numbers.append(int(near[0]))
+    assert energy is not None
+    first = 0 if numbers[0] is None else numbers[0]
+    last = energy.n_bins if numbers[1] is None else numbers[1]
+    if first >= last:
+        raise section.error("energy_min must be below energy_max", "energy_min")
+    return tuple(first <= i < last for i in range(energy.n_bins))

@@ -1,0 +1,179 @@
+"""What a recipe says of the columns of a catalog: sizes made from them, and which rows are wanted."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from hpmask.recipe.sections import Section
+
+__all__ = ["Condition", "Size"]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """An angle per source: one for all, or ``times * column + plus`` between `at_least` and `at_most`."""
+
+    angle: u.Quantity | None = None
+    column: str | None = None
+    times: float = 1.0
+    plus: u.Quantity | None = None
+    at_least: u.Quantity | None = None
+    at_most: u.Quantity | None = None
+    unit: u.UnitBase | None = None
+
+    @classmethod
+    def read(cls, section: Section, key: str) -> Size:
+        """The size that stands at `key`: an angle, a column's name, or a table about a column."""
+        value = section.require(key, str, float, dict)
+        if isinstance(value, dict):
+            table = section.table(key)
+            assert table is not None
+            return cls._from_table(table)
+        return cls.parse(section, key, value)
+
+    @classmethod
+    def parse(cls, section: Section, key: str, value: Any) -> Size:
+        """The size that `value` means: an angle if it begins with a number, else the name of a column."""
+        if isinstance(value, str) and not re.match(r"\s*[-+.]?\d", value):
+            return cls(column=value)
+        angle = section.as_angle(value, key)
+        if not np.isfinite(angle.value) or angle.value < 0:
+            raise section.error(f"{key} must not be negative, got {value!r}", key)
+        return cls(angle=angle)
+
+    @classmethod
+    def _from_table(cls, table: Section) -> Size:
+        unit = table.get("unit", str)
+        if unit is not None:
+            try:
+                unit = u.Unit(unit)
+            except ValueError:
+                raise table.error(f"unit must be one of angle such as 'deg', got {unit!r}", "unit") from None
+        size = cls(
+            column=table.require("column", str),
+            times=float(table.get("times", float, default=1.0)),
+            plus=table.angle("plus"),
+            at_least=table.angle("at_least"),
+            at_most=table.angle("at_most"),
+            unit=unit,
+        )
+        table.close()
+        return size
+
+    def __call__(self, table: Table) -> u.Quantity:
+        """Angles of shape (n,); NaN where the column has no value."""
+        if self.angle is not None:
+            return np.full(len(table), self.angle.value) * self.angle.unit
+        assert self.column is not None
+        values, unit = _numbers(table, self.column)
+        unit = self.unit or unit
+        if unit is None:
+            raise ValueError(
+                f"the column {self.column!r} has no unit: "
+                f"give it one, {{ column = {self.column!r}, unit = 'deg' }}"
+            )
+        if not unit.is_equivalent(u.rad):
+            raise ValueError(f"the column {self.column!r} is no angle, its unit is {str(unit)!r}")
+        size = (self.times * values * unit).to(u.deg)
+        if self.plus is not None:
+            size = size + self.plus
+        # Not fmax and fmin: a row without a value stays without one.
+        if self.at_least is not None:
+            size = np.maximum(size, self.at_least)
+        if self.at_most is not None:
+            size = np.minimum(size, self.at_most)
+        return size
+
+
+_SIGNS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.bool_]]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_CONDITION = re.compile(r"\s*(?P<column>.+?)\s*(?P<sign><=|>=|==|!=|<|>)\s*(?P<value>.+?)\s*")
+_TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A column, a sign and a value, such as ``Signif_Avg >= 5`` or ``CLASS1 != 'psr'``."""
+
+    column: str
+    sign: str
+    value: str | u.Quantity
+
+    @classmethod
+    def read(cls, section: Section, key: str) -> list[Condition]:
+        """The conditions that stand at `key`: one or a list; none if there is no such key."""
+        value = section.get(key, str, list, default=[])
+        return [cls._parse(section, key, one) for one in ([value] if isinstance(value, str) else value)]
+
+    @classmethod
+    def _parse(cls, section: Section, key: str, text: Any) -> Condition:
+        match = _CONDITION.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            raise section.error(f"{key} must be a condition such as 'Signif_Avg >= 5', got {text!r}", key)
+        column, sign, value = match["column"], match["sign"], match["value"]
+        if _TEXT.fullmatch(value):
+            if sign not in ("==", "!="):
+                raise section.error(f"{key}: text can only be compared with == and !=, got {text!r}", key)
+            return cls(column, sign, value[1:-1])
+        try:
+            return cls(column, sign, u.Quantity(value))
+        except (TypeError, ValueError):
+            raise section.error(
+                f"{key}: what is compared must be a number, a quantity or a quoted text, got {value!r}", key
+            ) from None
+
+    def __call__(self, table: Table) -> NDArray[np.bool_]:
+        """Which rows fulfil it, shape (n,); rows without a value do not."""
+        if isinstance(self.value, str):
+            column = np.ma.asarray(_column(table, self.column))
+            if column.dtype.kind not in "SUO":
+                raise ValueError(f"the column {self.column!r} holds no text to compare with {self.value!r}")
+            known = ~np.ma.getmaskarray(column)
+            # Tables pad their texts with blanks.
+            words = [(one.decode() if isinstance(one, bytes) else str(one)).strip() for one in column.data]
+            equal = np.array([word == self.value.strip() for word in words], dtype=np.bool_)
+            fulfilled: NDArray[np.bool_] = known & (equal if self.sign == "==" else ~equal)
+            return fulfilled
+        values, unit = _numbers(table, self.column)
+        if self.value.unit == u.dimensionless_unscaled:
+            limit = self.value.value
+        elif unit is None or not unit.is_equivalent(self.value.unit):
+            raise ValueError(
+                f"the column {self.column!r} has the unit {str(unit)!r}, not one like {self.value.unit}"
+            )
+        else:
+            limit = self.value.to_value(unit)
+        return np.isfinite(values) & _SIGNS[self.sign](values, limit)
+
+
+def _column(table: Table, name: str) -> Any:
+    if name not in table.colnames:
+        raise ValueError(f"there is no column {name!r}; the columns are {', '.join(table.colnames)}")
+    return table[name]
+
+
+def _numbers(table: Table, name: str) -> tuple[NDArray[np.float64], u.UnitBase | None]:
+    """The numbers of a column, NaN where there is none, and their unit."""
+    column = _column(table, name)
+    unit = getattr(column, "unit", None)
+    # Masked columns have a mask; masked quantities keep theirs beside the unit.
+    mask = np.broadcast_to(getattr(column, "mask", False), np.shape(column))
+    data = np.asarray(getattr(column, "unmasked", column))
+    if data.dtype.kind not in "fiu" or data.ndim != 1:
+        raise ValueError(f"the column {name!r} must have one number in each row")
+    return np.where(mask, np.nan, data.astype(np.float64)), unit

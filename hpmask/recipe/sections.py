@@ -1,0 +1,260 @@
+"""TOML tables that know their lines: keys are asked for by name and kind, a wrong one has its line told."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from astropy import units as u
+
+from hpmask import frames
+
+__all__ = ["RecipeError", "Section", "load"]
+
+_Key = tuple[str | int, ...]
+
+_KINDS = {
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+    bool: "true or false",
+}
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be followed; the message begins with its file and line."""
+
+
+def load(path: str | Path) -> tuple[Section, str]:
+    """The outermost table of a TOML file, and the file's text.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    RecipeError
+        If it is not TOML; the line is named.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not a text file in UTF-8, see byte {error.start}") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
+        line = int(place[1]) if place and place[1] else text.count("\n") + 1
+        message = message[: place.start()] if place else message
+        raise RecipeError(f"{path}:{line}: not TOML: {message}") from None
+    return Section(path, (), values, dict(_lines(text))), text
+
+
+class Section:
+    """A table of a TOML file.
+
+    Keys are asked for one after the other; `close` then raises if there are keys that nobody asked for.
+    """
+
+    def __init__(self, file: Path, key: _Key, values: dict[str, Any], lines: dict[_Key, int]) -> None:
+        self._file = file
+        self._key = key
+        self._values = values
+        self._lines = lines
+        self._asked: list[str] = []
+
+    def error(self, message: str, key: str | None = None) -> RecipeError:
+        """An error at the line of `key`, or at that of the whole table."""
+        at = self._key if key is None else (*self._key, key)
+        # What stands inside an inline table has the line of the table.
+        while at and at not in self._lines:
+            at = at[:-1]
+        line = self._lines.get(at, 1)
+        return RecipeError(f"{self._file}:{line}: {message}")
+
+    def __contains__(self, key: str) -> bool:
+        self._ask(key)
+        return key in self._values
+
+    def get(self, key: str, *kinds: type, default: Any = None) -> Any:
+        """The value of `key`, which must be of one of the `kinds`; `default` if it is not there."""
+        self._ask(key)
+        if key not in self._values:
+            return default
+        value = self._values[key]
+        wanted = (*kinds, int) if float in kinds else kinds
+        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in kinds):
+            names = " or ".join(_KINDS[kind] for kind in kinds)
+            raise self.error(f"{key} must be {names}, got {value!r}", key)
+        return value
+
+    def require(self, key: str, *kinds: type) -> Any:
+        """As `get`, but the key must be there."""
+        value = self.get(key, *kinds)
+        if value is None:
+            raise self.error(f"{self._name} needs {key!r}")
+        return value
+
+    def choice(self, key: str, options: Sequence[str], *, default: str) -> str:
+        """One of a few words."""
+        value: str = self.get(key, str, default=default)
+        if value not in options:
+            raise self.error(f"{key} must be {_listed(options)}, got {value!r}", key)
+        return value
+
+    def angle(self, key: str, *, default: u.Quantity | None = None) -> u.Quantity | None:
+        """An angle such as "0.5 deg"."""
+        value = self.get(key, str, float)
+        return default if value is None else self.as_angle(value, key)
+
+    def as_angle(self, value: Any, key: str) -> u.Quantity:
+        """`value`, which stands at `key`, as an angle."""
+        try:
+            return frames.as_angle(value, key)
+        except (TypeError, ValueError) as error:
+            if isinstance(value, str):
+                raise self.error(str(error), key) from None
+            raise self.error(
+                f"{key} must be a string with a unit such as '0.5 deg', got {value!r}", key
+            ) from None
+
+    def energy(self, key: str) -> u.Quantity | None:
+        """An energy such as "10 GeV"."""
+        value = self.get(key, str, float)
+        return None if value is None else self.as_energy(value, key)
+
+    def as_energy(self, value: Any, key: str) -> u.Quantity:
+        """`value`, which stands at `key`, as an energy."""
+        try:
+            quantity = u.Quantity(value)
+            quantity.to(u.J)
+        except (TypeError, ValueError):
+            raise self.error(f"{key} must be an energy such as '10 GeV', got {value!r}", key) from None
+        return quantity
+
+    def file(self, key: str) -> Path:
+        """A file that is there; its path is relative to this one."""
+        return self._existing(self.require(key, str), key)
+
+    def files(self, key: str) -> list[Path]:
+        """One file or a list of them."""
+        value = self.require(key, str, list)
+        return [self._existing(one, key) for one in ([value] if isinstance(value, str) else value)]
+
+    def _existing(self, value: Any, key: str) -> Path:
+        if not isinstance(value, str):
+            raise self.error(f"{key} must be the path of a file, got {value!r}", key)
+        path = self._file.parent / Path(value).expanduser()
+        if not path.exists():
+            raise self.error(f"{key}: there is no file {path}", key)
+        return path
+
+    def table(self, key: str) -> Section | None:
+        """A table inside this one."""
+        values = self.get(key, dict)
+        return None if values is None else Section(self._file, (*self._key, key), values, self._lines)
+
+    def tables(self, key: str) -> list[Section]:
+        """A list of tables, ``[[key]]``."""
+        values = self.get(key, list, default=[])
+        for value in values:
+            if not isinstance(value, dict):
+                raise self.error(f"{key} must be a list of tables, [[{key}]], got {value!r}", key)
+        return [
+            Section(self._file, (*self._key, key, i), value, self._lines) for i, value in enumerate(values)
+        ]
+
+    def close(self) -> None:
+        """Raise if there is a key that was not asked for."""
+        for key in self._values:
+            if key not in self._asked:
+                near = difflib.get_close_matches(key, self._asked, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"it may have {_listed(self._asked, 'and')}"
+                raise self.error(f"{self._name} has no key {key!r}: {hint}", key)
+
+    def _ask(self, key: str) -> None:
+        if key not in self._asked:
+            self._asked.append(key)
+
+    @property
+    def _name(self) -> str:
+        if not self._key:
+            return "a recipe"
+        names = [part for part in self._key if isinstance(part, str)]
+        return f"[[{names[0]}]]" if len(names) == 1 else names[-1]
+
+
+def _listed(words: Sequence[str], last: str = "or") -> str:
+    quoted = [repr(word) for word in words]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {last} {quoted[-1]}"
+
+
+# ---------------------------------------------------------------------- lines
+#
+# tomllib does not tell where a key stands. But the text is known to be TOML here, so it is enough to cut it
+# into its statements at the line ends outside strings and brackets, and to let tomllib read the head of each.
+
+_TOKEN = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}|' + r"'''.*?'{3,5}|" + r'"(?:\\.|[^"\\\n])*"|' + r"'[^'\n]*'|#[^\n]*|.",
+    re.DOTALL,
+)
+
+
+def _lines(text: str) -> Iterator[tuple[_Key, int]]:
+    """Keys of a TOML text and the lines, from 1, where they stand."""
+    section: _Key = ()
+    counts: dict[_Key, int] = {}
+    for line, head, value in _statements(text):
+        if not value:
+            name = tuple(_path(tomllib.loads(head)))
+            # The last of the tables of a list is the one that later names mean.
+            resolved: _Key = ()
+            for part in name[:-1]:
+                resolved = (*resolved, part)
+                if resolved in counts:
+                    resolved = (*resolved, counts[resolved] - 1)
+            section = (*resolved, name[-1])
+            if head.startswith("[["):
+                number = counts.get(section, 0)
+                counts[section] = number + 1
+                if number == 0:
+                    yield section, line
+                section = (*section, number)
+            yield section, line
+        else:
+            key = section
+            for part in _path(tomllib.loads(f"{head} = 0")):
+                key = (*key, part)
+                yield key, line
+
+
+def _path(value: Any) -> Iterator[str]:
+    """Names of nested tables that each hold one."""
+    while isinstance(value, dict) and value:
+        [(name, value)] = value.items()
+        yield name
+        value = value[0] if isinstance(value, list) else value
+
+
+def _statements(text: str) -> Iterator[tuple[int, str, bool]]:
+    """Line, head and whether there is a value, of each statement of a TOML text."""
+    line, start, head, depth, in_value = 1, 1, "", 0, False
+    for token in (match[0] for match in _TOKEN.finditer(text + "\n")):
+        if token == "\n" and depth == 0:
+            if head.strip():
+                yield start, head.strip(), in_value
+            head, in_value, start = "", False, line + 1
+        elif token == "=" and depth == 0:
+            in_value = True
+        elif not in_value and not token.startswith("#"):
+            head += token
+        # A header's own brackets come in pairs too.
+        depth += (token in "[{") - (token in "]}")
+        line += token.count("\n")

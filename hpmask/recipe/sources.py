@@ -1,0 +1,339 @@
+"""Where the sky of a recipe's entries comes from: catalogs, region files, zones and other masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+
+from hpmask import catalog, catalog_files
+from hpmask.energy import EnergyAxis
+from hpmask.mask import Mask, Mode
+from hpmask.recipe.columns import Condition, Size
+from hpmask.recipe.sections import Section
+
+__all__ = ["SOURCES", "Grid", "Source", "read_source"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What all masks of a recipe share: the cells and the energy bins."""
+
+    order: int
+    frame: str
+    energy: EnergyAxis | None = None
+
+
+class Source(Protocol):
+    """A part of the sky that a recipe tells how to make."""
+
+    key: ClassVar[str]
+
+    @classmethod
+    def read(cls, section: Section, grid: Grid) -> Source:
+        """The source that an entry of a recipe describes."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+        ...
+
+    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        """The sky of the source, and what it counted: sources that were used, rows that were left out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Discs or ellipses round the sources of a table."""
+
+    key: ClassVar[str] = "catalog"
+
+    path: Path
+    hdu: str | int | None
+    lon: str | None
+    lat: str | None
+    frame: str | None
+    where: list[Condition]
+    invalid: Literal["raise", "skip"]
+    radius: list[Size]
+    axes: tuple[Size, Size, str] | None
+
+    @classmethod
+    def read(cls, section: Section, grid: Grid) -> Catalog:
+        path = section.file("catalog")
+        options = {
+            "hdu": section.get("hdu", str, int),
+            "lon": section.get("lon", str),
+            "lat": section.get("lat", str),
+            "frame": section.get("frame", str),
+            "where": Condition.read(section, "where"),
+            "invalid": section.choice("invalid", ("raise", "skip"), default="raise"),
+        }
+        radius, axes = [], None
+        if "radius" in section:
+            radius = cls._radius(section, grid)
+            for key in ("semi_major", "semi_minor", "position_angle"):
+                if key in section:
+                    raise section.error(
+                        f"{key} goes with ellipses, and a radius with discs: give one or the other", key
+                    )
+        elif "semi_major" in section:
+            angle: str = section.require("position_angle", str)
+            axes = Size.read(section, "semi_major"), Size.read(section, "semi_minor"), angle
+        else:
+            # A slip of the pen is rather the cause.
+            section.close()
+            raise section.error(
+                "a catalog needs a 'radius', or 'semi_major', 'semi_minor' and 'position_angle'", "catalog"
+            )
+        return cls(path=path, radius=radius, axes=axes, **options)
+
+    @staticmethod
+    def _radius(section: Section, grid: Grid) -> list[Size]:
+        value = section.require("radius", str, float, dict, list)
+        if not isinstance(value, list):
+            return [Size.read(section, "radius")]
+        if grid.energy is None:
+            raise section.error(
+                "a list of radii, one for each energy bin, needs a recipe with 'energy'", "radius"
+            )
+        if len(value) != grid.energy.n_bins:
+            raise section.error(
+                f"there must be a radius for each of the {grid.energy.n_bins} energy bins, got {len(value)}",
+                "radius",
+            )
+        return [Size.parse(section, "radius", one) for one in value]
+
+    @property
+    def title(self) -> str:
+        return self.path.name if self.hdu is None else f"{self.path.name} [{self.hdu}]"
+
+    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        table = self._table()
+        wanted = np.ones(len(table), dtype=bool)
+        for condition in self.where:
+            wanted &= condition(table)
+        if not wanted.any():
+            raise ValueError(f"no row of {self.path.name} is wanted: it has {len(table)}")
+        table = table[wanted]
+        discs = catalog.read_discs(
+            table,
+            self._angles,
+            lon=self.lon,
+            lat=self.lat,
+            catalog_frame=self.frame,
+            invalid=self.invalid,
+        )
+        counts = {"sources": discs.center.size, "skipped": discs.n_skipped}
+        if self.axes is None:
+            with_energy = len(self.radius) > 1
+            mask = Mask.from_cones(
+                discs.center,
+                discs.radius if with_energy else discs.radius[:, 0],
+                order=grid.order,
+                mode=mode,
+                frame=grid.frame,
+                energy=grid.energy if with_energy else None,
+                n_threads=n_threads,
+            )
+        else:
+            mask = Mask.from_regions(
+                _ellipses(discs.center, discs.radius),
+                order=grid.order,
+                mode=mode,
+                frame=grid.frame,
+                n_threads=n_threads,
+            )
+        return mask, counts
+
+    def _table(self) -> Table:
+        if self.hdu is None:
+            table, _ = catalog_files.load(self.path, self.lon, self.lat)
+            return table
+        from astropy.io import fits
+
+        with fits.open(self.path) as hdus:
+            try:
+                hdu = hdus[self.hdu]
+            except (KeyError, IndexError):
+                names = ", ".join(f"{i} ({one.name})" for i, one in enumerate(hdus))
+                raise ValueError(f"{self.path.name} has no HDU {self.hdu!r}; it has {names}") from None
+            if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+                raise ValueError(f"HDU {self.hdu!r} of {self.path.name} is no table")
+            # What is NaN or blank stays as it is, as in `catalog_files`.
+            return Table.read(hdu, mask_invalid=False)
+
+    def _angles(self, table: Table) -> u.Quantity:
+        """The angles of each row, shape (n, k): radii, or both half axes and the position angle."""
+        if self.axes is None:
+            return u.Quantity([size(table) for size in self.radius]).T
+        major, minor, angle = self.axes
+        # An ellipse comes back to itself after half a turn: so the angle is positive, as lengths are.
+        turned = Size(column=angle)(table) % (180 * u.deg)
+        return u.Quantity([major(table), minor(table), turned]).T
+
+
+def _ellipses(center: SkyCoord, angles: u.Quantity) -> list[Any]:
+    from regions import EllipseSkyRegion
+
+    return [
+        EllipseSkyRegion(position, width=2 * minor, height=2 * major, angle=angle)
+        for position, (major, minor, angle) in zip(center, angles, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """The regions of ds9 or CRTF files."""
+
+    key: ClassVar[str] = "regions"
+
+    paths: list[Path]
+
+    @classmethod
+    def read(cls, section: Section, grid: Grid) -> Regions:
+        return cls(section.files("regions"))
+
+    @property
+    def title(self) -> str:
+        return _names(self.paths)
+
+    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        mask = Mask.from_regions(
+            self.paths, order=grid.order, mode=mode, frame=grid.frame, n_threads=n_threads
+        )
+        return mask, {}
+
+
+@dataclass(frozen=True, slots=True)
+class Ds9:
+    """Regions written in the recipe itself."""
+
+    key: ClassVar[str] = "ds9"
+
+    text: str
+
+    @classmethod
+    def read(cls, section: Section, grid: Grid) -> Ds9:
+        return cls(section.require("ds9", str))
+
+    @property
+    def title(self) -> str:
+        line = " ".join(self.text.split())
+        return line if len(line) <= 40 else line[:37] + "..."
+
+    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        mask = Mask.from_regions(
+            self.text, order=grid.order, mode=mode, frame=grid.frame, n_threads=n_threads
+        )
+        return mask, {}
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """The sky between two longitudes and two latitudes."""
+
+    key: ClassVar[str] = "zone"
+
+    lon: tuple[u.Quantity, u.Quantity] | None
+    lat: tuple[u.Quantity, u.Quantity] | None
+    frame: str
+
+    @classmethod
+    def read(cls, section: Section, grid: Grid) -> Zone:
+        section.require("zone", dict)
+        table = section.table("zone")
+        assert table is not None
+        lon, lat = _pair(table, "lon"), _pair(table, "lat")
+        frame = table.get("frame", str, default="icrs")
+        table.close()
+        if lon is None and lat is None:
+            raise table.error("a zone needs 'lon', 'lat' or both")
+        return cls(lon, lat, frame)
+
+    @property
+    def title(self) -> str:
+        spans = [
+            f"{name} {span[0]} to {span[1]}"
+            for name, span in (("lon", self.lon), ("lat", self.lat))
+            if span is not None
+        ]
+        return f"{self.frame} {', '.join(spans)}"
+
+    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        mask = Mask.from_zone(
+            self.lon, self.lat, order=grid.order, zone_frame=self.frame, mode=mode, frame=grid.frame
+        )
+        return mask, {}
+
+
+def _pair(section: Section, key: str) -> tuple[u.Quantity, u.Quantity] | None:
+    value = section.get(key, list)
+    if value is None:
+        return None
+    if len(value) != 2:
+        raise section.error(f"{key} must be two angles such as ['-2 deg', '2 deg'], got {value!r}", key)
+    return section.as_angle(value[0], key), section.as_angle(value[1], key)
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """What any of some mask files keeps."""
+
+    key: ClassVar[str] = "mask"
+
+    paths: list[Path]
+
+    @classmethod
+    def read(cls, section: Section, grid: Grid) -> Masks:
+        return cls(section.files("mask"))
+
+    @property
+    def title(self) -> str:
+        return _names(self.paths)
+
+    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        masks = []
+        for path in self.paths:
+            mask = Mask.read(path)
+            if mask.energy is not None and mask.energy != grid.energy:
+                bins = "none" if grid.energy is None else grid.energy
+                raise ValueError(f"{path.name} has the energy bins {mask.energy}, and the recipe has {bins}")
+            if mask.frame != grid.frame:
+                if mode != "center":
+                    raise ValueError(
+                        f"{path.name} is in the frame {mask.frame!r}, and the recipe in {grid.frame!r}: "
+                        f"between frames only mode 'center' can be kept, not {mode!r}"
+                    )
+                mask = mask.to_frame(grid.frame, order=grid.order)
+            masks.append(mask.at_order(grid.order, mode=mode))
+        return Mask.union(masks), {}
+
+
+def _names(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in paths)
+
+
+SOURCES: tuple[type[Source], ...] = (Catalog, Regions, Ds9, Zone, Masks)
+
+
+def read_source(section: Section, grid: Grid) -> Source:
+    """The one source that an entry of a recipe names."""
+    named = [source for source in SOURCES if source.key in section]
+    if len(named) != 1:
+        if not named:
+            section.close()
+        keys = ", ".join(repr(source.key) for source in SOURCES)
+        got = " and ".join(repr(source.key) for source in named) or "none"
+        raise section.error(
+            f"an entry needs exactly one of {keys}, got {got}", named[-1].key if named else None
+        )
+    return named[0].read(section, grid)
