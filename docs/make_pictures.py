@@ -1,0 +1,241 @@
+"""The pictures of the documentation, drawn from real masks into docs/pictures.
+
+    python docs/make_pictures.py
+
+The build of the pages runs it, so that the pictures show what hpmask does now.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Polygon
+from numpy.typing import NDArray
+
+from hpmask import EnergyAxis, Mask, RangeSet, healpix
+
+PICTURES = Path(__file__).parent / "pictures"
+
+KEPT = "#d5e6f1"
+EXCLUDED = "#b4482d"
+INK = "#37474f"
+# One colour per order, from coarse to fine.
+ORDERS = ["#16425b", "#2f6690", "#5b92b8", "#8fbcd8", "#c3dcec"]
+
+CENTER = SkyCoord(45.0, 22.0, unit="deg")
+RADIUS = 4.1 * u.deg
+
+STYLE = {
+    "font.size": 9,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.hashsalt": "hpmask",
+}
+
+
+def on_plane(vectors: NDArray[np.float64], center: SkyCoord = CENTER) -> NDArray[np.float64]:
+    """Unit vectors on the plane that touches the sky at `center`, in degrees, east to the left."""
+    lon, lat = center.icrs.ra.rad, center.icrs.dec.rad
+    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
+    north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
+    height = vectors @ np.cross(east, north)
+    return np.degrees(np.stack([-(vectors @ east) / height, vectors @ north / height], axis=-1))
+
+
+def outlines(cells: NDArray[np.uint64], order: int) -> NDArray[np.float64]:
+    """The edges of cells on the plane, shape (n, points, 2)."""
+    return on_plane(healpix.edges(cells, order, steps=4))
+
+
+def near(order: int, reach: float) -> NDArray[np.uint64]:
+    """Cells within `reach` degrees of CENTER."""
+    around = Mask.from_cones(CENTER, reach * u.deg, order=order, mode="overlap")
+    return around.planes[0].cells()
+
+
+def outline_of_disc(ax: Axes) -> None:
+    angle = np.linspace(0, 360, 361) * u.deg
+    edge = CENTER.directional_offset_by(angle, RADIUS).cartesian.xyz.value.T
+    ax.plot(*on_plane(edge).T, color=EXCLUDED, linewidth=1.6)
+
+
+def bare(ax: Axes, reach: float) -> None:
+    ax.set_aspect("equal")
+    ax.set_xlim(-reach, reach)
+    ax.set_ylim(-reach, reach)
+    ax.set_axis_off()
+
+
+def moc() -> Figure:
+    """A disc as cells of mixed sizes, and the same cells as ranges of numbers."""
+    figure = Figure(figsize=(9.2, 4.2), layout="constrained")
+    sky, line = figure.subplots(1, 2, width_ratios=[1, 1.05])
+    finest = 7
+    plane = Mask.from_cones(CENTER, RADIUS, order=finest).planes[0]
+    by_order = plane.cells_by_order()
+    colours = dict(zip(by_order, ORDERS, strict=False))
+    names = []
+    for order, cells in by_order.items():
+        sky.add_collection(
+            PolyCollection(outlines(cells, order), facecolor=colours[order], edgecolor="white", linewidth=0.7)
+        )
+        count = f"{cells.size} cell{'' if cells.size == 1 else 's'}"
+        names.append(Patch(color=colours[order], label=f"order {order}: {count}"))
+    outline_of_disc(sky)
+    bare(sky, 4.8)
+    n_mixed = sum(cells.size for cells in by_order.values())
+    sky.set_title(f"{plane.n_cells} cells of order {finest} are {n_mixed} cells of mixed orders", fontsize=10)
+
+    # The numbers of order 7, 64 in a line; lines without any are left out.
+    rows = np.unique(plane.cells() // np.uint64(64)).tolist()
+    for order, cells in by_order.items():
+        n = 4 ** (finest - order)
+        for first in cells.astype(int) * n:
+            for a in range(first, first + n, 64):
+                line.barh(
+                    rows.index(a // 64),
+                    min(n, 64),
+                    left=a % 64,
+                    height=0.5,
+                    align="center",
+                    color=colours[order],
+                )
+    for i, row in enumerate(rows):
+        line.text(-2, i, f"{row * 64}", ha="right", va="center", fontsize=8)
+        line.plot([0, 64], [i, i], color=INK, alpha=0.3, linewidth=0.8, zorder=0)
+    line.set_xlim(-1, 65)
+    line.set_ylim(len(rows) - 0.4, -0.6)
+    line.set_axis_off()
+    line.set_title(f"the same as {plane.n_ranges} ranges of cell numbers of order {finest}", fontsize=10)
+    figure.legend(handles=names, loc="outside lower center", ncols=len(names), frameon=False)
+    return figure
+
+
+def modes() -> Figure:
+    """The same disc in the three modes."""
+    figure = Figure(figsize=(9.2, 3.5), layout="constrained")
+    order = 5
+    grid = near(order, 9.0)
+    centres = on_plane(healpix.centre_vectors(grid, order))
+    says = {
+        "inside": "all of the cell is in the disc",
+        "center": "its centre is in the disc",
+        "overlap": "any part of it is in the disc",
+    }
+    for ax, (mode, words) in zip(figure.subplots(1, 3), says.items(), strict=True):
+        cells = Mask.from_cones(CENTER, RADIUS, order=order, mode=mode).planes[0].cells()
+        ax.add_collection(
+            PolyCollection(outlines(grid, order), facecolor="none", edgecolor="#c5d0d6", linewidth=0.7)
+        )
+        ax.add_collection(
+            PolyCollection(outlines(cells, order), facecolor=ORDERS[3], edgecolor="white", linewidth=0.9)
+        )
+        shown = centres[np.abs(centres).max(axis=1) < 6.3]
+        ax.plot(*shown.T, linestyle="none", marker=".", markersize=3, color=INK, alpha=0.7)
+        outline_of_disc(ax)
+        bare(ax, 6.6)
+        ax.set_title(f'mode="{mode}"', fontsize=11, family="monospace")
+        ax.text(0.5, -0.02, f"{words}: {cells.size} cells", transform=ax.transAxes, ha="center", va="top")
+    return figure
+
+
+def kept() -> Figure:
+    """Shapes, and the mask that leaves them out."""
+    figure = Figure(figsize=(9.2, 2.9), dpi=150, layout="constrained")
+    left, right = figure.subfigures(1, 2)
+    mask = exclusion()
+    (~mask).plot(figure=left, title="sources | plane", legend=False)
+    mask.plot(figure=right, title="mask = ~(sources | plane)", legend=False)
+    figure.legend(
+        handles=[Patch(color=KEPT, label="True"), Patch(color=EXCLUDED, label="False")],
+        loc="outside lower center",
+        ncols=2,
+        frameon=False,
+    )
+    return figure
+
+
+def exclusion() -> Mask:
+    """A Galactic plane and some bright stars of the northern winter and southern summer."""
+    stars = SkyCoord(
+        [101.3, 96.0, 219.9, 213.9, 279.2, 79.2, 78.6, 114.8, 24.4, 88.8, 210.9, 297.7, 187.0, 69.0, 201.3],
+        [-16.7, -52.7, -60.8, 19.2, 38.8, 46.0, -8.2, 5.2, -57.2, 7.4, -60.4, 8.9, -63.1, 16.5, -11.2],
+        unit="deg",
+    )
+    sources = Mask.from_cones(stars, "6 deg", order=8)
+    plane = Mask.from_zone(None, ("-8 deg", "8 deg"), zone_frame="galactic", order=8)
+    return ~(sources | plane)
+
+
+def energy() -> Figure:
+    """A mask whose discs shrink with energy."""
+    axis = EnergyAxis([0.1, 1, 10, 100] * u.GeV)
+    sources = SkyCoord([30, 83, 150, 200, 266, 310], [20, 22, -40, 55, -29, 40], unit="deg")
+    mask = ~Mask.from_cones(sources, [[15, 8, 3]] * u.deg, order=8, energy=axis)
+    figure = Figure(layout="constrained")
+    return mask.plot_grid(figure=figure, n_cols=3)
+
+
+def order_of_numbers() -> Figure:
+    """A base cell, divided twice, with the NESTED numbers of its parts."""
+    figure = Figure(figsize=(9.2, 3.1), layout="constrained")
+    for ax, order in zip(figure.subplots(1, 3), (0, 1, 2), strict=True):
+        cells = RangeSet.from_cells([4], 0).cells(order)
+        x, y = _in_base_cell(cells, order)
+        n = 1 << order
+        corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+        for cell, i, j in zip(cells, x, y, strict=True):
+            square = (corners + [i, j]) / n
+            ax.add_patch(
+                Polygon(
+                    np.stack([square[:, 1] - square[:, 0], square.sum(axis=1)], axis=-1),
+                    facecolor=ORDERS[4] if cell % 2 == 0 else ORDERS[3],
+                    edgecolor="white",
+                    linewidth=1.5,
+                )
+            )
+            ax.text(
+                (j - i) / n, (i + j + 1) / n, str(cell), ha="center", va="center", fontsize=12 - 2 * order
+            )
+        ax.set_xlim(-1.05, 1.05)
+        ax.set_ylim(-0.05, 2.05)
+        ax.set_aspect("equal")
+        ax.set_axis_off()
+        ax.set_title(f"order {order}: {12 * 4**order} cells on the sky", fontsize=10)
+    return figure
+
+
+def _in_base_cell(cells: NDArray[np.uint64], order: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """x (north-east) and y (north-west) of cells: the even and the odd bits of their numbers."""
+    inner = cells.astype(int) % (1 << 2 * order)
+    x, y = np.zeros_like(inner), np.zeros_like(inner)
+    for bit in range(order):
+        x |= (inner >> 2 * bit & 1) << bit
+        y |= (inner >> 2 * bit + 1 & 1) << bit
+    return x, y
+
+
+ALL = {"numbers": order_of_numbers, "moc": moc, "modes": modes, "kept": kept, "energy": energy}
+
+
+def main() -> None:
+    """Draw all pictures."""
+    PICTURES.mkdir(exist_ok=True)
+    with rc_context(STYLE):
+        for name, draw in ALL.items():
+            draw().savefig(PICTURES / f"{name}.png", dpi=160, facecolor="white")
+
+
+if __name__ == "__main__":
+    main()
