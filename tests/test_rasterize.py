@@ -86,7 +86,7 @@ def assert_as_healpy(plane, lon, lat, radius, order):
         assert np.array_equal(np.isin(differing, ours)[clear], (distance < radius)[clear])
 
 
-@pytest.mark.parametrize("order", [0, 1, 2, 3, 5, 7, 9])
+@pytest.mark.parametrize("order", [0, 1, 2, 3, 5, 7])
 @settings(deadline=None, max_examples=150)
 @given(st.data())
 def test_center_equals_healpy(order, data):
@@ -118,7 +118,7 @@ def test_center_at_hard_places(place, radius):
 
 def test_large_discs_at_fine_order():
     for lon, lat, radius in ((1.0, 1.2, 0.5), (0.0, 0.0, 1.3), (3.0, -1.5, 0.2), (5.0, 0.3, 2.5)):
-        assert_as_healpy(one(lon, lat, radius, 10), lon, lat, radius, 10)
+        assert_as_healpy(one(lon, lat, radius, 9), lon, lat, radius, 9)
 
 
 def test_radius_zero_holds_at_most_the_centre_itself():
@@ -147,10 +147,9 @@ def test_radius_of_half_the_sphere_and_all_of_it(mode):
     half = one(0.3, PI / 2, PI / 2, 5, mode)
     other = one(0.3, -PI / 2, PI / 2, 5, mode)
     if mode == "center":
-        # 2 * nside rows on either side, and the equator's own in both
-        assert abs(half.sky_fraction - other.sky_fraction) < 1e-12
-        assert (half | other) == RangeSet.full(5)
-        assert (half & other).n_cells == 4 * 32
+        # pi / 2 as a float is less than a right angle: the centres on the equator are in neither
+        assert half.isdisjoint(other)
+        assert half.n_cells == other.n_cells == (12 * 32**2 - 4 * 32) // 2
     elif mode == "overlap":
         assert (half & other).n_cells == 4 * 32 * 3
     else:
@@ -422,10 +421,10 @@ def zones(draw):
     shape = Zone.from_angles(
         None if lon is None else lon * u.rad, (low, high) * u.rad, zone_frame=frame, frame="icrs"
     )
-    to_zone = oracle.rotation_to("icrs", frame).T if frame != "icrs" else np.eye(3)
-    to_zone = oracle.rotation_to("icrs", frame).T
-    to_zone = np.linalg.inv(to_zone).T
-    anchors = [oracle.vector(0.0 if lon is None else lon[0], x) @ to_zone for x in (low, high)]
+    to_zone = oracle.rotation_to("icrs", frame)
+    # A pole is on the outline only as the end of the meridians.
+    ends = [x for x in (low, high) if lon is not None or abs(x) < PI / 2]
+    anchors = [oracle.vector(0.0 if lon is None else lon[0], x) @ to_zone for x in ends]
     return shape, oracle.zone(lon, (low, high), to_zone), anchors
 
 
@@ -442,3 +441,53 @@ def check_shape(shape, g, anchors, order):
 @given(st.data())
 def test_shapes_in_all_modes_by_brute_force(order, data):
     check_shape(*data.draw(regions()), order)
+
+
+@settings(deadline=None, max_examples=60)
+@given(regions(sizes=(-2, 0)), st.integers(0, 8))
+def test_shape_inside_center_overlap_are_nested(region, order):
+    inside, center, overlap = (shapes_plane([region[0]], order=order, mode=mode) for mode in ("inside", "center", "overlap"))
+    assert inside.issubset(center)
+    assert center.issubset(overlap)
+
+
+@pytest.mark.parametrize("order", [3, 5])
+@settings(deadline=None, max_examples=15)
+@given(places(), st.integers(100, 400), st.floats(0.05, 1.2), st.integers(0, 2**32))
+def test_polygons_of_hundreds_of_vertices(order, place, n, size, seed):
+    rng = np.random.default_rng(seed)
+    turn = np.linspace(0, 2 * PI, n, endpoint=False)
+    distance = size * (1 + 0.15 * np.sin(9 * turn) + 0.1 * rng.uniform(-1, 1, n))
+    lon, lat = around(*place, 0.0, turn, distance)
+    check_shape(Polygon(lon, lat), oracle.polygon(lon, lat), oracle.vector(lon, lat)[:1], order)
+
+
+def degrees(*vertices):
+    lon, lat = np.radians(vertices).T
+    return lon, lat
+
+
+_HARD_POLYGONS = {
+    "octant": degrees((0, 0), (90, 0), (0, 90)),
+    "triangle on edges of base cells": degrees((0, 90), (90, 41.810314895778596), (0, 41.810314895778596)),
+    "along the equator": degrees((10, 0), (60, 0), (100, 0), (100, 30), (10, 30)),
+    "along meridians": degrees((0, 45), (90, 45), (90, 85), (0, 85)),
+    "round the north pole": degrees((0, 70), (72, 60), (144, 75), (216, 50), (288, 80)),
+    "round the south pole": degrees((0, -70), (120, -60), (240, -75)),
+    "across the seam": degrees((350, -10), (370, -12), (20, 30), (340, 20)),
+    "more than a hemisphere round": degrees((0, -5), (90, 5), (180, -5), (270, 5)),
+    "larger than a hemisphere": degrees((0, -40), (120, -40), (240, -40)),
+    "a star of five": degrees(*((k * 144 + 3, 60) for k in range(5))),
+    "a star of five round the pole": degrees(*((k * 144 + 3, 20) for k in range(5))),
+    "figure of eight": degrees((10, 10), (40, 40), (10, 40), (40, 10)),
+    "concave": degrees((0, 0), (40, 0), (40, 40), (20, 5), (0, 40)),
+    "vertex on the pole": degrees((0, 90), (20, 40), (60, 50)),
+    "needle": degrees((10, 10), (70, 40), (70, 40.001)),
+}
+
+
+@pytest.mark.parametrize("name", list(_HARD_POLYGONS))
+def test_hard_polygons(name):
+    lon, lat = _HARD_POLYGONS[name]
+    for order in (0, 1, 3, 5):
+        check_shape(Polygon(lon, lat), oracle.polygon(lon, lat), oracle.vector(lon, lat)[:1], order)
