@@ -495,14 +495,16 @@ cdef bint one_disc(double lon, double lat, double radius, int order, Mode mode, 
             2 * M_PI - colatitude - radius if radius > M_PI - colatitude else M_PI, n
         )
         pole = True
-    # One ring more at either end: the table decides, not the rounding of rho_min and rho_max.
-    first = <int64_t> ceil(disc.rho_min) - 1
-    last = <int64_t> floor(disc.rho_max) + 1
     if mode == OVERLAP:
         # Cells reach one ring beyond their centre; the edge may graze them within the rounding of the chart.
         slack = 1e-10 + 2e-15 * n
+        disc.rho_min -= slack
+        disc.rho_max += slack
     elif mode == INSIDE:
         slack = -1e-10 - 2e-15 * n
+    # One ring more at either end: the table decides, not the rounding of rho_min and rho_max.
+    first = <int64_t> ceil(disc.rho_min) - 1
+    last = <int64_t> floor(disc.rho_max) + 1
     if first < 1:
         first = 1
     if last > 4 * size - 1:
