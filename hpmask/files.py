@@ -29,7 +29,7 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
     target = Path(os.path.realpath(path))
     _mode_to_keep(target, overwrite)
     if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "No such directory", str(target.parent))
+        raise FileNotFoundError(f"there is no directory {target.parent} to write {target.name} in")
     return target
 
 
@@ -81,6 +81,8 @@ def _mode_to_keep(path: Path, overwrite: bool) -> int | None:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
     if not overwrite:
         raise FileExistsError(errno.EEXIST, "File exists: overwrite=True replaces it", str(path))
     if not stat.S_ISREG(mode):

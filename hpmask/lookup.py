@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -84,22 +85,32 @@ def _plain(answer: NDArray[np.bool_]) -> Any:
 
 
 def contains_lonlat(
-    plane: RangeSet, lon: NDArray[np.float64], lat: NDArray[np.float64], *, n_threads: int | None = 1
+    planes: Sequence[RangeSet],
+    order: int,
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    *,
+    matrix: NDArray[np.float64] | None = None,
+    n_threads: int | None = 1,
 ) -> NDArray[np.bool_]:
-    """Whether positions are in a set; one that is not finite is not.
+    """Whether positions are in each of some sets, shape (n_planes, ...); one that is not finite is in none.
 
     Parameters
     ----------
-    plane : RangeSet
-        The set.
+    planes : sequence of RangeSet
+        The sets.
+    order : int
+        The finest of their orders.
     lon, lat : numpy.ndarray of float, one shape
-        Radians, in the frame of the set.
+        Radians.
+    matrix : numpy.ndarray of float, shape (3, 3), optional
+        Rotation that takes unit vectors of the positions to the frame of the sets.
     n_threads : int, optional
         Threads to use.
     """
-    flat = [np.ascontiguousarray(angle, dtype=np.float64).reshape(-1) for angle in (lon, lat)]
-    answers, _ = _answers([plane], plane.order, *flat, 1.0, _NO_ROTATION, n_threads=n_threads)
-    return answers[0].reshape(np.shape(lon))
+    matrix = _NO_ROTATION if matrix is None else np.ascontiguousarray(matrix, dtype=np.float64)
+    answers, _ = _answers(planes, order, _flat(lon), _flat(lat), 1.0, matrix, n_threads=n_threads)
+    return answers.reshape(len(planes), *np.shape(lon))
 
 
 def _angles(
@@ -120,9 +131,15 @@ def _angles(
     if not isinstance(data, UnitSphericalRepresentation):
         data = data.represent_as(UnitSphericalRepresentation)
     unit = data.lat.unit
-    lon = np.ascontiguousarray(data.lon.to_value(unit), dtype=np.float64).reshape(-1)
-    lat = np.ascontiguousarray(data.lat.value, dtype=np.float64).reshape(-1)
+    lon, lat = (_flat(angle.to_value(unit)) for angle in (data.lon, data.lat))
     return lon, lat, float(unit.to(u.rad)), matrix, coord.shape
+
+
+def _flat(values: Any) -> NDArray[np.float64]:
+    """Values as a flat contiguous array, masked ones as NaN."""
+    if hasattr(values, "mask"):
+        values = values.filled(np.nan)
+    return np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
 
 
 def _answers(
@@ -157,7 +174,7 @@ def _answers(
     if threads <= 1:
         return out, work(slice(0, n))
     cuts = np.linspace(0, n, threads + 1).astype(int)
-    parts = [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    parts = [slice(int(a), int(b)) for a, b in pairwise(cuts)]
     with ThreadPoolExecutor(threads) as pool:
         bad = [first for first in pool.map(work, parts) if first >= 0]
     return out, min(bad, default=-1)
@@ -165,7 +182,7 @@ def _answers(
 
 def index_of(plane: RangeSet) -> Index:
     """The index of a set, made at the first call and kept with the set."""
-    index = plane._index
-    if index is None:
-        index = plane._index = Index(plane)
+    if plane._index is None:
+        plane._index = Index(plane)
+    index: Index = plane._index
     return index

@@ -60,7 +60,7 @@ class Mask:
     >>> mask.contains(crab)
     False
     >>> print(f"{(~mask).area:.2f}")
-    3.14 deg2
+    3.15 deg2
     """
 
     __slots__ = ("__weakref__", "_energy", "_frame", "_history", "_order", "_planes")
@@ -160,7 +160,7 @@ class Mask:
         >>> from hpmask import Mask
         >>> stars = SkyCoord([10, 20], [-5, 89], unit="deg")
         >>> Mask.from_cones(stars, "0.3 deg", order=9)
-        <Mask icrs order=9 | 42 ranges, 672 B | 1.381e-05 of the sky>
+        <Mask icrs order=9 | 15 ranges, 240 B | 1.494e-05 of the sky>
         """
         lon, lat, radii = rasterize.check_cones(center, radius, frames.check_frame(frame), energy)
         planes = rasterize.cone_planes(
@@ -779,7 +779,7 @@ class Mask:
 
         io.write(self, path, overwrite=overwrite, format=format)
 
-    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+    def plot(self, ax: Axes | None = None, **options: Any) -> Any:
         """Draw the mask; see `hpmask.plot.plot`."""
         from hpmask import plot
 

@@ -255,7 +255,7 @@ class RangeSet:
     @property
     def boundaries(self) -> NDArray[np.uint64]:
         """Starts and stops of the ranges in one ascending list, shape (2 n,), read-only."""
-        return self._boundaries
+        return self._boundaries[:]
 
     @property
     def n_ranges(self) -> int:

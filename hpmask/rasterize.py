@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -144,8 +145,8 @@ def discs(
     if ranges.sum() > _MOST_RANGES:
         row = int(np.argmax(ranges))
         raise ValueError(
-            f"order {order} is too fine for these discs: about {ranges.sum():.1e} ranges ({ranges.sum() * 16e-9:.0f} GB), "
-            f"the largest disc has a radius of {np.degrees(radius[row]):.4g} deg"
+            f"order {order} is too fine for these discs: about {ranges.sum():.1e} ranges "
+            f"({ranges.sum() * 16e-9:.0f} GB), the largest disc has a radius of {np.degrees(radius[row]):.4g} deg"
         )
     threads = thread_count(n_threads)
     blocks = list(_blocks(lon, lat, ranges, threads))
@@ -183,7 +184,7 @@ def _blocks(
         work = np.cumsum(ranges[order])
     cuts = np.searchsorted(work, np.linspace(0, total, n_blocks + 1)[1:-1])
     edges = np.unique(np.concatenate([[0], cuts, [ranges.size]]))
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         yield slice(int(a), int(b)) if order is None else order[a:b]
 
 

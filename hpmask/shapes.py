@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -125,15 +126,17 @@ class Polygon(_Outlined):
     def _set(self, vertices: Vectors) -> None:
         if vertices.ndim != 2:
             raise ValueError(f"a polygon needs lists of longitudes and latitudes, got shape {vertices.shape[:-1]}")
-        if not np.isfinite(vertices).all():
-            raise ValueError(f"a polygon's vertices must be finite, vertex {_first(~np.isfinite(vertices).all(1))} is not")
+        infinite = ~np.isfinite(vertices).all(axis=1)
+        if infinite.any():
+            raise ValueError(f"a polygon's vertices must be finite, vertex {_first(infinite)} is not")
         repeated = np.linalg.norm(vertices - np.roll(vertices, 1, axis=0), axis=1) < 1e-15
         vertices = vertices[~repeated]
         if len(vertices) < 3:
             raise ValueError(f"a polygon needs three different vertices, got {len(vertices)}")
         opposite = np.linalg.norm(vertices + np.roll(vertices, -1, axis=0), axis=1) < 1e-9
         if opposite.any():
-            raise ValueError(f"a polygon's neighbouring vertices must not be opposite each other, {_first(opposite)} is")
+            where = _first(opposite)
+            raise ValueError(f"a polygon's vertices {where} and {where + 1} must not be opposite each other")
         self.vertices = vertices
 
     @classmethod
@@ -226,7 +229,7 @@ class Zone(_Outlined):
             for lon in (start, start + width):
                 east = _vector(lon + np.pi / 2, 0.0) @ self.axes
                 bounds.append(east)
-                for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+                for a, b in pairwise(cuts):
                     # Northwards is anticlockwise round the west.
                     normal.append(-east)
                     level.append(0.0)
@@ -274,14 +277,13 @@ class Combined(Shape):
 
 def _vector(lon: Any, lat: Any) -> Vectors:
     """Unit vectors of positions, the components on the last axis."""
-    return np.stack(
-        [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat) + np.zeros_like(lon)], axis=-1
-    )
+    x, y, z = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat) + np.zeros_like(lon)
+    return np.stack([x, y, z], axis=-1)
 
 
 def _distance(a: Vectors, b: Vectors) -> NDArray[np.float64]:
     """Angles between unit vectors, precise at all angles."""
-    return np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1))
+    return np.asarray(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1)))
 
 
 def _axes(lon: float, lat: float, angle: float) -> tuple[Vectors, Vectors, Vectors]:
@@ -299,7 +301,7 @@ def _check_half_axes(half_width: float, half_height: float) -> None:
             raise ValueError(f"half the {name} must be from 0 to below 90 deg, got {np.degrees(value):.6g} deg")
 
 
-def _first(condition: NDArray[np.bool_]) -> int:
+def _first(condition: Any) -> int:
     return int(np.flatnonzero(condition)[0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -18,9 +19,9 @@ from astropy.wcs import WCS, WcsError
 from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 from numpy.typing import NDArray
 
-from hpmask import files, frames, healpix
+from hpmask import files, frames, lookup
 from hpmask.parallel import thread_count
-from hpmask.rangeset import MAX_ORDER, RangeSet
+from hpmask.rangeset import RangeSet
 
 if TYPE_CHECKING:
     from hpmask.energy import EnergyAxis
@@ -172,7 +173,11 @@ def write_wcs(
             hdus.append(_bands(mask.energy))
             _link(primary.header, mask.energy, image.shape)
         with files.replacing(path, overwrite=overwrite) as file:
-            hdus.writeto(file, checksum=True)
+            if str(path).endswith(".gz"):
+                with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
+                    hdus.writeto(packed, checksum=True)
+            else:
+                hdus.writeto(file, checksum=True)
 
 
 # ---------------------------------------------------------------------- the sky under the pixels
@@ -343,7 +348,7 @@ def _fill(images: NDArray[np.bool_], grid: _Grid, way: _Way, planes: Sequence[Ra
             lon, lat = grid.positions(rows, wcs)
             if way.transformed is not None:
                 lon, lat = way.transformed(lon, lat)
-            images[:, rows.start : rows.stop] = _look_up(planes, order, lon, lat, way.matrix)
+            images[:, rows.start : rows.stop] = lookup.contains_lonlat(planes, order, lon, lat, matrix=way.matrix)
 
     if n_threads == 1:
         work(0, grid.wcs)
@@ -352,22 +357,6 @@ def _fill(images: NDArray[np.bool_], grid: _Grid, way: _Way, planes: Sequence[Ra
     copies = [deepcopy(grid.wcs) for _ in range(n_threads)]
     with ThreadPoolExecutor(n_threads) as pool:
         list(pool.map(work, range(n_threads), copies))
-
-
-def _look_up(
-    planes: Sequence[RangeSet], order: int, lon: Angles, lat: Angles, matrix: NDArray[np.float64] | None
-) -> NDArray[np.bool_]:
-    """Whether positions, rotated by `matrix`, are in each plane, shape (n_planes, ...); NaN is in none."""
-    sky = np.isfinite(lon)
-    lon, lat = np.where(sky, lon, 0), np.where(sky, lat, 0)
-    if matrix is not None:
-        across = np.cos(lat)
-        x, y, z = across * np.cos(lon), across * np.sin(lon), np.sin(lat)
-        a, b, c = (row[0] * x + row[1] * y + row[2] * z for row in matrix)
-        lon, lat = np.arctan2(b, a), np.arctan2(c, np.hypot(a, b))
-    numbers = healpix.cells_at(lon, lat, order) << np.uint64(2 * (MAX_ORDER - order))
-    found = [np.searchsorted(plane.ranges.reshape(-1), numbers, side="right") % 2 == 1 for plane in planes]
-    return np.array(found) & sky
 
 
 # ---------------------------------------------------------------------- the FITS file

@@ -77,7 +77,10 @@ def rectangle(lon, lat, half_width, half_height, angle):
     return g
 
 
-def zone(lon, lat, to_zone=np.eye(3)):
+_SAME = np.eye(3)
+
+
+def zone(lon, lat, to_zone=_SAME):
     """Between latitudes and from lon[0] eastwards to lon[1]; `to_zone` rotates points to the zone's frame."""
     low, high = lat
 

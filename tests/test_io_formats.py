@@ -240,7 +240,7 @@ def test_a_link_stays_a_link(tmp_path):
 
 
 def test_places_that_take_no_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="No such directory"):
+    with pytest.raises(FileNotFoundError, match="there is no directory"):
         SOME.write(tmp_path / "none" / "m.fits")
     folder = tmp_path / "folder.fits"
     folder.mkdir()

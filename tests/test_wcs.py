@@ -590,7 +590,7 @@ def test_failure_half_way_leaves_the_old_file(tmp_path, monkeypatch):
     before = path.read_bytes()
 
     def fails(self, name, **options):
-        name.write_bytes(b"half")
+        name.write(b"half")
         raise OSError("No space left on device")
 
     monkeypatch.setattr(fits.HDUList, "writeto", fails)

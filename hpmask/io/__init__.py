@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, cast
 
 from hpmask.errors import MaskFormatError
-from hpmask.io import ascii, fits, json
 from hpmask.files import replacing
+from hpmask.io import ascii, fits, json
 from hpmask.io.format import Format
 
 if TYPE_CHECKING:
