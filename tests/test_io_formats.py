@@ -244,10 +244,9 @@ def test_places_that_take_no_file(tmp_path):
         SOME.write(tmp_path / "none" / "m.fits")
     folder = tmp_path / "folder.fits"
     folder.mkdir()
-    with pytest.raises(FileExistsError):
-        SOME.write(folder)
-    with pytest.raises(OSError, match="Not a regular file"):
-        SOME.write(folder, overwrite=True)
+    for overwrite in (False, True):
+        with pytest.raises(IsADirectoryError, match=r"folder\.fits"):
+            SOME.write(folder, overwrite=overwrite)
     assert content(tmp_path) == ["folder.fits"]
 
 
