@@ -29,11 +29,12 @@ templates_path = ["_templates"]
 # What stands in single backticks in a docstring, if it is the name of anything here.
 default_role = "py:obj"
 
-myst_enable_extensions = ["attrs_block", "colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections have them
+autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 
 # The docstrings have a run of their own, of pytest.
@@ -47,6 +48,7 @@ html_css_files = ["hpmask.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "hpmask"},
+    "header_links_before_dropdown": 8,
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
@@ -57,5 +59,6 @@ html_theme_options = {
     "pygments_light_style": "tango",
     "pygments_dark_style": "github-dark",
 }
-# One sidebar would have the page's own name only.
-html_sidebars = {page: [] for page in ("index", "quickstart", "concepts", "recipe", "cli", "files", "design", "benchmarks")}
+# Sections are for the reference only: the sidebar of another page would be empty.
+_PAGES = ["index", "quickstart", "concepts", "recipe", "cli", "files", "design", "benchmarks"]
+html_sidebars = {page: [] for page in _PAGES}
