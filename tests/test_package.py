@@ -19,17 +19,17 @@ KERNELS = ROOT / "hpmask" / "_kernels"
 
 @pytest.fixture(scope="module")
 def project():
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def test_version_is_written_once(project):
-    build = (ROOT / "meson.build").read_text()
+    build = (ROOT / "meson.build").read_text(encoding="utf-8")
     (written,) = re.findall(r"^\s+version: '(.+?)'", build, flags=re.M)
     assert hpmask.__version__ == version("hpmask") == written
     assert "version" in project["project"]["dynamic"]
     assert "version" not in project["project"]
     for file in [*(ROOT / "hpmask").rglob("*.py"), ROOT / "pyproject.toml", ROOT / "CITATION.cff"]:
-        assert written not in file.read_text(), file
+        assert written not in file.read_text(encoding="utf-8"), file
 
 
 def test_types_are_shipped():
@@ -37,7 +37,7 @@ def test_types_are_shipped():
 
 
 def test_meson_builds_all_kernels():
-    text = (KERNELS / "meson.build").read_text()
+    text = (KERNELS / "meson.build").read_text(encoding="utf-8")
     (listed,) = re.findall(r"foreach kernel : \[(.+?)\]", text, flags=re.S)
     names = re.findall(r"'(\w+)'", listed)
     assert sorted(names) == sorted(file.stem for file in KERNELS.glob("*.pyx"))
@@ -45,7 +45,7 @@ def test_meson_builds_all_kernels():
 
 def test_no_bytecode_is_installed():
     """meson has no patterns: each subpackage has its own line."""
-    text = (ROOT / "meson.build").read_text()
+    text = (ROOT / "meson.build").read_text(encoding="utf-8")
     packages = {file.parent.relative_to(ROOT / "hpmask") for file in (ROOT / "hpmask").rglob("__init__.py")}
     for package in packages - {Path("_kernels")}:
         assert f"'{(package / '__pycache__').as_posix()}'" in text
@@ -59,7 +59,7 @@ def test_python_versions_agree(project):
     assert minors == list(range(min(minors), max(minors) + 1))
     built = re.findall(r"cp3(\d+)-", project["tool"]["cibuildwheel"]["build"])
     assert [int(minor) for minor in built] == minors
-    tested = (ROOT / ".github" / "workflows" / "tests.yml").read_text()
+    tested = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
     (matrix,) = re.findall(r"python: \[(.+)\]", tested)
     assert [int(minor) for minor in re.findall(r"3\.(\d+)", matrix)] == minors
 
@@ -68,7 +68,7 @@ def test_oldest_versions_are_those_of_the_project(project):
     extras = project["project"]["optional-dependencies"].values()
     needs = [*project["project"]["dependencies"], *chain.from_iterable(extras)]
     lowest = dict(re.match(r"([\w-]+)>=([\d.]+)", need).groups() for need in needs if ">=" in need)
-    lines = (ROOT / ".ci" / "oldest.txt").read_text().splitlines()
+    lines = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").splitlines()
     pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
     for name, pin in pinned.items():
         assert pin.removesuffix(".*") == lowest[name] or pin.startswith(lowest[name] + "."), name
@@ -84,7 +84,7 @@ def test_runtime_dependencies_are_installed(project):
 
 
 def test_public_names_are_documented():
-    page = (ROOT / "docs" / "api.md").read_text()
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     entries = set(re.findall(r"^   ([\w.]+)$", page, flags=re.M))
     assert set(hpmask.__all__) <= entries
     methods = {f"Mask.{name}" for name, _ in inspect.getmembers(Mask) if not name.startswith("_")}
@@ -103,7 +103,7 @@ def test_public_names_are_documented():
 
 def test_design_page_has_the_map():
     """Every module is on the map, and nothing else is."""
-    page = (ROOT / "docs" / "design.md").read_text()
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     (drawn,) = re.findall(r"^hpmask/\n(.+?)^```", page, flags=re.M | re.S)
     named = set(re.findall(r"\b(\w+\.(?:py|pyx|pxd))\b", drawn)) - {"__init__.py"}
     on_disk = {

@@ -64,7 +64,7 @@ def test_second_command_is_the_one_of_the_checks():
     _, second = commands()
     assert second == f'{INSTALL} ".[test,gammapy]" && .venv/bin/pytest -n 2'
     # .ci/run takes it from here.
-    script = (ROOT / ".ci" / "run").read_text()
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     (pattern,) = re.findall(r"grep -m 1 -E '(.+?)' README.md", script)
     assert re.search(pattern, README, flags=re.M)
     assert [line for line in README.splitlines() if re.search(pattern, line)] == [second]
