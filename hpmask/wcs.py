@@ -171,8 +171,8 @@ def write_wcs(
         if mask.energy is not None:
             hdus.append(_bands(mask.energy))
             _link(primary.header, mask.energy, image.shape)
-        with files.replacing(path, overwrite=overwrite) as temporary:
-            hdus.writeto(temporary, checksum=True)
+        with files.replacing(path, overwrite=overwrite) as file:
+            hdus.writeto(file, checksum=True)
 
 
 # ---------------------------------------------------------------------- the sky under the pixels

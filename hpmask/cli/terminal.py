@@ -125,7 +125,7 @@ def check_picture(path: Path) -> None:
 
 def save(figure: Figure, path: Path, *, overwrite: bool, **options: Any) -> None:
     """Write a figure to a file, the whole of it or nothing."""
-    from hpmask.io.atomic import replacing
+    from hpmask.files import replacing
 
     with replacing(path, overwrite=overwrite) as file:
         figure.savefig(file, format=path.suffix.lower().removeprefix("."), **options)

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from hpmask.errors import MaskFormatError
 from hpmask.io import ascii, fits, json
-from hpmask.io.atomic import replacing
+from hpmask.files import replacing
 from hpmask.io.format import Format
 
 if TYPE_CHECKING:
