@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Processes that tests start import the hpmask that is tested, and not the source beside which they are started.
+os.environ["PYTHONSAFEPATH"] = "1"
+
 _DATA = Path(os.environ.get("HPMASK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
