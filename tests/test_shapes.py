@@ -1,0 +1,197 @@
+"""Shapes on their own: which points they hold, whether a cap is in or out, and what is no shape."""
+
+import json
+
+import astropy.units as u
+import numpy as np
+import pytest
+import shape_oracles as oracle
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpmask import Mask, RangeSet
+from hpmask.rasterize import shapes_plane
+from hpmask.shapes import Combined, Disc, Ellipse, Polygon, Zone
+
+angle = st.floats(0, 2 * np.pi)
+latitude = st.floats(-np.pi / 2, np.pi / 2)
+half_axis = st.floats(0.01, 1.5)
+
+
+@st.composite
+def shapes(draw):
+    """A shape, and the signed distance-like function of the referee."""
+    kind = draw(st.sampled_from(["disc", "ellipse", "rectangle", "polygon", "zone"]))
+    lon, lat = draw(angle), draw(latitude)
+    if kind == "disc":
+        radius = draw(st.floats(0, np.pi))
+        return Disc(lon, lat, radius), oracle.disc(lon, lat, radius)
+    if kind == "zone":
+        low, high = sorted([lat, draw(latitude)])
+        end = lon + draw(st.floats(0.01, 6.2))
+        zone = Zone.from_angles([lon, end] * u.rad, [low, high] * u.rad, zone_frame="galactic", frame="icrs")
+        return zone, oracle.zone((lon, end), (low, high), oracle.rotation_to("galactic", "icrs").T)
+    axes = (lon, lat, draw(half_axis), draw(half_axis), draw(angle))
+    if kind == "ellipse":
+        return Ellipse(*axes), oracle.ellipse(*axes)
+    if kind == "rectangle":
+        return Polygon.rectangle(*axes), oracle.rectangle(*axes)
+    # A star round a centre, convex or not; larger than a hemisphere it never is.
+    n = draw(st.integers(3, 12))
+    turns = 2 * np.pi * (np.arange(n) + 0.5 * np.array(draw(st.lists(st.floats(0, 1), min_size=n, max_size=n)))) / n
+    radii = np.array(draw(st.lists(st.floats(0.05, 1.2), min_size=n, max_size=n)))[:, np.newaxis]
+    center, east, north = oracle.tangent_axes(lon, lat, 0)
+    across = np.cos(turns)[:, np.newaxis] * east + np.sin(turns)[:, np.newaxis] * north
+    corners = oracle.lonlat(np.cos(radii) * center + np.sin(radii) * across)
+    return Polygon(*corners), oracle.polygon(*corners)
+
+
+def some_points(n=2000, seed=1):
+    points = np.random.default_rng(seed).normal(size=(n, 3))
+    return points / np.linalg.norm(points, axis=1, keepdims=True)
+
+
+@settings(deadline=None, max_examples=150)
+@given(shapes())
+def test_contains(pair):
+    shape, g = pair
+    points = some_points()
+    value = g(points)
+    clear = np.abs(value) > 1e-9
+    assert np.array_equal(shape.contains(points)[clear], (value > 0)[clear])
+
+
+@settings(deadline=None, max_examples=150)
+@given(shapes(), shapes(), st.sampled_from("|&^-"), st.floats(1e-3, 1.0), st.integers(0, 99))
+def test_a_cap_is_what_it_is_said_to_be(one, other, sign, radius, seed):
+    rng = np.random.default_rng(seed)
+    for shape in (one[0], Combined(one[0], other[0], sign)):
+        for center in some_points(8, seed):
+            answer = shape.cap(center, radius)
+            points = center + np.tan(min(radius, 1.5)) * rng.uniform(-1, 1, (200, 3))
+            points /= np.linalg.norm(points, axis=1, keepdims=True)
+            points = points[oracle.angle_between(points, center) < radius * (1 - 1e-9)]
+            held = shape.contains(np.vstack([points, center]))
+            if answer != "unknown":
+                assert held.all() if answer == "in" else not held.any()
+
+
+def test_caps_far_from_the_outline_are_known():
+    for shape in (Disc(1, 0.5, 0.3), Ellipse(1, 0.5, 0.3, 0.2, 1), Polygon.rectangle(1, 0.5, 0.3, 0.3, 0)):
+        center = oracle.vector(1.0, 0.5)
+        assert shape.cap(center, 0.05) == "in"
+        assert shape.cap(-center, 1.0) == "out"
+        assert shape.cap(center, 0.6) == "unknown"
+
+
+@pytest.mark.parametrize("sign", list("|&^-"))
+def test_combined(sign):
+    a, b = Disc(0, 0, 0.5), Polygon.rectangle(0.3, 0.1, 0.4, 0.2, 0.5)
+    points = some_points()
+    in_a, in_b = a.contains(points), b.contains(points)
+    expected = {"|": in_a | in_b, "&": in_a & in_b, "^": in_a ^ in_b, "-": in_a & ~in_b}[sign]
+    both = Combined(a, b, sign)
+    assert np.array_equal(both.contains(points), expected)
+    centres = oracle.cell_points(np.arange(12 * 4**5), 5, 0.5, 0.5)
+    planes = {mode: shapes_plane([both], order=5, mode=mode) for mode in ("inside", "center", "overlap")}
+    assert np.array_equal(planes["center"].cells(), np.flatnonzero(both.contains(centres)))
+    assert planes["inside"].issubset(planes["center"])
+    assert planes["center"].issubset(planes["overlap"])
+    # Overlap misses no point, inside holds none that is out.
+    cells = oracle.cell_of(points, 5)
+    assert np.isin(cells[expected], planes["overlap"].cells().astype(int)).all()
+    assert expected[np.isin(cells, planes["inside"].cells().astype(int))].all()
+
+
+def test_annulus_is_exact_in_all_modes():
+    """What is taken away is taken in the dual mode: no cell of the ring is missed, none beside it is in."""
+    ring = Combined(Disc(2, 1, 0.4), Disc(2, 1, 0.3), "-")
+    planes = {mode: shapes_plane([ring], order=6, mode=mode) for mode in ("inside", "center", "overlap")}
+    cells = np.arange(12 * 4**6)
+    part = np.linspace(0, 1, 9)
+    across = np.array([oracle.cell_points(cells, 6, dx, dy) for dx in part for dy in part])
+    distance = oracle.angle_between(across, oracle.vector(2.0, 1.0))
+    in_ring = (distance <= 0.4) & (distance >= 0.3)
+    meets = set(np.flatnonzero(in_ring.any(axis=0)))
+    within = set(np.flatnonzero(in_ring.all(axis=0)))
+    assert meets <= set(planes["overlap"].cells().tolist())
+    assert set(planes["inside"].cells().tolist()) <= within
+    # The samples are 1/8 of a cell apart, so few cells can be told apart wrongly by them.
+    assert len(planes["overlap"].cells()) - len(meets) < 0.03 * len(meets)
+    assert len(within) - len(planes["inside"].cells()) < 0.03 * len(within)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Polygon([0, 1], [0, 1]), "three different vertices, got 2"),
+        (lambda: Polygon([0, 0, 1, 0], [0, 0, 1, 0]), "three different vertices, got 2"),
+        (lambda: Polygon([0, 1, np.nan], [0, 1, 0]), "must be finite, vertex 2"),
+        (lambda: Polygon([0, np.pi, 1], [0, 0, 1]), "must not be opposite"),
+        (lambda: Polygon.rectangle(0, 0, np.pi / 2, 0.1, 0), "half the width must be from 0 to below 90 deg"),
+        (lambda: Ellipse(0, 0, 0.1, -0.1, 0), "half the height must be from 0 to below 90 deg"),
+        (lambda: Ellipse(0, 0, np.nan, 0.1, 0), "half the width"),
+    ],
+)
+def test_what_is_no_shape(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "error", "message"),
+    [
+        (None, ("10 deg", "-10 deg"), ValueError, "lat must ascend"),
+        (None, ("-100 deg", "0 deg"), ValueError, "at least -90 deg"),
+        ((1, 2), None, TypeError, "lon must be a Quantity"),
+        (("1 deg",), None, ValueError, "lon must be a pair"),
+        (("1 deg", "nan deg"), None, ValueError, "lon must be finite"),
+        (None, ("1 s", "2 s"), ValueError, "lat must be an angle"),
+    ],
+)
+def test_what_is_no_zone(lon, lat, error, message):
+    with pytest.raises(error, match=message):
+        Mask.from_zone(lon, lat, order=3)
+
+
+def test_a_zone_needs_a_frame_that_is_a_rotation():
+    with pytest.raises(ValueError, match="zone_frame 'fk4' is not a rotation"):
+        Mask.from_zone(None, ("0 deg", "1 deg"), order=3, zone_frame="fk4")
+
+
+def test_zones_add_up_to_the_sky():
+    edges = [0, 35, 100, 181, 290, 360] * u.deg
+    parts = [Mask.from_zone((a, b), None, order=8) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    assert Mask.union(parts) == Mask.full()
+    assert abs(sum(part.sky_fraction for part in parts) - 1) < 1e-3
+    assert Mask.from_zone(("0 deg", "360 deg"), None, order=8) == Mask.full()
+    seam = Mask.from_zone(("350 deg", "10 deg"), ("-5 deg", "5 deg"), order=12)
+    assert abs(seam.area.to_value("deg2") / (20 * np.degrees(2 * np.sin(np.radians(5)))) - 1) < 1e-3
+
+
+def test_dss_plates(data):
+    """1787 large polygons, many at the poles, against a published union."""
+    plates = []
+    for line in data("regions/moc-rust_polygon_list.txt").read_text().splitlines():
+        corners = np.radians(np.array(line.split()[1:], dtype=float).reshape(-1, 2))
+        plates.append(Polygon(*corners.T))
+    assert len(plates) == 1787
+    part = {mode: shapes_plane(plates, order=12, mode=mode).sky_fraction for mode in ("inside", "center", "overlap")}
+    # Published: 99.697673817 %, of an overlap that may be approximate but never misses a cell.
+    assert part["overlap"] <= 0.99697673817 + 1e-11
+    assert part["overlap"] > 0.9969
+    assert part["inside"] < part["center"] < part["overlap"]
+
+
+def test_constellations_tile_the_sky(data):
+    """Nearly: their edges follow parallels, which great circles between the corners cut off."""
+    features = json.loads(data("regions/constellations.bounds.json").read_text())["features"]
+    planes = []
+    for feature in features:
+        corners = np.radians(np.array(feature["geometry"]["coordinates"][0], dtype=float))
+        planes.append(shapes_plane([Polygon(*corners.T)], order=7))
+    area = sum(plane.sky_fraction for plane in planes)
+    union = RangeSet.union(planes)
+    assert abs(area - 1) < 0.01
+    assert union.sky_fraction > 0.99
+    assert area - union.sky_fraction < 0.01
