@@ -1,6 +1,7 @@
 """Shapes on their own: which points they hold, whether a cap is in or out, and what is no shape."""
 
 import json
+from itertools import pairwise
 
 import astropy.units as u
 import numpy as np
@@ -161,7 +162,7 @@ def test_a_zone_needs_a_frame_that_is_a_rotation():
 
 def test_zones_add_up_to_the_sky():
     edges = [0, 35, 100, 181, 290, 360] * u.deg
-    parts = [Mask.from_zone((a, b), None, order=8) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [Mask.from_zone((a, b), None, order=8) for a, b in pairwise(edges)]
     assert Mask.union(parts) == Mask.full()
     assert abs(sum(part.sky_fraction for part in parts) - 1) < 1e-3
     assert Mask.from_zone(("0 deg", "360 deg"), None, order=8) == Mask.full()
