@@ -343,8 +343,12 @@ def contains_row(title: str, mask: Mask, lon: np.ndarray, lat: np.ndarray, quick
 
 
 def files(quick: bool) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix="hpmask-peers-") as directory:
+        yield from files_rows(Path(directory), quick)
+
+
+def files_rows(directory: Path, quick: bool) -> Iterator[Row]:
     mask = big_mask((1, 1), quick)
-    directory = Path(tempfile.mkdtemp(prefix="hpmask-peers-"))
     ours, theirs = directory / "hpmask.fits", directory / "mocpy.fits"
     writes = [Work("hpmask", "Mask.write", lambda: mask.write(ours, overwrite=True))]
     reads = [Work("hpmask", "Mask.read", lambda: Mask.read(ours))]
