@@ -451,9 +451,9 @@ def test_shape_inside_center_overlap_are_nested(region, order):
     assert center.issubset(overlap)
 
 
-@pytest.mark.parametrize("order", [3, 5])
-@settings(deadline=None, max_examples=15)
-@given(places(), st.integers(100, 400), st.floats(0.05, 1.2), st.integers(0, 2**32))
+@pytest.mark.parametrize("order", [3, 4])
+@settings(deadline=None, max_examples=10)
+@given(places(), st.integers(100, 300), st.floats(0.05, 1.2), st.integers(0, 2**32))
 def test_polygons_of_hundreds_of_vertices(order, place, n, size, seed):
     rng = np.random.default_rng(seed)
     turn = np.linspace(0, 2 * PI, n, endpoint=False)
@@ -475,7 +475,7 @@ _HARD_POLYGONS = {
     "round the north pole": degrees((0, 70), (72, 60), (144, 75), (216, 50), (288, 80)),
     "round the south pole": degrees((0, -70), (120, -60), (240, -75)),
     "across the seam": degrees((350, -10), (370, -12), (20, 30), (340, 20)),
-    "more than a hemisphere round": degrees((0, -5), (90, 5), (180, -5), (270, 5)),
+    "more than a hemisphere round": degrees((0, -5), (90, 5), (180, -5), (270, 25)),
     "larger than a hemisphere": degrees((0, -40), (120, -40), (240, -40)),
     "a star of five": degrees(*((k * 144 + 3, 60) for k in range(5))),
     "a star of five round the pole": degrees(*((k * 144 + 3, 20) for k in range(5))),
