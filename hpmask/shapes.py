@@ -5,6 +5,7 @@ Angles are radians in the frame of the mask that the shape is meant for. Every s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -126,51 +127,24 @@ class Polygon(_Outlined):
     def _set(self, vertices: Vectors) -> None:
         if vertices.ndim != 2:
             raise ValueError(f"a polygon needs lists of longitudes and latitudes, got shape {vertices.shape[:-1]}")
-        infinite = ~np.isfinite(vertices).all(axis=1)
-        if infinite.any():
-            raise ValueError(f"a polygon's vertices must be finite, vertex {_first(infinite)} is not")
-        repeated = np.linalg.norm(vertices - np.roll(vertices, 1, axis=0), axis=1) < 1e-15
-        vertices = vertices[~repeated]
-        if len(vertices) < 3:
-            raise ValueError(f"a polygon needs three different vertices, got {len(vertices)}")
-        opposite = np.linalg.norm(vertices + np.roll(vertices, -1, axis=0), axis=1) < 1e-9
-        if opposite.any():
-            where = _first(opposite)
-            raise ValueError(f"a polygon's vertices {where} and {where + 1} must not be opposite each other")
         self.vertices = vertices
+        self._outline = _kernel.polygon(np.ascontiguousarray(vertices))
 
     @classmethod
     def rectangle(cls, lon: float, lat: float, half_width: float, half_height: float, angle: float) -> Polygon:
         """The rectangle whose sides are great circles, `half_width` and `half_height` (below pi/2) from its centre
         along its axes. `angle` is the position angle of the height axis, from north through east."""
         _check_half_axes(half_width, half_height)
-        center, width_axis, height_axis = _axes(lon, lat, angle)
         # In the tangent plane the sides are straight.
-        x, y = np.tan(half_width) * width_axis, np.tan(half_height) * height_axis
-        corners = np.array([center + x + y, center - x + y, center - x - y, center + x - y])
+        x, y = math.tan(half_width), math.tan(half_height)
+        corners = np.array([(1, x, y), (1, -x, y), (1, -x, -y), (1, x, -y)]) / math.sqrt(1 + x * x + y * y)
         self = cls.__new__(cls)
-        self._set(corners / np.linalg.norm(corners, axis=1, keepdims=True))
+        self._set(corners @ _axes(lon, lat, angle))
         return self
 
-    @cached_property
+    @property
     def outline(self) -> Any:
-        a = self.vertices
-        b = np.roll(a, -1, axis=0)
-        # a x b, without the cancellation for close points
-        normal = np.cross(a - b, a + b) / 2
-        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-        arcs = _arcs(normal, np.zeros(len(a)), a, b)
-        turn = _frame_off(a, b, normal)
-        turned = a @ turn.T
-        lon = np.arctan2(turned[:, 1], turned[:, 0])
-        lon[lon >= np.pi] = -np.pi
-        step = np.roll(lon, -1) - lon
-        step = (step + np.pi) % (2 * np.pi) - np.pi
-        bucket, edge_of = _buckets(lon, step)
-        pole_inside = _pole_is_inside(turned, step)
-        return _kernel.polygon(
-            arcs, turn, lon, np.ascontiguousarray(normal @ turn.T), bucket, edge_of, pole_inside
-        )
+        return self._outline
 
 
 class Zone(_Outlined):
@@ -286,23 +260,26 @@ def _distance(a: Vectors, b: Vectors) -> NDArray[np.float64]:
     return np.asarray(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1)))
 
 
-def _axes(lon: float, lat: float, angle: float) -> tuple[Vectors, Vectors, Vectors]:
-    """Unit vectors to a centre, along the width axis and along the height axis of a shape there."""
-    center = _vector(lon, lat)
-    north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
-    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
-    height = np.cos(angle) * north + np.sin(angle) * east
-    return center, np.cos(angle) * east - np.sin(angle) * north, height
+def _axes(lon: float, lat: float, angle: float) -> Vectors:
+    """Unit vectors to a centre, along the width axis and along the height axis of a shape there, as rows."""
+    # Plain floats: this runs once per shape, and an array of three is slow to handle.
+    a, b, c, d = math.cos(lon), math.sin(lon), math.cos(lat), math.sin(lat)
+    p, q = math.cos(angle), math.sin(angle)
+    east = (-b, a, 0.0)
+    north = (-d * a, -d * b, c)
+    return np.array(
+        [
+            (c * a, c * b, d),
+            [p * e - q * n for e, n in zip(east, north, strict=True)],
+            [p * n + q * e for e, n in zip(east, north, strict=True)],
+        ]
+    )
 
 
 def _check_half_axes(half_width: float, half_height: float) -> None:
     for name, value in (("width", half_width), ("height", half_height)):
         if not 0 <= value < np.pi / 2:
             raise ValueError(f"half the {name} must be from 0 to below 90 deg, got {np.degrees(value):.6g} deg")
-
-
-def _first(condition: Any) -> int:
-    return int(np.flatnonzero(condition)[0])
 
 
 def _pair(values: Any, name: str) -> tuple[float, float]:
@@ -341,52 +318,3 @@ def _arcs(normal: Vectors, level: NDArray[np.float64], first: Vectors, last: Vec
             ]
         )
     )
-
-
-def _frame_off(a: Vectors, b: Vectors, normal: Vectors) -> Vectors:
-    """A frame, as rows of unit vectors, whose poles are far from all the arcs from a to b."""
-    # Points spread evenly over half the sphere; for N arcs one of them is far enough from all.
-    k = np.arange(64)
-    z = (k + 0.5) / 64
-    poles = _vector(k * np.pi * (3 - np.sqrt(5)), np.arcsin(z))
-    height = poles @ normal.T
-    beside = (poles @ np.cross(normal, a).T) * (poles @ np.cross(b, normal).T) >= 0
-    ends = np.minimum(1 - np.abs(poles @ a.T), 1 - np.abs(poles @ b.T))
-    # squared sine of the distance of each pole, or its opposite, to each arc
-    near = np.where(beside, height**2, 2 * ends)
-    pole = poles[np.argmax(near.min(axis=1))]
-    x = np.cross(pole, np.eye(3)[np.argmin(np.abs(pole))])
-    x /= np.linalg.norm(x)
-    return np.ascontiguousarray([x, np.cross(pole, x), pole])
-
-
-def _buckets(lon: NDArray[np.float64], step: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Edges by equal parts of the longitude circle: edges of part k are edge_of[bucket[k] : bucket[k + 1]]."""
-    n = len(lon)
-    count = min(max(n, 8), 4096)
-    scale = count / (2 * np.pi)
-    west = lon + np.minimum(step, 0)
-    # one part more on either side, for the rounding of the part that a point falls into
-    low = np.floor((west + np.pi) * scale).astype(int) - 1
-    high = np.floor((west + np.abs(step) + np.pi) * scale).astype(int) + 1
-    spans = np.minimum(high - low + 1, count)
-    edge = np.repeat(np.arange(n), spans)
-    offset = np.arange(spans.sum()) - np.repeat(np.cumsum(spans) - spans, spans)
-    part = (np.repeat(low, spans) + offset) % count
-    place = np.argsort(part, kind="stable")
-    bucket = np.searchsorted(part[place], np.arange(count + 1)).astype(np.int32)
-    return bucket, edge[place].astype(np.int32)
-
-
-def _pole_is_inside(vertices: Vectors, step: NDArray[np.float64]) -> bool:
-    """Whether the north pole of the vertices' frame is on the smaller side of the polygon.
-
-    Triangles from the pole to each edge add up to the side that the pole is in, if the outline runs round the pole,
-    else to the other one. tan(E / 2) = t1 t2 sin(dlon) / (1 + t1 t2 cos(dlon)) with t = tan(colatitude / 2)
-    (Todhunter, Spherical Trigonometry, art. 103).
-    """
-    t = np.hypot(vertices[:, 0], vertices[:, 1]) / (1 + vertices[:, 2])
-    product = t * np.roll(t, -1)
-    area = abs(2 * np.arctan2(product * np.sin(step), 1 + product * np.cos(step)).sum()) % (4 * np.pi)
-    turns = round(float(step.sum()) / (2 * np.pi))
-    return bool(area <= 2 * np.pi) if turns % 2 else bool(area > 2 * np.pi)

@@ -13,11 +13,15 @@ are those of the circle with (n x a).p >= 0 and (b x n).p >= 0. An ellipse is th
 have a given sum.
 """
 
-from libc.math cimport M_PI, asin, atan2, fabs, sqrt
+from libc.math cimport M_PI, asin, atan2, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 from hpmask._kernels.geometry cimport cell_at, cell_xy, place_vector
+from hpmask._kernels.polygon cimport (
+    Edges, chord2, cross, dot, edge_normal, edges_close, edges_hold, edges_open,
+)
 from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
 
 cdef enum Kind:
@@ -45,21 +49,16 @@ cdef enum:
 cdef double TOUCH = 1e-15
 # An upper bound of the distance from a cell's centre to its edge, times 2**order: hpmask.healpix.cell_radius.
 cdef double CELL_RADIUS = 1.07
+# Vertices of a polygon closer than this are one; neighbours this close to opposite do not tell their edge.
+cdef double SAME = 1e-14
+cdef double OPPOSITE = 1e-9
 
 
 cdef struct Geometry:
     Kind kind
     const double* arcs
     int n_arcs
-    # polygon, in a frame whose poles are far from the outline
-    double turn[9]
-    const double* lon               # of the vertices
-    const double* normal            # of the edges
-    const int* bucket               # edges by their longitudes
-    const int* edge_of
-    int n_vertices
-    int n_buckets
-    bint pole_inside
+    Edges edges                     # polygon
     # ellipse
     double focus1[3]
     double focus2[3]
@@ -83,35 +82,23 @@ cdef struct Walk:
     Sink* sink
 
 
-cdef inline double dot(const double* a, const double* b) noexcept nogil:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-cdef inline double chord2(const double* a, const double* b) noexcept nogil:
-    cdef double x = a[0] - b[0], y = a[1] - b[1], z = a[2] - b[2]
-    return x * x + y * y + z * z
-
-
 cdef inline double distance(const double* a, const double* b) noexcept nogil:
     """Angle between two unit vectors, precise at all angles."""
-    cdef double x = a[1] * b[2] - a[2] * b[1], y = a[2] * b[0] - a[0] * b[2], z = a[0] * b[1] - a[1] * b[0]
-    return atan2(sqrt(x * x + y * y + z * z), dot(a, b))
+    cdef double c[3]
+    cross(a, b, c)
+    return atan2(sqrt(dot(c, c)), dot(a, b))
 
 
 cdef bint holds(const Geometry* g, const double* p) noexcept nogil:
     """Whether the shape holds a point."""
     cdef double q[3]
-    cdef double lon, da, db, lat
-    cdef int bucket, i, e, f
-    cdef bint inside
+    cdef double height, lat
     if g.kind == ELLIPSE:
         return distance(p, g.focus1) + distance(p, g.focus2) <= g.distance_sum
     if g.kind == ZONE:
-        lon = dot(g.axis, p)
-        q[0] = g.axis[1] * p[2] - g.axis[2] * p[1]
-        q[1] = g.axis[2] * p[0] - g.axis[0] * p[2]
-        q[2] = g.axis[0] * p[1] - g.axis[1] * p[0]
-        lat = atan2(lon, sqrt(dot(q, q)))
+        height = dot(g.axis, p)
+        cross(g.axis, p, q)
+        lat = atan2(height, sqrt(dot(q, q)))
         if lat < g.lat_min or lat > g.lat_max:
             return False
         if g.wedge == 1:
@@ -119,35 +106,7 @@ cdef bint holds(const Geometry* g, const double* p) noexcept nogil:
         if g.wedge == 2:
             return dot(g.west, p) >= 0 or dot(g.east, p) >= 0
         return True
-    # Even-odd rule along the meridian from the point to the north pole: each edge that passes north of the point
-    # changes sides. A vertex on the meridian counts as west of it, for both of its edges.
-    q[0] = dot(g.turn, p)
-    q[1] = dot(g.turn + 3, p)
-    q[2] = dot(g.turn + 6, p)
-    lon = atan2(q[1], q[0])
-    bucket = <int> ((lon + M_PI) * (g.n_buckets / (2 * M_PI)))
-    if bucket < 0:
-        bucket = 0
-    elif bucket >= g.n_buckets:
-        bucket = g.n_buckets - 1
-    inside = g.pole_inside
-    for i in range(g.bucket[bucket], g.bucket[bucket + 1]):
-        e = g.edge_of[i]
-        f = e + 1 if e + 1 < g.n_vertices else 0
-        da = g.lon[e] - lon
-        db = g.lon[f] - lon
-        if da >= M_PI:
-            da -= 2 * M_PI
-        elif da < -M_PI:
-            da += 2 * M_PI
-        if db >= M_PI:
-            db -= 2 * M_PI
-        elif db < -M_PI:
-            db += 2 * M_PI
-        if (da <= 0) != (db <= 0) and fabs(da - db) < M_PI:
-            if dot(g.normal + 3 * e, q) * g.normal[3 * e + 2] < 0:
-                inside = not inside
-    return inside
+    return edges_hold(&g.edges, p)
 
 
 cdef inline bint passes(const Geometry* g, int arc, const double* p, double radius, double chord) noexcept nogil:
@@ -325,7 +284,34 @@ cdef class Outline:
     """A shape as its outline and a test for points. Made by `polygon`, `ellipse` and `zone`."""
 
     cdef Geometry g
-    cdef object _kept       # the arrays that g points into
+    cdef object _kept           # the array that g.arcs points into,
+    cdef double* _memory        # or the memory
+
+    def __cinit__(self):
+        self._memory = NULL
+        self.g.edges.lon = NULL
+        self.g.edges.normal = NULL
+        self.g.edges.bucket = NULL
+        self.g.edges.edge_of = NULL
+
+    def __dealloc__(self):
+        free(self._memory)
+        edges_close(&self.g.edges)
+
+    @property
+    def length(self):
+        """Length of the outline in radians; for an ellipse, of the circle round it."""
+        cdef const double* a
+        cdef double total = 0, radius
+        cdef int i
+        if self.g.kind == ELLIPSE:
+            return 2 * M_PI * sin(0.5 * self.g.distance_sum)
+        for i in range(self.g.n_arcs):
+            a = self.g.arcs + i * ARC_SIZE
+            radius = sin(a[POLAR])
+            if radius > 0:
+                total += 2 * radius * asin(min(1.0, sqrt(chord2(a + FIRST, a + LAST)) / (2 * radius)))
+        return total
 
     def contains(self, const double[:, ::1] vectors, unsigned char[::1] out):
         """Whether unit vectors, shape (n, 3), lie in the shape."""
@@ -385,32 +371,61 @@ cdef void set_arcs(Outline outline, const double[:, ::1] arcs):
     outline.g.arcs = &arcs[0, 0] if arcs.shape[0] else NULL
 
 
-def polygon(
-    const double[:, ::1] arcs, const double[:, ::1] turn, const double[::1] lon, const double[:, ::1] normal,
-    const int[::1] bucket, const int[::1] edge_of, bint pole_inside,
-):
-    """A polygon.
+cdef void set_edge(double* arc, const double* a, const double* b) noexcept nogil:
+    """The great-circle arc from a to b."""
+    cdef int i
+    edge_normal(a, b, arc + NORMAL)
+    arc[LEVEL] = 0
+    arc[POLAR] = M_PI / 2
+    for i in range(3):
+        arc[FIRST + i] = a[i]
+        arc[LAST + i] = b[i]
+    cross(arc + NORMAL, a, arc + AFTER)
+    cross(b, arc + NORMAL, arc + BEFORE)
 
-    arcs (n, 17): its edges, see the columns above. In a frame whose poles are far from the outline, to which `turn`
-    (3, 3) rotates: `lon` (n,) of its vertices within [-pi, pi), `normal` (n, 3) of the edges, those edges that span a
-    part of the longitudes, edge_of[bucket[k]:bucket[k + 1]], and whether that frame's north pole is inside.
+
+def polygon(const double[:, ::1] vertices):
+    """A polygon by its vertices, unit vectors of shape (n, 3). One that repeats the one before it is left out.
+
+    Raises ValueError for vertices that are not finite, too few, or opposite to the next one.
     """
     cdef Outline self = Outline()
-    cdef int i
-    if arcs.shape[1] != ARC_SIZE or turn.shape[0] != 3 or turn.shape[1] != 3 or normal.shape[1] != 3:
-        raise ValueError("arcs, turn or normal has a wrong shape")
+    cdef int given = <int> vertices.shape[0], n = 0, i, k, last
+    cdef double* kept
+    cdef double* normals
+    cdef double opposite[3]
+    if vertices.shape[1] != 3:
+        raise ValueError("vertices must have shape (n, 3)")
     self.g.kind = POLYGON
-    set_arcs(self, arcs)
-    for i in range(9):
-        self.g.turn[i] = turn[i // 3, i % 3]
-    self.g.lon = &lon[0]
-    self.g.normal = &normal[0, 0]
-    self.g.bucket = &bucket[0]
-    self.g.edge_of = &edge_of[0] if edge_of.shape[0] else NULL
-    self.g.n_vertices = <int> lon.shape[0]
-    self.g.n_buckets = <int> bucket.shape[0] - 1
-    self.g.pole_inside = pole_inside
-    self._kept = (arcs, lon, normal, bucket, edge_of)
+    self._memory = <double*> malloc((given + 1) * (ARC_SIZE + 6) * sizeof(double))
+    if self._memory == NULL:
+        raise MemoryError("no memory for the polygon")
+    kept = self._memory + given * ARC_SIZE
+    normals = kept + 3 * given
+    last = given - 1
+    for i in range(given):
+        for k in range(3):
+            if not fabs(vertices[i, k]) <= 2:
+                raise ValueError(f"a polygon's vertices must be finite, vertex {i} is not")
+            opposite[k] = -vertices[i, k]
+        if chord2(&vertices[i, 0], &vertices[last, 0]) < SAME * SAME:
+            continue
+        if chord2(opposite, &vertices[last, 0]) < OPPOSITE * OPPOSITE:
+            raise ValueError(
+                f"a polygon's neighbouring vertices must not be opposite each other, {last} and {i} are"
+            )
+        memcpy(kept + 3 * n, &vertices[i, 0], 3 * sizeof(double))
+        n += 1
+        last = i
+    if n < 3:
+        raise ValueError(f"a polygon needs three different vertices, got {n or min(given, 1)}")
+    for i in range(n):
+        set_edge(self._memory + i * ARC_SIZE, kept + 3 * i, kept + 3 * (i + 1 if i + 1 < n else 0))
+        memcpy(normals + 3 * i, self._memory + i * ARC_SIZE + NORMAL, 3 * sizeof(double))
+    self.g.arcs = self._memory
+    self.g.n_arcs = n
+    if not edges_open(&self.g.edges, kept, normals, n):
+        raise MemoryError("no memory for the polygon")
     return self
 
 
