@@ -7,7 +7,10 @@ operation's value changes, and the complement is the same list with 0 and the en
 """
 
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memmove
+from libc.string cimport memcpy, memmove
+
+cdef enum:
+    LEAP = 32     # so many boundaries of one list in a row are a long run
 
 
 cdef inline Py_ssize_t _lower_bound(const uint64_t* a, Py_ssize_t n, uint64_t value) noexcept nogil:
@@ -22,96 +25,147 @@ cdef inline Py_ssize_t _lower_bound(const uint64_t* a, Py_ssize_t n, uint64_t va
     return low
 
 
-cdef inline Py_ssize_t _merge(
+cdef struct Side:
+    # Where a merge stands.
+    const uint64_t* a
+    const uint64_t* b
+    Py_ssize_t i        # next boundary of a, up to n
+    Py_ssize_t n
+    Py_ssize_t j        # next boundary of b, up to m
+    Py_ssize_t m
+    unsigned int truth
+    unsigned int value  # the operation's value up to here
+    uint64_t* out
+    Py_ssize_t count    # written so far
+
+
+cdef inline unsigned int _value(unsigned int truth, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
+    """The operation's value after i boundaries of a and j of b."""
+    return (truth >> ((i & 1) + 2 * (j & 1))) & 1
+
+
+cdef inline void _open(
+    Side* side, const uint64_t* a, Py_ssize_t i, Py_ssize_t n, const uint64_t* b, Py_ssize_t j, Py_ssize_t m,
+    unsigned int truth, uint64_t* out,
+) noexcept nogil:
+    side.a = a
+    side.i = i
+    side.n = n
+    side.b = b
+    side.j = j
+    side.m = m
+    side.truth = truth
+    side.value = _value(truth, i, j)
+    side.out = out
+    side.count = 0
+
+
+cdef inline void _step(Side* side) noexcept nogil:
+    """Pass the next boundary; both lists have one.
+
+    Without a branch that depends on the data: which list is ahead is a coin toss that a branch predictor would lose
+    every other time.
+    """
+    cdef uint64_t va = side.a[side.i], vb = side.b[side.j]
+    cdef unsigned int now
+    side.i += va <= vb
+    side.j += vb <= va
+    now = _value(side.truth, side.i, side.j)
+    side.out[side.count] = va if va < vb else vb
+    side.count += now ^ side.value
+    side.value = now
+
+
+cdef inline Py_ssize_t _gallop(const uint64_t* a, Py_ssize_t i, Py_ssize_t n, uint64_t value) noexcept nogil:
+    """Index of the first of a[i:n] that is >= value, in steps that double."""
+    cdef Py_ssize_t step = 1
+    while i + step < n and a[i + step] < value:
+        i += step
+        step *= 2
+    return i + _lower_bound(a + i, (step if i + step < n else n - i), value)
+
+
+cdef inline void _copy(Side* side, const uint64_t* from_, Py_ssize_t count, bint matters) noexcept nogil:
+    """Pass boundaries of one list while the other stands still: all change the value, or none does."""
+    if matters:
+        memcpy(side.out + side.count, from_, count * sizeof(uint64_t))
+        side.count += count
+    side.value = _value(side.truth, side.i, side.j)
+
+
+cdef inline bint _leap(Side* side) noexcept nogil:
+    """Pass a long run of one list that lies before the next boundary of the other, if there is one.
+
+    Both lists have at least LEAP more.
+    """
+    cdef Py_ssize_t to
+    if side.a[side.i + LEAP - 1] < side.b[side.j]:
+        to = _gallop(side.a, side.i, side.n, side.b[side.j])
+        to, side.i = side.i, to
+        _copy(side, side.a + to, side.i - to, _value(side.truth, 0, side.j) != _value(side.truth, 1, side.j))
+        return True
+    if side.b[side.j + LEAP - 1] < side.a[side.i]:
+        to = _gallop(side.b, side.j, side.m, side.a[side.i])
+        to, side.j = side.j, to
+        _copy(side, side.b + to, side.j - to, _value(side.truth, side.i, 0) != _value(side.truth, side.i, 1))
+        return True
+    return False
+
+
+cdef inline bint _long(const Side* side) noexcept nogil:
+    return side.i + LEAP <= side.n and side.j + LEAP <= side.m
+
+
+cdef Py_ssize_t _finish(Side* side) noexcept nogil:
+    """The rest of a merge; returns how many boundaries it wrote in all."""
+    cdef int k
+    cdef Py_ssize_t i = side.i, j = side.j
+    while _long(side):
+        if not _leap(side):
+            for k in range(LEAP):
+                _step(side)
+    while side.i < side.n and side.j < side.m:
+        _step(side)
+    i = side.i
+    j = side.j
+    side.i = side.n
+    side.j = side.m
+    _copy(side, side.a + i, side.n - i, _value(side.truth, 0, j) != _value(side.truth, 1, j))
+    _copy(side, side.b + j, side.m - j, _value(side.truth, side.n, 0) != _value(side.truth, side.n, 1))
+    return side.count
+
+
+cdef Py_ssize_t _merge(
     const uint64_t* a, Py_ssize_t i, Py_ssize_t n,
     const uint64_t* b, Py_ssize_t j, Py_ssize_t m,
     unsigned int truth, uint64_t* out,
 ) noexcept nogil:
     """Merge boundaries a[i:n] and b[j:m] under the operation `truth`; returns how many were written.
 
-    Bit (in_a + 2 in_b) of `truth` is the operation's value. The loop has no branch that depends on the data: which
-    list is ahead is a coin toss that a branch predictor would lose every other time.
+    Bit (in_a + 2 in_b) of `truth` is the operation's value. A merge waits for each comparison before it knows its next
+    load, so its two halves run in one loop and fill each other's waits. They meet at the middle boundary of the longer
+    list, and neither can write past its own inputs. Long runs of one list are passed at once.
     """
-    cdef Py_ssize_t k = 0
-    cdef uint64_t va, vb, v
-    cdef unsigned int value = (truth >> ((i & 1) + 2 * (j & 1))) & 1
-    cdef unsigned int now
-    while i < n and j < m:
-        va = a[i]
-        vb = b[j]
-        v = va if va < vb else vb
-        i += va <= vb
-        j += vb <= va
-        now = (truth >> ((i & 1) + 2 * (j & 1))) & 1
-        out[k] = v
-        k += now ^ value
-        value = now
-    while i < n:
-        v = a[i]
-        i += 1
-        now = (truth >> ((i & 1) + 2 * (j & 1))) & 1
-        out[k] = v
-        k += now ^ value
-        value = now
-    while j < m:
-        v = b[j]
-        j += 1
-        now = (truth >> ((i & 1) + 2 * (j & 1))) & 1
-        out[k] = v
-        k += now ^ value
-        value = now
-    return k
-
-
-cdef Py_ssize_t _merge_twice(
-    const uint64_t* a, Py_ssize_t i, Py_ssize_t n,
-    const uint64_t* b, Py_ssize_t j, Py_ssize_t m,
-    unsigned int truth, uint64_t* out,
-) noexcept nogil:
-    """`_merge` with its two halves in one loop.
-
-    A merge waits for each comparison before it knows its next load; two independent merges fill each other's waits.
-    The halves meet at the middle boundary of the longer list, so neither can write past its own inputs.
-    """
-    cdef Py_ssize_t i2, j2, p, q, k = 0, k2
-    cdef uint64_t va, vb, v, wa, wb, w
-    cdef unsigned int value, now, value2, now2
-    cdef uint64_t* out2
+    cdef Py_ssize_t i2, j2, count, count2
+    cdef Side first, second
+    cdef int k
     if n - i >= m - j:
         i2 = i + (n - i) // 2
-        j2 = j + _lower_bound(b + j, m - j, a[i2])
+        j2 = j + (_lower_bound(b + j, m - j, a[i2]) if i2 < n else 0)
     else:
         j2 = j + (m - j) // 2
         i2 = i + _lower_bound(a + i, n - i, b[j2])
-    out2 = out + (i2 - i) + (j2 - j)
-    p = i2
-    q = j2
-    k2 = 0
-    value = (truth >> ((i & 1) + 2 * (j & 1))) & 1
-    value2 = (truth >> ((p & 1) + 2 * (q & 1))) & 1
-    while i < i2 and j < j2 and p < n and q < m:
-        va = a[i]
-        vb = b[j]
-        wa = a[p]
-        wb = b[q]
-        v = va if va < vb else vb
-        w = wa if wa < wb else wb
-        i += va <= vb
-        j += vb <= va
-        p += wa <= wb
-        q += wb <= wa
-        now = (truth >> ((i & 1) + 2 * (j & 1))) & 1
-        now2 = (truth >> ((p & 1) + 2 * (q & 1))) & 1
-        out[k] = v
-        out2[k2] = w
-        k += now ^ value
-        k2 += now2 ^ value2
-        value = now
-        value2 = now2
-    k += _merge(a, i, i2, b, j, j2, truth, out + k)
-    k2 += _merge(a, p, n, b, q, m, truth, out2 + k2)
-    memmove(out + k, out2, k2 * sizeof(uint64_t))
-    return k + k2
+    _open(&first, a, i, i2, b, j, j2, truth, out)
+    _open(&second, a, i2, n, b, j2, m, truth, out + (i2 - i) + (j2 - j))
+    while _long(&first) and _long(&second):
+        if not (_leap(&first) | _leap(&second)):
+            for k in range(LEAP):
+                _step(&first)
+                _step(&second)
+    count = _finish(&first)
+    count2 = _finish(&second)
+    memmove(out + count, second.out, count2 * sizeof(uint64_t))
+    return count + count2
 
 
 def combine(const uint64_t[::1] a, const uint64_t[::1] b, unsigned int truth, uint64_t[::1] out):
@@ -128,10 +182,7 @@ def combine(const uint64_t[::1] a, const uint64_t[::1] b, unsigned int truth, ui
     cdef const uint64_t* pa = &a[0] if n else NULL
     cdef const uint64_t* pb = &b[0] if m else NULL
     with nogil:
-        if n > 64 and m > 64:
-            count = _merge_twice(pa, 0, n, pb, 0, m, truth, &out[0])
-        else:
-            count = _merge(pa, 0, n, pb, 0, m, truth, &out[0])
+        count = _merge(pa, 0, n, pb, 0, m, truth, &out[0])
     return count
 
 
@@ -151,10 +202,7 @@ def combine_part(
     cdef const uint64_t* pa = &a[0] if a.shape[0] else NULL
     cdef const uint64_t* pb = &b[0] if b.shape[0] else NULL
     with nogil:
-        if n - i > 64 and m - j > 64:
-            count = _merge_twice(pa, i, n, pb, j, m, truth, &out[i + j])
-        else:
-            count = _merge(pa, i, n, pb, j, m, truth, &out[i + j])
+        count = _merge(pa, i, n, pb, j, m, truth, &out[i + j])
     return count
 
 
