@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memmove
 
 cdef enum:
-    LEAP = 32     # so many boundaries of one list in a row are a long run
+    LEAP = 16     # so many boundaries of one list in a row are a long run
 
 
 cdef inline Py_ssize_t _lower_bound(const uint64_t* a, Py_ssize_t n, uint64_t value) noexcept nogil:
