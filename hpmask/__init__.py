@@ -1,6 +1,13 @@
 """hpmask: exact all-sky masks on the sphere."""
 
 from importlib.metadata import version
+from importlib.util import find_spec
+
+if find_spec("hpmask._kernels.ranges") is None:
+    raise ImportError(
+        f"hpmask is imported from its source tree, {__path__[0]}, where its compiled part is not built: "
+        "start Python in another folder, or install it with `pip install -e .`"
+    )
 
 from hpmask.energy import EnergyAxis
 from hpmask.errors import MaskFormatError
