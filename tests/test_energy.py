@@ -48,9 +48,7 @@ def test_immutable():
             part.flags.writeable = True
         with pytest.raises(ValueError, match="read-only"):
             part *= 2
-    edges = axis.edges
-    edges.shape = (1, 3)
-    assert axis.edges.shape == (3,)
+    assert axis.edges is not axis.edges
     with pytest.raises(AttributeError):
         axis.name = "other"
 

@@ -810,6 +810,10 @@ def test_the_same_answer_from_many_threads():
             assert results == expected * 4
 
 
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) >= "2.5.0",
+    reason="numpy 2.5 tells tracemalloc of an array that shrinks in place before it takes back the larger one",
+)
 def test_memory_of_the_algebra():
     n = 1_800_000
     a, b = random_large(5, n), random_large(6, n)
