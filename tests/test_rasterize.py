@@ -163,7 +163,7 @@ def test_center_of_tiny_discs_at_the_finest_orders(place, order, cells):
     radius = cells / (1 << order)
     nside = 1 << order
     nearby = np.array([healpy.ang2pix(nside, PI / 2 - lat, lon, nest=True)])
-    for _ in range(16):
+    for _ in range(24):
         around = healpy.get_all_neighbours(nside, nearby, nest=True).ravel()
         nearby = np.unique(np.concatenate([nearby, around[around >= 0]]))
     theta, phi = healpy.pix2ang(nside, nearby, nest=True)
