@@ -1,0 +1,658 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Ranges of NESTED cells to runs of pixels along the rings, and back.
+
+A run is a stretch of neighbouring pixels on one ring, kept as the range [ring << bits | first, ring << bits | last + 1)
+with bits = order + 3 and pixels counted from longitude 0 as in the RING scheme. Runs are thus ranges of numbers, sorted
+and disjoint, and the set operations of ranges hold for them. A run that crosses longitude 0 is two runs.
+
+Both ways go by tiles of 8 x 8 cells, whose NESTED numbers are the 64 bits of a word. In the chart of a base cell
+(geometry.pxd) a tile is a diamond of 15 rings; row h of it has 8 - |h - 7| cells.
+"""
+
+from libc.math cimport ceil, floor
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
+
+from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, spread
+from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    #include <intrin.h>
+    static inline int hpmask_ctz(unsigned long long x) { unsigned long i; _BitScanForward64(&i, x); return (int) i; }
+    #else
+    static inline int hpmask_ctz(unsigned long long x) { return __builtin_ctzll(x); }
+    #endif
+    """
+    int trailing_zeros "hpmask_ctz"(unsigned long long x) noexcept nogil
+
+cdef enum:
+    ROWS = 15
+    FACES = 12
+    DIGIT = 11
+
+cdef int64_t NONE = <int64_t> 1 << 60
+
+# FIRST[h][k]: bits of the first k cells, by ascending longitude, of row h of a tile
+cdef uint64_t[ROWS][9] FIRST
+
+
+cdef void _fill_first() noexcept:
+    cdef int h, k, x
+    for h in range(ROWS):
+        FIRST[h][0] = 0
+        for k in range(8):
+            x = (h - 7 if h > 7 else 0) + k
+            FIRST[h][k + 1] = FIRST[h][k]
+            if k < 8 - (h - 7 if h > 7 else 7 - h):
+                FIRST[h][k + 1] |= (<uint64_t> 1) << (spread(<uint64_t> x) | (spread(<uint64_t> (h - x)) << 1))
+
+
+_fill_first()
+
+
+cdef inline int _half(int h) noexcept nogil:
+    """Half-width of row h of a tile: it holds the v from -half to half, in steps of 2."""
+    return h if h <= 7 else 14 - h
+
+
+# ---------------------------------------------------------------------- to runs
+
+
+cdef inline void _put_run(Sink* sink, int face, int64_t s, int64_t v0, int64_t v1, int64_t n, int bits) noexcept nogil:
+    """The cells v0, v0 + 2, ... v1 of row s of a base cell, as a run (or two)."""
+    cdef int64_t ring = base_ring(face, n) - s, width, first, u0, u1, odd
+    cdef uint64_t key = <uint64_t> ring << bits
+    if n <= ring <= 3 * n:
+        odd = 1 - ((ring - n) & 1)
+        u0 = central_longitude(face) * n + v0
+        u1 = central_longitude(face) * n + v1
+        if u1 < 0:
+            u0 += 8 * n
+            u1 += 8 * n
+        elif u0 < 0:
+            sink_put(sink, key | <uint64_t> ((u0 + 8 * n - odd) >> 1), key | <uint64_t> (4 * n))
+            u0 = odd
+        sink_put(sink, key | <uint64_t> ((u0 - odd) >> 1), key | <uint64_t> (((u1 - odd) >> 1) + 1))
+    else:
+        width = ring if ring < n else 4 * n - ring
+        first = (face & 3) * width
+        sink_put(
+            sink,
+            key | <uint64_t> (first + ((v0 - 1 + width) >> 1)),
+            key | <uint64_t> (first + ((v1 - 1 + width) >> 1) + 1),
+        )
+
+
+cdef void _put_block(Sink* sink, uint64_t cell, int k, int order) noexcept nogil:
+    """The rows of a block of 2**k x 2**k cells, `cell` its first."""
+    cdef int face
+    cdef int64_t x, y, h, half, m = ((<int64_t> 1) << k) - 1, n = (<int64_t> 1) << order
+    cell_xy(cell, order, &face, &x, &y)
+    for h in range(2 * m + 1):
+        half = h if h <= m else 2 * m - h
+        _put_run(sink, face, x + y + 1 + h, x - y - half, x - y + half, n, order + 3)
+
+
+cdef void _put_tile(Sink* sink, uint64_t tile, uint64_t word, int order) noexcept nogil:
+    """The rows of the cells of a tile whose bits are set."""
+    cdef int face, h, k, size, begin
+    cdef int64_t x, y, s, v, n = (<int64_t> 1) << order
+    cdef uint64_t bits
+    cell_xy(tile << 6, order, &face, &x, &y)
+    for h in range(ROWS):
+        size = _half(h) + 1
+        bits = word & FIRST[h][size]
+        if bits == 0:
+            continue
+        s = x + y + 1 + h
+        v = x - y - _half(h)
+        begin = -1
+        for k in range(size + 1):
+            # FIRST[h][k + 1] is FIRST[h][k] behind the row's end, so that the last run is closed there.
+            if k < size and bits & (FIRST[h][k] ^ FIRST[h][k + 1]):
+                if begin < 0:
+                    begin = k
+            elif begin >= 0:
+                _put_run(sink, face, s, v + 2 * begin, v + 2 * (k - 1), n, order + 3)
+                begin = -1
+
+
+def from_ranges(const uint64_t[::1] boundaries, int order):
+    """Runs of the cells of a set, in pieces: starts and stops, unsorted and touching."""
+    cdef Py_ssize_t count = boundaries.shape[0] // 2, i
+    cdef int shift = 2 * (29 - order), k
+    cdef uint64_t a, b, tile = ~<uint64_t> 0, word = 0, stop
+    cdef Sink sink
+    if not 0 <= order <= 29:
+        raise ValueError("order must be 0 to 29")
+    sink_open(&sink, 2 * count)
+    with nogil:
+        for i in range(count):
+            a = boundaries[2 * i] >> shift
+            b = boundaries[2 * i + 1] >> shift
+            while a < b and not sink.failed:
+                if order < 3:
+                    _put_block(&sink, a, 0, order)
+                    a += 1
+                elif a & 63 or b - a < 64:
+                    if a >> 6 != tile:
+                        if word:
+                            _put_tile(&sink, tile, word, order)
+                        tile = a >> 6
+                        word = 0
+                    stop = (tile + 1) << 6
+                    if stop > b:
+                        stop = b
+                    word |= ((~<uint64_t> 0) >> (64 - (stop - a))) << (a & 63)
+                    a = stop
+                else:
+                    # the largest aligned block that begins here
+                    k = trailing_zeros(a) >> 1 if a else order
+                    if k > order:
+                        k = order
+                    while (<uint64_t> 1) << (2 * k) > b - a:
+                        k -= 1
+                    _put_block(&sink, a, k, order)
+                    a += (<uint64_t> 1) << (2 * k)
+        if word:
+            _put_tile(&sink, tile, word, order)
+    return sink_take(&sink)
+
+
+def mirror(const uint64_t[::1] runs, int order, uint64_t[::1] out):
+    """The runs on the other side of the equator: ring r becomes 4 nside - r. Sorted again."""
+    cdef Py_ssize_t count = runs.shape[0], i = 0, end, k
+    cdef int bits = order + 3
+    cdef uint64_t ring, last = (<uint64_t> 4) << order, rest = ((<uint64_t> 1) << bits) - 1
+    if out.shape[0] != count:
+        raise ValueError("out must be as long as runs")
+    with nogil:
+        while i < count:
+            ring = runs[i] >> bits
+            end = i
+            while end < count and runs[end] >> bits == ring:
+                end += 1
+            for k in range(i, end):
+                out[count - end + k - i] = ((last - ring) << bits) | (runs[k] & rest)
+            i = end
+
+
+def fringe(const uint64_t[::1] runs, int order):
+    """Runs that hold the eight neighbours of every pixel of some runs, and a few more: starts and stops, unsorted.
+
+    Neighbours lie at most two rings away. There they are at most 3 pixels of the coarser ring off, save across a
+    pole, where whole rings are taken.
+    """
+    cdef Py_ssize_t count = runs.shape[0] // 2, i
+    cdef int bits = order + 3
+    cdef int64_t n = (<int64_t> 1) << order, ring, target, width, other, low, high, size, odd, odd_other
+    cdef uint64_t rest = ((<uint64_t> 1) << bits) - 1, key
+    cdef double a, b, by
+    cdef Sink sink
+    sink_open(&sink, 5 * count)
+    with nogil:
+        for i in range(count):
+            ring = <int64_t> (runs[2 * i] >> bits)
+            width = _width(ring, n)
+            odd = _odd(ring, n)
+            a = <double> (2 * (runs[2 * i] & rest) + odd) / (2 * width)
+            b = <double> (2 * (runs[2 * i + 1] & rest) - 2 + odd) / (2 * width)
+            for target in range(ring - 2, ring + 3):
+                if target < 1 or target >= 4 * n:
+                    continue
+                key = <uint64_t> target << bits
+                other = _width(target, n)
+                odd_other = _odd(target, n)
+                size = 4 * other
+                by = 3.0 / (width if width < other else other)
+                low = <int64_t> floor((a - by) * other - 0.5 * odd_other)
+                high = <int64_t> ceil((b + by) * other - 0.5 * odd_other) + 1
+                if target <= 4 or target >= 4 * n - 4 or high - low >= size:
+                    sink_put(&sink, key, key | <uint64_t> size)
+                    continue
+                if low < 0:
+                    sink_put(&sink, key | <uint64_t> (low + size), key | <uint64_t> size)
+                    low = 0
+                if high > size:
+                    sink_put(&sink, key, key | <uint64_t> (high - size))
+                    high = size
+                sink_put(&sink, key | <uint64_t> low, key | <uint64_t> high)
+    return sink_take(&sink)
+
+
+cdef inline int64_t _width(int64_t ring, int64_t n) noexcept nogil:
+    """Pixels in a quarter of a ring."""
+    return ring if ring < n else n if ring <= 3 * n else 4 * n - ring
+
+
+cdef inline int64_t _odd(int64_t ring, int64_t n) noexcept nogil:
+    """1 where the ring's first pixel is centred half a pixel east of longitude 0, else 0."""
+    return 1 if ring < n or ring > 3 * n else 1 - ((ring - n) & 1)
+
+
+# ---------------------------------------------------------------------- to ranges
+
+
+cdef struct Rows:
+    # Rows of a base cell, by ascending s, with their pieces [v0, v1] by ascending v, none touching the next.
+    int64_t* s
+    size_t* first       # index of each row's first piece, and one more entry behind the last
+    size_t count
+    size_t room
+    int64_t* v0
+    int64_t* v1
+    size_t pieces
+    size_t piece_room
+    bint failed
+
+
+cdef struct Tiles:
+    uint64_t* tile
+    uint64_t* word
+    size_t count
+    size_t room
+    bint failed
+
+
+cdef void _rows_free(Rows* rows) noexcept nogil:
+    free(rows.s)
+    free(rows.first)
+    free(rows.v0)
+    free(rows.v1)
+    memset(rows, 0, sizeof(Rows))
+
+
+cdef bint _rows_grow(Rows* rows) noexcept nogil:
+    cdef size_t room
+    cdef void* p
+    if rows.count + 1 >= rows.room:
+        room = 2 * rows.room + 64
+        p = realloc(rows.s, room * sizeof(int64_t))
+        if p != NULL:
+            rows.s = <int64_t*> p
+        else:
+            rows.failed = True
+        p = realloc(rows.first, room * sizeof(size_t))
+        if p != NULL:
+            rows.first = <size_t*> p
+        else:
+            rows.failed = True
+        rows.room = room
+    if rows.pieces == rows.piece_room:
+        room = 2 * rows.piece_room + 64
+        p = realloc(rows.v0, room * sizeof(int64_t))
+        if p != NULL:
+            rows.v0 = <int64_t*> p
+        else:
+            rows.failed = True
+        p = realloc(rows.v1, room * sizeof(int64_t))
+        if p != NULL:
+            rows.v1 = <int64_t*> p
+        else:
+            rows.failed = True
+        rows.piece_room = room
+    return not rows.failed
+
+
+cdef inline void _rows_put(Rows* rows, int64_t s, int64_t v0, int64_t v1) noexcept nogil:
+    """Add a piece; rows and pieces come in ascending order."""
+    if rows.failed:
+        return
+    if rows.count + 1 >= rows.room or rows.pieces == rows.piece_room:
+        if not _rows_grow(rows):
+            return
+    if rows.count == 0 or rows.s[rows.count - 1] != s:
+        rows.s[rows.count] = s
+        rows.first[rows.count] = rows.pieces
+        rows.count += 1
+    elif rows.v1[rows.pieces - 1] + 2 == v0:
+        rows.v1[rows.pieces - 1] = v1
+        return
+    rows.v0[rows.pieces] = v0
+    rows.v1[rows.pieces] = v1
+    rows.pieces += 1
+    rows.first[rows.count] = rows.pieces
+
+
+cdef void _tiles_put(Tiles* tiles, uint64_t tile, uint64_t word) noexcept nogil:
+    cdef size_t room
+    cdef void* p
+    if tiles.count == tiles.room:
+        if tiles.failed:
+            return
+        room = 2 * tiles.room + 1024
+        p = realloc(tiles.tile, room * sizeof(uint64_t))
+        if p != NULL:
+            tiles.tile = <uint64_t*> p
+        else:
+            tiles.failed = True
+        p = realloc(tiles.word, room * sizeof(uint64_t))
+        if p != NULL:
+            tiles.word = <uint64_t*> p
+        else:
+            tiles.failed = True
+        if tiles.failed:
+            return
+        tiles.room = room
+    tiles.tile[tiles.count] = tile
+    tiles.word[tiles.count] = word
+    tiles.count += 1
+
+
+cdef void _split_belt(Rows* faces, int64_t ring, int64_t n, int64_t u0, int64_t u1) noexcept nogil:
+    """A run of the belt, cells u0, u0 + 2, ... u1 counted in half pixels from longitude 0, given to its base cells."""
+    cdef int64_t equator = (ring - n if ring < 2 * n else 3 * n - ring) - 1     # half-widths of the base cells' rows
+    cdef int64_t cap = (2 * n - ring if ring < 2 * n else ring - 2 * n) - 1
+    cdef int64_t c, end
+    cdef int face
+    while u0 <= u1:
+        c = 2 * ((u0 + n) // (2 * n))
+        if u0 >= c * n - equator and u0 <= c * n + equator:
+            face = 4 + <int> ((c >> 1) & 3)
+            end = c * n + equator
+        else:
+            c = 2 * (u0 // (2 * n)) + 1
+            face = (0 if ring < 2 * n else 8) + <int> ((c >> 1) & 3)
+            end = c * n + cap
+        if end > u1:
+            end = u1
+        _rows_put(&faces[face], base_ring(face, n) - ring, u0 - c * n, end - c * n)
+        u0 = end + 2
+
+
+cdef void _split(Rows* faces, const uint64_t* run, size_t count, int order) noexcept nogil:
+    """Give each base cell its rows of the runs."""
+    cdef int bits = order + 3, face
+    cdef int64_t n = (<int64_t> 1) << order, ring, width, odd, seam, p0, p1, end, col
+    cdef uint64_t rest = ((<uint64_t> 1) << bits) - 1
+    cdef size_t begin, stop = count, i
+    # s ascends where the rings descend
+    while stop > 0:
+        ring = <int64_t> (run[2 * stop - 2] >> bits)
+        begin = stop
+        while begin > 0 and <int64_t> (run[2 * begin - 2] >> bits) == ring:
+            begin -= 1
+        width = _width(ring, n)
+        if n <= ring <= 3 * n:
+            odd = _odd(ring, n)
+            # What lies just west of longitude 0 comes first in its base cell, the one round longitude 0.
+            seam = 8 * n - ((ring - n if ring < 2 * n else 3 * n - ring) - 1)
+            i = stop
+            while i > begin and 2 * <int64_t> ((run[2 * i - 1] & rest) - 1) + odd >= seam:
+                i -= 1
+            while i < stop:
+                p0 = 2 * <int64_t> (run[2 * i] & rest) + odd
+                p1 = 2 * <int64_t> ((run[2 * i + 1] & rest) - 1) + odd
+                _rows_put(&faces[4], 3 * n - ring, (p0 if p0 > seam else seam) - 8 * n, p1 - 8 * n)
+                i += 1
+            for i in range(begin, stop):
+                p0 = 2 * <int64_t> (run[2 * i] & rest) + odd
+                p1 = 2 * <int64_t> ((run[2 * i + 1] & rest) - 1) + odd
+                _split_belt(faces, ring, n, p0, p1 if p1 < seam else seam - 2)
+        else:
+            for i in range(begin, stop):
+                p0 = <int64_t> (run[2 * i] & rest)
+                p1 = <int64_t> (run[2 * i + 1] & rest) - 1
+                while p0 <= p1:
+                    col = p0 // width
+                    end = (col + 1) * width - 1
+                    if end > p1:
+                        end = p1
+                    face = <int> col + (0 if ring < n else 8)
+                    _rows_put(
+                        &faces[face], base_ring(face, n) - ring,
+                        2 * (p0 - col * width) + 1 - width, 2 * (end - col * width) + 1 - width,
+                    )
+                    p0 = end + 1
+        stop = begin
+
+
+cdef inline int64_t _up(int64_t value, int64_t parity) noexcept nogil:
+    """The first number of a parity at or above value / 8."""
+    value = (value + 7) >> 3
+    return value + ((value ^ parity) & 1)
+
+
+cdef inline int64_t _down(int64_t value, int64_t parity) noexcept nogil:
+    """The last number of a parity at or below value / 8."""
+    value = value >> 3
+    return value - ((value ^ parity) & 1)
+
+
+cdef struct Cursor:
+    size_t at           # piece of a row that a walk along a row of tiles has come to
+    size_t end
+    int64_t touch0      # tiles that it touches, and those whose row it fills
+    int64_t touch1
+    int64_t fill0
+    int64_t fill1
+
+
+cdef inline void _load(Cursor* cursor, const Rows* rows, int half, int64_t parity) noexcept nogil:
+    cdef int64_t v0, v1
+    if cursor.at >= cursor.end:
+        cursor.touch0 = NONE
+        cursor.touch1 = NONE
+        cursor.fill0 = NONE
+        cursor.fill1 = -NONE
+        return
+    v0 = rows.v0[cursor.at]
+    v1 = rows.v1[cursor.at]
+    cursor.touch0 = _up(v0 - half, parity)
+    cursor.touch1 = _down(v1 + half, parity)
+    cursor.fill0 = _up(v0 + half, parity)
+    cursor.fill1 = _down(v1 - half, parity)
+
+
+cdef void _tile_row(const Rows* rows, size_t row, int64_t t, int face, int order, Tiles* tiles, Rows* full) noexcept nogil:
+    """One row of tiles: those that are filled go to `full` as pieces, those that are filled in part to `tiles`.
+
+    The tiles (X, Y) with X + Y + 1 = t, at v = X - Y, meet the rows s = 8 t - 7 + h; `row` is the first of these.
+    """
+    cdef Cursor[ROWS] cursors
+    cdef int h, half
+    cdef int64_t parity = (t + 1) & 1, v, next_v, fill, a, b, middle
+    cdef uint64_t word
+    cdef bint filled
+    cdef size_t i
+    for h in range(ROWS):
+        cursors[h].at = 0
+        cursors[h].end = 0
+    while row < rows.count and rows.s[row] <= 8 * t + 7:
+        h = <int> (rows.s[row] - (8 * t - 7))
+        cursors[h].at = rows.first[row]
+        cursors[h].end = rows.first[row + 1]
+        row += 1
+    for h in range(ROWS):
+        _load(&cursors[h], rows, _half(h), parity)
+    v = -NONE
+    while True:
+        next_v = NONE
+        for h in range(ROWS):
+            while cursors[h].touch1 < v or cursors[h].touch1 < cursors[h].touch0:
+                cursors[h].at += 1
+                _load(&cursors[h], rows, _half(h), parity)
+            if cursors[h].touch0 < next_v:
+                next_v = cursors[h].touch0
+        if next_v == NONE:
+            return
+        if next_v > v:
+            v = next_v
+        fill = NONE
+        filled = True
+        for h in range(ROWS):
+            if cursors[h].fill0 > v or cursors[h].fill1 < v:
+                filled = False
+                break
+            if cursors[h].fill1 < fill:
+                fill = cursors[h].fill1
+        if filled:
+            _rows_put(full, t, v, fill)
+            v = fill + 2
+            continue
+        word = 0
+        for h in range(ROWS):
+            half = _half(h)
+            middle = 8 * v
+            i = cursors[h].at
+            while i < cursors[h].end and rows.v0[i] <= middle + half:
+                a = rows.v0[i] - (middle - half)
+                b = rows.v1[i] - (middle - half)
+                if a < 0:
+                    a = 0
+                if b > 2 * half:
+                    b = 2 * half
+                if a <= b:
+                    word |= FIRST[h][(b >> 1) + 1] ^ FIRST[h][a >> 1]
+                i += 1
+        if word:
+            a = (t - 1 + v) >> 1
+            b = (t - 1 - v) >> 1
+            _tiles_put(
+                tiles,
+                (<uint64_t> face << (2 * (order - 3))) | spread(<uint64_t> a) | (spread(<uint64_t> b) << 1),
+                word,
+            )
+        v += 2
+
+
+cdef void _tile_rows(const Rows* rows, int face, int order, Tiles* tiles, Rows* full) noexcept nogil:
+    """All rows of tiles of a base cell."""
+    cdef size_t row = 0
+    cdef int64_t t = 0
+    while not tiles.failed and not full.failed:
+        t += 1
+        while row < rows.count and rows.s[row] < 8 * t - 7:
+            row += 1
+        if row == rows.count:
+            return
+        if rows.s[row] > 8 * t + 7:
+            t = rows.s[row] >> 3
+        _tile_row(rows, row, t, face, order, tiles, full)
+
+
+cdef bint _sort(Tiles* tiles, int key_bits) noexcept nogil:
+    """Sort the tiles by number, digit by digit; False if there is no memory."""
+    cdef size_t* counts = <size_t*> malloc((<size_t> 1 << DIGIT) * sizeof(size_t))
+    cdef uint64_t* tile = <uint64_t*> malloc((tiles.count + 1) * sizeof(uint64_t))
+    cdef uint64_t* word = <uint64_t*> malloc((tiles.count + 1) * sizeof(uint64_t))
+    cdef uint64_t* swap
+    cdef size_t i, k, total, size = <size_t> 1 << DIGIT
+    cdef int shift = 0
+    cdef bint done = counts != NULL and tile != NULL and word != NULL
+    if done:
+        while shift < key_bits:
+            memset(counts, 0, size * sizeof(size_t))
+            for i in range(tiles.count):
+                counts[(tiles.tile[i] >> shift) & (size - 1)] += 1
+            total = 0
+            for k in range(size):
+                i = counts[k]
+                counts[k] = total
+                total += i
+            for i in range(tiles.count):
+                k = (tiles.tile[i] >> shift) & (size - 1)
+                tile[counts[k]] = tiles.tile[i]
+                word[counts[k]] = tiles.word[i]
+                counts[k] += 1
+            swap = tiles.tile
+            tiles.tile = tile
+            tile = swap
+            swap = tiles.word
+            tiles.word = word
+            word = swap
+            tiles.room = tiles.count + 1
+            shift += DIGIT
+    free(counts)
+    free(tile)
+    free(word)
+    return done
+
+
+cdef void _put_ranges(Sink* sink, const Tiles* tiles, int order) noexcept nogil:
+    """Ranges at order 29 of the set bits of sorted tiles."""
+    cdef size_t i
+    cdef int shift = 2 * (29 - order), a, b
+    cdef uint64_t word, first
+    for i in range(tiles.count):
+        word = tiles.word[i]
+        first = tiles.tile[i] << 6
+        a = 0
+        while word:
+            b = trailing_zeros(word)
+            a += b
+            word >>= b
+            b = trailing_zeros(~word) if ~word else 64
+            sink_put(sink, (first + a) << shift, (first + a + b) << shift)
+            a += b
+            word = word >> b if b < 64 else 0
+
+
+cdef void _put_cells(Sink* sink, const Rows* rows, int face, int order) noexcept nogil:
+    """Ranges at order 29 of rows of an order below 3, cell by cell."""
+    cdef int shift = 2 * (29 - order)
+    cdef size_t row, i
+    cdef int64_t v
+    cdef uint64_t cell
+    for row in range(rows.count):
+        for i in range(rows.first[row], rows.first[row + 1]):
+            for v from rows.v0[i] <= v <= rows.v1[i] by 2:
+                cell = (
+                    (<uint64_t> face << (2 * order))
+                    | spread(<uint64_t> ((rows.s[row] - 1 + v) >> 1))
+                    | (spread(<uint64_t> ((rows.s[row] - 1 - v) >> 1)) << 1)
+                )
+                sink_put(sink, cell << shift, (cell + 1) << shift)
+
+
+def to_ranges(const uint64_t[::1] runs, int order):
+    """The cells of sorted runs as ranges at order 29: a list of (starts, stops), the sets to be united.
+
+    Tiles that are filled in part are written out; those that are filled form rows of cells of the order less 3, and
+    so on, so that the work grows with the outline alone. All but the last set come sorted.
+    """
+    cdef Rows[FACES] faces
+    cdef Rows full
+    cdef Tiles tiles
+    cdef Sink sink
+    cdef int face
+    cdef bint failed = False
+    cdef const uint64_t* run = &runs[0] if runs.shape[0] else NULL
+    if not 0 <= order <= 29:
+        raise ValueError("order must be 0 to 29")
+    memset(faces, 0, sizeof(faces))
+    result = []
+    try:
+        with nogil:
+            _split(faces, run, runs.shape[0] // 2, order)
+        while order >= 3:
+            sink_open(&sink, runs.shape[0] // 2 if not result else 16)
+            with nogil:
+                memset(&tiles, 0, sizeof(tiles))
+                for face in range(FACES):
+                    tiles.count = 0
+                    memset(&full, 0, sizeof(full))
+                    _tile_rows(&faces[face], face, order, &tiles, &full)
+                    failed |= faces[face].failed or tiles.failed or full.failed
+                    if not failed and tiles.count > 1:
+                        failed |= not _sort(&tiles, 2 * (order - 3) + 4)
+                    if not failed:
+                        _put_ranges(&sink, &tiles, order)
+                    _rows_free(&faces[face])
+                    faces[face] = full
+                free(tiles.tile)
+                free(tiles.word)
+            sink.failed |= failed
+            result.append(sink_take(&sink))
+            order -= 3
+        sink_open(&sink, 16)
+        for face in range(FACES):
+            _put_cells(&sink, &faces[face], face, order)
+        result.append(sink_take(&sink))
+    finally:
+        for face in range(FACES):
+            _rows_free(&faces[face])
+    return result
