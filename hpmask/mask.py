@@ -11,9 +11,10 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
-from hpmask import frames, lookup, rasterize, regions, shapes
+from hpmask import frames, lookup, morphology, rasterize, regions, shapes
 from hpmask.energy import EnergyAxis, difference
 from hpmask.history import joined
+from hpmask.morphology import Width
 from hpmask.rangeset import RangeSet, check_order
 
 if TYPE_CHECKING:
@@ -673,6 +674,164 @@ class Mask:
     def _with_history(self, history: Sequence[str]) -> Mask:
         return Mask(self._planes, order=self._order, frame=self._frame, energy=self._energy, history=history)
 
+    # ------------------------------------------------------------------ growing
+
+    def dilate(
+        self,
+        width: Width | None = None,
+        *,
+        steps: int | None = None,
+        connectivity: Literal[4, 8] = 8,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """The mask grown by an angle: every cell whose centre is within it of the centre of a kept cell.
+
+        True on the whole sphere, poles and longitude 0 included, at any order.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Angle from 0 to 180 deg: a scalar; for a mask with energy also of shape (n_bins,), one per bin, or
+            a function of the energy axis that returns such.
+        steps : int, optional
+            Instead of `width`: so many times, add the neighbours of every cell.
+        connectivity : {8, 4}, optional
+            Neighbours of a step: those that share an edge or a corner, or an edge only.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            Of the same order. An exclusion mask keeps what is far from sources: *shrink* it, with `erode`, to
+            exclude more.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If not one of `width` and `steps` is given, or it is not of this kind.
+
+        Notes
+        -----
+        Neither pixels nor a projection take part in `width`. A square kernel, gammapy's ``kernel="box"``, has no
+        meaning on the sphere: use the disc of the same radius.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> star = Mask.from_cones(SkyCoord(10, 89.9, unit="deg"), "0.5 deg", order=8)
+        >>> star.dilate("1 deg").issubset(Mask.from_cones(SkyCoord(10, 89.9, unit="deg"), "1.6 deg", order=8))
+        True
+        """
+        return self._grown("dilate", width, steps, connectivity, n_threads, progress)
+
+    def erode(
+        self,
+        width: Width | None = None,
+        *,
+        steps: int | None = None,
+        connectivity: Literal[4, 8] = 8,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """The mask shrunk by an angle: what is farther than it from all that is not kept.
+
+        The dual of `dilate`: ``mask.erode(width) == ~((~mask).dilate(width))``. Parameters as there.
+
+        Examples
+        --------
+        A field of view without the margin that a PSF of 0.2 deg needs:
+
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> field = Mask.from_cones(SkyCoord(83.6, 22, unit="deg"), "2 deg", order=10)
+        >>> print(f"{field.area:.2f} {field.erode('0.2 deg').area:.2f}")
+        12.56 deg2 10.22 deg2
+        """
+        return self._grown("erode", width, steps, connectivity, n_threads, progress)
+
+    def opening(
+        self,
+        width: Width | None = None,
+        *,
+        steps: int | None = None,
+        connectivity: Literal[4, 8] = 8,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """The mask without what is narrower than twice the width: `erode`, then `dilate`. Parameters as in `dilate`."""
+        return self._grown("opening", width, steps, connectivity, n_threads, progress)
+
+    def closing(
+        self,
+        width: Width | None = None,
+        *,
+        steps: int | None = None,
+        connectivity: Literal[4, 8] = 8,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """The mask with gaps narrower than twice the width filled: `dilate`, then `erode`. Parameters as in `dilate`."""
+        return self._grown("closing", width, steps, connectivity, n_threads, progress)
+
+    def boundary(
+        self,
+        width: Width,
+        *,
+        side: Literal["inner", "outer", "both"] = "inner",
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """The strip along the mask's edge.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable
+            Width of the strip (on each side), as in `dilate`.
+        side : {"inner", "outer", "both"}, optional
+            What `erode` takes away, what `dilate` adds, or both.
+        n_threads, progress
+            As in `dilate`.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=7)
+        >>> print(f"{north.boundary('5 deg').sky_fraction:.4f}")  # sin(5 deg) / 2
+        0.0430
+        """
+        if side not in ("inner", "outer", "both"):
+            raise ValueError(f"side must be 'inner', 'outer' or 'both', got {side!r}")
+        planes = morphology.planes_after(
+            side, self._planes, self._energy, width, n_threads=n_threads, progress=progress
+        )
+        return self._with_planes(planes, f"boundary({_told(width)}, side={side!r})")
+
+    def _grown(
+        self,
+        operation: morphology.Operation,
+        width: Width | None,
+        steps: int | None,
+        connectivity: int,
+        n_threads: int | None,
+        progress: bool,
+    ) -> Mask:
+        planes = morphology.planes_after(
+            operation, self._planes, self._energy, width,
+            n_steps=steps, connectivity=connectivity, n_threads=n_threads, progress=progress,
+        )  # fmt: skip
+        amount = _told(width) if steps is None else f"steps={steps}, connectivity={connectivity}"
+        return self._with_planes(planes, f"{operation}({amount})")
+
+    def _with_planes(self, planes: Sequence[RangeSet], step: str) -> Mask:
+        """The mask with other planes, which `step` made of its own."""
+        history = joined(self._history, (), step)
+        return Mask(planes, order=self._order, frame=self._frame, energy=self._energy, history=history)
+
     # ------------------------------------------------------------------ handing over
 
     def to_moc(self) -> MOC:
@@ -867,6 +1026,13 @@ def _rebuild(
     history: tuple[str, ...],
 ) -> Mask:
     return Mask(planes, order=order, frame=frame, energy=energy, history=history)
+
+
+def _told(width: Any) -> str:
+    """A width as the history tells it."""
+    if isinstance(width, u.Quantity):
+        return f"{width.value:.6g} {width.unit}" if width.isscalar else f"{width.size} widths"
+    return getattr(width, "__name__", str(width))
 
 
 def _size(nbytes: float) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._kernels import ranges as _kernel
 from hpmask.parallel import thread_count
 
-__all__ = ["MAX_ORDER", "RangeSet", "check_order"]
+__all__ = ["MAX_ORDER", "RangeSet", "check_order", "difference_of", "union_of"]
 
 MAX_ORDER = 29
 _END = 12 << (2 * MAX_ORDER)
@@ -572,6 +572,16 @@ def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
         count = second.result()
     out[first : first + count] = out[cut_a + cut_b : cut_a + cut_b + count]
     return _trimmed(out, first + count)
+
+
+def union_of(a: Boundaries, b: Boundaries) -> Boundaries:
+    """Boundaries of what one or both of two lists of boundaries hold."""
+    return _combine(a, b, _OR)
+
+
+def difference_of(a: Boundaries, b: Boundaries) -> Boundaries:
+    """Boundaries of what the first of two lists of boundaries holds and the second does not."""
+    return _combine(a, b, _MINUS)
 
 
 def _many(sets: Iterable[RangeSet], truth: int, *, none: RangeSet) -> RangeSet:

@@ -15,7 +15,7 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, spread
-from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take, sink_take_boundaries
 
 cdef extern from *:
     """
@@ -160,6 +160,33 @@ def from_ranges(const uint64_t[::1] boundaries, int order):
         if word:
             _put_tile(&sink, tile, word, order)
     return sink_take(&sink)
+
+
+def count_rows(const uint64_t[::1] boundaries, int order):
+    """About how many pieces `from_ranges` gives."""
+    cdef Py_ssize_t count = boundaries.shape[0] // 2, i
+    cdef int shift = 2 * (29 - order), k
+    cdef uint64_t a, b, total = 0, step
+    with nogil:
+        for i in range(count):
+            a = boundaries[2 * i] >> shift
+            b = boundaries[2 * i + 1] >> shift
+            total += 1
+            while a < b:
+                k = trailing_zeros(a) >> 1 if a else order
+                if k > order:
+                    k = order
+                while (<uint64_t> 1) << (2 * k) > b - a:
+                    k -= 1
+                step = (<uint64_t> 1) << (2 * k)
+                if k >= 3 or order < 3:
+                    total += ((<uint64_t> 2) << k) - 1
+                else:
+                    # what is left of a tile, in one
+                    step = (64 - (a & 63)) if 64 - (a & 63) < b - a else b - a
+                    total += 2
+                a += step
+    return total
 
 
 def mirror(const uint64_t[::1] runs, int order, uint64_t[::1] out):
@@ -364,7 +391,7 @@ cdef void _split_belt(Rows* faces, int64_t ring, int64_t n, int64_t u0, int64_t 
 
 
 cdef void _split(Rows* faces, const uint64_t* run, size_t count, int order) noexcept nogil:
-    """Give each base cell its rows of the runs."""
+    """Give each base cell its rows of the runs; those that have `failed` set get none."""
     cdef int bits = order + 3, face
     cdef int64_t n = (<int64_t> 1) << order, ring, width, odd, seam, p0, p1, end, col
     cdef uint64_t rest = ((<uint64_t> 1) << bits) - 1
@@ -592,27 +619,29 @@ cdef void _put_ranges(Sink* sink, const Tiles* tiles, int order) noexcept nogil:
 
 
 cdef void _put_cells(Sink* sink, const Rows* rows, int face, int order) noexcept nogil:
-    """Ranges at order 29 of rows of an order below 3, cell by cell."""
+    """Ranges at order 29 of rows of an order below 3."""
     cdef int shift = 2 * (29 - order)
     cdef size_t row, i
     cdef int64_t v
-    cdef uint64_t cell
+    cdef uint64_t cell, held = 0     # a bit for each of the up to 16 cells
     for row in range(rows.count):
         for i in range(rows.first[row], rows.first[row + 1]):
             for v from rows.v0[i] <= v <= rows.v1[i] by 2:
-                cell = (
-                    (<uint64_t> face << (2 * order))
-                    | spread(<uint64_t> ((rows.s[row] - 1 + v) >> 1))
-                    | (spread(<uint64_t> ((rows.s[row] - 1 - v) >> 1)) << 1)
-                )
-                sink_put(sink, cell << shift, (cell + 1) << shift)
+                cell = spread(<uint64_t> ((rows.s[row] - 1 + v) >> 1)) | (spread(<uint64_t> ((rows.s[row] - 1 - v) >> 1)) << 1)
+                held |= (<uint64_t> 1) << cell
+    for cell in range(<uint64_t> 1 << (2 * order)):
+        if (held >> cell) & 1:
+            v = (face << (2 * order)) + <int64_t> cell
+            sink_put(sink, <uint64_t> v << shift, <uint64_t> (v + 1) << shift)
 
 
-def to_ranges(const uint64_t[::1] runs, int order):
-    """The cells of sorted runs as ranges at order 29: a list of (starts, stops), the sets to be united.
+def to_ranges(const uint64_t[::1] runs, int order, unsigned int wanted=0xFFF):
+    """The cells of sorted runs as ranges at order 29: boundaries of a few sets, to be united.
+
+    Bit f of `wanted` says whether base cell f is.
 
     Tiles that are filled in part are written out; those that are filled form rows of cells of the order less 3, and
-    so on, so that the work grows with the outline alone. All but the last set come sorted.
+    so on, so that the work grows with the outline alone.
     """
     cdef Rows[FACES] faces
     cdef Rows full
@@ -627,9 +656,16 @@ def to_ranges(const uint64_t[::1] runs, int order):
     result = []
     try:
         with nogil:
+            for face in range(FACES):
+                faces[face].failed = not (wanted >> face) & 1
             _split(faces, run, runs.shape[0] // 2, order)
+            for face in range(FACES):
+                if not (wanted >> face) & 1:
+                    faces[face].failed = False
+                else:
+                    failed |= faces[face].failed
         while order >= 3:
-            sink_open(&sink, runs.shape[0] // 2 if not result else 16)
+            sink_open(&sink, 16)
             with nogil:
                 memset(&tiles, 0, sizeof(tiles))
                 for face in range(FACES):
@@ -646,12 +682,12 @@ def to_ranges(const uint64_t[::1] runs, int order):
                 free(tiles.tile)
                 free(tiles.word)
             sink.failed |= failed
-            result.append(sink_take(&sink))
+            result.append(sink_take_boundaries(&sink))
             order -= 3
         sink_open(&sink, 16)
         for face in range(FACES):
             _put_cells(&sink, &faces[face], face, order)
-        result.append(sink_take(&sink))
+        result.append(sink_take_boundaries(&sink))
     finally:
         for face in range(FACES):
             _rows_free(&faces[face])

@@ -26,7 +26,7 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy
 
 from hpmask._kernels.geometry cimport ring_height
-from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take_boundaries
 
 cdef double NO_REACH = -1.0
 cdef double ALL_AROUND = 3.0        # half a turn is 2: longitudes are in quarters of a turn here
@@ -461,20 +461,22 @@ cdef void _ring(Sweep* sweep, const uint64_t* run, int64_t ring, int32_t here, b
         sink_put(sink, key | <uint64_t> sweep.spans[i].first, key | <uint64_t> (sweep.spans[i].last + 1))
 
 
-def southward(const uint64_t[::1] runs, int order, double angle, int64_t first, int64_t last):
+def southward(
+    const uint64_t[::1] runs, int order, double angle, int64_t first, int64_t last, int64_t[::1] progress
+):
     """Runs of the pixels of rings first to last within an angle (radians) of a pixel, of the same ring or north of it.
 
-    Starts and stops, sorted and not touching.
+    As boundaries: start, stop, start, ... How many of the rings are done is written to progress[0] on the way.
     """
     cdef size_t count = runs.shape[0] // 2, i, k
     cdef int bits = order + 3
-    cdef int64_t ring, start, n_rings = (<int64_t> 4 << order) - 1
-    cdef double ignored, half = 0.5 * angle
+    cdef int64_t ring, n_rings = (<int64_t> 4 << order) - 1
+    cdef double z, cos_lat, ignored, half = 0.5 * angle
     cdef Sweep sweep
     cdef Sink sink
     cdef const uint64_t* run = &runs[0] if count else NULL
-    if not 0 <= order <= 29 or not 0 <= angle < M_PI:
-        raise ValueError("order must be 0 to 29, the angle from 0 to below pi")
+    if not 0 <= order <= 29 or not 0 <= angle < M_PI or first < 1 or progress.shape[0] < 1:
+        raise ValueError("order must be 0 to 29, the angle from 0 to below pi, first at least 1, progress an array")
     sweep.order = order
     sweep.n = <double> ((<int64_t> 1) << order)
     sweep.chord2 = 4 * sin(half) * sin(half)
@@ -520,8 +522,14 @@ def southward(const uint64_t[::1] runs, int order, double angle, int64_t first, 
                     sweep.spacing[k] = 1 / ignored
                     k += 1
             sweep.begin[k] = count
+            ring_height(<double> first, sweep.n, &z, &cos_lat, &ignored)
             k = 0
-            ring = 1
+            # Rings too far north to be seen from the first one wanted.
+            while k < sweep.n_sources and sweep.ring[k] < first and (
+                _reach(z, cos_lat, sweep.z[k], sweep.cos_lat[k], sweep.chord2) < 0
+            ):
+                k += 1
+            ring = 1 if k == sweep.n_sources else sweep.ring[k]
             if last > n_rings:
                 last = n_rings
             while ring <= last and not sweep.failed and not sink.failed:
@@ -535,7 +543,10 @@ def southward(const uint64_t[::1] runs, int order, double angle, int64_t first, 
                     k += 1
                 else:
                     _ring(&sweep, run, ring, -1, ring >= first, &sink)
+                if ring >= first:
+                    progress[0] = ring - first + 1
                 ring += 1
+            progress[0] = last - first + 1
         free(sweep.ring)
         free(sweep.begin)
         free(sweep.z)
@@ -551,4 +562,4 @@ def southward(const uint64_t[::1] runs, int order, double angle, int64_t first, 
         free(sweep.other)
         free(sweep.third)
     sink.failed |= sweep.failed
-    return sink_take(&sink)
+    return sink_take_boundaries(&sink)

@@ -1,0 +1,244 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""One step on the graph of neighbouring cells: which cells touch a set (see tiles.pxd for blocks and tiles).
+
+A tile gives to the eight tiles round it what its cells touch there. A block gives along its four sides, where the block
+of its size that lies beyond is not in the set; where that holds a part of the set, each half of the side goes on by
+itself. So the cost is that of the outline, and a block amid others costs eight look-ups. What lands in a tile
+of the set is added to its word; what lands outside is written down, and sorted later.
+
+At the edges of a base cell, where x and y may change places, the cells go one by one through `neighbour`.
+"""
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from hpmask._kernels.geometry cimport cell_xy, neighbour
+from hpmask._kernels.index cimport at_or_below
+from hpmask._kernels.sink cimport Sink, sink_grow, sink_open, sink_put, sink_take
+from hpmask._kernels.tiles cimport (
+    Tiles,
+    along_x,
+    along_y,
+    around,
+    beside,
+    carried,
+    end_of,
+    find,
+    inner,
+    lowest,
+    open_tiles,
+    x_high,
+    x_low,
+    y_high,
+    y_low,
+)
+
+
+cdef struct Step:
+    Tiles tiles
+    bint corners
+    uint64_t* grown     # what lands in each node of the set
+    Sink* outside       # tiles outside of it, and what lands there
+
+
+cdef inline void note(Sink* sink, uint64_t tile, uint64_t word) noexcept nogil:
+    if sink.count and sink.starts[sink.count - 1] == tile:
+        sink.stops[sink.count - 1] |= word
+        return
+    if sink.count == sink.room:
+        if not sink.failed:
+            sink_grow(sink)
+        if sink.failed:
+            return
+    sink.starts[sink.count] = tile
+    sink.stops[sink.count] = word
+    sink.count += 1
+
+
+cdef inline void give(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
+    """Cells of a tile are touched."""
+    cdef Py_ssize_t k = find(&step.tiles, tile)
+    if k < 0:
+        note(step.outside, tile, word)
+    else:
+        step.grown[k] |= word
+
+
+cdef void give_singly(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
+    """All that some cells of a tile touch in other tiles, each cell by itself."""
+    cdef int width = 2 * step.tiles.bits, face, dx, dy
+    cdef uint64_t cell, low = ((<uint64_t> 1) << width) - 1
+    cdef int64_t x, y, other
+    if width == 6:
+        word &= x_low() | x_high() | y_low() | y_high()
+    while word:
+        cell_xy((tile << width) | lowest(word), step.tiles.order, &face, &x, &y)
+        word &= word - 1
+        for dx in range(-1, 2):
+            for dy in range(-1, 2):
+                if (dx == 0 and dy == 0) or (dx and dy and not step.corners):
+                    continue
+                other = neighbour(face, x, y, dx, dy, step.tiles.order)
+                if other < 0:
+                    continue
+                cell = <uint64_t> other
+                if cell >> width != tile:
+                    give(step, cell >> width, (<uint64_t> 1) << (cell & low))
+
+
+cdef void give_around(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
+    """All that the cells of a tile touch in other tiles."""
+    cdef int face, dx, dy
+    cdef int64_t x, y
+    cdef uint64_t touched
+    if not inner(&step.tiles, tile, &face, &x, &y):
+        give_singly(step, tile, word)
+        return
+    for dx in range(-1, 2):
+        for dy in range(-1, 2):
+            if dx or dy:
+                touched = carried(word, dx, dy, step.corners)
+                if touched:
+                    give(step, beside(tile, dx, dy), touched)
+
+
+cdef inline uint64_t rim(int dx, int dy) noexcept nogil:
+    """The cells of a tile on its side, or in its corner, towards (dx, dy)."""
+    cdef uint64_t word = ~<uint64_t> 0
+    if dx:
+        word &= x_high() if dx > 0 else x_low()
+    if dy:
+        word &= y_high() if dy > 0 else y_low()
+    return word
+
+
+cdef void give_beyond(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
+    """What a whole tile at (x, y) touches in the one at (dx, dy)."""
+    cdef int order = step.tiles.order - step.tiles.bits
+    cdef int64_t n = (<int64_t> 1) << order, other
+    cdef uint64_t tile
+    other = neighbour(face, x, y, dx, dy, order)
+    if other < 0:
+        return
+    if 0 <= x + dx < n and 0 <= y + dy < n:
+        give(step, <uint64_t> other, rim(-dx, -dy))
+    else:
+        tile = <uint64_t> neighbour(face, x, y, 0, 0, order)
+        give_singly(step, tile, rim(dx, dy))
+
+
+cdef void give_side(Step* step, int face, int64_t x, int64_t y, int level, int dx, int dy) noexcept nogil:
+    """What the side towards (dx, dy) of a block touches; (x, y) is its place among the blocks of its level."""
+    cdef const Tiles* tiles = &step.tiles
+    cdef uint64_t first = <uint64_t> neighbour(face, x, y, dx, dy, tiles.order - tiles.bits - level) << (2 * level)
+    cdef uint64_t last = first + (((<uint64_t> 1) << (2 * level)) - 1)
+    cdef Py_ssize_t k = <Py_ssize_t> at_or_below(&tiles.index, first)
+    cdef int64_t i, size = (<int64_t> 1) << level
+    cdef int half
+    if k and first < end_of(tiles, k - 1) and tiles.level[k - 1] >= level and tiles.word[k - 1] == tiles.full:
+        return
+    if level == 0 or (k == <Py_ssize_t> at_or_below(&tiles.index, last) and not (k and first < end_of(tiles, k - 1))):
+        for i in range(size):
+            give_beyond(
+                step, face,
+                x * size + (i if dx == 0 else size - 1 if dx > 0 else 0),
+                y * size + (i if dy == 0 else size - 1 if dy > 0 else 0),
+                dx, dy,
+            )
+        return
+    for half in range(2):
+        give_side(
+            step, face,
+            2 * x + (half if dx == 0 else 1 if dx > 0 else 0),
+            2 * y + (half if dy == 0 else 1 if dy > 0 else 0),
+            level - 1, dx, dy,
+        )
+
+
+cdef void give_block(Step* step, uint64_t start, int level) noexcept nogil:
+    """All that a block above a tile touches."""
+    cdef int face, dx, dy, order = step.tiles.order - step.tiles.bits
+    cdef int64_t x, y, last = ((<int64_t> 1) << level) - 1
+    cell_xy(start, order, &face, &x, &y)
+    for dx in range(-1, 2):
+        for dy in range(-1, 2):
+            if (dx == 0) != (dy == 0):
+                give_side(step, face, x >> level, y >> level, level, dx, dy)
+            elif dx and step.corners:
+                give_beyond(step, face, x + (last if dx > 0 else 0), y + (last if dy > 0 else 0), dx, dy)
+
+
+def touched(
+    const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
+    const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] grown,
+):
+    """What one step from a set reaches.
+
+    Adds to `grown` what lands in each node of the set, and returns tiles outside and the words that land in them, in no
+    order and with repeats.
+    """
+    cdef Step step
+    cdef Sink outside
+    cdef Py_ssize_t k
+    open_tiles(&step.tiles, start, level, word, entry, shift, order)
+    if grown.shape[0] != step.tiles.count:
+        raise ValueError("grown must have a word for each node")
+    step.corners = corners
+    step.grown = &grown[0]
+    step.outside = &outside
+    sink_open(&outside, step.tiles.count)
+    if not outside.failed:
+        with nogil:
+            for k in range(step.tiles.count):
+                if step.tiles.level[k]:
+                    give_block(&step, step.tiles.start[k], step.tiles.level[k])
+                    continue
+                step.grown[k] |= around(step.tiles.word[k], corners) & step.tiles.full
+                give_around(&step, step.tiles.start[k], step.tiles.word[k])
+    return sink_take(&outside)
+
+
+cdef inline void put_word(Sink* sink, uint64_t tile, uint64_t word, int width, int shift) noexcept nogil:
+    """The cells of a tile as ranges."""
+    cdef uint64_t base = tile << width
+    cdef int first, stop
+    while word:
+        first = lowest(word)
+        # The zeros that end the run of ones: they are there unless it reaches the 64th bit.
+        stop = lowest(~word & (~<uint64_t> 0 << first)) if word + ((<uint64_t> 1) << first) else 64
+        sink_put(sink, (base + first) << shift, (base + stop) << shift)
+        word = word & (~<uint64_t> 0 << stop) if stop < 64 else 0
+
+
+def assemble(
+    const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word, const uint64_t[::1] grown,
+    const uint64_t[::1] tile, const uint64_t[::1] landed, int order, bint whole,
+):
+    """Range starts and stops of what a step reached, and of the set itself if `whole`; else of the new cells only.
+
+    `tile` are the tiles outside the set in ascending order, repeats allowed, and `landed` their words.
+    """
+    cdef Py_ssize_t n = start.shape[0], m = tile.shape[0], i = 0, j = 0
+    cdef int bits = 3 if order > 3 else order
+    cdef int width = 2 * bits, shift = 2 * (29 - order)
+    cdef uint64_t some, here, ones = ~<uint64_t> 0 >> (64 - (1 << width))
+    cdef Sink sink
+    if level.shape[0] != n or word.shape[0] != n or grown.shape[0] != n or landed.shape[0] != m:
+        raise ValueError("the arrays of nodes must have one length, and tile and landed")
+    sink_open(&sink, 2 * (n + m))
+    if not sink.failed:
+        with nogil:
+            while i < n or j < m:
+                if j == m or (i < n and start[i] < tile[j]):
+                    if word[i] != ones:
+                        put_word(&sink, start[i], grown[i] | word[i] if whole else grown[i] & ~word[i], width, shift)
+                    elif whole:
+                        sink_put(&sink, start[i] << width << shift, (start[i] + ((<uint64_t> 1) << (2 * level[i]))) << width << shift)
+                    i += 1
+                    continue
+                here = tile[j]
+                some = 0
+                while j < m and tile[j] == here:
+                    some |= landed[j]
+                    j += 1
+                put_word(&sink, here, some, width, shift)
+    return sink_take(&sink)

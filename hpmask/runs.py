@@ -1,0 +1,74 @@
+"""Runs: a set of cells as stretches of pixels along the rings of the RING scheme.
+
+On a ring of constant latitude what a pixel reaches is one stretch of longitudes, which makes runs the right form for
+growing by an angle. Runs are boundaries of numbers, as those of a RangeSet are, so its set operations hold for them.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from operator import or_
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpmask._kernels import runs as _kernel
+from hpmask.rangeset import RangeSet, difference_of, union_of
+
+__all__ = ["count_rows", "fringe", "mirrored", "runs_of", "set_of"]
+
+Runs = NDArray[np.uint64]
+
+# Below this many ranges a second thread costs more than it saves.
+_PARALLEL_FROM = 20_000
+# Base cells of the two halves of the sky
+_HALVES = (0b0011_0011_0011, 0b1100_1100_1100)
+
+
+def runs_of(plane: RangeSet, *, n_threads: int = 1) -> Runs:
+    """The runs of a set's cells."""
+    ranges = plane.boundaries
+    if n_threads > 1 and plane.n_ranges > _PARALLEL_FROM:
+        middle = 2 * (plane.n_ranges // 2)
+        with ThreadPoolExecutor(2) as pool:
+            parts = list(pool.map(lambda some: _united(some, plane.order), (ranges[:middle], ranges[middle:])))
+        return union_of(*parts)
+    return _united(ranges, plane.order)
+
+
+def _united(ranges: NDArray[np.uint64], order: int) -> Runs:
+    return RangeSet._from_starts_stops(*_kernel.from_ranges(ranges, order), order)._boundaries
+
+
+def set_of(runs: Runs, order: int, *, n_threads: int = 1) -> RangeSet:
+    """The cells of runs."""
+    if n_threads > 1 and runs.size > 2 * _PARALLEL_FROM:
+        with ThreadPoolExecutor(2) as pool:
+            halves = pool.map(lambda half: _cells(runs, order, half), _HALVES)
+        return reduce(or_, halves)
+    return _cells(runs, order, 0xFFF)
+
+
+def _cells(runs: Runs, order: int, faces: int) -> RangeSet:
+    sets = [RangeSet._trusted(ranges, order) for ranges in _kernel.to_ranges(runs, order, faces)]
+    # The smallest first: each is about a tenth of the one before it.
+    return reduce(or_, reversed(sets))
+
+
+def count_rows(plane: RangeSet) -> int:
+    """About how many pieces of runs a set has: the measure of the work that `runs_of` is."""
+    return int(_kernel.count_rows(plane.boundaries, plane.order))
+
+
+def mirrored(runs: Runs, order: int) -> Runs:
+    """The runs on the other side of the equator."""
+    out = np.empty_like(runs)
+    _kernel.mirror(runs, order, out)
+    return out
+
+
+def fringe(runs: Runs, order: int) -> Runs:
+    """Runs outside some runs, among them all pixels that have a neighbour inside."""
+    near = RangeSet._from_starts_stops(*_kernel.fringe(runs, order), order)._boundaries
+    return difference_of(near, runs)

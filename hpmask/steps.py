@@ -1,0 +1,100 @@
+"""Steps on the graph of neighbouring cells: growing a set by one cell and another, and the cells along its edge.
+
+The graph is that of `healpy.get_all_neighbours`: a cell has eight neighbours, and seven where three base cells meet.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpmask._kernels import steps as _kernel
+from hpmask.rangeset import RangeSet
+from hpmask.tiles import Tiles, check_connectivity
+
+__all__ = ["dilate_steps", "edge_cells", "erode_steps"]
+
+
+def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet:
+    """The cells that at most `steps` steps from cell to neighbouring cell lead to.
+
+    The cost grows with the outline of the set and with the number of steps.
+
+    Parameters
+    ----------
+    plane : RangeSet
+        The set; the steps are those of cells of its own order.
+    steps : int
+        How many steps; 0 gives the set itself.
+    connectivity : {8, 4}, optional
+        8: neighbours share an edge or a corner. 4: they share an edge.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `steps` is no integer from 0 up, or `connectivity` neither 8 nor 4.
+
+    Examples
+    --------
+    >>> from hpmask import RangeSet
+    >>> from hpmask.steps import dilate_steps
+    >>> cell = RangeSet.from_cells([27], order=3)
+    >>> [dilate_steps(cell, steps).n_cells for steps in range(4)]
+    [1, 9, 25, 49]
+    >>> dilate_steps(cell, 2, connectivity=4).n_cells
+    13
+    """
+    corners = check_connectivity(connectivity)
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer):
+        raise TypeError(f"steps must be an integer from 0 up, got {steps!r}")
+    if steps < 0:
+        raise ValueError(f"steps must be from 0 up, got {steps}")
+    for _ in range(int(steps)):
+        grown = _step(plane, corners, whole=True)
+        if grown == plane:
+            break
+        plane = grown
+    return plane
+
+
+def erode_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet:
+    """The cells that no steps, at most so many, lead to from outside the set: the dual of `dilate_steps`."""
+    return ~dilate_steps(~plane, steps, connectivity)
+
+
+def edge_cells(plane: RangeSet, connectivity: int = 8) -> RangeSet:
+    """The cells of a set that have a neighbour outside it.
+
+    Parameters
+    ----------
+    plane : RangeSet
+        The set.
+    connectivity : {8, 4}, optional
+        8: neighbours share an edge or a corner. 4: they share an edge.
+
+    Examples
+    --------
+    >>> from hpmask import RangeSet
+    >>> from hpmask.steps import edge_cells
+    >>> block = RangeSet.from_cells([1], order=1).refine(4)
+    >>> block.n_cells, edge_cells(block).n_cells
+    (64, 28)
+    """
+    return _step(~plane, check_connectivity(connectivity), whole=False)
+
+
+def _step(plane: RangeSet, corners: bool, *, whole: bool) -> RangeSet:
+    """The set and its neighbours, or the neighbours only."""
+    if not plane:
+        return plane
+    tiles = Tiles(plane)
+    grown = np.zeros_like(tiles.words)
+    tile, landed = _kernel.touched(
+        tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners, grown
+    )
+    by_place = np.argsort(tile)
+    starts, stops = _kernel.assemble(
+        tiles.starts, tiles.levels, tiles.words, grown, tile[by_place], landed[by_place], tiles.order, whole
+    )
+    boundaries = np.empty(2 * starts.size, dtype=np.uint64)
+    boundaries[0::2], boundaries[1::2] = starts, stops
+    return RangeSet._trusted(boundaries, plane.order)

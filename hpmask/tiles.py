@@ -1,0 +1,61 @@
+"""A RangeSet as blocks and tiles of 64 cells, for what goes from cells to their neighbours.
+
+`hpmask/_kernels/tiles.pxd` says what blocks and tiles are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpmask._kernels import lookup as _lookup
+from hpmask._kernels import tiles as _kernel
+from hpmask.rangeset import RangeSet
+
+__all__ = ["Tiles", "check_connectivity"]
+
+
+def check_connectivity(connectivity: int) -> bool:
+    """Whether cells that share a corner only are neighbours.
+
+    Raises
+    ------
+    ValueError
+        If `connectivity` is neither 8 (edges and corners) nor 4 (edges only).
+    """
+    if isinstance(connectivity, bool) or connectivity not in (4, 8):
+        raise ValueError(f"connectivity must be 8 (edges and corners) or 4 (edges only), got {connectivity!r}")
+    return connectivity == 8
+
+
+class Tiles:
+    """The nodes of a set: cells of three orders above it or coarser that are wholly in, and such that are partly in.
+
+    Parameters
+    ----------
+    plane : RangeSet
+        The set; its own order is that of the cells.
+
+    Attributes
+    ----------
+    starts : numpy.ndarray of uint64, shape (n,)
+        Number of each node's first tile, ascending.
+    levels : numpy.ndarray of uint8, shape (n,)
+        How many orders each node is above a tile.
+    words : numpy.ndarray of uint64, shape (n,)
+        The cells of each tile that are in, as bits.
+    entries, shift
+        Index of `starts`, as `hpmask.lookup` makes it.
+    """
+
+    def __init__(self, plane: RangeSet) -> None:
+        self.order = plane.order
+        count = _kernel.count(plane.boundaries, plane.order)
+        self.starts = np.empty(count, dtype=np.uint64)
+        self.levels = np.empty(count, dtype=np.uint8)
+        self.words = np.empty(count, dtype=np.uint64)
+        _kernel.fill(plane.boundaries, plane.order, self.starts, self.levels, self.words)
+        bits = 4 + 2 * (plane.order - min(plane.order, 3))
+        self.shift = max(0, bits - max(count, 1).bit_length())
+        buckets = -(-(12 << (bits - 4)) >> self.shift)
+        self.entries = np.empty(buckets + 1, dtype=np.uint32)
+        _lookup.fill_index(self.starts, self.shift, self.entries)
