@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, TypeAlias
 
 import numpy as np
 from astropy import units as u
@@ -29,9 +30,9 @@ from hpmask.steps import dilate_steps, erode_steps
 
 __all__ = ["Operation", "Width", "angles_of", "dilate", "erode", "planes_after"]
 
-Width = u.Quantity | str | Callable[[EnergyAxis], u.Quantity]
-Operation = Literal["dilate", "erode", "opening", "closing", "inner", "outer", "both"]
-_Change = Callable[[RangeSet], RangeSet]
+Width: TypeAlias = u.Quantity | str | Callable[[EnergyAxis], u.Quantity]
+Operation: TypeAlias = Literal["dilate", "erode", "opening", "closing", "inner", "outer", "both"]
+_Change: TypeAlias = Callable[[RangeSet], RangeSet]
 
 # What growing and shrinking make of a plane; the last three are strips along its edge.
 _OPERATIONS: dict[Operation, Callable[[RangeSet, _Change, _Change], RangeSet]] = {
@@ -235,7 +236,7 @@ class _Growth:
         # Each band begins with the rings that it sees, which is lost work.
         count = max(1, min(self.n_threads // 2, (last - first + 1) // (4 * reach)))
         cuts = np.linspace(first, last + 1, count + 1).astype(int)
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        for a, b in pairwise(cuts):
             yield int(a), int(b) - 1
 
     def _set_of(self, runs: Runs) -> RangeSet:

@@ -38,7 +38,13 @@ def runs_of(plane: RangeSet, *, n_threads: int = 1) -> Runs:
 
 
 def _united(ranges: NDArray[np.uint64], order: int) -> Runs:
-    return RangeSet._from_starts_stops(*_kernel.from_ranges(ranges, order), order)._boundaries
+    return _union(_kernel.from_ranges(ranges, order), order)
+
+
+def _union(pieces: tuple[Runs, Runs], order: int) -> Runs:
+    """Boundaries of the union of starts and stops in any state."""
+    starts, stops = pieces
+    return RangeSet._from_starts_stops(starts, stops, order).boundaries
 
 
 def set_of(runs: Runs, order: int, *, n_threads: int = 1) -> RangeSet:
@@ -70,5 +76,4 @@ def mirrored(runs: Runs, order: int) -> Runs:
 
 def fringe(runs: Runs, order: int) -> Runs:
     """Runs outside some runs, among them all pixels that have a neighbour inside."""
-    near = RangeSet._from_starts_stops(*_kernel.fringe(runs, order), order)._boundaries
-    return difference_of(near, runs)
+    return difference_of(_union(_kernel.fringe(runs, order), order), runs)

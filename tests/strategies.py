@@ -89,3 +89,28 @@ def masks(draw, *, max_order=3, frame="icrs", energy=None):
     n_planes = 1 if energy is None else energy.n_bins
     planes = [draw(range_sets(max_order=max_order)) for _ in range(n_planes)]
     return Mask(planes, frame=frame, energy=energy)
+
+
+@st.composite
+def patterns(draw, *, orders=(0, 6)):
+    """RangeSets of many textures: single cells, specks, blocks, a checkerboard, and what these leave of the sky."""
+    order = draw(st.integers(*orders))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = 12 * 4**order
+    kind = draw(st.sampled_from(["cells", "specks", "blocks", "checkerboard", "corners"]))
+    if kind == "cells":
+        cells = rng.integers(0, n, draw(st.integers(0, 5)))
+    elif kind == "specks":
+        cells = np.flatnonzero(rng.random(n) < draw(st.sampled_from([0.001, 0.01, 0.1, 0.5])))
+    elif kind == "blocks":
+        above = min(order, draw(st.integers(1, 3)))
+        some = rng.random(12 * 4 ** (order - above)) < draw(st.sampled_from([0.05, 0.5]))
+        cells = np.flatnonzero(np.repeat(some, 4**above))
+    elif kind == "checkerboard":
+        cells = np.flatnonzero(((np.arange(n) ^ (np.arange(n) >> 1)) & 1) == 0)
+    else:
+        # the first and last cells of base cells, where three of these meet, and the poles
+        ends = np.concatenate([np.arange(12) * 4**order, np.arange(1, 13) * 4**order - 1])
+        cells = rng.choice(ends, draw(st.integers(1, 4)))
+    plane = RangeSet.from_cells(np.unique(cells), order)
+    return ~plane if draw(st.booleans()) else plane
