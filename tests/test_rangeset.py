@@ -810,6 +810,33 @@ def test_the_same_answer_from_many_threads():
             assert results == expected * 4
 
 
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="the system does not tell peaks of memory")
+def test_resident_memory_of_the_algebra():
+    """What the process really takes, in a process of its own: arrays of this size are mapped and given back whole."""
+    code = """
+import numpy as np
+from hpmask import RangeSet
+
+def kilobytes(key):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(key))
+
+rng = np.random.default_rng(7)
+a, b = (RangeSet.from_cells(rng.integers(0, 12 << 30, 1_800_000), 15) for _ in range(2))
+for work in (lambda: a | b, lambda: a & b, lambda: a ^ b, lambda: a - b, lambda: ~a, lambda: RangeSet.union([a, b])):
+    work()
+    open("/proc/self/clear_refs", "w").write("5")
+    before = kilobytes("VmRSS")
+    result = work()
+    print((kilobytes("VmHWM") - before) * 1024 / (16 * a.n_ranges))
+    del result
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tempfile.gettempdir())
+    peaks = [float(line) for line in run.stdout.split()]
+    assert len(peaks) == 6
+    assert max(peaks) > 1, "nothing was measured"
+    assert max(peaks) < 3
+
+
 @pytest.mark.skipif(
     np.lib.NumpyVersion(np.__version__) >= "2.5.0",
     reason="numpy 2.5 tells tracemalloc of an array that shrinks in place before it takes back the larger one",

@@ -132,6 +132,14 @@ def test_annulus_is_exact_in_all_modes():
         (lambda: Polygon.rectangle(0, 0, np.pi / 2, 0.1, 0), "half the width must be from 0 to below 90 deg"),
         (lambda: Ellipse(0, 0, 0.1, -0.1, 0), "half the height must be from 0 to below 90 deg"),
         (lambda: Ellipse(0, 0, np.nan, 0.1, 0), "half the width"),
+        (lambda: Ellipse(np.nan, 0, 0.1, 0.1, 0), "must be finite, got lon=nan"),
+        (lambda: Ellipse(0, 0, 0.1, 0.1, np.inf), "must be finite.*angle=inf"),
+        (lambda: Polygon.rectangle(0, np.nan, 0.1, 0.1, 0), "must be finite.*lat=nan"),
+        (lambda: Polygon([0, 1, 2], [0, 1]), "as many longitudes as latitudes"),
+        (lambda: Disc(0, np.inf, 0.1), "must be finite.*lat=inf"),
+        (lambda: Disc(0, 0, -0.1), "radius must be from 0 to 180 deg"),
+        (lambda: Disc(0, 0, 3.2), "radius must be from 0 to 180 deg"),
+        (lambda: Disc(0, 0, np.nan), "radius must be from 0 to 180 deg"),
     ],
 )
 def test_what_is_no_shape(make, message):
@@ -155,9 +163,43 @@ def test_what_is_no_zone(lon, lat, error, message):
         Mask.from_zone(lon, lat, order=3)
 
 
+def test_a_zone_needs_a_frame_that_is_fixed_to_the_sky():
+    with pytest.raises(ValueError, match="zone_frame 'altaz' is not fixed to the sky"):
+        Mask.from_zone(None, ("0 deg", "1 deg"), order=3, zone_frame="altaz")
+
+
 def test_a_zone_needs_a_frame_that_is_a_rotation():
     with pytest.raises(ValueError, match="zone_frame 'fk4' is not a rotation"):
         Mask.from_zone(None, ("0 deg", "1 deg"), order=3, zone_frame="fk4")
+
+
+@pytest.mark.parametrize("lat", ["90 deg", "-90 deg"])
+@pytest.mark.parametrize("lon", [None, ("10 deg", "250 deg")])
+def test_a_zone_that_is_a_pole(lon, lat):
+    """The point is in the corner of four cells: no cell that meets it is missed."""
+    planes = {
+        mode: Mask.from_zone(lon, (lat, lat), order=6, mode=mode).planes[0]
+        for mode in ("inside", "center", "overlap")
+    }
+    near = oracle.vector(np.radians([45, 135, 225, 315.0]), np.radians(np.full(4, float(lat.split()[0]) * 0.9999)))
+    assert set(oracle.cell_of(near, 6)) <= set(planes["overlap"].cells().astype(int))
+    assert planes["overlap"].n_cells == 4
+    assert not planes["center"]
+    assert not planes["inside"]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda: Polygon(np.radians([0, 120, 240.0]), np.radians([10, 10, 10.0])),
+        lambda: Ellipse(0, 0, 1, 0.5, 0),
+        lambda: Combined(Ellipse(0, 0, 1, 0.5, 0), Disc(0, 0, 0.1), "-"),
+    ],
+)
+def test_an_outline_too_long_for_its_order_is_refused_before_the_work(shape):
+    with pytest.raises(ValueError, match=r"order 29 is too fine for these shapes: about .* GB"):
+        shapes_plane([shape()], order=29)
+    assert shapes_plane([shape()], order=4)
 
 
 def test_zones_add_up_to_the_sky():
