@@ -2,8 +2,12 @@
 
 import copy
 import operator
+import os
 import pickle
 import re
+import subprocess
+import sys
+import tempfile
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
@@ -830,7 +834,9 @@ for work in (lambda: a | b, lambda: a & b, lambda: a ^ b, lambda: a - b, lambda:
     print((kilobytes("VmHWM") - before) * 1024 / (16 * a.n_ranges))
     del result
 """
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tempfile.gettempdir())
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tempfile.gettempdir()
+    )
     peaks = [float(line) for line in run.stdout.split()]
     assert len(peaks) == 6
     assert max(peaks) > 1, "nothing was measured"
