@@ -144,7 +144,7 @@ def discs(
             lon[~wide], lat[~wide], radius[~wide], order=order, mode=mode, n_threads=n_threads, progress=progress
         )
         return narrow | ~RangeSet.intersection(holes)
-    ranges = 2.0 + _RANGES_PER_RADIAN * 2 * np.pi * np.sin(radius) * (1 << order)
+    ranges = _expected_ranges(radius, order)
     if ranges.sum() > _MOST_RANGES:
         largest = f"the largest disc has a radius of {np.degrees(radius[np.argmax(ranges)]):.4g} deg"
         raise _too_fine(order, "discs", ranges.sum(), largest)
@@ -157,6 +157,11 @@ def discs(
         return RangeSet._from_starts_stops(starts, stops, order)
 
     return _union_of(work, blocks, order=order, threads=threads, progress=progress)
+
+
+def _expected_ranges(radius: Angles, order: int) -> Angles:
+    """About how many ranges each disc gives."""
+    return 2.0 + _RANGES_PER_RADIAN * 2 * np.pi * np.sin(radius) * (1 << order)
 
 
 def _too_fine(order: int, what: str, ranges: float, largest: str) -> ValueError:
