@@ -170,7 +170,8 @@ class Zone(_Outlined):
     """The sky between two longitudes and two latitudes of some frame; use `from_angles`."""
 
     def __init__(self, axes: Vectors, lon: tuple[float, float] | None, lat: tuple[float, float], summary: str) -> None:
-        """`axes`: the zone's frame as rows of unit vectors x, y, z; lon: start and width; all in radians."""
+        """`axes`: the zone's frame as rows of unit vectors x, y, z; lon: from the first eastwards to the last; all in
+        radians."""
         self.axes = axes
         self.lon = lon
         self.lat = lat
@@ -183,9 +184,8 @@ class Zone(_Outlined):
         span = None
         if lon is not None:
             first, last = _pair(lon, "lon")
-            width = last - first
-            if abs(width) < 2 * np.pi * (1 - 1e-15):
-                span = (first, width % (2 * np.pi))
+            if abs(last - first) < 2 * np.pi * (1 - 1e-15):
+                span = (first, last)
         low, high = (-np.pi / 2, np.pi / 2) if lat is None else _pair(lat, "lat")
         if not -np.pi / 2 - 1e-12 <= low <= high <= np.pi / 2 + 1e-12:
             raise ValueError(
@@ -194,13 +194,14 @@ class Zone(_Outlined):
             )
         text = [f"{name} {a:.6g} to {b:.6g} deg" for name, (a, b) in (("lat", np.degrees([low, high])),)]
         if span is not None:
-            text.insert(0, f"lon {np.degrees(span[0]):.6g} to {np.degrees(sum(span)):.6g} deg")
+            text.insert(0, f"lon {np.degrees(first):.6g} to {np.degrees(first + (last - first) % (2 * np.pi)):.6g} deg")
         return cls(axes, span, (low, high), f"{', '.join(text)}, {zone_frame}")
 
     @cached_property
     def outline(self) -> Any:
         low, high = self.lat
-        start, width = (0.0, 2 * np.pi) if self.lon is None else self.lon
+        start, end = (0.0, 2 * np.pi) if self.lon is None else self.lon
+        width = 2 * np.pi if self.lon is None else (end - start) % (2 * np.pi)
         normal, level, first, last = [], [], [], []
 
         def at(lon: float, lat: float) -> Vectors:
@@ -208,18 +209,19 @@ class Zone(_Outlined):
 
         # Parallels, in pieces of at most a quarter turn; a pole is no line, unless it is all there is.
         pieces = max(1, int(np.ceil(width / (np.pi / 2) - 1e-12)))
+        turns = [start + width * k / pieces for k in range(pieces)] + [end]
         for lat in (low, high):
             if abs(lat) < np.pi / 2 - 1e-14 or high - low < 1e-13:
-                for k in range(pieces):
-                    ends = start + width * k / pieces, start + width * (k + 1) / pieces
+                for a, b in pairwise(turns):
                     normal.append(self.axes[2])
                     level.append(np.sin(lat))
-                    first.append(at(ends[0], lat))
-                    last.append(at(ends[1], lat))
+                    first.append(at(a, lat))
+                    last.append(at(b, lat))
         bounds = []
         if self.lon is not None:
             cuts = sorted({low, high, min(max(low, 0.0), high)})
-            for lon in (start, start + width):
+            # Both limits as they were given: zones that share one share its plane to the last bit, and leave no gap.
+            for lon in (start, end):
                 east = _vector(lon + np.pi / 2, 0.0) @ self.axes
                 bounds.append(east)
                 for a, b in pairwise(cuts):

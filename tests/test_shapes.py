@@ -212,6 +212,19 @@ def test_zones_add_up_to_the_sky():
     assert abs(seam.area.to_value("deg2") / (20 * np.degrees(2 * np.sin(np.radians(5)))) - 1) < 1e-3
 
 
+@pytest.mark.parametrize("middle", [5.625, 50.625, 56.25, 337.5])
+def test_zones_that_meet_leave_no_gap(middle):
+    """Centres of cells on the meridian they share are in one of the two, whatever the other limits."""
+    rng = np.random.default_rng(int(middle))
+    for west, east in rng.uniform(1, 90, (50, 2)):
+        limits = [(middle - west, middle), (middle, middle + east), (middle - west, middle + east)]
+        first, second, both = (
+            shapes_plane([Zone.from_angles(lon * u.deg, (9, 12) * u.deg, zone_frame="icrs", frame="icrs")], order=6)
+            for lon in limits
+        )
+        assert both.issubset(first | second)
+
+
 def test_dss_plates(data):
     """1787 large polygons, many at the poles, against a published union."""
     plates = []
