@@ -9,6 +9,7 @@ import pytest
 import shape_oracles as oracle
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mocpy import MOC
 
 from hpmask import Mask, RangeSet
 from hpmask.rasterize import shapes_plane
@@ -237,6 +238,44 @@ def test_dss_plates(data):
     assert part["overlap"] <= 0.99697673817 + 1e-11
     assert part["overlap"] > 0.9969
     assert part["inside"] < part["center"] < part["overlap"]
+
+
+def test_pscz_rectangles(data):
+    """668 zones, many across the seam: each centre by its longitude and latitude, and the area that mangle gives."""
+    lines = data("regions/pscz/hibpscz.exclude.rect").read_text().splitlines()[3:]
+    rows = np.array([line.split() for line in lines if line.strip()], dtype=float)
+    assert rows.shape == (668, 4)
+    zones = [Zone.from_angles(row[:2] * u.deg, row[2:] * u.deg, zone_frame="icrs", frame="icrs") for row in rows]
+    lon, lat = np.degrees(oracle.lonlat(oracle.cell_points(np.arange(12 * 4**7), 7, 0.5, 0.5)))
+    expected = np.zeros(lon.size, dtype=bool)
+    # Some centres are on the limits but for the rounding of their longitudes: these may be in or out.
+    clear = np.ones(lon.size, dtype=bool)
+    for first, last, low, high in rows:
+        turn, in_lat = (lon - first) % 360, (low <= lat) & (lat <= high)
+        expected |= (turn <= (last - first) % 360) & in_lat
+        for limit in (first, last):
+            clear &= ~((np.abs((lon - limit + 180) % 360 - 180) < 1e-12) & in_lat)
+    held = np.isin(np.arange(lon.size), shapes_plane(zones, order=7).cells())
+    assert np.array_equal(held[clear], expected[clear])
+    assert clear.mean() > 0.999
+    inside, center, overlap = (
+        shapes_plane(zones, order=11, mode=mode).sky_fraction for mode in ("inside", "center", "overlap")
+    )
+    published = 1 - 0.7212581
+    assert abs(center - published) < 5e-5
+    assert inside < published < overlap
+
+
+def test_holes_round_bright_stars(data):
+    """Quadrangles of arc minutes, in overlap against mocpy, which may hold more."""
+    rows = [line.split() for line in data("regions/2dF_ngpholes.dat").read_text().splitlines() if line.startswith("r ")]
+    holes = [np.array(row[1:], dtype=float).reshape(-1, 2).T for row in rows]
+    assert len(holes) == 190
+    overlap = shapes_plane([Polygon(*hole) for hole in holes], order=11, mode="overlap")
+    mocs = MOC.from_polygons([angles for lon, lat in np.degrees(holes) for angles in (lon % 360, lat)], max_depth=11)
+    theirs = RangeSet.from_ranges(mocs[0].union(*mocs[1:]).to_depth29_ranges, 11)
+    assert overlap.issubset(theirs)
+    assert (theirs - overlap).n_cells < 0.2 * overlap.n_cells
 
 
 def test_constellations_tile_the_sky(data):
