@@ -103,6 +103,26 @@ def test_combine_adversarial(case, truth):
         np.testing.assert_array_equal(run(kernel.combine, a, b, truth, size=a.size + b.size), expected)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([(0,), (1,), (0, 1)]),
+            st.integers(1, 4) | st.sampled_from([15, 16, 17, 23, 24, 127, 128, 151, 152, 2000]),
+        ),
+        max_size=12,
+    ),
+    st.sampled_from(sorted(TRUTHS.values())),
+)
+def test_combine_runs_of_all_lengths(runs, truth):
+    """One boundary or thousands of either list, or of both, come before the next of the other."""
+    sides = [sides for sides, length in runs for _ in range(length)]
+    a, b = (np.array([k for k, some in enumerate(sides) if side in some], dtype=np.uint64) for side in (0, 1))
+    a, b = a[: a.size // 2 * 2], b[: b.size // 2 * 2]
+    for one, other in ((a, b), (b, a)):
+        expected = oracles.combine(one, other, truth)
+        np.testing.assert_array_equal(run(kernel.combine, one, other, truth, size=a.size + b.size), expected)
+
+
 @given(boundary_arrays(), boundary_arrays(), st.sampled_from(sorted(TRUTHS.values())), st.integers(-1, 61))
 def test_combine_in_parts(a, b, truth, cut):
     # Any value of the cell number is a good place to cut.
