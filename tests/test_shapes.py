@@ -189,6 +189,14 @@ def test_a_zone_that_is_a_pole(lon, lat):
     assert not planes["inside"]
 
 
+def test_a_zone_that_ends_next_to_a_pole_does_not_meet_the_cells_beyond():
+    for sign in (1, -1):
+        lat = sorted([0, sign * (np.pi / 2 - 1.5e-8)]) * u.rad
+        zone = Zone.from_angles((0, 90) * u.deg, lat, zone_frame="icrs", frame="icrs")
+        cells = shapes_plane([zone], order=0, mode="overlap").cells().tolist()
+        assert cells == ([0, 1, 3, 4, 5, 8] if sign > 0 else [0, 4, 5, 8, 9, 11])
+
+
 @pytest.mark.parametrize(
     "shape",
     [
