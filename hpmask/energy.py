@@ -137,9 +137,6 @@ class EnergyAxis:
         """
         energy = as_energy(energy, "energy")
         values = np.asarray(energy.to_value(self.unit), dtype=np.float64)
-        bad = np.flatnonzero(np.isnan(values) | _masked(energy))
-        if bad.size:
-            raise ValueError(f"energy must not be NaN or masked, value {bad[0]} is")
         index = np.asarray(np.searchsorted(self._edges.value, values, side="right") - 1)
         return np.where((index < 0) | (index >= self.n_bins), -1, index)
 
@@ -200,4 +197,7 @@ def as_energy(energy: u.Quantity | str, argument: str) -> u.Quantity:
         raise TypeError(f"{argument} must be a Quantity or a string such as '1 TeV', got {energy!r}")
     if not energy.unit.is_equivalent(u.J):
         raise ValueError(f"{argument} must be an energy, got the unit {energy.unit.to_string()!r}")
+    bad = np.flatnonzero(np.isnan(np.asarray(energy.value)) | _masked(energy))
+    if bad.size:
+        raise ValueError(f"{argument} must not be NaN or masked, value {bad[0]} is")
     return energy

@@ -32,8 +32,11 @@ _DUAL: dict[Mode, Mode] = {"center": "center", "overlap": "inside", "inside": "o
 # About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in memory.
 _BLOCK_RANGES = 2_000_000
 _SMALL_RANGES = 50_000
-# 32 GB of ranges
-_MOST_RANGES = 2_000_000_000
+# About how many ranges an outline gives per radian, times 2**-order: it crosses about 1.3 cells, and half of them
+# begin a range.
+_RANGES_PER_RADIAN = 2 / np.pi
+# 16 GB of ranges; to make them takes three times that.
+_MOST_RANGES = 1_000_000_000
 
 
 def check_mode(mode: str) -> Mode:
@@ -143,11 +146,8 @@ def discs(
         return narrow | ~RangeSet.intersection(holes)
     ranges = _expected_ranges(radius, order)
     if ranges.sum() > _MOST_RANGES:
-        row = int(np.argmax(ranges))
-        raise ValueError(
-            f"order {order} is too fine for these discs: about {ranges.sum():.1e} ranges "
-            f"({ranges.sum() * 16e-9:.0f} GB), the largest disc has a radius of {np.degrees(radius[row]):.4g} deg"
-        )
+        largest = f"the largest disc has a radius of {np.degrees(radius[np.argmax(ranges)]):.4g} deg"
+        raise _too_fine(order, "discs", ranges.sum(), largest)
     threads = thread_count(n_threads)
     blocks = list(_blocks(lon, lat, ranges, threads))
 
@@ -160,8 +160,15 @@ def discs(
 
 
 def _expected_ranges(radius: Angles, order: int) -> Angles:
-    """About how many ranges each disc gives: its outline crosses that many cells, and half of them begin a range."""
-    return 2.0 + 4.0 * np.sin(radius) * (1 << order)
+    """About how many ranges each disc gives."""
+    return 2.0 + _RANGES_PER_RADIAN * 2 * np.pi * np.sin(radius) * (1 << order)
+
+
+def _too_fine(order: int, what: str, ranges: float, largest: str) -> ValueError:
+    """The error for shapes whose cells would fill the memory."""
+    return ValueError(
+        f"order {order} is too fine for these {what}: about {ranges:.1e} ranges ({ranges * 16e-9:.0f} GB), {largest}"
+    )
 
 
 def _blocks(
@@ -209,12 +216,18 @@ def shapes_plane(
     Raises
     ------
     TypeError, ValueError
-        If `order` or `mode` is none.
+        If `order` or `mode` is none, or the shapes would have more ranges at this order than memory holds.
     """
     order, checked = check_order(order), check_mode(mode)
     shapes = list(shapes)
     circles = [shape for shape in shapes if isinstance(shape, Disc)]
     others = [shape for shape in shapes if not isinstance(shape, Disc)]
+    lengths = [_outline_length(shape) for shape in others]
+    ranges = _RANGES_PER_RADIAN * sum(lengths) * (1 << order)
+    if ranges > _MOST_RANGES:
+        k = int(np.argmax(lengths))
+        longest = f"the longest outline is {np.degrees(lengths[k]):.4g} deg ({type(others[k]).__name__})"
+        raise _too_fine(order, "shapes", ranges, longest)
     parts: list[RangeSet] = []
     if circles or not others:
         lon, lat, radius = np.array([(one.lon, one.lat, one.radius) for one in circles]).reshape(-1, 3).T
@@ -230,6 +243,13 @@ def shapes_plane(
             )
         )
     return parts[0] if len(parts) == 1 else parts[0] | parts[1]
+
+
+def _outline_length(shape: Shape) -> float:
+    """Length of a shape's outline in radians; none of a disc's, as `discs` looks at it itself."""
+    if isinstance(shape, Combined):
+        return _outline_length(shape.left) + _outline_length(shape.right)
+    return 0.0 if isinstance(shape, Disc) else float(shape.outline.length)  # type: ignore[attr-defined]
 
 
 def _plane(shape: Shape, order: int, mode: Mode) -> RangeSet:

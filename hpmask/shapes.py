@@ -66,6 +66,12 @@ class Disc(Shape):
     lat: float
     radius: float
 
+    def __post_init__(self) -> None:
+        _check_position(self.lon, self.lat)
+        # 180 deg in other units may come out a bit above pi.
+        if not 0 <= self.radius <= np.pi * (1 + 1e-12):
+            raise ValueError(f"radius must be from 0 to 180 deg, got {np.degrees(self.radius):.6g} deg")
+
     def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
         return np.asarray(_distance(_vector(self.lon, self.lat), vectors) <= self.radius)
 
@@ -92,6 +98,7 @@ class Ellipse(_Outlined):
     angle: float
 
     def __post_init__(self) -> None:
+        _check_position(self.lon, self.lat, self.angle)
         _check_half_axes(self.half_width, self.half_height)
 
     @cached_property
@@ -118,15 +125,26 @@ class Polygon(_Outlined):
     Raises
     ------
     ValueError
-        If fewer than three vertices are left, or two neighbours are opposite each other.
+        If a vertex is not finite, fewer than three are left, or two neighbours are opposite each other.
+
+    Notes
+    -----
+    Of an outline that crosses itself, the smaller side is told by counting points where it fits in no hemisphere, and
+    there only to about one per cent of the sky.
     """
 
     def __init__(self, lon: ArrayLike, lat: ArrayLike) -> None:
-        self._set(_vector(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)))
+        lon, lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+        if lon.ndim != 1 or lon.shape != lat.shape:
+            raise ValueError(
+                f"a polygon needs as many longitudes as latitudes in two lists, got shapes {lon.shape} and {lat.shape}"
+            )
+        with np.errstate(invalid="ignore"):
+            # The kernel tells which vertex is not finite.
+            vectors = _vector(lon, lat)
+        self._set(vectors)
 
     def _set(self, vertices: Vectors) -> None:
-        if vertices.ndim != 2:
-            raise ValueError(f"a polygon needs lists of longitudes and latitudes, got shape {vertices.shape[:-1]}")
         self.vertices = vertices
         self._outline = _kernel.polygon(np.ascontiguousarray(vertices))
 
@@ -134,6 +152,7 @@ class Polygon(_Outlined):
     def rectangle(cls, lon: float, lat: float, half_width: float, half_height: float, angle: float) -> Polygon:
         """The rectangle whose sides are great circles, `half_width` and `half_height` (below pi/2) from its centre
         along its axes. `angle` is the position angle of the height axis, from north through east."""
+        _check_position(lon, lat, angle)
         _check_half_axes(half_width, half_height)
         # In the tangent plane the sides are straight.
         x, y = math.tan(half_width), math.tan(half_height)
@@ -151,7 +170,8 @@ class Zone(_Outlined):
     """The sky between two longitudes and two latitudes of some frame; use `from_angles`."""
 
     def __init__(self, axes: Vectors, lon: tuple[float, float] | None, lat: tuple[float, float], summary: str) -> None:
-        """`axes`: the zone's frame as rows of unit vectors x, y, z; lon: start and width; all in radians."""
+        """`axes`: the zone's frame as rows of unit vectors x, y, z; lon: from the first eastwards to the last; all in
+        radians."""
         self.axes = axes
         self.lon = lon
         self.lat = lat
@@ -164,9 +184,8 @@ class Zone(_Outlined):
         span = None
         if lon is not None:
             first, last = _pair(lon, "lon")
-            width = last - first
-            if abs(width) < 2 * np.pi * (1 - 1e-15):
-                span = (first, width % (2 * np.pi))
+            if abs(last - first) < 2 * np.pi * (1 - 1e-15):
+                span = (first, last)
         low, high = (-np.pi / 2, np.pi / 2) if lat is None else _pair(lat, "lat")
         if not -np.pi / 2 - 1e-12 <= low <= high <= np.pi / 2 + 1e-12:
             raise ValueError(
@@ -175,32 +194,34 @@ class Zone(_Outlined):
             )
         text = [f"{name} {a:.6g} to {b:.6g} deg" for name, (a, b) in (("lat", np.degrees([low, high])),)]
         if span is not None:
-            text.insert(0, f"lon {np.degrees(span[0]):.6g} to {np.degrees(sum(span)):.6g} deg")
+            text.insert(0, f"lon {np.degrees(first):.6g} to {np.degrees(first + (last - first) % (2 * np.pi)):.6g} deg")
         return cls(axes, span, (low, high), f"{', '.join(text)}, {zone_frame}")
 
     @cached_property
     def outline(self) -> Any:
         low, high = self.lat
-        start, width = (0.0, 2 * np.pi) if self.lon is None else self.lon
+        start, end = (0.0, 2 * np.pi) if self.lon is None else self.lon
+        width = 2 * np.pi if self.lon is None else (end - start) % (2 * np.pi)
         normal, level, first, last = [], [], [], []
 
         def at(lon: float, lat: float) -> Vectors:
             return np.asarray(_vector(lon, lat) @ self.axes)
 
-        # Parallels, in pieces of at most a quarter turn; a pole is no line.
+        # Parallels, in pieces of at most a quarter turn; a pole is no line, unless it is all there is.
         pieces = max(1, int(np.ceil(width / (np.pi / 2) - 1e-12)))
+        turns = [start + width * k / pieces for k in range(pieces)] + [end]
         for lat in (low, high):
-            if abs(lat) < np.pi / 2 - 1e-14:
-                for k in range(pieces):
-                    ends = start + width * k / pieces, start + width * (k + 1) / pieces
+            if abs(lat) < np.pi / 2 - 1e-14 or high - low < 1e-13:
+                for a, b in pairwise(turns):
                     normal.append(self.axes[2])
                     level.append(np.sin(lat))
-                    first.append(at(ends[0], lat))
-                    last.append(at(ends[1], lat))
+                    first.append(at(a, lat))
+                    last.append(at(b, lat))
         bounds = []
         if self.lon is not None:
             cuts = sorted({low, high, min(max(low, 0.0), high)})
-            for lon in (start, start + width):
+            # Both limits as they were given: zones that share one share its plane to the last bit, and leave no gap.
+            for lon in (start, end):
                 east = _vector(lon + np.pi / 2, 0.0) @ self.axes
                 bounds.append(east)
                 for a, b in pairwise(cuts):
@@ -276,6 +297,13 @@ def _axes(lon: float, lat: float, angle: float) -> Vectors:
     )
 
 
+def _check_position(lon: float, lat: float, angle: float = 0.0) -> None:
+    if not math.isfinite(lon + lat + angle):
+        raise ValueError(
+            f"a shape's position and angle must be finite, got lon={lon:.6g}, lat={lat:.6g}, angle={angle:.6g}"
+        )
+
+
 def _check_half_axes(half_width: float, half_height: float) -> None:
     for name, value in (("width", half_width), ("height", half_height)):
         if not 0 <= value < np.pi / 2:
@@ -296,7 +324,11 @@ def _pair(values: Any, name: str) -> tuple[float, float]:
 def _frame_axes(source: str, target: str) -> Vectors:
     """The x, y and z axes of one frame as unit vectors in another, shape (3, 3)."""
     axes = SkyCoord([0, 90, 0] * u.deg, [0, 0, 90] * u.deg, frame=source)
-    result = np.ascontiguousarray(axes.transform_to(target).cartesian.xyz.value.T)
+    try:
+        result = np.ascontiguousarray(axes.transform_to(target).cartesian.xyz.value.T)
+    except Exception as error:
+        # Frames of a place and a time, without them, fail in ways of their own.
+        raise ValueError(f"zone_frame {source!r} is not fixed to the sky: give one that is, such as 'fk5'") from error
     if not np.allclose(result @ result.T, np.eye(3), rtol=0, atol=1e-9):
         raise ValueError(f"zone_frame {source!r} is not a rotation of {target!r}: give one that is, such as 'fk5'")
     left, _, right = np.linalg.svd(result)

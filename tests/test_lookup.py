@@ -123,8 +123,9 @@ def test_energies_that_are_none():
         mask.contains(coord, 3)
     with pytest.raises(ValueError, match="energy"):
         mask.contains(coord, 3 * u.m)
-    with pytest.raises(ValueError, match="NaN"):
-        mask.contains(coord, np.nan * u.TeV)
+    for some in (mask, Mask.full()):
+        with pytest.raises(ValueError, match="energy must not be NaN or masked, value 1"):
+            some.contains(coord, [1, np.nan] * u.TeV)
 
 
 def test_threads_change_nothing(monkeypatch):

@@ -2,8 +2,12 @@
 
 import copy
 import operator
+import os
 import pickle
 import re
+import subprocess
+import sys
+import tempfile
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
@@ -97,6 +101,26 @@ def test_combine_adversarial(case, truth):
         a, b = a.astype(np.uint64), b.astype(np.uint64)
         expected = oracles.combine(a, b, truth)
         np.testing.assert_array_equal(run(kernel.combine, a, b, truth, size=a.size + b.size), expected)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([(0,), (1,), (0, 1)]),
+            st.integers(1, 4) | st.sampled_from([15, 16, 17, 23, 24, 127, 128, 151, 152, 2000]),
+        ),
+        max_size=12,
+    ),
+    st.sampled_from(sorted(TRUTHS.values())),
+)
+def test_combine_runs_of_all_lengths(runs, truth):
+    """One boundary or thousands of either list, or of both, come before the next of the other."""
+    sides = [sides for sides, length in runs for _ in range(length)]
+    a, b = (np.array([k for k, some in enumerate(sides) if side in some], dtype=np.uint64) for side in (0, 1))
+    a, b = a[: a.size // 2 * 2], b[: b.size // 2 * 2]
+    for one, other in ((a, b), (b, a)):
+        expected = oracles.combine(one, other, truth)
+        np.testing.assert_array_equal(run(kernel.combine, one, other, truth, size=a.size + b.size), expected)
 
 
 @given(boundary_arrays(), boundary_arrays(), st.sampled_from(sorted(TRUTHS.values())), st.integers(-1, 61))
@@ -808,6 +832,35 @@ def test_the_same_answer_from_many_threads():
         for _ in range(3):
             results = list(pool.map(lambda operation: operation(a, b), OPERATIONS * 4))
             assert results == expected * 4
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="the system does not tell peaks of memory")
+def test_resident_memory_of_the_algebra():
+    """What the process really takes, in a process of its own: arrays of this size are mapped and given back whole."""
+    code = """
+import numpy as np
+from hpmask import RangeSet
+
+def kilobytes(key):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(key))
+
+rng = np.random.default_rng(7)
+a, b = (RangeSet.from_cells(rng.integers(0, 12 << 30, 1_800_000), 15) for _ in range(2))
+for work in (lambda: a | b, lambda: a & b, lambda: a ^ b, lambda: a - b, lambda: ~a, lambda: RangeSet.union([a, b])):
+    work()
+    open("/proc/self/clear_refs", "w").write("5")
+    before = kilobytes("VmRSS")
+    result = work()
+    print((kilobytes("VmHWM") - before) * 1024 / (16 * a.n_ranges))
+    del result
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tempfile.gettempdir()
+    )
+    peaks = [float(line) for line in run.stdout.split()]
+    assert len(peaks) == 6
+    assert max(peaks) > 1, "nothing was measured"
+    assert max(peaks) < 3
 
 
 @pytest.mark.skipif(

@@ -260,7 +260,8 @@ def test_a_text_and_its_regions_give_the_same_shapes():
 
 def test_crtf_text():
     text = "#CRTFv0\nglobal coord=GALACTIC\ncircle[[10deg, 20deg], 90arcmin]\n"
-    assert to_shapes(text, "galactic") == [Disc(10 * DEG, 20 * DEG, pytest.approx(1.5 * DEG, rel=1e-15))]
+    (disc,) = to_shapes(text, "galactic")
+    assert (disc.lon, disc.lat, disc.radius) == pytest.approx((10 * DEG, 20 * DEG, 1.5 * DEG), rel=1e-15)
     assert len(to_shapes("circle[[10deg, 20deg], 1deg], coord=J2000", "icrs")) == 1
 
 

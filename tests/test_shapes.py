@@ -9,6 +9,7 @@ import pytest
 import shape_oracles as oracle
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mocpy import MOC
 
 from hpmask import Mask, RangeSet
 from hpmask.rasterize import shapes_plane
@@ -132,6 +133,14 @@ def test_annulus_is_exact_in_all_modes():
         (lambda: Polygon.rectangle(0, 0, np.pi / 2, 0.1, 0), "half the width must be from 0 to below 90 deg"),
         (lambda: Ellipse(0, 0, 0.1, -0.1, 0), "half the height must be from 0 to below 90 deg"),
         (lambda: Ellipse(0, 0, np.nan, 0.1, 0), "half the width"),
+        (lambda: Ellipse(np.nan, 0, 0.1, 0.1, 0), "must be finite, got lon=nan"),
+        (lambda: Ellipse(0, 0, 0.1, 0.1, np.inf), "must be finite.*angle=inf"),
+        (lambda: Polygon.rectangle(0, np.nan, 0.1, 0.1, 0), "must be finite.*lat=nan"),
+        (lambda: Polygon([0, 1, 2], [0, 1]), "as many longitudes as latitudes"),
+        (lambda: Disc(0, np.inf, 0.1), "must be finite.*lat=inf"),
+        (lambda: Disc(0, 0, -0.1), "radius must be from 0 to 180 deg"),
+        (lambda: Disc(0, 0, 3.2), "radius must be from 0 to 180 deg"),
+        (lambda: Disc(0, 0, np.nan), "radius must be from 0 to 180 deg"),
     ],
 )
 def test_what_is_no_shape(make, message):
@@ -155,9 +164,51 @@ def test_what_is_no_zone(lon, lat, error, message):
         Mask.from_zone(lon, lat, order=3)
 
 
+def test_a_zone_needs_a_frame_that_is_fixed_to_the_sky():
+    with pytest.raises(ValueError, match="zone_frame 'altaz' is not fixed to the sky"):
+        Mask.from_zone(None, ("0 deg", "1 deg"), order=3, zone_frame="altaz")
+
+
 def test_a_zone_needs_a_frame_that_is_a_rotation():
     with pytest.raises(ValueError, match="zone_frame 'fk4' is not a rotation"):
         Mask.from_zone(None, ("0 deg", "1 deg"), order=3, zone_frame="fk4")
+
+
+@pytest.mark.parametrize("lat", ["90 deg", "-90 deg"])
+@pytest.mark.parametrize("lon", [None, ("10 deg", "250 deg")])
+def test_a_zone_that_is_a_pole(lon, lat):
+    """The point is in the corner of four cells: no cell that meets it is missed."""
+    planes = {
+        mode: Mask.from_zone(lon, (lat, lat), order=6, mode=mode).planes[0]
+        for mode in ("inside", "center", "overlap")
+    }
+    near = oracle.vector(np.radians([45, 135, 225, 315.0]), np.radians(np.full(4, float(lat.split()[0]) * 0.9999)))
+    assert set(oracle.cell_of(near, 6)) <= set(planes["overlap"].cells().astype(int))
+    assert planes["overlap"].n_cells == 4
+    assert not planes["center"]
+    assert not planes["inside"]
+
+
+def test_a_zone_that_ends_next_to_a_pole_does_not_meet_the_cells_beyond():
+    for sign in (1, -1):
+        lat = sorted([0, sign * (np.pi / 2 - 1.5e-8)]) * u.rad
+        zone = Zone.from_angles((0, 90) * u.deg, lat, zone_frame="icrs", frame="icrs")
+        cells = shapes_plane([zone], order=0, mode="overlap").cells().tolist()
+        assert cells == ([0, 1, 3, 4, 5, 8] if sign > 0 else [0, 4, 5, 8, 9, 11])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda: Polygon(np.radians([0, 120, 240.0]), np.radians([10, 10, 10.0])),
+        lambda: Ellipse(0, 0, 1, 0.5, 0),
+        lambda: Combined(Ellipse(0, 0, 1, 0.5, 0), Disc(0, 0, 0.1), "-"),
+    ],
+)
+def test_an_outline_too_long_for_its_order_is_refused_before_the_work(shape):
+    with pytest.raises(ValueError, match=r"order 29 is too fine for these shapes: about .* GB"):
+        shapes_plane([shape()], order=29)
+    assert shapes_plane([shape()], order=4)
 
 
 def test_zones_add_up_to_the_sky():
@@ -168,6 +219,19 @@ def test_zones_add_up_to_the_sky():
     assert Mask.from_zone(("0 deg", "360 deg"), None, order=8) == Mask.full()
     seam = Mask.from_zone(("350 deg", "10 deg"), ("-5 deg", "5 deg"), order=12)
     assert abs(seam.area.to_value("deg2") / (20 * np.degrees(2 * np.sin(np.radians(5)))) - 1) < 1e-3
+
+
+@pytest.mark.parametrize("middle", [5.625, 50.625, 56.25, 337.5])
+def test_zones_that_meet_leave_no_gap(middle):
+    """Centres of cells on the meridian they share are in one of the two, whatever the other limits."""
+    rng = np.random.default_rng(int(middle))
+    for west, east in rng.uniform(1, 90, (50, 2)):
+        limits = [(middle - west, middle), (middle, middle + east), (middle - west, middle + east)]
+        first, second, both = (
+            shapes_plane([Zone.from_angles(lon * u.deg, (9, 12) * u.deg, zone_frame="icrs", frame="icrs")], order=6)
+            for lon in limits
+        )
+        assert both.issubset(first | second)
 
 
 def test_dss_plates(data):
@@ -182,6 +246,44 @@ def test_dss_plates(data):
     assert part["overlap"] <= 0.99697673817 + 1e-11
     assert part["overlap"] > 0.9969
     assert part["inside"] < part["center"] < part["overlap"]
+
+
+def test_pscz_rectangles(data):
+    """668 zones, many across the seam: each centre by its longitude and latitude, and the area that mangle gives."""
+    lines = data("regions/pscz/hibpscz.exclude.rect").read_text().splitlines()[3:]
+    rows = np.array([line.split() for line in lines if line.strip()], dtype=float)
+    assert rows.shape == (668, 4)
+    zones = [Zone.from_angles(row[:2] * u.deg, row[2:] * u.deg, zone_frame="icrs", frame="icrs") for row in rows]
+    lon, lat = np.degrees(oracle.lonlat(oracle.cell_points(np.arange(12 * 4**7), 7, 0.5, 0.5)))
+    expected = np.zeros(lon.size, dtype=bool)
+    # Some centres are on the limits but for the rounding of their longitudes: these may be in or out.
+    clear = np.ones(lon.size, dtype=bool)
+    for first, last, low, high in rows:
+        turn, in_lat = (lon - first) % 360, (low <= lat) & (lat <= high)
+        expected |= (turn <= (last - first) % 360) & in_lat
+        for limit in (first, last):
+            clear &= ~((np.abs((lon - limit + 180) % 360 - 180) < 1e-12) & in_lat)
+    held = np.isin(np.arange(lon.size), shapes_plane(zones, order=7).cells())
+    assert np.array_equal(held[clear], expected[clear])
+    assert clear.mean() > 0.999
+    inside, center, overlap = (
+        shapes_plane(zones, order=11, mode=mode).sky_fraction for mode in ("inside", "center", "overlap")
+    )
+    published = 1 - 0.7212581
+    assert abs(center - published) < 5e-5
+    assert inside < published < overlap
+
+
+def test_holes_round_bright_stars(data):
+    """Quadrangles of arc minutes, in overlap against mocpy, which may hold more."""
+    rows = [line.split() for line in data("regions/2dF_ngpholes.dat").read_text().splitlines() if line.startswith("r ")]
+    holes = [np.array(row[1:], dtype=float).reshape(-1, 2).T for row in rows]
+    assert len(holes) == 190
+    overlap = shapes_plane([Polygon(*hole) for hole in holes], order=11, mode="overlap")
+    mocs = MOC.from_polygons([angles for lon, lat in np.degrees(holes) for angles in (lon % 360, lat)], max_depth=11)
+    theirs = RangeSet.from_ranges(mocs[0].union(*mocs[1:]).to_depth29_ranges, 11)
+    assert overlap.issubset(theirs)
+    assert (theirs - overlap).n_cells < 0.2 * overlap.n_cells
 
 
 def test_constellations_tile_the_sky(data):

@@ -11,6 +11,8 @@ from libc.string cimport memcpy, memmove
 
 cdef enum:
     LEAP = 16     # so many boundaries of one list in a row are a long run
+    LINE = 8      # boundaries in a line of the cache
+    NEAR = 128    # a longer run is not gone through line by line
 
 
 cdef inline Py_ssize_t _lower_bound(const uint64_t* a, Py_ssize_t n, uint64_t value) noexcept nogil:
@@ -77,8 +79,18 @@ cdef inline void _step(Side* side) noexcept nogil:
 
 
 cdef inline Py_ssize_t _gallop(const uint64_t* a, Py_ssize_t i, Py_ssize_t n, uint64_t value) noexcept nogil:
-    """Index of the first of a[i:n] that is >= value, in steps that double."""
-    cdef Py_ssize_t step = 1
+    """Index of the first of a[i:n] that is >= value; a[i + LEAP - 1] is not.
+
+    As long as that is near, line by line of the cache, which the processor loads ahead; then in steps that double.
+    """
+    cdef Py_ssize_t step = LINE, near = min(i + NEAR, n - LINE)
+    i += LEAP - 1
+    while i < near:
+        if a[i + LINE] >= value:
+            while a[i] < value:
+                i += 1
+            return i
+        i += LINE
     while i + step < n and a[i + step] < value:
         i += step
         step *= 2

@@ -45,7 +45,7 @@ cdef enum:
     BEFORE = 14     # b x n
     ARC_SIZE = 17
 
-# Rounding in the value of an arc's equation: what is nearer to zero counts as a touch.
+# Rounding in distances on the unit sphere.
 cdef double TOUCH = 1e-15
 # An upper bound of the distance from a cell's centre to its edge, times 2**order: hpmask.healpix.cell_radius.
 cdef double CELL_RADIUS = 1.07
@@ -130,9 +130,26 @@ cdef inline bint passes(const Geometry* g, int arc, const double* p, double radi
 
 cdef inline double value_at(const Geometry* g, const double* arc, const double* p) noexcept nogil:
     """The equation of an arc's curve: zero on it, and changing no faster than the point moves."""
+    cdef double south[3]
+    cdef int i
     if g.kind == ELLIPSE:
         return 0.5 * (distance(p, g.focus1) + distance(p, g.focus2) - g.distance_sum)
-    return dot(arc + NORMAL, p) - arc[LEVEL]
+    if fabs(arc[LEVEL]) < 0.9:
+        return dot(arc + NORMAL, p) - arc[LEVEL]
+    # Round a pole heights hardly change with the distance: chords tell more.
+    if arc[LEVEL] > 0:
+        return 0.5 * (chord2(arc + NORMAL, arc + FIRST) - chord2(arc + NORMAL, p))
+    for i in range(3):
+        south[i] = -arc[NORMAL + i]
+    return 0.5 * (chord2(south, p) - chord2(south, arc + FIRST))
+
+
+cdef inline double touch(const Geometry* g, const double* arc) noexcept nogil:
+    """Rounding in that value: what is nearer to zero counts as a touch."""
+    if g.kind == ELLIPSE or fabs(arc[LEVEL]) < 0.9:
+        return TOUCH
+    # It changes with the distance times the radius of the circle; of a circle that is a pole something must be left.
+    return TOUCH * (sqrt(dot(arc + AFTER, arc + AFTER)) + TOUCH)
 
 
 cdef inline bint on_arc(const Geometry* g, const double* arc, const double* p, double margin) noexcept nogil:
@@ -176,15 +193,15 @@ cdef bint crossed(
     `bend` bounds how far the part strays from its chord. With no change of sign, the arc's curve keeps off the part
     if its value at both ends is larger than that, or than the way to the other end; else the part is halved.
     """
-    cdef double a, b, middle, length
+    cdef double a, b, middle, length, near = touch(g, arc)
     cdef double m[3]
     if beyond(g, arc, p, q, bend):
         return False
     a = value_at(g, arc, p)
     b = value_at(g, arc, q)
-    if fabs(a) <= TOUCH and on_arc(g, arc, p, -TOUCH):
+    if fabs(a) <= near and on_arc(g, arc, p, -near):
         return True
-    if fabs(b) <= TOUCH and on_arc(g, arc, q, -TOUCH):
+    if fabs(b) <= near and on_arc(g, arc, q, -near):
         return True
     if (a > 0) == (b > 0):
         length = sqrt(chord2(p, q)) + bend
@@ -197,7 +214,7 @@ cdef bint crossed(
     elif on_arc(g, arc, p, bend) and on_arc(g, arc, q, bend):
         return True
     elif depth == 0:
-        return on_arc(g, arc, p, -TOUCH)
+        return on_arc(g, arc, p, -near)
     middle = 0.5 * (from_ + to)
     point_of(edge, middle, m)
     return (
