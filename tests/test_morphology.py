@@ -7,10 +7,10 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
+from strategies import patterns
 
 from hpmask import EnergyAxis, Mask, RangeSet, healpix, morphology
 from hpmask.steps import edge_cells
-from strategies import patterns
 
 AXIS = EnergyAxis([1, 3, 10, 30] * u.TeV)
 

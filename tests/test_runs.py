@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import patterns
 
 from hpmask import RangeSet
 from hpmask.rangeset import union_of
 from hpmask.runs import count_rows, fringe, mirrored, runs_of, set_of
-from strategies import patterns
 
 
 def ring_pixels(plane: RangeSet) -> tuple[np.ndarray, np.ndarray]:
