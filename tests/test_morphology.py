@@ -107,7 +107,9 @@ def test_real_masks(data, name, order):
 @pytest.mark.parametrize(
     ("lon", "lat"), [(83.6, 22.0), (0.0, 0.0), (45.0, 41.8103), (359.9999, -60.0), (10.0, 89.97), (200.0, -90.0)]
 )
-@pytest.mark.parametrize(("order", "radius", "width"), [(12, 1.0, 0.05), (12, 0.2, 2.0), (14, 0.1, 0.3), (15, 0.02, 1.0)])
+@pytest.mark.parametrize(
+    ("order", "radius", "width"), [(12, 1.0, 0.05), (12, 0.2, 2.0), (14, 0.1, 0.3), (15, 0.02, 1.0)]
+)
 def test_discs_grow_to_discs(lon, lat, order, radius, width):
     """From r to between r + w -/+ the diagonal of a cell."""
     center = SkyCoord(lon, lat, unit="deg")
