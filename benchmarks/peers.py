@@ -34,10 +34,12 @@ import numpy as np
 from astropy.coordinates import Latitude, Longitude, SkyCoord
 from astropy.wcs import WCS
 
-from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask import EnergyAxis, Mask, RangeSet, healpix
 
 PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy")
 MAX_ORDER = 29
+# Real files, as in the tests; rows that need one are left out without it.
+DATA = Path(os.environ.get("HPMASK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 @dataclass
@@ -530,6 +532,139 @@ def circles(quick: bool) -> Iterator[Row]:
     yield Row(f"{count} circles of 0.05 to 0.3 deg to {n} x {n} pixels, order {order}", works, compare)
 
 
+# ---------------------------------------------------------------------- growing
+
+
+def growing(quick: bool) -> Iterator[Row]:
+    mask = big_mask((1, 1), quick)
+    yield growing_row(mask, quick)
+    yield growing_widths(mask, quick)
+    yield growing_orders(quick)
+    sdss = DATA / "moc/P-SDSS9-r.fits"
+    if sdss.exists():
+        yield growing_survey(sdss)
+    yield growing_healpix(quick)
+    yield growing_image(quick)
+
+
+def growing_row(mask: Mask, quick: bool) -> Row:
+    works = [Work("hpmask", "Mask.dilate('60 arcsec')", lambda: mask.dilate("60 arcsec"))]
+    if peer("mocpy"):
+        moc = big_moc((1, 1), quick)
+
+        def extended(steps: int) -> Any:
+            result = moc
+            for _ in range(steps):
+                result = result.extended()
+            return result
+
+        # Later steps take longer, so that this is less than all ten would take.
+        works.append(Work("mocpy", "MOC.extended(), 2 of 10 times, scaled up", lambda: extended(2), scale=5))
+        works.append(Work("mocpy", "MOC.extended(), once", lambda: extended(1), aside=True))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "mocpy" in results:
+            ranges = RangeSet(moc_ranges(results["mocpy"]), MAX_ORDER)
+            yield "mocpy", "its two steps lie within the 60 arcsec", ranges.issubset(results["hpmask"].planes[0])
+
+    return Row(f"dilate by 60 arcsec (9 cells), order 15, {mask.n_ranges / 1e6:.2f} million ranges", works, compare)
+
+
+def growing_widths(mask: Mask, quick: bool) -> Row:
+    """hpmask alone: how the cost goes with the width."""
+    cell = math.degrees(math.sqrt(math.pi / 3)) / (1 << mask.order)
+    times = {n: timed(lambda n=n: mask.dilate(n * cell * u.deg)) for n in (1, 3, 10, 30, 100, 300, 3000, 30000)}
+    row = Row("the same by 1, 3, 10, 30, 100, 300, 3000 and 30 000 cells", [])
+    row.cells["hpmask"] = ", ".join(in_words(seconds) for seconds in times.values())
+    return row
+
+
+def growing_orders(quick: bool) -> Row:
+    """hpmask alone: how the cost goes with the order, at one angle."""
+    lon, lat = sky_points(200 if quick else 2000, 8)
+    masks = [Mask.from_cones(SkyCoord(lon, lat, unit="deg"), "0.3 deg", order=order) for order in range(8, 16)]
+    times = [timed(lambda mask=mask: mask.dilate("0.2 deg")) for mask in masks]
+    row = Row(f"dilate {lon.size} discs of 0.3 deg by 0.2 deg at the orders 8 to 15", [])
+    row.cells["hpmask"] = ", ".join(in_words(seconds) for seconds in times)
+    return row
+
+
+def timed(run: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def growing_survey(path: Path) -> Row:
+    mask = Mask.read(path).at_order(9, mode="overlap")
+    works = [Work("hpmask", "Mask.dilate('10 arcmin')", lambda: mask.dilate("10 arcmin"))]
+    if peer("mocpy"):
+        moc = peer("mocpy").MOC.from_depth29_ranges(9, mask.planes[0].ranges)
+
+        def with_cones() -> Any:
+            border = moc.difference(moc.contracted())
+            lon, lat = healpix.centres(border.flatten().astype(np.uint64), 9)
+            cones = peer("mocpy").MOC.from_cones(
+                Longitude(lon, u.rad), Latitude(lat, u.rad), radius=10 * u.arcmin, max_depth=9, n_threads=None
+            )
+            return moc.union(cones)
+
+        works.append(Work("mocpy", "cells of the border and MOC.from_cones round their centres", with_cones))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "mocpy" in results:
+            theirs = RangeSet(moc_ranges(results["mocpy"]), MAX_ORDER)
+            plane = results["hpmask"].planes[0]
+            yield "mocpy", f"{theirs.area / plane.area - 1:+.2%} (overlap)", plane.issubset(theirs)
+
+    return Row("dilate the footprint of SDSS DR9, order 9, by 10 arcmin", works, compare)
+
+
+def growing_healpix(quick: bool) -> Row:
+    order = 8 if quick else 11
+    mask = Mask.from_cones(SkyCoord(*sky_points(200, 10), unit="deg"), "1 deg", order=order)
+    works = [Work("hpmask", "Mask.dilate('1 deg')", lambda: mask.dilate("1 deg"))]
+    if peer("healpy"):
+        # True is a hole since healpy 1.19, False before.
+        newer = tuple(int(part) for part in importlib.metadata.version("healpy").split(".")[:2]) >= (1, 19)
+        image = mask.to_healpix(order) if newer else ~mask.to_healpix(order)
+
+        def with_healpy() -> np.ndarray:
+            return peer("healpy").dist2holes(image, maxdist=np.radians(1.01)) <= np.radians(1)
+
+        works.append(Work("healpy", "dist2holes(maxdist=1.01 deg) <= 1 deg", with_healpy))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "healpy" in results:
+            n = int((results["hpmask"].to_healpix(order) != results["healpy"]).sum())
+            yield "healpy", f"{n} of {12 << 2 * order:,} cells differ", n <= 5
+
+    return Row(f"dilate 200 discs of 1 deg by 1 deg, nside {1 << order}", works, compare)
+
+
+def growing_image(quick: bool) -> Row:
+    """The same sky: gammapy on an image of 0.01 deg pixels, hpmask in cells of that size."""
+    n = 400 if quick else 2000
+    wcs = field_wcs(n)
+    rng = np.random.default_rng(4)
+    place = wcs.pixel_to_world(*rng.uniform(0.1 * n, 0.9 * n, (2, 100)))
+    mask = Mask.from_cones(place, rng.uniform(0.05, 0.3, 100) * u.deg, order=13)
+    works = [Work("hpmask", "Mask.dilate('0.1 deg')", lambda: mask.dilate("0.1 deg"))]
+    if peer("gammapy"):
+        geom = gammapy_geom(wcs)
+        image = peer("gammapy").maps.Map.from_geom(geom, data=mask.to_wcs(wcs))
+        for fft in (False, True):
+            call = f"Map.binary_dilate(0.1 deg, use_fft={fft})"
+            works.append(Work("gammapy", call, functools.partial(image.binary_dilate, 0.1 * u.deg, use_fft=fft)))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "gammapy" in results:
+            ours, theirs = results["hpmask"].to_wcs(wcs), results["gammapy"].data
+            yield "gammapy", f"{(ours != theirs).mean():.2%} of the pixels differ", bool((ours != theirs).mean() < 0.02)
+
+    return Row(f"dilate 100 discs on {n} x {n} pixels of 0.01 deg by 0.1 deg", works, compare)
+
+
 # ---------------------------------------------------------------------- running
 
 ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
@@ -542,6 +677,7 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "files": files,
     "to-wcs": to_wcs,
     "circles": circles,
+    "growing": growing,
 }
 
 
