@@ -226,7 +226,31 @@ def _in_base_cell(cells: NDArray[np.uint64], order: int) -> tuple[NDArray[np.int
     return x, y
 
 
-ALL = {"numbers": order_of_numbers, "moc": moc, "modes": modes, "kept": kept, "energy": energy}
+def growing() -> Figure:
+    """A mask near the pole, and what growing and shrinking make of it."""
+    figure = Figure(figsize=(9.2, 3.5), layout="constrained")
+    pole = SkyCoord(0, 90, unit="deg")
+    stars = SkyCoord([0, 100, 215, 235, 300], [86.2, 87.5, 84.5, 85.5, 88.0], unit="deg")
+    mask = Mask.from_cones(stars, [1.9, 0.6, 1.2, 1.1, 1.0] * u.deg, order=10)
+    says = {
+        'dilate("0.6 deg")': (mask.dilate("0.6 deg"), mask),
+        'erode("0.6 deg")': (mask, mask.erode("0.6 deg")),
+        'boundary("0.3 deg", side="both")': (mask.boundary("0.3 deg", side="both"), None),
+    }
+    for ax, (title, (outer, inner)) in zip(figure.subplots(1, 3), says.items(), strict=True):
+        for some, colour in ((outer, ORDERS[3]), (inner, ORDERS[1])):
+            if some is not None:
+                cells, orders = some.planes[0].multi_order_cells()
+                for order in np.unique(orders):
+                    edges = on_plane(healpix.edges(cells[orders == order], int(order), steps=4), pole)
+                    ax.add_collection(PolyCollection(edges, facecolor=colour, edgecolor=colour, linewidth=0.2))
+        bare(ax, 7.0)
+        ax.plot(0, 0, marker="+", color=INK)
+        ax.set_title(title, fontsize=10, family="monospace")
+    return figure
+
+
+ALL = {"growing": growing, "numbers": order_of_numbers, "moc": moc, "modes": modes, "kept": kept, "energy": energy}
 
 
 def main() -> None:
