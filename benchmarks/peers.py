@@ -605,7 +605,12 @@ def growing_survey(path: Path) -> Row:
             border = moc.difference(moc.contracted())
             lon, lat = healpix.centres(border.flatten().astype(np.uint64), 9)
             cones = peer("mocpy").MOC.from_cones(
-                Longitude(lon, u.rad), Latitude(lat, u.rad), radius=10 * u.arcmin, max_depth=9, n_threads=None
+                Longitude(lon, u.rad),
+                Latitude(lat, u.rad),
+                radius=10 * u.arcmin,
+                max_depth=9,
+                union_strategy="large_cones",
+                n_threads=None,
             )
             return moc.union(cones)
 
@@ -615,7 +620,8 @@ def growing_survey(path: Path) -> Row:
         if "mocpy" in results:
             theirs = RangeSet(moc_ranges(results["mocpy"]), MAX_ORDER)
             plane = results["hpmask"].planes[0]
-            yield "mocpy", f"{theirs.area / plane.area - 1:+.2%} (overlap)", plane.issubset(theirs)
+            more = theirs.area / plane.area - 1
+            yield "mocpy", f"{more:+.2%} of cells (it has overlap only), hpmask's all among them", plane.issubset(theirs)
 
     return Row("dilate the footprint of SDSS DR9, order 9, by 10 arcmin", works, compare)
 
