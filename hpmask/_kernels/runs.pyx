@@ -10,12 +10,12 @@ Both ways go by tiles of 8 x 8 cells, whose NESTED numbers are the 64 bits of a 
 """
 
 from libc.math cimport ceil, floor
-from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy, memset
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
 from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, spread
-from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take, sink_take_boundaries
+from hpmask._kernels.sink cimport Sink, enlarge, sink_open, sink_put, sink_take, sink_take_boundaries
 
 cdef extern from *:
     """
@@ -293,34 +293,20 @@ cdef void _rows_free(Rows* rows) noexcept nogil:
 
 
 cdef bint _rows_grow(Rows* rows) noexcept nogil:
-    cdef size_t room
-    cdef void* p
+    cdef size_t room = 2 * rows.room + 64, piece_room = 2 * rows.piece_room + 64
     if rows.count + 1 >= rows.room:
-        room = 2 * rows.room + 64
-        p = realloc(rows.s, room * sizeof(int64_t))
-        if p != NULL:
-            rows.s = <int64_t*> p
+        if enlarge(<void**> &rows.s, room * sizeof(int64_t)) and enlarge(<void**> &rows.first, room * sizeof(size_t)):
+            rows.room = room
         else:
             rows.failed = True
-        p = realloc(rows.first, room * sizeof(size_t))
-        if p != NULL:
-            rows.first = <size_t*> p
-        else:
-            rows.failed = True
-        rows.room = room
     if rows.pieces == rows.piece_room:
-        room = 2 * rows.piece_room + 64
-        p = realloc(rows.v0, room * sizeof(int64_t))
-        if p != NULL:
-            rows.v0 = <int64_t*> p
+        if (
+            enlarge(<void**> &rows.v0, piece_room * sizeof(int64_t))
+            and enlarge(<void**> &rows.v1, piece_room * sizeof(int64_t))
+        ):
+            rows.piece_room = piece_room
         else:
             rows.failed = True
-        p = realloc(rows.v1, room * sizeof(int64_t))
-        if p != NULL:
-            rows.v1 = <int64_t*> p
-        else:
-            rows.failed = True
-        rows.piece_room = room
     return not rows.failed
 
 
@@ -345,25 +331,16 @@ cdef inline void _rows_put(Rows* rows, int64_t s, int64_t v0, int64_t v1) noexce
 
 
 cdef void _tiles_put(Tiles* tiles, uint64_t tile, uint64_t word) noexcept nogil:
-    cdef size_t room
-    cdef void* p
+    cdef size_t room = 2 * tiles.room + 1024
     if tiles.count == tiles.room:
-        if tiles.failed:
-            return
-        room = 2 * tiles.room + 1024
-        p = realloc(tiles.tile, room * sizeof(uint64_t))
-        if p != NULL:
-            tiles.tile = <uint64_t*> p
+        if not tiles.failed and (
+            enlarge(<void**> &tiles.tile, room * sizeof(uint64_t))
+            and enlarge(<void**> &tiles.word, room * sizeof(uint64_t))
+        ):
+            tiles.room = room
         else:
             tiles.failed = True
-        p = realloc(tiles.word, room * sizeof(uint64_t))
-        if p != NULL:
-            tiles.word = <uint64_t*> p
-        else:
-            tiles.failed = True
-        if tiles.failed:
             return
-        tiles.room = room
     tiles.tile[tiles.count] = tile
     tiles.word[tiles.count] = word
     tiles.count += 1

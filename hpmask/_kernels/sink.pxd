@@ -14,6 +14,14 @@ cdef struct Sink:
     bint failed     # out of memory: what came after is lost, the caller raises
 
 
+cdef inline bint enlarge(void** memory, size_t size) noexcept nogil:
+    """More room for a block; False, and the block as it was, if there is no memory."""
+    cdef void* larger = realloc(memory[0], size)
+    if larger != NULL:
+        memory[0] = larger
+    return larger != NULL
+
+
 cdef inline void sink_open(Sink* sink, size_t room) noexcept nogil:
     sink.count = 0
     sink.room = room if room > 16 else 16
@@ -31,16 +39,13 @@ cdef inline void sink_close(Sink* sink) noexcept nogil:
 
 cdef inline void sink_grow(Sink* sink) noexcept nogil:
     cdef size_t room = sink.room + sink.room // 2
-    cdef uint64_t* starts = <uint64_t*> realloc(sink.starts, room * sizeof(uint64_t))
-    if starts != NULL:
-        sink.starts = starts
-    cdef uint64_t* stops = <uint64_t*> realloc(sink.stops, room * sizeof(uint64_t))
-    if stops != NULL:
-        sink.stops = stops
-    if starts == NULL or stops == NULL:
-        sink.failed = True
-    else:
+    if (
+        enlarge(<void**> &sink.starts, room * sizeof(uint64_t))
+        and enlarge(<void**> &sink.stops, room * sizeof(uint64_t))
+    ):
         sink.room = room
+    else:
+        sink.failed = True
 
 
 cdef inline void sink_put(Sink* sink, uint64_t start, uint64_t stop) noexcept nogil:

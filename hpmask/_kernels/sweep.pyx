@@ -22,11 +22,11 @@ j's pixels that nothing else has covered are asked one by one.
 
 from libc.math cimport M_PI, asin, ceil, floor, sin, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
 
 from hpmask._kernels.geometry cimport ring_height
-from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take_boundaries
+from hpmask._kernels.sink cimport Sink, enlarge, sink_open, sink_put, sink_take_boundaries
 
 cdef double NO_REACH = -1.0
 cdef double ALL_AROUND = 3.0        # half a turn is 2: longitudes are in quarters of a turn here
@@ -86,46 +86,27 @@ cdef inline double _reach(double z, double cos_lat, double z_source, double cos_
 
 cdef bint _room_for_arcs(Sweep* sweep, size_t count) noexcept nogil:
     cdef size_t room = 2 * count + 64
-    cdef void* p
     if count <= sweep.room:
         return True
-    p = realloc(sweep.arcs, room * sizeof(Arc))
-    if p != NULL:
-        sweep.arcs = <Arc*> p
-    else:
-        sweep.failed = True
-    p = realloc(sweep.fresh, room * sizeof(Arc))
-    if p != NULL:
-        sweep.fresh = <Arc*> p
-    else:
-        sweep.failed = True
-    if not sweep.failed:
+    if enlarge(<void**> &sweep.arcs, room * sizeof(Arc)) and enlarge(<void**> &sweep.fresh, room * sizeof(Arc)):
         sweep.room = room
+    else:
+        sweep.failed = True
     return not sweep.failed
 
 
 cdef bint _room_for_spans(Sweep* sweep, size_t count) noexcept nogil:
     cdef size_t room = 2 * count + 64
-    cdef void* p
     if count <= sweep.span_room:
         return True
-    p = realloc(sweep.spans, room * sizeof(Span))
-    if p != NULL:
-        sweep.spans = <Span*> p
-    else:
-        sweep.failed = True
-    p = realloc(sweep.other, room * sizeof(Span))
-    if p != NULL:
-        sweep.other = <Span*> p
-    else:
-        sweep.failed = True
-    p = realloc(sweep.third, room * sizeof(Span))
-    if p != NULL:
-        sweep.third = <Span*> p
-    else:
-        sweep.failed = True
-    if not sweep.failed:
+    if (
+        enlarge(<void**> &sweep.spans, room * sizeof(Span))
+        and enlarge(<void**> &sweep.other, room * sizeof(Span))
+        and enlarge(<void**> &sweep.third, room * sizeof(Span))
+    ):
         sweep.span_room = room
+    else:
+        sweep.failed = True
     return not sweep.failed
 
 
@@ -477,20 +458,10 @@ def southward(
     cdef const uint64_t* run = &runs[0] if count else NULL
     if not 0 <= order <= 29 or not 0 <= angle < M_PI or first < 1 or progress.shape[0] < 1:
         raise ValueError("order must be 0 to 29, the angle from 0 to below pi, first at least 1, progress an array")
+    memset(&sweep, 0, sizeof(Sweep))
     sweep.order = order
     sweep.n = <double> ((<int64_t> 1) << order)
     sweep.chord2 = 4 * sin(half) * sin(half)
-    sweep.failed = False
-    sweep.n_live = 0
-    sweep.n_arcs = 0
-    sweep.n_spans = 0
-    sweep.room = 0
-    sweep.span_room = 0
-    sweep.arcs = NULL
-    sweep.fresh = NULL
-    sweep.spans = NULL
-    sweep.other = NULL
-    sweep.third = NULL
     k = 0
     for i in range(count):
         if i == 0 or run[2 * i] >> bits != run[2 * i - 2] >> bits:
