@@ -113,7 +113,7 @@ def contains_lonlat(
     return answers.reshape(len(planes), *np.shape(lon))
 
 
-def _angles(
+def angles_of(
     coord: SkyCoord, frame: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64], tuple[int, ...]]:
     """Flat longitudes and latitudes, their unit in radians, and the rotation that brings them to `frame`.
