@@ -64,7 +64,9 @@ def distance(
         rows = sequence[needed[sequence]]
         found = np.empty(lon.size)
 
-        def work(part: slice, plane: RangeSet = plane, rows: NDArray[np.intp] = rows, found: Floats = found) -> None:
+        def work(
+            part: slice, plane: RangeSet = plane, rows: NDArray[np.intp] = rows, found: Floats = found
+        ) -> None:
             some = rows[part]
             vectors = np.empty((some.size, 3))
             _kernel.vectors(lon[some], lat[some], unit, matrix, vectors)
@@ -175,7 +177,7 @@ def _map(
     widths: list[float],
     n_threads: int | None,
 ) -> Floats:
-    """A full map: `work` gives the values of some cells, from a plane, the cells, their numbers at order 29 and a width."""
+    """A full map. `work` gives the values of cells, from a plane, the cells, their numbers at order 29 and a width."""
     threads = thread_count(n_threads)
     n_cells, n_rows = healpix.n_cells(order), len(mask.planes)
     if 8 * n_rows * n_cells > _MOST_BYTES:

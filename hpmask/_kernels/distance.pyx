@@ -2,9 +2,22 @@
 """Distances to the nearest cell centre of a set, or of its complement: branch and bound in the quad-tree of the cells.
 
 A node of the tree is a cell of any order. Two look-ups in the boundaries tell whether a node meets the target, the side
-of the set that a position is not on. One that does is shrunk to the smallest node that holds all of its target; the
-centres in it lie within `reach` of the node's own centre, so it is left out if it cannot hold a nearer centre than the
-best one so far. The nearest of four children is looked into first.
+of the set that a position is not on. One that does is shrunk to the smallest node that holds all of its target, and left
+out if it cannot hold a nearer centre than the best one so far. The nearest of four children is looked into first.
+
+Two bounds tell what a node can hold. The first: all centres in it lie within `reach` of its own. That alone would be
+dear where an edge is far away, long and smooth, and many nodes along it are as near as the radius of a node can tell:
+their number would grow with the order. The second follows the edge. With c the node's centre, p the position, X and Y
+the coordinates along the sides of base cells, from 0 to 1, and x a point in the node,
+
+    |p - x|**2 = |p - c|**2 - 2 p (x - c)
+    x - c = (X - Xc) dx/dX + (Y - Yc) dx/dY + at most `bend`
+
+where |X - Xc| and |Y - Yc| are at most h for the centres of cells, and p dx/dX = (p - c) dx/dX, for dx/dX is at right angles
+to c. With s = X + Y and v = X - Y the linear part of p (x - c) is at most 2 h max(|(p - c) dx/ds|, |(p - c) dx/dv|).
+`bend` bounds half the second derivatives, over |ds| + |dv| <= 2 h: they come to 2.2 h**2 in the belt and
+(2.8 + 1.02 / rho) h**2 in a cap, rho being the ring nearest to the pole that the node reaches, in units of nside. A node at a
+pole, or across the edge of a cap, where dx/dv jumps, has the first bound alone.
 
 The search does not start at the top. A first bound comes from the answer of the position before, and from the last cell
 of the target before the position and the first one after it, in the order of numbers. All within `COVER` / nside of a
@@ -15,10 +28,10 @@ Distances between unit vectors are compared as squared chords: they obey the tri
 tell nothing apart near 180 degrees; there the chord to the antipode does.
 """
 
-from libc.math cimport INFINITY, M_PI, atan2, cos, sin, sqrt
+from libc.math cimport INFINITY, M_PI, atan2, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from hpmask._kernels.geometry cimport cell_xy, neighbour, place_vector
+from hpmask._kernels.geometry cimport cell_xy, neighbour, place, place_vector
 from hpmask._kernels.index cimport Index, at_or_below, search
 
 cdef enum:
@@ -37,6 +50,9 @@ cdef struct Node:
     uint32_t low            # boundaries at or below its start,
     uint32_t high           # and below its end
     double centre[3]
+    double along[3]         # 4 h dx/ds
+    double across[3]        # 4 h dx/dv
+    double bend             # twice that; infinite where there is no second bound
     double chord2           # from the position to the centre
 
 
@@ -85,6 +101,54 @@ cdef inline uint32_t count(const Index* index, uint32_t low, uint32_t high, uint
     return search(index.edge, low, high, value)
 
 
+cdef void frame(int leaf, Node* node) noexcept nogil:
+    """Place the centre of a node, and what bounds the centres of the cells of order `leaf` in it."""
+    cdef int face
+    cdef int64_t x, y, n = (<int64_t> 1) << node.order
+    cdef double z, cos_lat, lon, c, s, rho, rho_min, g, radial, skew, rise, turn, h
+    cell_xy(node.start >> (2 * (LAST - node.order)), node.order, &face, &x, &y)
+    place(face, <double> (x + y + 1), <double> (x - y), <double> n, &z, &cos_lat, &lon)
+    c = cos(lon)
+    s = sin(lon)
+    node.centre[0] = cos_lat * c
+    node.centre[1] = cos_lat * s
+    node.centre[2] = z
+    node.bend = INFINITY
+    if node.order == leaf:
+        return
+    h = (1.0 / <double> n - 1.0 / <double> ((<int64_t> 1) << leaf)) / 2
+    # dx/ds is radial (away from the axis), skew (eastwards) and rise (northwards along the axis); dx/dv is turn, eastwards.
+    rho = (2 + (face >> 2)) - <double> (x + y + 1) / n
+    if face >= 8:
+        rho = 4 - rho
+    if 4 <= face < 8 or rho > 1:
+        rise = 2.0 / 3.0
+        radial = -rise * z / cos_lat
+        skew = 0
+        turn = M_PI / 4 * cos_lat
+        node.bend = 4.4 * h * h
+    else:
+        rho_min = rho - 1.0 / n
+        if rho == 1 or rho_min <= 0:
+            return
+        g = sqrt((2 - rho * rho / 3) / 3)
+        turn = M_PI / 4 * g
+        rise = rho * (2.0 / 3.0)
+        radial = rho * rho / (9 * g) - g
+        skew = turn * (<double> (x - y) / n) / rho
+        if face >= 8:
+            radial = -radial
+            skew = -skew
+        node.bend = (5.6 + 2.04 / rho_min) * h * h
+    h *= 4
+    node.along[0] = h * (radial * c - skew * s)
+    node.along[1] = h * (radial * s + skew * c)
+    node.along[2] = h * rise
+    node.across[0] = -h * turn * s
+    node.across[1] = h * turn * c
+    node.across[2] = 0
+
+
 cdef bint settle(const Target* target, Node* node) noexcept nogil:
     """Shrink a node to its target and place its centre; False if there is no target in it."""
     cdef const uint64_t* edge = target.index.edge
@@ -108,7 +172,7 @@ cdef bint settle(const Target* target, Node* node) noexcept nogil:
                 node.low += 1
             if node.low < node.high and edge[node.high - 1] >= node.start + ((<uint64_t> 1) << shift):
                 node.high -= 1
-    centre_of(node.start, node.order, node.centre)
+    frame(target.order, node)
     return True
 
 
@@ -163,10 +227,20 @@ cdef inline void candidate(
     answer[2] = centre[2]
 
 
-cdef inline bint beyond(const Target* target, const Node* node, double best) noexcept nogil:
+cdef inline bint beyond(const Target* target, const Node* node, const double* p, double best) noexcept nogil:
     """Whether all centres in a node are farther away than the best one so far."""
-    cdef double limit = best + target.reach[node.order]
-    return node.chord2 > limit * limit
+    cdef double limit = best + target.reach[node.order], x, y, z, along, across
+    if node.chord2 > limit * limit:
+        return True
+    if node.bend == INFINITY:
+        return False
+    x = p[0] - node.centre[0]
+    y = p[1] - node.centre[1]
+    z = p[2] - node.centre[2]
+    along = fabs(x * node.along[0] + y * node.along[1] + z * node.along[2])
+    across = fabs(x * node.across[0] + y * node.across[1])
+    # With room for rounding.
+    return node.chord2 - (along if along > across else across) - node.bend > best * (best + 4e-15)
 
 
 cdef double nearest(Target* target, const double* p, uint64_t number) noexcept nogil:
@@ -227,7 +301,7 @@ cdef double nearest(Target* target, const double* p, uint64_t number) noexcept n
         node.chord2 = square(p, node.centre)
         if node.order == target.order:
             candidate(p, node.centre, &best, &best2, &best_opposite, target.answer)
-        elif not beyond(target, &node, best):
+        elif not beyond(target, &node, p, best):
             j = depth
             while j > 0 and stack[j - 1].chord2 < node.chord2:
                 stack[j] = stack[j - 1]
@@ -237,7 +311,7 @@ cdef double nearest(Target* target, const double* p, uint64_t number) noexcept n
     while depth > 0:
         depth -= 1
         node = stack[depth]
-        if beyond(target, &node, best):
+        if beyond(target, &node, p, best):
             continue
         n = divide(target, &node, child)
         m = depth
@@ -245,7 +319,7 @@ cdef double nearest(Target* target, const double* p, uint64_t number) noexcept n
             child[i].chord2 = square(p, child[i].centre)
             if child[i].order == target.order:
                 candidate(p, child[i].centre, &best, &best2, &best_opposite, target.answer)
-            elif not beyond(target, &child[i], best):
+            elif not beyond(target, &child[i], p, best):
                 j = depth
                 while j > m and stack[j - 1].chord2 < child[i].chord2:
                     stack[j] = stack[j - 1]
