@@ -1,4 +1,4 @@
-"""Distances to the edge and apodized masks: against k-d trees of all cells, healpy's dist2holes, NaMaster's formulas."""
+"""Distances to the edge and apodized masks: as by k-d trees of all cells, dist2holes of healpy, NaMaster's formulas."""
 
 import sys
 
@@ -59,8 +59,8 @@ def odd_ones(order):
     """Sets that are hard to search: lone cells at poles and corners, patterns, all but one, smooth far edges."""
     n = healpix.n_cells(order)
     rng = np.random.default_rng(order)
-    corners = [int(cell) for cell in healpix.cells_at([0.3, 4, 0, np.pi / 4], [1.57, -1.57, 0, np.arcsin(2 / 3)], order)]
-    for cell in corners:
+    corners = healpix.cells_at([0.3, 4, 0, np.pi / 4], [1.57, -1.57, 0, np.arcsin(2 / 3)], order)
+    for cell in corners.tolist():
         yield RangeSet.from_cells([cell], order)
         yield ~RangeSet.from_cells([cell], order)
     yield RangeSet.from_cells(np.arange(0, n, 2), order)
@@ -143,7 +143,8 @@ def test_how_wide_neighbours_are(order):
     rng = np.random.default_rng(order)
     n = 4**order
     # The narrowest are at corners of the polar base cells.
-    cells = np.unique(np.concatenate([rng.integers(0, 12 * n, 100), [0, n - 1, n // 3, 2 * n // 3, 4 * n, 5 * n - 1, 8 * n]]))
+    corners = [0, n - 1, n // 3, 2 * n // 3, 4 * n, 5 * n - 1, 8 * n]
+    cells = np.unique(np.concatenate([rng.integers(0, 12 * n, 100), corners]))
     shortest = []
     for cell, around in zip(cells, healpix.neighbours(cells.astype(np.uint64), order).T, strict=True):
         near = np.unique([cell, *around[around >= 0]])
