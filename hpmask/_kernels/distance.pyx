@@ -43,6 +43,9 @@ cdef enum:
 # corners of the polar caps it falls with the order from 0.750 towards 0.689.
 cdef double COVER = 0.65
 
+# For rounding, in squared chords divided by the chord.
+cdef double ROOM = 4e-15
+
 
 cdef struct Node:
     uint64_t start          # the first of its numbers at order 29
@@ -186,25 +189,56 @@ cdef bint look(const Target* target, uint64_t cell, int order, Node* node) noexc
     return settle(target, node)
 
 
-cdef int divide(const Target* target, const Node* node, Node* child) noexcept nogil:
-    """Those children of a node that meet the target, settled; returns how many."""
+cdef inline void lean(const Node* node, const double* p, double* along, double* across) noexcept nogil:
+    """How much the squared chord from p may fall within a node, to first order: along ds and along dv."""
+    cdef double x = p[0] - node.centre[0], y = p[1] - node.centre[1], z = p[2] - node.centre[2]
+    along[0] = x * node.along[0] + y * node.along[1] + z * node.along[2]
+    across[0] = x * node.across[0] + y * node.across[1]
+
+
+cdef inline bint beyond(const Target* target, const Node* node, const double* p, double best) noexcept nogil:
+    """Whether all centres in a node are farther away than the best one so far."""
+    cdef double limit = best + target.reach[node.order], along, across
+    if node.chord2 > limit * limit:
+        return True
+    if node.bend == INFINITY:
+        return False
+    lean(node, p, &along, &across)
+    return node.chord2 - max(fabs(along), fabs(across)) - node.bend > best * (best + ROOM)
+
+
+cdef int divide(const Target* target, const Node* node, const double* p, double best, Node* child) noexcept nogil:
+    """Those children of a node that meet the target and may hold a nearer centre, settled; returns how many."""
     cdef const uint64_t* edge = target.index.edge
     cdef int n = 0, k, shift = 2 * (LAST - node.order - 1)
-    cdef uint32_t low = node.low, next_low
+    cdef uint32_t low = node.low, high, next_low
     cdef uint64_t stop
+    cdef double along, across, x, y, lower = 0, limit = best * (best + ROOM)
+    if node.bend != INFINITY:
+        # The second bound again, for each quarter of the node, before anything of the child is known.
+        lean(node, p, &along, &across)
+        x = (along + across) / 2
+        y = (along - across) / 2
+        lower = node.chord2 - node.bend
     for k in range(4):
-        child[n].start = node.start + (<uint64_t> k << shift)
-        child[n].order = node.order + 1
-        child[n].low = low
-        child[n].high = node.high
+        high = node.high
+        next_low = low
         if k < 3 and low < node.high:
-            stop = child[n].start + ((<uint64_t> 1) << shift)
+            stop = node.start + (<uint64_t> (k + 1) << shift)
             next_low = count(&target.index, low, node.high, stop)
             # A boundary at the end of this child is at the start of the next one.
-            child[n].high = next_low - 1 if next_low > low and edge[next_low - 1] == stop else next_low
-            low = next_low
-        if settle(target, &child[n]):
-            n += 1
+            high = next_low - 1 if next_low > low and edge[next_low - 1] == stop else next_low
+        if node.bend == INFINITY or (
+            lower - (fabs(x) if (x > 0) == (k & 1) else 0) - (fabs(y) if (y > 0) == (k >> 1) else 0) <= limit
+        ):
+            child[n].start = node.start + (<uint64_t> k << shift)
+            child[n].order = node.order + 1
+            child[n].low = low
+            child[n].high = high
+            if settle(target, &child[n]):
+                child[n].chord2 = square(p, child[n].centre)
+                n += 1
+        low = next_low
     return n
 
 
@@ -225,22 +259,6 @@ cdef inline void candidate(
     answer[0] = centre[0]
     answer[1] = centre[1]
     answer[2] = centre[2]
-
-
-cdef inline bint beyond(const Target* target, const Node* node, const double* p, double best) noexcept nogil:
-    """Whether all centres in a node are farther away than the best one so far."""
-    cdef double limit = best + target.reach[node.order], x, y, z, along, across
-    if node.chord2 > limit * limit:
-        return True
-    if node.bend == INFINITY:
-        return False
-    x = p[0] - node.centre[0]
-    y = p[1] - node.centre[1]
-    z = p[2] - node.centre[2]
-    along = fabs(x * node.along[0] + y * node.along[1] + z * node.along[2])
-    across = fabs(x * node.across[0] + y * node.across[1])
-    # With room for rounding.
-    return node.chord2 - (along if along > across else across) - node.bend > best * (best + 4e-15)
 
 
 cdef double nearest(Target* target, const double* p, uint64_t number) noexcept nogil:
@@ -313,10 +331,9 @@ cdef double nearest(Target* target, const double* p, uint64_t number) noexcept n
         node = stack[depth]
         if beyond(target, &node, p, best):
             continue
-        n = divide(target, &node, child)
+        n = divide(target, &node, p, best, child)
         m = depth
         for i in range(n):
-            child[i].chord2 = square(p, child[i].centre)
             if child[i].order == target.order:
                 candidate(p, child[i].centre, &best, &best2, &best_opposite, target.answer)
             elif not beyond(target, &child[i], p, best):
