@@ -71,6 +71,7 @@ cdef struct Target:
     int order               # of the cells whose centres count
     uint32_t side           # 1: the set, 0: its complement
     double most             # chord beyond which distances do not matter
+    double size[30]         # 1 / nside, by order
     double reach[30]        # bound of the distance from a node's centre to the centres in it, by order
     int n_base
     Node base[12]
@@ -104,11 +105,11 @@ cdef inline uint32_t count(const Index* index, uint32_t low, uint32_t high, uint
     return search(index.edge, low, high, value)
 
 
-cdef void frame(int leaf, Node* node) noexcept nogil:
-    """Place the centre of a node, and what bounds the centres of the cells of order `leaf` in it."""
+cdef inline void frame(const Target* target, Node* node) noexcept nogil:
+    """Place the centre of a node, and what bounds the centres of the target's cells in it."""
     cdef int face
     cdef int64_t x, y, n = (<int64_t> 1) << node.order
-    cdef double z, cos_lat, lon, c, s, rho, rho_min, g, radial, skew, rise, turn, h
+    cdef double z, cos_lat, lon, c, s, rho, rho_min, g, radial, skew, rise, turn, h, size = target.size[node.order]
     cell_xy(node.start >> (2 * (LAST - node.order)), node.order, &face, &x, &y)
     place(face, <double> (x + y + 1), <double> (x - y), <double> n, &z, &cos_lat, &lon)
     c = cos(lon)
@@ -117,11 +118,11 @@ cdef void frame(int leaf, Node* node) noexcept nogil:
     node.centre[1] = cos_lat * s
     node.centre[2] = z
     node.bend = INFINITY
-    if node.order == leaf:
+    if node.order == target.order:
         return
-    h = (1.0 / <double> n - 1.0 / <double> ((<int64_t> 1) << leaf)) / 2
+    h = (size - target.size[target.order]) / 2
     # dx/ds is radial (away from the axis), skew (eastwards) and rise (northwards along the axis); dx/dv is turn, eastwards.
-    rho = (2 + (face >> 2)) - <double> (x + y + 1) / n
+    rho = (2 + (face >> 2)) - <double> (x + y + 1) * size
     if face >= 8:
         rho = 4 - rho
     if 4 <= face < 8 or rho > 1:
@@ -131,14 +132,14 @@ cdef void frame(int leaf, Node* node) noexcept nogil:
         turn = M_PI / 4 * cos_lat
         node.bend = 4.4 * h * h
     else:
-        rho_min = rho - 1.0 / n
+        rho_min = rho - size
         if rho == 1 or rho_min <= 0:
             return
         g = sqrt((2 - rho * rho / 3) / 3)
         turn = M_PI / 4 * g
         rise = rho * (2.0 / 3.0)
         radial = rho * rho / (9 * g) - g
-        skew = turn * (<double> (x - y) / n) / rho
+        skew = turn * (<double> (x - y) * size / rho)
         if face >= 8:
             radial = -radial
             skew = -skew
@@ -175,7 +176,7 @@ cdef bint settle(const Target* target, Node* node) noexcept nogil:
                 node.low += 1
             if node.low < node.high and edge[node.high - 1] >= node.start + ((<uint64_t> 1) << shift):
                 node.high -= 1
-    frame(target.order, node)
+    frame(target, node)
     return True
 
 
@@ -360,7 +361,8 @@ cdef void begin(Target* target, const Index* index, Py_ssize_t n, int order, uin
     target.answered = False
     for k in range(order + 1):
         # As healpix.cell_radius; a cell of the order itself has its own centre alone.
-        target.reach[k] = 1.07 / <double> ((<int64_t> 1) << k) if k < order else 0
+        target.size[k] = 1 / <double> ((<int64_t> 1) << k)
+        target.reach[k] = 1.07 * target.size[k] if k < order else 0
         target.start[k].cell = -1
     target.n_base = 0
     for k in range(12):
