@@ -261,8 +261,7 @@ def test_as_healpys_dist2holes():
     new = tuple(int(part) for part in hp.__version__.split(".")[:2]) >= (1, 19)
     theirs = hp.dist2holes(~kept if new else kept.astype(np.int32))
     ours = np.maximum(mask.distance_map().to_value(u.rad), 0)
-    # It takes arc cosines, which lose half of the digits of small angles.
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-13)
 
 
 # ---------------------------------------------------------------------- apodized masks
