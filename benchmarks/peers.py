@@ -672,6 +672,91 @@ def growing_image(quick: bool) -> Row:
     return Row(f"dilate 100 discs on {n} x {n} pixels of 0.01 deg by 0.1 deg", works, compare)
 
 
+# ---------------------------------------------------------------------- distance
+
+
+def distances(quick: bool) -> Iterator[Row]:
+    n_discs, n = (5_000, 50_000) if quick else (100_000, 1_000_000)
+    lon, lat = sky_points(n_discs, 11)
+    radius = np.random.default_rng(12).uniform(20, 40, n_discs)
+    mask = Mask.from_cones(SkyCoord(lon, lat, unit="deg"), radius * u.arcsec, order=15)
+    what = f"the edge of {n_discs:,} discs of 20 to 40 arcsec, order 15"
+    yield distance_row(f"distance, {n:,} random points on the sphere, to {what}", mask, *sky_points(n, 5))
+    rng = np.random.default_rng(6)
+    # Round the discs, so that about half of the points are in one.
+    near = rng.integers(0, n_discs, n)
+    b = np.clip(lat[near] + rng.normal(0, 25 / 3600, n), -90, 90)
+    a = (lon[near] + rng.normal(0, 25 / 3600, n) / np.cos(np.radians(lat[near]))) % 360
+    yield distance_row(f"distance, {n:,} points clustered on the mask, to {what}", mask, a, b)
+
+
+def distance_row(title: str, mask: Mask, lon: np.ndarray, lat: np.ndarray) -> Row:
+    coord = SkyCoord(lon, lat, unit="deg")
+    works = [Work("hpmask", "Mask.distance(SkyCoord)", lambda: mask.distance(coord))]
+    try:
+        from scipy.spatial import cKDTree
+    except ImportError:
+        cKDTree = None
+    if peer("healpy") and cKDTree:
+        hp, order, nside = peer("healpy"), mask.order, 1 << mask.order
+        boundaries = (mask.planes[0].ranges >> shift(order)).astype(np.int64).ravel()
+        cells = mask.planes[0].cells().astype(np.int64)
+
+        def edges() -> tuple[np.ndarray, np.ndarray]:
+            """Centres of the cells on both sides of the edge: outside and inside."""
+            inner, outer = [], []
+            for part in np.array_split(cells, -(-cells.size // (1 << 18))):
+                around = hp.get_all_neighbours(nside, part, nest=True)
+                out = (around >= 0) & (np.searchsorted(boundaries, around, side="right") % 2 == 0)
+                inner.append(part[out.any(axis=0)])
+                outer.append(around[out])
+            sides = np.unique(np.concatenate(outer)), np.concatenate(inner)
+            return tuple(np.stack(hp.pix2vec(nside, side, nest=True), axis=1) for side in sides)
+
+        def query(trees: Sequence[Any]) -> np.ndarray:
+            vectors = hp.ang2vec(lon, lat, lonlat=True)
+            at = hp.ang2pix(nside, lon, lat, nest=True, lonlat=True)
+            inside = np.searchsorted(boundaries, at, side="right") % 2 == 1
+            found = np.empty(lon.size)
+            for tree, here, sign in ((trees[0], inside, 1), (trees[1], ~inside, -1)):
+                chord, _ = tree.query(vectors[here], workers=-1)
+                found[here] = sign * np.degrees(2 * np.arcsin(chord / 2))
+            return found
+
+        def with_trees() -> np.ndarray:
+            return query([cKDTree(centres) for centres in edges()])
+
+        def with_astropy() -> np.ndarray:
+            at = hp.ang2pix(nside, lon, lat, nest=True, lonlat=True)
+            inside = np.searchsorted(boundaries, at, side="right") % 2 == 1
+            found = np.empty(lon.size)
+            for centres, here, sign in zip(edges(), (inside, ~inside), (1, -1), strict=True):
+                catalog = SkyCoord(*hp.vec2ang(centres, lonlat=True), unit="deg")
+                found[here] = sign * coord[here].match_to_catalog_sky(catalog)[1].deg
+            return found
+
+        call = "get_all_neighbours for the edge cells, scipy's cKDTree of them, all threads"
+        works += [
+            Work("healpy", call, with_trees),
+            Work("healpy", "get_all_neighbours, astropy's match_to_catalog_sky", with_astropy),
+            Work(
+                "healpy",
+                "cKDTree.query alone, edge cells and trees made before",
+                query,
+                prepare=functools.cache(lambda: [cKDTree(centres) for centres in edges()]),
+                aside=True,
+            ),
+        ]
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "healpy" in results:
+            ours = results["hpmask"].value
+            most = np.radians(np.abs(ours - results["healpy"]).max())
+            yield "healpy", f"up to {most:.2g} rad apart ({(ours > 0).mean():.1%} are in the mask)", most < 1e-13
+
+    return Row(title, works, compare)
+
+
 # ---------------------------------------------------------------------- running
 
 ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
@@ -685,6 +770,9 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "to-wcs": to_wcs,
     "circles": circles,
     "growing": growing,
+
+
+    "distance": distances,
 }
 
 

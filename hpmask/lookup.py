@@ -18,7 +18,7 @@ from hpmask.energy import EnergyAxis, as_energy
 from hpmask.parallel import thread_count
 from hpmask.rangeset import MAX_ORDER, RangeSet
 
-__all__ = ["Index", "contains", "contains_lonlat", "index_of"]
+__all__ = ["Index", "angles_of", "contains", "contains_lonlat", "index_of"]
 
 # Positions that are worked on together: their cell numbers stay in the processor's cache.
 _CHUNK = 1 << 15
@@ -51,7 +51,7 @@ def contains(
     at_energy: u.Quantity | str | None,
 ) -> Any:
     """See `hpmask.Mask.contains`."""
-    lon, lat, unit, matrix, shape = _angles(coord, frame)
+    lon, lat, unit, matrix, shape = angles_of(coord, frame)
     bins = None
     if at_energy is not None and energy is not None:
         bins = energy.bin_of(at_energy)
@@ -113,7 +113,7 @@ def contains_lonlat(
     return answers.reshape(len(planes), *np.shape(lon))
 
 
-def _angles(
+def angles_of(
     coord: SkyCoord, frame: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64], tuple[int, ...]]:
     """Flat longitudes and latitudes, their unit in radians, and the rotation that brings them to `frame`.

@@ -503,6 +503,153 @@ class Mask:
         """
         return lookup.contains(self._planes, self._order, self._frame, self._energy, coord, energy)
 
+    def distance(
+        self, coord: SkyCoord, energy: u.Quantity | str | None = None, *, n_threads: int | None = None
+    ) -> u.Quantity:
+        """How far positions are from the mask's edge: positive inside, negative outside.
+
+        For a position that is kept, the great-circle distance to the nearest centre of a cell (of the mask's
+        order) that is not; for one that is not kept, minus the distance to the nearest centre of a cell that is.
+        It is exact to rounding, some 1e-15 rad. Where there is no other side it is infinite: +inf in a full
+        mask, -inf in an empty one.
+
+        Parameters
+        ----------
+        coord : `~astropy.coordinates.SkyCoord`, any shape
+            Positions, in any frame.
+        energy : `~astropy.units.Quantity` or str, optional
+            Energies that broadcast against `coord`. Nothing is kept at one outside all bins: -inf.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`, in deg
+            In the broadcast shape. For a mask with energy and `energy` left out, each bin's answer:
+            shape (n_bins, ...).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a position or energy is not finite, or of another kind.
+
+        See Also
+        --------
+        distance_map : the same at all cells.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=10)
+        >>> print(north.distance(SkyCoord([10, 10], [45, -30], unit="deg")).round(2))
+        [ 45.04 -30.  ] deg
+        """
+        from hpmask import distance
+
+        return distance.distance(self, coord, energy, n_threads=n_threads)
+
+    def distance_map(
+        self, order: int | None = None, *, nest: bool = False, n_threads: int | None = None
+    ) -> u.Quantity:
+        """The `distance` of the centres of all cells, as a full HEALPix map in the mask's frame.
+
+        Parameters
+        ----------
+        order : int, optional
+            Order of the map, by default the mask's. The distances are to cells of the mask's order all the same.
+        nest : bool, optional
+            Number the cells NESTED instead of RING.
+        n_threads : int, optional
+            Threads to use, by default all processors.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`, in deg, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
+            Positive inside, negative outside, infinite where there is no other side. The memory it takes is that
+            of this map alone.
+
+        Raises
+        ------
+        ValueError
+            If the map would take more than 16 GiB.
+
+        Examples
+        --------
+        >>> from hpmask import Mask, RangeSet
+        >>> mask = Mask(RangeSet.from_cells([0, 1, 2, 3], order=0))
+        >>> print(mask.distance_map().round(1))
+        [ 58.2  58.2  58.2  58.2 -58.2 -58.2 -58.2 -58.2 -83.6 -83.6 -83.6 -83.6] deg
+        """
+        from hpmask import distance
+
+        return distance.distance_map(self, order=order, nest=nest, n_threads=n_threads)
+
+    def apodize(
+        self,
+        width: u.Quantity | str,
+        *,
+        kind: Literal["C1", "C2", "smooth"] = "C1",
+        order: int | None = None,
+        nest: bool = False,
+        n_threads: int | None = None,
+    ) -> NDArray[np.float64]:
+        """Weights that fall smoothly to 0 towards the edge, as a full HEALPix map in the mask's frame.
+
+        As NaMaster's ``mask_apodization`` defines them. A cell outside the mask has the weight 0. With theta the
+        distance from a cell's centre to the nearest centre outside, and
+        x = sqrt((1 - cos theta) / (1 - cos width)),
+
+        * "C1": x - sin(2 pi x) / (2 pi) for x < 1, else 1
+        * "C2": (1 - cos(pi x)) / 2 for x < 1, else 1
+        * "smooth": cells with theta <= 2.5 width are set to 0, the map is convolved with a Gaussian of the
+          standard deviation `width` and set to 0 outside the mask. This is done by spherical harmonics up to
+          3 nside - 1, which may leave weights a little below 0 or above 1, and needs healpy
+          (``pip install "hpmask[healpy]"``).
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity` or str
+            How far the edge reaches inwards, above 0 and up to 180 deg: a scalar, or with energy also of shape
+            (n_bins,).
+        kind : {"C1", "C2", "smooth"}, optional
+            The form of the edge.
+        order : int, optional
+            Order of the map, by default the mask's. The mask is first brought to it, as by `at_order`.
+        nest : bool, optional
+            Number the cells NESTED instead of RING.
+        n_threads : int, optional
+            Threads to use, by default all processors.
+
+        Returns
+        -------
+        numpy.ndarray of float, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `width` is no positive angle or `kind` another one, or the map would take more than 16 GiB.
+        ImportError
+            If `kind` is "smooth" and healpy is not installed.
+
+        Notes
+        -----
+        C1 and C2 are those of Grain, Tristram & Stompor (`2009, Phys. Rev. D 79, 123515
+        <https://doi.org/10.1103/PhysRevD.79.123515>`_), with the two names as NaMaster has them: it is the other way
+        round in the paper.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=5)
+        >>> weights = north.apodize("10 deg", kind="C2")
+        >>> print(f"{weights.mean():.3f} of {north.sky_fraction:.3f}")
+        0.463 of 0.500
+        """
+        from hpmask import distance
+
+        return distance.apodize(self, width, kind=kind, order=order, nest=nest, n_threads=n_threads)
+
     # ------------------------------------------------------------------ algebra
 
     def _combine(self, other: object, sign: str) -> Any:

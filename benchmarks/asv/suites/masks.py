@@ -58,6 +58,9 @@ class LookUp:
     def time_contains(self):
         self.mask.contains(self.points)
 
+    def time_distance(self):
+        self.mask.distance(self.points)
+
 
 class Images:
     params = (["RA---TAN", "GLON-CAR", "RA---AIT"],)
