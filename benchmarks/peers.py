@@ -770,8 +770,6 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "to-wcs": to_wcs,
     "circles": circles,
     "growing": growing,
-
-
     "distance": distances,
 }
 
