@@ -49,10 +49,10 @@ def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet
     if steps < 0:
         raise ValueError(f"steps must be from 0 up, got {steps}")
     for _ in range(int(steps)):
-        grown = _step(plane, corners, whole=True)
-        if grown == plane:
+        reached = _touching(plane, ~plane, corners)
+        if not reached:
             break
-        plane = grown
+        plane = plane | reached
     return plane
 
 
@@ -74,22 +74,24 @@ def edge_cells(plane: RangeSet, connectivity: int = 8) -> RangeSet:
     >>> block.n_cells, edge_cells(block).n_cells
     (64, 28)
     """
-    return _step(~plane, check_connectivity(connectivity), whole=False)
+    return _touching(~plane, plane, check_connectivity(connectivity))
 
 
-def _step(plane: RangeSet, corners: bool, *, whole: bool) -> RangeSet:
-    """The set and its neighbours, or the neighbours only."""
-    if not plane:
-        return plane
-    tiles = Tiles(plane)
-    grown = np.zeros_like(tiles.words)
-    tile, landed = _kernel.touched(
-        tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners, grown
+def _touching(plane: RangeSet, outside: RangeSet, corners: bool) -> RangeSet:
+    """The cells outside a set with a neighbour in it; `outside` is its complement."""
+    if not plane or not outside:
+        return RangeSet.empty(plane.order)
+    # The same cells from either side. Scattered small sets need fewer blocks and tiles than what is round them.
+    if plane.sky_fraction <= 0.5:
+        tiles, kernel = Tiles(plane), _kernel.touched
+    else:
+        tiles, kernel = Tiles(outside), _kernel.edges
+    found = np.empty_like(tiles.words)
+    tile, words = kernel(
+        tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners, found
     )
     by_place = np.argsort(tile)
-    starts, stops = _kernel.assemble(
-        tiles.starts, tiles.levels, tiles.words, grown, tile[by_place], landed[by_place], tiles.order, whole
-    )
+    starts, stops = _kernel.ranges(tiles.starts, found, tile[by_place], words[by_place], tiles.order)
     boundaries = np.empty(2 * starts.size, dtype=np.uint64)
     boundaries[0::2], boundaries[1::2] = starts, stops
     return RangeSet._trusted(boundaries, plane.order)
