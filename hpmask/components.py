@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hpmask import healpix
 from hpmask._kernels import components as _kernel
-from hpmask.rangeset import MAX_ORDER, RangeSet
+from hpmask.rangeset import RangeSet
 from hpmask.tiles import Tiles, check_connectivity
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ def count(plane: RangeSet, connectivity: int = 8) -> int:
 
 def _labelling(plane: RangeSet, corners: bool) -> Any:
     tiles = Tiles(plane)
-    return _kernel.Labelling(
-        tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners
-    )
+    return _kernel.Labelling(tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners)
 
 
 class Labelled:
@@ -95,7 +93,15 @@ class Labelled:
     @property
     def areas(self) -> NDArray[np.float64]:
         """Area of each component in steradian."""
-        return self.n_cells * (4 * np.pi / healpix.n_cells(self.order))
+        return np.asarray(self.n_cells * (4 * np.pi / healpix.n_cells(self.order)))
+
+    def compared(self, area: float) -> NDArray[np.int8]:
+        """Whether each component is smaller (-1) than an area in steradian, as large (0) or larger (1).
+
+        As large is what differs by no more than rounding: an area may have gone through other units.
+        """
+        areas = self.areas
+        return np.where(np.abs(areas - area) <= 1e-12 * area, 0, np.sign(areas - area)).astype(np.int8)
 
     def plane(self, k: int) -> RangeSet:
         """Component k by itself."""
@@ -118,7 +124,7 @@ class Labelled:
         _kernel.vector_sums(self.boundaries, self.offsets, self.order, coarsest, vectors)
         length = np.linalg.norm(vectors, axis=1)
         vectors[length < 1e-9 * self.n_cells] = np.nan
-        return vectors / length[:, np.newaxis]
+        return np.asarray(vectors / length[:, np.newaxis])
 
     @cached_property
     def extents(self) -> NDArray[np.float64]:
@@ -140,12 +146,12 @@ class Components:
     --------
     >>> from astropy.coordinates import SkyCoord
     >>> from hpmask import Mask
-    >>> stars = SkyCoord([10, 20, 20.5], [-5, 60, 60], unit="deg")
+    >>> stars = SkyCoord([10, 20, 20.9], [-5, 60, 60], unit="deg")
     >>> parts = Mask.from_cones(stars, "0.3 deg", order=10).components()
     >>> len(parts)
     2
     >>> parts[0]
-    <Mask icrs order=10 | 17 ranges, 272 B | 1.288e-05 of the sky>
+    <Mask icrs order=10 | 21 ranges, 336 B | 1.264e-05 of the sky>
     >>> parts.n_cells
     array([162,  86], dtype=uint64)
     >>> print(parts.extent.round(2))
@@ -174,7 +180,7 @@ class Components:
     @property
     def n_cells(self) -> NDArray[np.uint64]:
         """Number of cells of the mask's order of each component, shape (n,)."""
-        return self._labelled.n_cells.copy()
+        return np.array(self._labelled.n_cells)
 
     @property
     def area(self) -> u.Quantity:

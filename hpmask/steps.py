@@ -13,6 +13,8 @@ from hpmask.tiles import Tiles, check_connectivity
 
 __all__ = ["dilate_steps", "edge_cells"]
 
+_HALF = 0.5
+
 
 def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet:
     """The cells that at most `steps` steps from cell to neighbouring cell lead to.
@@ -82,7 +84,7 @@ def _touching(plane: RangeSet, outside: RangeSet, corners: bool) -> RangeSet:
     if not plane or not outside:
         return RangeSet.empty(plane.order)
     # The same cells from either side. Scattered small sets need fewer blocks and tiles than what is round them.
-    if plane.sky_fraction <= 0.5:
+    if plane.sky_fraction <= _HALF:
         tiles, kernel = Tiles(plane), _kernel.touched
     else:
         tiles, kernel = Tiles(outside), _kernel.edges

@@ -42,11 +42,15 @@ from hpmask._kernels.tiles cimport (
 cdef struct Step:
     Tiles tiles
     bint corners
-    uint64_t* grown     # what lands in each node of the set
-    Sink* outside       # tiles outside of it, and what lands there
+    uint64_t* grown     # from outside: what lands in each node of the set; NULL from inside
+    Sink* outside       # tiles that are no nodes, and what is found there
+    uint64_t first      # from inside: the tiles of the block that is being looked at
+    uint64_t stop
 
 
 cdef inline void note(Sink* sink, uint64_t tile, uint64_t word) noexcept nogil:
+    if word == 0:
+        return
     if sink.count and sink.starts[sink.count - 1] == tile:
         sink.stops[sink.count - 1] |= word
         return
@@ -177,14 +181,39 @@ cdef uint64_t edge_of(const Step* step, uint64_t tile, uint64_t word) noexcept n
     return edge & word
 
 
+cdef void edge_beside(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
+    """Cells of a block that touch what is outside in the tile at (dx, dy) from its tile at (x, y)."""
+    cdef const Tiles* tiles = &step.tiles
+    cdef int order = tiles.order - tiles.bits, ax = dy != 0, ay = dx != 0, i
+    cdef int64_t n = (<int64_t> 1) << order
+    cdef uint64_t tile, out = ~<uint64_t> 0
+    cdef bint here = 0 <= x + dx < n and 0 <= y + dy < n
+    cdef Py_ssize_t k
+    if here:
+        k = find(tiles, <uint64_t> neighbour(face, x, y, dx, dy, order))
+        if k >= 0:
+            out = ~tiles.word[k]
+    if dx and dy:
+        ax = ay = 0
+    # The tiles of the block before and after this one along the side touch it, too, in a corner.
+    for i in range(-1, 2):
+        if (i and not (step.corners and ax != ay)) or not (0 <= x + i * ax < n and 0 <= y + i * ay < n):
+            continue
+        tile = <uint64_t> neighbour(face, x, y, i * ax, i * ay, order)
+        if not step.first <= tile < step.stop:
+            continue
+        if here:
+            note(step.outside, tile, carried(out, i * ax - dx, i * ay - dy, step.corners))
+        else:
+            note(step.outside, tile, edge_singly(step, tile, rim(dx, dy)))
+
+
 cdef inline void at_outline(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
     """A tile at (x, y) of a block, beyond which the tile at (dx, dy), which is there, is not wholly in the set."""
-    cdef uint64_t tile
     if step.grown != NULL:
         give_beyond(step, face, x, y, dx, dy)
     else:
-        tile = <uint64_t> neighbour(face, x, y, 0, 0, step.tiles.order - step.tiles.bits)
-        note(step.outside, tile, edge_of(step, tile, step.tiles.full))
+        edge_beside(step, face, x, y, dx, dy)
 
 
 cdef void outline_side(Step* step, int face, int64_t x, int64_t y, int level, int dx, int dy) noexcept nogil:
@@ -225,6 +254,8 @@ cdef void outline(Step* step, uint64_t start, int level) noexcept nogil:
     cdef int face, dx, dy, order = tiles.order - tiles.bits
     cdef int64_t x, y, other, last = ((<int64_t> 1) << level) - 1
     cdef Py_ssize_t k
+    step.first = start
+    step.stop = start + ((<uint64_t> 1) << (2 * level))
     cell_xy(start, order, &face, &x, &y)
     for dx in range(-1, 2):
         for dy in range(-1, 2):
