@@ -153,9 +153,9 @@ class Components:
     >>> parts[0]
     <Mask icrs order=10 | 21 ranges, 336 B | 1.264e-05 of the sky>
     >>> parts.n_cells
-    array([162,  86], dtype=uint64)
+    array([159,  85], dtype=uint64)
     >>> print(parts.extent.round(2))
-    [0.42 0.29] deg
+    [0.51 0.3 ] deg
     """
 
     def __init__(self, labelled: Labelled, frame: str, mask_of: Callable[[RangeSet], Mask]) -> None:

@@ -534,8 +534,10 @@ class Mask:
         >>> parts = Mask.from_cones(stars, "0.3 deg", order=10).components()
         >>> parts
         <Components: 2, 0.2787 deg2 to 0.5213 deg2>
-        >>> print(parts.center.to_string(precision=1))
+        >>> parts.center.to_string(precision=1)
+        ['20.5 60.0', '10.0 -5.0']
         >>> print(parts.extent.round(2))
+        [0.51 0.3 ] deg
         """
         distinct = self._distinct()
         if len(distinct) > 1:
