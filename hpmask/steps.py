@@ -5,6 +5,9 @@ The graph is that of `healpy.get_all_neighbours`: a cell has eight neighbours, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from hpmask._kernels import steps as _kernel
@@ -13,6 +16,8 @@ from hpmask.tiles import Tiles, check_connectivity
 
 __all__ = ["dilate_steps", "edge_cells"]
 
+# Both kernels find the same cells from either side. Up to this part of the sky it is the set that they look at,
+# above it the complement: scattered small sets have fewer blocks and tiles than what is round them.
 _HALF = 0.5
 
 
@@ -51,10 +56,10 @@ def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet
     if steps < 0:
         raise ValueError(f"steps must be from 0 up, got {steps}")
     for _ in range(int(steps)):
-        reached = _touching(plane, ~plane, corners)
-        if not reached:
+        grown = _grown(plane, corners)
+        if grown == plane:
             break
-        plane = plane | reached
+        plane = grown
     return plane
 
 
@@ -76,24 +81,32 @@ def edge_cells(plane: RangeSet, connectivity: int = 8) -> RangeSet:
     >>> block.n_cells, edge_cells(block).n_cells
     (64, 28)
     """
-    return _touching(~plane, plane, check_connectivity(connectivity))
-
-
-def _touching(plane: RangeSet, outside: RangeSet, corners: bool) -> RangeSet:
-    """The cells outside a set with a neighbour in it; `outside` is its complement."""
-    if not plane or not outside:
-        return RangeSet.empty(plane.order)
-    # The same cells from either side. Scattered small sets need fewer blocks and tiles than what is round them.
+    corners = check_connectivity(connectivity)
     if plane.sky_fraction <= _HALF:
-        tiles, kernel = Tiles(plane), _kernel.touched
-    else:
-        tiles, kernel = Tiles(outside), _kernel.edges
-    found = np.empty_like(tiles.words)
-    tile, words = kernel(
-        tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners, found
+        return _found(plane, _kernel.edges, corners)
+    return _found(~plane, _kernel.touched, corners)
+
+
+def _grown(plane: RangeSet, corners: bool) -> RangeSet:
+    """The set and the cells that touch it."""
+    if plane.sky_fraction <= _HALF:
+        return _found(plane, _kernel.touched, corners, with_set=True)
+    return plane | _found(~plane, _kernel.edges, corners)
+
+
+def _found(plane: RangeSet, kernel: Callable[..., Any], corners: bool, *, with_set: bool = False) -> RangeSet:
+    """What a kernel finds inside a set or outside, and the set itself if asked to."""
+    if not plane:
+        return plane
+    tiles = Tiles(plane)
+    words = np.empty_like(tiles.words)
+    other, other_words = kernel(
+        tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners, words
     )
-    by_place = np.argsort(tile)
-    starts, stops = _kernel.ranges(tiles.starts, found, tile[by_place], words[by_place], tiles.order)
-    boundaries = np.empty(2 * starts.size, dtype=np.uint64)
-    boundaries[0::2], boundaries[1::2] = starts, stops
+    if with_set:
+        words |= tiles.words
+    by_place = np.argsort(other)
+    boundaries = _kernel.boundaries(
+        tiles.starts, tiles.levels, words, other[by_place], other_words[by_place], tiles.order
+    )
     return RangeSet._trusted(boundaries, plane.order)

@@ -20,11 +20,11 @@ def set_of(inside, order):
     return RangeSet.from_cells(np.flatnonzero(inside), order)
 
 
-@pytest.fixture(params=["as chosen", "from outside", "from inside"])
+@pytest.fixture(params=["as chosen", "the set", "its complement"])
 def side(request, monkeypatch):
-    """Both kernels on all sets, whatever the share of the sky by which one is chosen."""
+    """Which of the two the kernels look at, on all sets, whatever their share of the sky."""
     if request.param != "as chosen":
-        limit = 1.0 if request.param == "from outside" else 0.0
+        limit = 1.0 if request.param == "the set" else 0.0
         monkeypatch.setattr(steps_module, "_HALF", limit)
 
 

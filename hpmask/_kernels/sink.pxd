@@ -77,3 +77,25 @@ cdef inline tuple sink_take(Sink* sink):
     finally:
         sink_close(sink)
     return np.asarray(starts), np.asarray(stops)
+
+
+cdef inline object sink_boundaries(Sink* sink):
+    """The ranges as one array of their starts and stops in turn; closes the sink.
+
+    Raises MemoryError where ranges were lost.
+    """
+    import numpy as np
+
+    cdef uint64_t[::1] boundaries
+    cdef size_t i
+    try:
+        if sink.failed:
+            raise MemoryError("no memory for the ranges: use a lower order or fewer shapes at once")
+        boundaries = np.empty(2 * sink.count, dtype=np.uint64)
+        with nogil:
+            for i in range(sink.count):
+                boundaries[2 * i] = sink.starts[i]
+                boundaries[2 * i + 1] = sink.stops[i]
+    finally:
+        sink_close(sink)
+    return np.asarray(boundaries)

@@ -19,7 +19,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_xy, neighbour
 from hpmask._kernels.index cimport at_or_below
-from hpmask._kernels.sink cimport Sink, sink_grow, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Sink, sink_boundaries, sink_grow, sink_open, sink_put, sink_take
 from hpmask._kernels.tiles cimport (
     Tiles,
     along_x,
@@ -345,32 +345,36 @@ cdef inline void put_word(Sink* sink, uint64_t tile, uint64_t word, int width, i
         word = word & (~<uint64_t> 0 << stop) if stop < 64 else 0
 
 
-def ranges(
-    const uint64_t[::1] start, const uint64_t[::1] found, const uint64_t[::1] tile, const uint64_t[::1] word, int order
+def boundaries(
+    const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
+    const uint64_t[::1] tile, const uint64_t[::1] tile_word, int order,
 ):
-    """Range starts and stops of the cells `found` in nodes and of those in other tiles.
+    """Boundaries of the cells `word` in nodes, which of a block are all or none, and `tile_word` in other tiles.
 
-    `tile` ascends, with repeats; what stands there of a block's first tile is apart from the block.
+    `tile` ascends, with repeats; it may hold tiles of a block only if the block's word is 0.
     """
     cdef Py_ssize_t n = start.shape[0], m = tile.shape[0], i = 0, j = 0
     cdef int width = 2 * (3 if order > 3 else order), shift = 2 * (29 - order)
-    cdef uint64_t some, here
+    cdef uint64_t some, here, stop
     cdef Sink sink
-    if found.shape[0] != n or word.shape[0] != m:
-        raise ValueError("start and found must have one length, and tile and word")
+    if level.shape[0] != n or word.shape[0] != n or tile_word.shape[0] != m:
+        raise ValueError("start, level and word must have one length, and tile and tile_word")
     sink_open(&sink, 4 * (n + m))
     if not sink.failed:
         with nogil:
             while i < n or j < m:
                 if j == m or (i < n and start[i] < tile[j]):
-                    put_word(&sink, start[i], found[i], width, shift)
+                    if level[i] == 0:
+                        put_word(&sink, start[i], word[i], width, shift)
+                    elif word[i]:
+                        stop = start[i] + ((<uint64_t> 1) << (2 * level[i]))
+                        sink_put(&sink, start[i] << width << shift, stop << width << shift)
                     i += 1
                     continue
                 here = tile[j]
                 some = 0
                 while j < m and tile[j] == here:
-                    some |= word[j]
+                    some |= tile_word[j]
                     j += 1
-                # A block has found nothing as a node: its tiles stand in `tile`.
                 put_word(&sink, here, some, width, shift)
-    return sink_take(&sink)
+    return sink_boundaries(&sink)
