@@ -5,9 +5,9 @@ The graph is that of `healpy.get_all_neighbours`: a cell has eight neighbours, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from astropy import units as u
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hpmask import healpix
 from hpmask._kernels import components as _kernel
+from hpmask.history import joined
 from hpmask.rangeset import RangeSet
 from hpmask.tiles import Tiles, check_connectivity
 
@@ -135,12 +136,11 @@ class Labelled:
         return out
 
 
-class Components:
+class Components(Sequence["Mask"]):
     """The connected components of a mask: a sequence of masks, largest first, with arrays of what they are like.
 
-    Made by `Mask.components`. The masks are made when they are asked for.
-
-    Components of equal area stand in the order of their first cells.
+    Made by `Mask.components`. The masks are made when they are asked for. Components of equal area stand in the
+    order of their first cells.
 
     Examples
     --------
@@ -158,24 +158,35 @@ class Components:
     [0.51 0.3 ] deg
     """
 
-    def __init__(self, labelled: Labelled, frame: str, mask_of: Callable[[RangeSet], Mask]) -> None:
-        self._labelled = labelled
-        self._frame = frame
-        self._mask_of = mask_of
+    def __init__(self, mask: Mask, connectivity: int = 8) -> None:
+        distinct = {id(plane) for plane in mask.planes}
+        if len(distinct) > 1:
+            raise ValueError(
+                f"the mask has {len(distinct)} different planes in its {len(mask.planes)} bins, each with components "
+                "of its own: reduce('any') or reduce('all') it, or take one bin, Mask(mask.planes[i], frame=mask.frame)"
+            )
+        self._mask = mask
+        self._labelled = Labelled(mask.planes[0], connectivity)
+        self._history = joined(mask.history, (), f"a component (connectivity={connectivity})")
 
     def __len__(self) -> int:
         return len(self._labelled)
 
-    def __getitem__(self, k: int) -> Mask:
-        """The mask of one component; negative numbers count from the smallest."""
+    @overload
+    def __getitem__(self, k: int) -> Mask: ...
+    @overload
+    def __getitem__(self, k: slice) -> list[Mask]: ...
+    def __getitem__(self, k: int | slice) -> Mask | list[Mask]:
+        """The mask of one component, or the masks of a slice; negative numbers count from the smallest."""
+        if isinstance(k, slice):
+            return [self[i] for i in range(*k.indices(len(self)))]
         if isinstance(k, bool) or not isinstance(k, int | np.integer):
             raise TypeError(f"the number of a component must be an integer, got {k!r}")
         if not -len(self) <= k < len(self):
             raise IndexError(f"there are {len(self)} components, got {k}")
-        return self._mask_of(self._labelled.plane(int(k) % len(self)))
-
-    def __iter__(self) -> Iterator[Mask]:
-        return (self[k] for k in range(len(self)))
+        plane = self._labelled.plane(int(k) % len(self))
+        mask = self._mask
+        return type(mask)(plane, frame=mask.frame, energy=mask.energy, history=self._history)
 
     @property
     def n_cells(self) -> NDArray[np.uint64]:
@@ -198,7 +209,7 @@ class Components:
         x, y, z = self._labelled.centres.T
         lon, lat = np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
         data = UnitSphericalRepresentation(lon * u.rad, lat * u.rad)
-        return SkyCoord(data, frame=self._frame)
+        return SkyCoord(data, frame=self._mask.frame)
 
     @property
     def extent(self) -> u.Quantity:

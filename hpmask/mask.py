@@ -12,7 +12,7 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask import by_area, frames, lookup, rasterize, regions, shapes
-from hpmask.components import Components, Labelled, count
+from hpmask.components import Components, count
 from hpmask.energy import EnergyAxis, difference
 from hpmask.history import joined
 from hpmask.rangeset import RangeSet, check_order
@@ -539,18 +539,7 @@ class Mask:
         >>> print(parts.extent.round(2))
         [0.51 0.3 ] deg
         """
-        distinct = self._distinct()
-        if len(distinct) > 1:
-            raise ValueError(
-                f"the mask has {len(distinct)} different planes in its {len(self._planes)} bins, each with components "
-                "of its own: reduce('any') or reduce('all') it, or take one bin, Mask(mask.planes[i], frame=mask.frame)"
-            )
-
-        def mask_of(plane: RangeSet) -> Mask:
-            history = joined(self._history, (), f"a component (connectivity={connectivity})")
-            return Mask(plane, frame=self._frame, energy=self._energy, history=history)
-
-        return Components(Labelled(distinct[0], connectivity), self._frame, mask_of)
+        return Components(self, connectivity)
 
     def n_components(self, *, connectivity: int = 8) -> int | NDArray[np.int64]:
         """How many parts the mask has that hang together; of shape (n_bins,) for a mask with energy.

@@ -1,5 +1,7 @@
 """Components: against scipy on the graph of healpy's neighbours, and against mocpy."""
 
+import pickle
+
 import numpy as np
 import oracles
 import pytest
@@ -128,6 +130,9 @@ def test_sequence_of_masks():
     assert len(parts) == mask.n_components() == 3
     assert [part.planes[0].cells().tolist() for part in parts] == [[200, 201, 202], [1, 3], [100]]
     assert parts[-1] == parts[2]
+    assert parts[1:] == [parts[1], parts[2]]
+    assert parts[0] in parts
+    assert pickle.loads(pickle.dumps(parts))[1] == parts[1]
     assert parts.n_cells.tolist() == [3, 2, 1]
     assert parts.area.unit == u.deg**2
     assert parts.area.sum().value == pytest.approx(mask.area.value)
