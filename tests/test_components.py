@@ -63,6 +63,20 @@ def test_same_as_mocpy(order, corners):
         assert set(ours) == {Mask.from_moc(moc) for moc in theirs}
 
 
+@pytest.mark.parametrize("name", ["P-GALEXGR6-AIS-FUV", "CDS_VIII_95_sx250", "CDS_I_274_ccdm", "fractal"])
+def test_real_masks_have_as_many_as_mocpy_counts(data, name):
+    pytest.importorskip("mocpy")
+    mask = Mask.read(data(f"moc/{name}.fits"))
+    moc = mask.to_moc()
+    for connectivity, corners in ((8, True), (4, False)):
+        ours = mask.components(connectivity=connectivity)
+        assert len(ours) == moc.split_count(include_indirect_neighbours=corners)
+        # The largest are alone with themselves, and apart from the rest.
+        for part in ours[:2]:
+            assert part.n_components(connectivity=connectivity) == 1
+            assert (mask - part).n_components(connectivity=connectivity) == len(ours) - 1
+
+
 def test_one_disc_is_one_component_anywhere():
     rng = np.random.default_rng(2)
     lon, lat = rng.uniform(0, 360, 60), np.degrees(np.arcsin(rng.uniform(-1, 1, 60)))

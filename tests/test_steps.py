@@ -108,6 +108,16 @@ def test_same_as_mocpy():
         assert Mask(one.planes[0] - edge_cells(one.planes[0])) == Mask.from_moc(one.to_moc().remove_neighbours())
 
 
+@pytest.mark.parametrize("name", ["P-GALEXGR6-AIS-FUV", "P-SDSS9-r", "V_147_sdss12.moc", "fractal"])
+def test_real_masks_same_as_mocpy(data, name):
+    pytest.importorskip("mocpy")
+    mask = Mask.read(data(f"moc/{name}.fits"))
+    plane = mask.planes[0]
+    assert Mask(dilate_steps(plane, 1)) == Mask.from_moc(mask.to_moc().extended())
+    assert Mask(dilate_steps(plane, 3)) == Mask.from_moc(mask.to_moc().extended().extended().extended())
+    assert Mask(plane - edge_cells(plane)) == Mask.from_moc(mask.to_moc().contracted())
+
+
 def test_steps_are_those_of_the_sets_own_order():
     cell = RangeSet.from_cells([27], order=3)
     assert dilate_steps(cell, 1).n_cells == 9
