@@ -6,11 +6,14 @@ The graph is that of `healpy.get_all_neighbours`: a cell has eight neighbours, a
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from hpmask._kernels import steps as _kernel
+from hpmask.parallel import thread_count
 from hpmask.rangeset import RangeSet
 from hpmask.tiles import Tiles, check_connectivity
 
@@ -20,8 +23,11 @@ __all__ = ["dilate_steps", "edge_cells"]
 # above it the complement: scattered small sets have fewer blocks and tiles than what is round them.
 _HALF = 0.5
 
+# So many blocks and tiles are worth a thread.
+_PER_THREAD = 50_000
 
-def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet:
+
+def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8, *, n_threads: int | None = None) -> RangeSet:
     """The cells that at most `steps` steps from cell to neighbouring cell lead to.
 
     The cost grows with the outline of the set and with the number of steps.
@@ -34,6 +40,8 @@ def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet
         How many steps; 0 gives the set itself.
     connectivity : {8, 4}, optional
         8: neighbours share an edge or a corner. 4: they share an edge.
+    n_threads : int, optional
+        Threads to use, by default all processors.
 
     Raises
     ------
@@ -56,14 +64,14 @@ def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet
     if steps < 0:
         raise ValueError(f"steps must be from 0 up, got {steps}")
     for _ in range(int(steps)):
-        grown = _grown(plane, corners)
+        grown = _grown(plane, corners, n_threads)
         if grown == plane:
             break
         plane = grown
     return plane
 
 
-def edge_cells(plane: RangeSet, connectivity: int = 8) -> RangeSet:
+def edge_cells(plane: RangeSet, connectivity: int = 8, *, n_threads: int | None = None) -> RangeSet:
     """The cells of a set that have a neighbour outside it.
 
     Parameters
@@ -72,6 +80,8 @@ def edge_cells(plane: RangeSet, connectivity: int = 8) -> RangeSet:
         The set.
     connectivity : {8, 4}, optional
         8: neighbours share an edge or a corner. 4: they share an edge.
+    n_threads : int, optional
+        Threads to use, by default all processors.
 
     Examples
     --------
@@ -83,26 +93,39 @@ def edge_cells(plane: RangeSet, connectivity: int = 8) -> RangeSet:
     """
     corners = check_connectivity(connectivity)
     if plane.sky_fraction <= _HALF:
-        return _found(plane, _kernel.edges, corners)
-    return _found(~plane, _kernel.touched, corners)
+        return _found(plane, _kernel.edges, corners, n_threads)
+    return _found(~plane, _kernel.touched, corners, n_threads)
 
 
-def _grown(plane: RangeSet, corners: bool) -> RangeSet:
+def _grown(plane: RangeSet, corners: bool, n_threads: int | None) -> RangeSet:
     """The set and the cells that touch it."""
     if plane.sky_fraction <= _HALF:
-        return _found(plane, _kernel.touched, corners, with_set=True)
-    return plane | _found(~plane, _kernel.edges, corners)
+        return _found(plane, _kernel.touched, corners, n_threads, with_set=True)
+    return plane | _found(~plane, _kernel.edges, corners, n_threads)
 
 
-def _found(plane: RangeSet, kernel: Callable[..., Any], corners: bool, *, with_set: bool = False) -> RangeSet:
+def _found(
+    plane: RangeSet,
+    kernel: Callable[..., Any],
+    corners: bool,
+    n_threads: int | None,
+    *,
+    with_set: bool = False,
+) -> RangeSet:
     """What a kernel finds inside a set or outside, and the set itself if asked to."""
     if not plane:
         return plane
     tiles = Tiles(plane)
     words = np.empty_like(tiles.words)
-    other, other_words = kernel(
-        tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners, words
-    )
+    arguments = tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners, words
+    threads = max(1, min(thread_count(n_threads), words.size // _PER_THREAD))
+    cuts = np.linspace(0, words.size, threads + 1).astype(int).tolist()
+    if threads == 1:
+        other, other_words = kernel(*arguments, 0, words.size)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            found = list(pool.map(lambda part: kernel(*arguments, *part), pairwise(cuts)))
+        other, other_words = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     if with_set:
         words |= tiles.words
     by_place = np.argsort(other)

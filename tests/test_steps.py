@@ -20,12 +20,14 @@ def set_of(inside, order):
     return RangeSet.from_cells(np.flatnonzero(inside), order)
 
 
-@pytest.fixture(params=["as chosen", "the set", "its complement"])
+@pytest.fixture(params=["as chosen", "the set", "its complement", "three threads"])
 def side(request, monkeypatch):
-    """Which of the two the kernels look at, on all sets, whatever their share of the sky."""
-    if request.param != "as chosen":
-        limit = 1.0 if request.param == "the set" else 0.0
-        monkeypatch.setattr(steps_module, "_HALF", limit)
+    """Which of the two the kernels look at, on all sets, whatever their share of the sky; and threads for all."""
+    if request.param == "three threads":
+        monkeypatch.setattr(steps_module, "_PER_THREAD", 1)
+        monkeypatch.setattr(steps_module, "thread_count", lambda n_threads: 3)
+    elif request.param != "as chosen":
+        monkeypatch.setattr(steps_module, "_HALF", 1.0 if request.param == "the set" else 0.0)
 
 
 @pytest.mark.usefixtures("side")

@@ -44,6 +44,8 @@ cdef struct Step:
     bint corners
     uint64_t* grown     # from outside: what lands in each node of the set; NULL from inside
     Sink* outside       # tiles that are no nodes, and what is found there
+    Py_ssize_t low      # the nodes that this thread looks at, and may write to
+    Py_ssize_t high
     uint64_t first      # from inside: the tiles of the block that is being looked at
     uint64_t stop
 
@@ -69,8 +71,10 @@ cdef inline void give(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
     cdef Py_ssize_t k = find(&step.tiles, tile)
     if k < 0:
         note(step.outside, tile, word)
-    else:
+    elif step.low <= k < step.high:
         step.grown[k] |= word
+    else:
+        note(step.outside, tile, word & ~step.tiles.word[k])
 
 
 cdef void give_singly(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
@@ -272,59 +276,64 @@ cdef void outline(Step* step, uint64_t start, int level) noexcept nogil:
 
 def touched(
     const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
-    const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] found,
+    const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] found, Py_ssize_t low, Py_ssize_t high,
 ):
     """The cells outside a set that touch it.
 
-    Writes to `found` those in the tiles of the set, and returns other tiles and the words of such cells in them, in no
-    order and with repeats.
+    Looks at the nodes from `low` to `high`. Writes to `found` those in these nodes, and returns other tiles and the words
+    of such cells in them, in no order and with repeats.
     """
     cdef Step step
     cdef Sink outside
     cdef Py_ssize_t k
     open_tiles(&step.tiles, start, level, word, entry, shift, order)
-    if found.shape[0] != step.tiles.count:
-        raise ValueError("found must have a word for each node")
-    found[:] = 0
+    if found.shape[0] != step.tiles.count or not 0 <= low <= high <= step.tiles.count:
+        raise ValueError("found must have a word for each node, low and high be numbers of nodes")
+    step.low = low
+    step.high = high
     step.corners = corners
     step.grown = &found[0]
     step.outside = &outside
-    sink_open(&outside, step.tiles.count)
+    sink_open(&outside, (high - low) // 2)
     if not outside.failed:
         with nogil:
-            for k in range(step.tiles.count):
+            for k in range(low, high):
+                found[k] = 0
+            for k in range(low, high):
                 if step.tiles.level[k]:
                     outline(&step, step.tiles.start[k], step.tiles.level[k])
                 else:
                     step.grown[k] |= around(step.tiles.word[k], corners)
                     give_around(&step, step.tiles.start[k], step.tiles.word[k])
-            for k in range(step.tiles.count):
+            for k in range(low, high):
                 step.grown[k] &= step.tiles.full & ~step.tiles.word[k]
     return sink_take(&outside)
 
 
 def edges(
     const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
-    const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] found,
+    const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] found, Py_ssize_t low, Py_ssize_t high,
 ):
     """The cells of a set that touch what is outside.
 
-    Writes to `found` those in tiles, and returns the tiles of blocks and the words of such cells in them, in no
-    order and with repeats.
+    Looks at the nodes from `low` to `high`. Writes to `found` those in tiles, and returns the tiles of blocks and the
+    words of such cells in them, in no order and with repeats.
     """
     cdef Step step
     cdef Sink inside
     cdef Py_ssize_t k
     open_tiles(&step.tiles, start, level, word, entry, shift, order)
-    if found.shape[0] != step.tiles.count:
-        raise ValueError("found must have a word for each node")
+    if found.shape[0] != step.tiles.count or not 0 <= low <= high <= step.tiles.count:
+        raise ValueError("found must have a word for each node, low and high be numbers of nodes")
+    step.low = low
+    step.high = high
     step.corners = corners
     step.grown = NULL
     step.outside = &inside
-    sink_open(&inside, step.tiles.count)
+    sink_open(&inside, (high - low) // 2)
     if not inside.failed:
         with nogil:
-            for k in range(step.tiles.count):
+            for k in range(low, high):
                 if step.tiles.level[k]:
                     found[k] = 0
                     outline(&step, step.tiles.start[k], step.tiles.level[k])
@@ -349,7 +358,7 @@ def boundaries(
     const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
     const uint64_t[::1] tile, const uint64_t[::1] tile_word, int order,
 ):
-    """Boundaries of the cells `word` in nodes, which of a block are all or none, and `tile_word` in other tiles.
+    """Boundaries of the cells `word` in nodes, which of a block are all or none, and `tile_word` in tiles.
 
     `tile` ascends, with repeats; it may hold tiles of a block only if the block's word is 0.
     """
@@ -376,5 +385,8 @@ def boundaries(
                 while j < m and tile[j] == here:
                     some |= tile_word[j]
                     j += 1
+                if i < n and start[i] == here and level[i] == 0:
+                    some |= word[i]
+                    i += 1
                 put_word(&sink, here, some, width, shift)
     return sink_boundaries(&sink)
