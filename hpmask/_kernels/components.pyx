@@ -16,8 +16,6 @@ from libc.stdlib cimport free, malloc, realloc
 from hpmask._kernels.geometry cimport cell_xy, neighbour, place_vector
 from hpmask._kernels.tiles cimport (
     Tiles,
-    along_x,
-    along_y,
     around,
     beside,
     carried,
@@ -306,7 +304,7 @@ def group(
     cdef Py_ssize_t n = start.shape[0], m = rank.shape[0], i
     cdef int64_t k
     if stop.shape[0] != n or number.shape[0] != n or boundaries.shape[0] != 2 * n or offset.shape[0] != m + 1:
-        raise ValueError("start, stop and number must have one length, boundaries twice that, offset one more than rank")
+        raise ValueError("start, stop and number must have one length, boundaries twice that, offset rank's and one")
     offset[:] = 0
     with nogil:
         for i in range(n):

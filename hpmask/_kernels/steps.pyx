@@ -1,16 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Cells that touch a set from outside, and cells of a set that touch what is outside (tiles.pxd: blocks and tiles).
 
-Either costs what the outline costs, and both are there because a set may be made of far fewer nodes than its complement, or of
-far more.
+Either costs what the outline costs, and both are there because a set may be made of far fewer nodes than its
+complement, or of far more.
 
 From outside (`touched`): a tile gives to the eight tiles round it what its cells touch there. A block gives along its
 four sides, where the block of its size that lies beyond is not in the set; where that holds a part of the set, each
-half of the side goes on by itself. What lands in a tile of the set is added to what the tile has got; what lands outside
-is written down, and sorted later.
+half of the side goes on by itself. What lands in a tile of the set is added to what the tile has got; what lands
+outside, or in a tile that another thread looks at, is written down, and sorted later.
 
-From inside (`edges`): a tile asks the eight tiles round it for what is out there. Of a block, those tiles do that lie at a
-side, or a part of a side, where the block beyond is not wholly in.
+From inside (`edges`): a tile asks the eight tiles round it for what is out there. So do, of a block, those tiles that
+lie at a side, or a part of a side, where the block beyond is not wholly in; what they find is written down, too.
 
 At the edges of a base cell, where x and y may change places, the cells go one by one through `neighbour`.
 """
@@ -22,8 +22,6 @@ from hpmask._kernels.index cimport at_or_below
 from hpmask._kernels.sink cimport Sink, sink_boundaries, sink_grow, sink_open, sink_put, sink_take
 from hpmask._kernels.tiles cimport (
     Tiles,
-    along_x,
-    along_y,
     around,
     beside,
     carried,
@@ -280,8 +278,8 @@ def touched(
 ):
     """The cells outside a set that touch it.
 
-    Looks at the nodes from `low` to `high`. Writes to `found` those in these nodes, and returns other tiles and the words
-    of such cells in them, in no order and with repeats.
+    Looks at the nodes from `low` to `high`. Writes to `found` those in these nodes, and returns other tiles and the
+    words of such cells in them, in no order and with repeats.
     """
     cdef Step step
     cdef Sink outside
