@@ -757,6 +757,50 @@ def distance_row(title: str, mask: Mask, lon: np.ndarray, lat: np.ndarray) -> Ro
     return Row(title, works, compare)
 
 
+# ---------------------------------------------------------------------- neighbouring cells
+
+
+def components(quick: bool) -> Iterator[Row]:
+    n, order = (2_000 if quick else 30_000), 15
+    center = SkyCoord(*sky_points(n, 21), unit="deg")
+    mask = Mask.from_cones(center, np.random.default_rng(22).uniform(20, 40, n) * u.arcsec, order=order)
+    works = [
+        Work("hpmask", "Mask.n_components()", mask.n_components),
+        Work("hpmask", "Mask.components()", mask.components, aside=True),
+        Work("hpmask", "Mask.components().extent, which needs center", lambda: mask.components().extent, aside=True),
+    ]
+    if peer("mocpy"):
+        moc = peer("mocpy").MOC.from_depth29_ranges(order, mask.planes[0].ranges)
+        call = "MOC.split_count(include_indirect_neighbours=True)"
+        works.append(Work("mocpy", call, lambda: moc.split_count(include_indirect_neighbours=True)))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "mocpy" in results:
+            ours, theirs = results["hpmask"], results["mocpy"]
+            yield "mocpy", f"{theirs:,} components, hpmask {ours:,}", ours == theirs
+
+    yield Row(f"count the components of {n:,} discs, order {order}, {mask.n_ranges:,} ranges", works, compare)
+
+
+def steps(quick: bool) -> Iterator[Row]:
+    mask, moc = big_mask((1, 1), quick), big_moc((1, 1), quick) if peer("mocpy") else None
+    size = f"{mask.n_ranges / 1e6:.2f} million ranges"
+    works = [
+        [Work("hpmask", "Mask.dilate(steps=1)", lambda: mask.dilate(steps=1))],
+        [Work("hpmask", "Mask.erode(steps=1)", lambda: mask.erode(steps=1))],
+    ]
+    if moc is not None:
+        works[0].append(Work("mocpy", "MOC.extended", moc.extended))
+        works[1].append(Work("mocpy", "MOC.contracted", moc.contracted))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "mocpy" in results:
+            yield "mocpy", *same_sky(results["hpmask"].planes[0], moc_ranges(results["mocpy"]))
+
+    yield Row(f"grow by one cell, {size}", works[0], compare)
+    yield Row(f"shrink by one cell, {size}", works[1], compare)
+
+
 # ---------------------------------------------------------------------- running
 
 ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
@@ -771,6 +815,8 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "circles": circles,
     "growing": growing,
     "distance": distances,
+    "components": components,
+    "steps": steps,
 }
 
 

@@ -11,7 +11,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
-from hpmask import frames, lookup, morphology, rasterize, regions, shapes
+from hpmask import by_area, frames, lookup, morphology, rasterize, regions, shapes
+from hpmask.components import Components, count
 from hpmask.energy import EnergyAxis, difference
 from hpmask.history import joined
 from hpmask.morphology import Width
@@ -650,6 +651,52 @@ class Mask:
 
         return distance.apodize(self, width, kind=kind, order=order, nest=nest, n_threads=n_threads)
 
+    def components(self, *, connectivity: int = 8) -> Components:
+        """The parts of the mask that hang together, largest first.
+
+        The graph is that of neighbouring cells of the mask's order. The work is linear in the number of ranges.
+
+        Parameters
+        ----------
+        connectivity : {8, 4}, optional
+            8: neighbours share an edge or a corner (a cell has seven where three base cells meet). 4: they share
+            an edge.
+
+        Returns
+        -------
+        Components
+            A sequence of masks, with arrays of their areas, centres and extents. Of components of equal area,
+            that with the first cell in NESTED order comes first. For a mask with energy whose bins all have
+            the same sky, the masks have its energy axis.
+
+        Raises
+        ------
+        ValueError
+            If the sky differs from bin to bin: `reduce` the mask, or take one of its `planes`.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> stars = SkyCoord([10, 20, 20.9], [-5, 60, 60], unit="deg")
+        >>> parts = Mask.from_cones(stars, "0.3 deg", order=10).components()
+        >>> parts
+        <Components: 2, 0.2787 deg2 to 0.5213 deg2>
+        >>> parts.center.to_string(precision=1)
+        ['20.5 60.0', '10.0 -5.0']
+        >>> print(parts.extent.round(2))
+        [0.51 0.3 ] deg
+        """
+        return Components(self, connectivity)
+
+    def n_components(self, *, connectivity: int = 8) -> int | NDArray[np.int64]:
+        """How many parts the mask has that hang together; of shape (n_bins,) for a mask with energy.
+
+        Parameters as in `components`.
+        """
+        counts = {id(plane): count(plane, connectivity) for plane in self._distinct()}
+        return self._per_plane(counts[id(plane)] for plane in self._planes)  # type: ignore[no-any-return]
+
     # ------------------------------------------------------------------ algebra
 
     def _combine(self, other: object, sign: str) -> Any:
@@ -957,6 +1004,62 @@ class Mask:
             side, self._planes, self._energy, width, n_threads=n_threads, progress=progress
         )
         return self._with_planes(planes, f"boundary({_told(width)}, side={side!r})")
+
+    def fill_holes(self, max_area: u.Quantity | str | None = None, *, connectivity: int = 8) -> Mask:
+        """The mask with its holes filled.
+
+        Parameters
+        ----------
+        max_area : `~astropy.units.Quantity` or str, optional
+            Fill what is left out in pieces of at most this area, such as "0.01 deg2". By default all pieces but
+            the largest one are filled: that is taken for the outside, and a mask of nearly the whole sky keeps its
+            largest gap.
+        connectivity : {8, 4}, optional
+            Of the mask: 8: neighbours share an edge or a corner. 4: they share an edge. What is left out hangs
+            together in the other way, so that a closed ring has an inside.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> crab = SkyCoord(83.633, 22.014, unit="deg")
+        >>> disc = Mask.from_cones(crab, "2 deg", order=9)
+        >>> ring = disc - Mask.from_cones(crab, "1 deg", order=9)
+        >>> ring.fill_holes() == disc
+        True
+        >>> ring.fill_holes("1 deg2") == ring
+        True
+        """
+        area = None if max_area is None else by_area.as_area(max_area, "max_area")
+        history = joined(self._history, (), f"fill_holes({max_area}, connectivity={connectivity})")
+        return self._mapped(lambda plane: by_area.fill_holes(plane, area, connectivity), history=history)
+
+    def remove_small(self, min_area: u.Quantity | str, *, connectivity: int = 8) -> Mask:
+        """The mask without its parts (see `components`) that are smaller than an area.
+
+        Parameters
+        ----------
+        min_area : `~astropy.units.Quantity` or str
+            Parts of this area, such as "3 arcmin2", and larger ones stay.
+        connectivity : {8, 4}, optional
+            8: neighbours share an edge or a corner. 4: they share an edge.
+        """
+        area = by_area.as_area(min_area, "min_area")
+        history = joined(self._history, (), f"remove_small({min_area}, connectivity={connectivity})")
+        return self._mapped(lambda plane: by_area.remove_small(plane, area, connectivity), history=history)
+
+    def keep_largest(self, n: int = 1, *, connectivity: int = 8) -> Mask:
+        """The `n` largest parts (see `components`) of the mask, in each bin.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many parts stay. Of parts of equal area those stay that have the first cells in NESTED order.
+        connectivity : {8, 4}, optional
+            8: neighbours share an edge or a corner. 4: they share an edge.
+        """
+        history = joined(self._history, (), f"keep_largest({n}, connectivity={connectivity})")
+        return self._mapped(lambda plane: by_area.keep_largest(plane, n, connectivity), history=history)
 
     def _grown(
         self,

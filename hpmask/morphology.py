@@ -138,8 +138,8 @@ def planes_after(
         if (id(plane), angle) in done:
             continue
         if n_steps is not None:
-            grow = partial(dilate_steps, steps=n_steps, connectivity=connectivity)
-            shrink = partial(erode_steps, steps=n_steps, connectivity=connectivity)
+            grow = partial(dilate_steps, steps=n_steps, connectivity=connectivity, n_threads=threads)
+            shrink = partial(erode_steps, steps=n_steps, connectivity=connectivity, n_threads=threads)
         else:
             grow = partial(dilate, angle=angle, n_threads=threads, progress=progress)
             shrink = partial(erode, angle=angle, n_threads=threads, progress=progress)

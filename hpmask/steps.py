@@ -5,16 +5,29 @@ The graph is that of `healpy.get_all_neighbours`: a cell has eight neighbours, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 
 from hpmask._kernels import steps as _kernel
+from hpmask.parallel import thread_count
 from hpmask.rangeset import RangeSet
 from hpmask.tiles import Tiles, check_connectivity
 
 __all__ = ["dilate_steps", "edge_cells", "erode_steps"]
 
+# Both kernels find the same cells from either side. Up to this part of the sky it is the set that they look at,
+# above it the complement: scattered small sets have fewer blocks and tiles than what is round them.
+_HALF = 0.5
 
-def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet:
+# So many blocks and tiles are worth a thread.
+_PER_THREAD = 50_000
+
+
+def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8, *, n_threads: int | None = None) -> RangeSet:
     """The cells that at most `steps` steps from cell to neighbouring cell lead to.
 
     The cost grows with the outline of the set and with the number of steps.
@@ -27,6 +40,8 @@ def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet
         How many steps; 0 gives the set itself.
     connectivity : {8, 4}, optional
         8: neighbours share an edge or a corner. 4: they share an edge.
+    n_threads : int, optional
+        Threads to use, by default all processors.
 
     Raises
     ------
@@ -49,19 +64,19 @@ def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet
     if steps < 0:
         raise ValueError(f"steps must be from 0 up, got {steps}")
     for _ in range(int(steps)):
-        grown = _step(plane, corners, whole=True)
+        grown = _grown(plane, corners, n_threads)
         if grown == plane:
             break
         plane = grown
     return plane
 
 
-def erode_steps(plane: RangeSet, steps: int, connectivity: int = 8) -> RangeSet:
+def erode_steps(plane: RangeSet, steps: int, connectivity: int = 8, *, n_threads: int | None = None) -> RangeSet:
     """The cells that no steps, at most so many, lead to from outside the set: the dual of `dilate_steps`."""
-    return ~dilate_steps(~plane, steps, connectivity)
+    return ~dilate_steps(~plane, steps, connectivity, n_threads=n_threads)
 
 
-def edge_cells(plane: RangeSet, connectivity: int = 8) -> RangeSet:
+def edge_cells(plane: RangeSet, connectivity: int = 8, *, n_threads: int | None = None) -> RangeSet:
     """The cells of a set that have a neighbour outside it.
 
     Parameters
@@ -70,6 +85,8 @@ def edge_cells(plane: RangeSet, connectivity: int = 8) -> RangeSet:
         The set.
     connectivity : {8, 4}, optional
         8: neighbours share an edge or a corner. 4: they share an edge.
+    n_threads : int, optional
+        Threads to use, by default all processors.
 
     Examples
     --------
@@ -79,22 +96,45 @@ def edge_cells(plane: RangeSet, connectivity: int = 8) -> RangeSet:
     >>> block.n_cells, edge_cells(block).n_cells
     (64, 28)
     """
-    return _step(~plane, check_connectivity(connectivity), whole=False)
+    corners = check_connectivity(connectivity)
+    if plane.sky_fraction <= _HALF:
+        return _found(plane, _kernel.edges, corners, n_threads)
+    return _found(~plane, _kernel.touched, corners, n_threads)
 
 
-def _step(plane: RangeSet, corners: bool, *, whole: bool) -> RangeSet:
-    """The set and its neighbours, or the neighbours only."""
+def _grown(plane: RangeSet, corners: bool, n_threads: int | None) -> RangeSet:
+    """The set and the cells that touch it."""
+    if plane.sky_fraction <= _HALF:
+        return _found(plane, _kernel.touched, corners, n_threads, with_set=True)
+    return plane | _found(~plane, _kernel.edges, corners, n_threads)
+
+
+def _found(
+    plane: RangeSet,
+    kernel: Callable[..., Any],
+    corners: bool,
+    n_threads: int | None,
+    *,
+    with_set: bool = False,
+) -> RangeSet:
+    """What a kernel finds inside a set or outside, and the set itself if asked to."""
     if not plane:
         return plane
     tiles = Tiles(plane)
-    grown = np.zeros_like(tiles.words)
-    tile, landed = _kernel.touched(
-        tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners, grown
+    words = np.empty_like(tiles.words)
+    arguments = tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners, words
+    threads = max(1, min(thread_count(n_threads), words.size // _PER_THREAD))
+    cuts = np.linspace(0, words.size, threads + 1).astype(int).tolist()
+    if threads == 1:
+        other, other_words = kernel(*arguments, 0, words.size)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            found = list(pool.map(lambda part: kernel(*arguments, *part), pairwise(cuts)))
+        other, other_words = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    if with_set:
+        words |= tiles.words
+    by_place = np.argsort(other)
+    boundaries = _kernel.boundaries(
+        tiles.starts, tiles.levels, words, other[by_place], other_words[by_place], tiles.order
     )
-    by_place = np.argsort(tile)
-    starts, stops = _kernel.assemble(
-        tiles.starts, tiles.levels, tiles.words, grown, tile[by_place], landed[by_place], tiles.order, whole
-    )
-    boundaries = np.empty(2 * starts.size, dtype=np.uint64)
-    boundaries[0::2], boundaries[1::2] = starts, stops
     return RangeSet._trusted(boundaries, plane.order)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 MAX_ORDER = 29
@@ -114,3 +116,71 @@ def seam_positions():
     lon = np.concatenate([k * np.pi / 4 + steps * 2.0**-51 for k in range(-9, 18)])
     lon, lat = np.meshgrid(lon, lat)
     return lon.ravel(), lat.ravel()
+
+
+# ---------------------------------------------------------------- the graph of neighbouring cells
+
+
+@functools.cache
+def neighbours(order, connectivity=8):
+    """Neighbours of all cells of an order by healpy: shape (n_cells, 8 or 4), -1 where there is none."""
+    import healpy
+
+    found = np.array(healpy.get_all_neighbours(1 << order, np.arange(12 << 2 * order), nest=True)).T
+    # South-west, west, north-west and so on: every other one shares an edge.
+    return found if connectivity == 8 else found[:, ::2]
+
+
+def with_neighbours(inside, order, connectivity=8):
+    """Which cells are in a set or have a neighbour in it, from an array of bool over all cells."""
+    around = neighbours(order, connectivity)
+    return inside | (np.append(inside, False)[around]).any(axis=1)
+
+
+def with_neighbours_outside(inside, order, connectivity=8):
+    """Which cells of a set have a neighbour outside it."""
+    around = neighbours(order, connectivity)
+    return inside & ~(np.append(inside, True)[around]).all(axis=1)
+
+
+def components(inside, order, connectivity=8):
+    """Lists of the cells of each component by scipy, largest first, then by the first cell."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    around = neighbours(order, connectivity)
+    cell = np.repeat(np.arange(inside.size), around.shape[1])
+    other = around.ravel()
+    edge = (other >= 0) & inside[cell] & inside[other]
+    graph = coo_array((np.ones(edge.sum()), (cell[edge], other[edge])), shape=(inside.size, inside.size))
+    _, label = connected_components(graph, directed=False)
+    cells = np.flatnonzero(inside)
+    by_label = cells[np.argsort(label[cells], kind="stable")]
+    cuts = np.flatnonzero(np.diff(label[by_label])) + 1
+    groups = np.split(by_label, cuts) if cells.size else []
+    return sorted(groups, key=lambda group: (-group.size, group[0]))
+
+
+def speckled(rng, order):
+    """Sets on all cells of an order that graphs may trip over, as arrays of bool: blocks, speckles, lone cells."""
+    n = 12 << 2 * order
+    for share in (0.02, 0.3, 0.5, 0.9):
+        for coarser in range(min(order, 4) + 1):
+            yield np.repeat(rng.random(n >> 2 * coarser) < share, 1 << 2 * coarser) ^ (rng.random(n) < 0.003)
+    # Chess boards: NESTED numbers with x + y even, and those with x even.
+    number = np.arange(n)
+    yield (number ^ (number >> 1)) & 1 == 0
+    yield number & 1 == 0
+    for cell in (0, n // 2, n - 1, int(rng.integers(n))):
+        yield number != cell
+        yield number == cell
+    yield np.ones(n, dtype=bool)
+    yield np.zeros(n, dtype=bool)
+    # The corners of all base cells, and what is round them.
+    corners = np.zeros(n, dtype=bool)
+    third = (4**order - 1) // 3
+    for base in range(12):
+        corners[base * 4**order + np.array([0, third, 2 * third, 4**order - 1])] = True
+    yield corners
+    yield ~corners
+    yield with_neighbours(corners, order)

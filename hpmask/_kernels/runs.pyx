@@ -15,7 +15,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, spread
-from hpmask._kernels.sink cimport Sink, enlarge, sink_open, sink_put, sink_take, sink_take_boundaries
+from hpmask._kernels.sink cimport Sink, enlarge, sink_boundaries, sink_open, sink_put, sink_take
 
 cdef extern from *:
     """
@@ -659,12 +659,12 @@ def to_ranges(const uint64_t[::1] runs, int order, unsigned int wanted=0xFFF):
                 free(tiles.tile)
                 free(tiles.word)
             sink.failed |= failed
-            result.append(sink_take_boundaries(&sink))
+            result.append(sink_boundaries(&sink))
             order -= 3
         sink_open(&sink, 16)
         for face in range(FACES):
             _put_cells(&sink, &faces[face], face, order)
-        result.append(sink_take_boundaries(&sink))
+        result.append(sink_boundaries(&sink))
     finally:
         for face in range(FACES):
             _rows_free(&faces[face])

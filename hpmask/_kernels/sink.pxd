@@ -84,7 +84,7 @@ cdef inline tuple sink_take(Sink* sink):
     return np.asarray(starts), np.asarray(stops)
 
 
-cdef inline object sink_take_boundaries(Sink* sink):
+cdef inline object sink_boundaries(Sink* sink):
     """The ranges as one array of boundaries, start, stop, start, ...; closes the sink. For ranges that come sorted.
 
     Raises MemoryError where ranges were lost.

@@ -1,10 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""One step on the graph of neighbouring cells: which cells touch a set (see tiles.pxd for blocks and tiles).
+"""Cells that touch a set from outside, and cells of a set that touch what is outside (tiles.pxd: blocks and tiles).
 
-A tile gives to the eight tiles round it what its cells touch there. A block gives along its four sides, where the block
-of its size that lies beyond is not in the set; where that holds a part of the set, each half of the side goes on by
-itself. So the cost is that of the outline, and a block amid others costs eight look-ups. What lands in a tile
-of the set is added to its word; what lands outside is written down, and sorted later.
+Either costs what the outline costs, and both are there because a set may be made of far fewer nodes than its
+complement, or of far more.
+
+From outside (`touched`): a tile gives to the eight tiles round it what its cells touch there. A block gives along its
+four sides, where the block of its size that lies beyond is not in the set; where that holds a part of the set, each
+half of the side goes on by itself. What lands in a tile of the set is added to what the tile has got; what lands
+outside, or in a tile that another thread looks at, is written down, and sorted later.
+
+From inside (`edges`): a tile asks the eight tiles round it for what is out there. So do, of a block, those tiles that
+lie at a side, or a part of a side, where the block beyond is not wholly in; what they find is written down, too.
 
 At the edges of a base cell, where x and y may change places, the cells go one by one through `neighbour`.
 """
@@ -13,11 +19,9 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_xy, neighbour
 from hpmask._kernels.index cimport at_or_below
-from hpmask._kernels.sink cimport Sink, sink_grow, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Sink, sink_boundaries, sink_grow, sink_open, sink_put, sink_take
 from hpmask._kernels.tiles cimport (
     Tiles,
-    along_x,
-    along_y,
     around,
     beside,
     carried,
@@ -36,11 +40,17 @@ from hpmask._kernels.tiles cimport (
 cdef struct Step:
     Tiles tiles
     bint corners
-    uint64_t* grown     # what lands in each node of the set
-    Sink* outside       # tiles outside of it, and what lands there
+    uint64_t* grown     # from outside: what lands in each node of the set; NULL from inside
+    Sink* outside       # tiles that are no nodes, and what is found there
+    Py_ssize_t low      # the nodes that this thread looks at, and may write to
+    Py_ssize_t high
+    uint64_t first      # from inside: the tiles of the block that is being looked at
+    uint64_t stop
 
 
 cdef inline void note(Sink* sink, uint64_t tile, uint64_t word) noexcept nogil:
+    if word == 0:
+        return
     if sink.count and sink.starts[sink.count - 1] == tile:
         sink.stops[sink.count - 1] |= word
         return
@@ -59,8 +69,10 @@ cdef inline void give(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
     cdef Py_ssize_t k = find(&step.tiles, tile)
     if k < 0:
         note(step.outside, tile, word)
-    else:
+    elif step.low <= k < step.high:
         step.grown[k] |= word
+    else:
+        note(step.outside, tile, word & ~step.tiles.word[k])
 
 
 cdef void give_singly(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
@@ -112,33 +124,117 @@ cdef inline uint64_t rim(int dx, int dy) noexcept nogil:
 
 
 cdef void give_beyond(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
-    """What a whole tile at (x, y) touches in the one at (dx, dy)."""
+    """What a whole tile at (x, y) touches in the one at (dx, dy), which is there."""
     cdef int order = step.tiles.order - step.tiles.bits
-    cdef int64_t n = (<int64_t> 1) << order, other
-    cdef uint64_t tile
-    other = neighbour(face, x, y, dx, dy, order)
-    if other < 0:
-        return
+    cdef int64_t n = (<int64_t> 1) << order
     if 0 <= x + dx < n and 0 <= y + dy < n:
-        give(step, <uint64_t> other, rim(-dx, -dy))
+        give(step, <uint64_t> neighbour(face, x, y, dx, dy, order), rim(-dx, -dy))
     else:
-        tile = <uint64_t> neighbour(face, x, y, 0, 0, order)
-        give_singly(step, tile, rim(dx, dy))
+        give_singly(step, <uint64_t> neighbour(face, x, y, 0, 0, order), rim(dx, dy))
 
 
-cdef void give_side(Step* step, int face, int64_t x, int64_t y, int level, int dx, int dy) noexcept nogil:
-    """What the side towards (dx, dy) of a block touches; (x, y) is its place among the blocks of its level."""
+cdef uint64_t edge_singly(const Step* step, uint64_t tile, uint64_t word) noexcept nogil:
+    """The cells of a tile, out of `word`, with a neighbour in another tile that is out, each cell by itself."""
+    cdef const Tiles* tiles = &step.tiles
+    cdef int width = 2 * tiles.bits, face, dx, dy
+    cdef uint64_t cell, one, edge = 0, low = ((<uint64_t> 1) << width) - 1
+    cdef int64_t x, y, other
+    cdef Py_ssize_t k
+    if width == 6:
+        word &= x_low() | x_high() | y_low() | y_high()
+    while word:
+        one = word & (~word + 1)
+        word ^= one
+        cell_xy((tile << width) | lowest(one), tiles.order, &face, &x, &y)
+        for dx in range(-1, 2):
+            for dy in range(-1, 2):
+                if (dx == 0 and dy == 0) or (dx and dy and not step.corners):
+                    continue
+                other = neighbour(face, x, y, dx, dy, tiles.order)
+                if other < 0:
+                    continue
+                cell = <uint64_t> other
+                if cell >> width != tile:
+                    k = find(tiles, cell >> width)
+                    if k < 0 or not (tiles.word[k] >> (cell & low)) & 1:
+                        edge |= one
+    return edge
+
+
+cdef uint64_t edge_of(const Step* step, uint64_t tile, uint64_t word) noexcept nogil:
+    """The cells of a tile of the set, whose cells are `word`, that have a neighbour outside the set."""
+    cdef const Tiles* tiles = &step.tiles
+    cdef int face, dx, dy
+    cdef int64_t x, y
+    cdef uint64_t edge = around(~word & tiles.full, step.corners)
+    cdef Py_ssize_t k
+    if not inner(tiles, tile, &face, &x, &y):
+        return (edge | edge_singly(step, tile, word)) & word
+    for dx in range(-1, 2):
+        for dy in range(-1, 2):
+            # Nothing to find out: no cell there, or they are at the edge already.
+            if (dx == 0 and dy == 0) or not word & ~edge & rim(dx, dy) or (dx and dy and not step.corners):
+                continue
+            k = find(tiles, beside(tile, dx, dy))
+            if k < 0:
+                edge |= rim(dx, dy)
+            elif tiles.word[k] != tiles.full:
+                edge |= carried(~tiles.word[k], -dx, -dy, step.corners)
+    return edge & word
+
+
+cdef void edge_beside(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
+    """Cells of a block that touch what is outside in the tile at (dx, dy) from its tile at (x, y)."""
+    cdef const Tiles* tiles = &step.tiles
+    cdef int order = tiles.order - tiles.bits, ax = dy != 0, ay = dx != 0, i
+    cdef int64_t n = (<int64_t> 1) << order
+    cdef uint64_t tile, out = ~<uint64_t> 0
+    cdef bint here = 0 <= x + dx < n and 0 <= y + dy < n
+    cdef Py_ssize_t k
+    if here:
+        k = find(tiles, <uint64_t> neighbour(face, x, y, dx, dy, order))
+        if k >= 0:
+            out = ~tiles.word[k]
+    if dx and dy:
+        ax = ay = 0
+    # The tiles of the block before and after this one along the side touch it, too, in a corner.
+    for i in range(-1, 2):
+        if (i and not (step.corners and ax != ay)) or not (0 <= x + i * ax < n and 0 <= y + i * ay < n):
+            continue
+        tile = <uint64_t> neighbour(face, x, y, i * ax, i * ay, order)
+        if not step.first <= tile < step.stop:
+            continue
+        if here:
+            note(step.outside, tile, carried(out, i * ax - dx, i * ay - dy, step.corners))
+        else:
+            note(step.outside, tile, edge_singly(step, tile, rim(dx, dy)))
+
+
+cdef inline void at_outline(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
+    """A tile at (x, y) of a block, beyond which the tile at (dx, dy), which is there, is not wholly in the set."""
+    if step.grown != NULL:
+        give_beyond(step, face, x, y, dx, dy)
+    else:
+        edge_beside(step, face, x, y, dx, dy)
+
+
+cdef void outline_side(Step* step, int face, int64_t x, int64_t y, int level, int dx, int dy) noexcept nogil:
+    """The tiles on the side towards (dx, dy) of a block that lie at the outline of the set.
+
+    (x, y) is the block's place among those of its level.
+    """
     cdef const Tiles* tiles = &step.tiles
     cdef uint64_t first = <uint64_t> neighbour(face, x, y, dx, dy, tiles.order - tiles.bits - level) << (2 * level)
     cdef uint64_t last = first + (((<uint64_t> 1) << (2 * level)) - 1)
     cdef Py_ssize_t k = <Py_ssize_t> at_or_below(&tiles.index, first)
+    cdef bint held = k and first < end_of(tiles, k - 1)
     cdef int64_t i, size = (<int64_t> 1) << level
     cdef int half
-    if k and first < end_of(tiles, k - 1) and tiles.level[k - 1] >= level and tiles.word[k - 1] == tiles.full:
+    if held and tiles.level[k - 1] >= level and tiles.word[k - 1] == tiles.full:
         return
-    if level == 0 or (k == <Py_ssize_t> at_or_below(&tiles.index, last) and not (k and first < end_of(tiles, k - 1))):
+    if level == 0 or (not held and k == <Py_ssize_t> at_or_below(&tiles.index, last)):
         for i in range(size):
-            give_beyond(
+            at_outline(
                 step, face,
                 x * size + (i if dx == 0 else size - 1 if dx > 0 else 0),
                 y * size + (i if dy == 0 else size - 1 if dy > 0 else 0),
@@ -146,7 +242,7 @@ cdef void give_side(Step* step, int face, int64_t x, int64_t y, int level, int d
             )
         return
     for half in range(2):
-        give_side(
+        outline_side(
             step, face,
             2 * x + (half if dx == 0 else 1 if dx > 0 else 0),
             2 * y + (half if dy == 0 else 1 if dy > 0 else 0),
@@ -154,47 +250,94 @@ cdef void give_side(Step* step, int face, int64_t x, int64_t y, int level, int d
         )
 
 
-cdef void give_block(Step* step, uint64_t start, int level) noexcept nogil:
-    """All that a block above a tile touches."""
-    cdef int face, dx, dy, order = step.tiles.order - step.tiles.bits
-    cdef int64_t x, y, last = ((<int64_t> 1) << level) - 1
+cdef void outline(Step* step, uint64_t start, int level) noexcept nogil:
+    """The tiles of a block that lie at the outline of the set."""
+    cdef const Tiles* tiles = &step.tiles
+    cdef int face, dx, dy, order = tiles.order - tiles.bits
+    cdef int64_t x, y, other, last = ((<int64_t> 1) << level) - 1
+    cdef Py_ssize_t k
+    step.first = start
+    step.stop = start + ((<uint64_t> 1) << (2 * level))
     cell_xy(start, order, &face, &x, &y)
     for dx in range(-1, 2):
         for dy in range(-1, 2):
             if (dx == 0) != (dy == 0):
-                give_side(step, face, x >> level, y >> level, level, dx, dy)
+                outline_side(step, face, x >> level, y >> level, level, dx, dy)
             elif dx and step.corners:
-                give_beyond(step, face, x + (last if dx > 0 else 0), y + (last if dy > 0 else 0), dx, dy)
+                other = neighbour(face, x + (last if dx > 0 else 0), y + (last if dy > 0 else 0), dx, dy, order)
+                if other < 0:
+                    continue
+                k = find(tiles, <uint64_t> other)
+                if k < 0 or tiles.word[k] != tiles.full:
+                    at_outline(step, face, x + (last if dx > 0 else 0), y + (last if dy > 0 else 0), dx, dy)
 
 
 def touched(
     const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
-    const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] grown,
+    const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] found, Py_ssize_t low, Py_ssize_t high,
 ):
-    """What one step from a set reaches.
+    """The cells outside a set that touch it.
 
-    Adds to `grown` what lands in each node of the set, and returns tiles outside and the words that land in them, in no
-    order and with repeats.
+    Looks at the nodes from `low` to `high`. Writes to `found` those in these nodes, and returns other tiles and the
+    words of such cells in them, in no order and with repeats.
     """
     cdef Step step
     cdef Sink outside
     cdef Py_ssize_t k
     open_tiles(&step.tiles, start, level, word, entry, shift, order)
-    if grown.shape[0] != step.tiles.count:
-        raise ValueError("grown must have a word for each node")
+    if found.shape[0] != step.tiles.count or not 0 <= low <= high <= step.tiles.count:
+        raise ValueError("found must have a word for each node, low and high be numbers of nodes")
+    step.low = low
+    step.high = high
     step.corners = corners
-    step.grown = &grown[0]
+    step.grown = &found[0]
     step.outside = &outside
-    sink_open(&outside, step.tiles.count)
+    sink_open(&outside, (high - low) // 2)
     if not outside.failed:
         with nogil:
-            for k in range(step.tiles.count):
+            for k in range(low, high):
+                found[k] = 0
+            for k in range(low, high):
                 if step.tiles.level[k]:
-                    give_block(&step, step.tiles.start[k], step.tiles.level[k])
-                    continue
-                step.grown[k] |= around(step.tiles.word[k], corners) & step.tiles.full
-                give_around(&step, step.tiles.start[k], step.tiles.word[k])
+                    outline(&step, step.tiles.start[k], step.tiles.level[k])
+                else:
+                    step.grown[k] |= around(step.tiles.word[k], corners)
+                    give_around(&step, step.tiles.start[k], step.tiles.word[k])
+            for k in range(low, high):
+                step.grown[k] &= step.tiles.full & ~step.tiles.word[k]
     return sink_take(&outside)
+
+
+def edges(
+    const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
+    const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] found, Py_ssize_t low, Py_ssize_t high,
+):
+    """The cells of a set that touch what is outside.
+
+    Looks at the nodes from `low` to `high`. Writes to `found` those in tiles, and returns the tiles of blocks and the
+    words of such cells in them, in no order and with repeats.
+    """
+    cdef Step step
+    cdef Sink inside
+    cdef Py_ssize_t k
+    open_tiles(&step.tiles, start, level, word, entry, shift, order)
+    if found.shape[0] != step.tiles.count or not 0 <= low <= high <= step.tiles.count:
+        raise ValueError("found must have a word for each node, low and high be numbers of nodes")
+    step.low = low
+    step.high = high
+    step.corners = corners
+    step.grown = NULL
+    step.outside = &inside
+    sink_open(&inside, (high - low) // 2)
+    if not inside.failed:
+        with nogil:
+            for k in range(low, high):
+                if step.tiles.level[k]:
+                    found[k] = 0
+                    outline(&step, step.tiles.start[k], step.tiles.level[k])
+                else:
+                    found[k] = edge_of(&step, step.tiles.start[k], step.tiles.word[k])
+    return sink_take(&inside)
 
 
 cdef inline void put_word(Sink* sink, uint64_t tile, uint64_t word, int width, int shift) noexcept nogil:
@@ -209,36 +352,39 @@ cdef inline void put_word(Sink* sink, uint64_t tile, uint64_t word, int width, i
         word = word & (~<uint64_t> 0 << stop) if stop < 64 else 0
 
 
-def assemble(
-    const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word, const uint64_t[::1] grown,
-    const uint64_t[::1] tile, const uint64_t[::1] landed, int order, bint whole,
+def boundaries(
+    const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
+    const uint64_t[::1] tile, const uint64_t[::1] tile_word, int order,
 ):
-    """Range starts and stops of what a step reached, and of the set itself if `whole`; else of the new cells only.
+    """Boundaries of the cells `word` in nodes, which of a block are all or none, and `tile_word` in tiles.
 
-    `tile` are the tiles outside the set in ascending order, repeats allowed, and `landed` their words.
+    `tile` ascends, with repeats; it may hold tiles of a block only if the block's word is 0.
     """
     cdef Py_ssize_t n = start.shape[0], m = tile.shape[0], i = 0, j = 0
-    cdef int bits = 3 if order > 3 else order
-    cdef int width = 2 * bits, shift = 2 * (29 - order)
-    cdef uint64_t some, here, ones = ~<uint64_t> 0 >> (64 - (1 << width))
+    cdef int width = 2 * (3 if order > 3 else order), shift = 2 * (29 - order)
+    cdef uint64_t some, here, stop
     cdef Sink sink
-    if level.shape[0] != n or word.shape[0] != n or grown.shape[0] != n or landed.shape[0] != m:
-        raise ValueError("the arrays of nodes must have one length, and tile and landed")
-    sink_open(&sink, 2 * (n + m))
+    if level.shape[0] != n or word.shape[0] != n or tile_word.shape[0] != m:
+        raise ValueError("start, level and word must have one length, and tile and tile_word")
+    sink_open(&sink, 4 * (n + m))
     if not sink.failed:
         with nogil:
             while i < n or j < m:
                 if j == m or (i < n and start[i] < tile[j]):
-                    if word[i] != ones:
-                        put_word(&sink, start[i], grown[i] | word[i] if whole else grown[i] & ~word[i], width, shift)
-                    elif whole:
-                        sink_put(&sink, start[i] << width << shift, (start[i] + ((<uint64_t> 1) << (2 * level[i]))) << width << shift)
+                    if level[i] == 0:
+                        put_word(&sink, start[i], word[i], width, shift)
+                    elif word[i]:
+                        stop = start[i] + ((<uint64_t> 1) << (2 * level[i]))
+                        sink_put(&sink, start[i] << width << shift, stop << width << shift)
                     i += 1
                     continue
                 here = tile[j]
                 some = 0
                 while j < m and tile[j] == here:
-                    some |= landed[j]
+                    some |= tile_word[j]
                     j += 1
+                if i < n and start[i] == here and level[i] == 0:
+                    some |= word[i]
+                    i += 1
                 put_word(&sink, here, some, width, shift)
-    return sink_take(&sink)
+    return sink_boundaries(&sink)

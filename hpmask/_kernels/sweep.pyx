@@ -26,7 +26,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from hpmask._kernels.geometry cimport ring_height
-from hpmask._kernels.sink cimport Sink, enlarge, sink_open, sink_put, sink_take_boundaries
+from hpmask._kernels.sink cimport Sink, enlarge, sink_boundaries, sink_open, sink_put
 
 cdef double NO_REACH = -1.0
 cdef double ALL_AROUND = 3.0        # half a turn is 2: longitudes are in quarters of a turn here
@@ -533,4 +533,4 @@ def southward(
         free(sweep.other)
         free(sweep.third)
     sink.failed |= sweep.failed
-    return sink_take_boundaries(&sink)
+    return sink_boundaries(&sink)

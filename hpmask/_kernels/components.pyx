@@ -1,0 +1,414 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Connected components of a set, on the graph of neighbouring cells (tiles.pxd says what blocks and tiles are).
+
+The cells of a tile fall into parts that hang together within it; a block is one part. Parts of nodes that touch
+become one in a forest of parents, whose roots are the first parts of their components (union-find with path
+halving). Each node looks at the eight places of its own size round it: what is larger or as large there, it finds, and
+what is smaller finds it. So the work is a few look-ups for each node, whatever the number of components.
+
+At the edges of a base cell, where x and y may change places, the cells of tiles go one by one through `neighbour`.
+"""
+
+from libc.math cimport asin, sqrt
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+
+from hpmask._kernels.geometry cimport cell_xy, neighbour, place_vector
+from hpmask._kernels.tiles cimport (
+    Tiles,
+    around,
+    beside,
+    carried,
+    end_of,
+    find,
+    inner,
+    lowest,
+    open_tiles,
+    x_high,
+    x_low,
+    y_high,
+    y_low,
+)
+
+
+cdef struct Forest:
+    uint32_t* first     # number of the first part of each node, and one more
+    uint64_t* word      # the cells of each part
+    uint32_t* parent    # of each part: an earlier part, or itself for a root
+    uint32_t count
+    size_t room
+    bint failed
+
+
+cdef inline void put_part(Forest* forest, uint64_t word) noexcept nogil:
+    cdef uint64_t* words
+    cdef uint32_t* parents
+    if forest.count == forest.room:
+        forest.room += forest.room // 2 + 16
+        words = <uint64_t*> realloc(forest.word, forest.room * sizeof(uint64_t))
+        if words != NULL:
+            forest.word = words
+        parents = <uint32_t*> realloc(forest.parent, forest.room * sizeof(uint32_t))
+        if parents != NULL:
+            forest.parent = parents
+        if words == NULL or parents == NULL or forest.room > <size_t> 0xFFFFFFFF:
+            forest.failed = True
+    if forest.failed:
+        return
+    forest.word[forest.count] = word
+    forest.parent[forest.count] = forest.count
+    forest.count += 1
+
+
+cdef inline uint32_t root(Forest* forest, uint32_t part) noexcept nogil:
+    while forest.parent[part] != part:
+        forest.parent[part] = forest.parent[forest.parent[part]]
+        part = forest.parent[part]
+    return part
+
+
+cdef inline void join(Forest* forest, uint32_t a, uint32_t b) noexcept nogil:
+    a = root(forest, a)
+    b = root(forest, b)
+    if a < b:
+        forest.parent[b] = a
+    else:
+        forest.parent[a] = b
+
+
+cdef void split(Forest* forest, uint64_t word, bint corners) noexcept nogil:
+    """Add the parts of a tile."""
+    cdef uint64_t part, more
+    while word:
+        part = 0
+        more = word & (~word + 1)
+        while more != part:
+            part = more
+            more = around(part, corners) & word
+        put_part(forest, part)
+        word &= ~part
+
+
+cdef inline uint32_t part_at(const Forest* forest, Py_ssize_t node, int bit) noexcept nogil:
+    """The part of a node that holds a cell, which is in the node."""
+    cdef uint32_t part = forest.first[node]
+    while part + 1 < forest.first[node + 1] and not (forest.word[part] >> bit) & 1:
+        part += 1
+    return part
+
+
+cdef void join_singly(Forest* forest, const Tiles* tiles, Py_ssize_t i, bint corners) noexcept nogil:
+    """Join a tile with what its cells touch, each cell by itself."""
+    cdef int width = 2 * tiles.bits, face, dx, dy, bit
+    cdef uint64_t tile, word, low = ((<uint64_t> 1) << width) - 1
+    cdef int64_t x, y, other
+    cdef uint32_t part
+    cdef Py_ssize_t k
+    for part in range(forest.first[i], forest.first[i + 1]):
+        word = forest.word[part]
+        if width == 6:
+            word &= x_low() | x_high() | y_low() | y_high()
+        while word:
+            cell_xy((tiles.start[i] << width) | lowest(word), tiles.order, &face, &x, &y)
+            word &= word - 1
+            for dx in range(-1, 2):
+                for dy in range(-1, 2):
+                    if (dx == 0 and dy == 0) or (dx and dy and not corners):
+                        continue
+                    other = neighbour(face, x, y, dx, dy, tiles.order)
+                    if other < 0:
+                        continue
+                    tile = <uint64_t> other >> width
+                    if tile == tiles.start[i]:
+                        continue
+                    k = find(tiles, tile)
+                    bit = <int> (<uint64_t> other & low)
+                    if k >= 0 and (tiles.word[k] >> bit) & 1:
+                        join(forest, part, part_at(forest, k, bit))
+
+
+cdef void join_tile(Forest* forest, const Tiles* tiles, Py_ssize_t i, bint corners) noexcept nogil:
+    """Join the parts of a tile with those of what lies round it."""
+    cdef int face, dx, dy
+    cdef int64_t x, y
+    cdef uint64_t touched
+    cdef uint32_t part, other
+    cdef Py_ssize_t k
+    if not inner(tiles, tiles.start[i], &face, &x, &y):
+        join_singly(forest, tiles, i, corners)
+        return
+    for dx in range(-1, 2):
+        for dy in range(-1, 2):
+            if (dx == 0 and dy == 0) or not carried(tiles.word[i], dx, dy, corners):
+                continue
+            k = find(tiles, beside(tiles.start[i], dx, dy))
+            # A later tile finds this one.
+            if k < 0 or (k > i and tiles.level[k] == 0):
+                continue
+            for part in range(forest.first[i], forest.first[i + 1]):
+                touched = carried(forest.word[part], dx, dy, corners)
+                for other in range(forest.first[k], forest.first[k + 1]):
+                    if touched & forest.word[other]:
+                        join(forest, part, other)
+
+
+cdef void join_block(Forest* forest, const Tiles* tiles, Py_ssize_t i, bint corners) noexcept nogil:
+    """Join a block with those round it that are as large or larger."""
+    cdef int face, dx, dy, level = tiles.level[i], order = tiles.order - tiles.bits - level
+    cdef int64_t x, y, other
+    cdef Py_ssize_t k
+    cell_xy(tiles.start[i] >> (2 * level), order, &face, &x, &y)
+    for dx in range(-1, 2):
+        for dy in range(-1, 2):
+            if (dx == 0 and dy == 0) or (dx and dy and not corners):
+                continue
+            other = neighbour(face, x, y, dx, dy, order)
+            if other < 0:
+                continue
+            k = find(tiles, <uint64_t> other << (2 * level))
+            if k >= 0 and tiles.level[k] >= level:
+                join(forest, forest.first[i], forest.first[k])
+
+
+cdef class Labelling:
+    """The components of a set that has at least one node.
+
+    After `__init__`, `n_components` is their number. They are numbered by their first cell.
+    """
+
+    cdef Tiles tiles
+    cdef Forest forest
+    cdef object arrays      # keeps the memory of `tiles`
+    cdef readonly Py_ssize_t n_components
+
+    def __cinit__(
+        self, const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
+        const uint32_t[::1] entry, int shift, int order, bint corners,
+    ):
+        cdef Py_ssize_t i
+        cdef uint32_t part
+        cdef Forest* forest = &self.forest
+        cdef Tiles* tiles = &self.tiles
+        open_tiles(tiles, start, level, word, entry, shift, order)
+        self.arrays = (start, level, word, entry)
+        forest.count = 0
+        forest.room = tiles.count + tiles.count // 8 + 16
+        forest.first = <uint32_t*> malloc((tiles.count + 1) * sizeof(uint32_t))
+        forest.word = <uint64_t*> malloc(forest.room * sizeof(uint64_t))
+        forest.parent = <uint32_t*> malloc(forest.room * sizeof(uint32_t))
+        forest.failed = forest.first == NULL or forest.word == NULL or forest.parent == NULL
+        if not forest.failed:
+            with nogil:
+                for i in range(tiles.count):
+                    forest.first[i] = forest.count
+                    if tiles.word[i] == tiles.full:
+                        put_part(forest, tiles.full)
+                    else:
+                        split(forest, tiles.word[i], corners)
+                forest.first[tiles.count] = forest.count
+                if not forest.failed:
+                    for i in range(tiles.count):
+                        if tiles.level[i]:
+                            join_block(forest, tiles, i, corners)
+                        else:
+                            join_tile(forest, tiles, i, corners)
+                    self.n_components = 0
+                    for part in range(forest.count):
+                        self.n_components += forest.parent[part] == part
+        if forest.failed:
+            raise MemoryError("no memory for the components")
+
+    def __dealloc__(self):
+        free(self.forest.first)
+        free(self.forest.word)
+        free(self.forest.parent)
+
+    cdef Py_ssize_t walk(self, const uint32_t* label, uint64_t* start, uint64_t* stop, uint32_t* number) noexcept nogil:
+        """Write the pieces, if there is where to, and count them; `label` is that of each part."""
+        cdef const Tiles* tiles = &self.tiles
+        cdef const Forest* forest = &self.forest
+        cdef int width = 2 * tiles.bits, shift = 2 * (29 - tiles.order), bit, end
+        cdef uint64_t word, here, a, b, before = 0
+        cdef uint32_t part, last = 0
+        cdef Py_ssize_t i, n = 0
+        for i in range(tiles.count):
+            word = tiles.word[i]
+            while word:
+                if word == tiles.full:
+                    part = forest.first[i]
+                    a = tiles.start[i] << width << shift
+                    b = end_of(tiles, i) << width << shift
+                    word = 0
+                else:
+                    bit = lowest(word)
+                    part = part_at(forest, i, bit)
+                    # The part's run of cells from here: up to the first that is not in it, or to the tile's end.
+                    here = ~forest.word[part] & (~<uint64_t> 0 << bit)
+                    end = lowest(here) if here else 64
+                    a = ((tiles.start[i] << width) + bit) << shift
+                    b = ((tiles.start[i] << width) + end) << shift
+                    word = word & (~<uint64_t> 0 << end) if end < 64 else 0
+                if n and a == before and label[part] == last:
+                    if start != NULL:
+                        stop[n - 1] = b
+                else:
+                    if start != NULL:
+                        start[n] = a
+                        stop[n] = b
+                        number[n] = label[part]
+                    n += 1
+                before = b
+                last = label[part]
+        return n
+
+    def pieces(self):
+        """The ranges of the set, divided where the component changes.
+
+        Returns starts, stops (order 29, ascending), the number of the component of each, and how many cells (of the
+        set's order) each component has.
+        """
+        import numpy as np
+
+        cdef Py_ssize_t n, i
+        cdef uint32_t part, next = 0
+        cdef int shift = 2 * (29 - self.tiles.order)
+        labels = np.empty(self.forest.count, np.uint32)
+        cdef uint32_t[::1] label = labels
+        with nogil:
+            for part in range(self.forest.count):
+                if self.forest.parent[part] == part:
+                    label[part] = next
+                    next += 1
+                else:
+                    label[part] = label[root(&self.forest, part)]
+            n = self.walk(&label[0], NULL, NULL, NULL)
+        starts, stops, numbers = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint32)
+        sizes = np.zeros(self.n_components, np.uint64)
+        cdef uint64_t[::1] start = starts, stop = stops, size = sizes
+        cdef uint32_t[::1] number = numbers
+        with nogil:
+            self.walk(&label[0], &start[0], &stop[0], &number[0])
+            for i in range(n):
+                size[number[i]] += (stop[i] - start[i]) >> shift
+        return starts, stops, numbers, sizes
+
+
+def group(
+    const uint64_t[::1] start, const uint64_t[::1] stop, const uint32_t[::1] number, const uint32_t[::1] rank,
+    int64_t[::1] offset, uint64_t[::1] boundaries,
+):
+    """Sort pieces by the rank of their component, and keep their order within each.
+
+    Component of rank r gets boundaries[2 * offset[r] : 2 * offset[r + 1]].
+    """
+    cdef Py_ssize_t n = start.shape[0], m = rank.shape[0], i
+    cdef int64_t k
+    if stop.shape[0] != n or number.shape[0] != n or boundaries.shape[0] != 2 * n or offset.shape[0] != m + 1:
+        raise ValueError("start, stop and number must have one length, boundaries twice that, offset rank's and one")
+    offset[:] = 0
+    with nogil:
+        for i in range(n):
+            if rank[number[i]] + 1 < m:
+                offset[rank[number[i]] + 2] += 1
+        for i in range(2, m + 1):
+            offset[i] += offset[i - 1]
+        # offset[r + 1] goes from where component r begins to where it ends.
+        for i in range(n):
+            k = offset[rank[number[i]] + 1]
+            offset[rank[number[i]] + 1] = k + 1
+            boundaries[2 * k] = start[i]
+            boundaries[2 * k + 1] = stop[i]
+
+
+cdef inline int largest(uint64_t start, uint64_t length, int low, int high) noexcept nogil:
+    """log2 of the largest cell, from 2**low to 2**high numbers, that begins at `start` and fits into `length`."""
+    while low < high and (start & (((<uint64_t> 4) << low) - 1)) == 0 and ((<uint64_t> 4) << low) <= length:
+        low += 2
+    return low
+
+
+cdef inline void centre_of(uint64_t number, int shift, double* p) noexcept nogil:
+    """Unit vector of the centre of the cell of 2**shift numbers that begins at a number of order 29."""
+    cdef int face, order = 29 - (shift >> 1)
+    cdef int64_t x, y
+    cell_xy(number >> shift, order, &face, &x, &y)
+    place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << order), p)
+
+
+def vector_sums(
+    const uint64_t[::1] boundaries, const int64_t[::1] offset, int order, int coarsest, double[:, ::1] out
+):
+    """Sum of the centres of each component's multi-order cells, none coarser than `coarsest`, weighted by cells."""
+    cdef Py_ssize_t n = out.shape[0], i
+    cdef int64_t k
+    cdef int low = 2 * (29 - order), high = 2 * (29 - coarsest), shift
+    cdef uint64_t a, b
+    cdef double p[3]
+    cdef double weight
+    if offset.shape[0] != n + 1 or out.shape[1] != 3 or not 0 <= coarsest <= order <= 29:
+        raise ValueError("out must have shape (n, 3), offset n + 1 values, and the orders must be 0 to 29")
+    with nogil:
+        for i in range(n):
+            out[i, 0] = out[i, 1] = out[i, 2] = 0
+            for k in range(offset[i], offset[i + 1]):
+                a = boundaries[2 * k]
+                b = boundaries[2 * k + 1]
+                while a < b:
+                    shift = largest(a, b - a, low, high)
+                    centre_of(a, shift, p)
+                    weight = <double> ((<uint64_t> 1) << (shift - low))
+                    out[i, 0] += weight * p[0]
+                    out[i, 1] += weight * p[1]
+                    out[i, 2] += weight * p[2]
+                    a += (<uint64_t> 1) << shift
+
+
+cdef inline double chord2(const double* p, const double* q) noexcept nogil:
+    return (p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) + (p[2] - q[2]) * (p[2] - q[2])
+
+
+cdef inline double angle_of(double chord2) noexcept nogil:
+    cdef double half = sqrt(chord2) / 2
+    return 2 * asin(half if half < 1 else 1)
+
+
+cdef void farthest(uint64_t number, int shift, int low, const double* centre, double* best) noexcept nogil:
+    """Raise best[0], the square of a chord, to that of the farthest cell centre within a cell, if it is more."""
+    cdef double p[3]
+    cdef double d
+    cdef int k
+    centre_of(number, shift, p)
+    d = chord2(p, centre)
+    if shift == low:
+        if d > best[0]:
+            best[0] = d
+        return
+    # No cell's centre lies farther than 1.07 / 2**order from that of a cell that holds it (see healpix.cell_radius).
+    if angle_of(d) + 1.07 / <double> ((<int64_t> 1) << (29 - (shift >> 1))) < angle_of(best[0]):
+        return
+    for k in range(4):
+        farthest(number + (<uint64_t> k << (shift - 2)), shift - 2, low, centre, best)
+
+
+def extents(
+    const uint64_t[::1] boundaries, const int64_t[::1] offset, int order, const double[:, ::1] centre, double[::1] out
+):
+    """The largest distance (radians) of a cell centre of each component from a unit vector."""
+    cdef Py_ssize_t n = out.shape[0], i
+    cdef int64_t k
+    cdef int low = 2 * (29 - order), shift
+    cdef uint64_t a, b
+    cdef double best
+    if offset.shape[0] != n + 1 or centre.shape[0] != n or centre.shape[1] != 3 or not 0 <= order <= 29:
+        raise ValueError("centre must have shape (n, 3), offset n + 1 values, order be 0 to 29")
+    with nogil:
+        for i in range(n):
+            best = 0
+            for k in range(offset[i], offset[i + 1]):
+                a = boundaries[2 * k]
+                b = boundaries[2 * k + 1]
+                while a < b:
+                    shift = largest(a, b - a, low, 58)
+                    farthest(a, shift, low, &centre[i, 0], &best)
+                    a += (<uint64_t> 1) << shift
+            out[i] = angle_of(best)
