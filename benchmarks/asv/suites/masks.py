@@ -62,6 +62,35 @@ class LookUp:
         self.mask.distance(self.points)
 
 
+class Growing:
+    params = ([10, 60, 600],)
+    param_names = ("arcsec",)
+
+    def setup(self, arcsec):
+        self.width = arcsec * u.arcsec
+        self.mask = Mask.from_cones(sky(100_000, 1), "30 arcsec", order=15)
+
+    def time_dilate(self, arcsec):
+        self.mask.dilate(self.width)
+
+    def time_erode_exclusion(self, arcsec):
+        (~self.mask).erode(self.width)
+
+    def peakmem_dilate(self, arcsec):
+        self.mask.dilate(self.width)
+
+
+class Parts:
+    def setup(self):
+        self.mask = Mask.from_cones(sky(30_000, 1), "30 arcsec", order=15)
+
+    def time_components(self):
+        self.mask.components()
+
+    def time_step(self):
+        self.mask.dilate(steps=1)
+
+
 class Images:
     params = (["RA---TAN", "GLON-CAR", "RA---AIT"],)
     param_names = ("projection",)
