@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
     from astropy.wcs import WCS
     from matplotlib.axes import Axes
-    from mocpy import MOC
+    from mocpy import MOC, SFMOC
 
 __all__ = ["Mask"]
 
@@ -488,6 +488,41 @@ class Mask:
         from hpmask.interop import mocpy
 
         return cls(mocpy.to_rangeset(moc), history=["from_moc()"])
+
+    @classmethod
+    def from_sfmoc(
+        cls, sfmoc: SFMOC, axis: EnergyAxis | None = None, *, how: Literal["any", "all"] = "any"
+    ) -> Mask:
+        """A mask with energy bins from a `mocpy.SFMOC`, a coverage of sky and frequency, which is always ICRS.
+
+        Parameters
+        ----------
+        sfmoc : mocpy.SFMOC
+            The coverage.
+        axis : EnergyAxis, optional
+            The bins. By default those between all frequencies at which the sky of the coverage changes: it knows
+            neither empty bins at the ends nor apart what neighbouring bins with the same sky were.
+        how : {"any", "all"}, optional
+            Whether a bin keeps what the coverage has at any of its frequencies, or at all of them.
+
+        Raises
+        ------
+        ImportError
+            If mocpy is older than 0.18.
+        TypeError, ValueError
+            If `sfmoc` is none, is empty and `axis` is not given, or a bin is narrower than the cells of frequency.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> Mask.from_sfmoc(mask.to_sfmoc(), mask.energy) == mask
+        True
+        """
+        from hpmask.interop import sfmoc as module
+
+        planes, order, energy = module.to_planes(sfmoc, axis, how)
+        return cls(planes, order=order, energy=energy, history=["from_sfmoc()"])
 
     @classmethod
     def read(cls, path: str | Path, *, format: str | None = None) -> Mask:
@@ -1103,6 +1138,38 @@ class Mask:
         from hpmask.interop import mocpy
 
         return mocpy.from_mask(self)
+
+    def to_sfmoc(self, order_f: int = 30) -> SFMOC:
+        """The mask as a `mocpy.SFMOC`, a coverage of sky and frequency: for other tools, not to keep the mask in.
+
+        Parameters
+        ----------
+        order_f : int, optional
+            Order of the frequencies, 20 to 45. Edges of the bins go to the nearest boundary of cells: at order 20 they
+            move by up to 3e-5 of themselves, at order 30 by 3e-8.
+
+        Returns
+        -------
+        mocpy.SFMOC
+            With frequencies E / h. Neighbouring bins do not overlap in it.
+
+        Raises
+        ------
+        ImportError
+            If mocpy is older than 0.18.
+        ValueError
+            If the mask has no energy bins, is not in ICRS, or a bin is narrower than the cells of frequency.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.full(energy=EnergyAxis.from_bounds("1 TeV", "100 TeV", 2))
+        >>> print(f"{mask.to_sfmoc().min_frequency:.4g}")
+        2.418e+26 Hz
+        """
+        from hpmask.interop import sfmoc
+
+        return sfmoc.from_mask(self, order_f)
 
     def to_healpix(self, order: int | None = None, *, nest: bool = False) -> NDArray[np.bool_]:
         """The mask as a full boolean HEALPix map.
