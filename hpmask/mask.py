@@ -1146,7 +1146,7 @@ class Mask:
         ----------
         order_f : int, optional
             Order of the frequencies, 20 to 45. Edges of the bins go to the nearest boundary of cells: at order 20 they
-            move by up to 3e-5 of themselves, at order 30 by 3e-8.
+            move by less than 1e-4 of themselves, at order 30 by less than 1e-7.
 
         Returns
         -------

@@ -37,9 +37,9 @@ def test_the_same_bins_come_back(order_f):
     alone = Mask.from_sfmoc(sfmoc)
     assert alone.planes == mask.planes
     assert alone.order == mask.order
-    width = 10 ** (56 / 2 ** (order_f + 1)) - 1  # of a cell, in parts of the frequency
-    np.testing.assert_allclose(alone.energy.edges.to_value(u.TeV), AXIS.edges.value, rtol=0.5001 * width + 1e-12)
-    if order_f > 26:
+    moved = alone.energy.edges.to_value(u.TeV) / AXIS.edges.value - 1
+    assert np.abs(moved).max() < {20: 1e-4, 25: 4e-6, 30: 1e-7, 45: 1e-11}[order_f]
+    if order_f >= 30:
         assert alone == mask
 
 
@@ -133,7 +133,7 @@ def test_a_coverage_of_mocpys_own():
             ValueError,
             "bin 0, 1.0 TeV to 1.000001 TeV, is narrower than cells of order_f 20",
         ),
-        (lambda: Mask.full(energy=EnergyAxis([1, 1e20] * u.TeV)).to_sfmoc(), ValueError, "frequencies go from 1e-18"),
+        (lambda: Mask.full(energy=EnergyAxis([1, 1e60] * u.J)).to_sfmoc(), ValueError, "frequencies go from "),
         (lambda: Mask.from_sfmoc(mocpy.MOC.from_string("1/3")), TypeError, "sfmoc must be a mocpy.SFMOC, got MOC"),
         (lambda: Mask.from_sfmoc(discs().to_sfmoc(), 3), TypeError, "axis must be an EnergyAxis, got int"),
         (lambda: Mask.from_sfmoc(discs().to_sfmoc(), AXIS, how="x"), ValueError, "how must be 'any' or 'all'"),

@@ -1,8 +1,8 @@
 """To and from `mocpy.SFMOC`, coverages of sky and frequency.
 
-A frequency MOC divides the frequencies from 1e-18 to 1e38 Hz into 2**(order + 1) cells, equal in the logarithm. Edges of
-bins go to the nearest boundary of cells, so that neighbouring bins neither overlap nor leave a gap. Energies are turned
-into frequencies here, E = h nu: mocpy takes any number for Hz, whatever its unit.
+A frequency MOC divides the frequencies into 2**(order + 1) cells, about equal in the logarithm; versions of mocpy differ
+in which, so that it is asked. Edges of bins go to the nearest boundary of cells, and so neighbouring bins neither overlap
+nor leave a gap. Energies are turned into frequencies here, E = h nu: mocpy takes any number for Hz, whatever its unit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_mask", "to_planes"]
 
-# Below, cells are wider than 6e-5 of their frequency; above, than what floating point resolves.
+# Below, cells are wider than 1e-4 of their frequency; above, narrower than what floating point resolves well.
 _ORDERS = range(20, 46)
 
 
