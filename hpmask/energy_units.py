@@ -68,7 +68,7 @@ def per_bin(value: Any, energy: Any, argument: str) -> Any:
     ValueError
         If it is a function and there is no energy axis.
     """
-    if not callable(value) or isinstance(value, u.Quantity):
+    if not callable(value):
         return value
     if energy is None:
         raise ValueError(f"{argument} is a function of the energy axis, but the mask has no energy bins")

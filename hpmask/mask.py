@@ -113,7 +113,7 @@ class Mask:
     def from_cones(
         cls,
         center: SkyCoord,
-        radius: u.Quantity | str,
+        radius: Width,
         *,
         order: int,
         mode: Mode = "center",
@@ -128,9 +128,10 @@ class Mask:
         ----------
         center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
             Centres, in any frame.
-        radius : `~astropy.units.Quantity` or str
+        radius : `~astropy.units.Quantity`, str or callable
             Radii as great-circle angles, 0 to 180 deg: a scalar or shape (n,); with `energy` also
-            (n, n_bins) or (1, n_bins), a radius per bin.
+            (n, n_bins) or (1, n_bins), a radius per bin, or a function of the energy axis that returns such or
+            shape (n_bins,).
         order : int
             Order of the cells, 0 to 29.
         mode : {"center", "overlap", "inside"}, optional
@@ -188,10 +189,11 @@ class Mask:
 
         Parameters
         ----------
-        regions_ : str, path, astropy Region or Regions, or a list of these
+        regions_ : str, path, astropy Region or Regions, a list of these, or callable
             A ds9 or CRTF string, the path of such a file, or regions of astropy's `regions` package in any
             of their frames: circles, ellipses, rectangles, annuli of each, polygons and points. Excluded
             regions are taken away from the others of their list or file (`hpmask.regions` has the details).
+            Or a function of the energy axis that returns a list of such, an item for each bin.
         order : int
             Order of the cells, 0 to 29.
         mode : {"center", "overlap", "inside"}, optional
@@ -200,7 +202,7 @@ class Mask:
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         energy : EnergyAxis, optional
-            Energy bins of the mask; the regions hold in all of them.
+            Energy bins of the mask; the regions hold in all of them, unless they are a function.
         inside : bool, optional
             False gives the complement, as in gammapy's ``region_mask``.
         n_threads : int, optional
@@ -216,20 +218,33 @@ class Mask:
         >>> from hpmask import Mask
         >>> Mask.from_regions("galactic; ellipse(184.557, -5.784, 1.0, 0.5, 30)", order=9, frame="galactic")
         <Mask galactic order=9 | 22 ranges, 352 B | 3.846e-05 of the sky>
+
+        Regions that shrink with energy:
+
+        >>> from hpmask import EnergyAxis
+        >>> axis = EnergyAxis.from_bounds("1 TeV", "100 TeV", 2)
+        >>> def circles(axis):
+        ...     return [f"icrs; circle(83.6, 22, {0.5 * energy.to_value('TeV') ** -0.5})" for energy in axis.center]
+        >>> Mask.from_regions(circles, order=10, energy=axis).area.round(3)
+        <Quantity [0.249, 0.023] deg2>
         """
         frame = frames.check_frame(frame)
-        spheres = regions.to_shapes(regions_, frame)
-        plane = rasterize.shapes_plane(spheres, order=order, mode=mode, n_threads=n_threads)
-        if mode != "inside":
-            plane = plane | regions.cells_of_points(spheres, order)
-        history = [f"from_regions({len(spheres)} regions, order={order}, mode={mode!r}, inside={inside})"]
-        return cls(plane if inside else ~plane, frame=frame, energy=energy, history=history)
+        planes, count = [], 0
+        for given in regions.of_bins(regions_, energy):
+            spheres = regions.to_shapes(given, frame)
+            plane = rasterize.shapes_plane(spheres, order=order, mode=mode, n_threads=n_threads)
+            if mode != "inside":
+                plane = plane | regions.cells_of_points(spheres, order)
+            planes.append(plane if inside else ~plane)
+            count += len(spheres)
+        history = [f"from_regions({count} regions, order={order}, mode={mode!r}, inside={inside})"]
+        return cls(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
 
     @classmethod
     def from_catalog(
         cls,
         table: Table | Any,
-        radius: u.Quantity | str | Callable[[Table], u.Quantity],
+        radius: u.Quantity | str | Callable[..., u.Quantity],
         *,
         order: int,
         lon: str | None = None,
@@ -249,8 +264,9 @@ class Mask:
         table : `~astropy.table.Table`, pandas.DataFrame, str or path
             The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it.
         radius : `~astropy.units.Quantity`, str or callable
-            An angle for all sources, the name of a column, or a function of the table that returns
-            angles of shape (n,) or (n, n_bins).
+            An angle for all sources, the name of a column (which may have one for each bin), or a function: of the
+            table, that returns angles of shape (n,) or (n, n_bins), or of the table and the energy axis, whose result
+            is broadcast to (n, n_bins).
         order : int
             Order of the cells, 0 to 29.
         lon, lat : str, optional
@@ -280,7 +296,7 @@ class Mask:
         from hpmask import catalog
 
         discs = catalog.read_discs(
-            table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid
+            table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid, energy=energy
         )
         mask = cls.from_cones(
             discs.center,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -394,3 +395,121 @@ def test_energies_of_a_mask_without():
     ):
         with pytest.raises(ValueError, match="the mask has no energy bins, it holds at all energies"):
             ask()
+
+
+# ---------------------------------------------------------------- radii and regions of each bin
+
+
+def psf(axis):
+    return 0.4 * u.deg * axis.center.to_value(u.TeV) ** -0.5
+
+
+STARS = Table({"ra": [10.0, 20.0, 30.0, 40.0], "dec": [-5.0, 60.0, 89.0, 0.0], "size": [0.1, 0.2, 0.3, 0.0]})
+STARS["size"].unit = u.deg
+PLACES = SkyCoord(STARS["ra"], STARS["dec"], unit="deg")
+
+
+def test_radii_of_the_axis():
+    # as many discs as bins: what a function returns is one for each bin nevertheless
+    mask = Mask.from_cones(PLACES, psf, order=9, energy=AXIS)
+    assert mask == Mask.from_cones(PLACES, psf(AXIS)[np.newaxis], order=9, energy=AXIS)
+    assert len(set(mask.planes)) == 4
+    per_star = psf(AXIS) + STARS["size"].quantity[:, np.newaxis]
+    assert Mask.from_cones(PLACES, lambda axis: per_star, order=9, energy=AXIS) == Mask.from_cones(
+        PLACES, per_star, order=9, energy=AXIS
+    )
+    assert Mask.from_cones(PLACES, lambda axis: "1 deg", order=9, energy=AXIS) == Mask.from_cones(
+        PLACES, "1 deg", order=9, energy=AXIS
+    )
+
+
+def test_radii_of_the_table_and_the_axis():
+    def size_and_psf(table, axis):
+        return np.hypot(table["size"].quantity[:, np.newaxis], psf(axis))
+
+    mask = Mask.from_catalog(STARS, size_and_psf, order=9, energy=AXIS)
+    assert mask == Mask.from_cones(PLACES, size_and_psf(STARS, AXIS), order=9, energy=AXIS)
+    assert "radius by size_and_psf" in mask.history[0]
+    assert Mask.from_catalog(STARS, lambda table, axis: psf(axis), order=9, energy=AXIS) == Mask.from_cones(
+        PLACES, psf, order=9, energy=AXIS
+    )
+    one_each = Mask.from_catalog(STARS, lambda table, axis: table["size"].quantity[:, None], order=9, energy=AXIS)
+    assert one_each == Mask.from_catalog(STARS, "size", order=9, energy=AXIS)
+    # a function of the table alone may have further arguments, with defaults
+    assert Mask.from_catalog(STARS, lambda table, factor=2: factor * table["size"].quantity, order=9) == (
+        Mask.from_cones(PLACES, 2 * STARS["size"].quantity, order=9)
+    )
+
+
+def test_a_column_of_radii_for_each_bin():
+    table = STARS.copy()
+    table["r"] = psf(AXIS) * np.array([1, 2, 3, 0.5])[:, np.newaxis]
+    mask = Mask.from_catalog(table, "r", order=9, energy=AXIS)
+    assert mask == Mask.from_cones(PLACES, table["r"].quantity, order=9, energy=AXIS)
+    table["r"][2, 1] = np.nan
+    with pytest.raises(ValueError, match=r"1 of 4 rows cannot be used: a radius that is missing .* \(row 2\)"):
+        Mask.from_catalog(table, "r", order=9, energy=AXIS)
+    with pytest.warns(UserWarning, match="left out 1 of 4 rows"):
+        mask = Mask.from_catalog(table, "r", order=9, energy=AXIS, invalid="skip")
+    others = [0, 1, 3]
+    assert mask == Mask.from_cones(PLACES[others], table["r"].quantity[others], order=9, energy=AXIS)
+
+
+def test_regions_of_each_bin():
+    texts = [f"icrs; circle(83.6, 22, {radius.to_value(u.deg)})" for radius in psf(AXIS)]
+    mask = Mask.from_regions(lambda axis: texts, order=9, energy=AXIS, inside=False)
+    assert mask == Mask.stack([~Mask.from_regions(text, order=9) for text in texts], AXIS)
+    assert mask == ~Mask.from_cones(SkyCoord(83.6, 22, unit="deg"), psf, order=9, energy=AXIS)
+    # lists of regions, of which a bin may have none
+    several = [[texts[0], texts[1]], [], texts[2], [texts[3]]]
+    mask = Mask.from_regions(lambda axis: several, order=9, energy=AXIS)
+    assert mask == Mask.stack([Mask.from_regions(one, order=9) for one in several], AXIS)
+    assert mask.sky_fraction[1] == 0
+    single = Mask.from_regions(lambda axis: texts[:1], order=9, energy=AXIS[0])
+    assert single.energy == AXIS[0]
+
+
+def test_widths_of_the_axis():
+    mask = Mask.from_cones(PLACES, "0.5 deg", order=8).resample_energy(AXIS)
+    grown = mask.dilate(psf)
+    for i, one in enumerate(grown.iter_bins()):
+        assert one == next(mask.iter_bins()).dilate(psf(AXIS)[i])
+    assert len(set(grown.planes)) > 1
+
+
+@pytest.mark.parametrize(
+    ("work", "error", "message"),
+    [
+        (lambda: Mask.from_cones(PLACES, psf, order=5), ValueError, "radius is a function of the energy axis, but"),
+        (
+            lambda: Mask.from_cones(PLACES, lambda axis: [1, 2, 3] * u.deg, order=5, energy=AXIS),
+            ValueError,
+            "radius must have shape (4, 4) or (1, 4)",
+        ),
+        (lambda: Mask.from_cones(PLACES, lambda axis: 1, order=5, energy=AXIS), TypeError, "radius must be a Quantity"),
+        (
+            lambda: Mask.from_catalog(STARS, lambda table, axis: psf(axis), order=5),
+            ValueError,
+            "is a function of the table and the energy axis: energy must be given",
+        ),
+        (
+            lambda: Mask.from_catalog(STARS, lambda table, axis: [1, 2, 3] * u.deg, order=5, energy=AXIS),
+            ValueError,
+            "must broadcast to (4, 4), rows and bins, got the shape (3,)",
+        ),
+        (lambda: Mask.from_regions(lambda axis: [], order=5), ValueError, "regions is a function of the energy axis"),
+        (
+            lambda: Mask.from_regions(lambda axis: ["icrs; circle(1, 2, 3)"], order=5, energy=AXIS),
+            ValueError,
+            "must return an item for each of the 4 bins, got 1",
+        ),
+        (
+            lambda: Mask.from_regions(lambda axis: "icrs; circle(1, 2, 3)", order=5, energy=AXIS),
+            TypeError,
+            "must return a list, an item for each bin, got str",
+        ),
+    ],
+)
+def test_bad_functions(work, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        work()

@@ -1,8 +1,9 @@
 """To and from `mocpy.SFMOC`, coverages of sky and frequency.
 
-A frequency MOC divides the frequencies into 2**(order + 1) cells, about equal in the logarithm; versions of mocpy differ
-in which, so that it is asked. Edges of bins go to the nearest boundary of cells, and so neighbouring bins neither overlap
-nor leave a gap. Energies are turned into frequencies here, E = h nu: mocpy takes any number for Hz, whatever its unit.
+A frequency MOC divides the frequencies into 2**(order + 1) cells, about equal in the logarithm; versions of mocpy
+differ in which, so that it is asked. Edges of bins go to the nearest boundary of cells, and so neighbouring bins
+neither overlap nor leave a gap. Energies are turned into frequencies here, E = h nu: mocpy takes any number for Hz,
+whatever its unit.
 """
 
 from __future__ import annotations
