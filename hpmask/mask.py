@@ -1291,6 +1291,12 @@ class Mask:
 
         return plot.plot_grid(self, **options)
 
+    def plot_interactive(self, ax: Axes | None = None, **options: Any) -> Any:
+        """Draw an energy bin, with a slider to the others; see `hpmask.plot_slider.plot_interactive`."""
+        from hpmask import plot_slider
+
+        return plot_slider.plot_interactive(self, ax, **options)
+
     # ------------------------------------------------------------------ the rest
 
     def __reduce__(self) -> tuple[Any, ...]:
