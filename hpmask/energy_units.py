@@ -21,7 +21,7 @@ def masked(values: u.Quantity) -> NDArray[np.bool_]:
 
 def same_energies(a: Any, b: Any) -> Any:
     """Whether energies in one unit are the same within the tolerance of edges."""
-    return np.abs(a - b) <= _EDGE_RTOL * np.maximum(a, b)
+    return np.abs(a - b) <= _EDGE_RTOL * np.minimum(a, b)
 
 
 def is_spectral(unit: u.UnitBase) -> bool:
