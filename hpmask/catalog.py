@@ -62,9 +62,9 @@ def read_discs(
     radius : `~astropy.units.Quantity`, str or callable
         An angle for all sources or one for each, shape (n,), (n, n_bins) or (1, n_bins); the name of a column
         that has a unit of angle, and may have one for each energy bin in each row; or a function that returns angles:
-        of the table, or of the table and the energy axis. The function gets an astropy Table in which missing numbers
-        are NaN. What a function of both returns is broadcast to (n, n_bins). A string that is the name of a column is
-        taken for that.
+        of the table, of the table and the energy axis, or, if its one argument is called `axis` or `energy`, of the
+        axis alone. The table is an astropy Table in which missing numbers are NaN. What a function of the axis returns
+        is broadcast to (n, n_bins). A string that is the name of a column is taken for that.
     lon, lat : str, optional
         Columns of the positions, by default found by `hpmask.catalog_columns.find_position`. `lon` alone may
         name a column of SkyCoord.
@@ -138,11 +138,13 @@ def _radii(table: Table, radius: Any, energy: EnergyAxis | None) -> tuple[u.Quan
     if callable(radius):
         name = getattr(radius, "__name__", type(radius).__name__)
         what = f"what radius ({name}) returns"
-        if not _takes_energy(radius):
-            return _fitting(frames.as_angle(radius(_with_nan(table)), what), table), f"by {name}"
+        needed = _needed_arguments(radius)
+        arguments = [] if needed in (["axis"], ["energy"]) else [_with_nan(table)]
+        if arguments and len(needed) < 2:
+            return _fitting(frames.as_angle(radius(*arguments), what), table), f"by {name}"
         if energy is None:
-            raise ValueError(f"radius ({name}) is a function of the table and the energy axis: energy must be given")
-        angles = frames.as_angle(radius(_with_nan(table), energy), what)
+            raise ValueError(f"radius ({name}) is a function of the energy axis: energy must be given")
+        angles = frames.as_angle(radius(*arguments, energy), what)
         shape = len(table), energy.n_bins
         try:
             angles = np.broadcast_to(angles, shape, subok=True)
@@ -153,14 +155,14 @@ def _radii(table: Table, radius: Any, energy: EnergyAxis | None) -> tuple[u.Quan
     return _fitting(angles, table), f"{angles:g}" if angles.ndim == 0 else "given for each"
 
 
-def _takes_energy(function: Callable[..., Any]) -> bool:
-    """Whether a function needs two arguments."""
+def _needed_arguments(function: Callable[..., Any]) -> list[str]:
+    """Names of the arguments without which a function cannot be called; none where Python does not know."""
     try:
         parameters = signature(function).parameters.values()
     except (TypeError, ValueError):  # some built-in functions
-        return False
+        return []
     kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(one.kind in kinds and one.default is Parameter.empty for one in parameters) >= 2
+    return [one.name for one in parameters if one.kind in kinds and one.default is Parameter.empty]
 
 
 def _column_radii(table: Table, name: str) -> u.Quantity:
@@ -203,8 +205,7 @@ def _fitting(angles: u.Quantity, table: Table) -> u.Quantity:
     per_bin = angles.ndim == 2 and angles.shape[0] == 1
     if angles.ndim > 2 or (angles.ndim and not _is_per_row(angles, n) and not per_bin):
         raise ValueError(
-            f"radius must be a scalar or have the shape ({n},), ({n}, n_bins) or (1, n_bins), "
-            f"got {angles.shape}"
+            f"radius must be a scalar or have the shape ({n},), ({n}, n_bins) or (1, n_bins), got {angles.shape}"
         )
     if not _is_per_row(angles, n):
         degrees = angles.to_value(u.deg)
@@ -250,7 +251,5 @@ def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str) -> N
             reasons.append(f"{what} in {rows.size} (row{'s' if rows.size > 1 else ''} {listed})")
     why = "; ".join(reasons)
     if invalid == "raise":
-        raise ValueError(
-            f"{n_bad} of {n_rows} rows cannot be used: {why}. With invalid='skip' they are left out"
-        )
+        raise ValueError(f"{n_bad} of {n_rows} rows cannot be used: {why}. With invalid='skip' they are left out")
     warnings.warn(f"left out {n_bad} of {n_rows} rows: {why}", UserWarning, stacklevel=4)

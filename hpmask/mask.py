@@ -265,8 +265,8 @@ class Mask:
             The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it.
         radius : `~astropy.units.Quantity`, str or callable
             An angle for all sources, the name of a column (which may have one for each bin), or a function: of the
-            table, that returns angles of shape (n,) or (n, n_bins), or of the table and the energy axis, whose result
-            is broadcast to (n, n_bins).
+            table, that returns angles of shape (n,) or (n, n_bins); of the table and the energy axis, or of an argument
+            called `axis` or `energy` alone, whose result is broadcast to (n, n_bins).
         order : int
             Order of the cells, 0 to 29.
         lon, lat : str, optional

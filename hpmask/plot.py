@@ -142,17 +142,23 @@ def plot_grid(
     frame: str | None = None,
     center: u.Quantity | str | None = None,
     projection: str = "MOL",
+    wcs: WCS | None = None,
+    shape: tuple[int, int] | None = None,
     n_cols: int | None = None,
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw an all-sky picture of each energy bin.
+    """Draw a picture of each energy bin, of the whole sky or of the field of an image.
 
     Parameters
     ----------
     mask : Mask
         The mask; one without energy gives one picture.
     frame, center, projection
-        As in `plot`.
+        As in `plot`, for the whole sky.
+    wcs : `~astropy.wcs.WCS`, optional
+        WCS of an image whose field is drawn, such as ``geom.wcs`` of a gammapy map.
+    shape : (int, int), optional
+        Number of pixels (ny, nx) of the image, by default what the WCS has.
     n_cols : int, optional
         Number of columns, by default as many as rows, or one more.
     figure : `~matplotlib.figure.Figure`, optional
@@ -167,7 +173,7 @@ def plot_grid(
     ImportError
         If matplotlib is not installed.
     ValueError
-        If `n_cols` is not positive.
+        If `n_cols` is not positive, or no shape is known.
 
     Examples
     --------
@@ -186,6 +192,11 @@ def plot_grid(
         raise ValueError(f"n_cols must be a positive number, got {n_cols}")
     n_rows = -(-n // n_cols)
     size = 5.6 * n_cols, 3.1 * n_rows + 0.4
+    if wcs is not None:
+        shape = wcs.celestial.array_shape if shape is None else shape
+        if shape is None:
+            raise ValueError("the WCS has no shape: give shape=(ny, nx)")
+        size = 5.6 * n_cols, (5.0 * min(shape[0] / shape[1], 2) + 0.8) * n_rows + 0.4
     if figure is None:
         from matplotlib import pyplot
 
@@ -194,18 +205,24 @@ def plot_grid(
         figure.set_size_inches(size)
     fractions = np.atleast_1d(mask.sky_fraction)
     for i, plane in enumerate(mask.planes):
-        ax = all_sky_axes(
-            figure,
-            frame=frame or mask.frame,
-            center=center,
-            projection=projection,
-            position=(n_rows, n_cols, i + 1),
-            label_size=7,
-        )
+        position = (n_rows, n_cols, i + 1)
+        if wcs is not None and shape is not None:
+            ax = field_axes(figure, wcs.celestial, shape, position=position)
+        else:
+            ax = all_sky_axes(
+                figure,
+                frame=frame or mask.frame,
+                center=center,
+                projection=projection,
+                position=position,
+                label_size=7,
+            )
         layers = [("kept", type(mask)(plane, frame=mask.frame))]
         colours = _draw(ax, layers, KEPT, EXCLUDED, 1.0)
-        bin_ = "" if mask.energy is None else f"{bin_title(mask.energy, i)}: "
-        ax.set_title(f"{bin_}{percent_of(fractions[i])} kept", color=INK, fontsize=10)
+        words = [] if mask.energy is None else [bin_title(mask.energy, i)]
+        if wcs is None:
+            words.append(f"{percent_of(fractions[i])} kept")
+        ax.set_title(": ".join(words), color=INK, fontsize=10)
     figure.legend(handles=patches(layers, colours, percent=False), loc="outside lower center", **_LEGEND)
     return figure
 

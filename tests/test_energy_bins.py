@@ -472,6 +472,11 @@ def test_radii_of_the_table_and_the_axis():
     assert Mask.from_catalog(STARS, lambda table, axis: psf(axis), order=9, energy=AXIS) == Mask.from_cones(
         PLACES, psf, order=9, energy=AXIS
     )
+    # a function of the axis alone is known by its argument
+    assert Mask.from_catalog(STARS, psf, order=9, energy=AXIS) == Mask.from_cones(PLACES, psf, order=9, energy=AXIS)
+    assert Mask.from_catalog(STARS, lambda energy: psf(energy), order=9, energy=AXIS) == Mask.from_cones(
+        PLACES, psf, order=9, energy=AXIS
+    )
     one_each = Mask.from_catalog(STARS, lambda table, axis: table["size"].quantity[:, None], order=9, energy=AXIS)
     assert one_each == Mask.from_catalog(STARS, "size", order=9, energy=AXIS)
     # a function of the table alone may have further arguments, with defaults
@@ -529,7 +534,12 @@ def test_widths_of_the_axis():
         (
             lambda: Mask.from_catalog(STARS, lambda table, axis: psf(axis), order=5),
             ValueError,
-            "is a function of the table and the energy axis: energy must be given",
+            "is a function of the energy axis: energy must be given",
+        ),
+        (
+            lambda: Mask.from_catalog(STARS, psf, order=5),
+            ValueError,
+            "radius (psf) is a function of the energy axis: energy must be given",
         ),
         (
             lambda: Mask.from_catalog(STARS, lambda table, axis: [1, 2, 3] * u.deg, order=5, energy=AXIS),
