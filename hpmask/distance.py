@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hpmask import frames, healpix, lookup
 from hpmask._kernels import distance as _kernel
 from hpmask._kernels import lookup as _lookup_kernel
-from hpmask.energy import as_energy
+from hpmask.energy_units import as_energy
 from hpmask.parallel import thread_count
 from hpmask.rangeset import MAX_ORDER, RangeSet, check_order
 
