@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mocpy import MOC
 
+    from hpmask.stack import Stack
+
 __all__ = ["Mask"]
 
 Mode = Literal["center", "overlap", "inside"]
@@ -63,7 +65,7 @@ class Mask:
     3.15 deg2
     """
 
-    __slots__ = ("__weakref__", "_energy", "_frame", "_history", "_order", "_planes")
+    __slots__ = ("__weakref__", "_energy", "_frame", "_history", "_order", "_planes", "_stacked")
 
     def __init__(
         self,
@@ -94,6 +96,7 @@ class Mask:
         self._frame = frames.check_frame(frame)
         self._energy = energy
         self._history = tuple(history)
+        self._stacked: list[Stack] | None = None
 
     # ------------------------------------------------------------------ making
 
@@ -454,6 +457,16 @@ class Mask:
 
     def _distinct(self) -> list[RangeSet]:
         return list({id(plane): plane for plane in self._planes}.values())
+
+    def _stacks(self) -> list[Stack]:
+        """The distinct planes for look-ups in all of them at once, made at the first call and kept."""
+        if self._stacked is None:
+            from hpmask import stack
+
+            planes = self._distinct()
+            parts = (planes[k : k + stack.MOST] for k in range(0, len(planes), stack.MOST))
+            self._stacked = [stack.Stack(part, self._order) for part in parts]
+        return self._stacked
 
     def _per_plane(self, values: Iterable[Any]) -> Any:
         """One value for a mask without energy, an array of one per bin for a mask with it."""
