@@ -5,26 +5,31 @@ The masks of several energy bins are asked together. Between two boundaries of a
 word of bits, one per mask, goes with each place between the merged boundaries; with a single mask the word is the
 parity of the place, and none are stored.
 
-A cap lies within the cell at its centre and that cell's neighbours, at the finest order of cells large enough (see
-rotate.pyx for the measured width). From these a walk goes down to cells that hold one word, leaves out those whose
-bounding caps do not meet the cap, and stops at the first word that is not the one at the centre. Near the edge it
-gives up after a few steps: it may call a cap mixed that is not, but never the other way round.
+In the chart of a base cell (see geometry.pxd; x and y here from 0 to 1) neither coordinate changes by more than STRETCH
+times the way on the sky, so that a cap lies within a square about its centre's place. A walk goes down the quad-tree
+from the few cells that hold the square, past those that hold one word, the expected one, and those that lie beyond
+the square, and stops at the first other word. Near the edge it gives up after a few steps: it may call a cap mixed that
+is not, but never the other way round. A square that leaves the base cell is replaced by the cell at the cap's centre
+and that cell's neighbours, at the finest order of cells large enough (rotate.pyx has the measured width).
 """
 
 from libc.math cimport M_PI, atan2, cos, fabs, floor, ilogb, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from hpmask._kernels.geometry cimport cell_at, cell_xy, neighbour, place_vector
+from hpmask._kernels.geometry cimport cell_at, cell_xy, neighbour, spread
 from hpmask._kernels.index cimport Index, at_or_below
 
 # Within this distance / 2**order of a cell there is nothing but its neighbours.
 cdef double WIDTH = 0.69
-# An upper bound of the distance from a cell's centre to its edge, times 2**order: hpmask.healpix.cell_radius.
-cdef double CELL_RADIUS = 1.07
+# The largest gradients of x and y. In the belt, with c the cosine of the latitude, sqrt((2 / pi / c)**2 +
+# (0.75 c)**2) <= 1.021; in a polar cap, at the distance d from the pole and with the part t of a quarter's longitudes,
+# sqrt(1.5 (t cos(d / 2))**2 + (2 / pi)**2 1.5 / cos(d / 2)**2) <= 1.452.
+cdef double STRETCH_BELT = 1.03
+cdef double STRETCH = 1.46
 
 cdef enum:
-    STEPS = 4       # how far below its first cells a cap is looked at
+    STEPS = 5       # how far below its first cells a cap is looked at
 
 
 cdef struct Cap:
@@ -32,56 +37,107 @@ cdef struct Cap:
     const uint64_t* word        # NULL: parity
     int order
     int last                    # the order at which the walk gives up
-    double center[3]
-    double radius
+    bint everywhere             # no square: all of the cells count
+    double left                 # the square
+    double right
+    double low
+    double high
     uint64_t expected
 
 
-cdef inline uint64_t word_at(const Index* index, const uint64_t* word, uint32_t below) noexcept nogil:
+cdef inline uint64_t word_at(const uint64_t* word, uint32_t below) noexcept nogil:
     return word[below] if word != NULL else below & 1
 
 
-cdef bint same(const Cap* cap, uint64_t cell, int order) noexcept nogil:
-    """Whether a cell holds the expected word all over the cap."""
-    cdef int shift = 2 * (29 - order), face, i
-    cdef int64_t x, y
+cdef inline void chart_at(double z, double cos_lat, double lon, int* face, double* x, double* y) noexcept nogil:
+    """Base cell and place in it, x and y from 0 to 1, of a position: `geometry.cell_at` without the rounding."""
+    cdef double t = lon * (2 / M_PI), a, b, i, j
+    cdef int quarter
+    t -= 4 * floor(t * 0.25)
+    if t >= 4:
+        t = 0
+    if fabs(z) <= 2.0 / 3.0:
+        a = 0.5 + t - 0.75 * z
+        b = 0.5 + t + 0.75 * z
+        i = floor(a)
+        j = floor(b)
+        if i == j:
+            face[0] = 4 + (<int> j & 3)
+        else:
+            face[0] = <int> i & 3 if i < j else 8 + (<int> j & 3)
+        x[0] = b - j
+        y[0] = 1 - (a - i)
+    else:
+        quarter = <int> t
+        t -= quarter
+        a = cos_lat * sqrt(3 / (1 + fabs(z)))
+        face[0] = quarter if z > 0 else 8 + quarter
+        x[0] = 1 - (1 - t) * a if z > 0 else t * a
+        y[0] = 1 - t * a if z > 0 else (1 - t) * a
+
+
+cdef bint same(const Cap* cap, uint64_t cell, int64_t x, int64_t y, int order) noexcept nogil:
+    """Whether a cell, at (x, y) of its base cell, holds the expected word all over the cap."""
+    cdef int shift = 2 * (29 - order), i
     cdef uint64_t start = cell << shift
-    cdef uint32_t below = at_or_below(&cap.index, start)
-    cdef bint one = at_or_below(&cap.index, start + (((<uint64_t> 1) << shift) - 1)) == below
-    cdef double p[3]
-    cdef double reach, dx, dy, dz
-    if one and word_at(&cap.index, cap.word, below) == cap.expected:
-        return True
-    cell_xy(cell, order, &face, &x, &y)
-    place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << order), p)
-    dx = p[0] - cap.center[0]
-    dy = p[1] - cap.center[1]
-    dz = p[2] - cap.center[2]
-    # A chord is shorter than its angle.
-    reach = cap.radius + CELL_RADIUS / <double> ((<int64_t> 1) << order)
-    if dx * dx + dy * dy + dz * dz > reach * reach:
-        return True
-    if one or order >= cap.last:
+    cdef uint32_t below
+    cdef bint one
+    cdef double size
+    if not cap.everywhere:
+        size = 1.0 / <double> ((<int64_t> 1) << order)
+        if x * size > cap.right or (x + 1) * size < cap.left or y * size > cap.high or (y + 1) * size < cap.low:
+            return True
+    below = at_or_below(&cap.index, start)
+    one = at_or_below(&cap.index, start + (((<uint64_t> 1) << shift) - 1)) == below
+    if one:
+        return word_at(cap.word, below) == cap.expected
+    if order >= cap.last:
         return False
     for i in range(4):
-        if not same(cap, 4 * cell + i, order + 1):
+        if not same(cap, 4 * cell + i, 2 * x + (i & 1), 2 * y + (i >> 1), order + 1):
             return False
     return True
 
 
-cdef bint around(Cap* cap, uint64_t cell, int order) noexcept nogil:
-    """Whether the cap holds one word, by a cell with its centre and that cell's neighbours."""
-    cdef int face, dx, dy
+cdef bint in_square(Cap* cap, int face, double radius) noexcept nogil:
+    """Whether the cap holds one word, by the cells in its square."""
+    cdef int order = ilogb(0.5 / radius)
+    cdef int64_t i, j, n
+    cdef uint64_t cell
+    if order > cap.order:
+        order = cap.order
+    cap.last = order + STEPS
+    if cap.last > cap.order:
+        cap.last = cap.order
+    cap.everywhere = False
+    n = (<int64_t> 1) << order
+    # The walk begins where the square is no larger than a cell: it meets two by two of them at most.
+    for i in range(<int64_t> (cap.left * n), <int64_t> (cap.right * n) + 1):
+        for j in range(<int64_t> (cap.low * n), <int64_t> (cap.high * n) + 1):
+            cell = (<uint64_t> face << (2 * order)) | spread(<uint64_t> i) | (spread(<uint64_t> j) << 1)
+            if not same(cap, cell, i, j, order):
+                return False
+    return True
+
+
+cdef bint around(Cap* cap, uint64_t cell, double radius) noexcept nogil:
+    """Whether the cap holds one word, by the cell (of the finest order) at its centre and that cell's neighbours."""
+    cdef int face, dx, dy, order = ilogb(WIDTH / radius)
     cdef int64_t x, y, other
-    if not same(cap, cell, order):
-        return False
+    if order > cap.order:
+        order = cap.order
+    cap.last = order
+    cap.everywhere = True
+    cell >>= 2 * (cap.order - order)
     cell_xy(cell, order, &face, &x, &y)
+    if not same(cap, cell, x, y, order):
+        return False
     for dx in range(-1, 2):
         for dy in range(-1, 2):
             if dx == 0 and dy == 0:
                 continue
             other = neighbour(face, x, y, dx, dy, order)
-            if other >= 0 and not same(cap, <uint64_t> other, order):
+            if other >= 0 and not same(cap, <uint64_t> other, 0, 0, order):
                 return False
     return True
 
@@ -106,8 +162,8 @@ def caps(
     """
     cdef Py_ssize_t n = lon.shape[0], i
     cdef Cap cap
-    cdef int coarse, k
-    cdef double x, y, z, phi, cos_lat
+    cdef int face
+    cdef double x, y, z, u, v, phi, cos_lat, half, r
     cdef uint64_t cell
     cdef bint turn = matrix.shape[0] == 3
     if lat.shape[0] != n or radius.shape[0] != n or word.shape[0] != n or one.shape[0] != n:
@@ -130,28 +186,25 @@ def caps(
             z = sin(lat[i])
             cos_lat = fabs(cos_lat)
             if turn:
-                cap.center[0] = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z
-                cap.center[1] = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z
+                u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z
+                v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z
                 z = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * z
-                x = cap.center[0]
-                y = cap.center[1]
-                phi = atan2(y, x)
-                cos_lat = sqrt(x * x + y * y)
-            cap.center[0] = x
-            cap.center[1] = y
-            cap.center[2] = z
-            cap.radius = radius[i] + 1e-12
-            # The finest order whose cells and their neighbours hold all of the cap.
-            coarse = ilogb(WIDTH / cap.radius)
-            if coarse > order:
-                coarse = order
-            cap.last = coarse + STEPS
-            if cap.last > order:
-                cap.last = order
+                phi = atan2(v, u)
+                cos_lat = sqrt(u * u + v * v)
+            r = radius[i] + 1e-12
             cell = cell_at(z, cos_lat, phi, order)
-            cap.expected = word_at(&cap.index, cap.word, at_or_below(&cap.index, cell << (2 * (29 - order))))
+            cap.expected = word_at(cap.word, at_or_below(&cap.index, cell << (2 * (29 - order))))
             word[i] = cap.expected
-            one[i] = around(&cap, cell >> (2 * (order - coarse)), coarse)
+            chart_at(z, cos_lat, phi, &face, &x, &y)
+            half = (STRETCH_BELT if fabs(z) + r < 2.0 / 3.0 else STRETCH) * r
+            cap.left = x - half
+            cap.right = x + half
+            cap.low = y - half
+            cap.high = y + half
+            if cap.left > 0 and cap.right < 1 and cap.low > 0 and cap.high < 1:
+                one[i] = in_square(&cap, face, 2 * half)
+            else:
+                one[i] = around(&cap, cell, r)
 
 
 def words_at(
@@ -169,7 +222,7 @@ def words_at(
     with nogil:
         open_index(&index, boundaries, entries, shift)
         for i in range(n):
-            out[i] = 0 if number[i] == ~<uint64_t> 0 else word_at(&index, word, at_or_below(&index, number[i]))
+            out[i] = 0 if number[i] == ~<uint64_t> 0 else word_at(word, at_or_below(&index, number[i]))
 
 
 def paint(
