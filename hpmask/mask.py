@@ -396,6 +396,82 @@ class Mask:
         return cls(mocpy.to_rangeset(moc), history=["from_moc()"])
 
     @classmethod
+    def from_wcs(
+        cls,
+        image: Any,
+        wcs: Any = None,
+        *,
+        order: int | None = None,
+        mode: Mode = "center",
+        outside: bool = False,
+        nan: bool | None = None,
+        invert: bool = False,
+        energy: EnergyAxis | None = None,
+        frame: str = "icrs",
+        n_threads: int | None = None,
+    ) -> Mask:
+        """A mask from a WCS image: a cell is in iff the pixel under its centre is True.
+
+        Parameters
+        ----------
+        image : numpy.ndarray, path, FITS image HDU or gammapy map
+            Pixels, of shape (ny, nx) or (n_bins, ny, nx): booleans, or 0 and 1 of another type. True = kept.
+        wcs : `~astropy.wcs.WCS`, FITS header or gammapy geometry, optional
+            The image's WCS, as in `to_wcs`; needed for an array.
+        order : int, optional
+            Order of the cells. By default they are no larger than half the smallest pixel. Where a cell's
+            corners are nearer to its centre than half the width of every pixel (1.07 / 2**order radians are
+            enough), `to_wcs` gives the image back.
+        mode : {"center", "overlap", "inside"}, optional
+            A cell is in if the pixel under its centre is True, if any part of it is under a True pixel, or only
+            if all of it is. The area of a pixel is the quadrangle of its corners with great-circle edges. In
+            "overlap" and "inside", pixels of which a corner is no sky count by the cells' centres.
+        outside : bool, optional
+            What cells are whose centre is under no pixel.
+        nan : bool, optional
+            Whether NaN pixels are kept. Without it, they raise.
+        invert : bool, optional
+            True for images in which 1 or True means excluded.
+        energy : EnergyAxis, optional
+            Energy bins of a cube's planes; a gammapy map brings its own.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        n_threads : int, optional
+            Threads to use, by default all processors.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the first one is named), or the WCS
+            is not celestial or does not fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.wcs import WCS
+        >>> from hpmask import Mask
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+        >>> wcs.wcs.crval = 83.6, 22.0
+        >>> wcs.wcs.crpix = 3, 2
+        >>> wcs.wcs.cdelt = -0.1, 0.1
+        >>> image = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+        >>> mask = Mask.from_wcs(image, wcs)
+        >>> mask
+        <Mask icrs order=11 | 27 ranges, 432 B | 1.211e-06 of the sky>
+        >>> mask.to_wcs(wcs, image.shape).astype(int)
+        array([[0, 1, 0],
+               [1, 1, 1],
+               [0, 1, 0]])
+        """
+        from hpmask import wcs as wcs_module
+
+        return wcs_module.from_wcs(
+            image, wcs, order=order, mode=mode, outside=outside, nan=nan, invert=invert, energy=energy,
+            frame=frame, n_threads=n_threads,
+        )  # fmt: skip
+
+    @classmethod
     def read(cls, path: str | Path, *, format: str | None = None) -> Mask:
         """Read a mask file.
 

@@ -1,4 +1,4 @@
-"""To WCS images: the mask at the centres of pixels."""
+"""Masks to WCS images and from them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from hpmask import files
-from hpmask.wcs_grid import Grid, Way, celestial
+from hpmask import files, frames, rasterize
+from hpmask.rangeset import RangeSet, check_order
+from hpmask.wcs_grid import Grid, Way, celestial, order_for
+from hpmask.wcs_image import as_target, booleans, open_image
+from hpmask.wcs_in import plane_of
 from hpmask.wcs_out import at_centers
 
 if TYPE_CHECKING:
     from hpmask.energy import EnergyAxis
     from hpmask.mask import Mask
 
-__all__ = ["MODES", "to_wcs", "write_wcs"]
+__all__ = ["MODES", "from_wcs", "to_wcs", "write_wcs"]
 
 MODES = ("center",)
 
@@ -76,7 +79,8 @@ def to_wcs(
            [0, 0, 1, 0, 0]])
     """
     _check_mode(mode)
-    grid = Grid.of(wcs, shape)
+    target = as_target(wcs)
+    grid = Grid.of(target.wcs, target.shape if shape is None else shape)
     way = Way.between(grid.frame, mask.frame)
     distinct = {id(plane): plane for plane in mask.planes}
     images = at_centers(grid, way, mask._stacks())
@@ -87,6 +91,50 @@ def to_wcs(
         row = {key: k for k, key in enumerate(distinct)}
         images = images[[row[id(plane)] for plane in mask.planes]]
     return images
+
+
+def from_wcs(
+    image: Any,
+    wcs: Any = None,
+    *,
+    order: int | None = None,
+    mode: str = "center",
+    outside: bool = False,
+    nan: bool | None = None,
+    invert: bool = False,
+    energy: EnergyAxis | None = None,
+    frame: str = "icrs",
+    n_threads: int | None = None,
+) -> Mask:
+    """See `hpmask.Mask.from_wcs`."""
+    from hpmask.mask import Mask
+
+    frame, mode = frames.check_frame(frame), rasterize.check_mode(mode)
+    values, target = open_image(image, wcs)
+    pixels = booleans(values, nan=nan, invert=invert)
+    grid = Grid.of(target.wcs, pixels.shape[-2:] if pixels.ndim >= 2 else None)
+    axis = energy if energy is not None or pixels[..., 0, 0].size == 1 else target.energy
+    bins = [axis.n_bins] if axis is not None else []
+    sheets = pixels.reshape(-1, *grid.shape)
+    if sheets.shape[0] not in (1, *bins):
+        wanted = f"{bins[0]} planes, one per energy bin, or one" if bins else "one plane: give energy for more"
+        raise ValueError(f"image of shape {pixels.shape} must have {wanted}")
+    order = order_for(grid) if order is None else check_order(order)
+    way = Way.between(grid.frame, frame)
+    done: dict[bytes, RangeSet] = {}
+    planes = []
+    for sheet in sheets:
+        key = np.packbits(sheet).tobytes()
+        if key not in done:
+            done[key] = plane_of(sheet, grid, way, order=order, mode=mode, outside=outside, n_threads=n_threads)
+        planes.append(done[key])
+    polarity = "0 = kept" if invert else "1 = kept"
+    missing = "" if nan is None else f", NaN {'kept' if nan else 'not kept'}"
+    history = [
+        f"from_wcs({grid.shape[0]} x {grid.shape[1]} pixels, {polarity}{missing}, outside "
+        f"{'kept' if outside else 'not kept'}, order={order}, mode={mode!r})"
+    ]
+    return Mask(planes if len(planes) > 1 else planes[0], order=order, frame=frame, energy=axis, history=history)
 
 
 def write_wcs(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hpmask import frames
 
-__all__ = ["Grid", "Way", "celestial"]
+__all__ = ["Grid", "Way", "celestial", "corner_vectors", "order_for"]
 
 Angles = NDArray[np.float64]
 
@@ -69,6 +69,52 @@ class Grid:
         if not sky.all():
             lon[~sky] = lat[~sky] = np.nan
         return lon, lat
+
+    def pixels(self, wcs: Any, lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
+        """Pixel coordinates of positions in radians; NaN where there are none."""
+        world: list[Any] = [None, None]
+        world[self.lon_axis] = lon * u.rad.to(self.lon_unit)
+        world[self.lat_axis] = lat * u.rad.to(self.lat_unit)
+        if isinstance(wcs, WCS):
+            # quiet: where the inverse of a distortion is not found, nothing is there.
+            x, y = wcs.all_world2pix(*world, 0, quiet=True)
+        else:
+            x, y = wcs.world_to_pixel_values(*world)
+        return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+
+
+def corner_vectors(grid: Grid, way: Way, *, margin: int = 0) -> NDArray[np.float64]:
+    """Unit vectors, in the frame of the mask, of the corners of an image's pixels and of `margin` more all round.
+
+    Of shape (ny + 2 margin + 1, nx + 2 margin + 1, 3); NaN where a corner is no sky.
+    """
+    ny, nx = grid.shape
+    x, y = np.meshgrid(
+        np.arange(-margin, nx + margin + 1) - 0.5, np.arange(-margin, ny + margin + 1) - 0.5
+    )
+    lon, lat = way.turned(*grid.positions(grid.wcs, x, y))
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def order_for(grid: Grid) -> int:
+    """The coarsest order whose cells are no larger than half the smallest pixel.
+
+    Both are taken as the side of a square of their area; of the pixels, the smallest of 17 x 17 spread evenly over the
+    image, as long as it has a quarter of the area of the largest: at the poles of cylindrical projections they dwindle.
+    """
+    ny, nx = grid.shape
+    x, y = np.meshgrid(np.linspace(0, nx - 1, min(nx, 17)).round(), np.linspace(0, ny - 1, min(ny, 17)).round())
+    corners = []
+    for dx, dy in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
+        lon, lat = grid.positions(grid.wcs, x + dx, y + dy)
+        corners.append(np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1))
+    a, b, c, d = corners
+    area = 0.5 * np.linalg.norm(np.cross(c - a, d - b), axis=-1)
+    area = area[np.isfinite(area) & (area > 0)]
+    if not area.size:
+        raise ValueError("order must be given: no pixel of the image could be measured")
+    side = np.sqrt(max(area.min(), area.max() / 4))
+    return int(np.clip(np.ceil(np.log2(np.sqrt(np.pi / 3) / (side / 2)) - 1e-6), 0, 29))
 
 
 def celestial(wcs: WCS) -> WCS:
@@ -147,6 +193,7 @@ class Way:
     """From one frame to another: what astropy has to do, if anything, and then a rotation, if any."""
 
     transformed: Callable[[Angles, Angles], tuple[Angles, Angles]] | None = None
+    reverse: Callable[[Angles, Angles], tuple[Angles, Angles]] | None = None
     matrix: NDArray[np.float64] | None = None
 
     @classmethod
@@ -155,15 +202,39 @@ class Way:
             return cls()
         if frame.name in frames.FRAMES or isinstance(frame, FK5):
             return cls(matrix=frames.rotation_of(frame, target))
-        if not frame.is_transformable_to(SkyCoord(0, 0, unit="deg", frame=target).frame):
+        there = SkyCoord(0, 0, unit="deg", frame=target).frame
+        if not frame.is_transformable_to(there):
             raise ValueError(f"astropy knows no way from the frame of wcs, {frame.name}, to {target}")
-        return cls(transformed=partial(_transformed, frame, target))
+        return cls(
+            transformed=partial(_transformed, frame, there.replicate_without_data()),
+            reverse=partial(_transformed, there.replicate_without_data(), frame),
+        )
+
+    def turned(self, lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
+        """Longitudes and latitudes in the frame that this leads to."""
+        if self.transformed is not None:
+            return self.transformed(lon, lat)
+        return (lon, lat) if self.matrix is None else _rotated(self.matrix, lon, lat)
+
+    def back(self, lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
+        """Longitudes and latitudes in the frame that this comes from."""
+        if self.reverse is not None:
+            return self.reverse(lon, lat)
+        return (lon, lat) if self.matrix is None else _rotated(self.matrix.T, lon, lat)
 
 
-def _transformed(frame: BaseCoordinateFrame, target: str, lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
+def _rotated(matrix: NDArray[np.float64], lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
+    p = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    q = np.einsum("ij,j...->i...", matrix, p)
+    return np.arctan2(q[1], q[0]), np.arctan2(q[2], np.hypot(q[0], q[1]))
+
+
+def _transformed(
+    source: BaseCoordinateFrame, target: BaseCoordinateFrame, lon: Angles, lat: Angles
+) -> tuple[Angles, Angles]:
     sky = np.isfinite(lon)
     position = UnitSphericalRepresentation(lon[sky] * u.rad, lat[sky] * u.rad)
-    there = SkyCoord(position, frame=frame).transform_to(target).spherical
+    there = SkyCoord(position, frame=source).transform_to(target).spherical
     lon, lat = np.full(lon.shape, np.nan), np.full(lat.shape, np.nan)
     lon[sky], lat[sky] = there.lon.to_value(u.rad), there.lat.to_value(u.rad)
     return lon, lat

@@ -29,7 +29,7 @@ cdef double STRETCH_BELT = 1.03
 cdef double STRETCH = 1.46
 
 cdef enum:
-    STEPS = 5       # how far below its first cells a cap is looked at
+    STEPS = 4       # how far below its first cells a cap is looked at
 
 
 cdef struct Cap:

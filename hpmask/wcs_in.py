@@ -1,0 +1,244 @@
+"""Masks from images: a cell is in iff the pixel under its centre is True.
+
+A walk down the quad-tree of cells, level by level, asks for each node where on the image it may lie
+(`hpmask.wcs_bounds`). A node whose rectangle of pixels holds one value is decided; the others are divided, down to the
+cells themselves, whose centres are projected. So the cost grows with the outline of the image's True pixels. Where
+there are no bounds, the cells under all pixels are projected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpmask import healpix, lookup, rasterize
+from hpmask._kernels import shapes as _shapes
+from hpmask._kernels import tiles as _tiles
+from hpmask.parallel import thread_count
+from hpmask.rangeset import MAX_ORDER, RangeSet
+from hpmask.wcs_bounds import Bounds
+from hpmask.wcs_grid import Grid, Way, corner_vectors
+
+__all__ = ["plane_of"]
+
+# Nodes that a thread works on at once.
+_BLOCK = 1 << 16
+
+Image = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Cells = NDArray[np.uint64]
+
+
+def plane_of(
+    image: Image, grid: Grid, way: Way, *, order: int, mode: str, outside: bool, n_threads: int | None = None
+) -> RangeSet:
+    """The cells of `order` (of the frame that `way` leads to) that an image makes True."""
+    threads = thread_count(n_threads)
+    if image.all() and outside:
+        return RangeSet.full(order)
+    if not image.any() and not outside:
+        return RangeSet.empty(order)
+    bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape)
+    if bounds is not None and bounds.invertible:
+        center = _walk(image, grid, way, bounds, order, outside, threads)
+    else:
+        center = _all_cells(image, grid, way, order, outside, threads)
+    if mode == "center":
+        return center
+    value = mode == "overlap"
+    edges = _edge_pixels(image, grid, way, order, outside, value, threads)
+    return center | edges if value else center - edges
+
+
+# ---------------------------------------------------------------------- by the outline
+
+
+def _walk(
+    image: Image, grid: Grid, way: Way, bounds: Bounds, order: int, outside: bool, threads: int
+) -> RangeSet:
+    total = np.zeros((image.shape[0] + 1, image.shape[1] + 1), dtype=np.int64)
+    np.cumsum(np.cumsum(image, axis=0, dtype=np.int64), axis=1, out=total[1:, 1:])
+    level, nodes, around = _first_nodes(grid, way, bounds, order)
+    # Deal them out in turn: the edges lie here and there.
+    threads = max(1, min(threads, nodes.size, image.size // 20_000 + 1))
+    rotation = np.eye(3) if way.matrix is None else np.asarray(way.matrix)
+
+    def work(share: int) -> list[tuple[Cells, Cells]]:
+        wcs = grid.wcs if threads == 1 else copies[share]
+        found: list[tuple[Cells, Cells]] = []
+        waiting = [(level, nodes[share::threads])]
+        while waiting:
+            k, cells = waiting.pop()
+            if cells.size > _BLOCK:
+                waiting += [(k, cells[i : i + _BLOCK]) for i in range(0, cells.size, _BLOCK)]
+                continue
+            vectors = healpix.centre_vectors(cells, k) @ rotation
+            if k == order:
+                inside = _under(image, grid, wcs, vectors, outside)
+            else:
+                state = np.empty(cells.size, dtype=np.uint8)
+                _tiles.blocks(*bounds.on_image(vectors, healpix.cell_radius(k)), total, outside, state)
+                inside = state == 1
+                rest = cells[state == 2]
+                if rest.size:
+                    waiting.append((k + 1, (4 * rest[:, np.newaxis] + np.arange(4, dtype=np.uint64)).ravel()))
+            found.append(_ranges(cells[inside], k))
+        return found
+
+    if threads == 1:
+        found = work(0)
+    else:
+        copies = [deepcopy(grid.wcs) for _ in range(threads)]
+        with ThreadPoolExecutor(threads) as pool:
+            found = [pair for part in pool.map(work, range(threads)) for pair in part]
+    plane = _union(found, order)
+    return plane if around is None or not outside else plane | ~around
+
+
+def _first_nodes(grid: Grid, way: Way, bounds: Bounds, order: int) -> tuple[int, Cells, RangeSet | None]:
+    """An order, cells of it that hold the sky of all pixels, and their set; None if it may be the whole sky."""
+    ny, nx = grid.shape
+    size = max(ny, nx) / 8
+    x, y = (
+        a.ravel() for a in np.meshgrid(*(np.linspace(size / 2, n - size / 2, -(-n * 8 // max(ny, nx))) - 0.5 if n > size else np.array([(n - 1) / 2]) for n in (nx, ny)))
+    )
+    radius = bounds.on_sky(x, y, size / 2)
+    lon, lat = grid.positions(grid.wcs, x, y)
+    if not (np.isfinite(lon) & (radius < 1)).all():
+        return 0, np.arange(12, dtype=np.uint64), None
+    lon, lat = way.turned(lon, lat)
+    level = int(np.clip(np.floor(-np.log2(radius.max())), 0, order))
+    around = rasterize.discs(lon, lat, radius, order=level, mode="overlap")
+    return level, around.cells(level), around
+
+
+def _under(image: Image, grid: Grid, wcs: Any, vectors: Floats, outside: bool, *, check: bool = False) -> Image:
+    """The pixels under unit vectors, shape (n, 3), in the frame of the image."""
+    lon = np.arctan2(vectors[:, 1], vectors[:, 0])
+    lat = np.arctan2(vectors[:, 2], np.hypot(vectors[:, 0], vectors[:, 1]))
+    return _at(image, grid, wcs, lon, lat, outside, check=check)
+
+
+def _at(image: Image, grid: Grid, wcs: Any, lon: Floats, lat: Floats, outside: bool, *, check: bool) -> Image:
+    x, y = grid.pixels(wcs, lon, lat)
+    ny, nx = image.shape
+    with np.errstate(invalid="ignore"):
+        column, row = np.floor(x + 0.5), np.floor(y + 0.5)
+        within = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
+    places = np.flatnonzero(within)
+    if check and places.size:
+        # A pixel that is not sent back to the position is none under it: what the inverse of a distortion or the far
+        # side of a projection may give.
+        there = grid.positions(wcs, x[places], y[places])
+        cosine = np.sin(lat[places]) * np.sin(there[1])
+        cosine += np.cos(lat[places]) * np.cos(there[1]) * np.cos(lon[places] - there[0])
+        places = places[cosine > 1 - 1e-10]
+    out = np.full(lon.shape, outside)
+    out[places] = image[row[places].astype(np.intp), column[places].astype(np.intp)]
+    return out
+
+
+def _ranges(cells: Cells, order: int) -> tuple[Cells, Cells]:
+    shift = np.uint64(2 * (MAX_ORDER - order))
+    return cells << shift, (cells + np.uint64(1)) << shift
+
+
+def _union(found: list[tuple[Cells, Cells]], order: int) -> RangeSet:
+    starts, stops = (np.concatenate([pair[k] for pair in found]) for k in range(2))
+    return RangeSet._from_starts_stops(starts, stops, order)
+
+
+# ---------------------------------------------------------------------- all of the image
+
+
+def _all_cells(image: Image, grid: Grid, way: Way, order: int, outside: bool, threads: int) -> RangeSet:
+    """Project the centre of every cell that may have its centre under a pixel."""
+    around = _pixel_caps(grid, way, order)
+    blocks = list(_blocks_of(around, order))
+    copies = [deepcopy(grid.wcs) for _ in range(threads)]
+
+    def work(share: int) -> list[tuple[Cells, Cells]]:
+        found = [_ranges(np.empty(0, dtype=np.uint64), order)]
+        for cells in blocks[share::threads]:
+            lon, lat = way.back(*healpix.centres(cells, order))
+            inside = _at(image, grid, copies[share], lon, lat, outside, check=True)
+            found.append(_ranges(cells[inside], order))
+        return found
+
+    with ThreadPoolExecutor(threads) as pool:
+        found = [pair for part in pool.map(work, range(threads)) for pair in part]
+    plane = _union(found, order)
+    return plane | ~around if outside else plane
+
+
+def _pixel_caps(grid: Grid, way: Way, order: int) -> RangeSet:
+    """Cells round all pixels: discs twice as large as it takes for their corners."""
+    corners = corner_vectors(grid, way)
+    four = np.stack([corners[:-1, :-1], corners[:-1, 1:], corners[1:, 1:], corners[1:, :-1]])
+    four = four.reshape(4, -1, 3)
+    four = four[:, np.isfinite(four).any(axis=(0, 2))]
+    middle = np.nanmean(four, axis=0)
+    middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+    reach = np.nanmax(np.linalg.norm(four - middle, axis=2), axis=0)
+    # At a rim only some of the corners are sky; across a seam they may be far apart.
+    usual = np.median(reach)
+    reach = np.clip(reach, usual, None)
+    lon = np.arctan2(middle[:, 1], middle[:, 0])
+    lat = np.arctan2(middle[:, 2], np.hypot(middle[:, 0], middle[:, 1]))
+    return rasterize.discs(lon, lat, np.minimum(2 * reach, np.pi), order=order, mode="overlap")
+
+
+def _blocks_of(plane: RangeSet, order: int) -> Iterator[Cells]:
+    """All cells of a set, some at a time."""
+    pairs = plane.ranges >> np.uint64(2 * (MAX_ORDER - order))
+    lengths = (pairs[:, 1] - pairs[:, 0]).astype(np.int64)
+    ends = np.cumsum(lengths)
+    count = int(ends[-1]) if ends.size else 0
+    for first in range(0, count, _BLOCK):
+        numbers = np.arange(first, min(first + _BLOCK, count))
+        k = np.searchsorted(ends, numbers, side="right")
+        yield pairs[k, 0] + (numbers - (ends - lengths)[k]).astype(np.uint64)
+
+
+# ---------------------------------------------------------------------- areas of pixels
+
+
+def _edge_pixels(
+    image: Image, grid: Grid, way: Way, order: int, outside: bool, value: bool, threads: int
+) -> RangeSet:
+    """All cells that meet a pixel of a value, out of those pixels that have one of the other value beside them."""
+    padded = np.pad(image, 2, constant_values=outside)
+    has = padded == value
+    core = has[1:-1, 1:-1].copy()
+    alone = np.ones_like(core)
+    ny, nx = core.shape
+    for dy in range(3):
+        for dx in range(3):
+            alone &= has[dy : dy + ny, dx : dx + nx]
+    rows, columns = np.nonzero(core & ~alone)
+    corners = corner_vectors(grid, way, margin=1)
+    four = np.stack(
+        [corners[rows + dy, columns + dx] for dy, dx in ((0, 0), (0, 1), (1, 1), (1, 0))], axis=1
+    )
+    four = four[np.isfinite(four).all(axis=(1, 2))]
+    code = 1  # overlap
+
+    def work(share: int) -> list[tuple[Cells, Cells]]:
+        found = [_ranges(np.empty(0, dtype=np.uint64), order)]
+        for vertices in four[share::threads]:
+            try:
+                outline = _shapes.polygon(np.ascontiguousarray(vertices))
+            except ValueError:
+                # No area: two corners or more are one, as at a pole.
+                continue
+            found.append(outline.rasterize(order, code))
+        return found
+
+    with ThreadPoolExecutor(threads) as pool:
+        found = [pair for part in pool.map(work, range(threads)) for pair in part]
+    return _union(found, order)
