@@ -5,7 +5,7 @@ follow from the projections' formulas (Calabretta & Greisen 2002, A&A 395, 1077)
 phi, theta the native ones, all in radians:
 
 * a path in the plane is stretched on the sky by no more than the largest singular value of the inverse projection's
-  derivative along it (`sky`), a path on the sky by no more than that of the projection's (`plane`);
+  derivative along it, and the other way round (for which see _kernels/images.pyx);
 * the way from native to celestial coordinates is a rotation, and changes no distance;
 * the way from pixels to the plane is linear, or, with SIP polynomials, differs from that by no more than the
   largest derivatives of the polynomials.
@@ -16,179 +16,74 @@ Where a bound does not hold, at a projection's rim, at its poles and seams, it i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from hpmask._kernels import images as _kernel
+
 __all__ = ["Bounds"]
 
 Floats = NDArray[np.float64]
+Ranges = tuple[NDArray[np.uint64], NDArray[np.uint64]]
+Stretch = Callable[[Floats, Floats, Floats], Floats]
 
 _INF = np.inf
-# Rounding of wcslib and of this module, on the sky (radians) and on the image (pixels).
+# Rounding of wcslib and of this module, on the sky and in the plane (radians), and on the image (pixels).
 _SLACK_SKY = 1e-11
+_SLACK_PLANE = 1e-12
 _SLACK_PIXEL = 1e-6
-
-
-@dataclass(frozen=True)
-class _Projection:
-    """Bounds of one projection.
-
-    place(phi, theta) -> X, Y; sky(X, Y, r) -> the most by which a path within r of (X, Y) is stretched on the sky;
-    plane(phi, theta, R) -> half-widths in X and Y of what holds the image of a cap of radius R.
-    """
-
-    place: Callable[[Floats, Floats], tuple[Floats, Floats]]
-    sky: Callable[[Floats, Floats, Floats], Floats]
-    plane: Callable[[Floats, Floats, Floats], tuple[Floats, Floats]]
 
 
 def _where(valid: Any, value: Any) -> Floats:
     return np.where(valid, value, _INF)
 
 
-# ---------------------------------------------------------------------- zenithal
+def _within(limit: float, stretch: Callable[[Floats], Floats]) -> Stretch:
+    """A stretch that grows with the distance from the plane's origin, up to a limit of it."""
+    return lambda x, y, r: _where(
+        np.hypot(x, y) + r < limit, stretch(np.minimum(np.hypot(x, y) + r, min(limit, 1e9)))
+    )
 
 
-def _zenithal(
-    radius: Callable[[Floats], Floats],
-    sky: Callable[[Floats], Floats],
-    plane: Callable[[Floats], Floats],
-    farthest: float,
-) -> _Projection:
-    """By the radius at an angle from the pole, and stretches that grow with the radius or that angle.
-
-    Up to `farthest` from the pole the projection holds.
-    """
-
-    def place(phi: Floats, theta: Floats) -> tuple[Floats, Floats]:
-        r = radius(np.pi / 2 - theta)
-        return r * np.sin(phi), -r * np.cos(phi)
-
-    def sky_stretch(x: Floats, y: Floats, r: Floats) -> Floats:
-        return sky(np.hypot(x, y) + r)
-
-    def half_widths(phi: Floats, theta: Floats, cap: Floats) -> tuple[Floats, Floats]:
-        most = np.pi / 2 - theta + cap
-        half = _where(most < farthest, cap * plane(np.minimum(most, farthest)))
-        return half, half
-
-    return _Projection(place, sky_stretch, half_widths)
+def _between(highest: float, stretch: Callable[[Floats], Floats]) -> Stretch:
+    """A stretch that grows with |Y|, up to a limit of it, and for |X| below pi."""
+    return lambda x, y, r: _where(
+        (np.abs(x) + r < np.pi) & (np.abs(y) + r < highest), stretch(np.minimum(np.abs(y) + r, min(highest, 1e9)))
+    )
 
 
-def _arc_length(r: Floats) -> Floats:
-    # r / sin(r), the tangential stretch
-    return np.maximum(r, 1e-9) / np.sin(np.maximum(r, 1e-9))
+def _sanson_flamsteed(x: Floats, y: Floats, r: Floats) -> Floats:
+    # An eastward step is dX + phi sin(theta) dY.
+    top = np.minimum(np.abs(y) + r, 1.57)
+    lon = (np.abs(x) + r) / np.cos(top)
+    return _where((top < 1.57) & (lon < np.pi), 1 + np.minimum(lon, np.pi) * np.sin(top))
 
 
-_ZENITHAL = {
-    "TAN": _zenithal(np.tan, np.ones_like, lambda a: 1 / np.cos(a) ** 2, 1.5),
-    "STG": _zenithal(
-        lambda a: 2 * np.tan(a / 2), np.ones_like, lambda a: 1 / np.cos(a / 2) ** 2, 2.9
-    ),
-    "ARC": _zenithal(
-        lambda a: a, lambda r: _where(r < np.pi, 1.0), _arc_length, 2.9
-    ),
-    "SIN": _zenithal(
-        np.sin,
-        lambda r: _where(r < 0.9999, 1 / np.sqrt(1 - np.minimum(r, 0.9999) ** 2)),
-        np.ones_like,
-        np.pi / 2,
-    ),
-    "ZEA": _zenithal(
-        lambda a: 2 * np.sin(a / 2),
-        lambda r: _where(r < 1.9999, 1 / np.sqrt(1 - np.minimum(r, 1.9999) ** 2 / 4)),
-        lambda a: 1 / np.cos(a / 2),
-        2.9,
-    ),
+def _zenithal_equal_area(r: Floats) -> Floats:
+    return 1 / np.sqrt(1 - r**2 / 4)
+
+
+def _hammer_aitoff(x: Floats, y: Floats, r: Floats) -> Floats:
+    # X is halved, the inverse of ZEA follows, and the longitudes are doubled, which stretches by two at most.
+    return 2 * _within(np.sqrt(2) - 1e-9, _zenithal_equal_area)(x / 2, y, r)
+
+
+# The most by which a path within r of (X, Y) is stretched on the sky.
+_STRETCH: dict[str, Stretch] = {
+    "TAN": _within(_INF, np.ones_like),
+    "STG": _within(_INF, np.ones_like),
+    "ARC": _within(np.pi, np.ones_like),
+    "SIN": _within(0.9999, lambda r: 1 / np.sqrt(1 - r**2)),
+    "ZEA": _within(1.9999, _zenithal_equal_area),
+    "CAR": _between(np.pi / 2, np.ones_like),
+    "CEA": _between(0.9999, lambda y: 1 / np.sqrt(1 - y**2)),
+    "MER": _between(_INF, np.ones_like),
+    "SFL": _sanson_flamsteed,
+    "AIT": _hammer_aitoff,
 }
-
-
-# ---------------------------------------------------------------------- cylinders, and what is like them
-
-
-def _longitudes(phi: Floats, theta: Floats, cap: Floats) -> tuple[Floats, Floats]:
-    """Half-width in longitude of a cap, infinite at a pole or at the seam; and its largest |latitude|."""
-    highest = np.abs(theta) + cap
-    ratio = np.sin(np.minimum(cap, 1.5)) / np.cos(np.minimum(np.abs(theta), 1.57))
-    half = np.arcsin(np.minimum(ratio, 1.0))
-    return _where((highest < 1.57) & (np.abs(phi) + half < np.pi - 1e-9), half), highest
-
-
-def _cylinder(
-    height: Callable[[Floats], Floats],
-    sky: Callable[[Floats], Floats],
-    plane: Callable[[Floats], Floats],
-    highest: float,
-) -> _Projection:
-    """X = phi, by the height at a latitude; the stretches grow with |Y| and with |latitude|."""
-
-    def place(phi: Floats, theta: Floats) -> tuple[Floats, Floats]:
-        return phi, height(theta)
-
-    def sky_stretch(x: Floats, y: Floats, r: Floats) -> Floats:
-        top = np.abs(y) + r
-        return _where((np.abs(x) + r < np.pi) & (top < highest), sky(np.minimum(top, highest)))
-
-    def half_widths(phi: Floats, theta: Floats, cap: Floats) -> tuple[Floats, Floats]:
-        half, top = _longitudes(phi, theta, cap)
-        return half, _where(np.isfinite(half), cap * plane(np.minimum(top, 1.57)))
-
-    return _Projection(place, sky_stretch, half_widths)
-
-
-_CYLINDERS = {
-    "CAR": _cylinder(lambda t: t, np.ones_like, np.ones_like, np.pi / 2),
-    "CEA": _cylinder(np.sin, lambda y: 1 / np.sqrt(1 - np.minimum(y, 0.9999) ** 2), np.ones_like, 0.9999),
-    "MER": _cylinder(lambda t: np.arctanh(np.sin(t)), np.ones_like, lambda t: 1 / np.cos(t), _INF),
-}
-
-
-def _sanson_flamsteed() -> _Projection:
-    """X = phi cos(theta), Y = theta: an eastward step is dX + phi sin(theta) dY."""
-
-    def place(phi: Floats, theta: Floats) -> tuple[Floats, Floats]:
-        return phi * np.cos(theta), theta
-
-    def sky(x: Floats, y: Floats, r: Floats) -> Floats:
-        top = np.abs(y) + r
-        lon = (np.abs(x) + r) / np.cos(np.minimum(top, 1.57))
-        return _where((top < 1.57) & (lon < np.pi), 1 + np.minimum(lon, np.pi) * np.sin(np.minimum(top, 1.57)))
-
-    def plane(phi: Floats, theta: Floats, cap: Floats) -> tuple[Floats, Floats]:
-        half, top = _longitudes(phi, theta, cap)
-        stretch = 1 + (np.abs(phi) + np.where(np.isfinite(half), half, 0)) * np.sin(np.minimum(top, 1.57))
-        return _where(np.isfinite(half), cap * stretch), _where(np.isfinite(half), cap)
-
-    return _Projection(place, sky, plane)
-
-
-def _hammer_aitoff() -> _Projection:
-    """Longitudes are halved, go through ZEA seen from the equator, and X is doubled."""
-    zea = _ZENITHAL["ZEA"]
-
-    def place(phi: Floats, theta: Floats) -> tuple[Floats, Floats]:
-        gamma = np.sqrt(2 / (1 + np.cos(theta) * np.cos(phi / 2)))
-        return 2 * gamma * np.cos(theta) * np.sin(phi / 2), gamma * np.sin(theta)
-
-    def sky(x: Floats, y: Floats, r: Floats) -> Floats:
-        valid = np.hypot(x / 2, y) + r < np.sqrt(2) - 1e-9
-        # Doubling the longitudes stretches by two at most.
-        return _where(valid, 2 * zea.sky(x / 2, y, r))
-
-    def plane(phi: Floats, theta: Floats, cap: Floats) -> tuple[Floats, Floats]:
-        half, _ = _longitudes(phi, theta, cap)
-        away = np.arccos(np.clip(np.cos(theta) * np.cos(phi / 2), -1, 1)) + cap
-        stretch = 1 / np.cos(np.minimum(away, 2.5) / 2)
-        return _where(np.isfinite(half), 2 * stretch * cap), _where(np.isfinite(half), stretch * cap)
-
-    return _Projection(place, sky, plane)
-
-
-_PROJECTIONS = _ZENITHAL | _CYLINDERS | {"SFL": _sanson_flamsteed(), "AIT": _hammer_aitoff()}
 
 
 # ---------------------------------------------------------------------- of a whole WCS
@@ -200,15 +95,15 @@ class Bounds:
     Attributes
     ----------
     invertible : bool
-        Whether there are bounds on the way from the sky to pixels, too (`on_image`).
+        Whether there are bounds on the way from the sky to pixels, too (`walk`).
     """
 
-    def __init__(self, wcs: WCS, shape: tuple[int, int], projection: _Projection) -> None:
-        self._projection = projection
+    def __init__(self, wcs: WCS, shape: tuple[int, int], name: str) -> None:
+        self._stretch, self._code = _STRETCH[name], _kernel.CODES[name]
         self._rows = [wcs.wcs.lng, wcs.wcs.lat]
         self._matrix = np.radians(wcs.pixel_scale_matrix)[self._rows]
         self._origin = np.asarray(wcs.wcs.crpix, dtype=np.float64) - 1
-        self._inverse = np.linalg.inv(self._matrix)
+        self._inverse = np.ascontiguousarray(np.linalg.inv(self._matrix))
         self._shift, self._slope = _sip_limits(wcs, shape)
         self.invertible = wcs.sip is None
         self._norm = float(np.linalg.norm(self._matrix, 2))
@@ -226,8 +121,7 @@ class Bounds:
         if not isinstance(wcs, WCS) or wcs.naxis != 2 or min(wcs.wcs.lng, wcs.wcs.lat) < 0:
             return None
         code = str(wcs.wcs.ctype[wcs.wcs.lng])[5:]
-        projection = _PROJECTIONS.get(code[:3])
-        if projection is None or code[3:] not in ("", "-SIP"):
+        if code[:3] not in _STRETCH or code[3:] not in ("", "-SIP"):
             return None
         tables = (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
         if any(table is not None for table in tables):
@@ -239,7 +133,7 @@ class Bounds:
         if set(map(str, wcs.wcs.cunit)) != {"deg"}:
             return None
         try:
-            bounds = cls(wcs, shape, projection)
+            bounds = cls(wcs, shape, code[:3])
         except np.linalg.LinAlgError:
             return None
         return bounds if bounds._agrees(wcs) else None
@@ -253,27 +147,20 @@ class Bounds:
         # The square's own radius in the plane, and how far its centre may be from where it is without polynomials.
         reach = half * (self._diagonal + np.sqrt(2) * self._slope * self._norm)
         away = np.full_like(u, reach + self._shift * self._norm)
-        return self._projection.sky(u, v, away) * reach + _SLACK_SKY
+        return self._stretch(u, v, away) * reach + _SLACK_SKY
 
-    def on_image(self, vectors: Floats, radius: float) -> tuple[Floats, Floats, Floats, Floats]:
-        """Rectangles of pixel coordinates that hold the image of caps about unit vectors of shape (n, 3).
+    def walk(
+        self, nodes: NDArray[np.uint64], level: int, order: int, rotation: Floats, total: NDArray[np.int64], outside: bool
+    ) -> tuple[Ranges, Ranges]:
+        """Starts and stops of the cells in some nodes with their centre under a True pixel, and of those in doubt.
 
-        Centres x, y and half-widths; these are infinite where there is no bound.
+        See _kernels/images.pyx; `rotation` takes unit vectors of the cells' frame to the frame of the WCS.
         """
-        phi, theta = self.native(vectors)
-        cap = np.full_like(phi, radius + _SLACK_SKY)
-        with np.errstate(all="ignore"):
-            half = np.array(self._projection.plane(phi, theta, cap))
-            place = np.array(self._projection.place(phi, theta))
-            x, y = self._inverse @ place + self._origin[:, np.newaxis]
-            half_x, half_y = np.abs(self._inverse) @ half + _SLACK_PIXEL
-        known = np.isfinite(half).all(axis=0) & np.isfinite(x) & np.isfinite(y)
-        return x, y, np.where(known, half_x, _INF), np.where(known, half_y, _INF)
-
-    def native(self, vectors: Floats) -> tuple[Floats, Floats]:
-        """Native longitudes and latitudes of unit vectors."""
-        p = self._native @ vectors.T
-        return np.arctan2(p[1], p[0]), np.arctan2(p[2], np.hypot(p[0], p[1]))
+        slack = _SLACK_PIXEL + np.abs(self._inverse).sum(axis=1) * _SLACK_PLANE
+        return _kernel.walk(  # type: ignore[no-any-return]
+            nodes, level, order, self._code, np.ascontiguousarray(self._native @ rotation), self._inverse,
+            self._origin, slack, total, outside,
+        )  # fmt: skip
 
     def _projected(self, wcs: WCS, plane: Floats) -> dict[str, Any]:
         """What wcslib makes of the pixels that ought to be at some places of the plane, shape (2, n)."""
@@ -300,15 +187,16 @@ class Bounds:
         found = self._projected(wcs, plane)
         good = np.asarray(found["stat"]) == 0
         native = np.radians([found["phi"], found["theta"]])
-        there = np.array(self._projection.place(*native))
+        there = np.empty((plane.shape[1], 2))
+        _kernel.places(self._code, _vectors(*native), there)
         sky = _vectors(*np.radians(found["world"].T[self._rows]))
         turned = _vectors(*native) - sky @ self._native.T
         given = np.radians(found["imgcrd"].T[self._rows])
         return bool(
             good.all()
-            and np.abs(there - plane).max() < 1e-9
-            and np.abs(given - plane).max() < 1e-9
-            and np.abs(turned).max() < 1e-11
+            and np.abs(there - plane.T).max() < _SLACK_PLANE
+            and np.abs(given - plane).max() < _SLACK_PLANE
+            and np.abs(turned).max() < _SLACK_PLANE
         )
 
 

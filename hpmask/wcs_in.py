@@ -1,9 +1,8 @@
 """Masks from images: a cell is in iff the pixel under its centre is True.
 
-A walk down the quad-tree of cells, level by level, asks for each node where on the image it may lie
-(`hpmask.wcs_bounds`). A node whose rectangle of pixels holds one value is decided; the others are divided, down to the
-cells themselves, whose centres are projected. So the cost grows with the outline of the image's True pixels. Where
-there are no bounds, the cells under all pixels are projected.
+A walk down the quad-tree of cells asks for each node where on the image it may lie (_kernels/images.pyx), so that the
+cost grows with the outline of the image's True pixels. Where there are no bounds on that, the centres of the cells round
+all pixels are projected.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpmask import healpix, lookup, rasterize
+from hpmask import healpix, rasterize
 from hpmask._kernels import shapes as _shapes
-from hpmask._kernels import tiles as _tiles
 from hpmask.parallel import thread_count
 from hpmask.rangeset import MAX_ORDER, RangeSet
 from hpmask.wcs_bounds import Bounds
@@ -66,37 +64,19 @@ def _walk(
     level, nodes, around = _first_nodes(grid, way, bounds, order)
     # Deal them out in turn: the edges lie here and there.
     threads = max(1, min(threads, nodes.size, image.size // 20_000 + 1))
-    rotation = np.eye(3) if way.matrix is None else np.asarray(way.matrix)
+    rotation = np.eye(3) if way.matrix is None else np.asarray(way.matrix).T
 
-    def work(share: int) -> list[tuple[Cells, Cells]]:
-        wcs = grid.wcs if threads == 1 else copies[share]
-        found: list[tuple[Cells, Cells]] = []
-        waiting = [(level, nodes[share::threads])]
-        while waiting:
-            k, cells = waiting.pop()
-            if cells.size > _BLOCK:
-                waiting += [(k, cells[i : i + _BLOCK]) for i in range(0, cells.size, _BLOCK)]
-                continue
-            vectors = healpix.centre_vectors(cells, k) @ rotation
-            if k == order:
-                inside = _under(image, grid, wcs, vectors, outside)
-            else:
-                state = np.empty(cells.size, dtype=np.uint8)
-                _tiles.blocks(*bounds.on_image(vectors, healpix.cell_radius(k)), total, outside, state)
-                inside = state == 1
-                rest = cells[state == 2]
-                if rest.size:
-                    waiting.append((k + 1, (4 * rest[:, np.newaxis] + np.arange(4, dtype=np.uint64)).ravel()))
-            found.append(_ranges(cells[inside], k))
-        return found
+    def work(share: int) -> tuple[tuple[Cells, Cells], tuple[Cells, Cells]]:
+        return bounds.walk(np.ascontiguousarray(nodes[share::threads]), level, order, rotation, total, outside)
 
-    if threads == 1:
-        found = work(0)
-    else:
-        copies = [deepcopy(grid.wcs) for _ in range(threads)]
-        with ThreadPoolExecutor(threads) as pool:
-            found = [pair for part in pool.map(work, range(threads)) for pair in part]
-    plane = _union(found, order)
+    with ThreadPoolExecutor(threads) as pool:
+        found, doubt = zip(*pool.map(work, range(threads)), strict=True)
+    plane = _union(list(found), order)
+    cells = _union(list(doubt), order).cells(order)
+    if cells.size:
+        lon, lat = way.back(*healpix.centres(cells, order))
+        inside = _at(image, grid, grid.wcs, lon, lat, outside, check=False)
+        plane = plane | RangeSet.from_cells(cells[inside], order)
     return plane if around is None or not outside else plane | ~around
 
 
@@ -115,13 +95,6 @@ def _first_nodes(grid: Grid, way: Way, bounds: Bounds, order: int) -> tuple[int,
     level = int(np.clip(np.floor(-np.log2(radius.max())), 0, order))
     around = rasterize.discs(lon, lat, radius, order=level, mode="overlap")
     return level, around.cells(level), around
-
-
-def _under(image: Image, grid: Grid, wcs: Any, vectors: Floats, outside: bool, *, check: bool = False) -> Image:
-    """The pixels under unit vectors, shape (n, 3), in the frame of the image."""
-    lon = np.arctan2(vectors[:, 1], vectors[:, 0])
-    lat = np.arctan2(vectors[:, 2], np.hypot(vectors[:, 0], vectors[:, 1]))
-    return _at(image, grid, wcs, lon, lat, outside, check=check)
 
 
 def _at(image: Image, grid: Grid, wcs: Any, lon: Floats, lat: Floats, outside: bool, *, check: bool) -> Image:

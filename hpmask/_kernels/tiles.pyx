@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Whole tiles of an image at once: caps on the sky in which masks are the same all over, and blocks of pixels.
+"""Whole tiles of an image at once: caps on the sky in which masks are the same all over.
 
 The masks of several energy bins are asked together. Between two boundaries of any of them nothing changes, so that a
 word of bits, one per mask, goes with each place between the merged boundaries; with a single mask the word is the
@@ -244,46 +244,3 @@ def paint(
                 for j in range(row[t], bottom):
                     memset(&images[k, j, column[t]], <int> ((word[t] >> k) & 1), width)
 
-
-def blocks(
-    const double[::1] x, const double[::1] y, const double[::1] half_x, const double[::1] half_y,
-    const int64_t[:, ::1] total, int outside, unsigned char[::1] out,
-):
-    """What an image holds in rectangles of pixel coordinates: 0 False only, 1 True only, 2 both or not known.
-
-    total[j, i] counts the True pixels of rows below j and columns below i. Beyond the image the value is `outside`. A
-    rectangle with a half-width that is not finite is not known; one with a centre that is not finite, but known
-    half-widths, is all outside.
-    """
-    cdef Py_ssize_t n = x.shape[0], i
-    cdef int64_t ny = total.shape[0] - 1, nx = total.shape[1] - 1, left, right, low, high, count, area
-    cdef double a, b, c, d
-    cdef bint beyond
-    if y.shape[0] != n or half_x.shape[0] != n or half_y.shape[0] != n or out.shape[0] != n:
-        raise ValueError("x, y, half_x, half_y and out must have one length")
-    with nogil:
-        for i in range(n):
-            if not (half_x[i] < 1e300 and half_y[i] < 1e300):
-                out[i] = 2
-                continue
-            # The pixels' numbers at the sides: pixel i reaches from i - 0.5 to i + 0.5.
-            a = floor(x[i] - half_x[i] + 0.5)
-            b = floor(x[i] + half_x[i] + 0.5)
-            c = floor(y[i] - half_y[i] + 0.5)
-            d = floor(y[i] + half_y[i] + 0.5)
-            if not (b >= 0 and a < nx and d >= 0 and c < ny):
-                out[i] = outside
-                continue
-            beyond = a < 0 or b >= nx or c < 0 or d >= ny
-            left = <int64_t> a if a > 0 else 0
-            low = <int64_t> c if c > 0 else 0
-            right = <int64_t> b + 1 if b < nx else nx
-            high = <int64_t> d + 1 if d < ny else ny
-            count = total[high, right] - total[low, right] - total[high, left] + total[low, left]
-            area = (right - left) * (high - low)
-            if count == 0 and not (beyond and outside):
-                out[i] = 0
-            elif count == area and (outside or not beyond):
-                out[i] = 1
-            else:
-                out[i] = 2
