@@ -112,7 +112,9 @@ def from_wcs(
     frame, mode = frames.check_frame(frame), rasterize.check_mode(mode)
     values, target = open_image(image, wcs)
     pixels = booleans(values, nan=nan, invert=invert)
-    grid = Grid.of(target.wcs, pixels.shape[-2:] if pixels.ndim >= 2 else None)
+    if pixels.ndim < 2 or not pixels.size:
+        raise ValueError(f"image must have at least two axes and some pixels, got shape {pixels.shape}")
+    grid = Grid.of(target.wcs, pixels.shape[-2:])
     axis = energy if energy is not None or pixels[..., 0, 0].size == 1 else target.energy
     bins = [axis.n_bins] if axis is not None else []
     sheets = pixels.reshape(-1, *grid.shape)

@@ -147,10 +147,16 @@ class Bounds:
         # The square's own radius in the plane, and how far its centre may be from where it is without polynomials.
         reach = half * (self._diagonal + np.sqrt(2) * self._slope * self._norm)
         away = np.full_like(u, reach + self._shift * self._norm)
-        return self._stretch(u, v, away) * reach + _SLACK_SKY
+        return np.asarray(self._stretch(u, v, away) * reach + _SLACK_SKY)
 
     def walk(
-        self, nodes: NDArray[np.uint64], level: int, order: int, rotation: Floats, total: NDArray[np.int64], outside: bool
+        self,
+        nodes: NDArray[np.uint64],
+        level: int,
+        order: int,
+        rotation: Floats,
+        total: NDArray[np.int64],
+        outside: bool,
     ) -> tuple[Ranges, Ranges]:
         """Starts and stops of the cells in some nodes with their centre under a True pixel, and of those in doubt.
 

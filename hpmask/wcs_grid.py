@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hpmask import frames
 
-__all__ = ["Grid", "Way", "celestial", "corner_vectors", "order_for"]
+__all__ = ["Grid", "Way", "celestial", "corner_vectors", "order_for", "smallest_side"]
 
 Angles = NDArray[np.float64]
 
@@ -97,10 +97,15 @@ def corner_vectors(grid: Grid, way: Way, *, margin: int = 0) -> NDArray[np.float
 
 
 def order_for(grid: Grid) -> int:
-    """The coarsest order whose cells are no larger than half the smallest pixel.
+    """The coarsest order whose cells are no larger than half the smallest pixel, both as squares of their area."""
+    return int(np.clip(np.ceil(np.log2(np.sqrt(np.pi / 3) / (smallest_side(grid) / 2)) - 1e-6), 0, 29))
 
-    Both are taken as the side of a square of their area; of the pixels, the smallest of 17 x 17 spread evenly over the
-    image, as long as it has a quarter of the area of the largest: at the poles of cylindrical projections they dwindle.
+
+def smallest_side(grid: Grid) -> float:
+    """The side, in radians, of a square of the area of the smallest pixel.
+
+    That is the smallest of 17 x 17 spread evenly over the image, as long as it has a quarter of the area of the
+    largest: at the poles of cylindrical projections they dwindle.
     """
     ny, nx = grid.shape
     x, y = np.meshgrid(np.linspace(0, nx - 1, min(nx, 17)).round(), np.linspace(0, ny - 1, min(ny, 17)).round())
@@ -112,9 +117,8 @@ def order_for(grid: Grid) -> int:
     area = 0.5 * np.linalg.norm(np.cross(c - a, d - b), axis=-1)
     area = area[np.isfinite(area) & (area > 0)]
     if not area.size:
-        raise ValueError("order must be given: no pixel of the image could be measured")
-    side = np.sqrt(max(area.min(), area.max() / 4))
-    return int(np.clip(np.ceil(np.log2(np.sqrt(np.pi / 3) / (side / 2)) - 1e-6), 0, 29))
+        raise ValueError("no pixel of the image could be measured: none is all sky")
+    return float(np.sqrt(max(area.min(), area.max() / 4)))
 
 
 def celestial(wcs: WCS) -> WCS:

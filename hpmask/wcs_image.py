@@ -1,4 +1,4 @@
-"""What a user may give for an image and its WCS: astropy's WCS, FITS headers, HDUs and files, gammapy's geometries and maps."""
+"""What a user may give for an image and its WCS: astropy's WCS, FITS headers, HDUs and files, gammapy's maps."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def as_target(wcs: Any) -> Target:
         return _of_hdu(wcs, None)
     geom = getattr(wcs, "geom", wcs)
     if all(hasattr(geom, name) for name in ("wcs", "data_shape", "axes", "is_image")) and isinstance(geom.wcs, WCS):
-        return Target(geom.wcs, tuple(map(int, geom.data_shape[-2:])), _gammapy_energy(geom))
+        return Target(geom.wcs, (int(geom.data_shape[-2]), int(geom.data_shape[-1])), _gammapy_energy(geom))
     return Target(wcs)
 
 

@@ -1,8 +1,8 @@
 """Masks from images: a cell is in iff the pixel under its centre is True.
 
 A walk down the quad-tree of cells asks for each node where on the image it may lie (_kernels/images.pyx), so that the
-cost grows with the outline of the image's True pixels. Where there are no bounds on that, the centres of the cells round
-all pixels are projected.
+cost grows with the outline of the image's True pixels. Where there are no bounds on that, the centres of the cells
+round all pixels are projected.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hpmask._kernels import shapes as _shapes
 from hpmask.parallel import thread_count
 from hpmask.rangeset import MAX_ORDER, RangeSet
 from hpmask.wcs_bounds import Bounds
-from hpmask.wcs_grid import Grid, Way, corner_vectors
+from hpmask.wcs_grid import Grid, Way, corner_vectors, smallest_side
 
 __all__ = ["plane_of"]
 
@@ -75,7 +75,7 @@ def _walk(
     cells = _union(list(doubt), order).cells(order)
     if cells.size:
         lon, lat = way.back(*healpix.centres(cells, order))
-        inside = _at(image, grid, grid.wcs, lon, lat, outside, check=False)
+        inside = _at(image, grid, grid.wcs, lon, lat, outside)
         plane = plane | RangeSet.from_cells(cells[inside], order)
     return plane if around is None or not outside else plane | ~around
 
@@ -84,9 +84,8 @@ def _first_nodes(grid: Grid, way: Way, bounds: Bounds, order: int) -> tuple[int,
     """An order, cells of it that hold the sky of all pixels, and their set; None if it may be the whole sky."""
     ny, nx = grid.shape
     size = max(ny, nx) / 8
-    x, y = (
-        a.ravel() for a in np.meshgrid(*(np.linspace(size / 2, n - size / 2, -(-n * 8 // max(ny, nx))) - 0.5 if n > size else np.array([(n - 1) / 2]) for n in (nx, ny)))
-    )
+    middles = [np.linspace(min(size, n) / 2, n - min(size, n) / 2, int(np.ceil(n / size))) - 0.5 for n in (nx, ny)]
+    x, y = (a.ravel() for a in np.meshgrid(*middles))
     radius = bounds.on_sky(x, y, size / 2)
     lon, lat = grid.positions(grid.wcs, x, y)
     if not (np.isfinite(lon) & (radius < 1)).all():
@@ -97,20 +96,22 @@ def _first_nodes(grid: Grid, way: Way, bounds: Bounds, order: int) -> tuple[int,
     return level, around.cells(level), around
 
 
-def _at(image: Image, grid: Grid, wcs: Any, lon: Floats, lat: Floats, outside: bool, *, check: bool) -> Image:
+def _at(
+    image: Image, grid: Grid, wcs: Any, lon: Floats, lat: Floats, outside: bool, *, near: float | None = None
+) -> Image:
+    """The pixels under positions. With `near`, only those that the WCS sends back to within that angle."""
     x, y = grid.pixels(wcs, lon, lat)
     ny, nx = image.shape
     with np.errstate(invalid="ignore"):
         column, row = np.floor(x + 0.5), np.floor(y + 0.5)
         within = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
     places = np.flatnonzero(within)
-    if check and places.size:
-        # A pixel that is not sent back to the position is none under it: what the inverse of a distortion or the far
-        # side of a projection may give.
-        there = grid.positions(wcs, x[places], y[places])
-        cosine = np.sin(lat[places]) * np.sin(there[1])
-        cosine += np.cos(lat[places]) * np.cos(there[1]) * np.cos(lon[places] - there[0])
-        places = places[cosine > 1 - 1e-10]
+    if near is not None and places.size:
+        # The inverse of a distortion, or a projection that shows two places at one, may give a pixel that is elsewhere.
+        there_lon, there_lat = grid.positions(wcs, x[places], y[places])
+        up, along = 0.5 * (there_lat - lat[places]), 0.5 * (there_lon - lon[places])
+        chord = np.sin(up) ** 2 + np.cos(there_lat) * np.cos(lat[places]) * np.sin(along) ** 2
+        places = places[chord < (0.5 * near) ** 2]
     out = np.full(lon.shape, outside)
     out[places] = image[row[places].astype(np.intp), column[places].astype(np.intp)]
     return out
@@ -132,6 +133,8 @@ def _union(found: list[tuple[Cells, Cells]], order: int) -> RangeSet:
 def _all_cells(image: Image, grid: Grid, way: Way, order: int, outside: bool, threads: int) -> RangeSet:
     """Project the centre of every cell that may have its centre under a pixel."""
     around = _pixel_caps(grid, way, order)
+    # wcslib's inverse of CSC is good to some 20 arcsec only.
+    near = 0.1 * smallest_side(grid)
     blocks = list(_blocks_of(around, order))
     copies = [deepcopy(grid.wcs) for _ in range(threads)]
 
@@ -139,7 +142,7 @@ def _all_cells(image: Image, grid: Grid, way: Way, order: int, outside: bool, th
         found = [_ranges(np.empty(0, dtype=np.uint64), order)]
         for cells in blocks[share::threads]:
             lon, lat = way.back(*healpix.centres(cells, order))
-            inside = _at(image, grid, copies[share], lon, lat, outside, check=True)
+            inside = _at(image, grid, copies[share], lon, lat, outside, near=near)
             found.append(_ranges(cells[inside], order))
         return found
 

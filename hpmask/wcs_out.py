@@ -56,8 +56,8 @@ def in_stripes(grid: Grid, work: Any, *, n_threads: int | None = None) -> None:
     """Call work(wcs, rows) for all rows of an image, stripe by stripe, on threads that have a WCS each."""
     ny, nx = grid.shape
     threads = min(thread_count(n_threads), max(1, ny * nx // 20_000))
-    # Whole tiles, and a few stripes for each thread.
-    height = max(_BLOCK // nx // TILE, -(-ny // (4 * threads * TILE)), 1) * TILE if threads > 1 else max(_BLOCK * 16 // nx // TILE, 1) * TILE
+    # Rows of whole tiles: few enough that their pixels' words stay small, and a few stripes for each thread.
+    height = max(1, min(16 * _BLOCK // nx, -(-ny // (4 * threads) if threads > 1 else ny)) // TILE) * TILE
     stripes = [range(first, min(first + height, ny)) for first in range(0, ny, height)]
     threads = min(threads, len(stripes))
     if threads == 1:
@@ -90,7 +90,7 @@ def _by_tiles(
     row, column = _corners(rows, grid.shape[1], size)
     while size >= _SMALLEST and row.size:
         half = (size - 1) / 2
-        x, y = column + half, row + half
+        x, y = (np.add(place, half, dtype=np.float64) for place in (column, row))
         lon, lat = grid.positions(wcs, x, y)
         # The centres of a tile's pixels lie in a square one pixel smaller than the tile.
         words, one = stack.caps(lon, lat, bounds.on_sky(x, y, half), way.matrix)

@@ -18,63 +18,10 @@ from astropy.wcs import WCS
 from astropy.wcs.wcsapi import HighLevelWCSWrapper, SlicedLowLevelWCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wcs_images import IMAGES, PROJECTIONS, distorted, header_wcs, simple, text_wcs
 
 import hpmask.wcs_out
 from hpmask import EnergyAxis, Mask, RangeSet
-
-# fmt: off
-PROJECTIONS = [
-    "AIT", "ARC", "AZP", "CAR", "CEA", "COE", "CSC", "HPX", "MER",
-    "MOL", "SFL", "SIN", "STG", "TAN", "TSC", "ZEA", "ZPN",
-]
-# fmt: on
-IMAGES = [
-    ("VERITAS_VER-000029-skymap.fits", 1),
-    ("VERITAS_VER-000136-excess-skymap.fits", 1),
-    ("VERITAS_VER-000146-signif-skymap.fits", 0),
-    ("allsky_rosat.fits", 0),
-    ("fermi-3fhl-gc-counts.fits.gz", 0),
-    ("fermi_template_CenALobes.fits.gz", 0),
-    ("fermi_template_CygnusLoop.fits.gz", 0),
-    ("fermi_template_FornaxA.fits.gz", 0),
-    ("fermi_template_S147.fits.gz", 0),
-    ("fermi_template_W44.fits.gz", 0),
-    ("galactic_2d.fits", 0),
-    ("gc_2mass_k.fits", 0),
-    ("gc_msx_e.fits", 0),
-    ("hsc_mask_lss_flat_TAN.fits.gz", 0),
-    ("panstarrs-rotated-around-orion.fits", 0),
-    ("sip-wcs.fits", 0),
-]
-
-
-def header_wcs(header, fobj=None):
-    """The WCS of an old header, without astropy's word that it mended it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return WCS(header, fobj=fobj)
-
-
-def text_wcs(path):
-    """The WCS of a bare header, 80 characters a card."""
-    return header_wcs(fits.Header.fromstring(path.read_text()))
-
-
-def simple(projection="TAN", lon=83.6, lat=22.0, step=0.1, shape=(40, 60), kind="RA", rotation=0.0, **cards):
-    """A small WCS; cards are set on its `wcs`."""
-    wcs = WCS(naxis=2)
-    names = {"RA": ("RA--", "DEC-")}.get(kind, (kind, kind.replace("LON", "LAT").replace("LN", "LT")))
-    wcs.wcs.ctype = [f"{name}-{projection}" for name in names]
-    wcs.wcs.crval = lon, lat
-    wcs.wcs.crpix = (shape[1] + 1) / 2, (shape[0] + 1) / 2
-    wcs.wcs.cdelt = (-step, step) if np.isscalar(step) else step
-    angle = np.radians(rotation)
-    wcs.wcs.pc = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    for card, value in cards.items():
-        setattr(wcs.wcs, card, value)
-    wcs.wcs.set()
-    wcs.array_shape = shape
-    return wcs
 
 
 def referee_cells(wcs, shape, frame, order):
@@ -146,17 +93,6 @@ def test_sip_of_a_header_alone(data):
 def test_real_images(data, name, number):
     with fits.open(data(f"wcs/{name}")) as hdus:
         check(header_wcs(hdus[number].header, hdus))
-
-
-def distorted(path):
-    """The two look-up tables of a file, stretched and made uneven, on a WCS that has a sky."""
-    with fits.open(path) as hdus:
-        header = hdus[0].header.copy()
-        header.update(CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=50.0, CRVAL2=-70.0)
-        header.update(CDELT1=-0.01, CDELT2=0.01, CRPIX1=50.0, CRPIX2=50.0)
-        for hdu in hdus[1:]:
-            hdu.data = (hdu.data * 3 + 1.7 + np.indices(hdu.shape).sum(axis=0) / 5).astype(np.float32)
-        return header_wcs(header, hdus)
 
 
 def test_lookup_table_distortion(data):

@@ -99,9 +99,9 @@ cdef bint same(const Cap* cap, uint64_t cell, int64_t x, int64_t y, int order) n
     return True
 
 
-cdef bint in_square(Cap* cap, int face, double radius) noexcept nogil:
-    """Whether the cap holds one word, by the cells in its square."""
-    cdef int order = ilogb(0.5 / radius)
+cdef bint in_square(Cap* cap, int face, double half) noexcept nogil:
+    """Whether the cap holds one word, by the cells in its square, of that half-width."""
+    cdef int order = ilogb(0.5 / half)
     cdef int64_t i, j, n
     cdef uint64_t cell
     if order > cap.order:
@@ -202,7 +202,7 @@ def caps(
             cap.low = y - half
             cap.high = y + half
             if cap.left > 0 and cap.right < 1 and cap.low > 0 and cap.high < 1:
-                one[i] = in_square(&cap, face, 2 * half)
+                one[i] = in_square(&cap, face, half)
             else:
                 one[i] = around(&cap, cell, r)
 
