@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hpmask import files, frames, rasterize
 from hpmask.rangeset import RangeSet, check_order
+from hpmask.wcs_areas import by_areas
 from hpmask.wcs_grid import Grid, Way, celestial, order_for
 from hpmask.wcs_image import as_target, booleans, open_image
 from hpmask.wcs_in import plane_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODES", "from_wcs", "to_wcs", "write_wcs"]
 
-MODES = ("center",)
+MODES = ("center", "overlap", "inside", "fraction")
 
 
 
@@ -78,15 +79,17 @@ def to_wcs(
            [0, 1, 1, 1, 0],
            [0, 0, 1, 0, 0]])
     """
-    _check_mode(mode)
+    _check_mode(mode, MODES)
     target = as_target(wcs)
     grid = Grid.of(target.wcs, target.shape if shape is None else shape)
     way = Way.between(grid.frame, mask.frame)
     distinct = {id(plane): plane for plane in mask.planes}
-    images = at_centers(grid, way, mask._stacks())
+    if mode == "center":
+        images: NDArray[Any] = at_centers(grid, way, mask._stacks())
+    else:
+        images = by_areas(grid, way, mask._stacks(), list(distinct.values()), mode)
     if mask.energy is None:
-        image: NDArray[np.bool_] = images[0]
-        return image
+        return images[0]
     if len(distinct) < len(mask.planes):
         row = {key: k for k, key in enumerate(distinct)}
         images = images[[row[id(plane)] for plane in mask.planes]]
@@ -198,6 +201,8 @@ def write_wcs(
         raise TypeError(
             f"wcs must be an astropy.wcs.WCS, which can be written as a header, got {type(wcs).__name__}"
         )
+    # The image is one of bytes.
+    _check_mode(mode, MODES[:3])
     files.check_target(path, overwrite=overwrite)
     image = to_wcs(mask, wcs, shape, mode=mode)
     with celestial(wcs).to_fits(relax=True) as hdus:
@@ -216,9 +221,9 @@ def write_wcs(
                 hdus.writeto(file, checksum=True)
 
 
-def _check_mode(mode: str) -> None:
-    if mode not in MODES:
-        raise ValueError(f"mode must be {' or '.join(map(repr, MODES))}, got {mode!r}")
+def _check_mode(mode: str, modes: tuple[str, ...]) -> None:
+    if mode not in modes:
+        raise ValueError(f"mode must be {' or '.join(map(repr, modes))}, got {mode!r}")
 
 
 # ---------------------------------------------------------------------- the FITS file

@@ -133,8 +133,8 @@ def _union(found: list[tuple[Cells, Cells]], order: int) -> RangeSet:
 def _all_cells(image: Image, grid: Grid, way: Way, order: int, outside: bool, threads: int) -> RangeSet:
     """Project the centre of every cell that may have its centre under a pixel."""
     around = _pixel_caps(grid, way, order)
-    # wcslib's inverse of CSC is good to some 20 arcsec only.
-    near = 0.1 * smallest_side(grid)
+    # Loose, since CSC has formulas for there and back that differ by up to 90 arcsec.
+    near = 0.5 * smallest_side(grid)
     blocks = list(_blocks_of(around, order))
     copies = [deepcopy(grid.wcs) for _ in range(threads)]
 

@@ -21,13 +21,13 @@ from hpmask.stack import Stack
 from hpmask.wcs_bounds import Bounds
 from hpmask.wcs_grid import Grid, Way
 
-__all__ = ["TILE", "at_centers", "in_stripes"]
+__all__ = ["BLOCK", "TILE", "at_centers", "corners_of_tiles", "in_stripes", "quarters"]
 
 # Pixels along a side of the largest tiles, and of the smallest.
 TILE = 64
 _SMALLEST = 4
 # Positions that are projected at once: some 5 MB of coordinates, which stay in the cache.
-_BLOCK = 1 << 16
+BLOCK = 1 << 16
 
 Places = NDArray[np.int64]
 
@@ -44,7 +44,7 @@ def at_centers(grid: Grid, way: Way, stacks: Sequence[Stack], *, n_threads: int 
             part = images[first : first + stack.n].view(np.uint8)
             first += stack.n
             if bounds is None:
-                _by_pixels(part, grid, wcs, way, stack, *_corners(rows, grid.shape[1], 1))
+                _by_pixels(part, grid, wcs, way, stack, *corners_of_tiles(rows, grid.shape[1], 1))
             else:
                 _by_tiles(part, grid, wcs, way, stack, bounds, rows)
 
@@ -57,7 +57,7 @@ def in_stripes(grid: Grid, work: Any, *, n_threads: int | None = None) -> None:
     ny, nx = grid.shape
     threads = min(thread_count(n_threads), max(1, ny * nx // 20_000))
     # Rows of whole tiles: few enough that their pixels' words stay small, and a few stripes for each thread.
-    height = max(1, min(16 * _BLOCK // nx, -(-ny // (4 * threads) if threads > 1 else ny)) // TILE) * TILE
+    height = max(1, min(16 * BLOCK // nx, -(-ny // (4 * threads) if threads > 1 else ny)) // TILE) * TILE
     stripes = [range(first, min(first + height, ny)) for first in range(0, ny, height)]
     threads = min(threads, len(stripes))
     if threads == 1:
@@ -75,7 +75,7 @@ def in_stripes(grid: Grid, work: Any, *, n_threads: int | None = None) -> None:
         list(pool.map(share, range(threads)))
 
 
-def _corners(rows: range, nx: int, size: int) -> tuple[Places, Places]:
+def corners_of_tiles(rows: range, nx: int, size: int) -> tuple[Places, Places]:
     """First row and first column of the tiles of some rows."""
     row, column = np.meshgrid(
         np.arange(rows.start, rows.stop, size, dtype=np.int64), np.arange(0, nx, size, dtype=np.int64), indexing="ij"
@@ -87,7 +87,7 @@ def _by_tiles(
     images: NDArray[np.uint8], grid: Grid, wcs: Any, way: Way, stack: Stack, bounds: Bounds, rows: range
 ) -> None:
     size = TILE
-    row, column = _corners(rows, grid.shape[1], size)
+    row, column = corners_of_tiles(rows, grid.shape[1], size)
     while size >= _SMALLEST and row.size:
         half = (size - 1) / 2
         x, y = (np.add(place, half, dtype=np.float64) for place in (column, row))
@@ -95,7 +95,7 @@ def _by_tiles(
         # The centres of a tile's pixels lie in a square one pixel smaller than the tile.
         words, one = stack.caps(lon, lat, bounds.on_sky(x, y, half), way.matrix)
         _kernel.paint(images, row[one], column[one], size, words[one])
-        row, column = _quarters(row[~one], column[~one], size, rows.stop, grid.shape[1])
+        row, column = quarters(row[~one], column[~one], size, rows.stop, grid.shape[1])
         size //= 2
     if row.size:
         step = np.arange(size)
@@ -107,7 +107,7 @@ def _by_tiles(
         _by_pixels(images, grid, wcs, way, stack, row, column)
 
 
-def _quarters(row: Places, column: Places, size: int, n_rows: int, n_columns: int) -> tuple[Places, Places]:
+def quarters(row: Places, column: Places, size: int, n_rows: int, n_columns: int) -> tuple[Places, Places]:
     half = size // 2
     row = (row[:, np.newaxis] + np.array([0, 0, half, half])).ravel()
     column = (column[:, np.newaxis] + np.array([0, half, 0, half])).ravel()
@@ -118,8 +118,8 @@ def _quarters(row: Places, column: Places, size: int, n_rows: int, n_columns: in
 def _by_pixels(
     images: NDArray[np.uint8], grid: Grid, wcs: Any, way: Way, stack: Stack, row: Places, column: Places
 ) -> None:
-    for first in range(0, row.size, _BLOCK):
-        some = slice(first, first + _BLOCK)
+    for first in range(0, row.size, BLOCK):
+        some = slice(first, first + BLOCK)
         lon, lat = grid.positions(wcs, column[some].astype(np.float64), row[some].astype(np.float64))
         if way.transformed is not None:
             lon, lat = way.transformed(lon, lat)

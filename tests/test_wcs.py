@@ -325,7 +325,7 @@ def test_images_of_equal_bins_are_not_one_array(energy_mask):
 def test_blocks_and_threads_change_nothing(monkeypatch, block, threads):
     wcs = simple("SIN", kind="GLON", step=0.5)
     mask, expected = some_of(referee_cells(wcs, (40, 60), "icrs", 8), 8, "icrs")
-    monkeypatch.setattr(hpmask.wcs_out, "_BLOCK", block)
+    monkeypatch.setattr(hpmask.wcs_out, "BLOCK", block)
     monkeypatch.setattr(hpmask.wcs_out, "thread_count", lambda _: threads)
     np.testing.assert_array_equal(mask.to_wcs(wcs), expected)
 
@@ -382,7 +382,7 @@ def test_bad_shape_raises(shape):
         Mask.full().to_wcs(simple(), shape)
 
 
-@pytest.mark.parametrize("wcs", [None, fits.Header(), "image.fits", SimpleNamespace(wcs=None)])
+@pytest.mark.parametrize("wcs", [None, 3, SimpleNamespace(wcs=None)])
 def test_no_wcs_raises(wcs, tmp_path):
     with pytest.raises(TypeError, match=r"wcs must be an astropy\.wcs\.WCS"):
         Mask.full().to_wcs(wcs, (3, 3))
@@ -397,11 +397,11 @@ def test_wcs_without_a_sky_raises(naxis):
         Mask.full().to_wcs(wcs, (3, 3))
 
 
-@pytest.mark.parametrize("mode", ["overlap", "fraction", None])
+@pytest.mark.parametrize("mode", ["touch", "any", None])
 def test_other_modes_raise(mode, tmp_path):
-    with pytest.raises(ValueError, match="mode must be 'center', got"):
+    with pytest.raises(ValueError, match="mode must be 'center' or 'overlap' or 'inside' or 'fraction', got"):
         Mask.full().to_wcs(simple(), mode=mode)
-    with pytest.raises(ValueError, match="mode must be 'center', got"):
+    with pytest.raises(ValueError, match="mode must be 'center' or 'overlap' or 'inside', got"):
         Mask.full().write_wcs(tmp_path / "a.fits", simple(), mode=mode)
     assert list(tmp_path.iterdir()) == []
 

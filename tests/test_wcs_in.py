@@ -41,7 +41,7 @@ def referee(image, wcs, frame, order, held):
     back = wcs.pixel_to_world(np.where(good, x, 0), np.where(good, y, 0))
     with np.errstate(invalid="ignore"):
         pixel = np.sqrt(wcs.proj_plane_pixel_area()).to_value(u.deg)
-        good &= back.separation(sky.transform_to(back.frame)).deg < max(0.1 * pixel, 1e-6)
+        good &= back.separation(sky.transform_to(back.frame)).deg < max(0.5 * pixel, 1e-6)
         i, j = np.floor(x + 0.5), np.floor(y + 0.5)
         good &= (i >= 0) & (i < image.shape[1]) & (j >= 0) & (j < image.shape[0])
         edge = (np.abs(x + 0.5 - np.round(x + 0.5)) < 1e-6) | (np.abs(y + 0.5 - np.round(y + 0.5)) < 1e-6)
