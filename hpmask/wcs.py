@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import deepcopy
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,10 +18,11 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from hpmask import files, frames, rasterize
+from hpmask.parallel import thread_count
 from hpmask.rangeset import RangeSet, check_order
 from hpmask.wcs_areas import by_areas
 from hpmask.wcs_grid import Grid, Way, celestial, order_for
-from hpmask.wcs_image import as_target, booleans, open_image
+from hpmask.wcs_image import Target, as_target, booleans, open_image
 from hpmask.wcs_in import plane_of
 from hpmask.wcs_out import at_centers
 
@@ -23,44 +30,54 @@ if TYPE_CHECKING:
     from hpmask.energy import EnergyAxis
     from hpmask.mask import Mask
 
-__all__ = ["MODES", "from_wcs", "to_wcs", "write_wcs"]
+__all__ = ["MODES", "from_wcs", "to_wcs", "to_wcs_many", "write_wcs"]
 
+WcsMode = Literal["center", "overlap", "inside", "fraction"]
 MODES = ("center", "overlap", "inside", "fraction")
 
 
-
-def to_wcs(
-    mask: Mask, wcs: WCS, shape: tuple[int, int] | None = None, *, mode: Literal["center"] = "center"
-) -> NDArray[np.bool_]:
+def to_wcs(mask: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: WcsMode = "center") -> NDArray[Any]:
     """The mask on the pixels of an image.
 
     The sky position of a pixel's centre is what astropy's ``wcs.pixel_to_world`` gives, distortions
-    included. It is computed once for all energy bins.
+    included. Whole tiles of pixels are decided at once where the mask is the same all over their sky: by strict
+    bounds on how far that reaches, so that each pixel has the value that it would have by itself. There are such
+    bounds for TAN, SIN, STG, ARC, ZEA, CAR, CEA, MER, SFL and AIT, with SIP polynomials or without; other
+    projections and distortions are worked out pixel by pixel.
 
     Parameters
     ----------
     mask : Mask
         The mask, in either frame.
-    wcs : `~astropy.wcs.WCS`
+    wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy WcsGeom
         Any celestial WCS in any frame that astropy knows. Of a cube's the celestial part is taken. Slices of
         a WCS and other WCS objects of astropy's common interface will do, too, if they have two pixel axes.
         Galactic axes are Galactic even beside a RADESYS, which misleads astropy; ecliptic ones, which it
-        takes for ICRS, raise.
+        takes for ICRS, raise. Of a FITS file the first sky image counts.
     shape : (int, int), optional
         Number of pixels (ny, nx); by default the shape that the WCS has.
-    mode : {"center"}, optional
-        A pixel is True iff the sky position of its centre is in the mask. Pixels that are no sky, such as the
-        corners of an all-sky map, are False.
+    mode : {"center", "overlap", "inside", "fraction"}, optional
+        "center": a pixel is True iff the sky position of its centre is in the mask. Pixels that are no sky,
+        such as the corners of an all-sky map, are False.
+
+        "overlap": if the mask keeps any of the pixel's area; a cell within a thousandth of the pixel of its edge
+        may count as touching it, and none that touches it is missed. "inside": only if the mask keeps all of it,
+        on the same terms. A pixel's area is the sky under its square of pixel coordinates, with sides that are
+        followed to 2e-4 of the pixel.
+
+        "fraction": the part of the pixel's area (as a solid angle) that the mask keeps, to better than 1e-3. At the
+        rim of an all-sky map, a pixel's area is the part of it that is sky, looked at in 32 x 32 places.
 
     Returns
     -------
-    numpy.ndarray of bool, shape (ny, nx) or (n_bins, ny, nx)
-        The latter for a mask with energy bins.
+    numpy.ndarray of bool or float32, shape (ny, nx) or (n_bins, ny, nx)
+        The latter for a mask with energy bins, or a gammapy geometry with an energy axis. Each bin of that must
+        lie in one of the mask's.
 
     Raises
     ------
     TypeError, ValueError
-        If `wcs` is no celestial WCS, no shape is known, or `mode` is another word.
+        If `wcs` is no celestial WCS, no shape is known, energy bins do not fit, or `mode` is another word.
 
     Examples
     --------
@@ -80,20 +97,82 @@ def to_wcs(
            [0, 0, 1, 0, 0]])
     """
     _check_mode(mode, MODES)
-    target = as_target(wcs)
+    return _image(mask, as_target(wcs), shape, mode, n_threads=None)
+
+
+def to_wcs_many(
+    mask: Mask, fields: Iterable[Any], *, mode: WcsMode = "center", n_threads: int | None = None
+) -> Iterator[NDArray[Any]]:
+    """See `hpmask.Mask.to_wcs_many`."""
+    _check_mode(mode, MODES)
+    threads = thread_count(n_threads)
+    # Before the threads begin: it is kept for all fields.
+    mask._stacks()
+    return _images(mask, fields, mode, threads)
+
+
+def _images(mask: Mask, fields: Iterable[Any], mode: WcsMode, threads: int) -> Iterator[NDArray[Any]]:
+    def one(field: Any) -> NDArray[Any]:
+        wcs, shape = field if isinstance(field, tuple) else (field, None)
+        target = as_target(wcs)
+        if threads > 1:
+            # wcslib writes to a WCS's own tables, and two fields may have one WCS.
+            target = replace(target, wcs=deepcopy(target.wcs))
+        return _image(mask, target, shape, mode, n_threads=1)
+
+    if threads == 1:
+        yield from map(one, fields)
+        return
+    waiting: deque[Future[NDArray[Any]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for field in fields:
+                waiting.append(pool.submit(one, field))
+                # No further ahead than keeps the threads busy: images may be large.
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _image(
+    mask: Mask, target: Target, shape: tuple[int, int] | None, mode: WcsMode, *, n_threads: int | None
+) -> NDArray[Any]:
     grid = Grid.of(target.wcs, target.shape if shape is None else shape)
     way = Way.between(grid.frame, mask.frame)
-    distinct = {id(plane): plane for plane in mask.planes}
+    row = {id(plane): k for k, plane in reversed(list(enumerate(mask._distinct())))}
+    bins = _bins(mask, target)
     if mode == "center":
-        images: NDArray[Any] = at_centers(grid, way, mask._stacks())
+        images: NDArray[Any] = at_centers(grid, way, mask._stacks(), n_threads=n_threads)
     else:
-        images = by_areas(grid, way, mask._stacks(), list(distinct.values()), mode)
+        images = by_areas(grid, way, mask._stacks(), mask._distinct(), mode, n_threads=n_threads)
+    if bins is None:
+        image: NDArray[Any] = images[0]
+        return image
+    rows = [row[id(mask.planes[k])] for k in bins]
+    return images if rows == list(range(len(images))) else images[rows]
+
+
+def _bins(mask: Mask, target: Target) -> list[int] | None:
+    """The bin of the mask for each plane of the image; None for an image of one plane without energy."""
+    if target.energy is None:
+        return None if mask.energy is None else list(range(mask.energy.n_bins))
     if mask.energy is None:
-        return images[0]
-    if len(distinct) < len(mask.planes):
-        row = {key: k for k, key in enumerate(distinct)}
-        images = images[[row[id(plane)] for plane in mask.planes]]
-    return images
+        return [0] * target.energy.n_bins
+    edges = mask.energy.edges.value
+    bins = []
+    for low, high in pairwise(target.energy.edges.to_value(mask.energy.unit)):
+        k = int(np.searchsorted(edges, low * (1 + 1e-6), side="right")) - 1
+        if not 0 <= k < mask.energy.n_bins or high > edges[k + 1] * (1 + 1e-6) or low < edges[k] * (1 - 1e-6):
+            raise ValueError(
+                f"every energy bin of the image must lie in one of the mask's, but {low:.6g} to {high:.6g} "
+                f"{mask.energy.unit} does not: the mask has {mask.energy}"
+            )
+        bins.append(k)
+    return bins
 
 
 def from_wcs(
@@ -148,7 +227,7 @@ def write_wcs(
     wcs: WCS,
     shape: tuple[int, int] | None = None,
     *,
-    mode: Literal["center"] = "center",
+    mode: Literal["center", "overlap", "inside"] = "center",
     overwrite: bool = False,
 ) -> None:
     """Write the mask on the pixels of an image as a FITS image of bytes, 1 = kept.

@@ -3,8 +3,8 @@
 A pixel's area is the sky under its square of pixel coordinates. Its sides are followed by pieces of great circles, to
 2e-4 of the pixel. Tiles and pixels are decided at once where the mask is the same all over a cap that holds them
 (see `hpmask.wcs_out`); the cells of the mask are cut out of the others (_kernels/pixels.pyx). A pixel of which a corner
-is no sky, at the rim of a projection, is looked at in 32 x 32 places: only those that are sky count, and it is never
-inside if its centre is none.
+is no sky, at the rim of a projection, is looked at in 32 x 32 places, each with the solid angle round it: only those
+that are sky count, and it is never inside if its centre is none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hpmask._kernels import tiles as _tiles
 from hpmask.rangeset import RangeSet
 from hpmask.stack import Stack
 from hpmask.wcs_bounds import Bounds
-from hpmask.wcs_grid import Grid, Way
+from hpmask.wcs_grid import Grid, Way, vectors
 from hpmask.wcs_out import BLOCK, TILE, Places, corners_of_tiles, in_stripes, quarters
 
 __all__ = ["AreaMode", "by_areas"]
@@ -46,7 +46,7 @@ def by_areas(
 ) -> NDArray[Any]:
     """What each of the stacks' sets, which are `planes`, has of the pixels' areas: shape (n_planes, ny, nx)."""
     kind = np.float32 if mode == "fraction" else np.bool_
-    images = np.zeros((len(planes), *grid.shape), dtype=kind)
+    images: NDArray[Any] = np.zeros((len(planes), *grid.shape), dtype=kind)
     bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape)
 
     def work(wcs: Any, rows: range) -> None:
@@ -96,7 +96,7 @@ def _by_pixels(
     def sky(x: Floats, y: Floats) -> Floats:
         """Unit vectors in the frame of the mask, NaN where there is no sky."""
         lon, lat = way.turned(*grid.positions(wcs, column[:, np.newaxis] + x, row[:, np.newaxis] + y))
-        return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+        return vectors(lon, lat)
 
     # The middle, and the corners.
     five = sky(np.array([0, -0.5, 0.5, 0.5, -0.5]), np.array([0, -0.5, -0.5, 0.5, 0.5]))
@@ -119,8 +119,7 @@ def _by_pixels(
         x = np.concatenate([side, np.full(n, 0.5), -side, np.full(n, -0.5)])
         y = np.concatenate([np.full(n, -0.5), side, np.full(n, 0.5), -side])
         lon, lat = grid.positions(wcs, column[these, np.newaxis] + x, row[these, np.newaxis] + y)
-        lon, lat = way.turned(lon, lat)
-        outline = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+        outline = vectors(*way.turned(lon, lat))
         known = np.isfinite(outline).all(axis=(1, 2))
         whole[these[~known]] = False
         these, outline = these[known], np.ascontiguousarray(outline[known])
@@ -158,17 +157,25 @@ def _point_by_point(
     images: NDArray[Any], grid: Grid, wcs: Any, way: Way, stack: Stack, mode: AreaMode, row: Places, column: Places
 ) -> None:
     step = (np.arange(_POINTS) + 0.5) / _POINTS - 0.5
+    edge = np.arange(_POINTS + 1) / _POINTS - 0.5
     x, y = (a.ravel() for a in np.meshgrid(step, step))
+    corner_x, corner_y = (a.ravel() for a in np.meshgrid(edge, edge))
     some = max(1, BLOCK // x.size)
     for first in range(0, row.size, some):
         j, i = row[first : first + some], column[first : first + some]
         lon, lat = way.turned(*grid.positions(wcs, i[:, np.newaxis] + x, j[:, np.newaxis] + y))
-        sky = np.isfinite(lon)
-        words = stack.words_at(lon.ravel(), lat.ravel(), None).reshape(sky.shape)
-        n = sky.sum(axis=1)
+        words = stack.words_at(lon.ravel(), lat.ravel(), None).reshape(lon.shape)
+        p = vectors(*grid.positions(wcs, i[:, np.newaxis] + corner_x, j[:, np.newaxis] + corner_y))
+        p = p.reshape(j.size, _POINTS + 1, _POINTS + 1, 3)
+        area = np.linalg.norm(np.cross(p[:, 1:, 1:] - p[:, :-1, :-1], p[:, 1:, :-1] - p[:, :-1, 1:]), axis=-1)
+        area = area.reshape(lon.shape)
+        # Of a point whose own square is cut by the rim, half of the largest.
+        area = np.where(np.isfinite(area), area, 0.5 * np.nanmax(area, axis=1, initial=1e-30, keepdims=True))
+        area[~np.isfinite(lon)] = 0
+        whole = area.sum(axis=1)
         for k in range(stack.n):
-            count = ((words >> np.uint64(k)) & np.uint64(1)).sum(axis=1)
+            kept = (area * ((words >> np.uint64(k)) & np.uint64(1))).sum(axis=1)
             if mode == "fraction":
-                images[k, j, i] = count / np.maximum(n, 1)
+                images[k, j, i] = kept / np.where(whole > 0, whole, 1)
             else:
-                images[k, j, i] = count > 0 if mode == "overlap" else (count == n) & (n > 0)
+                images[k, j, i] = kept > 0 if mode == "overlap" else (kept == whole) & (whole > 0)

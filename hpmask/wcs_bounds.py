@@ -23,6 +23,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from hpmask._kernels import images as _kernel
+from hpmask.wcs_grid import vectors
 
 __all__ = ["Bounds"]
 
@@ -179,8 +180,8 @@ class Bounds:
         angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
         plane = np.array([0.6 * np.cos(angle), 0.6 * np.sin(angle)])
         found = self._projected(wcs, plane)
-        celestial = _vectors(*np.radians(found["world"].T[self._rows]))
-        native = _vectors(*np.radians([found["phi"], found["theta"]]))
+        celestial = vectors(*np.radians(found["world"].T[self._rows]))
+        native = vectors(*np.radians([found["phi"], found["theta"]]))
         left, _, right = np.linalg.svd(native.T @ celestial)
         return np.asarray(left @ right)
 
@@ -194,9 +195,9 @@ class Bounds:
         good = np.asarray(found["stat"]) == 0
         native = np.radians([found["phi"], found["theta"]])
         there = np.empty((plane.shape[1], 2))
-        _kernel.places(self._code, _vectors(*native), there)
-        sky = _vectors(*np.radians(found["world"].T[self._rows]))
-        turned = _vectors(*native) - sky @ self._native.T
+        _kernel.places(self._code, vectors(*native), there)
+        sky = vectors(*np.radians(found["world"].T[self._rows]))
+        turned = vectors(*native) - sky @ self._native.T
         given = np.radians(found["imgcrd"].T[self._rows])
         return bool(
             good.all()
@@ -204,10 +205,6 @@ class Bounds:
             and np.abs(given - plane).max() < _SLACK_PLANE
             and np.abs(turned).max() < _SLACK_PLANE
         )
-
-
-def _vectors(lon: Floats, lat: Floats) -> Floats:
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
 def _sip_limits(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hpmask import frames
 
-__all__ = ["Grid", "Way", "celestial", "corner_vectors", "order_for", "smallest_side"]
+__all__ = ["Grid", "Way", "celestial", "corner_vectors", "order_for", "smallest_side", "vectors"]
 
 Angles = NDArray[np.float64]
 
@@ -92,7 +92,11 @@ def corner_vectors(grid: Grid, way: Way, *, margin: int = 0) -> NDArray[np.float
     x, y = np.meshgrid(
         np.arange(-margin, nx + margin + 1) - 0.5, np.arange(-margin, ny + margin + 1) - 0.5
     )
-    lon, lat = way.turned(*grid.positions(grid.wcs, x, y))
+    return vectors(*way.turned(*grid.positions(grid.wcs, x, y)))
+
+
+def vectors(lon: Angles, lat: Angles) -> NDArray[np.float64]:
+    """Unit vectors, on one axis more."""
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
@@ -111,8 +115,7 @@ def smallest_side(grid: Grid) -> float:
     x, y = np.meshgrid(np.linspace(0, nx - 1, min(nx, 17)).round(), np.linspace(0, ny - 1, min(ny, 17)).round())
     corners = []
     for dx, dy in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
-        lon, lat = grid.positions(grid.wcs, x + dx, y + dy)
-        corners.append(np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1))
+        corners.append(vectors(*grid.positions(grid.wcs, x + dx, y + dy)))
     a, b, c, d = corners
     area = 0.5 * np.linalg.norm(np.cross(c - a, d - b), axis=-1)
     area = area[np.isfinite(area) & (area > 0)]
@@ -228,9 +231,8 @@ class Way:
 
 
 def _rotated(matrix: NDArray[np.float64], lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
-    p = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    q = np.einsum("ij,j...->i...", matrix, p)
-    return np.arctan2(q[1], q[0]), np.arctan2(q[2], np.hypot(q[0], q[1]))
+    q = vectors(lon, lat) @ matrix.T
+    return np.arctan2(q[..., 1], q[..., 0]), np.arctan2(q[..., 2], np.hypot(q[..., 0], q[..., 1]))
 
 
 def _transformed(

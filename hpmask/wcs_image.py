@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from hpmask.energy import EnergyAxis
 __all__ = ["Target", "as_target", "booleans", "open_image"]
 
 
+@dataclass(frozen=True, slots=True)
 class Target:
     """A WCS with what is known beside it: the shape of the image, and the energy bins of a cube."""
 
-    def __init__(self, wcs: Any, shape: tuple[int, int] | None = None, energy: EnergyAxis | None = None) -> None:
-        self.wcs, self.shape, self.energy = wcs, shape, energy
+    wcs: Any
+    shape: tuple[int, int] | None = None
+    energy: EnergyAxis | None = None
 
 
 def as_target(wcs: Any) -> Target:
@@ -146,10 +149,7 @@ def _of_header(header: fits.Header, hdus: Any = None) -> Target:
 
 
 def _of_hdu(hdu: Any, hdus: Any) -> Target:
-    target = _of_header(hdu.header, hdus)
-    if hdu.shape and len(hdu.shape) >= 2 and target.shape is None:
-        target.shape = hdu.shape[-2:]
-    return target
+    return _of_header(hdu.header, hdus)
 
 
 def _sky_last(hdu: Any) -> NDArray[Any]:

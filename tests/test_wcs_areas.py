@@ -33,13 +33,19 @@ def sampled(mask, wcs, row, column, n=100):
     return np.array(part)
 
 
-def check(wcs, shape, order, radius, seed=1, n_pixels=40, mask=None, error=1e-3):
-    """Points tell fractions to about 1e-3 at most, and 2e-4 in the mean."""
+def all_sky(wcs, shape):
+    """The pixels whose corners are all sky."""
+    y, x = np.indices((shape[0] + 1, shape[1] + 1)) - 0.5
+    good = np.isfinite(wcs.pixel_to_world_values(x, y)[0])
+    return good[1:, 1:] & good[1:, :-1] & good[:-1, 1:] & good[:-1, :-1]
+
+
+def check(wcs, shape, order, radius, seed=1, n_pixels=40, n=100):
+    """The fractions, to the error of the points: 100 x 100 are off by up to half a row of them on straight edges."""
     rng = np.random.default_rng(seed)
-    if mask is None:
-        center = wcs.pixel_to_world(rng.uniform(0, shape[1], 12), rng.uniform(0, shape[0], 12))
-        good = np.isfinite(center.spherical.lon)
-        mask = Mask.from_cones(center[good], radius, order=order)
+    center = wcs.pixel_to_world(rng.uniform(0, shape[1], 12), rng.uniform(0, shape[0], 12))
+    good = np.isfinite(center.spherical.lon)
+    mask = Mask.from_cones(center[good], radius, order=order)
     images = {mode: mask.to_wcs(wcs, shape, mode=mode) for mode in ("inside", "center", "overlap", "fraction")}
     part = images["fraction"]
     assert part.dtype == np.float32
@@ -48,18 +54,15 @@ def check(wcs, shape, order, radius, seed=1, n_pixels=40, mask=None, error=1e-3)
     assert part.max() <= 1
     assert (images["inside"] <= images["center"]).all()
     assert (images["center"] <= images["overlap"]).all()
-    # What nearly fills a pixel, or nearly misses it, is told by the modes' own rules.
-    assert not images["overlap"][part == 0].all()
     assert images["overlap"][part > 1e-3].all()
     assert not images["inside"][part < 1 - 1e-3].any()
-    mixed = np.argwhere((part > 0) & (part < 1))
+    mixed = np.argwhere((part > 0) & (part < 1) & all_sky(wcs, shape))
     assert mixed.size
     row, column = mixed[rng.permutation(len(mixed))[:n_pixels]].T
-    expected = sampled(mask, wcs, row, column)
+    expected = sampled(mask, wcs, row, column, n)
     difference = part[row, column] - expected
-    # 10 000 points on a straight edge: the worst is about a row of half a step.
-    assert np.abs(difference).max() < 4 * error
-    assert np.sqrt(np.mean(difference**2)) < error
+    assert np.abs(difference).max() < 1e-3 + 0.4 / n
+    assert np.sqrt(np.mean(difference**2)) < 2e-4 + 0.15 / n
     assert (images["overlap"][row, column] >= (expected > 0)).all()
     assert (images["inside"][row, column] <= (expected > 1 - 1e-9)).all()
     others = rng.integers(0, shape[0], 15), rng.integers(0, shape[1], 15)
@@ -71,7 +74,7 @@ def check(wcs, shape, order, radius, seed=1, n_pixels=40, mask=None, error=1e-3)
 @pytest.mark.parametrize("projection", PROJECTIONS)
 def test_projections(data, projection):
     wcs = text_wcs(data(f"wcs/hdr/1904-66_{projection}.hdr"))
-    check(wcs, (192, 192), 11, "0.5 deg", n_pixels=12)
+    check(wcs, (192, 192), 11, "0.5 deg", n_pixels=5, n=300)
 
 
 @pytest.mark.parametrize("order", [6, 9, 14])
@@ -82,12 +85,12 @@ def test_projections(data, projection):
         pytest.param(simple(lon=10, lat=90.0), id="north pole"),
         pytest.param(simple("ZEA", lon=200, lat=-89.0, step=(-0.1, 0.5), rotation=17, kind="GLON"), id="thin"),
         pytest.param(simple(radesys="FK4", equinox=1950.0), id="FK4"),
-        pytest.param(simple(step=0.002, lat=-70), id="small"),
+        pytest.param(simple(step=0.02, lat=-70), id="small"),
     ],
 )
 def test_places(wcs, order):
     side = np.sqrt(wcs.proj_plane_pixel_area()).to_value(u.deg)
-    check(wcs, wcs.array_shape, order, 5 * side * u.deg, n_pixels=20)
+    check(wcs, wcs.array_shape, order, max(5 * side, 0.5) * u.deg, n_pixels=20)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +107,9 @@ def test_large_pixels_all_over_the_sky(wcs):
 
 
 def test_distortions(data):
-    check(text_wcs(data("wcs/hdr/siponly.hdr")), (100, 80), 15, "0.5 deg")
-    check(distorted(data("wcs/image_with_distortion_map.fits")), (100, 100), 13, "0.05 deg")
-    check(scamp(), (80, 100), 12, "0.1 deg")
+    check(text_wcs(data("wcs/hdr/siponly.hdr")), (100, 80), 22, "10 arcsec")
+    check(distorted(data("wcs/image_with_distortion_map.fits")), (100, 100), 13, "0.1 deg")
+    check(scamp(), (80, 100), 12, "0.3 deg")
 
 
 def test_fractions_add_up_to_the_area():
@@ -171,3 +174,11 @@ def test_written_overlap(tmp_path):
 def test_a_real_field(data):
     with fits.open(data("wcs/gc_msx_e.fits")) as hdus:
         check(header_wcs(hdus[0].header), hdus[0].shape, 13, "0.1 deg")
+
+
+def test_fractions_are_much_better_than_promised():
+    wcs = simple("ARC", lat=-66, step=0.1)
+    mask = Mask.from_cones(wcs.pixel_to_world([20, 30], [20, 15]), "1 deg", order=10)
+    part = mask.to_wcs(wcs, mode="fraction")
+    row, column = np.argwhere((part > 0) & (part < 1))[::29].T
+    np.testing.assert_allclose(part[row, column], sampled(mask, wcs, row, column, 1200), atol=2e-4)
