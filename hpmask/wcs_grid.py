@@ -30,8 +30,8 @@ class Grid:
     shape: tuple[int, int]
     lon_axis: int
     lat_axis: int
-    lon_unit: u.UnitBase
-    lat_unit: u.UnitBase
+    lon_unit: float     # in radians
+    lat_unit: float
     frame: BaseCoordinateFrame
 
     @classmethod
@@ -62,8 +62,8 @@ class Grid:
         `wcs` is this grid's or a copy, which each thread needs for itself.
         """
         world = wcs.pixel_to_world_values(x, y)
-        lon = np.asarray(world[self.lon_axis], dtype=np.float64) * self.lon_unit.to(u.rad)
-        lat = np.asarray(world[self.lat_axis], dtype=np.float64) * self.lat_unit.to(u.rad)
+        lon = np.asarray(world[self.lon_axis], dtype=np.float64) * self.lon_unit
+        lat = np.asarray(world[self.lat_axis], dtype=np.float64) * self.lat_unit
         # An axis that is linear in latitude may run beyond the poles.
         sky = np.isfinite(lon) & (np.abs(lat) <= np.pi / 2 + 1e-12)
         if not sky.all():
@@ -73,8 +73,8 @@ class Grid:
     def pixels(self, wcs: Any, lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
         """Pixel coordinates of positions in radians; NaN where there are none."""
         world: list[Any] = [None, None]
-        world[self.lon_axis] = lon * u.rad.to(self.lon_unit)
-        world[self.lat_axis] = lat * u.rad.to(self.lat_unit)
+        world[self.lon_axis] = lon / self.lon_unit
+        world[self.lat_axis] = lat / self.lat_unit
         if isinstance(wcs, WCS):
             # quiet: where the inverse of a distortion is not found, nothing is there.
             x, y = wcs.all_world2pix(*world, 0, quiet=True)
@@ -162,8 +162,8 @@ def _ctypes(wcs: Any) -> str:
     return f" (CTYPE {', '.join(map(repr, wcs.wcs.ctype))})" if isinstance(wcs, WCS) else ""
 
 
-def _units(units: Any) -> tuple[u.UnitBase, u.UnitBase]:
-    """The units of longitude and latitude, in any form that SkyCoord takes."""
+def _units(units: Any) -> tuple[float, float]:
+    """The units of longitude and latitude in radians, given in any form that SkyCoord takes."""
     if isinstance(units, str):
         units = units.split(",")
     if isinstance(units, u.UnitBase):
@@ -171,7 +171,7 @@ def _units(units: Any) -> tuple[u.UnitBase, u.UnitBase]:
     units = [u.Unit(unit) for unit in units]
     # Without a unit in the header there is nothing else that it could be.
     units = [u.deg if unit == u.dimensionless_unscaled else unit for unit in units]
-    return units[0], units[-1]
+    return float(units[0].to(u.rad)), float(units[-1].to(u.rad))
 
 
 def _shape(wcs: Any, shape: Any) -> tuple[int, int]:

@@ -23,9 +23,10 @@ from hpmask.wcs_grid import Grid, Way
 
 __all__ = ["BLOCK", "TILE", "at_centers", "corners_of_tiles", "in_stripes", "quarters"]
 
-# Pixels along a side of the largest tiles, and of the smallest.
+# Pixels along a side of the largest tiles.
 TILE = 64
-_SMALLEST = 4
+# Pixels that a tile must be likely to settle, going by the tiles twice as large.
+_WORTH = 6
 # Positions that are projected at once: some 5 MB of coordinates, which stay in the cache.
 BLOCK = 1 << 16
 
@@ -57,7 +58,8 @@ def in_stripes(grid: Grid, work: Any, *, n_threads: int | None = None) -> None:
     ny, nx = grid.shape
     threads = min(thread_count(n_threads), max(1, ny * nx // 20_000))
     # Rows of whole tiles: few enough that their pixels' words stay small, and a few stripes for each thread.
-    height = max(1, min(16 * BLOCK // nx, -(-ny // (4 * threads) if threads > 1 else ny)) // TILE) * TILE
+    height = min(16 * BLOCK // nx, ny if threads == 1 else ny // (4 * threads))
+    height = max(1, -(-height // TILE)) * TILE
     stripes = [range(first, min(first + height, ny)) for first in range(0, ny, height)]
     threads = min(threads, len(stripes))
     if threads == 1:
@@ -88,7 +90,9 @@ def _by_tiles(
 ) -> None:
     size = TILE
     row, column = corners_of_tiles(rows, grid.shape[1], size)
-    while size >= _SMALLEST and row.size:
+    settled = 1.0
+    # A tile's cap is looked at in about the time that it takes to project ten pixels.
+    while row.size and (size >= 16 or size * size * settled > _WORTH):
         half = (size - 1) / 2
         x, y = (np.add(place, half, dtype=np.float64) for place in (column, row))
         lon, lat = grid.positions(wcs, x, y)
@@ -96,6 +100,7 @@ def _by_tiles(
         words, one = stack.caps(lon, lat, bounds.on_sky(x, y, half), way.matrix)
         _kernel.paint(images, row[one], column[one], size, words[one])
         row, column = quarters(row[~one], column[~one], size, rows.stop, grid.shape[1])
+        settled = float(one.mean())
         size //= 2
     if row.size:
         step = np.arange(size)

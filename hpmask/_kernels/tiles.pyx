@@ -235,6 +235,13 @@ def paint(
     if column.shape[0] != n or word.shape[0] != n:
         raise ValueError("row, column and word must have one length")
     with nogil:
+        if size == 1:
+            # Image by image, so that what is written lies close together.
+            for k in range(n_images):
+                for t in range(n):
+                    if 0 <= row[t] < ny and 0 <= column[t] < nx:
+                        images[k, row[t], column[t]] = (word[t] >> k) & 1
+            n = 0
         for t in range(n):
             if row[t] < 0 or row[t] >= ny or column[t] < 0 or column[t] >= nx:
                 continue
