@@ -564,9 +564,11 @@ def all_sky(quick: bool) -> tuple[str, Mask, WCS]:
 def planes(quick: bool) -> Row:
     n, order = (100, 9) if quick else (500, 11)
     wcs = field_wcs(n)
+    wcs.wcs.cdelt = -0.02, 0.02
+    wcs.wcs.set()
     edges = np.geomspace(0.1, 100, 21) * u.TeV
-    radius = np.linspace(0.6, 0.1, 20)[np.newaxis] * u.deg
-    cube = discs_in(wcs, 40, radius, order, EnergyAxis(edges))
+    radius = np.linspace(0.6, 0.2, 20)[np.newaxis] * u.deg
+    cube = discs_in(wcs, 20, radius, order, EnergyAxis(edges))
     row = to_wcs_row(f"to_wcs, {n} x {n} pixels, 20 different energy planes", cube, wcs)
     one = Mask(cube.planes[10])
     row.works.append(Work("hpmask", "one of the 20 planes by itself", lambda: one.to_wcs(wcs), aside=True))

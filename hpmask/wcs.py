@@ -208,7 +208,7 @@ def from_wcs(
     done: dict[bytes, RangeSet] = {}
     planes = []
     for sheet in sheets:
-        key = np.packbits(sheet).tobytes()
+        key = sheet.tobytes() if len(sheets) > 1 else b""
         if key not in done:
             done[key] = plane_of(sheet, grid, way, order=order, mode=mode, outside=outside, n_threads=n_threads)
         planes.append(done[key])

@@ -156,7 +156,7 @@ class Bounds:
         level: int,
         order: int,
         rotation: Floats,
-        total: NDArray[np.int64],
+        total: NDArray[np.uint32],
         outside: bool,
     ) -> tuple[Ranges, Ranges]:
         """Starts and stops of the cells in some nodes with their centre under a True pixel, and of those in doubt.

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask import healpix, rasterize
+from hpmask._kernels import images as _kernel
 from hpmask._kernels import shapes as _shapes
 from hpmask.parallel import thread_count
 from hpmask.rangeset import MAX_ORDER, RangeSet
@@ -59,8 +60,8 @@ def plane_of(
 def _walk(
     image: Image, grid: Grid, way: Way, bounds: Bounds, order: int, outside: bool, threads: int
 ) -> RangeSet:
-    total = np.zeros((image.shape[0] + 1, image.shape[1] + 1), dtype=np.int64)
-    np.cumsum(np.cumsum(image, axis=0, dtype=np.int64), axis=1, out=total[1:, 1:])
+    total = np.empty((image.shape[0] + 1, image.shape[1] + 1), dtype=np.uint32)
+    _kernel.count_pixels(np.ascontiguousarray(image).view(np.uint8), total)
     level, nodes, around = _first_nodes(grid, way, bounds, order)
     # Deal them out in turn: the edges lie here and there.
     threads = max(1, min(threads, nodes.size, image.size // 20_000 + 1))

@@ -17,7 +17,7 @@ bound, at rims, poles and seams, the node is divided.
 """
 
 from libc.math cimport M_PI, acos, asin, atan2, atanh, cos, fabs, floor, fmin, hypot, sin, sqrt
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_xy, place_vector
 from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take
@@ -56,7 +56,7 @@ cdef struct Walk:
     double pixel[4]         # takes places in the plane to pixels,
     double origin[2]        # from this one
     double slack[2]         # rounding, in pixels
-    const int64_t* total    # True pixels of the rows below and the columns to the left
+    const uint32_t* total   # True pixels of the rows below and the columns to the left, modulo 2**32
     int64_t ny
     int64_t nx
     bint outside
@@ -136,7 +136,8 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     # The pixels' numbers at the sides: pixel i reaches from i - 0.5 to i + 0.5.
     cdef double a = floor(x - half_x + 0.5), b = floor(x + half_x + 0.5)
     cdef double c = floor(y - half_y + 0.5), d = floor(y + half_y + 0.5)
-    cdef int64_t left, right, low, high, count, width = walk.nx + 1
+    cdef int64_t left, right, low, high, width = walk.nx + 1
+    cdef uint32_t count
     cdef bint beyond
     if not (b >= 0 and a < walk.nx and d >= 0 and c < walk.ny):
         return YES if walk.outside else NO
@@ -151,7 +152,7 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     )
     if count == 0 and not (beyond and walk.outside):
         return NO
-    if count == (right - left) * (high - low) and (walk.outside or not beyond):
+    if count == <uint32_t> ((right - left) * (high - low)) and (walk.outside or not beyond):
         return YES
     return BOTH
 
@@ -200,15 +201,32 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
             descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i)
 
 
+def count_pixels(const unsigned char[:, ::1] image, uint32_t[:, ::1] total):
+    """total[j, i] = number of True pixels of rows below j and columns below i, for an image of fewer than 2**32."""
+    cdef Py_ssize_t ny = image.shape[0], nx = image.shape[1], i, j
+    cdef uint32_t row
+    if total.shape[0] != ny + 1 or total.shape[1] != nx + 1 or ny * nx >= (<int64_t> 1) << 32:
+        raise ValueError("total must have a row and a column more than the image, which has fewer than 2**32 pixels")
+    with nogil:
+        for i in range(nx + 1):
+            total[0, i] = 0
+        for j in range(ny):
+            row = 0
+            total[j + 1, 0] = 0
+            for i in range(nx):
+                row += image[j, i]
+                total[j + 1, i + 1] = total[j, i + 1] + row
+
+
 def walk(
     const uint64_t[::1] nodes, int level, int order, int projection, const double[:, ::1] native,
-    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const int64_t[:, ::1] total,
+    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const uint32_t[:, ::1] total,
     bint outside,
 ):
     """Ranges (order 29) of the cells in some nodes whose centre is under a True pixel, and of those in doubt.
 
-    Two pairs of starts and stops, ascending if the nodes are. total[j, i] counts the True pixels of rows below j and
-    columns below i; beyond the image the value is `outside`. `pixel` takes places in the projection's plane (radians)
+    Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels`; beyond the image the value
+    is `outside`. `pixel` takes places in the projection's plane (radians)
     to pixels, and `origin` is the pixel at the plane's origin.
     """
     cdef Walk walk
