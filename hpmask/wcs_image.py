@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,35 @@ def _of_header(header: fits.Header, hdus: Any = None) -> Target:
 
 
 def _of_hdu(hdu: Any, hdus: Any) -> Target:
-    return _of_header(hdu.header, hdus)
+    target = _of_header(hdu.header, hdus)
+    return target if hdus is None else replace(target, energy=_bands(hdu, hdus))
+
+
+def _bands(hdu: Any, hdus: Any) -> EnergyAxis | None:
+    """The energy bins of a cube, by the table that its header names; None if it has none, or one bin.
+
+    See https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html.
+    """
+    name = str(hdu.header.get("BANDSHDU", "")).upper()
+    if not name or len(hdu.shape) != 3 or hdu.shape[0] == 1:
+        return None
+    table = next((other for other in hdus if other.name == name and hasattr(other, "columns")), None)
+    if table is None:
+        return None
+    names = str(table.header.get("AXCOLS1", hdu.header.get("AXCOLS1", "E_MIN,E_MAX"))).upper().split(",")
+    columns = {column.name.upper(): column for column in table.columns}
+    if len(names) != 2 or not columns.keys() >= set(names):
+        return None
+    low, high = (
+        u.Quantity(np.asarray(table.data[columns[column].name], dtype=np.float64), columns[column].unit or "")
+        for column in names
+    )
+    if len(low) != hdu.shape[0] or not low.unit.is_equivalent(u.J) or not np.allclose(low[1:], high[:-1], rtol=1e-6):
+        return None
+    edges = u.Quantity([*low, high[-1]])
+    axis = "energy" if names[0] == "E_MIN" else names[0].removesuffix("_MIN").lower()
+    interp = str(table.header.get("INTERP1", "log"))
+    return EnergyAxis(edges, name=axis, interp="lin" if interp == "lin" else "log")
 
 
 def _sky_last(hdu: Any) -> NDArray[Any]:

@@ -331,3 +331,20 @@ def test_gammapy_energy_axis(maps):
     cube = maps.Map.from_geom(geom(edges), data=planes)
     assert Mask.from_wcs(cube, order=8).energy == mask.energy
     assert Mask.from_wcs(cube, order=8).planes[2] == Mask.from_wcs(planes[2], geom(edges), order=8).planes[0]
+
+
+def test_energy_table_of_a_file(tmp_path):
+    """A cube written by `write_wcs` brings its bins along, both ways."""
+    wcs = simple()
+    for axis in (
+        EnergyAxis([0.1, 0.30000000000000004, 1] * u.TeV),
+        EnergyAxis([1, 2, 3, 4] * u.GeV, name="energy_true", interp="lin"),
+    ):
+        radius = np.linspace(0.5, 1, axis.n_bins)[np.newaxis] * u.deg
+        mask = Mask.from_cones(wcs.pixel_to_world([20], [20]), radius, order=12, energy=axis)
+        mask.write_wcs(tmp_path / "cube.fits", wcs, overwrite=True)
+        back = Mask.from_wcs(tmp_path / "cube.fits", order=13)
+        assert back.energy == axis
+        np.testing.assert_array_equal(back.to_wcs(wcs), mask.to_wcs(wcs))
+        np.testing.assert_array_equal(mask.reduce("all").to_wcs(tmp_path / "cube.fits")[-1], mask.to_wcs(wcs)[0])
+        np.testing.assert_array_equal(mask.to_wcs(tmp_path / "cube.fits"), mask.to_wcs(wcs))
