@@ -36,6 +36,8 @@ _INF = np.inf
 _SLACK_SKY = 1e-11
 _SLACK_PLANE = 1e-12
 _SLACK_PIXEL = 1e-6
+# astropy's all_world2pix is content with this.
+_SLACK_INVERSE = 2e-4
 
 
 def _where(valid: Any, value: Any) -> Floats:
@@ -105,8 +107,9 @@ class Bounds:
         self._matrix = np.radians(wcs.pixel_scale_matrix)[self._rows]
         self._origin = np.asarray(wcs.wcs.crpix, dtype=np.float64) - 1
         self._inverse = np.ascontiguousarray(np.linalg.inv(self._matrix))
-        self._shift, self._slope = _sip_limits(wcs, shape)
-        self.invertible = wcs.sip is None
+        self._sip = None if wcs.sip is None else _Sip(wcs, shape)
+        self._shift, self._slope = (0.0, 0.0) if self._sip is None else self._sip.near
+        self.invertible = self._sip is None or self._sip.invertible
         self._norm = float(np.linalg.norm(self._matrix, 2))
         corners = np.abs(self._matrix @ np.array([[1.0, 1.0], [1.0, -1.0]]))
         self._diagonal = float(np.hypot(*corners).max())
@@ -164,9 +167,14 @@ class Bounds:
         See _kernels/images.pyx; `rotation` takes unit vectors of the cells' frame to the frame of the WCS.
         """
         slack = _SLACK_PIXEL + np.abs(self._inverse).sum(axis=1) * _SLACK_PLANE
+        sip, limits = np.empty((0, 0, 0)), np.empty(0)
+        if self._sip is not None:
+            slack += _SLACK_INVERSE
+            (shift, slope), margin = self._sip.far, self._sip.margin
+            sip, limits = self._sip.tables, np.array([*self._sip.origin, shift, margin, slope])
         return _kernel.walk(  # type: ignore[no-any-return]
             nodes, level, order, self._code, np.ascontiguousarray(self._native @ rotation), self._inverse,
-            self._origin, slack, total, outside,
+            self._origin, slack, total, outside, sip, limits,
         )  # fmt: skip
 
     def _projected(self, wcs: WCS, plane: Floats) -> dict[str, Any]:
@@ -207,20 +215,48 @@ class Bounds:
         )
 
 
-def _sip_limits(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float]:
-    """The most by which SIP polynomials move a pixel of the image, and the norm of their derivative; in pixels."""
-    if wcs.sip is None:
-        return 0.0, 0.0
-    # The farthest that a pixel, or a tile that hangs over the edge, is from the polynomials' origin.
-    origin = np.asarray(wcs.sip.crpix)
-    far = [float(np.max(np.abs(np.array([-64.0, n + 64.0]) - o))) for n, o in zip(shape[::-1], origin, strict=True)]
-    shift, slope = [], []
-    for table in (wcs.sip.a, wcs.sip.b):
-        if table is None:
-            continue
-        p, q = np.indices(table.shape)
-        size = np.abs(table)
-        shift.append(float((size * far[0] ** p * far[1] ** q).sum()))
-        slope.append(float((size * p * far[0] ** np.maximum(p - 1, 0) * far[1] ** q).sum()))
-        slope.append(float((size * q * far[0] ** p * far[1] ** np.maximum(q - 1, 0)).sum()))
-    return float(np.linalg.norm(shift)), float(np.linalg.norm(slope))
+# How far a tile may hang over the image's edge.
+_OVERHANG = 64.0
+
+
+class _Sip:
+    """Bounds of what SIP polynomials do to the pixels of an image, and to those some way beyond it.
+
+    They move a pixel by `shift` at most, and `slope` bounds the norm of the derivative of that; `near` has both
+    for what tiles may cover, `far` for all within `margin` of the image, which is twice as far as pixels there move.
+    """
+
+    def __init__(self, wcs: WCS, shape: tuple[int, int]) -> None:
+        self.origin = np.asarray(wcs.sip.crpix, dtype=np.float64) - 1
+        tables = [np.asarray(t, dtype=np.float64) for t in (wcs.sip.a, wcs.sip.b) if t is not None]
+        size = max(len(table) for table in tables)
+        self.tables = np.zeros((2, size, size))
+        for k, table in enumerate((wcs.sip.a, wcs.sip.b)):
+            if table is not None:
+                self.tables[k, : len(table), : len(table)] = table
+        # Terms of a higher degree than the tables' are not used.
+        p, q = np.indices((size, size))
+        self.tables[:, p + q >= size] = 0
+        self.margin = _OVERHANG
+        self.near = self.far = self._limits(shape)
+        # The shift grows with the margin, and with strong polynomials faster than that.
+        while self.far[1] < 0.5 and self.margin < 2 * self.far[0]:
+            self.margin = 2.5 * self.far[0]
+            self.far = self._limits(shape)
+
+    def _limits(self, shape: tuple[int, int]) -> tuple[float, float]:
+        # The farthest that a pixel is from the polynomials' origin.
+        x, y = (
+            float(np.max(np.abs(np.array([-self.margin, n + self.margin]) - o)))
+            for n, o in zip(shape[::-1], self.origin, strict=True)
+        )
+        size = np.abs(self.tables)
+        p, q = np.indices(size.shape[1:])
+        shift = (size * x**p * y**q).sum(axis=(1, 2))
+        along_x = (size * p * x ** np.maximum(p - 1, 0) * y**q).sum(axis=(1, 2))
+        along_y = (size * q * x**p * y ** np.maximum(q - 1, 0)).sum(axis=(1, 2))
+        return float(np.linalg.norm(shift)), float(np.linalg.norm([along_x, along_y]))
+
+    @property
+    def invertible(self) -> bool:
+        return self.far[1] < 0.5

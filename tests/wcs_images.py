@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS
+from astropy.wcs import WCS, Sip
 
 # fmt: off
 PROJECTIONS = [
@@ -72,6 +72,19 @@ def distorted(path):
         for hdu in hdus[1:]:
             hdu.data = (hdu.data * 3 + 1.7 + np.indices(hdu.shape).sum(axis=0) / 5).astype(np.float32)
         return header_wcs(header, hdus)
+
+
+def bent(strength, shape, projection="TAN"):
+    """A WCS with SIP polynomials of the third degree: of `strength` in 1 / pixel, and that squared."""
+    wcs = simple(projection, lat=0 if projection == "CAR" else 40, step=0.02, shape=shape, rotation=20)
+    a, b = np.zeros((4, 4)), np.zeros((4, 4))
+    a[2, 0], a[1, 1], a[0, 2], a[3, 0], a[1, 2] = strength * np.array([1, -0.7, 0.4, 20 * strength, 9 * strength])
+    b[2, 0], b[1, 1], b[0, 2], b[0, 3], b[2, 1] = strength * np.array([-0.5, 1, 0.8, 15 * strength, 30 * strength])
+    wcs.sip = Sip(a, b, None, None, wcs.wcs.crpix + 7.5)
+    wcs.wcs.ctype = [f"{name}-SIP" for name in wcs.wcs.ctype]
+    wcs.wcs.set()
+    wcs.array_shape = shape
+    return wcs
 
 
 def scamp():

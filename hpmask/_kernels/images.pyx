@@ -14,6 +14,10 @@ eastwards, and 2 / (3 cos(lat)), northwards.
 The image of a cap lies within a rectangle of the projection's plane whose half-widths are the cap's radius times the
 largest stretch on the way (Calabretta & Greisen 2002, A&A 395, 1077, for the projections). Where the stretch has no
 bound, at rims, poles and seams, the node is divided.
+
+SIP polynomials move a pixel x to D(x) = x + d(x). In a box round the image d moves no pixel by more than `shift`, and its
+derivative has a norm of at most q < 1/2. So x -> u - d(x) is a contraction, which leads to the one x in the box that is
+moved to u; after a step of length l it is within l q / (1 - q) of it, and D's inverse stretches by 1 / (1 - q) at most.
 """
 
 from libc.math cimport M_PI, acos, asin, atan2, atanh, cos, fabs, floor, fmin, hypot, sin, sqrt
@@ -63,6 +67,14 @@ cdef struct Walk:
     int order
     Sink* sink
     Sink* doubt
+    # SIP: coefficients of u**p v**q at [p][q], NULL for none
+    const double* a
+    const double* b
+    int degree
+    double sip_origin[2]
+    double shift
+    double margin           # how far the box reaches beyond the image
+    double slope            # q
 
 
 cdef Known place(Projection kind, const double* q, double cap, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
@@ -157,6 +169,46 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     return BOTH
 
 
+cdef inline double polynomial(const double* table, int degree, double u, double v) noexcept nogil:
+    cdef double total = 0, row
+    cdef int p, q
+    for p in range(degree, -1, -1):
+        row = 0
+        # There are no terms of a higher degree.
+        for q in range(degree - p, -1, -1):
+            row = row * v + table[p * (degree + 1) + q]
+        total = total * u + row
+    return total
+
+
+cdef Known unmoved(const Walk* walk, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
+    """Turn a rectangle of moved pixel coordinates to one that holds the pixels that SIP polynomials move there."""
+    cdef double u = x[0], v = y[0], room = walk.margin - walk.shift, step = 0, half, a, b
+    cdef int i
+    if (
+        u + half_x[0] < -0.5 - walk.shift or u - half_x[0] > walk.nx - 0.5 + walk.shift
+        or v + half_y[0] < -0.5 - walk.shift or v - half_y[0] > walk.ny - 0.5 + walk.shift
+    ):
+        return NOWHERE
+    if (
+        u - half_x[0] < -room or u + half_x[0] > walk.nx - 1 + room
+        or v - half_y[0] < -room or v + half_y[0] > walk.ny - 1 + room
+    ):
+        return UNKNOWN
+    for i in range(30):
+        a = u - polynomial(walk.a, walk.degree, x[0] - walk.sip_origin[0], y[0] - walk.sip_origin[1])
+        b = v - polynomial(walk.b, walk.degree, x[0] - walk.sip_origin[0], y[0] - walk.sip_origin[1])
+        step = hypot(a - x[0], b - y[0])
+        x[0] = a
+        y[0] = b
+        if step < 1e-7:
+            break
+    half = hypot(half_x[0], half_y[0]) * walk.slope / (1 - walk.slope) + step * walk.slope / (1 - walk.slope)
+    half_x[0] += half
+    half_y[0] += half
+    return KNOWN
+
+
 cdef inline double reach(double z, int level, int order) noexcept nogil:
     """Radius of a cap about a node's centre that holds the centres of its cells of the last order."""
     cdef double size = 1.0 / <double> ((<int64_t> 1) << level), part = 1.0 - 1.0 / <double> ((<int64_t> 1) << (order - level))
@@ -172,7 +224,7 @@ cdef inline double reach(double z, int level, int order) noexcept nogil:
 cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell) noexcept nogil:
     cdef double p[3]
     cdef double q[3]
-    cdef double u, v, half_u, half_v, cap
+    cdef double u, v, half_u, half_v, cap, a, b, half_a, half_b
     cdef int i, shift = 2 * (29 - level)
     cdef Known known
     cdef Answer answer = BOTH
@@ -184,13 +236,16 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
     if known == NOWHERE:
         answer = YES if walk.outside else NO
     elif known == KNOWN:
-        answer = rectangle(
-            walk,
-            walk.pixel[0] * u + walk.pixel[1] * v + walk.origin[0],
-            walk.pixel[2] * u + walk.pixel[3] * v + walk.origin[1],
-            fabs(walk.pixel[0]) * half_u + fabs(walk.pixel[1]) * half_v + walk.slack[0],
-            fabs(walk.pixel[2]) * half_u + fabs(walk.pixel[3]) * half_v + walk.slack[1],
-        )
+        a = walk.pixel[0] * u + walk.pixel[1] * v + walk.origin[0]
+        b = walk.pixel[2] * u + walk.pixel[3] * v + walk.origin[1]
+        half_a = fabs(walk.pixel[0]) * half_u + fabs(walk.pixel[1]) * half_v + walk.slack[0]
+        half_b = fabs(walk.pixel[2]) * half_u + fabs(walk.pixel[3]) * half_v + walk.slack[1]
+        if walk.a != NULL:
+            known = unmoved(walk, &a, &b, &half_a, &half_b)
+        if known == KNOWN:
+            answer = rectangle(walk, a, b, half_a, half_b)
+        elif known == NOWHERE:
+            answer = YES if walk.outside else NO
     if answer == YES:
         sink_put(walk.sink, cell << shift, (cell + 1) << shift)
     elif answer == BOTH:
@@ -221,13 +276,14 @@ def count_pixels(const unsigned char[:, ::1] image, uint32_t[:, ::1] total):
 def walk(
     const uint64_t[::1] nodes, int level, int order, int projection, const double[:, ::1] native,
     const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const uint32_t[:, ::1] total,
-    bint outside,
+    bint outside, const double[:, :, ::1] sip, const double[::1] sip_limits,
 ):
     """Ranges (order 29) of the cells in some nodes whose centre is under a True pixel, and of those in doubt.
 
     Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels`; beyond the image the value
     is `outside`. `pixel` takes places in the projection's plane (radians)
-    to pixels, and `origin` is the pixel at the plane's origin.
+    to pixels, and `origin` is the pixel at the plane's origin. `sip`, of shape (2, degree + 1, degree + 1) or empty, holds
+    the polynomials' coefficients, and `sip_limits` their origin (x, y), shift, margin and slope.
     """
     cdef Walk walk
     cdef Sink sink, doubt
@@ -253,6 +309,20 @@ def walk(
     walk.order = order
     walk.sink = &sink
     walk.doubt = &doubt
+    walk.a = NULL
+    if sip.shape[0]:
+        if sip.shape[0] != 2 or sip.shape[1] != sip.shape[2] or sip_limits.shape[0] != 5:
+            raise ValueError("sip must have shape (2, n, n), sip_limits (5,)")
+        if not (sip_limits[4] < 0.5 and sip_limits[3] >= 2 * sip_limits[2]):
+            raise ValueError("the polynomials are too strong")
+        walk.a = &sip[0, 0, 0]
+        walk.b = &sip[1, 0, 0]
+        walk.degree = <int> sip.shape[1] - 1
+        walk.sip_origin[0] = sip_limits[0]
+        walk.sip_origin[1] = sip_limits[1]
+        walk.shift = sip_limits[2]
+        walk.margin = sip_limits[3]
+        walk.slope = sip_limits[4]
     sink_open(&sink, 1024)
     sink_open(&doubt, 16)
     if not (sink.failed or doubt.failed):
