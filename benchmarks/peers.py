@@ -639,7 +639,8 @@ def from_wcs_row(title: str, image: np.ndarray, wcs: WCS, order: int) -> Row:
         hdu = fits.ImageHDU(image.astype(np.uint8), header=wcs.to_header())
         load = peer("mocpy").MOC.from_fits_image
         works.append(Work("mocpy", "MOC.from_fits_image(hdu, order, mask=image)", lambda: load(hdu, order, image)))
-    if peer("healpy"):
+    # At order 14 it takes half a minute.
+    if peer("healpy") and order < 14:
         healpy, ny, nx = peer("healpy"), *image.shape
         middle = healpy.ang2vec(*wcs.pixel_to_world_values((nx - 1) / 2, (ny - 1) / 2), lonlat=True)
         radius = 1.1 * np.radians(0.01 * np.hypot(nx, ny) / 2)

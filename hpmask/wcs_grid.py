@@ -83,15 +83,14 @@ class Grid:
         return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
 
 
-def corner_vectors(grid: Grid, way: Way, *, margin: int = 0) -> NDArray[np.float64]:
+def corner_vectors(grid: Grid, way: Way, *, margin: int = 0, rows: range | None = None) -> NDArray[np.float64]:
     """Unit vectors, in the frame of the mask, of the corners of an image's pixels and of `margin` more all round.
 
-    Of shape (ny + 2 margin + 1, nx + 2 margin + 1, 3); NaN where a corner is no sky.
+    Of shape (ny + 2 margin + 1, nx + 2 margin + 1, 3), or of as many rows and one; NaN where a corner is no sky.
     """
     ny, nx = grid.shape
-    x, y = np.meshgrid(
-        np.arange(-margin, nx + margin + 1) - 0.5, np.arange(-margin, ny + margin + 1) - 0.5
-    )
+    rows = range(-margin, ny + margin) if rows is None else rows
+    x, y = np.meshgrid(np.arange(-margin, nx + margin + 1) - 0.5, np.arange(rows.start, rows.stop + 1) - 0.5)
     return vectors(*way.turned(*grid.positions(grid.wcs, x, y)))
 
 

@@ -155,16 +155,24 @@ def _all_cells(image: Image, grid: Grid, way: Way, order: int, outside: bool, th
 
 def _pixel_caps(grid: Grid, way: Way, order: int) -> RangeSet:
     """Cells round all pixels: discs twice as large as it takes for their corners."""
-    corners = corner_vectors(grid, way)
+    ny, nx = grid.shape
+    height = max(1, 4 * _BLOCK // nx)
+    parts = [_caps_of_rows(grid, way, order, range(j, min(j + height, ny))) for j in range(0, ny, height)]
+    return RangeSet.union([RangeSet.empty(order), *parts])
+
+
+def _caps_of_rows(grid: Grid, way: Way, order: int, rows: range) -> RangeSet:
+    corners = corner_vectors(grid, way, rows=rows)
     four = np.stack([corners[:-1, :-1], corners[:-1, 1:], corners[1:, 1:], corners[1:, :-1]])
     four = four.reshape(4, -1, 3)
     four = four[:, np.isfinite(four).any(axis=(0, 2))]
+    if not four.size:
+        return RangeSet.empty(order)
     middle = np.nanmean(four, axis=0)
     middle /= np.linalg.norm(middle, axis=1, keepdims=True)
     reach = np.nanmax(np.linalg.norm(four - middle, axis=2), axis=0)
-    # At a rim only some of the corners are sky; across a seam they may be far apart.
-    usual = np.median(reach)
-    reach = np.clip(reach, usual, None)
+    # At a rim only some of the corners are sky: take the usual size there.
+    reach = np.clip(reach, np.median(reach), None)
     lon = np.arctan2(middle[:, 1], middle[:, 0])
     lat = np.arctan2(middle[:, 2], np.hypot(middle[:, 0], middle[:, 1]))
     return rasterize.discs(lon, lat, np.minimum(2 * reach, np.pi), order=order, mode="overlap")
