@@ -353,3 +353,34 @@ def test_fermi_templates(data):
         image = values > 0.1 * values.max()
         mask = Mask.from_wcs(image, wcs, order=order_for(Grid.of(wcs, image.shape)) + 1)
         np.testing.assert_array_equal(mask.to_wcs(wcs, image.shape), image)
+
+
+def test_all_sky_image_with_invalid_corners(data):
+    """Corners of an AIT image that are no sky become none, even if they are True."""
+    with fits.open(data("wcs/allsky_rosat.fits")) as hdus:
+        values, wcs = np.array(hdus[0].data), header_wcs(hdus[0].header)
+    image = values > np.median(values[values > 0])
+    image[:20, :20] = True
+    sky = Mask.full(frame="galactic").to_wcs(wcs, image.shape)
+    mask = Mask.from_wcs(image, wcs, frame="galactic")
+    # AIT keeps areas.
+    pixel = wcs.proj_plane_pixel_area().to_value(u.deg**2)
+    assert mask.area.to_value(u.deg**2) == pytest.approx((image & sky).sum() * pixel, rel=5e-3)
+    assert (mask.to_wcs(wcs, image.shape) != (image & sky)).mean() < 2e-3
+    everything = Mask.from_wcs(np.ones_like(image), wcs, frame="galactic")
+    # What is missing is a rim: the image's last pixels leave out a strip at the seam.
+    assert everything.sky_fraction > 0.99
+
+
+def test_exclusion_image_of_the_galactic_plane(data):
+    """As H.E.S.S. makes them: the survey's sources as 0 in a CAR image along the plane, for gammapy."""
+    mask = ~Mask.from_catalog(data("catalogs/hgps_catalog_v1.fits.gz"), "0.4 deg", order=11, frame="galactic")
+    wcs = simple("CAR", 350, 0, 0.05, (200, 2200), "GLON")
+    image = mask.to_wcs(wcs)
+    back = Mask.from_wcs(image, wcs, outside=True, frame="galactic", order=12)
+    np.testing.assert_array_equal(back.to_wcs(wcs), image)
+    field = Mask.from_wcs(np.ones_like(image), wcs, frame="galactic", order=12)
+    lost, found = ((~m & field).area.to_value(u.deg**2) for m in (mask, back))
+    assert lost > 20
+    assert found == pytest.approx(lost, rel=0.01)
+    assert ((back ^ mask) & field).area.to_value(u.deg**2) < 0.1 * lost
