@@ -68,7 +68,10 @@ def open_image(image: Any, wcs: Any) -> tuple[NDArray[Any], Target]:
         return np.asarray(image.data), as_target(image if wcs is None else wcs)
     if wcs is None:
         raise TypeError("wcs must be given for an image that is an array")
-    return np.ma.filled(image, np.nan) if np.ma.is_masked(image) else np.asarray(image), as_target(wcs)
+    if np.ma.is_masked(image):
+        # What is masked has no value: as NaN, `nan` says what it means.
+        image = image.astype(np.float64).filled(np.nan)
+    return np.asarray(image), as_target(wcs)
 
 
 def booleans(values: NDArray[Any], *, nan: bool | None, invert: bool) -> NDArray[np.bool_]:

@@ -27,6 +27,8 @@ __all__ = ["plane_of"]
 
 # Nodes that a thread works on at once.
 _BLOCK = 1 << 16
+# Along the outline: 16 GB of ranges.
+_MOST_CELLS = 1e9
 
 Image = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -42,6 +44,7 @@ def plane_of(
         return RangeSet.full(order)
     if not image.any() and not outside:
         return RangeSet.empty(order)
+    _check_size(image, grid, order)
     bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape)
     if bounds is not None and bounds.invertible:
         center = _walk(image, grid, way, bounds, order, outside, threads)
@@ -52,6 +55,20 @@ def plane_of(
     value = mode == "overlap"
     edges = _edge_pixels(image, grid, way, order, outside, value, threads)
     return center | edges if value else center - edges
+
+
+def _check_size(image: Image, grid: Grid, order: int) -> None:
+    """Raise if the outline of the True pixels takes too many cells to hold."""
+    per_side = smallest_side(grid) * (1 << order)
+    if per_side < 100:
+        return
+    sides = np.count_nonzero(image[1:] != image[:-1]) + np.count_nonzero(image[:, 1:] != image[:, :-1])
+    sides += 2 * sum(image.shape)
+    if sides * per_side > _MOST_CELLS:
+        raise ValueError(
+            f"order {order} is too fine for this image: its outline would take about {sides * per_side:.1e} cells, "
+            f"{per_side:.3g} along each side of a pixel"
+        )
 
 
 # ---------------------------------------------------------------------- by the outline

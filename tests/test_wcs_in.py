@@ -269,6 +269,22 @@ def test_nan_pixels():
     assert kept == Mask.from_wcs(~only, wcs)
 
 
+def test_masked_pixels_are_nan():
+    wcs = simple(shape=(3, 4))
+    image = np.ma.array(np.ones((3, 4), dtype=int), mask=np.arange(12).reshape(3, 4) == 5)
+    with pytest.raises(ValueError, match=r"1 NaN pixels, the first at \(1, 1\)"):
+        Mask.from_wcs(image, wcs)
+    assert Mask.from_wcs(image, wcs, nan=True) == Mask.from_wcs(np.ones((3, 4), bool), wcs)
+    assert Mask.from_wcs(image, wcs, nan=False) == Mask.from_wcs(~image.mask, wcs)
+
+
+def test_orders_that_are_too_fine_raise():
+    with pytest.raises(ValueError, match="order 29 is too fine for this image"):
+        Mask.from_wcs(np.eye(40, 60, dtype=bool), simple(step=1.0), order=29)
+    small = simple(step=1e-6)
+    assert Mask.from_wcs(np.eye(40, 60, dtype=bool), small, order=29).to_wcs(small).trace() == 40
+
+
 def test_bad_pixels():
     wcs = simple(shape=(3, 4))
     with pytest.raises(ValueError, match=r"2 pixels are not, the first at \(0, 2\): 2"):
