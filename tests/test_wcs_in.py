@@ -162,6 +162,40 @@ def test_any_wcs(projection, kind, lon, lat, step, ratio, rotation, shape, seed,
         assert other == ~mask
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    projection=st.sampled_from(BOUNDED),
+    kind=st.sampled_from(["RA", "GLON"]),
+    lon=st.floats(0, 360),
+    lat=st.floats(-90, 90),
+    step=st.floats(0.1, 4),
+    ratio=st.floats(0.3, 3),
+    rotation=st.floats(-180, 180),
+    shape=st.tuples(st.integers(1, 200), st.integers(1, 200)),
+    seed=st.integers(0, 100),
+    order=st.integers(0, 7),
+    outside=st.booleans(),
+)
+def test_all_cells_of_the_sky(projection, kind, lon, lat, step, ratio, rotation, shape, seed, order, outside):
+    """Patches in an image, which settle whole nodes, against world_to_pixel at every cell there is."""
+    wcs = simple(projection, lon, lat, (-step, step * ratio), shape, kind, rotation)
+    image = blobs(shape, seed)
+    mask = Mask.from_wcs(image, wcs, order=order, outside=outside)
+    cells = np.arange(12 * 4**order)
+    lon, lat = hp.pix2ang(1 << order, cells, nest=True, lonlat=True)
+    sky = SkyCoord(lon, lat, unit="deg")
+    x, y = (np.asarray(a, dtype=float) for a in wcs.world_to_pixel(sky))
+    with np.errstate(invalid="ignore"):
+        i, j = np.floor(x + 0.5), np.floor(y + 0.5)
+        good = (i >= 0) & (i < shape[1]) & (j >= 0) & (j < shape[0])
+    expected = np.full(cells.size, outside)
+    expected[good] = image[j[good].astype(int), i[good].astype(int)]
+    edge = (np.abs(x + 0.5 - np.round(x + 0.5)) < 1e-6) | (np.abs(y + 0.5 - np.round(y + 0.5)) < 1e-6)
+    held = np.zeros(cells.size, dtype=bool)
+    held[mask.planes[0].cells(order).astype(int)] = True
+    np.testing.assert_array_equal(held[~edge], expected[~edge])
+
+
 def test_rows_of_the_sky_without_holes():
     """An all-True image is one piece: mocpy.MOC.from_fits_image leaves 1861 holes in it."""
     wcs = simple(shape=(100, 100), step=0.05)
