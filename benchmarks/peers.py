@@ -36,7 +36,7 @@ from astropy.wcs import WCS
 
 from hpmask import EnergyAxis, Mask, RangeSet, healpix
 
-PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy")
+PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy", "reproject")
 MAX_ORDER = 29
 # Real files, as in the tests; rows that need one are left out without it.
 DATA = Path(os.environ.get("HPMASK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -479,8 +479,194 @@ def to_wcs_row(title: str, mask: Mask, wcs: WCS) -> Row:
                 prepare=lambda: gammapy_geom(wcs, axes),
             )
         )
+    if peer("reproject") and mask.energy is None:
+        floats = full[0].astype(np.float64)
+        works.append(
+            Work(
+                "reproject",
+                "reproject_from_healpix, order='nearest-neighbor'",
+                lambda: (
+                    peer("reproject").reproject_from_healpix(
+                        (floats, "icrs"), wcs, wcs.array_shape, nested=True, order="nearest-neighbor"
+                    )[0]
+                    == 1
+                ),
+            )
+        )
+    some = projected_positions(mask, wcs)
+    works.append(
+        Work(
+            "astropy",
+            f"pixel_to_world_values of the {some[0].size:,} positions that to_wcs projects, one thread",
+            lambda: wcs.pixel_to_world_values(*some),
+            aside=True,
+        )
+    )
     # All look up the cell of the same position; at an edge between cells it is rounding that tells.
     return Row(title, works, functools.partial(images_differ, most=2e-6))
+
+
+def projected_positions(mask: Mask, wcs: WCS) -> tuple[np.ndarray, np.ndarray]:
+    """The pixel coordinates that to_wcs asks astropy for."""
+    calls: list[tuple[np.ndarray, np.ndarray]] = []
+    original = WCS.pixel_to_world_values
+
+    def noted(self: WCS, x: Any, y: Any) -> Any:
+        calls.append((np.ravel(x), np.ravel(y)))
+        return original(self, x, y)
+
+    try:
+        WCS.pixel_to_world_values = noted
+        mask.to_wcs(wcs)
+    finally:
+        WCS.pixel_to_world_values = original
+    x, y = (np.concatenate(parts) for parts in zip(*calls, strict=True))
+    return x, y
+
+
+def discs_in(wcs: WCS, count: int, radius: u.Quantity, order: int, energy: EnergyAxis | None = None) -> Mask:
+    """What is left of the sky without some discs at random places of an image."""
+    ny, nx = wcs.array_shape
+    rng = np.random.default_rng(14)
+    place = wcs.pixel_to_world(rng.uniform(0, nx, count), rng.uniform(0, ny, count))
+    return ~Mask.from_cones(place, radius, order=order, energy=energy)
+
+
+def fields(quick: bool) -> Iterator[Row]:
+    n, order = (200, 9) if quick else (1000, 11)
+    wcs = field_wcs(n)
+    title = f"to_wcs, {n} x {n} TAN pixels, mask of order {order}"
+    crowded = discs_in(wcs, 30 if quick else 300, 0.3 * u.deg, order)
+    yield to_wcs_row(f"{title}, 300 discs of 0.3 deg", crowded, wcs)
+    yield to_wcs_row(f"{title}, 20 discs of 0.3 deg", discs_in(wcs, 20, 0.3 * u.deg, order), wcs)
+    yield to_wcs_row(*all_sky(quick))
+    yield planes(quick)
+
+
+def all_sky(quick: bool) -> tuple[str, Mask, WCS]:
+    """4FGL-DR4 with discs of 0.5 deg on 4000 x 2000 pixels; without the catalog's file, as many random places."""
+    ny, nx = (200, 400) if quick else (2000, 4000)
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "RA---CAR", "DEC--CAR"
+    wcs.wcs.radesys = "ICRS"
+    wcs.wcs.crpix = (nx + 1) / 2, (ny + 1) / 2
+    wcs.wcs.cdelt = -360 / nx, 180 / ny
+    wcs.array_shape = ny, nx
+    wcs.wcs.set()
+    path = Path(os.environ.get("HPMASK_TEST_DATA", ".")) / "catalogs/gll_psc_v35_4FGL-DR4_slim.fits.gz"
+    if path.exists():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            mask, what = ~Mask.from_catalog(path, "0.5 deg", order=10), "4FGL-DR4"
+    else:
+        mask, what = ~Mask.from_cones(SkyCoord(*sky_points(7195, 4), unit="deg"), "0.5 deg", order=10), "7195"
+    return f"to_wcs, {nx} x {ny} pixels of the whole sky (CAR), {what} discs of 0.5 deg, order 10", mask, wcs
+
+
+def planes(quick: bool) -> Row:
+    n, order = (100, 9) if quick else (500, 11)
+    wcs = field_wcs(n)
+    wcs.wcs.cdelt = -0.02, 0.02
+    wcs.wcs.set()
+    edges = np.geomspace(0.1, 100, 21) * u.TeV
+    radius = np.linspace(0.6, 0.2, 20)[np.newaxis] * u.deg
+    cube = discs_in(wcs, 20, radius, order, EnergyAxis(edges))
+    row = to_wcs_row(f"to_wcs, {n} x {n} pixels, 20 different energy planes", cube, wcs)
+    one = Mask(cube.planes[10])
+    row.works.append(Work("hpmask", "one of the 20 planes by itself", lambda: one.to_wcs(wcs), aside=True))
+    return row
+
+
+def many(quick: bool) -> Iterator[Row]:
+    count, n, order = (20, 100, 10) if quick else (500, 250, 10)
+    mask = ~Mask.from_cones(SkyCoord(*sky_points(7000, 3), unit="deg"), "0.5 deg", order=order)
+    # Within the belt where most fields are observed.
+    rng = np.random.default_rng(15)
+    targets = []
+    for lon, lat in zip(rng.uniform(0, 360, count), rng.uniform(-60, 60, count), strict=True):
+        wcs = field_wcs(n)
+        wcs.wcs.crval = lon, lat
+        wcs.wcs.cdelt = -0.02, 0.02
+        wcs.wcs.set()
+        targets.append(wcs)
+    works = [
+        Work("hpmask", "list(Mask.to_wcs_many(fields))", lambda: np.array(list(mask.to_wcs_many(targets)))),
+        Work("hpmask", "loop of Mask.to_wcs", lambda: [mask.to_wcs(wcs) for wcs in targets], aside=True),
+    ]
+    if peer("mocpy"):
+        moc = peer("mocpy").MOC.from_depth29_ranges(order, mask.planes[0].ranges)
+
+        def with_mocpy() -> np.ndarray:
+            found = []
+            for wcs in targets:
+                a, b = pixels_lonlat(wcs)
+                found.append(moc.contains_lonlat(a * u.deg, b * u.deg))
+            return np.array(found)
+
+        works.append(Work("mocpy", "loop: positions by WCS and MOC.contains_lonlat", with_mocpy))
+    if peer("gammapy") and peer("healpy"):
+        maps = peer("gammapy").maps
+        geom = maps.HpxGeom(1 << order, nest=True, frame="icrs")
+        full = np.zeros(12 << (2 * order), dtype=bool)
+        full[mask.planes[0].cells()] = True
+        hpx = maps.HpxNDMap(geom, data=full)
+        works.append(
+            Work(
+                "gammapy",
+                "loop of HpxNDMap.interp_to_geom(WcsGeom)",
+                lambda geoms: np.array([hpx.interp_to_geom(geom).data for geom in geoms]),
+                prepare=lambda: [gammapy_geom(wcs) for wcs in targets],
+            )
+        )
+    title = f"{count} fields of {n} x {n} pixels from one mask of order {order}"
+    yield Row(title, works, functools.partial(images_differ, most=2e-6))
+
+
+def from_wcs(quick: bool) -> Iterator[Row]:
+    n = 200 if quick else 2000
+    wcs = field_wcs(n)
+    for count in (20, 300):
+        image = discs_in(wcs, count, (0.05 if quick else 0.3) * u.deg, 13).to_wcs(wcs)
+        for order in (12, 14):
+            yield from_wcs_row(f"from_wcs, {n} x {n} TAN pixels, {count} discs, order {order}", image, wcs, order)
+
+
+def from_wcs_row(title: str, image: np.ndarray, wcs: WCS, order: int) -> Row:
+    from astropy.io import fits
+
+    works = [
+        Work("hpmask", "Mask.from_wcs(image, wcs, order=order)", lambda: Mask.from_wcs(image, wcs, order=order))
+    ]
+    if peer("mocpy"):
+        hdu = fits.ImageHDU(image.astype(np.uint8), header=wcs.to_header())
+        load = peer("mocpy").MOC.from_fits_image
+        works.append(Work("mocpy", "MOC.from_fits_image(hdu, order, mask=image)", lambda: load(hdu, order, image)))
+    # At order 14 it takes half a minute.
+    if peer("healpy") and order < 14:
+        healpy, ny, nx = peer("healpy"), *image.shape
+        middle = healpy.ang2vec(*wcs.pixel_to_world_values((nx - 1) / 2, (ny - 1) / 2), lonlat=True)
+        radius = 1.1 * np.radians(0.01 * np.hypot(nx, ny) / 2)
+
+        def by_hand() -> np.ndarray:
+            cells = healpy.query_disc(1 << order, middle, radius, nest=True)
+            x, y = wcs.world_to_pixel_values(*healpy.pix2ang(1 << order, cells, nest=True, lonlat=True))
+            i, j = np.floor(x + 0.5).astype(int), np.floor(y + 0.5).astype(int)
+            within = (i >= 0) & (i < nx) & (j >= 0) & (j < ny)
+            return cells[within][image[j[within], i[within]]]
+
+        works.append(Work("healpy", "query_disc, pix2ang, wcs.world_to_pixel_values: all cells' centres", by_hand))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        plane = results["hpmask"].planes[0]
+        if "healpy" in results:
+            yield "healpy", *same_sky(plane, RangeSet.from_cells(results["healpy"], order).ranges)
+        if "mocpy" in results:
+            theirs = RangeSet(moc_ranges(results["mocpy"]), MAX_ORDER)
+            missed, more = ((a - b).area / plane.area for a, b in ((plane, theirs), (theirs, plane)))
+            # It marks the cells under pixels' centres, and so leaves holes where cells are the smaller ones.
+            yield "mocpy", f"{missed:.2%} of the area is missing, {more:.2%} too much", True
+
+    return Row(title, works, compare)
 
 
 def circles(quick: bool) -> Iterator[Row]:
@@ -812,6 +998,9 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "contains": contains,
     "files": files,
     "to-wcs": to_wcs,
+    "fields": fields,
+    "many-fields": many,
+    "from-wcs": from_wcs,
     "circles": circles,
     "growing": growing,
     "distance": distances,

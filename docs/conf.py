@@ -60,5 +60,5 @@ html_theme_options = {
     "pygments_dark_style": "github-dark",
 }
 # Sections are for the reference only: the sidebar of another page would be empty.
-_PAGES = ["index", "quickstart", "concepts", "recipe", "cli", "files", "design", "benchmarks"]
+_PAGES = ["index", "quickstart", "concepts", "images", "recipe", "cli", "files", "design", "benchmarks"]
 html_sidebars = {page: [] for page in _PAGES}

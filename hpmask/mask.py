@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mocpy import MOC, SFMOC
 
+    from hpmask.stack import Stack
+
 __all__ = ["Mask"]
 
 Mode = Literal["center", "overlap", "inside"]
+WcsMode = Literal["center", "overlap", "inside", "fraction"]
 
 
 class Mask:
@@ -66,7 +69,7 @@ class Mask:
     3.15 deg2
     """
 
-    __slots__ = ("__weakref__", "_energy", "_frame", "_history", "_order", "_planes")
+    __slots__ = ("__weakref__", "_energy", "_frame", "_history", "_order", "_planes", "_stacked")
 
     def __init__(
         self,
@@ -97,6 +100,7 @@ class Mask:
         self._frame = frames.check_frame(frame)
         self._energy = energy
         self._history = tuple(history)
+        self._stacked: list[Stack] | None = None
 
     # ------------------------------------------------------------------ making
 
@@ -507,6 +511,82 @@ class Mask:
         return cls(mocpy.to_rangeset(moc), history=["from_moc()"])
 
     @classmethod
+    def from_wcs(
+        cls,
+        image: Any,
+        wcs: Any = None,
+        *,
+        order: int | None = None,
+        mode: Mode = "center",
+        outside: bool = False,
+        nan: bool | None = None,
+        invert: bool = False,
+        energy: EnergyAxis | None = None,
+        frame: str = "icrs",
+        n_threads: int | None = None,
+    ) -> Mask:
+        """A mask from a WCS image: a cell is in iff the pixel under its centre is True.
+
+        Parameters
+        ----------
+        image : numpy.ndarray, path, FITS image HDU or gammapy map
+            Pixels, of shape (ny, nx) or (n_bins, ny, nx): booleans, or 0 and 1 of another type. True = kept.
+        wcs : `~astropy.wcs.WCS`, FITS header or gammapy geometry, optional
+            The image's WCS, as in `to_wcs`; needed for an array.
+        order : int, optional
+            Order of the cells. By default they are no larger than half the smallest pixel. Where a cell's
+            corners are nearer to its centre than half the width of every pixel (1.07 / 2**order radians are
+            enough), `to_wcs` gives the image back.
+        mode : {"center", "overlap", "inside"}, optional
+            A cell is in if the pixel under its centre is True, if any part of it is under a True pixel, or only
+            if all of it is. The area of a pixel is the quadrangle of its corners with great-circle edges. In
+            "overlap" and "inside", pixels of which a corner is no sky count by the cells' centres.
+        outside : bool, optional
+            What cells are whose centre is under no pixel.
+        nan : bool, optional
+            Whether NaN pixels are kept. Without it, they raise.
+        invert : bool, optional
+            True for images in which 1 or True means excluded.
+        energy : EnergyAxis, optional
+            Energy bins of a cube's planes; a gammapy map brings its own.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        n_threads : int, optional
+            Threads to use, by default all processors.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the first one is named), or the WCS
+            is not celestial or does not fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.wcs import WCS
+        >>> from hpmask import Mask
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+        >>> wcs.wcs.crval = 83.6, 22.0
+        >>> wcs.wcs.crpix = 3, 2
+        >>> wcs.wcs.cdelt = -0.1, 0.1
+        >>> image = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+        >>> mask = Mask.from_wcs(image, wcs)
+        >>> mask
+        <Mask icrs order=11 | 18 ranges, 288 B | 1.192e-06 of the sky>
+        >>> mask.to_wcs(wcs, image.shape).astype(int)
+        array([[0, 1, 0],
+               [1, 1, 1],
+               [0, 1, 0]])
+        """
+        from hpmask import wcs as wcs_module
+
+        return wcs_module.from_wcs(
+            image, wcs, order=order, mode=mode, outside=outside, nan=nan, invert=invert, energy=energy,
+            frame=frame, n_threads=n_threads,
+        )  # fmt: skip
+
+    @classmethod
     def from_sfmoc(
         cls, sfmoc: SFMOC, axis: EnergyAxis | None = None, *, how: Literal["any", "all"] = "any"
     ) -> Mask:
@@ -603,6 +683,16 @@ class Mask:
 
     def _distinct(self) -> list[RangeSet]:
         return list({id(plane): plane for plane in self._planes}.values())
+
+    def _stacks(self) -> list[Stack]:
+        """The distinct planes for look-ups in all of them at once, made at the first call and kept."""
+        if self._stacked is None:
+            from hpmask import stack
+
+            planes = self._distinct()
+            parts = (planes[k : k + stack.MOST] for k in range(0, len(planes), stack.MOST))
+            self._stacked = [stack.Stack(part, self._order) for part in parts]
+        return self._stacked
 
     def _per_plane(self, values: Iterable[Any]) -> Any:
         """One value for a mask without energy, an array of one per bin for a mask with it."""
@@ -1174,6 +1264,45 @@ class Mask:
         history = joined(self._history, (), f"to_frame({frame!r}, order={order})")
         return Mask(planes, order=order, frame=frame, energy=self._energy, history=history)
 
+    def cutout(self, center: SkyCoord, radius_or_size: Any) -> Mask:
+        """The part of the mask near a position; nothing is kept elsewhere.
+
+        The rest of the mask is not touched, so that a small cutout of a large mask is fast.
+
+        Parameters
+        ----------
+        center : `~astropy.coordinates.SkyCoord`, scalar
+            The position, in any frame.
+        radius_or_size : `~astropy.units.Quantity` or str, or a pair of these
+            A radius, or the width and the height of a rectangle whose height runs north in the frame of the
+            mask.
+
+        Returns
+        -------
+        Mask
+            All that this mask keeps within the region, and in cells that reach beyond it by up to about a hundredth
+            of its size, or by a cell of the mask.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `center` is not one position, or a size is no positive angle.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=12)
+        >>> part = north.cutout(SkyCoord(10, 0, unit="deg"), "2 deg")
+        >>> print(f"{part.area:.1f}")
+        6.4 deg2
+        """
+        from hpmask import cutout
+
+        region, words = cutout.region_of(center, radius_or_size, self._frame, self._order)
+        history = joined(self._history, (), f"cutout({words})")
+        return self._mapped(lambda plane: cutout.clipped(plane, region), history=history)
+
     def _with_history(self, history: Sequence[str]) -> Mask:
         return Mask(self._planes, order=self._order, frame=self._frame, energy=self._energy, history=history)
 
@@ -1460,33 +1589,70 @@ class Mask:
 
         return healpy.to_map(self, order=order, nest=nest)
 
-    def to_wcs(
-        self, wcs: WCS, shape: tuple[int, int] | None = None, *, mode: Literal["center"] = "center"
-    ) -> NDArray[np.bool_]:
+    def to_wcs(self, wcs: Any, shape: tuple[int, int] | None = None, *, mode: WcsMode = "center") -> NDArray[Any]:
         """The mask on the pixels of an image.
 
         Parameters
         ----------
-        wcs : `~astropy.wcs.WCS`
-            Any celestial WCS; of a cube's the celestial part is taken.
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry
+            Any celestial WCS; of a cube's the celestial part is taken. `hpmask.wcs.to_wcs` has the details.
         shape : (int, int), optional
             Number of pixels (ny, nx); by default the shape that the WCS has.
-        mode : {"center"}, optional
-            A pixel is True iff the sky position of its centre is in the mask. Pixels that are no sky are
-            False.
+        mode : {"center", "overlap", "inside", "fraction"}, optional
+            A pixel is True iff the sky position of its centre is in the mask, if any part of its area is, or
+            only if all of it is; "fraction" is the part of its area that is in the mask, to 1e-3. Pixels that
+            are no sky are False, or 0. For sky to be excluded, ``(~mask).to_wcs(..., mode="overlap")`` is
+            the safe side.
 
         Returns
         -------
-        numpy.ndarray of bool, shape (ny, nx) or (n_bins, ny, nx)
+        numpy.ndarray of bool or float32, shape (ny, nx) or (n_bins, ny, nx)
+            The latter for a mask with energy bins, or a gammapy geometry with an energy axis. Each bin of that
+            must lie in one of the mask's.
 
         Raises
         ------
         TypeError, ValueError
-            If the WCS is not celestial, or no shape is known.
+            If the WCS is not celestial, no shape is known, or energy bins do not fit.
         """
         from hpmask import wcs as wcs_module
 
         return wcs_module.to_wcs(self, wcs, shape, mode=mode)
+
+    def to_wcs_many(
+        self, fields: Iterable[Any], *, mode: WcsMode = "center", n_threads: int | None = None
+    ) -> Iterator[NDArray[Any]]:
+        """The mask on many images, one after the other, as one per observation.
+
+        The look-up tables of the mask are made once, the images on threads, and only a few are held at a time.
+
+        Parameters
+        ----------
+        fields : iterable
+            What `to_wcs` takes as `wcs`, or pairs of that and a shape. It may be a generator.
+        mode
+            As in `to_wcs`.
+        n_threads : int, optional
+            Threads to use, by default all processors.
+
+        Yields
+        ------
+        numpy.ndarray
+            What `to_wcs` returns, in the order of the fields.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> from hpmask.field import field_wcs
+        >>> mask = Mask.from_zone(None, ("0 deg", "90 deg"), order=13)
+        >>> fields = (field_wcs(SkyCoord(10, lat, unit="deg"), "2 deg") for lat in (-0.5, 0, 0.5))
+        >>> [round(float(image.mean()), 2) for image in mask.to_wcs_many(fields)]
+        [0.25, 0.5, 0.75]
+        """
+        from hpmask import wcs as wcs_module
+
+        return wcs_module.to_wcs_many(self, fields, mode=mode, n_threads=n_threads)
 
     def write_wcs(
         self,
@@ -1494,7 +1660,7 @@ class Mask:
         wcs: WCS,
         shape: tuple[int, int] | None = None,
         *,
-        mode: Literal["center"] = "center",
+        mode: Mode = "center",
         overwrite: bool = False,
     ) -> None:
         """Write the mask on the pixels of an image as FITS, 1 = kept, readable by gammapy's ``Map.read``.

@@ -1,74 +1,83 @@
-"""To WCS images: the mask at the centres of pixels."""
+"""Masks to WCS images and from them."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from astropy import units as u
-from astropy.coordinates import FK5, BaseCoordinateFrame, Galactic, SkyCoord, UnitSphericalRepresentation
 from astropy.io import fits
-from astropy.wcs import WCS, WcsError
-from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
+from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from hpmask import files, frames, lookup
+from hpmask import files, frames, rasterize
 from hpmask.parallel import thread_count
-from hpmask.rangeset import RangeSet
+from hpmask.rangeset import RangeSet, check_order
+from hpmask.wcs_areas import by_areas
+from hpmask.wcs_grid import Grid, Way, celestial, order_for
+from hpmask.wcs_image import Target, as_target, booleans, open_image
+from hpmask.wcs_in import plane_of
+from hpmask.wcs_out import at_centers
 
 if TYPE_CHECKING:
     from hpmask.energy import EnergyAxis
     from hpmask.mask import Mask
 
-__all__ = ["MODES", "to_wcs", "write_wcs"]
+__all__ = ["MODES", "from_wcs", "to_wcs", "to_wcs_many", "write_wcs"]
 
-MODES = ("center",)
-
-# Pixels that a thread holds at once: some 5 MB of coordinates, which stay in the cache.
-_BLOCK = 1 << 16
-
-Angles = NDArray[np.float64]
+WcsMode = Literal["center", "overlap", "inside", "fraction"]
+MODES = ("center", "overlap", "inside", "fraction")
 
 
-def to_wcs(
-    mask: Mask, wcs: WCS, shape: tuple[int, int] | None = None, *, mode: Literal["center"] = "center"
-) -> NDArray[np.bool_]:
+def to_wcs(mask: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: WcsMode = "center") -> NDArray[Any]:
     """The mask on the pixels of an image.
 
     The sky position of a pixel's centre is what astropy's ``wcs.pixel_to_world`` gives, distortions
-    included. It is computed once for all energy bins.
+    included. Whole tiles of pixels are decided at once where the mask is the same all over their sky: by strict
+    bounds on how far that reaches, so that each pixel has the value that it would have by itself. There are such
+    bounds for TAN, SIN, STG, ARC, ZEA, CAR, CEA, MER, SFL and AIT, with SIP polynomials or without; other
+    projections and distortions are worked out pixel by pixel.
 
     Parameters
     ----------
     mask : Mask
         The mask, in either frame.
-    wcs : `~astropy.wcs.WCS`
+    wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy WcsGeom
         Any celestial WCS in any frame that astropy knows. Of a cube's the celestial part is taken. Slices of
         a WCS and other WCS objects of astropy's common interface will do, too, if they have two pixel axes.
         Galactic axes are Galactic even beside a RADESYS, which misleads astropy; ecliptic ones, which it
-        takes for ICRS, raise.
+        takes for ICRS, raise. Of a FITS file the first sky image counts.
     shape : (int, int), optional
         Number of pixels (ny, nx); by default the shape that the WCS has.
-    mode : {"center"}, optional
-        A pixel is True iff the sky position of its centre is in the mask. Pixels that are no sky, such as the
-        corners of an all-sky map, are False.
+    mode : {"center", "overlap", "inside", "fraction"}, optional
+        "center": a pixel is True iff the sky position of its centre is in the mask. Pixels that are no sky,
+        such as the corners of an all-sky map, are False.
+
+        "overlap": if the mask keeps any of the pixel's area; a cell within a thousandth of the pixel of its edge
+        may count as touching it, and none that touches it is missed. "inside": only if the mask keeps all of it,
+        on the same terms. A pixel's area is the sky under its square of pixel coordinates, with sides that are
+        followed to 2e-4 of the pixel.
+
+        "fraction": the part of the pixel's area (as a solid angle) that the mask keeps, to better than 1e-3. At the
+        rim of an all-sky map, a pixel's area is the part of it that is sky, looked at in 32 x 32 places.
 
     Returns
     -------
-    numpy.ndarray of bool, shape (ny, nx) or (n_bins, ny, nx)
-        The latter for a mask with energy bins.
+    numpy.ndarray of bool or float32, shape (ny, nx) or (n_bins, ny, nx)
+        The latter for a mask with energy bins, or a gammapy geometry with an energy axis. Each bin of that must
+        lie in one of the mask's.
 
     Raises
     ------
     TypeError, ValueError
-        If `wcs` is no celestial WCS, no shape is known, or `mode` is another word.
+        If `wcs` is no celestial WCS, no shape is known, energy bins do not fit, or `mode` is another word.
 
     Examples
     --------
@@ -87,19 +96,129 @@ def to_wcs(
            [0, 1, 1, 1, 0],
            [0, 0, 1, 0, 0]])
     """
-    _check_mode(mode)
-    grid = _Grid.of(wcs, shape)
-    way = _Way.between(grid.frame, mask.frame)
-    distinct = {id(plane): plane for plane in mask.planes}
-    images: NDArray[np.bool_] = np.empty((len(distinct), *grid.shape), dtype=np.bool_)
-    _fill(images, grid, way, list(distinct.values()), mask.order)
-    if mask.energy is None:
-        image: NDArray[np.bool_] = images[0]
+    _check_mode(mode, MODES)
+    return _image(mask, as_target(wcs), shape, mode, n_threads=None)
+
+
+def to_wcs_many(
+    mask: Mask, fields: Iterable[Any], *, mode: WcsMode = "center", n_threads: int | None = None
+) -> Iterator[NDArray[Any]]:
+    """See `hpmask.Mask.to_wcs_many`."""
+    _check_mode(mode, MODES)
+    threads = thread_count(n_threads)
+    # Before the threads begin: it is kept for all fields.
+    mask._stacks()
+    return _images(mask, fields, mode, threads)
+
+
+def _images(mask: Mask, fields: Iterable[Any], mode: WcsMode, threads: int) -> Iterator[NDArray[Any]]:
+    def one(field: Any) -> NDArray[Any]:
+        wcs, shape = field if isinstance(field, tuple) else (field, None)
+        target = as_target(wcs)
+        if threads > 1:
+            # wcslib writes to a WCS's own tables, and two fields may have one WCS.
+            target = replace(target, wcs=deepcopy(target.wcs))
+        return _image(mask, target, shape, mode, n_threads=1)
+
+    if threads == 1:
+        yield from map(one, fields)
+        return
+    waiting: deque[Future[NDArray[Any]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for field in fields:
+                waiting.append(pool.submit(one, field))
+                # No further ahead than keeps the threads busy: images may be large.
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _image(
+    mask: Mask, target: Target, shape: tuple[int, int] | None, mode: WcsMode, *, n_threads: int | None
+) -> NDArray[Any]:
+    grid = Grid.of(target.wcs, target.shape if shape is None else shape)
+    way = Way.between(grid.frame, mask.frame)
+    row = {id(plane): k for k, plane in reversed(list(enumerate(mask._distinct())))}
+    bins = _bins(mask, target)
+    if mode == "center":
+        images: NDArray[Any] = at_centers(grid, way, mask._stacks(), n_threads=n_threads)
+    else:
+        images = by_areas(grid, way, mask._stacks(), mask._distinct(), mode, n_threads=n_threads)
+    if bins is None:
+        image: NDArray[Any] = images[0]
         return image
-    if len(distinct) < len(mask.planes):
-        row = {key: k for k, key in enumerate(distinct)}
-        images = images[[row[id(plane)] for plane in mask.planes]]
-    return images
+    rows = [row[id(mask.planes[k])] for k in bins]
+    return images if rows == list(range(len(images))) else images[rows]
+
+
+def _bins(mask: Mask, target: Target) -> list[int] | None:
+    """The bin of the mask for each plane of the image; None for an image of one plane without energy."""
+    if target.energy is None:
+        return None if mask.energy is None else list(range(mask.energy.n_bins))
+    if mask.energy is None:
+        return [0] * target.energy.n_bins
+    edges = mask.energy.edges.value
+    bins = []
+    for low, high in pairwise(target.energy.edges.to_value(mask.energy.unit)):
+        k = int(np.searchsorted(edges, low * (1 + 1e-6), side="right")) - 1
+        if not 0 <= k < mask.energy.n_bins or high > edges[k + 1] * (1 + 1e-6) or low < edges[k] * (1 - 1e-6):
+            raise ValueError(
+                f"every energy bin of the image must lie in one of the mask's, but {low:.6g} to {high:.6g} "
+                f"{mask.energy.unit} does not: the mask has {mask.energy}"
+            )
+        bins.append(k)
+    return bins
+
+
+def from_wcs(
+    image: Any,
+    wcs: Any = None,
+    *,
+    order: int | None = None,
+    mode: str = "center",
+    outside: bool = False,
+    nan: bool | None = None,
+    invert: bool = False,
+    energy: EnergyAxis | None = None,
+    frame: str = "icrs",
+    n_threads: int | None = None,
+) -> Mask:
+    """See `hpmask.Mask.from_wcs`."""
+    from hpmask.mask import Mask
+
+    frame, mode = frames.check_frame(frame), rasterize.check_mode(mode)
+    values, target = open_image(image, wcs)
+    pixels = booleans(values, nan=nan, invert=invert)
+    if pixels.ndim < 2 or not pixels.size:
+        raise ValueError(f"image must have at least two axes and some pixels, got shape {pixels.shape}")
+    grid = Grid.of(target.wcs, pixels.shape[-2:])
+    axis = energy if energy is not None or pixels[..., 0, 0].size == 1 else target.energy
+    bins = [axis.n_bins] if axis is not None else []
+    sheets = pixels.reshape(-1, *grid.shape)
+    if sheets.shape[0] not in (1, *bins):
+        wanted = f"{bins[0]} planes, one per energy bin, or one" if bins else "one plane: give energy for more"
+        raise ValueError(f"image of shape {pixels.shape} must have {wanted}")
+    order = order_for(grid) if order is None else check_order(order)
+    way = Way.between(grid.frame, frame)
+    done: dict[bytes, RangeSet] = {}
+    planes = []
+    for sheet in sheets:
+        key = sheet.tobytes() if len(sheets) > 1 else b""
+        if key not in done:
+            done[key] = plane_of(sheet, grid, way, order=order, mode=mode, outside=outside, n_threads=n_threads)
+        planes.append(done[key])
+    polarity = "0 = kept" if invert else "1 = kept"
+    missing = "" if nan is None else f", NaN {'kept' if nan else 'not kept'}"
+    history = [
+        f"from_wcs({grid.shape[0]} x {grid.shape[1]} pixels, {polarity}{missing}, outside "
+        f"{'kept' if outside else 'not kept'}, order={order}, mode={mode!r})"
+    ]
+    return Mask(planes if len(planes) > 1 else planes[0], order=order, frame=frame, energy=axis, history=history)
 
 
 def write_wcs(
@@ -108,7 +227,7 @@ def write_wcs(
     wcs: WCS,
     shape: tuple[int, int] | None = None,
     *,
-    mode: Literal["center"] = "center",
+    mode: Literal["center", "overlap", "inside"] = "center",
     overwrite: bool = False,
 ) -> None:
     """Write the mask on the pixels of an image as a FITS image of bytes, 1 = kept.
@@ -161,10 +280,11 @@ def write_wcs(
         raise TypeError(
             f"wcs must be an astropy.wcs.WCS, which can be written as a header, got {type(wcs).__name__}"
         )
+    # The image is one of bytes.
+    _check_mode(mode, MODES[:3])
     files.check_target(path, overwrite=overwrite)
     image = to_wcs(mask, wcs, shape, mode=mode)
-    celestial = _celestial(wcs)
-    with celestial.to_fits(relax=True) as hdus:
+    with celestial(wcs).to_fits(relax=True) as hdus:
         primary = hdus[0]
         primary.data = image.view(np.uint8)
         primary.name = "MASK"
@@ -180,183 +300,9 @@ def write_wcs(
                 hdus.writeto(file, checksum=True)
 
 
-# ---------------------------------------------------------------------- the sky under the pixels
-
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """A WCS with two pixel axes, and which of its world axes are longitude and latitude."""
-
-    wcs: Any
-    shape: tuple[int, int]
-    lon_axis: int
-    lat_axis: int
-    lon_unit: u.UnitBase
-    lat_unit: u.UnitBase
-    frame: BaseCoordinateFrame
-
-    @classmethod
-    def of(cls, wcs: Any, shape: Any) -> _Grid:
-        if not isinstance(wcs, BaseLowLevelWCS | BaseHighLevelWCS):
-            raise TypeError(f"wcs must be an astropy.wcs.WCS, got {type(wcs).__name__}")
-        low = wcs.low_level_wcs if isinstance(wcs, BaseHighLevelWCS) else wcs
-        if isinstance(low, WCS):
-            low = _celestial(low)
-        if low.pixel_n_dim != 2:
-            raise ValueError(f"wcs must have two pixel axes, it has {low.pixel_n_dim}: take a slice of it")
-        parts = low.world_axis_object_components
-        for name, (kind, _, options, *_) in low.world_axis_object_classes.items():
-            axes = {part[1]: i for i, part in enumerate(parts) if part[0] == name}
-            if kind is SkyCoord and {0, 1} <= axes.keys():
-                lon_unit, lat_unit = _units(options.get("unit", u.deg))
-                frame = _frame(options["frame"], low.world_axis_physical_types[axes[0]])
-                return cls(low, _shape(low, shape), axes[0], axes[1], lon_unit, lat_unit, frame)
-        types = ", ".join(map(str, low.world_axis_physical_types))
-        raise ValueError(
-            "wcs must have a longitude and a latitude in a frame that astropy knows, "
-            f"its world axes are {types}{_ctypes(low)}"
-        )
-
-    def positions(self, rows: range, wcs: Any) -> tuple[Angles, Angles]:
-        """Longitude and latitude of the pixels of some rows, in radians; NaN where there is no sky."""
-        x, y = np.meshgrid(np.arange(self.shape[1], dtype=np.float64), np.array(rows, dtype=np.float64))
-        world = wcs.pixel_to_world_values(x, y)
-        lon = np.asarray(world[self.lon_axis], dtype=np.float64) * self.lon_unit.to(u.rad)
-        lat = np.asarray(world[self.lat_axis], dtype=np.float64) * self.lat_unit.to(u.rad)
-        # An axis that is linear in latitude may run beyond the poles.
-        sky = np.isfinite(lon) & (np.abs(lat) <= np.pi / 2 + 1e-12)
-        if not sky.all():
-            lon[~sky] = lat[~sky] = np.nan
-        return lon, lat
-
-
-def _celestial(wcs: WCS) -> WCS:
-    """The celestial part of a WCS; itself if it has two axes."""
-    if wcs.naxis == 2:
-        return wcs
-    try:
-        celestial = wcs.celestial
-    except WcsError as error:
-        raise ValueError(
-            f"the celestial axes of wcs cannot be told from the others{_ctypes(wcs)}: take a slice of it"
-        ) from error
-    if celestial.naxis != 2:
-        raise ValueError(f"wcs must have a longitude and a latitude{_ctypes(wcs)}")
-    return celestial
-
-
-def _frame(
-    frame: BaseCoordinateFrame | type[BaseCoordinateFrame], physical_type: str | None
-) -> BaseCoordinateFrame:
-    """The frame of the longitude: what astropy says, unless a RADESYS in the header misled it.
-
-    RADESYS has a meaning for equatorial and ecliptic axes alone (Calabretta & Greisen 2002, A&A 395, 1077,
-    section 3.1), but astropy 8 takes any axes beside it for equatorial ones.
-    """
-    kind = (physical_type or "").removeprefix("pos.").split(".")[0]
-    if kind == "galactic":
-        return Galactic()
-    if isinstance(frame, type):
-        # Of a planet astropy gives the class.
-        frame = frame()
-    if kind == "ecliptic" and "ecliptic" not in frame.name:
-        raise ValueError("wcs is in ecliptic coordinates, for which astropy's FITS WCS has no frame")
-    return frame
-
-
-def _ctypes(wcs: Any) -> str:
-    return f" (CTYPE {', '.join(map(repr, wcs.wcs.ctype))})" if isinstance(wcs, WCS) else ""
-
-
-def _units(units: Any) -> tuple[u.UnitBase, u.UnitBase]:
-    """The units of longitude and latitude, in any form that SkyCoord takes."""
-    if isinstance(units, str):
-        units = units.split(",")
-    if isinstance(units, u.UnitBase):
-        units = (units,)
-    units = [u.Unit(unit) for unit in units]
-    # Without a unit in the header there is nothing else that it could be.
-    units = [u.deg if unit == u.dimensionless_unscaled else unit for unit in units]
-    return units[0], units[-1]
-
-
-def _shape(wcs: Any, shape: Any) -> tuple[int, int]:
-    if shape is None:
-        known = wcs.array_shape
-        # The header of an image may count more axes than its WCS has.
-        known = None if known is None else tuple(known)[-2:]
-        if known is None or not all(known):
-            raise ValueError("wcs does not know the shape of its image: give shape=(ny, nx)")
-        return int(known[0]), int(known[1])
-    try:
-        ny, nx = shape
-    except (TypeError, ValueError):
-        raise ValueError(f"shape must be (ny, nx), got {shape!r}") from None
-    for n in (ny, nx):
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(f"shape must be two positive integers (ny, nx), got {shape!r}")
-    return int(ny), int(nx)
-
-
-def _check_mode(mode: str) -> None:
-    if mode not in MODES:
-        raise ValueError(f"mode must be {' or '.join(map(repr, MODES))}, got {mode!r}")
-
-
-# ---------------------------------------------------------------------- from their frame to the mask's
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """From one frame to another: what astropy has to do, if anything, and then a rotation, if any."""
-
-    transformed: Callable[[Angles, Angles], tuple[Angles, Angles]] | None = None
-    matrix: NDArray[np.float64] | None = None
-
-    @classmethod
-    def between(cls, frame: BaseCoordinateFrame, target: str) -> _Way:
-        if frame.name == target:
-            return cls()
-        if frame.name in frames.FRAMES or isinstance(frame, FK5):
-            return cls(matrix=frames.rotation_of(frame, target))
-        if not frame.is_transformable_to(SkyCoord(0, 0, unit="deg", frame=target).frame):
-            raise ValueError(f"astropy knows no way from the frame of wcs, {frame.name}, to {target}")
-        return cls(transformed=partial(_transformed, frame, target))
-
-
-def _transformed(frame: BaseCoordinateFrame, target: str, lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
-    sky = np.isfinite(lon)
-    position = UnitSphericalRepresentation(lon[sky] * u.rad, lat[sky] * u.rad)
-    there = SkyCoord(position, frame=frame).transform_to(target).spherical
-    lon, lat = np.full(lon.shape, np.nan), np.full(lat.shape, np.nan)
-    lon[sky], lat[sky] = there.lon.to_value(u.rad), there.lat.to_value(u.rad)
-    return lon, lat
-
-
-# ---------------------------------------------------------------------- looking up
-
-
-def _fill(images: NDArray[np.bool_], grid: _Grid, way: _Way, planes: Sequence[RangeSet], order: int) -> None:
-    """Set images[k] to what plane k holds at the pixels' centres, on threads."""
-    ny, nx = grid.shape
-    height = max(1, _BLOCK // nx)
-    blocks = [range(first, min(first + height, ny)) for first in range(0, ny, height)]
-    n_threads = min(thread_count(None), len(blocks))
-
-    def work(share: int, wcs: Any) -> None:
-        for rows in blocks[share::n_threads]:
-            lon, lat = grid.positions(rows, wcs)
-            if way.transformed is not None:
-                lon, lat = way.transformed(lon, lat)
-            images[:, rows.start : rows.stop] = lookup.contains_lonlat(planes, order, lon, lat, matrix=way.matrix)
-
-    if n_threads == 1:
-        work(0, grid.wcs)
-        return
-    # astropy lets go of the interpreter while wcslib computes, but wcslib writes to its own tables meanwhile.
-    copies = [deepcopy(grid.wcs) for _ in range(n_threads)]
-    with ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(work, range(n_threads), copies))
+def _check_mode(mode: str, modes: tuple[str, ...]) -> None:
+    if mode not in modes:
+        raise ValueError(f"mode must be {' or '.join(map(repr, modes))}, got {mode!r}")
 
 
 # ---------------------------------------------------------------------- the FITS file

@@ -18,63 +18,10 @@ from astropy.wcs import WCS
 from astropy.wcs.wcsapi import HighLevelWCSWrapper, SlicedLowLevelWCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wcs_images import IMAGES, PROJECTIONS, distorted, header_wcs, simple, text_wcs
 
-import hpmask.wcs
+import hpmask.wcs_out
 from hpmask import EnergyAxis, Mask, RangeSet
-
-# fmt: off
-PROJECTIONS = [
-    "AIT", "ARC", "AZP", "CAR", "CEA", "COE", "CSC", "HPX", "MER",
-    "MOL", "SFL", "SIN", "STG", "TAN", "TSC", "ZEA", "ZPN",
-]
-# fmt: on
-IMAGES = [
-    ("VERITAS_VER-000029-skymap.fits", 1),
-    ("VERITAS_VER-000136-excess-skymap.fits", 1),
-    ("VERITAS_VER-000146-signif-skymap.fits", 0),
-    ("allsky_rosat.fits", 0),
-    ("fermi-3fhl-gc-counts.fits.gz", 0),
-    ("fermi_template_CenALobes.fits.gz", 0),
-    ("fermi_template_CygnusLoop.fits.gz", 0),
-    ("fermi_template_FornaxA.fits.gz", 0),
-    ("fermi_template_S147.fits.gz", 0),
-    ("fermi_template_W44.fits.gz", 0),
-    ("galactic_2d.fits", 0),
-    ("gc_2mass_k.fits", 0),
-    ("gc_msx_e.fits", 0),
-    ("hsc_mask_lss_flat_TAN.fits.gz", 0),
-    ("panstarrs-rotated-around-orion.fits", 0),
-    ("sip-wcs.fits", 0),
-]
-
-
-def header_wcs(header, fobj=None):
-    """The WCS of an old header, without astropy's word that it mended it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return WCS(header, fobj=fobj)
-
-
-def text_wcs(path):
-    """The WCS of a bare header, 80 characters a card."""
-    return header_wcs(fits.Header.fromstring(path.read_text()))
-
-
-def simple(projection="TAN", lon=83.6, lat=22.0, step=0.1, shape=(40, 60), kind="RA", rotation=0.0, **cards):
-    """A small WCS; cards are set on its `wcs`."""
-    wcs = WCS(naxis=2)
-    names = {"RA": ("RA--", "DEC-")}.get(kind, (kind, kind.replace("LON", "LAT").replace("LN", "LT")))
-    wcs.wcs.ctype = [f"{name}-{projection}" for name in names]
-    wcs.wcs.crval = lon, lat
-    wcs.wcs.crpix = (shape[1] + 1) / 2, (shape[0] + 1) / 2
-    wcs.wcs.cdelt = (-step, step) if np.isscalar(step) else step
-    angle = np.radians(rotation)
-    wcs.wcs.pc = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    for card, value in cards.items():
-        setattr(wcs.wcs, card, value)
-    wcs.wcs.set()
-    wcs.array_shape = shape
-    return wcs
 
 
 def referee_cells(wcs, shape, frame, order):
@@ -146,17 +93,6 @@ def test_sip_of_a_header_alone(data):
 def test_real_images(data, name, number):
     with fits.open(data(f"wcs/{name}")) as hdus:
         check(header_wcs(hdus[number].header, hdus))
-
-
-def distorted(path):
-    """The two look-up tables of a file, stretched and made uneven, on a WCS that has a sky."""
-    with fits.open(path) as hdus:
-        header = hdus[0].header.copy()
-        header.update(CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=50.0, CRVAL2=-70.0)
-        header.update(CDELT1=-0.01, CDELT2=0.01, CRPIX1=50.0, CRPIX2=50.0)
-        for hdu in hdus[1:]:
-            hdu.data = (hdu.data * 3 + 1.7 + np.indices(hdu.shape).sum(axis=0) / 5).astype(np.float32)
-        return header_wcs(header, hdus)
 
 
 def test_lookup_table_distortion(data):
@@ -372,7 +308,7 @@ def test_position_of_a_pixel_is_computed_once_for_all_bins(energy_mask, monkeypa
 
     monkeypatch.setattr(WCS, "pixel_to_world_values", counted)
     energy_mask.to_wcs(simple())
-    assert sum(calls) == 2400
+    assert 0 < sum(calls) < 2400
 
 
 def test_images_of_equal_bins_are_not_one_array(energy_mask):
@@ -389,8 +325,8 @@ def test_images_of_equal_bins_are_not_one_array(energy_mask):
 def test_blocks_and_threads_change_nothing(monkeypatch, block, threads):
     wcs = simple("SIN", kind="GLON", step=0.5)
     mask, expected = some_of(referee_cells(wcs, (40, 60), "icrs", 8), 8, "icrs")
-    monkeypatch.setattr(hpmask.wcs, "_BLOCK", block)
-    monkeypatch.setattr(hpmask.wcs, "thread_count", lambda _: threads)
+    monkeypatch.setattr(hpmask.wcs_out, "BLOCK", block)
+    monkeypatch.setattr(hpmask.wcs_out, "thread_count", lambda _: threads)
     np.testing.assert_array_equal(mask.to_wcs(wcs), expected)
 
 
@@ -446,7 +382,7 @@ def test_bad_shape_raises(shape):
         Mask.full().to_wcs(simple(), shape)
 
 
-@pytest.mark.parametrize("wcs", [None, fits.Header(), "image.fits", SimpleNamespace(wcs=None)])
+@pytest.mark.parametrize("wcs", [None, 3, SimpleNamespace(wcs=None)])
 def test_no_wcs_raises(wcs, tmp_path):
     with pytest.raises(TypeError, match=r"wcs must be an astropy\.wcs\.WCS"):
         Mask.full().to_wcs(wcs, (3, 3))
@@ -461,11 +397,11 @@ def test_wcs_without_a_sky_raises(naxis):
         Mask.full().to_wcs(wcs, (3, 3))
 
 
-@pytest.mark.parametrize("mode", ["overlap", "fraction", None])
+@pytest.mark.parametrize("mode", ["touch", "any", None])
 def test_other_modes_raise(mode, tmp_path):
-    with pytest.raises(ValueError, match="mode must be 'center', got"):
+    with pytest.raises(ValueError, match="mode must be 'center' or 'overlap' or 'inside' or 'fraction', got"):
         Mask.full().to_wcs(simple(), mode=mode)
-    with pytest.raises(ValueError, match="mode must be 'center', got"):
+    with pytest.raises(ValueError, match="mode must be 'center' or 'overlap' or 'inside', got"):
         Mask.full().write_wcs(tmp_path / "a.fits", simple(), mode=mode)
     assert list(tmp_path.iterdir()) == []
 

@@ -106,9 +106,16 @@ class Images:
         radius = np.linspace(0.6, 0.2, 10)[np.newaxis] * u.deg
         self.image = ~Mask.from_cones(center, "0.5 deg", order=11)
         self.cube = ~Mask.from_cones(center, radius, order=11, energy=axis)
+        self.pixels = self.image.to_wcs(self.wcs)
 
     def time_image(self, projection):
         self.image.to_wcs(self.wcs)
 
     def time_cube(self, projection):
         self.cube.to_wcs(self.wcs)
+
+    def time_areas(self, projection):
+        self.image.to_wcs(self.wcs, mode="fraction")
+
+    def time_back(self, projection):
+        Mask.from_wcs(self.pixels, self.wcs, order=12)

@@ -1,0 +1,351 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Cells whose centre is under a True pixel of an image.
+
+A walk down the quad-tree asks for each node which rectangle of pixels holds the places of all cells' centres in it. If
+the image is True all over that rectangle, or False, the node is decided; else it is divided. A cell of the last order
+is decided by the place of its centre, unless that is within rounding of a pixel's edge: such cells are handed back in
+doubt, for astropy to decide.
+
+The centres of the cells of the last order in a node lie within a cap about the node's centre. In the chart of a base
+cell they lie in a square that is smaller than the node by half a cell all round, and a step of half a diagonal of a
+cell is no longer on the sky than (in units of 1 / nside) 1.07, and in the belt than the larger of pi / 4 cos(lat),
+eastwards, and 2 / (3 cos(lat)), northwards.
+
+The image of a cap lies within a rectangle of the projection's plane whose half-widths are the cap's radius times the
+largest stretch on the way (Calabretta & Greisen 2002, A&A 395, 1077, for the projections). Where the stretch has no
+bound, at rims, poles and seams, the node is divided.
+
+SIP polynomials move a pixel x to D(x) = x + d(x). In a box round the image d moves no pixel by more than `shift`, and its
+derivative has a norm of at most q < 1/2. So x -> u - d(x) is a contraction, which leads to the one x in the box that is
+moved to u; after a step of length l it is within l q / (1 - q) of it, and D's inverse stretches by 1 / (1 - q) at most.
+"""
+
+from libc.math cimport M_PI, acos, asin, atan2, atanh, cos, fabs, floor, fmin, hypot, sin, sqrt
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from hpmask._kernels.geometry cimport cell_xy, place_vector
+from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take
+
+cdef enum Projection:
+    TAN = 0
+    SIN = 1
+    STG = 2
+    ARC = 3
+    ZEA = 4
+    CAR = 5
+    CEA = 6
+    MER = 7
+    SFL = 8
+    AIT = 9
+
+CODES = {"TAN": 0, "SIN": 1, "STG": 2, "ARC": 3, "ZEA": 4, "CAR": 5, "CEA": 6, "MER": 7, "SFL": 8, "AIT": 9}
+
+cdef enum Answer:
+    NO = 0          # nothing but False
+    YES = 1         # nothing but True
+    BOTH = 2        # both, or not known
+
+cdef enum Known:
+    UNKNOWN = 0
+    KNOWN = 1
+    NOWHERE = 2     # no point of the cap has a place
+
+# An upper bound of the distance from a cell's centre to its edge, times 2**order: hpmask.healpix.cell_radius.
+cdef double CELL_RADIUS = 1.07
+
+
+cdef struct Walk:
+    Projection projection
+    double native[9]        # takes unit vectors of the cells' frame to native ones
+    double pixel[4]         # takes places in the plane to pixels,
+    double origin[2]        # from this one
+    double slack[2]         # rounding, in pixels
+    const uint32_t* total   # True pixels of the rows below and the columns to the left, modulo 2**32
+    int64_t ny
+    int64_t nx
+    bint outside
+    int order
+    Sink* sink
+    Sink* doubt
+    # SIP: coefficients of u**p v**q at [p][q], NULL for none
+    const double* a
+    const double* b
+    int degree
+    double sip_origin[2]
+    double shift
+    double margin           # how far the box reaches beyond the image
+    double slope            # q
+
+
+cdef Known place(Projection kind, const double* q, double cap, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
+    """Place in the plane of a native unit vector, and half-widths of a rectangle that holds the cap about it."""
+    cdef double c = q[2], s = hypot(q[0], q[1]), k, stretch, low, phi, theta, half, top, away
+    if kind <= ZEA:
+        # cosines of the farthest and the nearest distance from the native pole
+        low = c * cos(cap) - s * sin(cap) if cap > 0 else c
+        if kind == TAN or kind == SIN:
+            if c * cos(cap) + s * sin(cap) < -1e-9:
+                return NOWHERE
+            if low < (0.01 if kind == TAN else 1e-9):
+                return UNKNOWN
+            k = 1 / c if kind == TAN else 1
+            stretch = 1 / (low * low) if kind == TAN else 1
+        elif kind == ARC:
+            phi = atan2(s, c)
+            k = phi / s if s > 1e-12 else 1
+            phi += cap
+            if phi > 3:
+                return UNKNOWN
+            stretch = phi / sin(phi) if phi > 1e-12 else 1
+        else:
+            if low < -0.999 or atan2(s, c) + cap > M_PI:
+                return UNKNOWN
+            k = 2 / (1 + c)
+            stretch = 2 / (1 + low)
+            if kind == ZEA:
+                k = sqrt(k)
+                stretch = sqrt(stretch)
+        x[0] = k * q[1]
+        y[0] = -k * q[0]
+        half_x[0] = half_y[0] = stretch * cap
+        return KNOWN
+    phi = atan2(q[1], q[0])
+    theta = atan2(c, s)
+    top = fabs(theta) + cap
+    if top > 1.57:
+        return UNKNOWN
+    half = asin(fmin(1.0, sin(cap) / s)) if cap > 0 else 0
+    if fabs(phi) + half > M_PI - 1e-9:
+        return UNKNOWN
+    x[0] = phi
+    y[0] = theta
+    half_x[0] = half
+    half_y[0] = cap
+    if kind == CEA:
+        y[0] = c
+    elif kind == MER:
+        y[0] = atanh(c)
+        half_y[0] = cap / cos(top)
+    elif kind == SFL:
+        # an eastward step is dX + phi sin(theta) dY
+        x[0] = phi * s
+        half_x[0] = cap * (1 + (fabs(phi) + half) * sin(top))
+    elif kind == AIT:
+        # Longitudes are halved, go through ZEA seen from the equator, and x is doubled.
+        low = s * cos(0.5 * phi)
+        k = sqrt(2 / (1 + low))
+        x[0] = 2 * k * s * sin(0.5 * phi)
+        y[0] = k * c
+        away = acos(fmin(1.0, low)) + cap
+        stretch = 1 / cos(0.5 * fmin(away, 2.5))
+        half_x[0] = 2 * stretch * cap
+        half_y[0] = stretch * cap
+    return KNOWN
+
+
+cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x, double half_y) noexcept nogil:
+    """What the image holds in a rectangle of pixel coordinates."""
+    # The pixels' numbers at the sides: pixel i reaches from i - 0.5 to i + 0.5.
+    cdef double a = floor(x - half_x + 0.5), b = floor(x + half_x + 0.5)
+    cdef double c = floor(y - half_y + 0.5), d = floor(y + half_y + 0.5)
+    cdef int64_t left, right, low, high, width = walk.nx + 1
+    cdef uint32_t count
+    cdef bint beyond
+    if not (b >= 0 and a < walk.nx and d >= 0 and c < walk.ny):
+        return YES if walk.outside else NO
+    beyond = a < 0 or b >= walk.nx or c < 0 or d >= walk.ny
+    left = <int64_t> a if a > 0 else 0
+    low = <int64_t> c if c > 0 else 0
+    right = <int64_t> b + 1 if b < walk.nx else walk.nx
+    high = <int64_t> d + 1 if d < walk.ny else walk.ny
+    count = (
+        walk.total[high * width + right] - walk.total[low * width + right]
+        - walk.total[high * width + left] + walk.total[low * width + left]
+    )
+    if count == 0 and not (beyond and walk.outside):
+        return NO
+    if count == <uint32_t> ((right - left) * (high - low)) and (walk.outside or not beyond):
+        return YES
+    return BOTH
+
+
+cdef inline double polynomial(const double* table, int degree, double u, double v) noexcept nogil:
+    cdef double total = 0, row
+    cdef int p, q
+    for p in range(degree, -1, -1):
+        row = 0
+        # There are no terms of a higher degree.
+        for q in range(degree - p, -1, -1):
+            row = row * v + table[p * (degree + 1) + q]
+        total = total * u + row
+    return total
+
+
+cdef Known unmoved(const Walk* walk, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
+    """Turn a rectangle of moved pixel coordinates to one that holds the pixels that SIP polynomials move there."""
+    cdef double u = x[0], v = y[0], room = walk.margin - walk.shift, step = 0, half, a, b
+    cdef int i
+    if (
+        u + half_x[0] < -0.5 - walk.shift or u - half_x[0] > walk.nx - 0.5 + walk.shift
+        or v + half_y[0] < -0.5 - walk.shift or v - half_y[0] > walk.ny - 0.5 + walk.shift
+    ):
+        return NOWHERE
+    if (
+        u - half_x[0] < -room or u + half_x[0] > walk.nx - 1 + room
+        or v - half_y[0] < -room or v + half_y[0] > walk.ny - 1 + room
+    ):
+        return UNKNOWN
+    for i in range(30):
+        a = u - polynomial(walk.a, walk.degree, x[0] - walk.sip_origin[0], y[0] - walk.sip_origin[1])
+        b = v - polynomial(walk.b, walk.degree, x[0] - walk.sip_origin[0], y[0] - walk.sip_origin[1])
+        step = hypot(a - x[0], b - y[0])
+        x[0] = a
+        y[0] = b
+        if step < 1e-7:
+            break
+    half = hypot(half_x[0], half_y[0]) * walk.slope / (1 - walk.slope) + step * walk.slope / (1 - walk.slope)
+    half_x[0] += half
+    half_y[0] += half
+    return KNOWN
+
+
+cdef inline double reach(double z, int level, int order) noexcept nogil:
+    """Radius of a cap about a node's centre that holds the centres of its cells of the last order."""
+    cdef double size = 1.0 / <double> ((<int64_t> 1) << level), part = 1.0 - 1.0 / <double> ((<int64_t> 1) << (order - level))
+    cdef double top = fabs(z) + 0.67 * size, radius = CELL_RADIUS
+    if top < 0.6666:
+        radius = 2.0 / 3.0 / sqrt(1 - top * top)
+        if radius < 0.7854:
+            radius = 0.7854
+        radius *= 1.001
+    return radius * size * part + 1e-11
+
+
+cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell) noexcept nogil:
+    cdef double p[3]
+    cdef double q[3]
+    cdef double u, v, half_u, half_v, cap, a, b, half_a, half_b
+    cdef int i, shift = 2 * (29 - level)
+    cdef Known known
+    cdef Answer answer = BOTH
+    place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << level), p)
+    for i in range(3):
+        q[i] = walk.native[3 * i] * p[0] + walk.native[3 * i + 1] * p[1] + walk.native[3 * i + 2] * p[2]
+    cap = 0 if level == walk.order else reach(p[2], level, walk.order)
+    known = place(walk.projection, q, cap, &u, &v, &half_u, &half_v)
+    if known == NOWHERE:
+        answer = YES if walk.outside else NO
+    elif known == KNOWN:
+        a = walk.pixel[0] * u + walk.pixel[1] * v + walk.origin[0]
+        b = walk.pixel[2] * u + walk.pixel[3] * v + walk.origin[1]
+        half_a = fabs(walk.pixel[0]) * half_u + fabs(walk.pixel[1]) * half_v + walk.slack[0]
+        half_b = fabs(walk.pixel[2]) * half_u + fabs(walk.pixel[3]) * half_v + walk.slack[1]
+        if walk.a != NULL:
+            known = unmoved(walk, &a, &b, &half_a, &half_b)
+        if known == KNOWN:
+            answer = rectangle(walk, a, b, half_a, half_b)
+        elif known == NOWHERE:
+            answer = YES if walk.outside else NO
+    if answer == YES:
+        sink_put(walk.sink, cell << shift, (cell + 1) << shift)
+    elif answer == BOTH:
+        if level == walk.order:
+            sink_put(walk.doubt, cell << shift, (cell + 1) << shift)
+            return
+        for i in range(4):
+            descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i)
+
+
+def count_pixels(const unsigned char[:, ::1] image, uint32_t[:, ::1] total):
+    """total[j, i] = number of True pixels of rows below j and columns below i, for an image of fewer than 2**32."""
+    cdef Py_ssize_t ny = image.shape[0], nx = image.shape[1], i, j
+    cdef uint32_t row
+    if total.shape[0] != ny + 1 or total.shape[1] != nx + 1 or ny * nx >= (<int64_t> 1) << 32:
+        raise ValueError("total must have a row and a column more than the image, which has fewer than 2**32 pixels")
+    with nogil:
+        for i in range(nx + 1):
+            total[0, i] = 0
+        for j in range(ny):
+            row = 0
+            total[j + 1, 0] = 0
+            for i in range(nx):
+                row += image[j, i]
+                total[j + 1, i + 1] = total[j, i + 1] + row
+
+
+def walk(
+    const uint64_t[::1] nodes, int level, int order, int projection, const double[:, ::1] native,
+    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const uint32_t[:, ::1] total,
+    bint outside, const double[:, :, ::1] sip, const double[::1] sip_limits,
+):
+    """Ranges (order 29) of the cells in some nodes whose centre is under a True pixel, and of those in doubt.
+
+    Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels`; beyond the image the value
+    is `outside`. `pixel` takes places in the projection's plane (radians)
+    to pixels, and `origin` is the pixel at the plane's origin. `sip`, of shape (2, degree + 1, degree + 1) or empty, holds
+    the polynomials' coefficients, and `sip_limits` their origin (x, y), shift, margin and slope.
+    """
+    cdef Walk walk
+    cdef Sink sink, doubt
+    cdef Py_ssize_t i
+    cdef int face, k
+    cdef int64_t x, y
+    if native.shape[0] != 3 or native.shape[1] != 3 or pixel.shape[0] != 2 or pixel.shape[1] != 2:
+        raise ValueError("native must have shape (3, 3), pixel (2, 2)")
+    if origin.shape[0] != 2 or slack.shape[0] != 2 or not 0 <= level <= order <= 29 or not 0 <= projection <= AIT:
+        raise ValueError("origin or slack has a wrong shape, or an order or the projection is none")
+    walk.projection = <Projection> projection
+    for k in range(9):
+        walk.native[k] = native[k // 3, k % 3]
+    for k in range(4):
+        walk.pixel[k] = pixel[k // 2, k % 2]
+    for k in range(2):
+        walk.origin[k] = origin[k]
+        walk.slack[k] = slack[k]
+    walk.total = &total[0, 0]
+    walk.ny = total.shape[0] - 1
+    walk.nx = total.shape[1] - 1
+    walk.outside = outside
+    walk.order = order
+    walk.sink = &sink
+    walk.doubt = &doubt
+    walk.a = NULL
+    if sip.shape[0]:
+        if sip.shape[0] != 2 or sip.shape[1] != sip.shape[2] or sip_limits.shape[0] != 5:
+            raise ValueError("sip must have shape (2, n, n), sip_limits (5,)")
+        if not (sip_limits[4] < 0.5 and sip_limits[3] >= 2 * sip_limits[2]):
+            raise ValueError("the polynomials are too strong")
+        walk.a = &sip[0, 0, 0]
+        walk.b = &sip[1, 0, 0]
+        walk.degree = <int> sip.shape[1] - 1
+        walk.sip_origin[0] = sip_limits[0]
+        walk.sip_origin[1] = sip_limits[1]
+        walk.shift = sip_limits[2]
+        walk.margin = sip_limits[3]
+        walk.slope = sip_limits[4]
+    sink_open(&sink, 1024)
+    sink_open(&doubt, 16)
+    if not (sink.failed or doubt.failed):
+        with nogil:
+            for i in range(nodes.shape[0]):
+                cell_xy(nodes[i], level, &face, &x, &y)
+                descend(&walk, face, x, y, level, nodes[i])
+    try:
+        inside = sink_take(&sink)
+    except MemoryError:
+        sink_close(&doubt)
+        raise
+    return inside, sink_take(&doubt)
+
+
+def places(int projection, const double[:, ::1] vectors, double[:, ::1] out):
+    """Places in the plane, shape (n, 2), of native unit vectors of shape (n, 3); NaN where they are not known."""
+    cdef Py_ssize_t i
+    cdef double half_x, half_y
+    if vectors.shape[1] != 3 or out.shape[1] != 2 or out.shape[0] != vectors.shape[0]:
+        raise ValueError("vectors must have shape (n, 3), out shape (n, 2)")
+    if not 0 <= projection <= AIT:
+        raise ValueError("no such projection")
+    for i in range(vectors.shape[0]):
+        if place(<Projection> projection, &vectors[i, 0], 0, &out[i, 0], &out[i, 1], &half_x, &half_y) != KNOWN:
+            out[i, 0] = out[i, 1] = float("nan")

@@ -1,0 +1,181 @@
+"""What the mask covers of the pixels' areas.
+
+A pixel's area is the sky under its square of pixel coordinates. Its sides are followed by pieces of great circles, to
+2e-4 of the pixel. Tiles and pixels are decided at once where the mask is the same all over a cap that holds them
+(see `hpmask.wcs_out`); the cells of the mask are cut out of the others (_kernels/pixels.pyx). A pixel of which a corner
+is no sky, at the rim of a projection, is looked at in 32 x 32 places, each with the solid angle round it: only those
+that are sky count, and it is never inside if its centre is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpmask import lookup
+from hpmask._kernels import caps as _caps
+from hpmask._kernels import pixels as _pixels
+from hpmask.rangeset import RangeSet
+from hpmask.stack import Stack
+from hpmask.wcs_bounds import Bounds
+from hpmask.wcs_grid import Grid, Way, vectors
+from hpmask.wcs_out import BLOCK, TILE, Places, corners_of_tiles, in_stripes, quarters
+
+__all__ = ["AreaMode", "by_areas"]
+
+AreaMode = Literal["overlap", "inside", "fraction"]
+Floats = NDArray[np.float64]
+
+# Places along a side of a pixel that is looked at point by point.
+_POINTS = 32
+# A piece of a side as long as this (radians) strays from a great circle by 2e-4 of itself, or less.
+_PIECE = 2.4e-3
+
+
+def by_areas(
+    grid: Grid,
+    way: Way,
+    stacks: Sequence[Stack],
+    planes: Sequence[RangeSet],
+    mode: AreaMode,
+    *,
+    n_threads: int | None = None,
+) -> NDArray[Any]:
+    """What each of the stacks' sets, which are `planes`, has of the pixels' areas: shape (n_planes, ny, nx)."""
+    kind = np.float32 if mode == "fraction" else np.bool_
+    images: NDArray[Any] = np.zeros((len(planes), *grid.shape), dtype=kind)
+    bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape)
+
+    def work(wcs: Any, rows: range) -> None:
+        first = 0
+        for stack in stacks:
+            part = slice(first, first + stack.n)
+            first += stack.n
+            sheet = np.zeros((stack.n, len(rows), grid.shape[1]), dtype=np.uint8)
+            row, column = _by_tiles(sheet, grid, wcs, way, stack, bounds, rows)
+            images[part, rows.start : rows.stop] = sheet
+            for start in range(0, row.size, BLOCK // 4):
+                some = slice(start, start + BLOCK // 4)
+                _by_pixels(images[part], grid, wcs, way, stack, planes[part], mode, row[some], column[some])
+
+    in_stripes(grid, work, n_threads=n_threads)
+    return images
+
+
+def _by_tiles(
+    sheet: NDArray[np.uint8], grid: Grid, wcs: Any, way: Way, stack: Stack, bounds: Bounds | None, rows: range
+) -> tuple[Places, Places]:
+    """Paint what is decided by tiles, and give the pixels that are left."""
+    size = TILE if bounds is not None else 1
+    row, column = corners_of_tiles(rows, grid.shape[1], size)
+    while bounds is not None and size >= 2 and row.size:
+        half = (size - 1) / 2
+        x, y = (np.add(place, half, dtype=np.float64) for place in (column, row))
+        lon, lat = grid.positions(wcs, x, y)
+        words, one = stack.caps(lon, lat, bounds.on_sky(x, y, size / 2), way.matrix)
+        _caps.paint(sheet, row[one] - rows.start, column[one], size, words[one])
+        row, column = quarters(row[~one], column[~one], size, rows.stop, grid.shape[1])
+        size //= 2
+    return row, column
+
+
+def _by_pixels(
+    images: NDArray[Any],
+    grid: Grid,
+    wcs: Any,
+    way: Way,
+    stack: Stack,
+    planes: Sequence[RangeSet],
+    mode: AreaMode,
+    row: Places,
+    column: Places,
+) -> None:
+    def sky(x: Floats, y: Floats) -> Floats:
+        """Unit vectors in the frame of the mask, NaN where there is no sky."""
+        lon, lat = way.turned(*grid.positions(wcs, column[:, np.newaxis] + x, row[:, np.newaxis] + y))
+        return vectors(lon, lat)
+
+    # The middle, and the corners.
+    five = sky(np.array([0, -0.5, 0.5, 0.5, -0.5]), np.array([0, -0.5, -0.5, 0.5, 0.5]))
+    middle = five[:, 1:].mean(axis=1)
+    middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+    radius = np.linalg.norm(five[:, 1:] - middle[:, np.newaxis], axis=2).max(axis=1)
+    with np.errstate(invalid="ignore"):
+        away = np.linalg.norm(five[:, 0] - middle, axis=1)
+        # Not so of a pixel at a rim, or across a seam.
+        whole = np.isfinite(away) & (radius < 1.2) & (away < 0.5 * radius)
+        # The chord, as an angle, and the bulge of its sides.
+        cap = 2 * np.arcsin(np.minimum(radius / 2, 1)) * 1.05
+    words, one = stack.caps(*_angles(middle), np.where(whole, cap, np.inf), None)
+    for k in range(len(planes)):
+        images[k, row[one], column[one]] = (words[one] >> np.uint64(k)) & np.uint64(1)
+    pieces = np.ceil(np.sqrt(np.where(whole, radius, 0) * 2 / _PIECE)).clip(1, 16).astype(int)
+    for n in np.unique(pieces[whole & ~one]):
+        these = np.flatnonzero(whole & ~one & (pieces == n))
+        side = np.arange(n) / n - 0.5
+        x = np.concatenate([side, np.full(n, 0.5), -side, np.full(n, -0.5)])
+        y = np.concatenate([np.full(n, -0.5), side, np.full(n, 0.5), -side])
+        lon, lat = grid.positions(wcs, column[these, np.newaxis] + x, row[these, np.newaxis] + y)
+        outline = vectors(*way.turned(lon, lat))
+        known = np.isfinite(outline).all(axis=(1, 2))
+        whole[these[~known]] = False
+        these, outline = these[known], np.ascontiguousarray(outline[known])
+        for k, plane in enumerate(planes):
+            value, good = _cut(outline, plane, mode)
+            images[k, row[these[good]], column[these[good]]] = value[good]
+            whole[these[~good]] = False
+    rim = ~whole & np.isfinite(five).any(axis=(1, 2))
+    if rim.any():
+        _point_by_point(images, grid, wcs, way, stack, mode, row[rim], column[rim])
+        if mode == "inside":
+            lost = rim & ~np.isfinite(five[:, 0, 0])
+            images[:, row[lost], column[lost]] = False
+
+
+def _angles(vectors: Floats) -> tuple[Floats, Floats]:
+    lon = np.arctan2(vectors[:, 1], vectors[:, 0])
+    return lon, np.arctan2(vectors[:, 2], np.hypot(vectors[:, 0], vectors[:, 1]))
+
+
+def _cut(outline: Floats, plane: RangeSet, mode: AreaMode) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """The pixels' values, and whether they have one."""
+    index = lookup.index_of(plane)
+    n = outline.shape[0]
+    fraction = np.empty(n if mode == "fraction" else 0)
+    has = np.empty((0 if mode == "fraction" else n, 2), dtype=np.uint8)
+    _pixels.covered(outline, index.boundaries, index.entries, index.shift, fraction, has)
+    if mode == "fraction":
+        return np.clip(fraction, 0, 1), fraction >= 0
+    value = has[:, 1] == 1 if mode == "overlap" else has[:, 0] == 0
+    return value, has[:, 0] < 2
+
+
+def _point_by_point(
+    images: NDArray[Any], grid: Grid, wcs: Any, way: Way, stack: Stack, mode: AreaMode, row: Places, column: Places
+) -> None:
+    step = (np.arange(_POINTS) + 0.5) / _POINTS - 0.5
+    edge = np.arange(_POINTS + 1) / _POINTS - 0.5
+    x, y = (a.ravel() for a in np.meshgrid(step, step))
+    corner_x, corner_y = (a.ravel() for a in np.meshgrid(edge, edge))
+    some = max(1, BLOCK // x.size)
+    for first in range(0, row.size, some):
+        j, i = row[first : first + some], column[first : first + some]
+        lon, lat = way.turned(*grid.positions(wcs, i[:, np.newaxis] + x, j[:, np.newaxis] + y))
+        words = stack.words_at(lon.ravel(), lat.ravel(), None).reshape(lon.shape)
+        p = vectors(*grid.positions(wcs, i[:, np.newaxis] + corner_x, j[:, np.newaxis] + corner_y))
+        p = p.reshape(j.size, _POINTS + 1, _POINTS + 1, 3)
+        area = np.linalg.norm(np.cross(p[:, 1:, 1:] - p[:, :-1, :-1], p[:, 1:, :-1] - p[:, :-1, 1:]), axis=-1)
+        area = area.reshape(lon.shape)
+        # Of a point whose own square is cut by the rim, half of the largest.
+        area = np.where(np.isfinite(area), area, 0.5 * np.nanmax(area, axis=1, initial=1e-30, keepdims=True))
+        area[~np.isfinite(lon)] = 0
+        whole = area.sum(axis=1)
+        for k in range(stack.n):
+            kept = (area * ((words >> np.uint64(k)) & np.uint64(1))).sum(axis=1)
+            if mode == "fraction":
+                images[k, j, i] = kept / np.where(whole > 0, whole, 1)
+            else:
+                images[k, j, i] = kept > 0 if mode == "overlap" else (kept == whole) & (whole > 0)

@@ -1,0 +1,262 @@
+"""How far from its centre the sky under a tile of pixels may reach, and where on an image a cap of the sky may lie.
+
+Strict bounds, so that whole tiles can be decided at once and the result is still that of every pixel by itself. They
+follow from the projections' formulas (Calabretta & Greisen 2002, A&A 395, 1077), with X, Y the plane's coordinates and
+phi, theta the native ones, all in radians:
+
+* a path in the plane is stretched on the sky by no more than the largest singular value of the inverse projection's
+  derivative along it, and the other way round (for which see _kernels/images.pyx);
+* the way from native to celestial coordinates is a rotation, and changes no distance;
+* the way from pixels to the plane is linear, or, with SIP polynomials, differs from that by no more than the
+  largest derivatives of the polynomials.
+
+Where a bound does not hold, at a projection's rim, at its poles and seams, it is infinite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from hpmask._kernels import images as _kernel
+from hpmask.wcs_grid import vectors
+
+__all__ = ["Bounds"]
+
+Floats = NDArray[np.float64]
+Ranges = tuple[NDArray[np.uint64], NDArray[np.uint64]]
+Stretch = Callable[[Floats, Floats, Floats], Floats]
+
+_INF = np.inf
+# Rounding of wcslib and of this module, on the sky and in the plane (radians), and on the image (pixels).
+_SLACK_SKY = 1e-11
+_SLACK_PLANE = 1e-12
+_SLACK_PIXEL = 1e-6
+# astropy's all_world2pix is content with this.
+_SLACK_INVERSE = 2e-4
+
+
+def _where(valid: Any, value: Any) -> Floats:
+    return np.where(valid, value, _INF)
+
+
+def _within(limit: float, stretch: Callable[[Floats], Floats]) -> Stretch:
+    """A stretch that grows with the distance from the plane's origin, up to a limit of it."""
+    return lambda x, y, r: _where(
+        np.hypot(x, y) + r < limit, stretch(np.minimum(np.hypot(x, y) + r, min(limit, 1e9)))
+    )
+
+
+def _between(highest: float, stretch: Callable[[Floats], Floats]) -> Stretch:
+    """A stretch that grows with |Y|, up to a limit of it, and for |X| below pi."""
+    return lambda x, y, r: _where(
+        (np.abs(x) + r < np.pi) & (np.abs(y) + r < highest), stretch(np.minimum(np.abs(y) + r, min(highest, 1e9)))
+    )
+
+
+def _sanson_flamsteed(x: Floats, y: Floats, r: Floats) -> Floats:
+    # An eastward step is dX + phi sin(theta) dY.
+    top = np.minimum(np.abs(y) + r, 1.57)
+    lon = (np.abs(x) + r) / np.cos(top)
+    return _where((top < 1.57) & (lon < np.pi), 1 + np.minimum(lon, np.pi) * np.sin(top))
+
+
+def _zenithal_equal_area(r: Floats) -> Floats:
+    return 1 / np.sqrt(1 - r**2 / 4)
+
+
+def _hammer_aitoff(x: Floats, y: Floats, r: Floats) -> Floats:
+    # X is halved, the inverse of ZEA follows, and the longitudes are doubled, which stretches by two at most.
+    return 2 * _within(np.sqrt(2) - 1e-9, _zenithal_equal_area)(x / 2, y, r)
+
+
+# The most by which a path within r of (X, Y) is stretched on the sky.
+_STRETCH: dict[str, Stretch] = {
+    "TAN": _within(_INF, np.ones_like),
+    "STG": _within(_INF, np.ones_like),
+    "ARC": _within(np.pi, np.ones_like),
+    "SIN": _within(0.9999, lambda r: 1 / np.sqrt(1 - r**2)),
+    "ZEA": _within(1.9999, _zenithal_equal_area),
+    "CAR": _between(np.pi / 2, np.ones_like),
+    "CEA": _between(0.9999, lambda y: 1 / np.sqrt(1 - y**2)),
+    "MER": _between(_INF, np.ones_like),
+    "SFL": _sanson_flamsteed,
+    "AIT": _hammer_aitoff,
+}
+
+
+# ---------------------------------------------------------------------- of a whole WCS
+
+
+class Bounds:
+    """The bounds of one WCS.
+
+    Attributes
+    ----------
+    invertible : bool
+        Whether there are bounds on the way from the sky to pixels, too (`walk`).
+    """
+
+    def __init__(self, wcs: WCS, shape: tuple[int, int], name: str) -> None:
+        self._stretch, self._code = _STRETCH[name], _kernel.CODES[name]
+        self._rows = [wcs.wcs.lng, wcs.wcs.lat]
+        self._matrix = np.radians(wcs.pixel_scale_matrix)[self._rows]
+        self._origin = np.asarray(wcs.wcs.crpix, dtype=np.float64) - 1
+        self._inverse = np.ascontiguousarray(np.linalg.inv(self._matrix))
+        self._sip = None if wcs.sip is None else _Sip(wcs, shape)
+        self._shift, self._slope = (0.0, 0.0) if self._sip is None else self._sip.near
+        self.invertible = self._sip is None or self._sip.invertible
+        self._norm = float(np.linalg.norm(self._matrix, 2))
+        corners = np.abs(self._matrix @ np.array([[1.0, 1.0], [1.0, -1.0]]))
+        self._diagonal = float(np.hypot(*corners).max())
+        self._native = self._native_axes(wcs)
+
+    @classmethod
+    def of(cls, wcs: Any, shape: tuple[int, int]) -> Bounds | None:
+        """The bounds of a WCS, if it is one of those that they are known for.
+
+        These are astropy's own with two axes in one of the projections TAN, SIN, STG, ARC, ZEA, CAR, CEA, MER, SFL and
+        AIT in their plain forms, with SIP polynomials or without; no other distortions.
+        """
+        if not isinstance(wcs, WCS) or wcs.naxis != 2 or min(wcs.wcs.lng, wcs.wcs.lat) < 0:
+            return None
+        code = str(wcs.wcs.ctype[wcs.wcs.lng])[5:]
+        if code[:3] not in _STRETCH or code[3:] not in ("", "-SIP"):
+            return None
+        tables = (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
+        if any(table is not None for table in tables):
+            return None
+        for axis, number, value in wcs.wcs.get_pv():
+            usual = 1.0 if code == "CEA" and number == 1 else 0.0
+            if axis != wcs.wcs.lat + 1 or number > 4 or value != usual:
+                return None
+        if set(map(str, wcs.wcs.cunit)) != {"deg"}:
+            return None
+        try:
+            bounds = cls(wcs, shape, code[:3])
+        except np.linalg.LinAlgError:
+            return None
+        return bounds if bounds._agrees(wcs) else None
+
+    def on_sky(self, x: Floats, y: Floats, half: float) -> Floats:
+        """Radii of caps that hold the sky of squares of pixel coordinates, of half-width `half` about (x, y).
+
+        In radians; infinite where it is not known that all of the square is sky.
+        """
+        u, v = self._matrix @ np.array([x - self._origin[0], y - self._origin[1]])
+        # The square's own radius in the plane, and how far its centre may be from where it is without polynomials.
+        reach = half * (self._diagonal + np.sqrt(2) * self._slope * self._norm)
+        away = np.full_like(u, reach + self._shift * self._norm)
+        return np.asarray(self._stretch(u, v, away) * reach + _SLACK_SKY)
+
+    def walk(
+        self,
+        nodes: NDArray[np.uint64],
+        level: int,
+        order: int,
+        rotation: Floats,
+        total: NDArray[np.uint32],
+        outside: bool,
+    ) -> tuple[Ranges, Ranges]:
+        """Starts and stops of the cells in some nodes with their centre under a True pixel, and of those in doubt.
+
+        See _kernels/images.pyx; `rotation` takes unit vectors of the cells' frame to the frame of the WCS.
+        """
+        slack = _SLACK_PIXEL + np.abs(self._inverse).sum(axis=1) * _SLACK_PLANE
+        sip, limits = np.empty((0, 0, 0)), np.empty(0)
+        if self._sip is not None:
+            slack += _SLACK_INVERSE
+            (shift, slope), margin = self._sip.far, self._sip.margin
+            sip, limits = self._sip.tables, np.array([*self._sip.origin, shift, margin, slope])
+        return _kernel.walk(  # type: ignore[no-any-return]
+            nodes, level, order, self._code, np.ascontiguousarray(self._native @ rotation), self._inverse,
+            self._origin, slack, total, outside, sip, limits,
+        )  # fmt: skip
+
+    def _projected(self, wcs: WCS, plane: Floats) -> dict[str, Any]:
+        """What wcslib makes of the pixels that ought to be at some places of the plane, shape (2, n)."""
+        pixels = (self._inverse @ plane).T + self._origin
+        # From 1: from 0, astropy takes 1 off the plane's coordinates, too.
+        return wcs.wcs.p2s(np.ascontiguousarray(pixels + 1), 1)  # type: ignore[no-any-return]
+
+    def _native_axes(self, wcs: WCS) -> Floats:
+        """The rotation from celestial to native coordinates, as wcslib has it."""
+        angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+        plane = np.array([0.6 * np.cos(angle), 0.6 * np.sin(angle)])
+        found = self._projected(wcs, plane)
+        celestial = vectors(*np.radians(found["world"].T[self._rows]))
+        native = vectors(*np.radians([found["phi"], found["theta"]]))
+        left, _, right = np.linalg.svd(native.T @ celestial)
+        return np.asarray(left @ right)
+
+    def _agrees(self, wcs: WCS) -> bool:
+        """Whether wcslib does what is thought here, tried at a few places."""
+        angle = np.linspace(0, 2 * np.pi, 7, endpoint=False)
+        plane = np.concatenate(
+            [r * np.array([np.cos(angle + r), np.sin(angle + r)]) for r in (0.01, 0.3, 0.8)], axis=1
+        )
+        found = self._projected(wcs, plane)
+        good = np.asarray(found["stat"]) == 0
+        native = np.radians([found["phi"], found["theta"]])
+        there = np.empty((plane.shape[1], 2))
+        _kernel.places(self._code, vectors(*native), there)
+        sky = vectors(*np.radians(found["world"].T[self._rows]))
+        turned = vectors(*native) - sky @ self._native.T
+        given = np.radians(found["imgcrd"].T[self._rows])
+        return bool(
+            good.all()
+            and np.abs(there - plane.T).max() < _SLACK_PLANE
+            and np.abs(given - plane).max() < _SLACK_PLANE
+            and np.abs(turned).max() < _SLACK_PLANE
+        )
+
+
+# How far a tile may hang over the image's edge.
+_OVERHANG = 64.0
+
+
+class _Sip:
+    """Bounds of what SIP polynomials do to the pixels of an image, and to those some way beyond it.
+
+    They move a pixel by `shift` at most, and `slope` bounds the norm of the derivative of that; `near` has both
+    for what tiles may cover, `far` for all within `margin` of the image, which is twice as far as pixels there move.
+    """
+
+    def __init__(self, wcs: WCS, shape: tuple[int, int]) -> None:
+        self.origin = np.asarray(wcs.sip.crpix, dtype=np.float64) - 1
+        tables = [np.asarray(t, dtype=np.float64) for t in (wcs.sip.a, wcs.sip.b) if t is not None]
+        size = max(len(table) for table in tables)
+        self.tables = np.zeros((2, size, size))
+        for k, table in enumerate((wcs.sip.a, wcs.sip.b)):
+            if table is not None:
+                self.tables[k, : len(table), : len(table)] = table
+        # Terms of a higher degree than the tables' are not used.
+        p, q = np.indices((size, size))
+        self.tables[:, p + q >= size] = 0
+        self.margin = _OVERHANG
+        self.near = self.far = self._limits(shape)
+        # The shift grows with the margin, and with strong polynomials faster than that.
+        while self.far[1] < 0.5 and self.margin < 2 * self.far[0]:
+            self.margin = 2.5 * self.far[0]
+            self.far = self._limits(shape)
+
+    def _limits(self, shape: tuple[int, int]) -> tuple[float, float]:
+        # The farthest that a pixel is from the polynomials' origin.
+        x, y = (
+            float(np.max(np.abs(np.array([-self.margin, n + self.margin]) - o)))
+            for n, o in zip(shape[::-1], self.origin, strict=True)
+        )
+        size = np.abs(self.tables)
+        p, q = np.indices(size.shape[1:])
+        shift = (size * x**p * y**q).sum(axis=(1, 2))
+        along_x = (size * p * x ** np.maximum(p - 1, 0) * y**q).sum(axis=(1, 2))
+        along_y = (size * q * x**p * y ** np.maximum(q - 1, 0)).sum(axis=(1, 2))
+        return float(np.linalg.norm(shift)), float(np.linalg.norm([along_x, along_y]))
+
+    @property
+    def invertible(self) -> bool:
+        return self.far[1] < 0.5

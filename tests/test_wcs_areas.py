@@ -1,0 +1,184 @@
+"""to_wcs by areas: overlap, inside and fraction. Referee: points spread over the pixels, 100 x 100 in each."""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from wcs_images import PROJECTIONS, distorted, header_wcs, scamp, simple, text_wcs
+
+from hpmask import EnergyAxis, Mask
+
+
+def sampled(mask, wcs, row, column, n=100):
+    """The part of some pixels' sky that is kept, with the solid angle that each point stands for as its weight."""
+    step = (np.arange(n) + 0.5) / n - 0.5
+    x, y = (a.ravel() for a in np.meshgrid(step, step))
+    part = []
+    for j, i in zip(row, column, strict=True):
+
+        def vectors(dx, dy, i=i, j=j):
+            return wcs.pixel_to_world(i + x + dx, j + y + dy).cartesian.xyz.value
+
+        sky = wcs.pixel_to_world(i + x, j + y)
+        good = np.isfinite(sky.spherical.lon.deg)
+        h = 1e-3
+        across, up = vectors(h, 0) - vectors(-h, 0), vectors(0, h) - vectors(0, -h)
+        weight = np.where(good, np.linalg.norm(np.cross(across, up, axis=0), axis=0), 0)
+        # Within a step of a rim the difference is not known.
+        weight = np.where(good & ~np.isfinite(weight), np.nanmedian(weight[good]) if good.any() else 0, weight)
+        kept = np.zeros(good.shape, bool)
+        kept[good] = mask.contains(sky[good])
+        part.append((kept * weight).sum() / weight.sum() if good.any() else 0.0)
+    return np.array(part)
+
+
+def all_sky(wcs, shape):
+    """The pixels whose corners are all sky."""
+    y, x = np.indices((shape[0] + 1, shape[1] + 1)) - 0.5
+    good = np.isfinite(wcs.pixel_to_world_values(x, y)[0])
+    return good[1:, 1:] & good[1:, :-1] & good[:-1, 1:] & good[:-1, :-1]
+
+
+def check(wcs, shape, order, radius, seed=1, n_pixels=40, n=100):
+    """The fractions, to the error of the points: 100 x 100 are off by up to half a row of them on straight edges."""
+    rng = np.random.default_rng(seed)
+    center = wcs.pixel_to_world(rng.uniform(0, shape[1], 12), rng.uniform(0, shape[0], 12))
+    good = np.isfinite(center.spherical.lon)
+    mask = Mask.from_cones(center[good], radius, order=order)
+    images = {mode: mask.to_wcs(wcs, shape, mode=mode) for mode in ("inside", "center", "overlap", "fraction")}
+    part = images["fraction"]
+    assert part.dtype == np.float32
+    assert part.shape == shape
+    assert part.min() >= 0
+    assert part.max() <= 1
+    assert (images["inside"] <= images["center"]).all()
+    assert (images["center"] <= images["overlap"]).all()
+    assert images["overlap"][part > 1e-3].all()
+    assert not images["inside"][part < 1 - 1e-3].any()
+    mixed = np.argwhere((part > 0) & (part < 1) & all_sky(wcs, shape))
+    assert mixed.size
+    row, column = mixed[rng.permutation(len(mixed))[:n_pixels]].T
+    expected = sampled(mask, wcs, row, column, n)
+    difference = part[row, column] - expected
+    assert np.abs(difference).max() < 1e-3 + 0.4 / n
+    assert np.sqrt(np.mean(difference**2)) < 2e-4 + 0.15 / n
+    assert (images["overlap"][row, column] >= (expected > 0)).all()
+    assert (images["inside"][row, column] <= (expected > 1 - 1e-9)).all()
+    others = rng.integers(0, shape[0], 15), rng.integers(0, shape[1], 15)
+    expected = sampled(mask, wcs, *others, n=20)
+    sure = (part[others] == 0) | (part[others] == 1)
+    np.testing.assert_allclose(part[others][sure], expected[sure], atol=1e-3)
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS)
+def test_projections(data, projection):
+    wcs = text_wcs(data(f"wcs/hdr/1904-66_{projection}.hdr"))
+    check(wcs, (192, 192), 11, "0.5 deg", n_pixels=5, n=300)
+
+
+@pytest.mark.parametrize("order", [6, 9, 14])
+@pytest.mark.parametrize(
+    "wcs",
+    [
+        pytest.param(simple(lon=0.0, lat=0.0, rotation=30), id="seam"),
+        pytest.param(simple(lon=10, lat=90.0), id="north pole"),
+        pytest.param(simple("ZEA", lon=200, lat=-89.0, step=(-0.1, 0.5), rotation=17, kind="GLON"), id="thin"),
+        pytest.param(simple(radesys="FK4", equinox=1950.0), id="FK4"),
+        pytest.param(simple(step=0.02, lat=-70), id="small"),
+    ],
+)
+def test_places(wcs, order):
+    side = np.sqrt(wcs.proj_plane_pixel_area()).to_value(u.deg)
+    check(wcs, wcs.array_shape, order, max(5 * side, 0.5) * u.deg, n_pixels=20)
+
+
+@pytest.mark.parametrize(
+    "wcs",
+    [
+        simple("CAR", lon=30, lat=0, step=3, shape=(60, 120)),
+        simple("AIT", lon=266, lat=0, step=3, shape=(60, 112), kind="GLON"),
+        simple("ZEA", lon=266, lat=50, step=4, shape=(60, 60)),
+        simple("SIN", lon=266, lat=50, step=3, shape=(44, 44)),
+    ],
+)
+def test_large_pixels_all_over_the_sky(wcs):
+    check(wcs, wcs.array_shape, 8, "20 deg")
+
+
+def test_distortions(data):
+    check(text_wcs(data("wcs/hdr/siponly.hdr")), (100, 80), 22, "10 arcsec")
+    check(distorted(data("wcs/image_with_distortion_map.fits")), (100, 100), 13, "0.1 deg")
+    check(scamp(), (80, 100), 12, "0.3 deg")
+
+
+def test_fractions_add_up_to_the_area():
+    """In a projection that keeps areas, and of two masks that share no cell."""
+    wcs = simple("ZEA", lat=40, step=0.2, shape=(100, 100))
+    mask = Mask.from_cones(wcs.pixel_to_world([30, 70, 55], [40, 50, 60]), "3 deg", order=9)
+    part = mask.to_wcs(wcs, mode="fraction")
+    assert part.sum(dtype=float) * 0.04 == pytest.approx(mask.area.value, rel=2e-5)
+    np.testing.assert_allclose((~mask).to_wcs(wcs, mode="fraction"), 1 - part, atol=4e-4)
+    np.testing.assert_array_equal((~mask).to_wcs(wcs, mode="overlap"), ~mask.to_wcs(wcs, mode="inside"))
+
+
+def test_cells_that_are_the_pixels():
+    """One cell in the middle of one pixel is overlap, and not inside, whatever its size."""
+    wcs = simple(step=0.5, shape=(9, 9))
+    for order in (10, 14, 20, 29):
+        place = wcs.pixel_to_world(4.1, 4.2)
+        mask = Mask.from_cones(place, "0.0000000001 deg", order=order, mode="overlap")
+        image = mask.to_wcs(wcs, mode="overlap")
+        assert image.sum() == 1
+        assert image[4, 4]
+        assert not mask.to_wcs(wcs, mode="inside").any()
+        assert (~mask).to_wcs(wcs, mode="inside").sum() == 80
+        part = mask.to_wcs(wcs, mode="fraction")[4, 4]
+        assert part == pytest.approx(mask.area.to_value(u.deg**2) / 0.25, rel=1e-3)
+
+
+def test_full_and_empty():
+    wcs = simple("AIT", lon=30, lat=0, step=2, shape=(100, 200), kind="GLON")
+    part = Mask.full().to_wcs(wcs, mode="fraction")
+    assert set(np.unique(part)) == {0, 1}
+    assert not part[0, 0]
+    sky = Mask.full().to_wcs(wcs)
+    assert (sky <= Mask.full().to_wcs(wcs, mode="overlap")).all()
+    np.testing.assert_array_equal(Mask.full().to_wcs(wcs, mode="inside"), sky)
+    for mode in ("overlap", "inside", "fraction"):
+        assert not Mask.empty().to_wcs(wcs, mode=mode).any()
+
+
+def test_energy_bins():
+    wcs = simple()
+    axis = EnergyAxis([1, 2, 3, 4] * u.TeV)
+    radius = [[0.9, 0.5, 0.9]] * u.deg
+    center = SkyCoord([83, 84], [22, 22.5], unit="deg")
+    mask = Mask.from_cones(center, radius, order=10, energy=axis)
+    for mode in ("overlap", "inside", "fraction"):
+        cube = mask.to_wcs(wcs, mode=mode)
+        for k in range(3):
+            one = Mask.from_cones(center, radius[0, k], order=10).to_wcs(wcs, mode=mode)
+            np.testing.assert_array_equal(cube[k], one)
+
+
+def test_written_overlap(tmp_path):
+    wcs = simple()
+    mask = Mask.from_cones(wcs.pixel_to_world(20, 20), "1 deg", order=8)
+    mask.write_wcs(tmp_path / "a.fits", wcs, mode="overlap")
+    np.testing.assert_array_equal(fits.getdata(tmp_path / "a.fits"), mask.to_wcs(wcs, mode="overlap"))
+    with pytest.raises(ValueError, match="mode must be"):
+        mask.write_wcs(tmp_path / "b.fits", wcs, mode="fraction")
+
+
+def test_a_real_field(data):
+    with fits.open(data("wcs/gc_msx_e.fits")) as hdus:
+        check(header_wcs(hdus[0].header), hdus[0].shape, 13, "0.1 deg")
+
+
+def test_fractions_are_much_better_than_promised():
+    wcs = simple("ARC", lat=-66, step=0.1)
+    mask = Mask.from_cones(wcs.pixel_to_world([20, 30], [20, 15]), "1 deg", order=10)
+    part = mask.to_wcs(wcs, mode="fraction")
+    row, column = np.argwhere((part > 0) & (part < 1))[::29].T
+    np.testing.assert_allclose(part[row, column], sampled(mask, wcs, row, column, 1200), atol=2e-4)

@@ -1,0 +1,112 @@
+"""WCS images that the tests of hpmask.wcs share."""
+
+import warnings
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS, Sip
+
+# fmt: off
+PROJECTIONS = [
+    "AIT", "ARC", "AZP", "CAR", "CEA", "COE", "CSC", "HPX", "MER",
+    "MOL", "SFL", "SIN", "STG", "TAN", "TSC", "ZEA", "ZPN",
+]
+# fmt: on
+# Those for which whole tiles and nodes are decided at once.
+BOUNDED = ["AIT", "ARC", "CAR", "CEA", "MER", "SFL", "SIN", "STG", "TAN", "ZEA"]
+IMAGES = [
+    ("VERITAS_VER-000029-skymap.fits", 1),
+    ("VERITAS_VER-000136-excess-skymap.fits", 1),
+    ("VERITAS_VER-000146-signif-skymap.fits", 0),
+    ("allsky_rosat.fits", 0),
+    ("fermi-3fhl-gc-counts.fits.gz", 0),
+    ("fermi_template_CenALobes.fits.gz", 0),
+    ("fermi_template_CygnusLoop.fits.gz", 0),
+    ("fermi_template_FornaxA.fits.gz", 0),
+    ("fermi_template_S147.fits.gz", 0),
+    ("fermi_template_W44.fits.gz", 0),
+    ("galactic_2d.fits", 0),
+    ("gc_2mass_k.fits", 0),
+    ("gc_msx_e.fits", 0),
+    ("hsc_mask_lss_flat_TAN.fits.gz", 0),
+    ("panstarrs-rotated-around-orion.fits", 0),
+    ("sip-wcs.fits", 0),
+]
+
+
+def header_wcs(header, fobj=None):
+    """The WCS of an old header, without astropy's word that it mended it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return WCS(header, fobj=fobj)
+
+
+def text_wcs(path):
+    """The WCS of a bare header, 80 characters a card."""
+    return header_wcs(fits.Header.fromstring(path.read_text()))
+
+
+def simple(projection="TAN", lon=83.6, lat=22.0, step=0.1, shape=(40, 60), kind="RA", rotation=0.0, **cards):
+    """A small WCS; cards are set on its `wcs`."""
+    wcs = WCS(naxis=2)
+    names = {"RA": ("RA--", "DEC-")}.get(kind, (kind, kind.replace("LON", "LAT").replace("LN", "LT")))
+    wcs.wcs.ctype = [f"{name}-{projection}" for name in names]
+    wcs.wcs.crval = lon, lat
+    wcs.wcs.crpix = (shape[1] + 1) / 2, (shape[0] + 1) / 2
+    wcs.wcs.cdelt = (-step, step) if np.isscalar(step) else step
+    angle = np.radians(rotation)
+    wcs.wcs.pc = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    for card, value in cards.items():
+        setattr(wcs.wcs, card, value)
+    wcs.wcs.set()
+    wcs.array_shape = shape
+    return wcs
+
+
+def distorted(path):
+    """The two look-up tables of a file, stretched and made uneven, on a WCS that has a sky."""
+    with fits.open(path) as hdus:
+        header = hdus[0].header.copy()
+        header.update(CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=50.0, CRVAL2=-70.0)
+        header.update(CDELT1=-0.01, CDELT2=0.01, CRPIX1=50.0, CRPIX2=50.0)
+        for hdu in hdus[1:]:
+            hdu.data = (hdu.data * 3 + 1.7 + np.indices(hdu.shape).sum(axis=0) / 5).astype(np.float32)
+        return header_wcs(header, hdus)
+
+
+def bent(strength, shape, projection="TAN"):
+    """A WCS with SIP polynomials of the third degree: of `strength` in 1 / pixel, and that squared."""
+    wcs = simple(projection, lat=0 if projection == "CAR" else 40, step=0.02, shape=shape, rotation=20)
+    a, b = np.zeros((4, 4)), np.zeros((4, 4))
+    a[2, 0], a[1, 1], a[0, 2], a[3, 0], a[1, 2] = strength * np.array([1, -0.7, 0.4, 20 * strength, 9 * strength])
+    b[2, 0], b[1, 1], b[0, 2], b[0, 3], b[2, 1] = strength * np.array([-0.5, 1, 0.8, 15 * strength, 30 * strength])
+    wcs.sip = Sip(a, b, None, None, wcs.wcs.crpix + 7.5)
+    wcs.wcs.ctype = [f"{name}-SIP" for name in wcs.wcs.ctype]
+    wcs.wcs.set()
+    wcs.array_shape = shape
+    return wcs
+
+
+def scamp():
+    """A WCS with TPV polynomials."""
+    header = simple("TPV", step=0.02, shape=(80, 100)).to_header()
+    for card, value in {
+        "PV1_0": 0.0, "PV1_1": 1.01, "PV1_2": 0.003, "PV1_4": 0.02, "PV1_5": -0.01, "PV1_7": 0.004,
+        "PV2_0": 0.0, "PV2_1": 0.99, "PV2_2": -0.002, "PV2_4": -0.015, "PV2_6": 0.01,
+    }.items():  # fmt: skip
+        header[card] = value
+    wcs = header_wcs(header)
+    wcs.array_shape = (80, 100)
+    return wcs
+
+
+def blobs(shape, seed, part=0.3):
+    """A random image with patches of many sizes."""
+    rng = np.random.default_rng(seed)
+    y, x = np.indices(shape)
+    image = np.zeros(shape, dtype=bool)
+    size = max(min(shape), 4)
+    while image.mean() < part:
+        radius = size * 0.25 * rng.random() ** 2
+        image ^= np.hypot(y - rng.uniform(0, shape[0]), x - rng.uniform(0, shape[1])) <= radius + 0.7
+    return image
