@@ -178,7 +178,7 @@ def set_units(unit):
         (set_card(0, "NBINS", 3), "row for each of 3 bins, it has 2"),
         (set_card(0, "NBINS", 0), "HDU 2 must be PLANE, it is 'EBOUNDS'"),
         (set_card(2, "TUNIT2", "cm"), "different units"),
-        (set_units("cm"), "must be energies"),
+        (set_units("s"), "must be energies"),
         (set_units("nonsense"), "did not parse as unit"),
         (set_card(2, "TUNIT3", "GeV"), "different units"),
         (set_card(2, "INTERP", "cubic"), "interp must be"),
