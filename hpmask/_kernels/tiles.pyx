@@ -110,6 +110,15 @@ cdef bint in_square(Cap* cap, int face, double half) noexcept nogil:
     if cap.last > cap.order:
         cap.last = cap.order
     cap.everywhere = False
+    # Most caps that hold two words show both at the square's corners.
+    n = (<int64_t> 1) << cap.order
+    for i in range(2):
+        for j in range(2):
+            cell = (<uint64_t> face << (2 * cap.order)) | spread(
+                <uint64_t> ((cap.right if i else cap.left) * n)
+            ) | (spread(<uint64_t> ((cap.high if j else cap.low) * n)) << 1)
+            if word_at(cap.word, at_or_below(&cap.index, cell << (2 * (29 - cap.order)))) != cap.expected:
+                return False
     n = (<int64_t> 1) << order
     # The walk begins where the square is no larger than a cell: it meets two by two of them at most.
     for i in range(<int64_t> (cap.left * n), <int64_t> (cap.right * n) + 1):
