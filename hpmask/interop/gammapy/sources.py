@@ -17,6 +17,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from hpmask.frames import as_angle
+from hpmask.interop.gammapy.catalogs import Missing, catalog_models
 from hpmask.interop.gammapy.needed import need_gammapy
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def from_sources(
         raise ValueError(f"invalid must be 'raise' or 'skip', got {invalid!r}")
     rule = Extension() if radius is None else radius
     found = _Found()
-    for name, model in _named(sources, found):
+    for name, model in _named(sources):
         if isinstance(rule, Extension):
             found.add(name, model, rule)
         else:
@@ -182,6 +183,9 @@ class _Found:
 
     def add(self, name: str, model: Any, rule: Extension) -> None:
         self.n += 1
+        if model is None or isinstance(model, Missing):
+            self.without.append((name, model or "no spatial model"))
+            return
         kinds = {cls.__name__ for cls in type(model).__mro__}
         if kinds & {"TemplateSpatialModel", "TemplateNDSpatialModel"}:
             if model.map.geom.is_allsky:
@@ -194,6 +198,9 @@ class _Found:
             self.without.append((name, f"{type(model).__name__}, which has no edge"))
             return
         major, minor = (rule.widened(axis) for axis in axes)
+        if not math.isfinite(major + minor + sum(model.position_lonlat)):
+            self.without.append((name, f"{type(model).__name__}, whose position or size is not a number"))
+            return
         if major == minor:
             self._disc(model, major)
             return
@@ -255,18 +262,13 @@ def _half_axes(model: Any, kinds: set[str], rule: Extension) -> tuple[float, flo
     return major, major * math.sqrt(1 - float(model.e.value) ** 2)
 
 
-def _named(sources: Any, found: _Found) -> Iterable[tuple[str, Any]]:
+def _named(sources: Any) -> Iterable[tuple[str, Any]]:
     """Names and spatial models of sources."""
     from gammapy.catalog import SourceCatalog
     from gammapy.modeling.models import Models, SkyModel, SpatialModel
 
     if isinstance(sources, SourceCatalog):
-        for source in sources:
-            try:
-                yield source.name, source.spatial_model()
-            except FileNotFoundError as error:
-                found.n += 1
-                found.without.append((source.name, f"a template that is not there ({error})"))
+        yield from catalog_models(sources)
         return
     models = [sources] if isinstance(sources, SkyModel | SpatialModel) else sources
     for k, model in enumerate(models):
