@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import operator
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
-__all__ = ["EnergyAxis"]
+from hpmask.energy_units import as_energy, energies_of, is_spectral, masked, same_energies
 
-# Edges that went through float32 tables or unit conversions still mean the same axis.
-_EDGE_RTOL = 1e-6
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from gammapy.maps import MapAxis
+
+__all__ = ["EnergyAxis", "difference"]
+
+Interp = Literal["log", "lin"]
 
 
 class EnergyAxis:
@@ -20,7 +28,9 @@ class EnergyAxis:
     Parameters
     ----------
     edges : `~astropy.units.Quantity`, shape (n_bins + 1,)
-        Bin edges: finite, positive, strictly increasing, in a unit of energy.
+        Bin edges: finite, positive, strictly increasing, in a unit of energy, and kept as they are. Frequencies,
+        wavelengths and wave numbers may increase or decrease, and become energies in eV, which increase: bin 0
+        is the one of lowest energy.
     name : str, optional
         What the axis is called, as in gammapy: "energy" (reconstructed) or "energy_true".
     interp : {"log", "lin"}, optional
@@ -32,6 +42,12 @@ class EnergyAxis:
         If `edges` is not a Quantity, or `name` no string.
     ValueError
         If the unit is not one of energy, or the edges do not increase.
+
+    Notes
+    -----
+    Axes are equal if their edges agree to a millionth, in whatever units, and their names and `interp` are the same.
+    Of a sequence an axis has the length and the slices: ``axis[2:5]`` is the axis of three of its bins, ``axis[0]``
+    that of the first, and a loop goes over the bins.
 
     Examples
     --------
@@ -45,39 +61,199 @@ class EnergyAxis:
     2
     >>> axis.bin_of([0.5, 10, 300] * u.TeV)
     array([ 0, -1, -1])
+    >>> axis[1]
+    EnergyAxis([1, 10] TeV, name='energy', interp='log')
+    >>> EnergyAxis([500, 600, 700] * u.nm)
+    EnergyAxis([1.7712, 2.0664, 2.47968] eV, name='energy', interp='log')
     """
 
     __slots__ = ("_edges", "_interp", "_name")
 
-    def __init__(
-        self, edges: u.Quantity, *, name: str = "energy", interp: Literal["log", "lin"] = "log"
-    ) -> None:
+    def __init__(self, edges: u.Quantity, *, name: str = "energy", interp: Interp = "log") -> None:
         if not isinstance(edges, u.Quantity):
-            raise TypeError(
-                f"edges must be a Quantity such as [0.1, 1, 10] * u.TeV, got {type(edges).__name__}"
-            )
-        if not edges.unit.is_equivalent(u.J):
+            raise TypeError(f"edges must be a Quantity such as [0.1, 1, 10] * u.TeV, got {type(edges).__name__}")
+        if not is_spectral(edges.unit):
             raise ValueError(f"edges must be energies, got the unit {edges.unit.to_string()!r}")
         if edges.ndim != 1 or edges.size < 2:
             raise ValueError(f"edges must be 1-D with at least two values, got shape {edges.shape}")
         values = np.array(edges.value, dtype=np.float64)
-        bad = np.flatnonzero(~np.isfinite(values) | (values <= 0) | _masked(edges))
+        bad = np.flatnonzero(~np.isfinite(values) | (values <= 0) | masked(edges))
         if bad.size:
             raise ValueError(f"edges must be finite and positive, edge {bad[0]} is {edges[bad[0]]}")
+        unit = edges.unit
+        if not unit.is_equivalent(u.J):
+            edges = energies_of(u.Quantity(values, unit))
+            edges = edges[::-1] if edges[0] > edges[-1] else edges
+            values, unit = np.array(edges.value), edges.unit
         bad = np.flatnonzero(np.diff(values) <= 0)
         if bad.size:
             i = int(bad[0])
-            raise ValueError(
-                f"edges must increase strictly, edge {i} is {edges[i]} and edge {i + 1} is {edges[i + 1]}"
-            )
+            raise ValueError(f"edges must increase strictly, edge {i} is {edges[i]} and edge {i + 1} is {edges[i + 1]}")
         if not isinstance(name, str):
             raise TypeError(f"name must be a string, got {name!r}")
         if interp not in ("log", "lin"):
             raise ValueError(f"interp must be 'log' or 'lin', got {interp!r}")
         values.flags.writeable = False
-        self._edges = u.Quantity(values, edges.unit, copy=False)
+        self._edges = u.Quantity(values, unit, copy=False)
         self._name = name
         self._interp = interp
+
+    # ------------------------------------------------------------------ making
+
+    @classmethod
+    def from_bounds(
+        cls,
+        energy_min: u.Quantity | str,
+        energy_max: u.Quantity | str,
+        n_bins: int,
+        *,
+        per_decade: bool = False,
+        interp: Interp = "log",
+        name: str = "energy",
+    ) -> EnergyAxis:
+        """Bins of equal width, as gammapy's ``MapAxis.from_energy_bounds``.
+
+        Parameters
+        ----------
+        energy_min, energy_max : `~astropy.units.Quantity` or str
+            Where the first bin begins and the last one ends. The edges have the unit of `energy_max`.
+        n_bins : int
+            Number of bins.
+        per_decade : bool, optional
+            Whether `n_bins` is meant per factor of ten. Between the bounds there are then so many, or a few more where
+            it does not come out even.
+        interp : {"log", "lin"}, optional
+            Whether bins are of equal width in the logarithm of the energy or in the energy.
+        name : str, optional
+            Name of the axis.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the bounds are no energies or do not increase, or there is no bin.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis
+        >>> EnergyAxis.from_bounds("0.1 TeV", "10 TeV", 2, per_decade=True)
+        EnergyAxis([0.1, 0.316228, 1, 3.16228, 10] TeV, name='energy', interp='log')
+        """
+        low, high = as_energy(energy_min, "energy_min"), as_energy(energy_max, "energy_max")
+        start, stop = float(low.to_value(high.unit)), float(high.value)
+        if not 0 < start < stop < np.inf:
+            raise ValueError(f"energy_min must be positive and below energy_max, got {energy_min} and {energy_max}")
+        if isinstance(n_bins, bool) or not isinstance(n_bins, int | np.integer):
+            raise TypeError(f"n_bins must be an integer, got {n_bins!r}")
+        if n_bins < 1:
+            raise ValueError(f"n_bins must be positive, got {n_bins}")
+        if interp not in ("log", "lin"):
+            raise ValueError(f"interp must be 'log' or 'lin', got {interp!r}")
+        count = int(n_bins)
+        if per_decade:
+            if interp != "log":
+                raise ValueError("bins per decade are equal in the logarithm: per_decade needs interp='log'")
+            # Less a trifle: 0.7 / 0.07 is more than ten in floating point.
+            count = max(1, int(np.ceil(np.log10(stop / start) * count - 1e-9)))
+        spaced = np.geomspace if interp == "log" else np.linspace
+        return cls(u.Quantity(spaced(start, stop, count + 1), high.unit), name=name, interp=interp)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Table | Any | str | PathLike[str],
+        *,
+        hdu: str | int | None = None,
+        name: str | None = None,
+        interp: Interp | None = None,
+    ) -> EnergyAxis:
+        """Bins of a table with their lower and upper edges, such as the FITS table EBOUNDS.
+
+        Parameters
+        ----------
+        table : `~astropy.table.Table`, FITS table HDU, HDUList, str or path
+            A table with the columns E_MIN and E_MAX (OGIP's EBOUNDS; gammapy's), ENERG_LO and ENERG_HI (OGIP's
+            responses; GADF), ENERGY_MIN and ENERGY_MAX and the like, in any unit that the axis takes; or a FITS file
+            that has one.
+        hdu : str or int, optional
+            Name or number of the file's table, by default EBOUNDS or else the first with such columns.
+        name : str, optional
+            Name of the axis, by default as the columns tell: "energy" or "energy_true".
+        interp : {"log", "lin"}, optional
+            By default as the table tells (gammapy's INTERP1), or else "log".
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        TypeError, ValueError
+            If there are no such columns, they have no unit, or a bin does not begin where the one before ends.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from astropy.table import QTable
+        >>> from hpmask import EnergyAxis
+        >>> EnergyAxis.from_table(QTable({"E_MIN": [1, 3] * u.keV, "E_MAX": [3, 10] * u.keV}))
+        EnergyAxis([1, 3, 10] keV, name='energy', interp='log')
+        """
+        from hpmask import energy_tables
+
+        edges, columns_name, told_interp = energy_tables.read(table, hdu)
+        return cls(edges, name=columns_name if name is None else name, interp=interp or told_interp)
+
+    @classmethod
+    def from_gammapy(cls, axis: MapAxis) -> EnergyAxis:
+        """The bins of a gammapy ``MapAxis``: its edges as gammapy gives them, also where its nodes are centres.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no MapAxis, or no axis of increasing, positive energies.
+        """
+        from hpmask.interop import gammapy_axes
+
+        return gammapy_axes.axis_from_gammapy(axis)
+
+    @classmethod
+    def stack(cls, axes: Iterable[EnergyAxis]) -> EnergyAxis:
+        """One axis of the bins of several, each of which begins where the one before ends.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is none, they differ in name or `interp`, or there is a gap or an overlap.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis
+        >>> EnergyAxis.stack([EnergyAxis([0.1, 1] * u.TeV), EnergyAxis([1, 10] * u.TeV)])
+        EnergyAxis([0.1, 1, 10] TeV, name='energy', interp='log')
+        """
+        axes = list(axes)
+        if not axes:
+            raise ValueError("at least one axis is needed, got none")
+        for axis in axes:
+            if not isinstance(axis, EnergyAxis):
+                raise TypeError(f"expected EnergyAxes, got {type(axis).__name__}")
+        first = axes[0]
+        values = [first._edges.value]
+        for i, axis in enumerate(axes[1:], start=1):
+            for what in ("name", "interp"):
+                if getattr(axis, what) != getattr(first, what):
+                    raise ValueError(
+                        f"axes must have one {what}, axis {i} has {getattr(axis, what)!r} and axis 0 "
+                        f"{getattr(first, what)!r}"
+                    )
+            edges = axis._edges.to_value(first.unit)
+            if not same_energies(edges[0], values[-1][-1]):
+                raise ValueError(
+                    f"axis {i} begins at {axis.edges[0]}, but axis {i - 1} ends at {axes[i - 1].edges[-1]}"
+                )
+            values.append(edges[1:])
+        return cls(u.Quantity(np.concatenate(values), first.unit), name=first.name, interp=first._interp)
+
+    # ------------------------------------------------------------------ looking
 
     @property
     def edges(self) -> u.Quantity:
@@ -91,7 +267,7 @@ class EnergyAxis:
         return self._name
 
     @property
-    def interp(self) -> str:
+    def interp(self) -> Interp:
         """Interpolation between the edges, "log" or "lin"."""
         return self._interp
 
@@ -115,8 +291,33 @@ class EnergyAxis:
         """Upper edge of each bin, shape (n_bins,)."""
         return self._edges[1:]
 
+    @property
+    def center(self) -> u.Quantity:
+        """Middle of each bin, shape (n_bins,): geometric for "log" and arithmetic for "lin", as in gammapy."""
+        low, high = self._edges.value[:-1], self._edges.value[1:]
+        middle = low * np.sqrt(high / low) if self._interp == "log" else (low + high) / 2
+        return u.Quantity(middle, self.unit)
+
     def __len__(self) -> int:
         return self.n_bins
+
+    def __getitem__(self, bins: int | slice) -> EnergyAxis:
+        if isinstance(bins, slice):
+            start, stop, step = bins.indices(self.n_bins)
+            if step != 1:
+                raise ValueError(f"bins of an axis follow on each other: the step of a slice must be 1, got {step}")
+            if stop <= start:
+                raise ValueError(f"{bins} holds none of the {self.n_bins} bins, and an axis has at least one")
+        else:
+            start = operator.index(bins)
+            if not -self.n_bins <= start < self.n_bins:
+                raise IndexError(f"bin {bins} of an axis with {self.n_bins} bins")
+            start %= self.n_bins
+            stop = start + 1
+        return self._with_edges(self._edges[start : stop + 1])
+
+    def __iter__(self) -> Iterator[EnergyAxis]:
+        return (self[i] for i in range(self.n_bins))
 
     def bin_of(self, energy: u.Quantity | str) -> NDArray[np.intp]:
         """Number of the bin that holds each energy; -1 where none does.
@@ -140,6 +341,83 @@ class EnergyAxis:
         index = np.asarray(np.searchsorted(self._edges.value, values, side="right") - 1)
         return np.where((index < 0) | (index >= self.n_bins), -1, index)
 
+    # ------------------------------------------------------------------ changing
+
+    def rename(self, name: str) -> EnergyAxis:
+        """The axis under another name."""
+        return EnergyAxis(self._edges, name=name, interp=self._interp)
+
+    def downsample(self, factor: int) -> EnergyAxis:
+        """The axis with each `factor` bins merged into one, as in gammapy.
+
+        Raises
+        ------
+        ValueError
+            If `factor` does not divide the number of bins.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis
+        >>> EnergyAxis([1, 2, 4, 8, 16] * u.TeV).downsample(2)
+        EnergyAxis([1, 4, 16] TeV, name='energy', interp='log')
+        """
+        factor = _check_factor(factor)
+        if self.n_bins % factor:
+            raise ValueError(f"factor must divide the number of bins, {self.n_bins}, got {factor}")
+        return self._with_edges(self._edges[::factor])
+
+    def upsample(self, factor: int) -> EnergyAxis:
+        """The axis with each bin divided into `factor` of equal width (in the logarithm for "log").
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis
+        >>> EnergyAxis([1, 4] * u.TeV).upsample(2)
+        EnergyAxis([1, 2, 4] TeV, name='energy', interp='log')
+        """
+        factor = _check_factor(factor)
+        low, high = self._edges.value[:-1], self._edges.value[1:]
+        spaced = np.geomspace if self._interp == "log" else np.linspace
+        # The edges that were there stay as they are, to the last bit.
+        values = np.append(spaced(low, high, factor + 1)[:-1].T, self._edges.value[-1])
+        values[:-1:factor] = low
+        return self._with_edges(u.Quantity(values, self.unit))
+
+    def squash(self) -> EnergyAxis:
+        """The axis as a single bin, from its first edge to its last."""
+        return self._with_edges(self._edges[[0, -1]])
+
+    def _with_edges(self, edges: u.Quantity) -> EnergyAxis:
+        return EnergyAxis(edges, name=self._name, interp=self._interp)
+
+    # ------------------------------------------------------------------ handing over
+
+    def to_gammapy(self) -> MapAxis:
+        """The axis as a gammapy ``MapAxis`` with nodes at its edges.
+
+        Raises
+        ------
+        ImportError
+            If gammapy is not installed.
+        """
+        from hpmask.interop import gammapy_axes
+
+        return gammapy_axes.axis_to_gammapy(self)
+
+    def to_table(self) -> Table:
+        """The axis as an EBOUNDS table: the columns CHANNEL, E_MIN and E_MAX, for OGIP tools and gammapy.
+
+        Of an axis "energy_true" (or of another name) the columns are ENERGY_TRUE_MIN and ENERGY_TRUE_MAX. Name and
+        interpolation are noted as gammapy does it, so that `from_table` gives an equal axis.
+        """
+        from hpmask import energy_tables
+
+        return energy_tables.table_of(self)
+
+    # ------------------------------------------------------------------ the rest
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, EnergyAxis):
             return NotImplemented
@@ -158,11 +436,6 @@ class EnergyAxis:
         return f"EnergyAxis([{values}] {self.unit.to_string()}, name={self._name!r}, interp={self._interp!r})"
 
 
-def _masked(values: u.Quantity) -> NDArray[np.bool_]:
-    """Which values astropy holds as masked; none of a plain Quantity's."""
-    return np.asarray(getattr(values, "mask", False))
-
-
 def _shortened(values: NDArray[np.float64]) -> NDArray[np.float64]:
     if values.size <= 8:
         return values
@@ -173,31 +446,21 @@ def _rebuild(values: NDArray[np.float64], unit: u.UnitBase, name: str, interp: A
     return EnergyAxis(u.Quantity(values, unit), name=name, interp=interp)
 
 
+def _check_factor(factor: int) -> int:
+    if isinstance(factor, bool) or not isinstance(factor, int | np.integer):
+        raise TypeError(f"factor must be an integer, got {factor!r}")
+    if factor < 1:
+        raise ValueError(f"factor must be positive, got {factor}")
+    return int(factor)
+
+
 def difference(a: EnergyAxis, b: EnergyAxis) -> str | None:
     """What sets two axes apart, in words; None if they are equal."""
     for what in ("n_bins", "name", "interp"):
         mine, theirs = getattr(a, what), getattr(b, what)
         if mine != theirs:
             return f"{what} is {mine!r} and {theirs!r}"
-    x, y = a.edges.value, b.edges.to_value(a.unit)
-    apart = np.flatnonzero(np.abs(x - y) > _EDGE_RTOL * np.maximum(x, y))
+    apart = np.flatnonzero(~same_energies(a.edges.value, b.edges.to_value(a.unit)))
     if apart.size:
         return f"edge {apart[0]} is {a.edges[apart[0]]} and {b.edges[apart[0]]}"
     return None
-
-
-def as_energy(energy: u.Quantity | str, argument: str) -> u.Quantity:
-    """`energy` as a Quantity of energy; the error names `argument`."""
-    if isinstance(energy, str):
-        try:
-            energy = u.Quantity(energy)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{argument} must be an energy such as '1 TeV', got {energy!r}") from error
-    if not isinstance(energy, u.Quantity):
-        raise TypeError(f"{argument} must be a Quantity or a string such as '1 TeV', got {energy!r}")
-    if not energy.unit.is_equivalent(u.J):
-        raise ValueError(f"{argument} must be an energy, got the unit {energy.unit.to_string()!r}")
-    bad = np.flatnonzero(np.isnan(np.asarray(energy.value)) | _masked(energy))
-    if bad.size:
-        raise ValueError(f"{argument} must not be NaN or masked, value {bad[0]} is")
-    return energy

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from hpmask import frames
 from hpmask._kernels import lookup as _kernel
-from hpmask.energy import EnergyAxis, as_energy
+from hpmask.energy import EnergyAxis
+from hpmask.energy_units import as_energy
 from hpmask.parallel import thread_count
 from hpmask.rangeset import MAX_ORDER, RangeSet
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +12,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
-from hpmask import frames, lookup, morphology, rasterize, regions, shapes
+from hpmask import energy_bins, frames, lookup, morphology, rasterize, regions, shapes
 from hpmask.energy import EnergyAxis, difference
 from hpmask.history import joined
 from hpmask.morphology import Width
@@ -403,11 +404,99 @@ class Mask:
         return cls(planes, frame=frame, energy=energy, history=[f"from_healpix(order={planes[0].order})"])
 
     @classmethod
-    def from_moc(cls, moc: MOC) -> Mask:
-        """A mask from a `mocpy.MOC`, which is always ICRS."""
-        from hpmask.interop import mocpy
+    def from_energy(
+        cls,
+        axis: EnergyAxis,
+        energy_min: u.Quantity | str | None = None,
+        energy_max: u.Quantity | str | None = None,
+        *,
+        round_to_edge: bool = False,
+        order: int = 0,
+        frame: str = "icrs",
+    ) -> Mask:
+        """The whole sky between two energies, as gammapy's ``energy_mask``.
 
-        return cls(mocpy.to_rangeset(moc), history=["from_moc()"])
+        A bin is kept iff ``low >= energy_min and high <= energy_max``: bins that a bound cuts are left out.
+
+        Parameters
+        ----------
+        axis : EnergyAxis
+            The bins of the mask.
+        energy_min, energy_max : `~astropy.units.Quantity` or str, optional
+            The energies; by default where the axis begins and ends.
+        round_to_edge : bool, optional
+            Take the nearest edges instead of the energies: in the logarithm for a "log" axis; from the middle of a bin
+            to the edge of even number.
+        order : int, optional
+            Order of the mask. Together with another mask the finer order counts, so that 0 will do.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an energy is a bare number or has another unit.
+
+        Warns
+        -----
+        UserWarning
+            If no bin is kept, or one is lost by a rounding error of its edge.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> axis = EnergyAxis.from_bounds("1 TeV", "100 TeV", 2)
+        >>> Mask.from_energy(axis, "3 TeV").sky_fraction
+        array([0., 1.])
+        >>> Mask.from_energy(axis, "3 TeV", round_to_edge=True).sky_fraction
+        array([1., 1.])
+        """
+        kept = energy_bins.kept_bins(axis, energy_min, energy_max, round_to_edge=round_to_edge)
+        told = energy_bins.told_range(energy_min, energy_max)
+        if not kept.any():
+            warnings.warn(f"no bin of {axis} lies within {told}: nothing is kept", UserWarning, stacklevel=2)
+        full, empty = RangeSet.full(order), RangeSet.empty(order)
+        history = [f"from_energy({told}, round_to_edge={round_to_edge})"]
+        return cls([full if one else empty for one in kept], frame=frame, energy=axis, history=history)
+
+    @classmethod
+    def stack(cls, masks: Iterable[Mask], axis: EnergyAxis | None = None) -> Mask:
+        """A mask with energy bins, each of which is a mask of its own.
+
+        Parameters
+        ----------
+        masks : iterable of Mask
+            Masks without energy, one for each bin; or masks with energy bins, of which each begins where the one before
+            ends. All of one frame; orders may differ.
+        axis : EnergyAxis, optional
+            The bins, for masks without energy.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the number of masks is not that of the bins, frames differ, or bins do not follow on each other.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import EnergyAxis, Mask
+        >>> ds9 = ["icrs; circle(83.6, 22, 2)", "icrs; ellipse(83.6, 22, 1, 0.5, 30)"]
+        >>> axis = EnergyAxis.from_bounds("1 TeV", "100 TeV", 2)
+        >>> Mask.stack([Mask.from_regions(text, order=10) for text in ds9], axis).contains(
+        ...     SkyCoord(83.6, 23.2, unit="deg"))
+        array([ True, False])
+        """
+        masks = list(masks)
+        for i, mask in enumerate(masks):
+            if not isinstance(mask, Mask):
+                raise TypeError(f"masks must be Masks, mask {i} is a {type(mask).__name__}")
+            masks[0]._check_frame(mask)
+        energy = energy_bins.stacked_axis([mask.energy for mask in masks], axis)
+        planes = [plane for mask in masks for plane in mask.planes]
+        lines = [line for mask in masks for line in mask.history]
+        history = joined(lines, (), f"stack of {len(masks)} masks")
+        order = max(mask.order for mask in masks)
+        return cls(planes, order=order, frame=masks[0].frame, energy=energy, history=history)
 
     @classmethod
     def from_gammapy(
@@ -447,6 +536,13 @@ class Mask:
         from hpmask.interop import gammapy
 
         return gammapy.from_map(map_, order=order, mode=mode, outside=outside, frame=frame)
+
+    @classmethod
+    def from_moc(cls, moc: MOC) -> Mask:
+        """A mask from a `mocpy.MOC`, which is always ICRS."""
+        from hpmask.interop import mocpy
+
+        return cls(mocpy.to_rangeset(moc), history=["from_moc()"])
 
     @classmethod
     def read(cls, path: str | Path, *, format: str | None = None) -> Mask:
@@ -558,6 +654,88 @@ class Mask:
         """
         return lookup.contains(self._planes, self._order, self._frame, self._energy, coord, energy)
 
+    def energy_range(self, coord: SkyCoord) -> tuple[u.Quantity, u.Quantity]:
+        """Lowest and highest energy that is kept at positions, as of gammapy's datasets.
+
+        Parameters
+        ----------
+        coord : `~astropy.coordinates.SkyCoord`, any shape
+            Positions, in any frame.
+
+        Returns
+        -------
+        energy_min, energy_max : `~astropy.units.Quantity`, shape of `coord`
+            Lower edge of the first bin that is kept and upper edge of the last one; NaN where none is. Bins in between
+            that are not kept make no difference.
+
+        Raises
+        ------
+        ValueError
+            If the mask has no energy bins, or a position is not finite.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import EnergyAxis, Mask
+        >>> axis = EnergyAxis([1, 10, 100] * u.GeV)
+        >>> crab = SkyCoord(83.63, 22.01, unit="deg")
+        >>> mask = ~Mask.from_cones(crab, [[2, 0.5]] * u.deg, order=10, energy=axis)
+        >>> mask.energy_range(SkyCoord([83.63, 83.63], [22.01, 23.01], unit="deg"))
+        (<Quantity [nan, 10.] GeV>, <Quantity [ nan, 100.] GeV>)
+        """
+        axis = self._needed_energy()
+        return energy_bins.kept_range(np.asarray(self.contains(coord)), axis)
+
+    @property
+    def energy_range_total(self) -> tuple[u.Quantity, u.Quantity] | None:
+        """Lowest and highest energy at which any sky is kept, or None if none is. Of a mask with energy bins only."""
+        return energy_bins.range_of_all(self._planes, self._needed_energy())
+
+    def energy_range_wcs(
+        self, wcs: WCS, shape: tuple[int, int] | None = None
+    ) -> tuple[u.Quantity, u.Quantity]:
+        """`energy_range` at the pixels of an image: two maps of shape (ny, nx), NaN where nothing is kept.
+
+        Parameters as in `to_wcs`.
+        """
+        axis = self._needed_energy()
+        return energy_bins.kept_range(self.to_wcs(wcs, shape), axis)
+
+    def energy_range_healpix(
+        self, order: int | None = None, *, nest: bool = False
+    ) -> tuple[u.Quantity, u.Quantity]:
+        """`energy_range` at the cells of a full HEALPix map: two maps, NaN where nothing is kept.
+
+        Parameters as in `to_healpix`.
+        """
+        axis = self._needed_energy()
+        maps = (one.to_healpix(order, nest=nest) for one in self.iter_bins())
+        return energy_bins.kept_range(maps, axis)
+
+    def _needed_energy(self) -> EnergyAxis:
+        if self._energy is None:
+            raise ValueError("the mask has no energy bins, it holds at all energies")
+        return self._energy
+
+    def iter_bins(self) -> Iterator[Mask]:
+        """The masks of the bins, one after the other, each without energy: what `stack` puts together.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> axis = EnergyAxis.from_bounds("1 GeV", "100 GeV", 2)
+        >>> mask = Mask.from_energy(axis, "10 GeV")
+        >>> for bin_, sky in zip(axis, mask.iter_bins()):
+        ...     print(bin_.energy_min[0], sky.sky_fraction)
+        1.0 GeV 0.0
+        10.0 GeV 1.0
+        """
+        axis = self._needed_energy()
+        for i, plane in enumerate(self._planes):
+            history = joined(self._history, (), f"bin {i} of {axis.n_bins}")
+            yield Mask(plane, order=self._order, frame=self._frame, history=history)
+
     # ------------------------------------------------------------------ algebra
 
     def _combine(self, other: object, sign: str) -> Any:
@@ -578,6 +756,15 @@ class Mask:
 
     def _common_energy(self, other: Mask) -> EnergyAxis | None:
         """The energy axis of an operation on both; raises if there is none."""
+        self._check_frame(other)
+        if self._energy is not None and other._energy is not None and self._energy != other._energy:
+            raise ValueError(
+                f"masks with different energy axes: {self._energy} and {other._energy}, "
+                f"whose {difference(self._energy, other._energy)}"
+            )
+        return self._energy if self._energy is not None else other._energy
+
+    def _check_frame(self, other: Mask) -> None:
         if not isinstance(other, Mask):
             raise TypeError(f"expected a Mask, got {type(other).__name__}")
         if self._frame != other._frame:
@@ -585,12 +772,6 @@ class Mask:
                 f"masks in different frames, {self._frame!r} and {other._frame!r}: "
                 f"bring one to the other's with to_frame({self._frame!r}, order=...)"
             )
-        if self._energy is not None and other._energy is not None and self._energy != other._energy:
-            raise ValueError(
-                f"masks with different energy axes: {self._energy} and {other._energy}, "
-                f"whose {difference(self._energy, other._energy)}"
-            )
-        return self._energy if self._energy is not None else other._energy
 
     def _pairs(self, other: Mask) -> Iterator[tuple[RangeSet, RangeSet]]:
         """Pairs of planes; a single plane goes with every one of the other's."""
@@ -685,6 +866,83 @@ class Mask:
         many = RangeSet.union if how == "any" else RangeSet.intersection
         history = joined(self._history, (), f"reduce({how!r})")
         return Mask(many(self._planes), order=self._order, frame=self._frame, history=history)
+
+    def resample_energy(self, axis: EnergyAxis, how: Literal["any", "all"] = "any") -> Mask:
+        """The mask in other energy bins.
+
+        Parameters
+        ----------
+        axis : EnergyAxis
+            The new bins, under the name of the old ones. A mask without energy holds in all of them.
+        how : {"any", "all"}, optional
+            A new bin keeps what any of the old bins keep that it meets, or what all of them do. Energies outside the
+            old bins are not kept: "any" does not look at them, and of a new bin that reaches beyond the old ones "all"
+            keeps nothing.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `axis` is no EnergyAxis, has another name, or `how` is none of the two.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> axis = EnergyAxis.from_bounds("1 TeV", "100 TeV", 4)
+        >>> mask = Mask.from_energy(axis, "3 TeV")
+        >>> mask.resample_energy(axis.downsample(2)).sky_fraction
+        array([1., 1.])
+        >>> mask.resample_energy(axis.downsample(2), how="all").sky_fraction
+        array([0., 1.])
+        """
+        planes = energy_bins.resampled(self._planes, self._energy, axis, how)
+        history = joined(self._history, (), f"resample_energy({axis.n_bins} bins, how={how!r})")
+        return Mask(planes, order=self._order, frame=self._frame, energy=axis, history=history)
+
+    def slice_energy(
+        self,
+        energy_min: u.Quantity | str | None = None,
+        energy_max: u.Quantity | str | None = None,
+        *,
+        bins: int | slice | None = None,
+        round_to_edge: bool = False,
+    ) -> Mask:
+        """The mask in some of its energy bins.
+
+        Parameters
+        ----------
+        energy_min, energy_max : `~astropy.units.Quantity` or str, optional
+            The bins that lie between these energies, by the rule of `from_energy`.
+        bins : int or slice, optional
+            Instead of energies: a bin or bins by number.
+        round_to_edge : bool, optional
+            As in `from_energy`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the mask has no energy bins, there is none to be left, or both energies and `bins` are given.
+        IndexError
+            If there is no bin of that number.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.full(energy=EnergyAxis.from_bounds("1 TeV", "100 TeV", 4))
+        >>> mask.slice_energy("3 TeV").energy
+        EnergyAxis([3.16228, 10, 31.6228, 100] TeV, name='energy', interp='log')
+        >>> mask.slice_energy(bins=slice(1, 3)).energy
+        EnergyAxis([3.16228, 10, 31.6228] TeV, name='energy', interp='log')
+        """
+        axis = self._needed_energy()
+        if bins is None:
+            bins = energy_bins.bins_between(axis, energy_min, energy_max, round_to_edge=round_to_edge)
+        elif energy_min is not None or energy_max is not None:
+            raise ValueError("either energies or bins must be given, not both")
+        energy = axis[bins]
+        planes = self._planes[bins] if isinstance(bins, slice) else [self._planes[bins]]
+        span = f"{energy.edges[0]:.6g} to {energy.edges[-1]:.6g}"
+        history = joined(self._history, (), f"slice_energy({span})")
+        return Mask(planes, order=self._order, frame=self._frame, energy=energy, history=history)
 
     def at_order(self, order: int, *, mode: Mode = "center") -> Mask:
         """The mask at another order.

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hpmask import healpix
 from hpmask._kernels import sweep as _kernel
 from hpmask.energy import EnergyAxis
+from hpmask.energy_units import per_bin
 from hpmask.frames import as_angle
 from hpmask.parallel import thread_count
 from hpmask.progress import watch
@@ -91,11 +92,7 @@ def angles_of(width: Width, energy: EnergyAxis | None) -> list[float]:
     TypeError, ValueError
         If `width` is no angle from 0 to 180 deg, or the number of its values is not that of the bins.
     """
-    if callable(width) and not isinstance(width, u.Quantity):
-        if energy is None:
-            raise ValueError("width is a function of the energy axis, but the mask has no energy bins")
-        width = width(energy)
-    angle = as_angle(width, "width")
+    angle = as_angle(per_bin(width, energy, "width"), "width")
     values = np.asarray(angle.to_value(u.rad), dtype=np.float64)
     n_bins = 1 if energy is None else energy.n_bins
     if values.ndim and values.shape != (n_bins,):

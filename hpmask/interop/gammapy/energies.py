@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis, difference
 
-__all__ = ["as_energy_axis", "bins_at_centres", "bins_by_edges", "energy_axis"]
+__all__ = ["bins_at_centres", "bins_by_edges", "energy_axis"]
 
 _NAMES = ("energy", "energy_true")
 
@@ -29,12 +29,6 @@ def energy_axis(geom: Any, name: str | None = None) -> Any:
         names = " and ".join(repr(axis.name) for axis in found)
         raise ValueError(f"geom has the axes {names}, and the mask's energy axis is called {name!r}: name it as one of them")
     return (named or found or [None])[0]
-
-
-def as_energy_axis(axis: Any) -> EnergyAxis:
-    """A gammapy MapAxis as an EnergyAxis; nodes at bin centres have edges between them."""
-    interp = "lin" if axis.interp == "lin" else "log"
-    return EnergyAxis(u.Quantity(axis.edges), name=axis.name, interp=interp)  # type: ignore[arg-type]
 
 
 def bins_by_edges(energy: EnergyAxis | None, geom: Any) -> NDArray[np.intp]:

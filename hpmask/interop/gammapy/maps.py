@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from hpmask import frames
 from hpmask.energy import EnergyAxis
 from hpmask.interop import healpy
-from hpmask.interop.gammapy.energies import as_energy_axis
 from hpmask.interop.gammapy.needed import need_gammapy
+from hpmask.interop.gammapy_axes import axis_from_gammapy
 from hpmask.rangeset import RangeSet
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _energy(geom: Any) -> EnergyAxis | None:
             f"map must have an energy axis at most, it has {names}: "
             "map.reduce_over_axes(numpy.logical_or, axes_names=[...]) takes axes away"
         )
-    return as_energy_axis(energy[0]) if energy else None
+    return axis_from_gammapy(energy[0]) if energy else None
 
 
 def _booleans(map_: Any) -> Booleans:

@@ -1,0 +1,240 @@
+"""What masks do along their energy axis: ranges of bins, other bins, and the energies that are kept."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from astropy import units as u
+from numpy.typing import NDArray
+
+from hpmask.energy import EnergyAxis, difference
+from hpmask.energy_units import as_energy, same_energies
+from hpmask.rangeset import RangeSet
+
+__all__ = ["bins_between", "kept_bins", "kept_range", "range_of_all", "resampled", "stacked_axis"]
+
+How = Literal["any", "all"]
+
+
+def kept_bins(
+    axis: EnergyAxis,
+    energy_min: u.Quantity | str | None,
+    energy_max: u.Quantity | str | None,
+    *,
+    round_to_edge: bool = False,
+    stacklevel: int = 3,
+) -> NDArray[np.bool_]:
+    """Which bins lie between two energies, shape (n_bins,), by gammapy's rule.
+
+    A bin is kept iff ``low >= energy_min and high <= energy_max``, in floating point as it stands.
+
+    Parameters
+    ----------
+    axis : EnergyAxis
+        The bins.
+    energy_min, energy_max : `~astropy.units.Quantity` or str, optional
+        The energies; by default where the axis begins and ends.
+    round_to_edge : bool, optional
+        Take the nearest edges instead of the energies: in the logarithm for a "log" axis; from the middle of a bin to
+        the edge of even number.
+    stacklevel : int, optional
+        Whom a warning is meant for, as of `warnings.warn`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an energy is a bare number, an array, NaN, or has another unit.
+
+    Warns
+    -----
+    UserWarning
+        If a bin is lost by a rounding error of its edge.
+    """
+    if not isinstance(axis, EnergyAxis):
+        raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
+    start = _scalar(energy_min, "energy_min", axis.edges[0])
+    stop = _scalar(energy_max, "energy_max", axis.edges[-1])
+    at_least, at_most = start.to_value(axis.unit), stop.to_value(axis.unit)
+    if round_to_edge:
+        first, last = np.round(_edge_numbers(axis, np.array([at_least, at_most])))
+        numbers = np.arange(axis.n_bins)
+        return np.asarray((numbers >= first) & (numbers + 1 <= last))
+    low, high = axis.edges.value[:-1], axis.edges.value[1:]
+    kept = (low >= at_least) & (high <= at_most)
+    nearly = ((low >= at_least) | same_energies(low, at_least)) & ((high <= at_most) | same_energies(high, at_most))
+    if (kept != nearly).any():
+        i = int(np.flatnonzero(kept != nearly)[0])
+        warnings.warn(
+            f"bin {i}, {low[i]!r} to {high[i]!r} {axis.unit}, is left out because of a rounding error: it is not "
+            f"within {at_least!r} to {at_most!r} {axis.unit}, but nearly so. With round_to_edge=True it is kept",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+    return np.asarray(kept)
+
+
+def bins_between(
+    axis: EnergyAxis,
+    energy_min: u.Quantity | str | None,
+    energy_max: u.Quantity | str | None,
+    *,
+    round_to_edge: bool = False,
+) -> slice:
+    """The bins that `kept_bins` keeps, as a slice.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    kept = np.flatnonzero(kept_bins(axis, energy_min, energy_max, round_to_edge=round_to_edge, stacklevel=4))
+    if not kept.size:
+        raise ValueError(f"no bin of {axis} lies within {told_range(energy_min, energy_max)}")
+    return slice(int(kept[0]), int(kept[-1]) + 1)
+
+
+def told_range(energy_min: Any, energy_max: Any) -> str:
+    """Two energies as the history and messages tell them."""
+    return " to ".join("the end" if energy is None else str(energy) for energy in (energy_min, energy_max))
+
+
+def _scalar(energy: u.Quantity | str | None, argument: str, default: u.Quantity) -> u.Quantity:
+    if energy is None:
+        return default
+    value = as_energy(energy, argument)
+    if not value.isscalar:
+        raise ValueError(f"{argument} must be one energy, got an array of shape {value.shape}")
+    return value
+
+
+def _edge_numbers(axis: EnergyAxis, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where energies lie between the edges, which are at 0, 1, 2, ..., going on beyond the ends."""
+    edges = axis.edges.value
+    if axis.interp == "log":
+        # As gammapy does with energies of 0 and below.
+        edges, values = np.log(edges), np.log(np.maximum(values, np.finfo(np.float32).tiny))
+    i = np.clip(np.searchsorted(edges, values), 1, axis.n_bins)
+    return np.asarray((values - edges[i - 1]) * (1 / (edges[i] - edges[i - 1])) + (i - 1))
+
+
+# ---------------------------------------------------------------------- other bins
+
+
+def resampled(planes: Sequence[RangeSet], axis: EnergyAxis | None, new: EnergyAxis, how: How) -> list[RangeSet]:
+    """Planes of new bins: what any, or all, of the old bins that a new bin meets keep.
+
+    Parameters
+    ----------
+    planes : sequence of RangeSet
+        A plane for each bin of `axis`.
+    axis : EnergyAxis or None
+        The old bins, or None if the one plane holds at all energies.
+    new : EnergyAxis
+        The new bins, under the name of the old ones.
+    how : {"any", "all"}
+        Energies outside the old bins are not kept: "any" does not look at them, and of a new bin that reaches beyond
+        the old ones "all" keeps nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `new` is no EnergyAxis or has another name, or `how` is none of the two.
+    """
+    if not isinstance(new, EnergyAxis):
+        raise TypeError(f"axis must be an EnergyAxis, got {type(new).__name__}")
+    if how not in ("any", "all"):
+        raise ValueError(f"how must be 'any' or 'all', got {how!r}")
+    if axis is None:
+        return [planes[0]] * new.n_bins
+    if new.name != axis.name:
+        raise ValueError(
+            f"the mask has the axis {axis.name!r}, got {new.name!r}: rename({axis.name!r}) if the same energies "
+            "are meant"
+        )
+    old, edges = axis.edges.value, new.edges.to_value(axis.unit)
+    # Edges that are the same within the tolerance meet nothing beyond them.
+    begins = (edges[:-1, None] > old[1:]) | same_energies(edges[:-1, None], old[1:])
+    ends = (edges[1:, None] > old[:-1]) & ~same_energies(edges[1:, None], old[:-1])
+    first, stop = begins.sum(axis=1), ends.sum(axis=1)
+    inside = ((edges[:-1] >= old[0]) | same_energies(edges[:-1], old[0])) & (
+        (edges[1:] <= old[-1]) | same_energies(edges[1:], old[-1])
+    )
+    nothing = RangeSet.empty(0)
+    many: Callable[[Iterable[RangeSet]], RangeSet] = RangeSet.union if how == "any" else RangeSet.intersection
+    done: dict[tuple[int, ...], RangeSet] = {}
+    result = []
+    for i, j, whole in zip(first, stop, inside, strict=True):
+        met = list({id(plane): plane for plane in planes[i:j]}.values())
+        if not met or (how == "all" and not whole):
+            result.append(nothing)
+            continue
+        key = tuple(id(plane) for plane in met)
+        if key not in done:
+            done[key] = met[0] if len(met) == 1 else many(met)
+        result.append(done[key])
+    return result
+
+
+def stacked_axis(axes: Sequence[EnergyAxis | None], axis: EnergyAxis | None) -> EnergyAxis:
+    """The axis of masks that are stacked: `axis` of masks that have none, or their own ones after each other.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If masks and axis do not go together.
+    """
+    if not axes:
+        raise ValueError("at least one mask is needed, got none")
+    flat = [i for i, one in enumerate(axes) if one is None]
+    if axis is None:
+        if flat:
+            raise ValueError(f"mask {flat[0]} has no energy bins: axis must be given, with a bin for each mask")
+        return EnergyAxis.stack([one for one in axes if one is not None])
+    if not isinstance(axis, EnergyAxis):
+        raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
+    if len(flat) == len(axes):
+        if len(axes) != axis.n_bins:
+            raise ValueError(f"axis has {axis.n_bins} bins, got {len(axes)} masks")
+        return axis
+    if flat:
+        raise ValueError(f"either all masks have energy bins or none, mask {flat[0]} has none")
+    stacked = EnergyAxis.stack([one for one in axes if one is not None])
+    if stacked != axis:
+        raise ValueError(f"axis is {axis}, but the bins of the masks are {stacked}: {difference(axis, stacked)}")
+    return axis
+
+
+# ---------------------------------------------------------------------- energies that are kept
+
+
+def kept_range(answers: Iterable[NDArray[np.bool_]], axis: EnergyAxis) -> tuple[u.Quantity, u.Quantity]:
+    """Lowest and highest edge of the bins that are kept at some places; NaN where none is.
+
+    Parameters
+    ----------
+    answers : iterable of numpy.ndarray of bool, one shape
+        Whether the places are kept, for each bin. Bins in between that are not kept make no difference.
+    axis : EnergyAxis
+        The bins.
+
+    Returns
+    -------
+    energy_min, energy_max : `~astropy.units.Quantity`, shape of an answer
+    """
+    low: Any = None
+    high: Any = None
+    for answer, start, stop in zip(answers, axis.edges.value[:-1], axis.edges.value[1:], strict=True):
+        if low is None:
+            low, high = np.full(np.shape(answer), np.nan), np.full(np.shape(answer), np.nan)
+        low[answer & np.isnan(low)] = start
+        high[answer] = stop
+    return u.Quantity(low, axis.unit, copy=False), u.Quantity(high, axis.unit, copy=False)
+
+
+def range_of_all(planes: Sequence[RangeSet], axis: EnergyAxis) -> tuple[u.Quantity, u.Quantity] | None:
+    """Lowest and highest edge of the bins that keep any sky; None if none does."""
+    kept = [i for i, plane in enumerate(planes) if plane]
+    return (axis.edges[kept[0]], axis.edges[kept[-1] + 1]) if kept else None

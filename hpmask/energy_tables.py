@@ -1,0 +1,122 @@
+"""Energy axes to and from tables of bins: EBOUNDS and its relatives.
+
+An OGIP response has its channels in EBOUNDS, with E_MIN and E_MAX, and its true energies in ENERG_LO and ENERG_HI
+(https://heasarc.gsfc.nasa.gov/docs/heasarc/caldb/docs/memos/cal_gen_92_002/cal_gen_92_002.html). gammapy's maps have
+E_MIN and E_MAX, or <NAME>_MIN and <NAME>_MAX, and tell in AXCOLS1 and INTERP1 which columns and how the axis
+interpolates; its instrument responses (GADF) have ENERG_LO and ENERG_HI as one row of arrays.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any, Literal
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from hpmask.energy import EnergyAxis
+from hpmask.energy_units import same_energies
+
+__all__ = ["read", "table_of"]
+
+# Columns of lower and upper edges, and what their axis is called.
+_COLUMNS = {
+    ("E_MIN", "E_MAX"): "energy",
+    ("ENERGY_MIN", "ENERGY_MAX"): "energy",
+    ("ENERGY_LO", "ENERGY_HI"): "energy",
+    ("ENERGY_TRUE_MIN", "ENERGY_TRUE_MAX"): "energy_true",
+    ("ENERG_LO", "ENERG_HI"): "energy_true",
+    ("ETRUE_LO", "ETRUE_HI"): "energy_true",
+}
+
+
+def read(source: Any, hdu: str | int | None = None) -> tuple[u.Quantity, str, Literal["log", "lin"]]:
+    """Edges, name and interpolation of the axis in a table; see `hpmask.EnergyAxis.from_table`."""
+    if isinstance(source, str | PathLike):
+        with fits.open(source) as hdus:
+            return _parsed(Table.read(_chosen(hdus, hdu, f" of {source}")), f"of {source}")
+    if isinstance(source, fits.HDUList):
+        return _parsed(Table.read(_chosen(source, hdu, "")), "of the file")
+    if isinstance(source, fits.BinTableHDU | fits.TableHDU):
+        return _parsed(Table.read(source), f"in {source.name or 'the HDU'}")
+    if not isinstance(source, Table):
+        raise TypeError(f"table must be a Table, a FITS table HDU, an HDUList or a path, got {type(source).__name__}")
+    return _parsed(source, "")
+
+
+def table_of(axis: EnergyAxis) -> Table:
+    """The table of an axis; see `hpmask.EnergyAxis.to_table`."""
+    low, high = ("E_MIN", "E_MAX")
+    if axis.name != "energy":
+        low, high = (f"{axis.name.upper()}_{end}" for end in ("MIN", "MAX"))
+    table = Table({"CHANNEL": np.arange(axis.n_bins, dtype=np.int16)})
+    for name, values in ((low, axis.energy_min), (high, axis.energy_max)):
+        table[name] = values.value
+        table[name].unit = axis.unit
+    table.meta.update(EXTNAME="EBOUNDS", AXCOLS1=f"{low},{high}", INTERP1=axis.interp)
+    return table
+
+
+def _chosen(hdus: fits.HDUList, hdu: str | int | None, where: str) -> Any:
+    """The table of a file that has the bins."""
+    tables = [one for one in hdus if isinstance(one, fits.BinTableHDU | fits.TableHDU)]
+    if hdu is not None:
+        if not (0 <= hdu < len(hdus) if isinstance(hdu, int) else hdu in hdus):
+            raise ValueError(f"there is no HDU {hdu!r}{where}, it has {', '.join(one.name for one in hdus)}")
+        if not any(hdus[hdu] is one for one in tables):
+            raise ValueError(f"HDU {hdu!r}{where} is no table")
+        return hdus[hdu]
+    fitting = [one for one in tables if _pair(one.columns.names, one.header) is not None]
+    if not fitting:
+        raise ValueError(f"no table{where} has columns of energy bins such as E_MIN and E_MAX")
+    return next((one for one in fitting if one.name.upper() == "EBOUNDS"), fitting[0])
+
+
+def _pair(names: list[str], meta: Any) -> tuple[str, str, str, Literal["log", "lin"]] | None:
+    """Columns of the lower and upper edges, name of the axis, and how it interpolates."""
+    by_name = {name.upper(): name for name in names}
+    told: dict[tuple[str, ...], str] = {}
+    for key, value in meta.items():
+        if key.upper().startswith("AXCOLS"):
+            told[tuple(str(value).upper().split(","))] = str(meta.get(f"INTERP{key[6:]}", "log"))
+    known = dict(_COLUMNS)
+    known.update({(pair[0], pair[1]): _axis_name(pair[0]) for pair in told if len(pair) == 2 and pair not in known})
+    for (low, high), name in known.items():
+        if low in by_name and high in by_name:
+            interp: Literal["log", "lin"] = "lin" if told.get((low, high)) == "lin" else "log"
+            return by_name[low], by_name[high], name, interp
+    return None
+
+
+def _axis_name(column: str) -> str:
+    return column.removesuffix("_MIN").lower()
+
+
+def _parsed(table: Table, where: str) -> tuple[u.Quantity, str, Literal["log", "lin"]]:
+    found = _pair(table.colnames, table.meta)
+    if found is None:
+        raise ValueError(
+            f"the table {where}".rstrip() + " has no columns of energy bins such as E_MIN and E_MAX, it has "
+            f"{', '.join(table.colnames)}"
+        )
+    low, high, name, interp = found
+    units = [table[column].unit for column in (low, high)]
+    if None in units:
+        raise ValueError(f"the columns {low} and {high} must have units of energy, got {units[0]} and {units[1]}")
+    # A map with several axes repeats the bins. Values as written: single precision stays what it is.
+    lower = np.unique(_values(table[low]))
+    upper = np.unique(_values(table[high]) * u.Unit(units[1]).to(units[0]))
+    if lower.size != upper.size or not same_energies(lower[1:], upper[:-1]).all():
+        raise ValueError(f"bins must follow on each other: {low} must be {high} of the bin before")
+    return u.Quantity(np.append(lower, upper[-1:]), units[0]), name, interp
+
+
+def _values(column: Any) -> NDArray[np.float64]:
+    """Values of a column, or of the arrays of its one row; missing ones as NaN."""
+    values = getattr(column, "value", column)
+    if hasattr(values, "filled"):
+        values = values.astype(np.float64).filled(np.nan)
+    return np.asarray(values, dtype=np.float64).ravel()

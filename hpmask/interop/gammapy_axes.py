@@ -1,0 +1,70 @@
+"""Energy axes to and from gammapy's `MapAxis`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hpmask.energy import EnergyAxis
+
+if TYPE_CHECKING:
+    from gammapy.maps import MapAxis
+
+__all__ = ["axis_from_gammapy", "axis_to_gammapy"]
+
+
+def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
+    """The bins of a `MapAxis`.
+
+    Parameters
+    ----------
+    axis : gammapy.maps.MapAxis
+        An axis of energies. Where its nodes are centres, its edges are those that gammapy puts between them.
+
+    Returns
+    -------
+    EnergyAxis
+        With the edges as gammapy gives them, to the last bit, and with its name.
+
+    Raises
+    ------
+    ImportError
+        If gammapy is not installed.
+    TypeError
+        If it is no MapAxis.
+    ValueError
+        If it does not hold increasing, positive energies, or interpolates in another way than "log" or "lin".
+    """
+    MapAxis = _map_axis()
+    if not isinstance(axis, MapAxis):
+        raise TypeError(f"axis must be a gammapy MapAxis, got {type(axis).__name__}")
+    if axis.interp not in ("log", "lin"):
+        raise ValueError(f"axis must have the interp 'log' or 'lin', the axis {axis.name!r} has {axis.interp!r}")
+    return EnergyAxis(axis.edges, name=axis.name, interp=axis.interp)
+
+
+def axis_to_gammapy(axis: EnergyAxis) -> MapAxis:
+    """The axis as a `MapAxis` with nodes at its edges.
+
+    Parameters
+    ----------
+    axis : EnergyAxis
+        The axis.
+
+    Returns
+    -------
+    gammapy.maps.MapAxis
+
+    Raises
+    ------
+    ImportError
+        If gammapy is not installed.
+    """
+    return _map_axis().from_edges(axis.edges, name=axis.name, interp=axis.interp)
+
+
+def _map_axis() -> type[MapAxis]:
+    try:
+        from gammapy.maps import MapAxis
+    except ImportError as error:
+        raise ImportError('axes of gammapy need gammapy: pip install "hpmask[gammapy]"') from error
+    return MapAxis  # type: ignore[no-any-return]
