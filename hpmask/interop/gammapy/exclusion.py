@@ -112,8 +112,6 @@ class ExclusionMask:
 
         energy = self.mask.energy
         names = [] if energy is None else [energy.name]
-        if isinstance(coords, tuple):
-            names = names[: len(coords) - 2]
         # Coordinates that know their frame are rotated by the look-up.
         known = isinstance(coords, MapCoord)
         coord = coords if known else MapCoord.create(coords, frame=self.mask.frame, axis_names=names)

@@ -198,6 +198,7 @@ def _cells(
         indices = [lookup.index_of(plane) for plane in planes]
     out = np.zeros((len(planes), numbers.size), dtype=np.bool_)
     matrix = None if geom.frame == mask.frame else frames.rotation_of(geom.frame, mask.frame)
+    globe = type(geom)(nside, nest=geom.nest, frame=geom.frame)
     for start in range(0, numbers.size, _CHUNK):
         part = slice(start, start + _CHUNK)
         some = numbers[part]
@@ -209,21 +210,11 @@ def _cells(
             for k, index in enumerate(indices):
                 index.inside(nested, out[k, part].view(np.uint8))
         else:
-            lon, lat = _centres(some, nside, order if power_of_two else None, nest=geom.nest)
+            # By gammapy's own reckoning, for nside may be no power of two.
+            lon, lat = (np.radians(u.Quantity(angle, u.deg).value) for angle in globe.pix_to_coord((some,)))
             out[:, part] = lookup.contains_lonlat(planes, mask.order, lon, lat, matrix=matrix)
         out[:, part] &= there
     return out
-
-
-def _centres(
-    cells: NDArray[np.int64], nside: int, order: int | None, *, nest: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if order is not None:
-        return healpix.centres(cells.astype(np.uint64) if nest else healpix.ring_to_nested(cells, order), order)
-    from astropy_healpix import core
-
-    lon, lat = core.healpix_to_lonlat(cells, nside, order="ring")
-    return np.asarray(lon.to_value(u.rad)), np.asarray(lat.to_value(u.rad))
 
 
 # ---------------------------------------------------------------------- regions
