@@ -22,6 +22,8 @@ with warnings.catch_warnings():
 
 ENERGY = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=3)
 TRUE = MapAxis.from_energy_bounds("0.5 TeV", "20 TeV", nbin=6, name="energy_true")
+CRAB = SkyCoord(83.633, 22.014, unit="deg")
+START = Time("2000-01-01T12:00:00", scale="tt")
 
 
 def fov_rate(offset):
@@ -32,7 +34,7 @@ def fov_rate(offset):
 def map_dataset(center, *, binsz=0.05, width=3.0, axis=ENERGY, norm=1.0, seed=0, proj="CAR", sources=(), name="field"):
     """A MapDataset with a background, exposure, Poisson counts of `norm` times the background and more near sources."""
     geom = WcsGeom.create(skydir=center, binsz=binsz, width=width, axes=[axis], proj=proj, frame=center.frame.name)
-    dataset = MapDataset.create(geom, energy_axis_true=TRUE, name=name, edisp=None)
+    dataset = MapDataset.create(geom, energy_axis_true=TRUE, name=name)
     dataset.gti = GTI.create(0 * u.s, 1 * u.h)
     coord = geom.to_image().get_coord().skycoord
     image = 20 * fov_rate(coord.separation(center))
@@ -42,8 +44,7 @@ def map_dataset(center, *, binsz=0.05, width=3.0, axis=ENERGY, norm=1.0, seed=0,
     for source, radius in sources:
         expected = expected + 30 * (coord.separation(source) < radius)
     dataset.counts.data = np.random.default_rng(seed).poisson(expected).astype(float)
-    dataset.exposure.data += 1e10
-    dataset.exposure.unit = u.Unit("cm2 s")
+    dataset.exposure.quantity = np.full(dataset.exposure.data.shape, 1e10) * u.Unit("cm2 s")
     dataset.mask_safe.data[...] = True
     dataset.psf = PSFMap.from_gauss(TRUE, sigma=0.08 * u.deg)
     dataset.edisp = EDispKernelMap.from_diagonal_response(axis, TRUE)
@@ -63,22 +64,14 @@ def events(pointing, n, *, width=2.5, seed=0):
     table["EVENT_ID"] = np.arange(n)
     table["RA"], table["DEC"] = where.ra.to(u.deg), where.dec.to(u.deg)
     table["ENERGY"] = 10 ** rng.uniform(0, 1, n) * u.TeV
-    table["TIME"] = np.sort(rng.uniform(0, 3600, n)) * u.s
-    table.meta |= {
-        "MJDREFI": 51544, "MJDREFF": 0.5, "TIMEUNIT": "s", "TIMESYS": "tt", "TIMEREF": "local",
-        "RA_PNT": pointing.icrs.ra.deg, "DEC_PNT": pointing.icrs.dec.deg, "DEADC": 1.0,
-        "EXTNAME": "EVENTS", "TELESCOP": "none", "INSTRUME": "none", "OBS_ID": 1,
-    }  # fmt: skip
+    table["TIME"] = START + np.sort(rng.uniform(0, 3600, n)) * u.s
     return EventList(table)
 
 
 def observation(pointing, *, n_events=20000, seed=0):
     """An observation with events and no responses."""
-    gti = GTI.create([0] * u.s, [3600] * u.s, reference_time=Time("2000-01-01T12:00:00", scale="tt"))
+    gti = GTI.create([0] * u.s, [3600] * u.s, reference_time=START)
     return Observation(
         obs_id=1, gti=gti, events=events(pointing, n_events, seed=seed),
         pointing=FixedPointingInfo(fixed_icrs=pointing.icrs),
     )  # fmt: skip
-
-
-CRAB = SkyCoord(83.633, 22.014, unit="deg")
