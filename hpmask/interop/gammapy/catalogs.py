@@ -63,8 +63,7 @@ def _models(source: Any) -> list[Any]:
     """The spatial models of one source."""
     try:
         if hasattr(source, "components_models"):
-            # HGPS: sums of Gaussians.
-            return [model.spatial_model for model in source.components_models()]
+            return _sum_of_gaussians(source) or [source.spatial_model()]
         if "which" not in inspect.signature(source.spatial_model).parameters:
             model = source.spatial_model()
             return [model if model is not None else Missing("no morphology in the catalog")]
@@ -76,6 +75,17 @@ def _models(source: Any) -> list[Any]:
         return [model.spatial_model for model in both if model is not None]
     except FileNotFoundError as error:
         return [Missing(f"a template that is not there ({error})")]
+
+
+def _sum_of_gaussians(source: Any) -> list[Any]:
+    """The components of a source of the HGPS that is a sum of some: none, if it is not.
+
+    gammapy's ``components_models`` evaluates each on the way, which warns of those of size 0.
+    """
+    several = source.data["Spatial_Model"] in ("2-Gaussian", "3-Gaussian")
+    if several or (source.data["Spatial_Model"] == "Gaussian" and source.spatial_model().sigma.value == 0):
+        return [component.spatial_model() for component in source.components]
+    return []
 
 
 def _has(source: Any, which: str) -> bool:

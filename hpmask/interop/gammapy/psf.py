@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
 from hpmask.frames import as_angle
 from hpmask.interop.gammapy.needed import need_gammapy
 
 __all__ = ["PsfContainment", "containment"]
+
+# How far the containment at a radius may be from the one that was asked for: gammapy's radii come in steps.
+_TOLERANCE = 0.03
 
 
 @dataclass(frozen=True)
@@ -36,29 +40,32 @@ class PsfContainment:
         Raises
         ------
         ValueError
-            If the PSF knows no radius for a bin.
+            If the PSF has no such radius in a bin, as one that is cut off too near.
         """
         edges = energy.edges.value
         low, high = edges[:-1], edges[1:]
         middle = np.sqrt(low * high) if energy.interp == "log" else (low + high) / 2
-        radii = [self._at(u.Quantity(values, energy.unit)) for values in (low, middle, high)]
-        largest = np.nanmax(np.where(np.isfinite(radii), radii, -1.0), axis=0)
-        bad = np.flatnonzero(largest <= 0)
+        radii, reached = zip(*(self._at(u.Quantity(values, energy.unit)) for values in (low, middle, high)), strict=True)
+        # gammapy gives the nearest radius that it has, for want of a better one.
+        sound = np.isfinite(radii) & (np.abs(np.array(reached) - self.fraction) < _TOLERANCE)
+        bad = np.flatnonzero(~sound.all(axis=0))
         if bad.size:
             k = int(bad[0])
             raise ValueError(
-                f"the PSF has no containment radius in energy bin {k}, {energy.edges[k]} to {energy.edges[k + 1]}"
+                f"the PSF has no radius of {100 * self.fraction:g}% containment in energy bin {k}, {energy.edges[k]} to "
+                f"{energy.edges[k + 1]}: it reaches {100 * np.array(reached)[:, k].min():.3g}%"
             )
-        return u.Quantity(largest, u.deg)
+        return u.Quantity(np.max(radii, axis=0), u.deg)
 
-    def _at(self, energy: u.Quantity) -> np.ndarray[Any, Any]:
+    def _at(self, energy: u.Quantity) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Radii in degrees at some energies, and the containment that the PSF has there."""
         if hasattr(self.psf, "psf_map"):
-            name = getattr(self.psf, "energy_name", "energy_true")
-            options = {name: energy, "position": self.position}
+            options = {getattr(self.psf, "energy_name", "energy_true"): energy, "position": self.position}
         else:
             options = {"energy_true": energy, "offset": self.offset}
-        radius = self.psf.containment_radius(fraction=self.fraction, **options)
-        return np.asarray(u.Quantity(radius).to_value(u.deg), dtype=np.float64).reshape(energy.shape)
+        radius = self.psf.containment_radius(fraction=self.fraction, **options).reshape(energy.shape)
+        reached = self.psf.containment(rad=radius, **options)
+        return np.asarray(radius.to_value(u.deg)), np.asarray(u.Quantity(reached).value).reshape(energy.shape)
 
 
 def containment(
