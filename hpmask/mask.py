@@ -533,9 +533,9 @@ class Mask:
         TypeError, ValueError
             If it is no such map, or a value is neither 0 nor 1 (NaN included); the first one is named.
         """
-        from hpmask.interop import gammapy
+        from hpmask.interop.gammapy import maps
 
-        return gammapy.from_map(map_, order=order, mode=mode, outside=outside, frame=frame)
+        return maps.from_map(map_, order=order, mode=mode, outside=outside, frame=frame)
 
     @classmethod
     def from_moc(cls, moc: MOC) -> Mask:
@@ -1233,12 +1233,12 @@ class Mask:
         TypeError, ValueError
             If `geom` is no geometry, or its energy bins are not the mask's.
         """
-        from hpmask.interop import gammapy
+        from hpmask.interop.gammapy import onto
 
-        return gammapy.to_map(self, geom, mode=mode)
+        return onto.to_map(self, geom, mode=mode)
 
     def for_gammapy(self, *, mode: Mode = "center") -> ExclusionMask:
-        """The mask as gammapy's background makers take it: ``RingBackgroundMaker(..., exclusion_mask=mask.for_gammapy())``.
+        """The mask as gammapy's background makers take it, ``exclusion_mask=mask.for_gammapy()``.
 
         Each maker gets the mask exactly at its own pixels. Nothing is outside of it, and no map is made on the way.
 

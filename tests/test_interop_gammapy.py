@@ -14,7 +14,8 @@ from gammapy_fields import CRAB
 from regions import CircleSkyRegion, EllipseSkyRegion, PointSkyRegion
 
 from hpmask import EnergyAxis, Mask, RangeSet
-from hpmask.interop.gammapy import ExclusionMask, to_map
+from hpmask.interop.gammapy import ExclusionMask
+from hpmask.interop.gammapy.onto import to_map
 
 EDGES = [0.1, 1, 10, 100] * u.TeV
 AXIS = EnergyAxis(EDGES)
@@ -85,8 +86,11 @@ def test_other_axes_repeat_the_mask():
     mask = with_energy()
     alone = mask.to_gammapy(WcsGeom.create(skydir=CRAB, binsz=0.1, width=2, axes=[ENERGY])).data
     for axes, shape in (
-        ([ENERGY, time], (4, 3)), ([time, ENERGY], (3, 4)), ([time, ENERGY, label], (2, 3, 4)), ([label, time, ENERGY], (3, 4, 2)),
-    ):  # fmt: skip
+        ([ENERGY, time], (4, 3)),
+        ([time, ENERGY], (3, 4)),
+        ([time, ENERGY, label], (2, 3, 4)),
+        ([label, time, ENERGY], (3, 4, 2)),
+    ):
         geom = WcsGeom.create(skydir=CRAB, binsz=0.1, width=2, axes=axes)
         data = mask.to_gammapy(geom).data
         assert data.shape == (*shape, 20, 20)
@@ -105,22 +109,24 @@ def test_energy_true_and_edges_within_rounding():
     same = with_energy().to_gammapy(WcsGeom.create(skydir=CRAB, binsz=0.1, width=2, axes=[ENERGY]))
     np.testing.assert_array_equal(with_energy().to_gammapy(geom).data, same.data)
     # With both kinds of energy, the name decides.
-    both = WcsGeom.create(skydir=CRAB, binsz=0.1, width=2, axes=[axis, MapAxis.from_edges([1, 2] * u.TeV, name="energy")])
+    both = WcsGeom.create(
+        skydir=CRAB, binsz=0.1, width=2, axes=[axis, MapAxis.from_edges([1, 2] * u.TeV, name="energy")]
+    )
     true = Mask(with_energy().planes, energy=EnergyAxis(EDGES, name="energy_true"))
     assert true.to_gammapy(both).data.shape == (1, 3, 20, 20)
     with pytest.raises(ValueError, match=r"the energy bins of the mask are not those of geom.*n_bins is 3 and 1"):
         with_energy().to_gammapy(both)
     other = Mask(with_energy().planes, energy=EnergyAxis(EDGES, name="e"))
-    with pytest.raises(ValueError, match="'energy_true' and 'energy'.*called 'e'"):
+    with pytest.raises(ValueError, match=r"'energy_true' and 'energy'.*called 'e'"):
         other.to_gammapy(both)
 
 
 def test_energy_bins_must_match():
     for edges in ([0.1, 1, 10, 101] * u.TeV, [0.1, 1, 10] * u.TeV):
         geom = WcsGeom.create(npix=4, axes=[MapAxis.from_edges(edges, name="energy")])
-        with pytest.raises(ValueError, match="energy bins of the mask are not those of geom.*resample_energy"):
+        with pytest.raises(ValueError, match=r"energy bins of the mask are not those of geom.*resample_energy"):
             with_energy().to_gammapy(geom)
-    with pytest.raises(ValueError, match="geom has no energy axis, but the mask has 3 bins.*reduce"):
+    with pytest.raises(ValueError, match=r"geom has no energy axis, but the mask has 3 bins.*reduce"):
         with_energy().to_gammapy(WcsGeom.create(npix=4))
 
 
@@ -273,7 +279,7 @@ def test_bad_arguments():
     geom = WcsGeom.create(npix=4)
     with pytest.raises(TypeError, match=r"geom must be a WcsGeom.*got WcsNDMap: give its \.geom"):
         discs().to_gammapy(Map.from_geom(geom))
-    with pytest.raises(TypeError, match="geom must be a WcsGeom.*got WCS"):
+    with pytest.raises(TypeError, match=r"geom must be a WcsGeom.*got WCS"):
         discs().to_gammapy(geom.wcs)
     with pytest.raises(ValueError, match="mode must be"):
         discs().to_gammapy(geom, mode="fraction")
@@ -417,7 +423,7 @@ def test_numbers_for_booleans():
 def test_maps_that_are_none():
     with pytest.raises(TypeError, match="got ndarray"):
         Mask.from_gammapy(np.ones(12, dtype=bool))
-    with pytest.raises(ValueError, match="nside 6.*powers of two"):
+    with pytest.raises(ValueError, match=r"nside 6.*powers of two"):
         Mask.from_gammapy(Map.from_geom(HpxGeom(6, nest=False), dtype=bool))
     time = MapAxis.from_edges([0, 1, 2] * u.h, name="time")
     with pytest.raises(ValueError, match="it has time"):
@@ -443,7 +449,9 @@ def test_nside_per_bin_there_and_back():
 
 def test_from_a_region():
     region = CircleSkyRegion(CRAB, 0.5 * u.deg)
-    map_ = Map.from_geom(RegionGeom.create(region, axes=[ENERGY]), data=np.array([1, 0, 1]).reshape(3, 1, 1).astype(bool))
+    map_ = Map.from_geom(
+        RegionGeom.create(region, axes=[ENERGY]), data=np.array([1, 0, 1]).reshape(3, 1, 1).astype(bool)
+    )
     mask = Mask.from_gammapy(map_, order=10)
     disc = Mask.from_cones(CRAB, "0.5 deg", order=10).planes[0]
     assert mask.planes == (disc, RangeSet.empty(10), disc)

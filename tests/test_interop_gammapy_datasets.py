@@ -84,9 +84,9 @@ def test_energy_range():
     spectrum = spectrum_dataset(CircleSkyRegion(NEIGHBOUR, 0.1 * u.deg))
     spectrum.mask_safe = None
     assert fit_energy_range(spectrum, exclusion()) is None
+    bare = map_dataset(CRAB)
+    bare.counts, bare.mask_safe = Map.from_geom(bare.counts.geom.to_image()), None
     with pytest.raises(ValueError, match="no energy axis"):
-        bare = map_dataset(CRAB)
-        bare._name, bare.counts, bare.mask_safe = "bare", Map.from_geom(bare.counts.geom.to_image()), None
         fit_energy_range(bare, exclusion())
 
 
@@ -191,7 +191,10 @@ def test_3d_fit():
 def test_offset_masks():
     pointings = SkyCoord([83.6, 84.6, 0], [22, 22, 89.9], unit="deg")
     runs = Observations(
-        [Observation(obs_id=k, pointing=FixedPointingInfo(fixed_icrs=p), gti=observation(CRAB, n_events=1).gti) for k, p in enumerate(pointings)]
+        [
+            Observation(obs_id=k, pointing=FixedPointingInfo(fixed_icrs=p), gti=observation(CRAB, n_events=1).gti)
+            for k, p in enumerate(pointings)
+        ]
     )
     fields = offset_masks(runs, "2 deg", order=10)
     assert fields == [Mask.from_cones(p, "2 deg", order=10) for p in pointings]

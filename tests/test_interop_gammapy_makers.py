@@ -1,7 +1,7 @@
 """gammapy's background makers with our masks, on simulated observations.
 
-The referees are the makers themselves, with gammapy's own fine masks of the same regions, and with the exact great-circle
-distance at each of their pixels.
+The referees are the makers themselves, with gammapy's own fine masks of the same regions, and with the exact great-
+circle distance at each of their pixels.
 """
 
 import gammapy_fields  # noqa: F401  (skips without gammapy)
@@ -37,7 +37,8 @@ ORDER = 18
 
 def sources(center):
     return [
-        (center.directional_offset_by(angle * u.deg, offset * u.deg), radius * u.deg) for offset, angle, radius in SOURCES
+        (center.directional_offset_by(angle * u.deg, offset * u.deg), radius * u.deg)
+        for offset, angle, radius in SOURCES
     ]
 
 
@@ -100,7 +101,9 @@ def test_field_of_view_leaves_the_mask_of_the_user():
     FoVBackgroundMaker(exclusion_mask=exclusion).run(dataset)
     assert dataset.mask_fit is None
     assert exclusion.mask is before
-    assert not np.shares_memory(exclusion.interp_to_geom(dataset._geom).data, exclusion.interp_to_geom(dataset._geom).data)
+    assert not np.shares_memory(
+        exclusion.interp_to_geom(dataset._geom).data, exclusion.interp_to_geom(dataset._geom).data
+    )
 
 
 def test_source_smaller_than_a_pixel():
@@ -192,7 +195,9 @@ def test_reflected_regions(place, finder):
         assert mine.center.separation(theirs.center) < 1e-6 * u.arcsec
     assert abs(len(found[0]) - len(found[2])) <= (0 if place == "Crab" else 1)
     for region in found[0]:
-        assert all(region.center.separation(source) > radius + region.radius - 0.015 * u.deg for source, radius in blocks)
+        assert all(
+            region.center.separation(source) > radius + region.radius - 0.015 * u.deg for source, radius in blocks
+        )
 
 
 def test_reflected_regions_maker():
@@ -205,9 +210,9 @@ def test_reflected_regions_maker():
         counts.append(result.counts_off.data.ravel())
     assert counts[0].sum() > 100
     np.testing.assert_array_equal(counts[0], counts[1])
+    cube = Mask.full(energy=EnergyAxis(ENERGY.edges)).for_gammapy()
     with pytest.raises(ValueError, match="spatial dimension"):
-        axis = EnergyAxis(ENERGY.edges)
-        ReflectedRegionsBackgroundMaker(exclusion_mask=Mask.full(energy=axis).for_gammapy())
+        ReflectedRegionsBackgroundMaker(exclusion_mask=cube)
 
 
 def test_regions_far_apart():

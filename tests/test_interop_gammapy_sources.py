@@ -28,7 +28,8 @@ from gammapy_fields import CRAB, ENERGY
 from regions import EllipseSkyRegion
 
 from hpmask import EnergyAxis, Mask
-from hpmask.interop.gammapy import Extension, is_sources
+from hpmask.interop.gammapy import Extension
+from hpmask.interop.gammapy.sources import is_sources
 
 ORDER = 12
 AT = {"lon_0": CRAB.ra, "lat_0": CRAB.dec}
@@ -136,7 +137,9 @@ def test_templates():
 def test_models_without_an_edge():
     nowhere = [sky(ConstantSpatialModel(), "diffuse"), sky(None, "spectrum")]
     everywhere = WcsGeom.create(binsz=10)
-    nowhere.append(sky(TemplateSpatialModel(Map.from_geom(everywhere, data=1.0, unit="sr-1"), normalize=False), "isotropic"))
+    nowhere.append(
+        sky(TemplateSpatialModel(Map.from_geom(everywhere, data=1.0, unit="sr-1"), normalize=False), "isotropic")
+    )
     point = sky(PointSpatialModel(**AT), "point")
     background = FoVBackgroundModel(dataset_name="x")
     for model in nowhere:
@@ -169,7 +172,13 @@ def test_what_is_a_source():
 
 
 def test_bad_extensions():
-    for options in ({"n_sigma": 0}, {"n_sigma": np.nan}, {"containment": 1}, {"margin": "-1 deg"}, {"minimum": [1, 2] * u.deg}):
+    for options in (
+        {"n_sigma": 0},
+        {"n_sigma": np.nan},
+        {"containment": 1},
+        {"margin": "-1 deg"},
+        {"minimum": [1, 2] * u.deg},
+    ):
         with pytest.raises(ValueError, match=next(iter(options))):
             Extension(**options)
     with pytest.raises(TypeError, match="margin"):

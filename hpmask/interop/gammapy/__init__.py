@@ -14,25 +14,16 @@ from hpmask.interop.gammapy.datasets import (
     set_mask_fit,
 )
 from hpmask.interop.gammapy.exclusion import ExclusionMask
-from hpmask.interop.gammapy.maps import from_map
-from hpmask.interop.gammapy.needed import need_gammapy
-from hpmask.interop.gammapy.onto import to_map
-from hpmask.interop.gammapy.psf import PsfContainment, containment
-from hpmask.interop.gammapy.sources import Extension, from_sources, is_sources
+from hpmask.interop.gammapy.psf import containment
+from hpmask.interop.gammapy.sources import Extension
 
 __all__ = [
     "DatasetMasks",
     "ExclusionMask",
     "Extension",
-    "PsfContainment",
     "containment",
     "fit_energy_range",
     "from_dataset",
-    "from_map",
-    "from_sources",
-    "is_sources",
-    "need_gammapy",
     "offset_masks",
     "set_mask_fit",
-    "to_map",
 ]

@@ -56,9 +56,7 @@ def from_dataset(
         if not hasattr(dataset, name):
             raise TypeError(f"dataset must be a MapDataset or SpectrumDataset of gammapy, got {type(dataset).__name__}")
         map_ = getattr(dataset, name)
-        masks.append(
-            None if map_ is None else from_map(map_, order=order, mode=mode, outside=outside, frame=frame)
-        )
+        masks.append(None if map_ is None else from_map(map_, order=order, mode=mode, outside=outside, frame=frame))
     return DatasetMasks(*masks)
 
 
@@ -164,7 +162,7 @@ def offset_masks(
     >>> pointings = SkyCoord([83.6, 84.6], [22.0, 22.0], unit="deg")
     >>> fields = offset_masks(pointings, "2 deg", order=10)
     >>> print(f"{fields[0].area:.2f} {Mask.union(fields).area:.2f}")
-    12.56 deg2 16.17 deg2
+    12.55 deg2 16.23 deg2
     """
     from hpmask.frames import as_angle
     from hpmask.mask import Mask
@@ -201,6 +199,6 @@ def _geom_of(dataset: Any) -> Any:
     geom = getattr(dataset, "_geom", None)
     if geom is None or not hasattr(geom, "data_shape"):
         raise TypeError(
-            f"dataset must have pixels or a region, as a MapDataset or SpectrumDataset has, got {type(dataset).__name__}"
+            f"dataset must have pixels or a region, as a MapDataset or SpectrumDataset, got {type(dataset).__name__}"
         )
     return geom

@@ -27,7 +27,9 @@ def energy_axis(geom: Any, name: str | None = None) -> Any:
     named = [axis for axis in found if axis.name == name]
     if len(found) > 1 and not named:
         names = " and ".join(repr(axis.name) for axis in found)
-        raise ValueError(f"geom has the axes {names}, and the mask's energy axis is called {name!r}: name it as one of them")
+        raise ValueError(
+            f"geom has the axes {names}, and the mask's energy axis is called {name!r}: name it as one of them"
+        )
     return (named or found or [None])[0]
 
 
@@ -47,12 +49,12 @@ def bins_by_edges(energy: EnergyAxis | None, geom: Any) -> NDArray[np.intp]:
         if energy is None:
             return np.zeros(1, dtype=np.intp)
         raise ValueError(
-            f"geom has no energy axis, but the mask has {energy.n_bins} bins: make one sky of them with reduce('any') or "
-            "reduce('all')"
+            f"geom has no energy axis, but the mask has {energy.n_bins} bins: make one sky of them with "
+            "reduce('any') or reduce('all')"
         )
     if energy is None:
         return np.zeros(axis.nbin, dtype=np.intp)
-    theirs = EnergyAxis(u.Quantity(axis.edges), name=energy.name, interp=energy.interp)  # type: ignore[arg-type]
+    theirs = EnergyAxis(u.Quantity(axis.edges), name=energy.name, interp=energy.interp)
     what = difference(energy, theirs)
     if what is not None:
         raise ValueError(

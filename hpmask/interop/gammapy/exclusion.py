@@ -1,9 +1,9 @@
 """What gammapy's background makers take as `exclusion_mask`: the mask itself, asked at their own pixels.
 
 Each maker asks in its own way, and each for another thing where a map ends: FoVBackgroundMaker and
-AdaptiveRingBackgroundMaker by `interp_to_geom`, which fills in False; RingBackgroundMaker by `get_by_coord`, which gives
-NaN, and with it a map of NaN; the finders of reflected regions by `interp_to_geom` with `fill_value=True`. A mask of
-the whole sky has no end, so that none of this matters.
+AdaptiveRingBackgroundMaker by `interp_to_geom`, which fills in False; RingBackgroundMaker by `get_by_coord`, which
+gives NaN, and with it a map of NaN; the finders of reflected regions by `interp_to_geom` with `fill_value=True`. A mask
+of the whole sky has no end, so that none of this matters.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ class ExclusionMask:
             matrix = frames.rotation_of(coord.frame, self.mask.frame)
         planes = self.mask.planes
         if energy is None or energy.n_bins == 1:
-            return lookup.contains_lonlat(planes[:1], self.mask.order, lon, lat, matrix=matrix, n_threads=None)[0]
+            only = lookup.contains_lonlat(planes[:1], self.mask.order, lon, lat, matrix=matrix, n_threads=None)
+            return np.asarray(only[0])
         at = next((coord[name] for name in (energy.name, "energy", "energy_true") if name in coord.axis_names), None)
         if at is None:
             raise ValueError(
@@ -140,7 +141,6 @@ class ExclusionMask:
                 [planes[k]], self.mask.order, lon[here], lat[here], matrix=matrix, n_threads=None
             )[0]
         return result
-
 
     def sum_over_axes(self, axes_names: Any = None, keepdims: bool = True, weights: Any = None) -> ExclusionMask:
         """The mask without its energy axis, as gammapy's ``sum_over_axes`` of a map: kept in any bin."""

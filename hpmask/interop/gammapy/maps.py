@@ -105,7 +105,7 @@ def _booleans(map_: Any) -> Booleans:
             f"map must be of bool, or of 0 and 1, but {len(bad)} of {data.size} values are not, the first at {place}: "
             f"{data[place]}; compare the map with a threshold first"
         )
-    return kept
+    return np.asarray(kept)
 
 
 def _frame(geom: Any) -> str:

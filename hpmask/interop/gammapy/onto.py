@@ -1,4 +1,4 @@
-"""Masks on gammapy's geometries: images by the sky under their pixels, HEALPix by cells, regions by their centre or area.
+"""Masks on gammapy's geometries: images by the sky under their pixels, HEALPix by cells, regions by centre or area.
 
 A plane is put on the sky part of a geometry once; energy bins with the same sky and axes without energy share it.
 """
@@ -67,11 +67,11 @@ def to_map(mask: Mask, geom: Any, *, mode: Mode = "center") -> Any:
     >>> maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
     >>> from astropy.coordinates import SkyCoord
     >>> from hpmask import Mask
-    >>> from hpmask.interop.gammapy import to_map
+    >>> from hpmask.interop.gammapy.onto import to_map
     >>> crab = SkyCoord(83.63, 22.01, unit="deg")
     >>> geom = maps.WcsGeom.create(skydir=crab, width="2 deg", binsz="0.02 deg")
     >>> int((~to_map(~Mask.from_cones(crab, "0.3 deg", order=14), geom).data).sum())
-    704
+    714
     """
     bins = bins_by_edges(mask.energy, checked_geom(geom))
     return filled(mask, geom, bins, mode=mode, beyond=False)
@@ -135,7 +135,7 @@ def _images(mask: Mask, planes: list[RangeSet], geom: Any, mode: Mode) -> Boolea
     shape = geom.data_shape[-2:]
     images = mask.to_wcs(geom.wcs, shape, mode=mode).reshape(-1, *shape)
     first = {id(plane): k for k, plane in reversed(list(enumerate(mask.planes)))}
-    return images[[first[id(plane)] for plane in planes]]
+    return np.asarray(images[[first[id(plane)] for plane in planes]], dtype=np.bool_)
 
 
 def _alone(plane: RangeSet, mask: Mask) -> Mask:
@@ -167,7 +167,7 @@ def _fill_band(
 
 def _at(plane: RangeSet, mask: Mask, lon: Any, lat: Any, frame: str) -> Booleans:
     matrix = None if frame == mask.frame else frames.rotation_of(frame, mask.frame)
-    return lookup.contains_lonlat([plane], mask.order, lon, lat, matrix=matrix)[0]
+    return np.asarray(lookup.contains_lonlat([plane], mask.order, lon, lat, matrix=matrix)[0])
 
 
 # ---------------------------------------------------------------------- HEALPix
@@ -190,7 +190,9 @@ def _cells(
     power_of_two = nside & (nside - 1) == 0
     same_cells = power_of_two and geom.frame == mask.frame
     if mode != "center" and not same_cells:
-        what = f"nside {nside} is no power of two" if not power_of_two else f"geom is {geom.frame}, the mask {mask.frame}"
+        what = (
+            f"nside {nside} is no power of two" if not power_of_two else f"geom is {geom.frame}, the mask {mask.frame}"
+        )
         raise ValueError(f"mode {mode!r} needs HEALPix pixels that nest in the mask's cells, but {what}")
     order = nside.bit_length() - 1
     if same_cells:
@@ -224,7 +226,9 @@ def _region(plane: RangeSet, mask: Mask, geom: Any, mode: Mode) -> bool:
     """Whether a plane keeps the one pixel of a region geometry."""
     if geom.region is None:
         if plane and plane.sky_fraction < 1:
-            raise ValueError("geom has no region, and so no place on the sky: only a mask of all or no sky has a value there")
+            raise ValueError(
+                "geom has no region, and so no place on the sky: only a mask of all or no sky has a value there"
+            )
         return bool(plane)
     alone = _alone(plane, mask)
     if mode == "center":

@@ -45,15 +45,17 @@ class PsfContainment:
         edges = energy.edges.value
         low, high = edges[:-1], edges[1:]
         middle = np.sqrt(low * high) if energy.interp == "log" else (low + high) / 2
-        radii, reached = zip(*(self._at(u.Quantity(values, energy.unit)) for values in (low, middle, high)), strict=True)
+        radii, reached = zip(
+            *(self._at(u.Quantity(values, energy.unit)) for values in (low, middle, high)), strict=True
+        )
         # gammapy gives the nearest radius that it has, for want of a better one.
         sound = np.isfinite(radii) & (np.abs(np.array(reached) - self.fraction) < _TOLERANCE)
         bad = np.flatnonzero(~sound.all(axis=0))
         if bad.size:
             k = int(bad[0])
             raise ValueError(
-                f"the PSF has no radius of {100 * self.fraction:g}% containment in energy bin {k}, {energy.edges[k]} to "
-                f"{energy.edges[k + 1]}: it reaches {100 * np.array(reached)[:, k].min():.3g}%"
+                f"the PSF has no radius of {100 * self.fraction:g}% containment in energy bin {k}, {energy.edges[k]} "
+                f"to {energy.edges[k + 1]}: it reaches {100 * np.array(reached)[:, k].min():.3g}%"
             )
         return u.Quantity(np.max(radii, axis=0), u.deg)
 

@@ -1,7 +1,7 @@
 """The extent of gammapy's sources, and the mask of those of a catalog or of models.
 
-gammapy's own ``to_regions`` gives 1 sigma of a Gaussian (39 % of its light), a shell without its middle, and the whole map
-for what has no edge. Here a source is all of the sky that it shines on.
+gammapy's own ``to_regions`` gives 1 sigma of a Gaussian (39 % of its light), a shell without its middle, and the whole
+map for what has no edge. Here a source is all of the sky that it shines on.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class Extension:
 
     def widened(self, angle: float) -> float:
         """An angle in radians with the margin."""
-        return max(angle + self.margin.to_value(u.rad), self.minimum.to_value(u.rad))  # type: ignore[union-attr]
+        margin, minimum = (u.Quantity(one).to_value(u.rad) for one in (self.margin, self.minimum))
+        return float(max(angle + margin, minimum))
 
     def __str__(self) -> str:
         reach = f"{self.n_sigma:g} sigma" if self.containment is None else f"{100 * self.containment:g}%"
@@ -165,7 +166,11 @@ def from_sources(
     kind = f"{type(sources).__module__.partition('.')[0]} {type(sources).__name__}"
     told = f"{kind}: {found.n} sources, {rule}" + (f", {len(found.without)} left out" if found.without else "")
     return Mask(
-        sky.planes[0], order=order, frame=frame, energy=energy, history=[f"from_catalog({told}, order={order}, mode={mode!r})"]
+        sky.planes[0],
+        order=order,
+        frame=frame,
+        energy=energy,
+        history=[f"from_catalog({told}, order={order}, mode={mode!r})"],
     )
 
 
@@ -228,7 +233,8 @@ class _Found:
             return
         name, why = self.without[0]
         n = len(self.without)
-        text = f"{n} of {self.n} sources {'has' if n == 1 else 'have'} no extent of their own, the first is {name!r}: {why}"
+        have = "has" if n == 1 else "have"
+        text = f"{n} of {self.n} sources {have} no extent of their own, the first is {name!r}: {why}"
         if invalid == "raise":
             raise ValueError(f"{text}; leave them out with invalid='skip'")
         warnings.warn(f"{text}; left out", UserWarning, stacklevel=4)
@@ -289,9 +295,7 @@ def _cells_under(points: SkyCoord, order: int, frame: str) -> Mask:
     return Mask(RangeSet.from_cells(np.unique(healpix.cells_at(lon, lat, order)), order), frame=frame)
 
 
-def _of_template(
-    map_: Any, rule: Extension, *, order: int, mode: Mode, frame: str, n_threads: int | None
-) -> Mask:
+def _of_template(map_: Any, rule: Extension, *, order: int, mode: Mode, frame: str, n_threads: int | None) -> Mask:
     """Where a template is positive at any energy, with the margin."""
     from gammapy.maps import Map
 
@@ -299,6 +303,6 @@ def _of_template(
 
     image = np.any(np.nan_to_num(map_.data).reshape(-1, *map_.data.shape[len(map_.geom.axes) :]) > 0, axis=0)
     sky = from_map(Map.from_geom(map_.geom.to_image(), data=image), order=order, mode=mode, frame=frame)
-    if rule.margin > 0 * u.deg:  # type: ignore[operator]
+    if rule.margin > 0 * u.deg:
         sky = sky.dilate(rule.margin, n_threads=n_threads)
     return sky
