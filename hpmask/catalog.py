@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from astropy.table import MaskedColumn, Table
 from numpy.typing import NDArray
 
 from hpmask import catalog_columns, catalog_files, frames
+from hpmask.energy import EnergyAxis
 
 __all__ = ["Discs", "read_discs"]
 
@@ -42,12 +44,13 @@ class Discs:
 
 def read_discs(
     table: Any,
-    radius: u.Quantity | str | Callable[[Table], u.Quantity],
+    radius: u.Quantity | str | Callable[..., u.Quantity],
     *,
     lon: str | None = None,
     lat: str | None = None,
     catalog_frame: str | None = None,
     invalid: Literal["raise", "skip"] = "raise",
+    energy: EnergyAxis | None = None,
 ) -> Discs:
     """Discs round the sources of a catalog.
 
@@ -58,8 +61,10 @@ def read_discs(
         table with positions is taken.
     radius : `~astropy.units.Quantity`, str or callable
         An angle for all sources or one for each, shape (n,), (n, n_bins) or (1, n_bins); the name of a column
-        that has a unit of angle; or a function of the table that returns angles. The function gets an astropy
-        Table in which missing numbers are NaN. A string that is the name of a column is taken for that.
+        that has a unit of angle, and may have one for each energy bin in each row; or a function that returns angles:
+        of the table, of the table and the energy axis, or, if its one argument is called `axis` or `energy`, of the
+        axis alone. The table is an astropy Table in which missing numbers are NaN. What a function of the axis returns
+        is broadcast to (n, n_bins). A string that is the name of a column is taken for that.
     lon, lat : str, optional
         Columns of the positions, by default found by `hpmask.catalog_columns.find_position`. `lon` alone may
         name a column of SkyCoord.
@@ -68,6 +73,8 @@ def read_discs(
     invalid : {"raise", "skip"}, optional
         What becomes of rows without a finite position and a radius of 0 to 180 deg: an error that names them,
         or they are left out with a warning that counts them.
+    energy : EnergyAxis, optional
+        Energy bins, for a function of them.
 
     Returns
     -------
@@ -96,7 +103,7 @@ def read_discs(
     data, source = catalog_files.load(table, lon, lat)
     position = catalog_columns.find_position(data, lon, lat, catalog_frame, source)
     longitude, latitude = position.degrees(data)
-    radii, how = _radii(data, radius)
+    radii, how = _radii(data, radius, energy)
 
     problems = _problems(longitude, latitude, radii)
     usable = ~np.logical_or.reduce([bad for _, bad in problems])
@@ -115,7 +122,7 @@ def read_discs(
 # ---------------------------------------------------------------------- radii
 
 
-def _radii(table: Table, radius: Any) -> tuple[u.Quantity, str]:
+def _radii(table: Table, radius: Any, energy: EnergyAxis | None) -> tuple[u.Quantity, str]:
     """The radii, NaN where they are missing, and how to speak of them."""
     if isinstance(radius, str):
         if radius in table.colnames:
@@ -130,10 +137,32 @@ def _radii(table: Table, radius: Any) -> tuple[u.Quantity, str]:
         return _fitting(angle, table), radius
     if callable(radius):
         name = getattr(radius, "__name__", type(radius).__name__)
-        angles = frames.as_angle(radius(_with_nan(table)), f"what radius ({name}) returns")
+        what = f"what radius ({name}) returns"
+        needed = _needed_arguments(radius)
+        arguments = [] if needed in (["axis"], ["energy"]) else [_with_nan(table)]
+        if arguments and len(needed) < 2:
+            return _fitting(frames.as_angle(radius(*arguments), what), table), f"by {name}"
+        if energy is None:
+            raise ValueError(f"radius ({name}) is a function of the energy axis: energy must be given")
+        angles = frames.as_angle(radius(*arguments, energy), what)
+        shape = len(table), energy.n_bins
+        try:
+            angles = np.broadcast_to(angles, shape, subok=True)
+        except ValueError:
+            raise ValueError(f"{what} must broadcast to {shape}, rows and bins, got the shape {angles.shape}") from None
         return _fitting(angles, table), f"by {name}"
     angles = frames.as_angle(radius, "radius")
     return _fitting(angles, table), f"{angles:g}" if angles.ndim == 0 else "given for each"
+
+
+def _needed_arguments(function: Callable[..., Any]) -> list[str]:
+    """Names of the arguments without which a function cannot be called; none where Python does not know."""
+    try:
+        parameters = signature(function).parameters.values()
+    except (TypeError, ValueError):  # some built-in functions
+        return []
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return [one.name for one in parameters if one.kind in kinds and one.default is Parameter.empty]
 
 
 def _column_radii(table: Table, name: str) -> u.Quantity:
@@ -176,8 +205,7 @@ def _fitting(angles: u.Quantity, table: Table) -> u.Quantity:
     per_bin = angles.ndim == 2 and angles.shape[0] == 1
     if angles.ndim > 2 or (angles.ndim and not _is_per_row(angles, n) and not per_bin):
         raise ValueError(
-            f"radius must be a scalar or have the shape ({n},), ({n}, n_bins) or (1, n_bins), "
-            f"got {angles.shape}"
+            f"radius must be a scalar or have the shape ({n},), ({n}, n_bins) or (1, n_bins), got {angles.shape}"
         )
     if not _is_per_row(angles, n):
         degrees = angles.to_value(u.deg)
@@ -223,7 +251,5 @@ def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str) -> N
             reasons.append(f"{what} in {rows.size} (row{'s' if rows.size > 1 else ''} {listed})")
     why = "; ".join(reasons)
     if invalid == "raise":
-        raise ValueError(
-            f"{n_bad} of {n_rows} rows cannot be used: {why}. With invalid='skip' they are left out"
-        )
+        raise ValueError(f"{n_bad} of {n_rows} rows cannot be used: {why}. With invalid='skip' they are left out")
     warnings.warn(f"left out {n_bad} of {n_rows} rows: {why}", UserWarning, stacklevel=4)

@@ -57,7 +57,7 @@ def kept_bins(
         raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
     start = _scalar(energy_min, "energy_min", axis.edges[0])
     stop = _scalar(energy_max, "energy_max", axis.edges[-1])
-    at_least, at_most = start.to_value(axis.unit), stop.to_value(axis.unit)
+    at_least, at_most = float(start.to_value(axis.unit)), float(stop.to_value(axis.unit))
     if round_to_edge:
         first, last = np.round(_edge_numbers(axis, np.array([at_least, at_most])))
         numbers = np.arange(axis.n_bins)
@@ -68,8 +68,8 @@ def kept_bins(
     if (kept != nearly).any():
         i = int(np.flatnonzero(kept != nearly)[0])
         warnings.warn(
-            f"bin {i}, {low[i]!r} to {high[i]!r} {axis.unit}, is left out because of a rounding error: it is not "
-            f"within {at_least!r} to {at_most!r} {axis.unit}, but nearly so. With round_to_edge=True it is kept",
+            f"bin {i}, {float(low[i])} to {float(high[i])} {axis.unit}, is left out because of a rounding error: it is "
+            f"not within {at_least} to {at_most} {axis.unit}, but nearly so. With round_to_edge=True it is kept",
             UserWarning,
             stacklevel=stacklevel,
         )
@@ -111,13 +111,22 @@ def _scalar(energy: u.Quantity | str | None, argument: str, default: u.Quantity)
 
 
 def _edge_numbers(axis: EnergyAxis, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where energies lie between the edges, which are at 0, 1, 2, ..., going on beyond the ends."""
+    """Where energies lie between the edges, which are at 0, 1, 2, ..., going on beyond the ends.
+
+    Sums and products in the order of gammapy (a spline of order 1 of scipy's), so that energies half way between two
+    edges are rounded to the same one.
+    """
     edges = axis.edges.value
     if axis.interp == "log":
         # As gammapy does with energies of 0 and below.
         edges, values = np.log(edges), np.log(np.maximum(values, np.finfo(np.float32).tiny))
-    i = np.clip(np.searchsorted(edges, values), 1, axis.n_bins)
-    return np.asarray((values - edges[i - 1]) * (1 / (edges[i] - edges[i - 1])) + (i - 1))
+    # So far beyond the ends it makes no difference how far.
+    span = 4 * (edges[-1] - edges[0])
+    values = np.clip(values, edges[0] - span, edges[-1] + span)
+    i = np.clip(np.searchsorted(edges, values, side="right"), 1, axis.n_bins)
+    weight = 1 / (edges[i] - edges[i - 1])
+    numbers = (i - 1) * (weight * (edges[i] - values)) + i * (weight * (values - edges[i - 1]))
+    return np.asarray(numbers - 0.5 + 0.5)
 
 
 # ---------------------------------------------------------------------- other bins

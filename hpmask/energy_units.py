@@ -21,7 +21,7 @@ def masked(values: u.Quantity) -> NDArray[np.bool_]:
 
 def same_energies(a: Any, b: Any) -> Any:
     """Whether energies in one unit are the same within the tolerance of edges."""
-    return np.abs(a - b) <= _EDGE_RTOL * np.maximum(a, b)
+    return np.abs(a - b) <= _EDGE_RTOL * np.minimum(a, b)
 
 
 def is_spectral(unit: u.UnitBase) -> bool:
@@ -68,7 +68,7 @@ def per_bin(value: Any, energy: Any, argument: str) -> Any:
     ValueError
         If it is a function and there is no energy axis.
     """
-    if not callable(value) or isinstance(value, u.Quantity):
+    if not callable(value):
         return value
     if energy is None:
         raise ValueError(f"{argument} is a function of the energy axis, but the mask has no energy bins")

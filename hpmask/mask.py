@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
     from gammapy.maps import Geom, Map
     from matplotlib.axes import Axes
-    from mocpy import MOC
+    from mocpy import MOC, SFMOC
 
     from hpmask.interop.gammapy import ExclusionMask, Extension
 
@@ -116,7 +116,7 @@ class Mask:
     def from_cones(
         cls,
         center: SkyCoord,
-        radius: u.Quantity | str,
+        radius: Width,
         *,
         order: int,
         mode: Mode = "center",
@@ -131,9 +131,10 @@ class Mask:
         ----------
         center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
             Centres, in any frame.
-        radius : `~astropy.units.Quantity` or str
+        radius : `~astropy.units.Quantity`, str or callable
             Radii as great-circle angles, 0 to 180 deg: a scalar or shape (n,); with `energy` also
-            (n, n_bins) or (1, n_bins), a radius per bin.
+            (n, n_bins) or (1, n_bins), a radius per bin, or a function of the energy axis that returns such or
+            shape (n_bins,).
         order : int
             Order of the cells, 0 to 29.
         mode : {"center", "overlap", "inside"}, optional
@@ -191,10 +192,11 @@ class Mask:
 
         Parameters
         ----------
-        regions_ : str, path, astropy Region or Regions, or a list of these
+        regions_ : str, path, astropy Region or Regions, a list of these, or callable
             A ds9 or CRTF string, the path of such a file, or regions of astropy's `regions` package in any
             of their frames: circles, ellipses, rectangles, annuli of each, polygons and points. Excluded
             regions are taken away from the others of their list or file (`hpmask.regions` has the details).
+            Or a function of the energy axis that returns a list of such, an item for each bin.
         order : int
             Order of the cells, 0 to 29.
         mode : {"center", "overlap", "inside"}, optional
@@ -203,7 +205,7 @@ class Mask:
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         energy : EnergyAxis, optional
-            Energy bins of the mask; the regions hold in all of them.
+            Energy bins of the mask; the regions hold in all of them, unless they are a function.
         inside : bool, optional
             False gives the complement, as in gammapy's ``region_mask``.
         n_threads : int, optional
@@ -219,20 +221,33 @@ class Mask:
         >>> from hpmask import Mask
         >>> Mask.from_regions("galactic; ellipse(184.557, -5.784, 1.0, 0.5, 30)", order=9, frame="galactic")
         <Mask galactic order=9 | 22 ranges, 352 B | 3.846e-05 of the sky>
+
+        Regions that shrink with energy:
+
+        >>> from hpmask import EnergyAxis
+        >>> axis = EnergyAxis.from_bounds("1 TeV", "100 TeV", 2)
+        >>> def circles(axis):
+        ...     return [f"icrs; circle(83.6, 22, {0.5 * energy.to_value('TeV') ** -0.5})" for energy in axis.center]
+        >>> Mask.from_regions(circles, order=10, energy=axis).area.round(3)
+        <Quantity [0.249, 0.023] deg2>
         """
         frame = frames.check_frame(frame)
-        spheres = regions.to_shapes(regions_, frame)
-        plane = rasterize.shapes_plane(spheres, order=order, mode=mode, n_threads=n_threads)
-        if mode != "inside":
-            plane = plane | regions.cells_of_points(spheres, order)
-        history = [f"from_regions({len(spheres)} regions, order={order}, mode={mode!r}, inside={inside})"]
-        return cls(plane if inside else ~plane, frame=frame, energy=energy, history=history)
+        planes, count = [], 0
+        for given in regions.of_bins(regions_, energy):
+            spheres = regions.to_shapes(given, frame)
+            plane = rasterize.shapes_plane(spheres, order=order, mode=mode, n_threads=n_threads)
+            if mode != "inside":
+                plane = plane | regions.cells_of_points(spheres, order)
+            planes.append(plane if inside else ~plane)
+            count += len(spheres)
+        history = [f"from_regions({count} regions, order={order}, mode={mode!r}, inside={inside})"]
+        return cls(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
 
     @classmethod
     def from_catalog(
         cls,
         table: Table | Any,
-        radius: u.Quantity | str | Callable[[Table], u.Quantity] | Extension | None = None,
+        radius: u.Quantity | str | Callable[..., u.Quantity] | Extension | None = None,
         *,
         order: int,
         lon: str | None = None,
@@ -253,10 +268,12 @@ class Mask:
             The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. Or a
             `~gammapy.catalog.SourceCatalog`, `~gammapy.modeling.models.Models` or list of gammapy's models.
         radius : `~astropy.units.Quantity`, str, callable or `~hpmask.interop.gammapy.Extension`
-            An angle for all sources, the name of a column, or a function of the table that returns
-            angles of shape (n,) or (n, n_bins). For gammapy's sources: an angle, or an Extension, which is
-            also what is taken if there is none: ellipses of 5 sigma for Gaussians, shells with their middle, and
-            so on. A SourceCatalog may have columns and functions, too, which are those of its table.
+            An angle for all sources, the name of a column (which may have one for each bin), or a function: of the
+            table, that returns angles of shape (n,) or (n, n_bins); of the table and the energy axis, or of an argument
+            called `axis` or `energy` alone, whose result is broadcast to (n, n_bins). For gammapy's models: an
+            angle, a function of the axis, or an Extension, which is also what is taken if there is none: ellipses of
+            5 sigma for Gaussians, shells with their middle, and so on. A SourceCatalog has either: an Extension, or
+            what goes with a table.
         order : int
             Order of the cells, 0 to 29.
         lon, lat : str, optional
@@ -296,7 +313,7 @@ class Mask:
         if radius is None:
             raise TypeError("radius must be given for a table: an angle, the name of a column or a function")
         discs = catalog.read_discs(
-            table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid
+            table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid, energy=energy
         )
         mask = cls.from_cones(
             discs.center,
@@ -543,6 +560,41 @@ class Mask:
         from hpmask.interop import mocpy
 
         return cls(mocpy.to_rangeset(moc), history=["from_moc()"])
+
+    @classmethod
+    def from_sfmoc(
+        cls, sfmoc: SFMOC, axis: EnergyAxis | None = None, *, how: Literal["any", "all"] = "any"
+    ) -> Mask:
+        """A mask with energy bins from a `mocpy.SFMOC`, a coverage of sky and frequency, which is always ICRS.
+
+        Parameters
+        ----------
+        sfmoc : mocpy.SFMOC
+            The coverage.
+        axis : EnergyAxis, optional
+            The bins. By default those between all frequencies at which the sky of the coverage changes: it knows
+            neither empty bins at the ends nor apart what neighbouring bins with the same sky were.
+        how : {"any", "all"}, optional
+            Whether a bin keeps what the coverage has at any of its frequencies, or at all of them.
+
+        Raises
+        ------
+        ImportError
+            If mocpy is older than 0.18.
+        TypeError, ValueError
+            If `sfmoc` is none, is empty and `axis` is not given, or a bin is narrower than the cells of frequency.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> Mask.from_sfmoc(mask.to_sfmoc(), mask.energy) == mask
+        True
+        """
+        from hpmask.interop import sfmoc as module
+
+        planes, order, energy = module.to_planes(sfmoc, axis, how)
+        return cls(planes, order=order, energy=energy, history=["from_sfmoc()"])
 
     @classmethod
     def read(cls, path: str | Path, *, format: str | None = None) -> Mask:
@@ -1159,6 +1211,38 @@ class Mask:
 
         return mocpy.from_mask(self)
 
+    def to_sfmoc(self, order_f: int = 30) -> SFMOC:
+        """The mask as a `mocpy.SFMOC`, a coverage of sky and frequency: for other tools, not to keep the mask in.
+
+        Parameters
+        ----------
+        order_f : int, optional
+            Order of the frequencies, 20 to 45. Edges of the bins go to the nearest boundary of cells: at order 20 they
+            move by less than 1e-4 of themselves, at order 30 by less than 1e-7.
+
+        Returns
+        -------
+        mocpy.SFMOC
+            With frequencies E / h. Neighbouring bins do not overlap in it.
+
+        Raises
+        ------
+        ImportError
+            If mocpy is older than 0.18.
+        ValueError
+            If the mask has no energy bins, is not in ICRS, or a bin is narrower than the cells of frequency.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.full(energy=EnergyAxis.from_bounds("1 TeV", "100 TeV", 2))
+        >>> print(f"{mask.to_sfmoc().min_frequency:.4g}")
+        2.418e+26 Hz
+        """
+        from hpmask.interop import sfmoc
+
+        return sfmoc.from_mask(self, order_f)
+
     def to_healpix(self, order: int | None = None, *, nest: bool = False) -> NDArray[np.bool_]:
         """The mask as a full boolean HEALPix map.
 
@@ -1304,6 +1388,12 @@ class Mask:
         from hpmask import plot
 
         return plot.plot_grid(self, **options)
+
+    def plot_interactive(self, ax: Axes | None = None, **options: Any) -> Any:
+        """Draw an energy bin, with a slider to the others; see `hpmask.plot_slider.plot_interactive`."""
+        from hpmask import plot_slider
+
+        return plot_slider.plot_interactive(self, ax, **options)
 
     # ------------------------------------------------------------------ the rest
 

@@ -28,8 +28,8 @@ __all__ = ["all_sky_axes", "bin_title", "field_axes", "html", "need_matplotlib",
 KEPT = "#d5e6f1"
 PARTLY = "#f2c48d"
 EXCLUDED = "#b4482d"
-_OVERLAY = 0.5
-_INK = "#37474f"
+OVERLAY = 0.5
+INK = "#37474f"
 
 # Samples per pixel of the picture and axis: their mean makes smooth edges.
 _SAMPLES = 2
@@ -124,15 +124,15 @@ def plot(
         kept = KEPT if kept is None else kept
         alpha = 1.0 if alpha is None else alpha
     else:
-        _check_axes(ax)
-        alpha = _OVERLAY if alpha is None else alpha
+        check_axes(ax)
+        alpha = OVERLAY if alpha is None else alpha
     colours = _draw(ax, layers, kept, EXCLUDED if excluded is None else excluded, alpha)
     if legend and all_sky:
-        ax.legend(handles=_patches(layers, colours, percent=True), loc="upper center", **_BELOW)
+        ax.legend(handles=patches(layers, colours, percent=True), loc="upper center", **_BELOW)
     elif legend:
-        ax.legend(handles=_patches(layers, colours, percent=False), loc="upper right", labelcolor=_INK)
+        ax.legend(handles=patches(layers, colours, percent=False), loc="upper right", labelcolor=INK)
     if title is not None:
-        ax.set_title(title, color=_INK, fontsize=13, pad=12)
+        ax.set_title(title, color=INK, fontsize=13, pad=12)
     return ax
 
 
@@ -142,17 +142,23 @@ def plot_grid(
     frame: str | None = None,
     center: u.Quantity | str | None = None,
     projection: str = "MOL",
+    wcs: WCS | None = None,
+    shape: tuple[int, int] | None = None,
     n_cols: int | None = None,
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw an all-sky picture of each energy bin.
+    """Draw a picture of each energy bin, of the whole sky or of the field of an image.
 
     Parameters
     ----------
     mask : Mask
         The mask; one without energy gives one picture.
     frame, center, projection
-        As in `plot`.
+        As in `plot`, for the whole sky.
+    wcs : `~astropy.wcs.WCS`, optional
+        WCS of an image whose field is drawn, such as ``geom.wcs`` of a gammapy map.
+    shape : (int, int), optional
+        Number of pixels (ny, nx) of the image, by default what the WCS has.
     n_cols : int, optional
         Number of columns, by default as many as rows, or one more.
     figure : `~matplotlib.figure.Figure`, optional
@@ -167,7 +173,7 @@ def plot_grid(
     ImportError
         If matplotlib is not installed.
     ValueError
-        If `n_cols` is not positive.
+        If `n_cols` is not positive, or no shape is known.
 
     Examples
     --------
@@ -186,6 +192,11 @@ def plot_grid(
         raise ValueError(f"n_cols must be a positive number, got {n_cols}")
     n_rows = -(-n // n_cols)
     size = 5.6 * n_cols, 3.1 * n_rows + 0.4
+    if wcs is not None:
+        shape = wcs.celestial.array_shape if shape is None else shape
+        if shape is None:
+            raise ValueError("the WCS has no shape: give shape=(ny, nx)")
+        size = 5.6 * n_cols, (5.0 * min(shape[0] / shape[1], 2) + 0.8) * n_rows + 0.4
     if figure is None:
         from matplotlib import pyplot
 
@@ -194,19 +205,25 @@ def plot_grid(
         figure.set_size_inches(size)
     fractions = np.atleast_1d(mask.sky_fraction)
     for i, plane in enumerate(mask.planes):
-        ax = all_sky_axes(
-            figure,
-            frame=frame or mask.frame,
-            center=center,
-            projection=projection,
-            position=(n_rows, n_cols, i + 1),
-            label_size=7,
-        )
+        position = (n_rows, n_cols, i + 1)
+        if wcs is not None and shape is not None:
+            ax = field_axes(figure, wcs.celestial, shape, position=position)
+        else:
+            ax = all_sky_axes(
+                figure,
+                frame=frame or mask.frame,
+                center=center,
+                projection=projection,
+                position=position,
+                label_size=7,
+            )
         layers = [("kept", type(mask)(plane, frame=mask.frame))]
         colours = _draw(ax, layers, KEPT, EXCLUDED, 1.0)
-        bin_ = "" if mask.energy is None else f"{bin_title(mask.energy, i)}: "
-        ax.set_title(f"{bin_}{_percent(fractions[i])} kept", color=_INK, fontsize=10)
-    figure.legend(handles=_patches(layers, colours, percent=False), loc="outside lower center", **_LEGEND)
+        words = [] if mask.energy is None else [bin_title(mask.energy, i)]
+        if wcs is None:
+            words.append(f"{percent_of(fractions[i])} kept")
+        ax.set_title(": ".join(words), color=INK, fontsize=10)
+    figure.legend(handles=patches(layers, colours, percent=False), loc="outside lower center", **_LEGEND)
     return figure
 
 
@@ -336,7 +353,7 @@ def field_axes(
     ax.set_aspect("equal")
     for coord, name in zip(ax.coords, wcs.world_axis_physical_types, strict=True):
         coord.set_axislabel(_LABELS.get(name, name))
-    ax.coords.grid(color=_INK, alpha=0.25, linewidth=0.6)
+    ax.coords.grid(color=INK, alpha=0.25, linewidth=0.6)
     return ax
 
 
@@ -353,11 +370,11 @@ def _graticule(ax: Any, frame: str, label_size: float) -> None:
     for coord in (lon, lat):
         coord.set_major_formatter("d")
         coord.set_ticks_visible(False)
-        coord.set_ticklabel(size=label_size, color=_INK, exclude_overlapping=True, path_effects=halo)
+        coord.set_ticklabel(size=label_size, color=INK, exclude_overlapping=True, path_effects=halo)
     lon.set_axislabel("")
     lat.set_axislabel("")
-    ax.coords.grid(color=_INK, alpha=0.25, linewidth=0.6)
-    ax.coords.frame.set_color(_INK)
+    ax.coords.grid(color=INK, alpha=0.25, linewidth=0.6)
+    ax.coords.frame.set_color(INK)
     ax.coords.frame.set_linewidth(0.9)
     ax.text(
         0.995,
@@ -366,7 +383,7 @@ def _graticule(ax: Any, frame: str, label_size: float) -> None:
         transform=ax.transAxes,
         ha="right",
         va="top",
-        color=_INK,
+        color=INK,
         size=label_size + 1,
     )
 
@@ -395,19 +412,53 @@ def _draw(
     alpha: float,
 ) -> list[tuple[float, ...]]:
     """Draw the layers; returns their colours and the one of excluded sky."""
+    colours = layer_colours(len(layers), kept, excluded, alpha)
+    draw_image(ax, [layer for _, layer in layers], colours)
+    return colours
+
+
+def layer_colours(count: int, kept: Any, excluded: Any, alpha: float) -> list[tuple[float, ...]]:
+    """Colours of some layers and of excluded sky; clear where there is none."""
     from matplotlib.colors import to_rgba
 
-    frame = layers[0][1].frame
-    limits = ax.get_xlim(), ax.get_ylim()
-    (x0, x1), (y0, y1) = sorted(limits[0]), sorted(limits[1])
-    box = ax.get_window_extent()
-    nx, ny = max(1, math.ceil(box.width)), max(1, math.ceil(box.height))
     clear = (0.0, 0.0, 0.0, 0.0)
     colours: list[tuple[float, ...]] = [
-        clear if colour is None else (*to_rgba(colour)[:3], alpha) for colour in (kept, PARTLY)[: len(layers)]
+        clear if colour is None else (*to_rgba(colour)[:3], alpha) for colour in (kept, PARTLY)[:count]
     ]
-    off = (*to_rgba(excluded)[:3], alpha)
+    return [*colours, (*to_rgba(excluded)[:3], alpha)]
 
+
+def draw_image(ax: Any, layers: list[Mask], colours: list[tuple[float, ...]]) -> Any:
+    """Draw masks without energy, and the sky that is in none of them, over the axes as they are zoomed now."""
+    limits = ax.get_xlim(), ax.get_ylim()
+    image, extent = _image(ax, layers, colours)
+    artist = ax.imshow(
+        image,
+        origin="lower",
+        extent=extent,
+        interpolation="nearest",
+        aspect=ax.get_aspect(),
+        zorder=0.5,
+    )
+    ax.set_xlim(limits[0])
+    ax.set_ylim(limits[1])
+    return artist
+
+
+def redraw_image(ax: Any, artist: Any, layers: list[Mask], colours: list[tuple[float, ...]]) -> None:
+    """Put other masks into what `draw_image` drew."""
+    image, extent = _image(ax, layers, colours)
+    artist.set_data(image)
+    artist.set_extent(extent)
+
+
+def _image(
+    ax: Any, layers: list[Mask], colours: list[tuple[float, ...]]
+) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:
+    """Colours of the pixels that axes have on the screen, shape (ny, nx, 4), and their place in the axes."""
+    (x0, x1), (y0, y1) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
+    box = ax.get_window_extent()
+    nx, ny = max(1, math.ceil(box.width)), max(1, math.ceil(box.height))
     image = np.zeros((ny, nx, 4))
     # Rows in blocks, so that memory stays small.
     rows = max(1, 500_000 // (nx * _SAMPLES**2))
@@ -415,32 +466,22 @@ def _draw(
         stop = min(ny, start + rows)
         x = x0 + (x1 - x0) * (np.arange(nx * _SAMPLES) + 0.5) / (nx * _SAMPLES)
         y = y0 + (y1 - y0) * (np.arange(start * _SAMPLES, stop * _SAMPLES) + 0.5) / (ny * _SAMPLES)
-        sky, coord = _positions(ax, x, y, frame)
+        sky, coord = _positions(ax, x, y, layers[0].frame)
         colour = np.zeros((*sky.shape, 4))
-        values = np.broadcast_to(np.array(off), (coord.size, 4)).copy()
-        for rgba, (_, layer) in zip(colours, layers, strict=True):
+        values = np.broadcast_to(np.array(colours[-1]), (coord.size, 4)).copy()
+        for rgba, layer in zip(colours, layers, strict=False):
             values[layer.contains(coord)] = rgba
         colour[sky] = values
         image[start:stop] = _mean(colour)
-    ax.imshow(
-        image,
-        origin="lower",
-        extent=(x0, x1, y0, y1),
-        interpolation="nearest",
-        aspect=ax.get_aspect(),
-        zorder=0.5,
-    )
-    ax.set_xlim(limits[0])
-    ax.set_ylim(limits[1])
-    return [*colours, off]
+    return image, (x0, x1, y0, y1)
 
 
 # Legends below a picture.
-_LEGEND: dict[str, Any] = {"ncols": 3, "frameon": False, "labelcolor": _INK}
+_LEGEND: dict[str, Any] = {"ncols": 3, "frameon": False, "labelcolor": INK}
 _BELOW: dict[str, Any] = {**_LEGEND, "bbox_to_anchor": (0.5, -0.01)}
 
 
-def _patches(layers: list[tuple[str, Mask]], colours: list[tuple[float, ...]], *, percent: bool) -> list[Any]:
+def patches(layers: list[tuple[str, Mask]], colours: list[tuple[float, ...]], *, percent: bool) -> list[Any]:
     """Entries of a legend; sky that is left clear has none."""
     from matplotlib.patches import Patch
 
@@ -448,9 +489,9 @@ def _patches(layers: list[tuple[str, Mask]], colours: list[tuple[float, ...]], *
     names = [*(name for name, _ in layers), "excluded"]
     if percent:
         shares = [*fractions, 1 - sum(fractions)]
-        names = [f"{name} ({_percent(share)} of the sky)" for name, share in zip(names, shares, strict=True)]
+        names = [f"{name} ({percent_of(share)} of the sky)" for name, share in zip(names, shares, strict=True)]
     return [
-        Patch(facecolor=colour, edgecolor=_INK, linewidth=0.5, label=name)
+        Patch(facecolor=colour, edgecolor=INK, linewidth=0.5, label=name)
         for name, colour in zip(names, colours, strict=True)
         if colour[3] > 0
     ]
@@ -478,11 +519,11 @@ def _mean(colour: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([rgb, alpha], axis=-1)
 
 
-def _percent(fraction: float) -> str:
+def percent_of(fraction: float) -> str:
     return f"{100 * fraction:.3g} %"
 
 
-def _check_axes(ax: Any) -> None:
+def check_axes(ax: Any) -> None:
     from astropy.visualization.wcsaxes import WCSAxes
 
     if not isinstance(ax, WCSAxes):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hpmask import frames, healpix
 from hpmask._kernels import discs as _discs
 from hpmask.energy import EnergyAxis
+from hpmask.energy_units import per_bin
 from hpmask.parallel import thread_count
 from hpmask.progress import track
 from hpmask.rangeset import RangeSet, check_order
@@ -53,7 +54,10 @@ def check_mode(mode: str) -> Mode:
 
 
 def check_cones(
-    center: SkyCoord, radius: u.Quantity | str, frame: str, energy: EnergyAxis | None
+    center: SkyCoord,
+    radius: u.Quantity | str | Callable[[EnergyAxis], u.Quantity],
+    frame: str,
+    energy: EnergyAxis | None,
 ) -> tuple[Angles, Angles, Angles]:
     """Centres and radii of discs in radians: longitudes and latitudes of shape (n,), radii (n, 1) or (n, n_bins).
 
@@ -66,7 +70,9 @@ def check_cones(
     if lon.ndim > 1:
         raise ValueError(f"center must be a scalar or 1-D, got shape {lon.shape}")
     lon, lat = np.atleast_1d(lon), np.atleast_1d(lat)
-    angle = frames.as_angle(radius, "radius")
+    angle = frames.as_angle(per_bin(radius, energy, "radius"), "radius")
+    if callable(radius) and angle.ndim == 1:
+        angle = angle[np.newaxis]  # what a function of the energy axis returns is one for each bin
     radii = np.asarray(angle.to_value(u.rad), dtype=np.float64)
     if radii.ndim < 2:
         if radii.ndim == 1 and radii.size not in (1, lon.size):

@@ -30,11 +30,13 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from hpmask import frames, healpix, region_text
+from hpmask.energy import EnergyAxis
+from hpmask.energy_units import per_bin
 from hpmask.rangeset import RangeSet
 from hpmask.region_shapes import WHOLE_SKY, Leaf, Placed, build
 from hpmask.shapes import Combined, Disc, Shape
 
-__all__ = ["cells_of_points", "to_shapes"]
+__all__ = ["cells_of_points", "of_bins", "to_shapes"]
 
 Sign = Literal["|", "&", "^", "-"]
 
@@ -74,6 +76,26 @@ def to_shapes(regions: Any, frame: str) -> list[Shape]:
     leaves: list[Leaf] = []
     group = _collect(regions, "", leaves)
     return [part.shape for part in _union(group, build(leaves, frames.check_frame(frame)))]
+
+
+def of_bins(regions: Any, energy: EnergyAxis | None) -> list[Any]:
+    """Regions that hold in all energy bins, as a list of one; or those of each bin, if they are a function of the bins.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are a function and there are no bins, or it does not return a list with an item for each.
+    """
+    if not callable(regions):
+        return [regions]
+    several = per_bin(regions, energy, "regions")
+    if isinstance(several, str | PathLike) or not isinstance(several, Iterable):
+        raise TypeError(f"regions, a function, must return a list, an item for each bin, got {type(several).__name__}")
+    several = list(several)
+    n_bins = 0 if energy is None else energy.n_bins
+    if len(several) != n_bins:
+        raise ValueError(f"regions, a function, must return an item for each of the {n_bins} bins, got {len(several)}")
+    return several
 
 
 def cells_of_points(shapes: Sequence[Shape], order: int) -> RangeSet:

@@ -161,6 +161,16 @@ def test_with_energy():
     assert mask == Mask(disc("0.5 deg").planes * 3, energy=axis)
 
 
+def test_radii_per_energy_bin():
+    axis = EnergyAxis(ENERGY.edges)
+    models = Models([sky(PointSpatialModel(**AT), "one")])
+    wanted = Mask.from_cones(CRAB, [[0.3, 0.2, 0.1]] * u.deg, order=ORDER, energy=axis)
+    assert Mask.from_catalog(models, [[0.3, 0.2, 0.1]] * u.deg, order=ORDER, energy=axis) == wanted
+    assert Mask.from_catalog(models, lambda energy: [0.3, 0.2, 0.1] * u.deg, order=ORDER, energy=axis) == wanted
+    with pytest.raises(ValueError, match=r"one for all models.*got \(2,\)"):
+        Mask.from_catalog(models, [0.3, 0.2] * u.deg, order=ORDER)
+
+
 def test_what_is_a_source():
     point = PointSpatialModel(**AT)
     assert all(is_sources(one) for one in (point, [point], sky(point), Models([sky(point)]), (sky(point),)))

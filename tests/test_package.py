@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import hpmask
-from hpmask import Mask, field, io, plot, recipe, testing  # noqa: F401
+from hpmask import Mask, field, io, plot, plot_slider, recipe, testing  # noqa: F401
 from hpmask.interop import gammapy
 
 ROOT = Path(__file__).parents[1]

@@ -202,6 +202,20 @@ class TestEnergy:
             by_energy.plot_grid(n_cols=0)
 
 
+    def test_grid_of_a_field(self, by_energy, tangent):
+        figure = by_energy.plot_grid(wcs=tangent, shape=(100, 100))
+        assert [ax.get_title() for ax in figure.axes] == ["1-10 GeV", "10-100 GeV", "100-1000 GeV"]
+        colours = [colour_at(ax, self.at) for ax in figure.axes]
+        expected = [plot.EXCLUDED, plot.EXCLUDED, plot.KEPT]
+        assert [is_colour(*pair) for pair in zip(colours, expected, strict=True)] == [True] * 3
+        for ax in figure.axes:
+            assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 99.5), (-0.5, 99.5))
+        with pytest.raises(ValueError, match="the WCS has no shape"):
+            by_energy.plot_grid(wcs=tangent)
+        tangent.array_shape = (50, 100)
+        assert by_energy.plot_grid(wcs=tangent).axes[0].get_ylim() == (-0.5, 49.5)
+
+
 @pytest.fixture
 def tangent():
     wcs = WCS(naxis=2)

@@ -125,8 +125,9 @@ def from_sources(
     ----------
     sources : `~gammapy.catalog.SourceCatalog`, `~gammapy.modeling.models.Models` or list of models
         Of models, those of the background have no place and are passed over.
-    radius : Extension, `~astropy.units.Quantity` or str, optional
-        By default ``Extension()``. An angle is the radius of a disc round each source.
+    radius : Extension, `~astropy.units.Quantity`, str or callable, optional
+        By default ``Extension()``. An angle, of shape (1, n_bins) with `energy`, or a function of the energy axis is
+        the radius of a disc round each source.
     invalid : {"raise", "skip"}, optional
         What becomes of sources without an extent: models of the whole sky, such as a constant, and templates whose
         file is missing.
@@ -139,6 +140,9 @@ def from_sources(
     if invalid not in ("raise", "skip"):
         raise ValueError(f"invalid must be 'raise' or 'skip', got {invalid!r}")
     rule = Extension() if radius is None else radius
+    shape = np.shape(rule) if isinstance(rule, u.Quantity) else ()
+    if shape and (len(shape) != 2 or shape[0] != 1):
+        raise ValueError(f"radius must be one for all models, or one per energy bin of shape (1, n_bins), got {shape}")
     found = _Found()
     for name, model in _named(sources):
         if isinstance(rule, Extension):
@@ -151,22 +155,21 @@ def from_sources(
     for system, rows in found.discs.items():
         lon, lat, reach = np.array(rows).T
         center = SkyCoord(lon * u.rad, lat * u.rad, frame=system)
-        parts.append(
-            Mask.from_cones(
-                center, reach * u.rad if isinstance(rule, Extension) else rule, progress=progress, **options
-            )
-        )
+        if not isinstance(rule, Extension):
+            parts.append(Mask.from_cones(center, rule, energy=energy, progress=progress, **options))
+            continue
+        parts.append(Mask.from_cones(center, reach * u.rad, progress=progress, **options))
         points = reach == 0
-        if isinstance(rule, Extension) and points.any() and mode != "inside":
+        if points.any() and mode != "inside":
             parts.append(_cells_under(center[points], order, frame))
     if found.ellipses:
         parts.append(Mask.from_regions(found.ellipses, **options))
     parts += [_of_template(map_, rule, **options) for map_ in found.templates]
     sky = Mask.union(parts) if parts else Mask.empty(order=order, frame=frame)
     kind = f"{type(sources).__module__.partition('.')[0]} {type(sources).__name__}"
-    told = f"{kind}: {found.n} sources, {rule}" + (f", {len(found.without)} left out" if found.without else "")
+    told = f"{kind}: {found.n} sources, {getattr(rule, '__name__', rule)}" + (f", {len(found.without)} left out" if found.without else "")
     return Mask(
-        sky.planes[0],
+        sky.planes[0] if sky.energy is None else sky.planes,
         order=order,
         frame=frame,
         energy=energy,

@@ -1,0 +1,564 @@
+"""Masks along their energy axis: from energies, stacks, slices, other bins, and what energies are kept where."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+from astropy.wcs import WCS
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import energy_axes, masks
+
+from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask.energy_bins import kept_bins
+
+AXIS = EnergyAxis([1, 2, 4, 8, 16] * u.TeV)
+SPLIT = EnergyAxis([0.1, 0.3, 1, 10] * u.TeV)
+
+
+def kept(mask):
+    return (mask.sky_fraction == 1).tolist()
+
+
+def bins(axis, numbers):
+    """A mask of the whole sky in some bins."""
+    planes = [RangeSet.full(0) if i in numbers else RangeSet.empty(0) for i in range(axis.n_bins)]
+    return Mask(planes, energy=axis)
+
+
+# ---------------------------------------------------------------- from energies
+
+
+def test_rows_of_gammapys_energy_mask():
+    axis = EnergyAxis.from_gammapy(pytest.importorskip("gammapy.maps").MapAxis.from_nodes(
+        [1, 10, 100], interp="log", name="energy", unit="TeV"
+    ))  # fmt: skip
+    assert kept(Mask.from_energy(axis, "3 TeV")) == [False, True, True]
+    assert kept(Mask.from_energy(axis, None, "30 TeV")) == [True, False, False]
+    assert kept(Mask.from_energy(axis, "3 TeV", "40 TeV")) == [False, True, False]
+
+
+def test_bins_of_gammapys_masks():
+    """Its test_make_mask_geom: 3000 and 23040 pixels are one bin of frequency, 48 are two of energy."""
+    axis = EnergyAxis.from_bounds("1 TeV", "10 TeV", 5)
+    assert kept(Mask.from_energy(axis, "1 TeV", "3 TeV")) == [True, True, False, False, False]
+    frequency = EnergyAxis(np.linspace(1, 10, 5) * u.Hz, interp="lin")
+    rounded = Mask.from_energy(frequency, 3 * u.Hz, 5 * u.Hz, round_to_edge=True)
+    assert kept(rounded) == [False, True, False, False]
+
+
+def test_halves_go_to_even_edges():
+    axis = EnergyAxis([1, 2, 3, 4] * u.TeV, interp="lin")
+    for energy, edge in ((1.5, 1), (2.5, 3), (3.5, 3), (2.4, 2), (2.6, 3)):
+        mask = Mask.from_energy(axis, energy * u.TeV, round_to_edge=True)
+        assert kept(mask) == [low >= edge for low in (1, 2, 3)]
+
+
+def test_the_nearest_edge_is_that_in_the_logarithm():
+    # the middle of 2 and 4 TeV is 2.83 TeV
+    assert kept(Mask.from_energy(AXIS, "2.9 TeV", round_to_edge=True)) == [False, False, True, True]
+    linear = EnergyAxis(AXIS.edges, interp="lin")
+    assert kept(Mask.from_energy(linear, "2.9 TeV", round_to_edge=True)) == [False, True, True, True]
+
+
+@st.composite
+def cuts(draw):
+    """A gammapy axis, two energies (often on edges), and whether to round."""
+    axis = draw(energy_axes())
+    edges = axis.edges.value
+    low = draw(st.floats(edges[0] / 3, edges[-1] * 2))
+    value = st.one_of(st.sampled_from(edges.tolist()), st.floats(edges[0] / 3, edges[-1] * 3), st.just(low))
+    energies = [draw(st.one_of(st.none(), value)) for _ in range(2)]
+    return axis, *(None if one is None else one * axis.unit for one in energies), draw(st.booleans())
+
+
+@given(cuts())
+def test_as_gammapys_energy_mask(cut):
+    maps = pytest.importorskip("gammapy.maps")
+    axis, low, high, rounded = cut
+    theirs = axis.rename("energy").to_gammapy()
+    axis = EnergyAxis.from_gammapy(theirs)  # gammapy moves edges by a rounding error
+    geom = maps.WcsGeom.create(npix=1, axes=[theirs])
+    expected = geom.energy_mask(low, high, round_to_edge=rounded).data.ravel()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        mask = Mask.from_energy(axis, low, high, round_to_edge=rounded)
+    assert kept(mask) == expected.tolist()
+    assert set(np.unique(mask.sky_fraction)) <= {0.0, 1.0}
+
+
+def test_halves_are_rounded_as_gammapy_rounds_them():
+    """In the middle of a bin rounding errors decide: they are the same ones."""
+    maps = pytest.importorskip("gammapy.maps")
+    rng = np.random.default_rng(0)
+    alike = []
+    for _ in range(20):
+        theirs = maps.MapAxis.from_energy_edges(np.cumprod(rng.uniform(1.1, 3, rng.integers(3, 12))) * u.GeV)
+        axis = EnergyAxis.from_gammapy(theirs)
+        geom = maps.WcsGeom.create(npix=1, axes=[theirs])
+        for energy in axis.center:
+            expected = geom.energy_mask(energy, round_to_edge=True).data.ravel()
+            alike.append((kept_bins(axis, energy, None, round_to_edge=True) == expected).all())
+    # gammapy rounds by its nodes and cuts by its edges, which may differ in the last bit
+    assert np.mean(alike) > 0.98
+
+
+@pytest.mark.parametrize("interp", ["log", "lin"])
+def test_rounding_far_beyond_the_ends(interp):
+    axis = EnergyAxis([1, 1.001, 50] * u.TeV, interp=interp)
+    for low, high, expected in (
+        (0, np.inf, True),
+        (-5, 1e300, True),
+        (-np.inf, None, True),
+        (np.inf, None, False),
+        (1e300, None, False),
+        (None, -np.inf, False),
+        (None, 0, False),
+    ):
+        energies = [None if one is None else one * u.TeV for one in (low, high)]
+        assert kept_bins(axis, *energies, round_to_edge=True).tolist() == [expected] * 2
+        assert kept_bins(axis, *energies).tolist() == [expected] * 2
+
+
+def test_nothing_kept_warns():
+    with pytest.warns(UserWarning, match=r"no bin of EnergyAxis.* lies within 2.1 TeV to 3.9 TeV: nothing is kept"):
+        mask = Mask.from_energy(AXIS, "2.1 TeV", "3.9 TeV")
+    assert kept(mask) == [False] * 4
+    with pytest.warns(UserWarning, match="nothing is kept"):
+        Mask.from_energy(AXIS, "8 TeV", "2 TeV")
+
+
+def test_a_bin_lost_by_rounding_warns():
+    axis = EnergyAxis([0.1, 0.29999999999999993, 1] * u.TeV)
+    with pytest.warns(UserWarning, match=r"bin 1, .*0.29999999999999993.* is left out because of a rounding error"):
+        assert kept_bins(axis, 0.3 * u.TeV, 10 * u.TeV).tolist() == [False, False]
+    assert kept(Mask.from_energy(axis, "0.3 TeV", round_to_edge=True)) == [False, True]
+
+
+def test_warnings_point_here():
+    for call in (
+        lambda: Mask.from_energy(AXIS, "2.1 TeV", "3.9 TeV"),
+        lambda: Mask.from_energy(AXIS, np.nextafter(2, 3) * u.TeV),
+        lambda: Mask.full(energy=AXIS).slice_energy(np.nextafter(2, 3) * u.TeV),
+    ):
+        with pytest.warns(UserWarning, match="nothing is kept|rounding error") as caught:
+            call()
+        assert caught[0].filename == __file__
+
+
+def test_of_a_mask_from_energy():
+    mask = Mask.from_energy(SPLIT, "300 GeV", order=3, frame="galactic")
+    assert (mask.order, mask.frame, mask.energy) == (3, "galactic", SPLIT)
+    assert mask.history == ("from_energy(300 GeV to the end, round_to_edge=False)",)
+    assert mask.planes[1] is mask.planes[2]
+    region = Mask.from_zone(None, ("0 deg", "90 deg"), order=5, frame="galactic")
+    assert (mask & region).reduce() == region
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((AXIS, 3), TypeError, "energy_min must be a Quantity or a string"),
+        ((AXIS, "3 deg"), ValueError, "energy_min must be an energy"),
+        ((AXIS, None, np.nan * u.TeV), ValueError, "energy_max must not be NaN"),
+        ((AXIS, [1, 2] * u.TeV), ValueError, "energy_min must be one energy, got an array of shape (2,)"),
+        ((AXIS.edges, "1 TeV"), TypeError, "axis must be an EnergyAxis, got Quantity"),
+    ],
+)
+def test_bad_energies(arguments, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        Mask.from_energy(*arguments)
+
+
+# ---------------------------------------------------------------- bins one by one
+
+
+@given(st.data(), energy_axes())
+def test_stack_puts_bins_together(data, axis):
+    mask = data.draw(masks(energy=axis))
+    singles = list(mask.iter_bins())
+    assert [one.energy for one in singles] == [None] * axis.n_bins
+    assert [one.planes[0] for one in singles] == list(mask.planes)
+    again = Mask.stack(singles, axis)
+    assert again == mask
+    assert (again.order, again.frame) == (mask.order, mask.frame)
+    parts = [mask.slice_energy(bins=i) for i in range(axis.n_bins)]
+    assert Mask.stack(parts) == Mask.stack(parts, axis) == mask
+
+
+def test_stack_of_mixed_orders():
+    ones = [Mask.from_zone(None, ("0 deg", "90 deg"), order=order) for order in (2, 5)]
+    mask = Mask.stack(ones, AXIS[:2])
+    assert mask.order == 5
+    assert mask.planes == tuple(one.planes[0] for one in ones)
+    assert mask.history[-1] == "stack of 2 masks"
+
+
+FLAT = Mask.full()
+
+
+@pytest.mark.parametrize(
+    ("masks_", "axis", "error", "message"),
+    [
+        ([], AXIS, ValueError, "at least one mask is needed"),
+        ([FLAT] * 3, AXIS, ValueError, "axis has 4 bins, got 3 masks"),
+        ([FLAT], None, ValueError, "mask 0 has no energy bins: axis must be given"),
+        (
+            [FLAT, Mask.full(energy=AXIS)],
+            AXIS,
+            ValueError,
+            "either all masks have energy bins or none, mask 0 has none",
+        ),
+        ([Mask.full(energy=AXIS)], SPLIT, ValueError, "but the bins of the masks are"),
+        ([Mask.full(energy=AXIS)] * 2, None, ValueError, "axis 1 begins at 1.0 TeV, but axis 0 ends at 16.0 TeV"),
+        ([FLAT, Mask.full(frame="galactic")], AXIS[:2], ValueError, "masks in different frames"),
+        ([FLAT, 3], AXIS[:2], TypeError, "masks must be Masks, mask 1 is a int"),
+        ([FLAT], "1 TeV", TypeError, "axis must be an EnergyAxis, got str"),
+    ],
+)
+def test_bad_stacks(masks_, axis, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        Mask.stack(masks_, axis)
+
+
+# ---------------------------------------------------------------- slices
+
+
+@given(cuts(), st.data())
+def test_slices_by_energy(cut, data):
+    axis, low, high, rounded = cut
+    mask = data.draw(masks(energy=axis))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        numbers = np.flatnonzero(kept_bins(axis, low, high, round_to_edge=rounded))
+        if not numbers.size:
+            with pytest.raises(ValueError, match="no bin of EnergyAxis"):
+                mask.slice_energy(low, high, round_to_edge=rounded)
+            return
+        part = mask.slice_energy(low, high, round_to_edge=rounded)
+    assert part.planes == tuple(mask.planes[i] for i in numbers)
+    assert part.energy == axis[numbers[0] : numbers[-1] + 1]
+    assert part == mask.slice_energy(bins=slice(numbers[0], numbers[-1] + 1))
+
+
+def test_slices_by_number():
+    mask = bins(AXIS, {1, 2})
+    assert kept(mask.slice_energy(bins=slice(1, None))) == [True, True, False]
+    assert kept(mask.slice_energy(bins=-1)) == [False]
+    assert kept(mask.slice_energy(bins=2)) == [True]
+    assert mask.slice_energy(bins=2).history[-1] == "slice_energy(4 TeV to 8 TeV)"
+    assert mask.slice_energy() == mask
+    with pytest.raises(ValueError, match="either energies or bins must be given, not both"):
+        mask.slice_energy("1 TeV", bins=1)
+    with pytest.raises(IndexError, match="bin 4 of an axis with 4 bins"):
+        mask.slice_energy(bins=4)
+    with pytest.raises(ValueError, match="the mask has no energy bins"):
+        FLAT.slice_energy("1 TeV")
+
+
+# ---------------------------------------------------------------- other bins
+
+
+def resampled_by_brute_force(values, axis, new, how):
+    """By looks at many energies in each new bin. Edges lie on the grid of powers of two."""
+    result = []
+    for low, high in zip(new.energy_min.value, new.energy_max.value, strict=True):
+        energies = np.geomspace(low, high, 41)[1:-1]
+        which = axis.bin_of(energies * axis.unit)
+        inside = [values[i] for i in which if i >= 0]
+        if how == "any":
+            result.append(any(inside))
+        else:
+            result.append(len(inside) == energies.size and all(inside))
+    return result
+
+
+@st.composite
+def power_axes(draw):
+    powers = draw(st.sets(st.integers(0, 12), min_size=2))
+    return EnergyAxis(2.0 ** np.array(sorted(powers)) * u.TeV)
+
+
+@given(power_axes(), power_axes(), st.sampled_from(["any", "all"]), st.data())
+def test_resampling_by_brute_force(axis, new, how, data):
+    numbers = data.draw(st.sets(st.integers(0, axis.n_bins - 1)))
+    mask = bins(axis, numbers).resample_energy(new, how=how)
+    expected = resampled_by_brute_force([i in numbers for i in range(axis.n_bins)], axis, new, how)
+    assert kept(mask) == expected
+    assert mask.energy == new
+    # rounding errors of edges change nothing, and neither do units
+    shaken = EnergyAxis((new.edges * (1 + 1e-9 * np.cos(np.arange(new.n_bins + 1)))).to(u.erg))
+    assert kept(bins(axis, numbers).resample_energy(shaken, how=how)) == expected
+
+
+@given(st.data(), energy_axes())
+def test_resampling_to_the_same_bins(data, axis):
+    mask = data.draw(masks(energy=axis))
+    for how in ("any", "all"):
+        assert mask.resample_energy(axis, how) == mask
+        assert mask.resample_energy(axis.squash(), how).reduce() == mask.reduce(how)
+        assert mask.resample_energy(axis.upsample(3), how).resample_energy(axis, how) == mask
+
+
+def test_resampling_as_gammapy():
+    maps = pytest.importorskip("gammapy.maps")
+    rng = np.random.default_rng(5)
+    axis = EnergyAxis.from_bounds("0.1 TeV", "10 TeV", 12)
+    data = rng.random((12, 48)) < 0.4
+    mask = Mask.from_healpix(data, nest=True, frame="icrs", energy=axis)
+    geom = maps.HpxGeom.create(nside=2, nest=True, frame="icrs", axes=[axis.to_gammapy()])
+    for new in (axis.downsample(3), axis.squash(), EnergyAxis(axis.edges[[0, 1, 5, 12]])):
+        theirs = maps.Map.from_geom(geom, data=data).resample_axis(new.to_gammapy(), ufunc=np.logical_or)
+        np.testing.assert_array_equal(mask.resample_energy(new).to_healpix(1, nest=True), theirs.data)
+
+
+def test_resampling_keeps_planes_shared():
+    mask = Mask.from_zone(None, ("0 deg", "90 deg"), order=3).resample_energy(AXIS)
+    assert mask.energy == AXIS
+    assert len({id(plane) for plane in mask.planes}) == 1
+    assert mask.history[-1] == "resample_energy(4 bins, how='any')"
+    assert len({id(plane) for plane in mask.resample_energy(AXIS.upsample(2), "all").planes}) == 1
+
+
+def test_bad_resampling():
+    mask = Mask.full(energy=AXIS)
+    with pytest.raises(TypeError, match="axis must be an EnergyAxis, got int"):
+        mask.resample_energy(3)
+    with pytest.raises(ValueError, match="how must be 'any' or 'all', got 'some'"):
+        mask.resample_energy(AXIS, how="some")
+    with pytest.raises(ValueError, match="the mask has the axis 'energy', got 'energy_true'"):
+        mask.resample_energy(AXIS.rename("energy_true"))
+
+
+# ---------------------------------------------------------------- what energies are kept
+
+
+def test_energy_ranges_of_gammapys_datasets():
+    """gammapy's test_energy_range: three masks that overlap, 20 bins from 0.1 to 10 TeV."""
+    axis = EnergyAxis.from_bounds("0.1 TeV", "10 TeV", 20)
+    for numbers, (first, last) in (
+        ({15, 16}, (15, 17)),
+        ({10, 17}, (10, 18)),
+        ({14, 15, 18}, (14, 19)),
+        ({10, 14, 18}, (10, 19)),
+    ):
+        low, high = bins(axis, numbers).energy_range_total
+        assert (low, high) == (axis.edges[first], axis.edges[last])
+
+
+@given(st.data(), power_axes())
+def test_energy_ranges_by_brute_force(data, axis):
+    mask = data.draw(masks(max_order=1, energy=axis))
+    answers = mask.to_healpix(1, nest=True)
+    edges = axis.edges.value
+    numbers = [np.flatnonzero(column) for column in answers.T]
+    low = np.array([edges[one[0]] if one.size else np.nan for one in numbers])
+    high = np.array([edges[one[-1] + 1] if one.size else np.nan for one in numbers])
+    found = mask.energy_range_healpix(1, nest=True)
+    np.testing.assert_array_equal(found[0].to_value(u.TeV), low)
+    np.testing.assert_array_equal(found[1].to_value(u.TeV), high)
+    if answers.any():
+        assert mask.at_order(1).energy_range_total == (np.nanmin(low) * u.TeV, np.nanmax(high) * u.TeV)
+    else:
+        assert mask.at_order(1).energy_range_total is None
+
+
+def three_discs():
+    center = SkyCoord(83.63, 22.01, unit="deg")
+    return ~Mask.from_cones(center, [[2, 1, 0.5]] * u.deg, order=10, energy=EnergyAxis([1, 10, 100, 1000] * u.GeV))
+
+
+def test_energies_as_wavelengths():
+    mask = Mask.from_energy(EnergyAxis([400, 500, 600, 700] * u.nm), None, 500 * u.nm)
+    coord = SkyCoord(10, 20, unit="deg")
+    assert mask.contains(coord, [450, 550, 650] * u.nm).tolist() == [False, True, True]
+    assert mask.contains(coord, [2.0, 2.7] * u.eV).tolist() == [True, False]
+
+
+def test_energy_range_at_positions():
+    mask = three_discs()
+    coord = SkyCoord(83.63, 22.01 + np.array([[0, 0.7], [1.5, 3.0]]), unit="deg")
+    low, high = mask.energy_range(coord)
+    np.testing.assert_array_equal(low.to_value(u.GeV), [[np.nan, 100], [10, 1]])
+    np.testing.assert_array_equal(high.to_value(u.GeV), [[np.nan, 1000], [1000, 1000]])
+    low, high = mask.energy_range(coord[0, 1])
+    assert (low, high) == (100 * u.GeV, 1000 * u.GeV)
+    assert low.shape == ()
+
+
+def test_energy_range_of_pixels():
+    mask = three_discs()
+    wcs = WCS({
+        "CTYPE1": "RA---TAN", "CRVAL1": 83.63, "CRPIX1": 20.5, "CDELT1": -0.1,
+        "CTYPE2": "DEC--TAN", "CRVAL2": 22.01, "CRPIX2": 20.5, "CDELT2": 0.1,
+    })  # fmt: skip
+    low, high = mask.energy_range_wcs(wcs, (40, 40))
+    expected = mask.energy_range(wcs.pixel_to_world(*np.meshgrid(np.arange(40), np.arange(40))))
+    np.testing.assert_array_equal(low.value, expected[0].value)
+    np.testing.assert_array_equal(high.value, expected[1].value)
+    assert low.unit == u.GeV
+    assert np.isnan(low).any()
+
+
+def test_energy_ranges_as_gammapys_datasets():
+    maps = pytest.importorskip("gammapy.maps")
+    datasets = pytest.importorskip("gammapy.datasets")
+    axis = EnergyAxis.from_bounds("0.1 TeV", "10 TeV", 6)
+    geom = maps.WcsGeom.create(npix=(4, 3), axes=[axis.to_gammapy()])
+    data = np.random.default_rng(2).random(geom.data_shape) < 0.3
+    dataset = datasets.MapDataset(mask_safe=maps.Map.from_geom(geom, data=data))
+    # The smallest cells at the pixels' centres, bin by bin.
+    coord = geom.to_image().get_coord().skycoord
+    sky = [
+        Mask.from_cones(coord[plane], "0.01 arcsec", order=20, mode="overlap") if plane.any() else Mask.empty()
+        for plane in data
+    ]
+    mask = Mask.stack(sky, axis)
+    for mine, theirs in zip(mask.energy_range(coord), dataset.energy_range, strict=True):
+        np.testing.assert_allclose(mine.to_value(u.TeV), theirs.quantity.to_value(u.TeV), rtol=1e-12)
+    for mine, theirs in zip(mask.energy_range_total, dataset.energy_range_total, strict=True):
+        np.testing.assert_allclose(mine.to_value(u.TeV), theirs.to_value(u.TeV), rtol=1e-12)
+
+
+def test_energies_of_a_mask_without():
+    coord = SkyCoord(0, 0, unit="deg")
+    for ask in (
+        lambda: FLAT.energy_range(coord),
+        lambda: FLAT.energy_range_total,
+        lambda: FLAT.energy_range_healpix(0),
+        lambda: next(FLAT.iter_bins()),
+    ):
+        with pytest.raises(ValueError, match="the mask has no energy bins, it holds at all energies"):
+            ask()
+
+
+# ---------------------------------------------------------------- radii and regions of each bin
+
+
+def psf(axis):
+    return 0.4 * u.deg * axis.center.to_value(u.TeV) ** -0.5
+
+
+STARS = Table({"ra": [10.0, 20.0, 30.0, 40.0], "dec": [-5.0, 60.0, 89.0, 0.0], "size": [0.1, 0.2, 0.3, 0.0]})
+STARS["size"].unit = u.deg
+PLACES = SkyCoord(STARS["ra"], STARS["dec"], unit="deg")
+
+
+def test_radii_of_the_axis():
+    # as many discs as bins: what a function returns is one for each bin nevertheless
+    mask = Mask.from_cones(PLACES, psf, order=9, energy=AXIS)
+    assert mask == Mask.from_cones(PLACES, psf(AXIS)[np.newaxis], order=9, energy=AXIS)
+    assert len(set(mask.planes)) == 4
+    per_star = psf(AXIS) + STARS["size"].quantity[:, np.newaxis]
+    assert Mask.from_cones(PLACES, lambda axis: per_star, order=9, energy=AXIS) == Mask.from_cones(
+        PLACES, per_star, order=9, energy=AXIS
+    )
+    assert Mask.from_cones(PLACES, lambda axis: "1 deg", order=9, energy=AXIS) == Mask.from_cones(
+        PLACES, "1 deg", order=9, energy=AXIS
+    )
+
+
+def test_radii_of_the_table_and_the_axis():
+    def size_and_psf(table, axis):
+        return np.hypot(table["size"].quantity[:, np.newaxis], psf(axis))
+
+    mask = Mask.from_catalog(STARS, size_and_psf, order=9, energy=AXIS)
+    assert mask == Mask.from_cones(PLACES, size_and_psf(STARS, AXIS), order=9, energy=AXIS)
+    assert "radius by size_and_psf" in mask.history[0]
+    assert Mask.from_catalog(STARS, lambda table, axis: psf(axis), order=9, energy=AXIS) == Mask.from_cones(
+        PLACES, psf, order=9, energy=AXIS
+    )
+    # a function of the axis alone is known by its argument
+    assert Mask.from_catalog(STARS, psf, order=9, energy=AXIS) == Mask.from_cones(PLACES, psf, order=9, energy=AXIS)
+    assert Mask.from_catalog(STARS, lambda energy: psf(energy), order=9, energy=AXIS) == Mask.from_cones(
+        PLACES, psf, order=9, energy=AXIS
+    )
+    one_each = Mask.from_catalog(STARS, lambda table, axis: table["size"].quantity[:, None], order=9, energy=AXIS)
+    assert one_each == Mask.from_catalog(STARS, "size", order=9, energy=AXIS)
+    # a function of the table alone may have further arguments, with defaults
+    assert Mask.from_catalog(STARS, lambda table, factor=2: factor * table["size"].quantity, order=9) == (
+        Mask.from_cones(PLACES, 2 * STARS["size"].quantity, order=9)
+    )
+
+
+def test_a_column_of_radii_for_each_bin():
+    table = STARS.copy()
+    table["r"] = psf(AXIS) * np.array([1, 2, 3, 0.5])[:, np.newaxis]
+    mask = Mask.from_catalog(table, "r", order=9, energy=AXIS)
+    assert mask == Mask.from_cones(PLACES, table["r"].quantity, order=9, energy=AXIS)
+    table["r"][2, 1] = np.nan
+    with pytest.raises(ValueError, match=r"1 of 4 rows cannot be used: a radius that is missing .* \(row 2\)"):
+        Mask.from_catalog(table, "r", order=9, energy=AXIS)
+    with pytest.warns(UserWarning, match="left out 1 of 4 rows"):
+        mask = Mask.from_catalog(table, "r", order=9, energy=AXIS, invalid="skip")
+    others = [0, 1, 3]
+    assert mask == Mask.from_cones(PLACES[others], table["r"].quantity[others], order=9, energy=AXIS)
+
+
+def test_regions_of_each_bin():
+    texts = [f"icrs; circle(83.6, 22, {radius.to_value(u.deg)})" for radius in psf(AXIS)]
+    mask = Mask.from_regions(lambda axis: texts, order=9, energy=AXIS, inside=False)
+    assert mask == Mask.stack([~Mask.from_regions(text, order=9) for text in texts], AXIS)
+    assert mask == ~Mask.from_cones(SkyCoord(83.6, 22, unit="deg"), psf, order=9, energy=AXIS)
+    # lists of regions, of which a bin may have none
+    several = [[texts[0], texts[1]], [], texts[2], [texts[3]]]
+    mask = Mask.from_regions(lambda axis: several, order=9, energy=AXIS)
+    assert mask == Mask.stack([Mask.from_regions(one, order=9) for one in several], AXIS)
+    assert mask.sky_fraction[1] == 0
+    single = Mask.from_regions(lambda axis: texts[:1], order=9, energy=AXIS[0])
+    assert single.energy == AXIS[0]
+
+
+def test_widths_of_the_axis():
+    mask = Mask.from_cones(PLACES, "0.5 deg", order=8).resample_energy(AXIS)
+    grown = mask.dilate(psf)
+    for i, one in enumerate(grown.iter_bins()):
+        assert one == next(mask.iter_bins()).dilate(psf(AXIS)[i])
+    assert len(set(grown.planes)) > 1
+
+
+@pytest.mark.parametrize(
+    ("work", "error", "message"),
+    [
+        (lambda: Mask.from_cones(PLACES, psf, order=5), ValueError, "radius is a function of the energy axis, but"),
+        (
+            lambda: Mask.from_cones(PLACES, lambda axis: [1, 2, 3] * u.deg, order=5, energy=AXIS),
+            ValueError,
+            "radius must have shape (4, 4) or (1, 4)",
+        ),
+        (lambda: Mask.from_cones(PLACES, lambda axis: 1, order=5, energy=AXIS), TypeError, "radius must be a Quantity"),
+        (
+            lambda: Mask.from_catalog(STARS, lambda table, axis: psf(axis), order=5),
+            ValueError,
+            "is a function of the energy axis: energy must be given",
+        ),
+        (
+            lambda: Mask.from_catalog(STARS, psf, order=5),
+            ValueError,
+            "radius (psf) is a function of the energy axis: energy must be given",
+        ),
+        (
+            lambda: Mask.from_catalog(STARS, lambda table, axis: [1, 2, 3] * u.deg, order=5, energy=AXIS),
+            ValueError,
+            "must broadcast to (4, 4), rows and bins, got the shape (3,)",
+        ),
+        (lambda: Mask.from_regions(lambda axis: [], order=5), ValueError, "regions is a function of the energy axis"),
+        (
+            lambda: Mask.from_regions(lambda axis: ["icrs; circle(1, 2, 3)"], order=5, energy=AXIS),
+            ValueError,
+            "must return an item for each of the 4 bins, got 1",
+        ),
+        (
+            lambda: Mask.from_regions(lambda axis: "icrs; circle(1, 2, 3)", order=5, energy=AXIS),
+            TypeError,
+            "must return a list, an item for each bin, got str",
+        ),
+    ],
+)
+def test_bad_functions(work, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        work()
