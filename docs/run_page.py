@@ -3,34 +3,35 @@
     python docs/run_page.py docs/masks-for-gammapy.md
 
 What a block leaves as the current figure of pyplot becomes the picture that the page shows after it, so that a picture
-is what the lines above it draw.
+is what the lines above it draw. The build of the pages runs it.
 """
 
 from __future__ import annotations
 
 import doctest
-import os
 import re
 import sys
-import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
+
+import matplotlib
 
 __all__ = ["run"]
 
-_BLOCK = re.compile(r"^```\{doctest\}\n(?P<code>.*?)^```$|^!\[.*?\]\((?P<picture>[\w./-]+)\)", re.M | re.S)
+_PART = re.compile(r"^```\{doctest\}\n(?P<code>.*?)^```$|^!\[[^]]*\]\((?P<picture>[\w./-]+)\)$", re.M | re.S)
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-def run(page: Path, pictures: Path | None = None) -> list[Path]:
+def run(page: Path, folder: Path | None = None) -> list[Path]:
     """Run a page and draw its pictures.
 
     Parameters
     ----------
     page : path
         A page with doctest blocks.
-    pictures : path, optional
-        Where the paths of pictures begin: by default where the page is.
+    folder : path, optional
+        Where the paths of pictures begin, by default where the page is.
 
     Returns
     -------
@@ -40,44 +41,36 @@ def run(page: Path, pictures: Path | None = None) -> list[Path]:
     Raises
     ------
     AssertionError
-        If a line gives something else than the page says, or a picture has no figure.
+        If a line gives something else than the page says, or there is no figure for a picture.
     """
-    import matplotlib
-
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     text = page.read_text(encoding="utf-8")
-    names: dict[str, object] = {"__name__": "__main__"}
-    runner = doctest.DocTestRunner(optionflags=_FLAGS)
+    runner = doctest.DocTestRunner(optionflags=_FLAGS, verbose=False)
+    names: dict[str, Any] = {}
     drawn = []
-    home = Path.cwd()
-    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+    with warnings.catch_warnings(), matplotlib.rc_context(), pyplot.ioff():
+        # What other packages warn of is not what the page is about.
         warnings.simplefilter("ignore")
-        # Files that the page writes are no part of the documentation.
-        os.chdir(scratch)
-        try:
-            for found in _BLOCK.finditer(text):
-                line = text.count("\n", 0, found.start()) + 1
-                if found["code"] is not None:
-                    test = doctest.DocTestParser().get_doctest(found["code"], names, page.name, str(page), line)
-                    said: list[str] = []
-                    runner.run(test, out=said.append, clear_globs=False)
-                    names = test.globs
-                    assert runner.failures == 0, "".join(said)
-                    continue
-                assert pyplot.get_fignums(), f"{page.name}, line {line}: no figure for {found['picture']}"
-                picture = (home / (pictures or page.parent)).resolve() / found["picture"]
-                picture.parent.mkdir(exist_ok=True, parents=True)
-                pyplot.gcf().savefig(picture, dpi=110, facecolor="white", bbox_inches="tight")
-                pyplot.close("all")
-                drawn.append(picture)
-        finally:
-            os.chdir(home)
+        for part in _PART.finditer(text):
+            line = text.count("\n", 0, part.start())
+            if part["code"] is not None:
+                block = doctest.DocTestParser().get_doctest(part["code"], names, page.name, str(page), line + 1)
+                said: list[str] = []
+                failed, _ = runner.run(block, out=said.append, clear_globs=False)
+                assert not failed, "".join(said)
+                names = block.globs
+                continue
+            assert pyplot.get_fignums(), f"{page.name}, line {line + 1}: nothing is drawn for {part['picture']}"
+            picture = (folder or page.parent) / part["picture"]
+            picture.parent.mkdir(exist_ok=True, parents=True)
+            pyplot.gcf().savefig(picture, dpi=110, facecolor="white", bbox_inches="tight")
             pyplot.close("all")
+            drawn.append(picture)
     return drawn
 
 
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
-        print(*run(Path(argument).resolve()), sep="\n")
+        print(*run(Path(argument)), sep="\n")

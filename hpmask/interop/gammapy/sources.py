@@ -167,7 +167,9 @@ def from_sources(
     parts += [_of_template(map_, rule, **options) for map_ in found.templates]
     sky = Mask.union(parts) if parts else Mask.empty(order=order, frame=frame)
     kind = f"{type(sources).__module__.partition('.')[0]} {type(sources).__name__}"
-    told = f"{kind}: {found.n} sources, {getattr(rule, '__name__', rule)}" + (f", {len(found.without)} left out" if found.without else "")
+    told = f"{kind}: {found.n} sources, {getattr(rule, '__name__', rule)}"
+    if found.without:
+        told += f", {len(found.without)} left out"
     return Mask(
         sky.planes[0] if sky.energy is None else sky.planes,
         order=order,
