@@ -7,8 +7,10 @@ import hpmask
 
 sys.path.insert(0, str(Path(__file__).parent))
 import make_pictures
+import run_page
 
 make_pictures.main()
+run_page.run(Path(__file__).with_name("masks-for-gammapy.md"))
 
 project = "hpmask"
 author = "The hpmask developers"
@@ -60,5 +62,18 @@ html_theme_options = {
     "pygments_dark_style": "github-dark",
 }
 # Sections are for the reference only: the sidebar of another page would be empty.
-_PAGES = ["index", "quickstart", "concepts", "images", "recipe", "cli", "files", "design", "benchmarks"]
+_PAGES = [
+    "index",
+    "quickstart",
+    "concepts",
+    "growing",
+    "energies",
+    "images",
+    "masks-for-gammapy",
+    "recipe",
+    "cli",
+    "files",
+    "design",
+    "benchmarks",
+]
 html_sidebars = {page: [] for page in _PAGES}

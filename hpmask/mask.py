@@ -22,9 +22,11 @@ from hpmask.rangeset import RangeSet, check_order
 if TYPE_CHECKING:
     from astropy.table import Table
     from astropy.wcs import WCS
+    from gammapy.maps import Geom, Map
     from matplotlib.axes import Axes
     from mocpy import MOC, SFMOC
 
+    from hpmask.interop.gammapy import ExclusionMask, Extension
     from hpmask.stack import Stack
 
 __all__ = ["Mask"]
@@ -249,7 +251,7 @@ class Mask:
     def from_catalog(
         cls,
         table: Table | Any,
-        radius: u.Quantity | str | Callable[..., u.Quantity],
+        radius: u.Quantity | str | Callable[..., u.Quantity] | Extension | None = None,
         *,
         order: int,
         lon: str | None = None,
@@ -262,16 +264,20 @@ class Mask:
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The union of discs round the sources of a catalog.
+        """The union of discs round the sources of a catalog, or of what gammapy's sources take of the sky.
 
         Parameters
         ----------
         table : `~astropy.table.Table`, pandas.DataFrame, str or path
-            The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it.
-        radius : `~astropy.units.Quantity`, str or callable
+            The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. Or a
+            `~gammapy.catalog.SourceCatalog`, `~gammapy.modeling.models.Models` or list of gammapy's models.
+        radius : `~astropy.units.Quantity`, str, callable or `~hpmask.interop.gammapy.Extension`
             An angle for all sources, the name of a column (which may have one for each bin), or a function: of the
             table, that returns angles of shape (n,) or (n, n_bins); of the table and the energy axis, or of an argument
-            called `axis` or `energy` alone, whose result is broadcast to (n, n_bins).
+            called `axis` or `energy` alone, whose result is broadcast to (n, n_bins). For gammapy's models: an
+            angle, a function of the axis, or an Extension, which is also what is taken if there is none: ellipses of
+            5 sigma for Gaussians, shells with their middle, and so on. A SourceCatalog has either: an Extension, or
+            what goes with a table.
         order : int
             Order of the cells, 0 to 29.
         lon, lat : str, optional
@@ -279,8 +285,8 @@ class Mask:
         catalog_frame : str, optional
             Frame of the positions; by default told by the columns.
         invalid : {"raise", "skip"}, optional
-            What becomes of rows without a usable position or radius: an error that names them, or they are
-            left out and counted in a warning and in the history.
+            What becomes of rows without a usable position or radius, and of gammapy's sources without an edge: an
+            error that names them, or they are left out and counted in a warning and in the history.
         mode, frame, energy, n_threads, progress
             As in `from_cones`.
 
@@ -299,7 +305,17 @@ class Mask:
         <Mask icrs order=10 | 23 ranges, 368 B | 1.391e-05 of the sky>
         """
         from hpmask import catalog
+        from hpmask.interop.gammapy import sources
 
+        if sources.is_sources(table):
+            if not sources.has_columns(table, radius):
+                return sources.from_sources(
+                    table, radius, order=order, invalid=invalid, mode=mode, frame=frame, energy=energy,
+                    n_threads=n_threads, progress=progress,
+                )  # fmt: skip
+            table = table.table
+        if radius is None:
+            raise TypeError("radius must be given for a table: an angle, the name of a column or a function")
         discs = catalog.read_discs(
             table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid, energy=energy
         )
@@ -502,6 +518,45 @@ class Mask:
         history = joined(lines, (), f"stack of {len(masks)} masks")
         order = max(mask.order for mask in masks)
         return cls(planes, order=order, frame=masks[0].frame, energy=energy, history=history)
+
+    @classmethod
+    def from_gammapy(
+        cls,
+        map_: Any,
+        /,
+        *,
+        order: int | None = None,
+        mode: Mode = "center",
+        outside: bool = False,
+        frame: str | None = None,
+    ) -> Mask:
+        """A mask from a boolean gammapy map: an image, a HEALPix map or a region, with energy bins or without.
+
+        Parameters
+        ----------
+        map_ : `~gammapy.maps.WcsNDMap`, `~gammapy.maps.HpxNDMap` or `~gammapy.maps.RegionNDMap`
+            True = kept. 0 and 1 of other types are taken for False and True, as gammapy's files often give a mask
+            back.
+        order : int, optional
+            Order of the cells. By default HEALPix maps keep theirs, and images have cells smaller than half a
+            pixel. A region needs it.
+        mode : {"center", "overlap", "inside"}, optional
+            For images as in `from_wcs`, for regions as in `from_regions`.
+        outside : bool, optional
+            What is beyond the map: not kept, or kept.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask, by default the map's.
+
+        Raises
+        ------
+        ImportError
+            If gammapy is not installed.
+        TypeError, ValueError
+            If it is no such map, or a value is neither 0 nor 1 (NaN included); the first one is named.
+        """
+        from hpmask.interop.gammapy import maps
+
+        return maps.from_map(map_, order=order, mode=mode, outside=outside, frame=frame)
 
     @classmethod
     def from_moc(cls, moc: MOC) -> Mask:
@@ -1618,6 +1673,48 @@ class Mask:
         from hpmask import wcs as wcs_module
 
         return wcs_module.to_wcs(self, wcs, shape, mode=mode)
+
+    def to_gammapy(self, geom: Geom, *, mode: Mode = "center") -> Map:
+        """The mask as a boolean gammapy map on a geometry.
+
+        Parameters
+        ----------
+        geom : `~gammapy.maps.WcsGeom`, `~gammapy.maps.HpxGeom` or `~gammapy.maps.RegionGeom`
+            Geometry, which the map has for its own: ``dataset.mask_fit = mask.to_gammapy(dataset.counts.geom)``. A
+            mask with energy needs the same bins in "energy" or "energy_true"; along other axes it is repeated.
+        mode : {"center", "overlap", "inside"}, optional
+            What makes a pixel True: its centre is kept, any part of it is, or all of it is.
+
+        Returns
+        -------
+        `~gammapy.maps.Map`
+            Of bool, with writable data of its own. Pixels that are no sky are False.
+
+        Raises
+        ------
+        ImportError
+            If gammapy is not installed.
+        TypeError, ValueError
+            If `geom` is no geometry, or its energy bins are not the mask's.
+        """
+        from hpmask.interop.gammapy import onto
+
+        return onto.to_map(self, geom, mode=mode)
+
+    def for_gammapy(self, *, mode: Mode = "center") -> ExclusionMask:
+        """The mask as gammapy's background makers take it, ``exclusion_mask=mask.for_gammapy()``.
+
+        Each maker gets the mask exactly at its own pixels. Nothing is outside of it, and no map is made on the way.
+
+        Parameters
+        ----------
+        mode : {"center", "inside", "overlap"}, optional
+            When a pixel is kept: if its centre is; if all of it is, so that a source smaller than a pixel is excluded;
+            or if any part of it is.
+        """
+        from hpmask.interop import gammapy
+
+        return gammapy.ExclusionMask(self, mode=mode)
 
     def to_wcs_many(
         self, fields: Iterable[Any], *, mode: WcsMode = "center", n_threads: int | None = None

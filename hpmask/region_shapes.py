@@ -130,6 +130,9 @@ def _listed(leaves: list[Leaf]) -> str:
 _STEP = 1e-3
 
 
+_DEGREE = float(u.deg.to(u.rad))
+
+
 class _Places:
     """Positions of one frame that are brought to the mask's together."""
 
@@ -172,8 +175,7 @@ def _located(leaf: Leaf, known: list[_Places]) -> _Place | None:
     else:
         coord = leaf.region.vertices if leaf.kind == "Polygon" else leaf.region.center
     angles = coord.data if isinstance(coord.data, UnitSphericalRepresentation) else coord.spherical
-    lon = np.atleast_1d(angles.lon.to_value(u.rad)).tolist()
-    lat = np.atleast_1d(angles.lat.to_value(u.rad)).tolist()
+    lon, lat = (_listed_radians(angle) for angle in (angles.lon, angles.lat))
     if not all(map(math.isfinite, lon + lat)):
         raise ValueError(f"{leaf}: its position is not finite")
     if leaf.kind == "Polygon":
@@ -189,6 +191,16 @@ def _located(leaf: Leaf, known: list[_Places]) -> _Place | None:
             raise ValueError(f"{leaf}: its angle is {leaf.region.angle}")
         axis = places.add(*([value] for value in _step(lon[0], lat[0], angle)))
     return _Place(places, places.add(lon, lat), axis)
+
+
+def _radians(angle: u.Quantity) -> Any:
+    """An angle in radians; astropy's conversion is slow for a single number in the usual unit."""
+    return angle.value * _DEGREE if angle.unit is u.deg else angle.to_value(u.rad)
+
+
+def _listed_radians(angle: u.Quantity) -> list[float]:
+    value = _radians(angle)
+    return np.ravel(value).tolist() if getattr(value, "ndim", 0) else [float(value)]
 
 
 def _corners(lon: list[float], lat: list[float], leaf: Leaf) -> tuple[list[float], list[float]]:
@@ -250,7 +262,7 @@ def _position_angle(lon: float, lat: float, lon2: float, lat2: float) -> float:
 def _size(region: Any, name: str, most: float, *, part: float = 1.0) -> float:
     """A size of a region in radians, times `part`."""
     size = getattr(region, name)
-    value = float(size.to_value(u.rad)) * part
+    value = float(_radians(size)) * part
     if not 0 <= value <= most:
         limit = f"{math.degrees(most) / part:g} deg"
         raise ValueError(f"{name} must be between 0 and {limit}, got {size}")

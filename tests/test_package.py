@@ -12,6 +12,7 @@ import pytest
 
 import hpmask
 from hpmask import Mask, field, io, plot, plot_slider, recipe, testing, wcs  # noqa: F401
+from hpmask.interop import gammapy
 
 ROOT = Path(__file__).parents[1]
 KERNELS = ROOT / "hpmask" / "_kernels"
@@ -90,7 +91,7 @@ def test_public_names_are_documented():
     methods = {f"Mask.{name}" for name, _ in inspect.getmembers(Mask) if not name.startswith("_")}
     assert methods == {entry for entry in entries if entry.startswith("Mask.")}
     listed = {"io.Format", "wcs.to_wcs"}
-    for module in (recipe, testing):
+    for module in (recipe, testing, gammapy):
         listed |= {f"{module.__name__.removeprefix('hpmask.')}.{name}" for name in module.__all__}
     assert listed <= entries
     for entry in entries - {"__version__"}:
