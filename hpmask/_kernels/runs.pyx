@@ -498,9 +498,14 @@ cdef void _tile_row(const Rows* rows, size_t row, int64_t t, int face, int order
             v = fill + 2
             continue
         word = 0
+        middle = 8 * v
         for h in range(ROWS):
+            if cursors[h].touch0 > v:
+                continue
             half = _half(h)
-            middle = 8 * v
+            if cursors[h].fill0 <= v <= cursors[h].fill1:
+                word |= FIRST[h][half + 1]
+                continue
             i = cursors[h].at
             while i < cursors[h].end and rows.v0[i] <= middle + half:
                 a = rows.v0[i] - (middle - half)
