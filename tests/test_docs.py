@@ -37,7 +37,7 @@ def test_masks_for_gammapy(run_page, tmp_path):
 def test_a_line_that_is_not_so(run_page, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("```{doctest}\n>>> 1 + 1\n3\n```\n")
-    with pytest.raises(AssertionError, match="Expected:\n *3"):
+    with pytest.raises(AssertionError, match=r"Expected:\n *3"):
         run_page(page)
     page.write_text("![nothing](nothing.png)\n")
     with pytest.raises(AssertionError, match="line 1: nothing is drawn"):
