@@ -67,7 +67,6 @@ def to_map(mask: Mask, geom: Any, *, mode: Mode = "center") -> Any:
     >>> import pytest
     >>> maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
     >>> from astropy.coordinates import SkyCoord
-from astropy.wcs import WCS
     >>> from hpmask import Mask
     >>> from hpmask.interop.gammapy.onto import to_map
     >>> crab = SkyCoord(83.63, 22.01, unit="deg")
