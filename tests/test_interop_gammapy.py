@@ -22,8 +22,6 @@ EDGES = [0.1, 1, 10, 100] * u.TeV
 AXIS = EnergyAxis(EDGES)
 ENERGY = MapAxis.from_edges(EDGES, name="energy", interp="log")
 
-has_from_wcs = pytest.mark.skipif(not hasattr(Mask, "from_wcs"), reason="images to masks are not there yet")
-
 
 def discs(frame="icrs", order=11):
     center = SkyCoord([83.6, 85.0, 83.0], [22.0, 23.0, 20.5], unit="deg")
@@ -171,9 +169,8 @@ def test_image_where_gammapy_thinks_it_is(kind):
         # Not where astropy thinks it is.
         assert (data != mask.to_wcs(wcs, (80, 100))).sum() > 20
         assert 0 < (~data).sum() < data.size
-        if hasattr(Mask, "from_wcs"):
-            back = Mask.from_gammapy(mask.to_gammapy(geom))
-            np.testing.assert_array_equal(back.to_gammapy(geom).data, data)
+        back = Mask.from_gammapy(mask.to_gammapy(geom))
+        np.testing.assert_array_equal(back.to_gammapy(geom).data, data)
 
 
 # ---------------------------------------------------------------------- HEALPix
@@ -490,7 +487,6 @@ def test_from_a_region():
         Mask.from_gammapy(map_)
 
 
-@has_from_wcs
 @pytest.mark.parametrize("frame", ["icrs", "galactic"])
 @pytest.mark.parametrize("energy", [None, AXIS])
 @pytest.mark.parametrize("outside", [False, True])
@@ -506,7 +502,6 @@ def test_image_there_and_back(frame, energy, outside):
     assert np.all(back.contains(SkyCoord(200, -60, unit="deg")) == outside)
 
 
-@has_from_wcs
 def test_image_without_a_say_on_nan():
     geom = WcsGeom.create(skydir=CRAB, binsz=0.1, width=2)
     data = np.ones(geom.data_shape)
