@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from hpmask import Mask
-
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -20,7 +18,6 @@ def run_page():
     return module.run
 
 
-@pytest.mark.skipif(not hasattr(Mask, "from_wcs"), reason="images to masks are not there yet")
 def test_masks_for_gammapy(run_page, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS, Sip
 from gammapy.maps import HpxGeom, LabelMapAxis, Map, MapAxis, RegionGeom, WcsGeom
 from gammapy_fields import CRAB
 from regions import CircleSkyRegion, EllipseSkyRegion, PointSkyRegion
@@ -20,8 +21,6 @@ from hpmask.interop.gammapy.onto import to_map
 EDGES = [0.1, 1, 10, 100] * u.TeV
 AXIS = EnergyAxis(EDGES)
 ENERGY = MapAxis.from_edges(EDGES, name="energy", interp="log")
-
-has_from_wcs = pytest.mark.skipif(not hasattr(Mask, "from_wcs"), reason="images to masks are not there yet")
 
 
 def discs(frame="icrs", order=11):
@@ -147,6 +146,31 @@ def test_irregular_images():
         expected[there] = plane.contains(SkyCoord(lon[there], lat[there], unit="deg"))
         np.testing.assert_array_equal(map_.data[k], expected)
         assert 0 < expected.sum() < there.sum()
+
+
+@pytest.mark.parametrize("kind", ["equinox", "distorted"])
+def test_image_where_gammapy_thinks_it_is(kind):
+    """gammapy takes no notice of equinoxes and of distortions, and fills its pixels accordingly."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+    if kind == "distorted":
+        wcs.wcs.ctype = "RA---TAN-SIP", "DEC--TAN-SIP"
+        bent = np.zeros((3, 3))
+        bent[2, 0], bent[0, 2] = 4e-3, 2e-3
+        wcs.sip = Sip(bent, bent, None, None, [50, 40])
+    else:
+        wcs.wcs.radesys, wcs.wcs.equinox = "FK5", 1975.0
+    wcs.wcs.crval, wcs.wcs.crpix, wcs.wcs.cdelt = (83.6, 22), (50, 40), (-0.05, 0.05)
+    wcs.wcs.set()
+    geom = WcsGeom(wcs, npix=(100, 80), axes=[ENERGY])
+    for mask in (with_energy(order=13), with_energy("galactic", order=13)):
+        data = mask.to_gammapy(geom).data
+        np.testing.assert_array_equal(data, at_pixels(mask, geom))
+        # Not where astropy thinks it is.
+        assert (data != mask.to_wcs(wcs, (80, 100))).sum() > 20
+        assert 0 < (~data).sum() < data.size
+        back = Mask.from_gammapy(mask.to_gammapy(geom))
+        np.testing.assert_array_equal(back.to_gammapy(geom).data, data)
 
 
 # ---------------------------------------------------------------------- HEALPix
@@ -463,7 +487,6 @@ def test_from_a_region():
         Mask.from_gammapy(map_)
 
 
-@has_from_wcs
 @pytest.mark.parametrize("frame", ["icrs", "galactic"])
 @pytest.mark.parametrize("energy", [None, AXIS])
 @pytest.mark.parametrize("outside", [False, True])
@@ -479,7 +502,6 @@ def test_image_there_and_back(frame, energy, outside):
     assert np.all(back.contains(SkyCoord(200, -60, unit="deg")) == outside)
 
 
-@has_from_wcs
 def test_image_without_a_say_on_nan():
     geom = WcsGeom.create(skydir=CRAB, binsz=0.1, width=2)
     data = np.ones(geom.data_shape)

@@ -90,7 +90,6 @@ def test_energy_range():
         fit_energy_range(bare, exclusion())
 
 
-@pytest.mark.skipif(not hasattr(Mask, "from_wcs"), reason="images to masks are not there yet")
 def test_from_dataset():
     dataset = map_dataset(CRAB)
     mask = exclusion() & energies("2 TeV", None)

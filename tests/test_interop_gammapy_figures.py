@@ -25,8 +25,6 @@ FINE = 21
 # What is grown by a tenth of a pixel more or less is the same.
 GROWN = 14
 
-has_from_wcs = pytest.mark.skipif(not hasattr(Mask, "from_wcs"), reason="images to masks are not there yet")
-
 
 def square():
     return WcsGeom.create(skydir=ORIGIN, binsz=0.02, width=2)
@@ -168,7 +166,6 @@ def test_dilate_and_erode_in_energy_bins():
 # ---------------------------------------------------------------------- datasets
 
 
-@has_from_wcs
 def test_to_masked():
     axis = MapAxis.from_energy_bounds(1, 10, 2, unit="TeV")
     geom = WcsGeom.create(npix=(10, 10), binsz=0.05, axes=[axis])
@@ -179,7 +176,6 @@ def test_to_masked():
     assert dataset.to_masked().counts.data.sum() == 170
 
 
-@has_from_wcs
 def test_to_image():
     axis = MapAxis.from_energy_bounds("0.1 TeV", "10 TeV", nbin=2)
     geom = WcsGeom.create(skydir=ORIGIN, binsz=0.5, width=(1, 1), axes=[axis])

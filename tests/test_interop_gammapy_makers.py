@@ -112,7 +112,6 @@ def test_source_smaller_than_a_pixel():
     geom = map_dataset(CRAB, binsz=0.1).counts.geom
     mask = ~Mask.from_cones(source, "0.01 deg", order=16)
     assert mask.for_gammapy().interp_to_geom(geom).data.all()
-    pytest.importorskip("hpmask.wcs_areas", reason="to_wcs has the centres of pixels only")
     inside = mask.for_gammapy(mode="inside").interp_to_geom(geom).data
     assert 1 <= (~inside[0]).sum() <= 4
     assert norm_after(map_dataset(CRAB, binsz=0.1), mask.for_gammapy(mode="inside")) > 0

@@ -8,7 +8,13 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
-from gammapy.catalog import SourceCatalog3FGL, SourceCatalog3FHL, SourceCatalogHGPS
+from gammapy.catalog import (
+    SourceCatalog1LHAASO,
+    SourceCatalog2HWC,
+    SourceCatalog3FGL,
+    SourceCatalog3FHL,
+    SourceCatalogHGPS,
+)
 from gammapy.maps import HpxGeom, HpxNDMap, Map, WcsGeom
 from gammapy.modeling.models import (
     ConstantSpatialModel,
@@ -121,12 +127,11 @@ def test_templates():
     geom = WcsGeom.create(skydir=CRAB, binsz=0.05, width=3, frame="icrs")
     data = (geom.separation(CRAB) < 0.5 * u.deg).astype(float)
     template = TemplateSpatialModel(Map.from_geom(geom, data=data, unit="sr-1"), normalize=False)
-    if hasattr(Mask, "from_wcs"):
-        mask = Mask.from_catalog([sky(template)], order=ORDER)
-        np.testing.assert_array_equal(mask.to_gammapy(geom).data, data > 0)
-        wide = Mask.from_catalog([sky(template)], Extension(margin="0.2 deg"), order=ORDER)
-        assert disc("0.65 deg").issubset(wide)
-        assert wide.issubset(disc("0.75 deg"))
+    mask = Mask.from_catalog([sky(template)], order=ORDER)
+    np.testing.assert_array_equal(mask.to_gammapy(geom).data, data > 0)
+    wide = Mask.from_catalog([sky(template)], Extension(margin="0.2 deg"), order=ORDER)
+    assert disc("0.65 deg").issubset(wide)
+    assert wide.issubset(disc("0.75 deg"))
     cells = HpxGeom.create(nside=256, region=f"DISK({CRAB.ra.deg},{CRAB.dec.deg},2)", frame="icrs")
     data = (cells.separation(CRAB) < 0.5 * u.deg).astype(float)
     template = TemplateSpatialModel(HpxNDMap(cells, data=data, unit="sr-1"), normalize=False)
@@ -248,3 +253,36 @@ def test_sums_of_gaussians(data):
     for component in several.components:
         model = component.spatial_model()
         assert Mask.from_cones(model.position, 5 * model.sigma.quantity, order=12, frame="galactic").issubset(mask)
+
+
+def test_a_radius_beside_the_point(tmp_path):
+    """2HWC: some sources have a second, extended model."""
+    table = Table({"source_name": ["one", "two"], "glon": [10.0, 20.0] * u.deg, "glat": [0.0, 1.0] * u.deg})
+    table["pos_err"] = [0.1, 0.1] * u.deg
+    for k, dnde, radius in ((0, [1, 1], [0, 0]), (1, [np.nan, 1], [np.nan, 1.5])):
+        table[f"spec{k}_dnde"] = np.array(dnde) * u.Unit("cm-2 s-1 TeV-1")
+        table[f"spec{k}_radius"] = np.array(radius) * u.deg
+    table.write(tmp_path / "2hwc.ecsv")
+    catalog = SourceCatalog2HWC(tmp_path / "2hwc.ecsv")
+    mask = Mask.from_catalog(catalog, Extension(margin="0.1 deg"), order=11, frame="galactic")
+    at = SkyCoord([10, 20], [0, 1], unit="deg", frame="galactic")
+    # The soft edge of gammapy's disk is 1 % of its radius.
+    assert mask == Mask.from_cones(at, [0.1, 1.5 * 1.01 + 0.1] * u.deg, order=11, frame="galactic")
+
+
+def test_a_model_by_each_detector(tmp_path):
+    """LHAASO: by WCDA, by KM2A, or by both."""
+    table = Table({"Source_Name": ["both", "one"], "Model_a": ["WCDA", "KM2A"], "Model_b": ["KM2A", ""]})
+    for tag, ra, size in (("", [10, 40], [0.2, 0]), ("_b", [10.5, 0], [0.3, 0])):
+        table[f"RAJ2000{tag}"], table[f"DECJ2000{tag}"] = ra * u.deg, [20, 30] * u.deg
+        table[f"r39{tag}"], table[f"r39_ul{tag}"] = size * u.deg, [0, 0.1] * u.deg
+        table[f"pos_err{tag}"] = [0.1, 0.1] * u.deg
+        table[f"E0{tag}"] = [3, 50] * u.TeV
+        for name in ("N0", "N0_err"):
+            table[f"{name}{tag}"] = [1e-13, 1e-14] * u.Unit("cm-2 s-1 TeV-1")
+        table[f"gamma{tag}"], table[f"gamma_err{tag}"] = [2.5, 3.0], [0.1, 0.1]
+    table.write(tmp_path / "lhaaso.fits")
+    catalog = SourceCatalog1LHAASO(tmp_path / "lhaaso.fits")
+    mask = Mask.from_catalog(catalog, Extension(n_sigma=3, margin="0.1 deg"), order=11)
+    at = SkyCoord([10, 10.5, 40], [20, 20, 30], unit="deg", frame="fk5")
+    assert mask == Mask.from_cones(at, [0.7, 1.0, 0.1] * u.deg, order=11)

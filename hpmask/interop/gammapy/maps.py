@@ -11,6 +11,7 @@ from hpmask import frames
 from hpmask.energy import EnergyAxis
 from hpmask.interop import healpy
 from hpmask.interop.gammapy.needed import need_gammapy
+from hpmask.interop.gammapy.onto import sky_wcs
 from hpmask.interop.gammapy_axes import axis_from_gammapy
 from hpmask.rangeset import RangeSet
 
@@ -120,7 +121,7 @@ def _from_image(
     if not geom.is_regular:
         raise ValueError("map must have the same pixels in all energy bins")
     image = values if energy is not None else values[0]
-    return Mask.from_wcs(image, geom.wcs, order=order, mode=mode, outside=outside, energy=energy, frame=frame)
+    return Mask.from_wcs(image, sky_wcs(geom), order=order, mode=mode, outside=outside, energy=energy, frame=frame)
 
 
 def _from_cells(

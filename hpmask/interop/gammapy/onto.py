@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from hpmask import frames, healpix, lookup
@@ -22,7 +23,7 @@ from hpmask.rangeset import MAX_ORDER, RangeSet
 if TYPE_CHECKING:
     from hpmask.mask import Mask
 
-__all__ = ["filled", "to_map"]
+__all__ = ["checked_geom", "filled", "sky_wcs", "to_map"]
 
 Mode = Literal["center", "overlap", "inside"]
 Booleans = NDArray[np.bool_]
@@ -133,9 +134,27 @@ def _images(mask: Mask, planes: list[RangeSet], geom: Any, mode: Mode) -> Boolea
         return _cells(planes, mask, geom, *_pixels(geom, band), mode=mode)
     # All planes in one go, for the sky positions are the greater part of the work.
     shape = geom.data_shape[-2:]
-    images = mask.to_wcs(geom.wcs, shape, mode=mode).reshape(-1, *shape)
+    images = mask.to_wcs(sky_wcs(geom), shape, mode=mode).reshape(-1, *shape)
     first = {id(plane): k for k, plane in reversed(list(enumerate(mask.planes)))}
     return np.asarray(images[[first[id(plane)] for plane in planes]], dtype=np.bool_)
+
+
+def sky_wcs(geom: Any) -> WCS:
+    """The WCS of an image as gammapy sees it: without distortions, and with the equinox 2000.
+
+    gammapy puts the events where this WCS has them, be it right or not.
+    """
+    wcs: WCS = geom.wcs
+    frame = geom.frame
+    if not wcs.has_distortion and frame in frames.FRAMES:
+        return wcs
+    wcs = wcs.deepcopy()
+    wcs.sip = wcs.cpdis1 = wcs.cpdis2 = wcs.det2im1 = wcs.det2im2 = None
+    wcs.wcs.ctype = [kind.removesuffix("-SIP") for kind in wcs.wcs.ctype]
+    if frame == "fk5":
+        wcs.wcs.equinox = 2000.0
+    wcs.wcs.set()
+    return wcs
 
 
 def _alone(plane: RangeSet, mask: Mask) -> Mask:
@@ -153,7 +172,7 @@ def _fill_band(
         there = numbers >= 0
     else:
         if mode != "center":
-            raise ValueError(f"mode {mode!r} needs an image with the same pixels in all bands, use 'center'")
+            raise ValueError(f"mode {mode!r} needs an image with the same pixels in all bands: use 'center'")
         coord = geom.get_coord(idx=band)
         lon, lat = np.squeeze(coord.lon), np.squeeze(coord.lat)
         there = np.isfinite(lon).reshape(place.shape)
@@ -162,12 +181,13 @@ def _fill_band(
     elif geom.is_hpx:
         place[...] = _cells([plane], mask, geom, nside, numbers, mode=mode)[0]
     else:
-        place[...] = _at(plane, mask, np.radians(lon), np.radians(lat), geom.frame).reshape(place.shape)
+        place[...] = _at([plane], mask, np.radians(lon), np.radians(lat), geom.frame).reshape(place.shape)
 
 
-def _at(plane: RangeSet, mask: Mask, lon: Any, lat: Any, frame: str) -> Booleans:
+def _at(planes: list[RangeSet], mask: Mask, lon: Any, lat: Any, frame: str) -> Booleans:
+    """Whether positions in radians are in each plane, shape (n_planes, ...)."""
     matrix = None if frame == mask.frame else frames.rotation_of(frame, mask.frame)
-    return np.asarray(lookup.contains_lonlat([plane], mask.order, lon, lat, matrix=matrix)[0])
+    return np.asarray(lookup.contains_lonlat(planes, mask.order, lon, lat, matrix=matrix))
 
 
 # ---------------------------------------------------------------------- HEALPix
