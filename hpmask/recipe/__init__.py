@@ -72,8 +72,9 @@ from astropy.wcs import WCS
 
 from hpmask import field, frames
 from hpmask.energy import EnergyAxis
-from hpmask.mask import Mask, Mode
+from hpmask.mask import Mask
 from hpmask.rangeset import MAX_ORDER, RangeSet
+from hpmask.rasterize import Mode
 from hpmask.recipe.sections import RecipeError, Section, load
 from hpmask.recipe.sources import Grid, Source, read_source
 

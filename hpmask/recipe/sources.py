@@ -14,7 +14,8 @@ from astropy.table import Table
 
 from hpmask import catalog, catalog_files
 from hpmask.energy import EnergyAxis
-from hpmask.mask import Mask, Mode
+from hpmask.mask import Mask
+from hpmask.rasterize import Mode
 from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.sections import Section
 
