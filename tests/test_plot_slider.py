@@ -133,7 +133,7 @@ def test_over_an_image(mask):
 
 @pytest.mark.parametrize("kind", ["wcs", "galactic", "hpx"])
 def test_over_maps_of_gammapy(mask, kind):
-    maps = pytest.importorskip("gammapy.maps")
+    maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
     if kind == "hpx":
         sky = maps.Map.create(binsz=2, map_type="hpx", frame="icrs")
     else:
