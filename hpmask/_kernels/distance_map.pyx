@@ -173,9 +173,9 @@ cdef bint shorten(Walk* walk, int inside, const double* c, double r, const Best*
     """The pieces of use to places within r of c, from a list that is good for these and more. False: out of memory."""
     cdef const Target* target = &walk.target[inside]
     cdef const Piece* piece
-    cdef int first = walk.top, i, kept, which
+    cdef int first = walk.top, i, kept, which, stop
     cdef double chord2 = INFINITY, other, limit
-    # With r = 0 there is nothing to compare their size with.
+    # Whether to divide all, once. With r = 0 there is nothing to compare their size with.
     cdef bint all = r == 0 and old.n <= FEW
     new[0] = old[0]
     new.first = first
@@ -188,6 +188,7 @@ cdef bint shorten(Walk* walk, int inside, const double* c, double r, const Best*
     while True:
         # Children come at the end, what is kept moves to the front.
         i = kept = first
+        stop = walk.top
         while i < walk.top:
             which = walk.list[i]
             i += 1
@@ -202,7 +203,7 @@ cdef bint shorten(Walk* walk, int inside, const double* c, double r, const Best*
                 memcpy(new.centre, piece.some, sizeof(new.centre))
             if useless(piece, c, r, new.centre, chord2):
                 continue
-            if piece.node.order < target.order and (all or (r > 0 and piece.reach > 0.35 * r)):
+            if piece.node.order < target.order and ((all and i <= stop) or (r > 0 and piece.reach > 0.35 * r)):
                 if not split(walk, inside, which):
                     return False
                 continue
