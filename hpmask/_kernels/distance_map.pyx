@@ -33,14 +33,16 @@ from libc.string cimport memcpy
 from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, place_vector
 from hpmask._kernels.index cimport Index, at_or_below
 from hpmask._kernels.nearest cimport (
-    LAST, Node, Target, begin, candidate, centre_of, count, divide, frame, nearest, opposite, square,
+    LAST, Node, Target, begin, beyond, candidate, centre_of, count, divide, frame, nearest, opposite, square,
 )
 
 cdef enum:
     # Centres that all cells of a node compare.
     ENOUGH = 4
     # A list as short as this is divided down to single cells.
-    FEW = 12
+    FEW = 24
+    # 40 MB of them; beyond that single cells are searched for without keeping any.
+    MOST_PIECES = 1 << 18
 
 # For rounding, in squared chords.
 cdef double MARGIN = 2e-15
@@ -203,7 +205,7 @@ cdef bint shorten(Walk* walk, int inside, const double* c, double r, const Best*
                 memcpy(new.centre, piece.some, sizeof(new.centre))
             if useless(piece, c, r, new.centre, chord2):
                 continue
-            if piece.node.order < target.order and ((all and i <= stop) or (r > 0 and piece.reach > 0.35 * r)):
+            if piece.node.order < target.order and ((all and i <= stop) or (r > 0 and piece.reach > 0.5 * r)):
                 if not split(walk, inside, which):
                     return False
                 continue
@@ -242,21 +244,51 @@ cdef inline int64_t ring_number(int face, int64_t x, int64_t y, int64_t n) noexc
 
 
 cdef double nearest_of(Walk* walk, int inside, const Best* list, const double* p, uint64_t number) noexcept nogil:
-    """Angle from a place to the nearest centre in a list of pieces."""
+    """Angle from a place, which has this number, to the nearest centre in a list of pieces."""
     cdef Target* target = &walk.target[inside]
     cdef double best = target.most, best2 = best * best, best_opposite = 4 - best2
-    cdef double answer[3]
-    cdef int i
+    cdef int i, j, k, child, which, bottom = walk.top
+    cdef Piece* piece
     if list.n == 0:
         return INFINITY
     if not list.whole:
-        memcpy(target.answer, list.centre, sizeof(answer))
-        target.answered = True
-        return nearest(target, p, number)
+        if walk.n_pieces > MOST_PIECES:
+            return nearest(target, p, number)
+        if target.answered:
+            candidate(p, target.answer, &best, &best2, &best_opposite, target.answer)
+        candidate(p, list.centre, &best, &best2, &best_opposite, target.answer)
     for i in range(list.first, list.first + list.n):
-        candidate(p, walk.piece[walk.list[i]].node.centre, &best, &best2, &best_opposite, answer)
+        if not more_list(walk, 1):
+            return 0
+        walk.list[walk.top] = walk.list[i]
+        walk.top += 1
+        piece = &walk.piece[walk.list[i]]
+        piece.node.chord2 = square(p, piece.node.centre)
+        # As in nearest.pxd, but the children are there.
+        while walk.top > bottom:
+            walk.top -= 1
+            piece = &walk.piece[walk.list[walk.top]]
+            if piece.node.order == target.order:
+                candidate(p, piece.node.centre, &best, &best2, &best_opposite, target.answer)
+                continue
+            if beyond(target, &piece.node, p, best):
+                continue
+            j = walk.top
+            if not split(walk, inside, walk.list[walk.top]):
+                return 0
+            # The nearest on top.
+            for k in range(j, walk.top):
+                which = walk.list[k]
+                piece = &walk.piece[which]
+                piece.node.chord2 = square(p, piece.node.centre)
+                child = k
+                while child > j and walk.piece[walk.list[child - 1]].node.chord2 < piece.node.chord2:
+                    walk.list[child] = walk.list[child - 1]
+                    child -= 1
+                walk.list[child] = which
     if best == target.most:
         return INFINITY
+    target.answered = True
     return 2 * asin(best / 2) if best2 < 2 else 2 * atan2(best, sqrt(best_opposite))
 
 
