@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Distances of all cells of a map to the nearest cell centre on the other side of a set's edge.
 
-Neighbouring cells have nearly the same answer, so they search together. A walk goes down the quad-tree of the map. A node of
-it carries, for either side of the set that it meets, a list of pieces: nodes of the quad-tree of the other side which
-together hold the nearest centre to every cell in the node. Its children begin with its lists, and shorten them.
+Neighbouring cells have nearly the same answer, so they search together. A walk goes down the quad-tree of the map. A
+node of it carries, for either side of the set that it meets, a list of pieces: nodes of the quad-tree of the other side
+which together hold the nearest centre to every cell in the node. Its children begin with its lists, and shorten them.
 
 What shortens a list is one centre q of the other side near the node's own centre c. A piece with centre y is of no use
 if all centres x in it are farther than q from all places p in the node, that is, if p (q - x) > 0, for all are unit
@@ -14,13 +14,13 @@ vectors. With |p - c| <= r and |x - y| <= t
     p (q - x) >= (|c - y|**2 - |c - q|**2) / 2 - r |q - y| - t (r + |c - y|)
 
 and nothing is lost if the right side is above 0. For t = 0 it asks whether the great circle halfway between q and y
-passes the node: far from an edge that leaves a handful of centres for thousands of cells, and the number of pieces grows with
-the edge, not with the sky.
+passes the node: far from an edge that leaves a handful of centres for thousands of cells, and the number of pieces
+grows with the edge, not with the sky.
 
-Pieces are divided until they are a quarter of the node's size, and down to single cells where there are few. A node all on
-one side with at most `ENOUGH` single centres left is done: its cells compare these. So are the last four cells of a
-branch. Where pieces are larger than cells even there (the mask is much finer than the map), a cell is searched for by
-itself (nearest.pxd).
+Pieces are divided until they are half of the node's size, and further down where they are few. A node all on one side
+with at most `ENOUGH` pieces left, all single cells, is done: its cells compare these. So are the last four cells of a
+branch; where pieces are larger than cells even there, as near the edge of a mask finer than the map, each cell searches
+in them by branch and bound (see nearest.pxd).
 
 Pieces are kept for the whole walk, each with its children once it has been divided.
 """
@@ -39,10 +39,13 @@ from hpmask._kernels.nearest cimport (
 cdef enum:
     # Centres that all cells of a node compare.
     ENOUGH = 4
-    # A list as short as this is divided down to single cells.
+    # A list up to this long is divided down to single cells, as long as it stays so.
     FEW = 24
     # 40 MB of them; beyond that single cells are searched for without keeping any.
     MOST_PIECES = 1 << 18
+
+# A piece is divided if it is larger than this part of the node that it is for.
+cdef double PART = 0.5
 
 # For rounding, in squared chords.
 cdef double MARGIN = 2e-15
@@ -205,7 +208,7 @@ cdef bint shorten(Walk* walk, int inside, const double* c, double r, const Best*
                 memcpy(new.centre, piece.some, sizeof(new.centre))
             if useless(piece, c, r, new.centre, chord2):
                 continue
-            if piece.node.order < target.order and ((all and i <= stop) or (r > 0 and piece.reach > 0.5 * r)):
+            if piece.node.order < target.order and ((all and i <= stop) or (r > 0 and piece.reach > PART * r)):
                 if not split(walk, inside, which):
                     return False
                 continue
@@ -373,13 +376,15 @@ cdef bint walk_down(Walk* walk, uint64_t cell, int order) noexcept nogil:
 
 
 def fill(
-    uint64_t start, uint64_t stop, int order, int map_order, bint nest, uint32_t sides, uint64_t centre, int own, double most,
+    uint64_t start, uint64_t stop, int order, int map_order, bint nest, uint32_t sides, uint64_t centre,
+    int own, double most,
     const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift, double[::1] out,
 ):
-    """Write the signed distances of the map's cells in the cells from `start` to `stop` of an order, none finer than the map's.
+    """Write the signed distances of the map's cells in the cells from `start` to `stop` of an order.
 
-    As distance.signed writes them; `own` is the order of the cells whose centres count. Cells outside, if `sides` lacks 1, and
-    those inside, if it lacks 2, get infinite values. The side of a cell is that of its first number at order 29 plus `centre`.
+    They are those of distance.signed; `own` is the order of the cells whose centres count, `map_order` that of the map,
+    no coarser than `order`. Cells outside, if `sides` lacks 1, and those inside, if it lacks 2, get infinite values.
+    The side of a cell is that of its first number at order 29 plus `centre`.
     """
     cdef Walk* walk
     cdef Index index
