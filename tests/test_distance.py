@@ -299,9 +299,15 @@ def test_maps_of_long_edges(order):
 
 
 def test_maps_that_run_out_of_pieces():
-    """The edge of a base cell in the finest cells: too many to keep all that a map asks for."""
+    """The edge of a base cell in the finest cells: too many to keep all that a map asks for.
+
+    Single cells all over the sky, a map of few cells: none are kept.
+    """
     plane = RangeSet.from_cells([5], 0).refine(29)
     check_map(plane, 7)
+    cells = np.random.default_rng(17).integers(0, healpix.n_cells(20), 2000, dtype=np.uint64)
+    for order in (0, 3, 5):
+        check_map(RangeSet.from_cells(cells, 20), order)
 
 
 def test_maps_up_to_a_distance():

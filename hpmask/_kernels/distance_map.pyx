@@ -22,6 +22,9 @@ with at most `ENOUGH` pieces left, all single cells, is done: its cells compare 
 branch; where pieces are larger than cells even there, as near the edge of a mask finer than the map, each cell searches
 in them by branch and bound (see nearest.pxd).
 
+If a mask finer than the map has an edge in every few cells of it, neighbours share too little: then each cell of the
+map searches as a position does.
+
 Pieces are kept for the whole walk, each with its children once it has been divided.
 """
 
@@ -46,6 +49,9 @@ cdef enum:
 
 # A piece is divided if it is larger than this part of the node that it is for.
 cdef double PART = 0.5
+
+# Boundaries per cell of a coarser map from which on its cells search alone.
+cdef double CROWD = 0.2
 
 # For rounding, in squared chords.
 cdef double MARGIN = 2e-15
@@ -80,6 +86,7 @@ cdef struct Walk:
     int* list
     int top
     int list_room
+    bint alone              # each cell searches for itself
     bint failed             # out of memory
 
 
@@ -255,7 +262,7 @@ cdef double nearest_of(Walk* walk, int inside, const Best* list, const double* p
     if list.n == 0:
         return INFINITY
     if not list.whole:
-        if walk.n_pieces > MOST_PIECES:
+        if walk.alone or walk.n_pieces > MOST_PIECES:
             return nearest(target, p, number)
         if target.answered:
             candidate(p, target.answer, &best, &best2, &best_opposite, target.answer)
@@ -325,6 +332,9 @@ cdef void descend(Walk* walk, Node* node, const Best* above) noexcept nogil:
     cdef bint done = True
     cdef double r
     cdef uint32_t low = node.low
+    if walk.alone:
+        finish(walk, node, above)
+        return
     frame(&walk.grid, node)
     r = radius(node, walk.grid.reach[node.order])
     for inside in range(2):
@@ -359,7 +369,7 @@ cdef bint walk_down(Walk* walk, uint64_t cell, int order) noexcept nogil:
     cdef int inside, i, shift = 2 * (LAST - order)
     walk.n_pieces = walk.top = 0
     for inside in range(2):
-        list[inside].found = False
+        list[inside].found = list[inside].whole = False
         list[inside].first = walk.top
         list[inside].n = walk.target[inside].n_base
         for i in range(list[inside].n):
@@ -404,6 +414,7 @@ def fill(
     walk.piece_room = walk.list_room = 1024
     walk.piece = <Piece*> malloc(walk.piece_room * sizeof(Piece))
     walk.list = <int*> malloc(walk.list_room * sizeof(int))
+    walk.alone = own > map_order and boundaries.shape[0] > CROWD * out.shape[0]
     walk.failed = False
     walk.nest = nest
     walk.sides = sides
