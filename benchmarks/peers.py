@@ -874,6 +874,9 @@ def distances(quick: bool) -> Iterator[Row]:
     b = np.clip(lat[near] + rng.normal(0, 25 / 3600, n), -90, 90)
     a = (lon[near] + rng.normal(0, 25 / 3600, n) / np.cos(np.radians(lat[near]))) % 360
     yield distance_row(f"distance, {n:,} points clustered on the mask, to {what}", mask, a, b)
+    order = 7 if quick else 10
+    yield distance_map_row(200, 1, order)
+    yield distance_map_row(70 if quick else 7_000, 0.3, order)
 
 
 def distance_row(title: str, mask: Mask, lon: np.ndarray, lat: np.ndarray) -> Row:
@@ -941,6 +944,34 @@ def distance_row(title: str, mask: Mask, lon: np.ndarray, lat: np.ndarray) -> Ro
             yield "healpy", f"up to {most:.2g} rad apart ({(ours > 0).mean():.1%} are in the mask)", most < 1e-13
 
     return Row(title, works, compare)
+
+
+def distance_map_row(n: int, radius: float, order: int) -> Row:
+    mask = Mask.from_cones(SkyCoord(*sky_points(n, 17), unit="deg"), radius * u.deg, order=order)
+    works = [Work("hpmask", "Mask.distance_map(), inside and outside", mask.distance_map)]
+    if peer("healpy"):
+        hp = peer("healpy")
+        kept = mask.to_healpix()
+        # Since 1.19 it wants the holes to be True, before that False.
+        new = tuple(int(part) for part in hp.__version__.split(".")[:2]) >= (1, 19)
+        sides = [holes if new else (~holes).astype(np.int32) for holes in (kept, ~kept)]
+        works += [
+            Work("healpy", "dist2holes, outside alone", lambda: hp.dist2holes(sides[0])),
+            Work(
+                "healpy",
+                "dist2holes, outside and inside",
+                lambda: [hp.dist2holes(side) for side in sides],
+                aside=True,
+            ),
+        ]
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "healpy" in results:
+            ours = np.maximum(-results["hpmask"].to_value(u.rad), 0)
+            most = np.abs(ours - results["healpy"]).max()
+            yield "healpy", f"up to {most:.2g} rad apart outside", most < 1e-13
+
+    return Row(f"map of distances at order {order}, to the edge of {n:,} discs of {radius} deg", works, compare)
 
 
 # ---------------------------------------------------------------------- neighbouring cells

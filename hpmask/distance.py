@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hpmask import frames, healpix, lookup
 from hpmask._kernels import distance as _kernel
+from hpmask._kernels import distance_map as _map_kernel
 from hpmask._kernels import lookup as _lookup_kernel
 from hpmask.energy_units import as_energy
 from hpmask.parallel import thread_count
@@ -32,6 +33,8 @@ Numbers = NDArray[np.uint64]
 
 # Positions that are worked on in one go, the answer of each a bound for the next.
 _CHUNK = 1 << 14
+# Orders from the cells that are a task each to those of the map.
+_TASK_STEPS = 8
 _MOST_BYTES = 16 << 30
 
 
@@ -81,10 +84,11 @@ def distance_map(mask: Mask, *, order: int | None, nest: bool, n_threads: int | 
     """See `hpmask.Mask.distance_map`."""
     order = mask.order if order is None else check_order(order)
 
-    def work(plane: RangeSet, cells: Numbers, numbers: Numbers, width: float) -> Floats:
-        return np.degrees(signed_distances(plane, healpix.centre_vectors(cells, order), numbers))
+    def fill(plane: RangeSet, width: float, out: Floats, threads: int) -> None:
+        fill_distances(plane, out, order, nest=nest, n_threads=threads)
+        _in_chunks(out.size, lambda part: np.degrees(out[part], out=out[part]), threads)
 
-    result = _map(mask, order, nest, work, [np.inf] * len(mask.planes), n_threads)
+    result = _map(mask, order, fill, [np.inf] * len(mask.planes), n_threads)
     return u.Quantity(result, u.deg, copy=False)
 
 
@@ -104,24 +108,29 @@ def apodize(
     if order is not None:
         mask = mask.at_order(order)
 
-    def work(plane: RangeSet, cells: Numbers, numbers: Numbers, width: float) -> Floats:
-        inside = np.empty(numbers.size, dtype=np.bool_)
-        lookup.index_of(plane).inside(numbers, inside.view(np.uint8))
-        weight = np.zeros(numbers.size)
-        vectors = healpix.centre_vectors(cells[inside], mask.order)
-        reach = 2.5 * width if kind == "smooth" else width
-        angle = signed_distances(plane, vectors, numbers[inside], most=reach)
-        # Those that lie farther away come back as infinite.
-        weight[inside] = _taper(angle, width, kind)
-        return weight
+    # Smoothing wants RING numbers.
+    nested = nest and kind != "smooth"
 
-    if kind != "smooth":
-        return _map(mask, mask.order, nest, work, widths, n_threads)
-    return _smoothed(mask, _map(mask, mask.order, False, work, widths, n_threads), widths, nest)
+    def fill(plane: RangeSet, width: float, out: Floats, threads: int) -> None:
+        reach = 2.5 * width if kind == "smooth" else width
+        fill_distances(plane, out, mask.order, nest=nested, n_threads=threads, most=reach, outside=False)
+
+        def weigh(part: slice) -> None:
+            # Those that lie farther away are infinite, and those outside minus infinite.
+            angle = out[part]
+            near = np.isfinite(angle)
+            weights = (angle > 0).astype(np.float64)
+            weights[near] = _taper(angle[near], width, kind)
+            out[part] = weights
+
+        _in_chunks(out.size, weigh, threads)
+
+    weights = _map(mask, mask.order, fill, widths, n_threads)
+    return weights if kind != "smooth" else _smoothed(mask, weights, widths, nest)
 
 
 def _taper(angle: Floats, width: float, kind: str) -> Floats:
-    """Weight at an angle, maybe infinite, from the nearest cell outside."""
+    """Weight at an angle from the nearest cell outside."""
     if kind == "smooth":
         return (angle > 2.5 * width).astype(np.float64)
     # sqrt((1 - cos angle) / (1 - cos width)), without its loss of digits.
@@ -172,12 +181,11 @@ def _widths(width: u.Quantity | str, n_bins: int, has_energy: bool) -> list[floa
 def _map(
     mask: Mask,
     order: int,
-    nest: bool,
-    work: Callable[[RangeSet, Numbers, Numbers, float], Floats],
+    fill: Callable[[RangeSet, float, Floats, int], None],
     widths: list[float],
     n_threads: int | None,
 ) -> Floats:
-    """A full map. `work` gives the values of cells, from a plane, the cells, their numbers at order 29 and a width."""
+    """Full maps, a row for each plane. `fill` writes one, from a plane, a width and a number of threads."""
     threads = thread_count(n_threads)
     n_cells, n_rows = healpix.n_cells(order), len(mask.planes)
     if 8 * n_rows * n_cells > _MOST_BYTES:
@@ -185,24 +193,59 @@ def _map(
             f"a map of {n_rows} x {n_cells} cells (order {order}) takes {8 * n_rows * n_cells / 2**30:.0f} GiB, "
             "more than 16 GiB: take a coarser order"
         )
-    shift = np.uint64(2 * (MAX_ORDER - order))
-    # Of the four cells at the centre of a cell, the northern one holds it, as in `Mask.at_order`.
-    centre = np.uint64(3 << (2 * (MAX_ORDER - order) - 2) if order < mask.order else 0)
     result = np.empty((n_rows, n_cells))
     first: dict[tuple[int, float], int] = {}
     for i, (plane, width) in enumerate(zip(mask.planes, widths, strict=True)):
         same = first.setdefault((id(plane), width), i)
         if same < i:
             result[i] = result[same]
-            continue
-
-        def fill(part: slice, i: int = i, plane: RangeSet = plane, width: float = width) -> None:
-            cells = np.arange(part.start, part.stop, dtype=np.uint64)
-            values = work(plane, cells, (cells << shift) + centre, width)
-            result[i, part if nest else healpix.nested_to_ring(cells, order)] = values
-
-        _in_chunks(n_cells, fill, threads)
+        else:
+            fill(plane, width, result[i], threads)
     return result if mask.energy is not None else result[0]
+
+
+def fill_distances(
+    plane: RangeSet,
+    out: Floats,
+    order: int,
+    *,
+    nest: bool,
+    n_threads: int,
+    most: float = np.inf,
+    outside: bool = True,
+) -> None:
+    """Write a map of `signed_distances`, in radians, of the centres of all cells of an order.
+
+    Parameters
+    ----------
+    plane : RangeSet
+        The set; the centres that count are those of cells of its order.
+    out : numpy.ndarray of float, shape (12 * 4**order,)
+        The map.
+    order : int
+        Order of the map.
+    nest : bool
+        Whether its cells are NESTED, else RING.
+    n_threads : int
+        Threads to use.
+    most : float, optional
+        Distances above it need not be found: they come out as infinite.
+    outside : bool, optional
+        Whether cells outside are asked for, else they come out as minus infinite.
+    """
+    index = lookup.index_of(plane)
+    # Of the four cells at the centre of a cell, the northern one holds it, as in `Mask.at_order`.
+    centre = 3 << (2 * (MAX_ORDER - order) - 2) if order < plane.order else 0
+    sides = 3 if outside else 2
+    task_order = max(0, order - _TASK_STEPS)
+
+    def work(part: slice) -> None:
+        _map_kernel.fill(
+            part.start, part.stop, task_order, order, nest, sides, centre, plane.order, most,
+            index.boundaries, index.entries, index.shift, out,
+        )  # fmt: skip
+
+    _in_chunks(healpix.n_cells(task_order), work, n_threads, chunk=1)
 
 
 def signed_distances(plane: RangeSet, vectors: Floats, numbers: Numbers, *, most: float = np.inf) -> Floats:
@@ -230,9 +273,10 @@ def signed_distances(plane: RangeSet, vectors: Floats, numbers: Numbers, *, most
     return out
 
 
-def _in_chunks(n: int, work: Callable[[slice], None], threads: int) -> None:
+def _in_chunks(n: int, work: Callable[[slice], object], threads: int, *, chunk: int | None = None) -> None:
     """Do work on all of n things, by slices."""
-    parts = [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+    chunk = _CHUNK if chunk is None else chunk
+    parts = [slice(start, min(start + chunk, n)) for start in range(0, n, chunk)]
     if threads == 1 or len(parts) < 2:
         for part in parts:
             work(part)

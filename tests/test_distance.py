@@ -9,7 +9,7 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import separation, unit_vectors
-from strategies import cell_sets
+from strategies import cell_sets, patterns, range_sets
 
 from hpmask import EnergyAxis, Mask, RangeSet, distance, healpix
 
@@ -251,6 +251,89 @@ def test_maps_are_distances_of_centres(own, order, nest):
     expected = by_tree(mask, healpix.centre_vectors(cells, order), inside)
     found = mask.distance_map(order, nest=nest)
     np.testing.assert_allclose(found.to_value(u.rad), expected, rtol=1e-12, atol=ROUNDING)
+
+
+def one_by_one(plane, order):
+    """The signed distances of all cells of an order (NESTED), each searched for by itself."""
+    cells = np.arange(healpix.n_cells(order), dtype=np.uint64)
+    numbers = cells << np.uint64(2 * (29 - order))
+    if order < plane.order:
+        numbers += np.uint64(3 << (2 * (29 - order) - 2))
+    return distance.signed_distances(plane, healpix.centre_vectors(cells, order), numbers)
+
+
+def check_map(plane, order, expected=None):
+    expected = one_by_one(plane, order) if expected is None else expected
+    found = np.full(expected.size, np.nan)
+    distance.fill_distances(plane, found, order, nest=True, n_threads=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=ROUNDING)
+    return found
+
+
+@pytest.mark.parametrize("order", range(8))
+def test_maps_of_odd_ones(order):
+    for plane in odd_ones(order):
+        check_map(plane, order)
+
+
+@settings(max_examples=150)
+@given(patterns(orders=(0, 7)), st.integers(0, 7))
+def test_maps_of_patterns(plane, order):
+    check_map(plane, order)
+
+
+@settings(max_examples=60)
+@given(range_sets(), st.integers(0, 5))
+def test_maps_of_any_order(plane, order):
+    check_map(plane, order)
+
+
+@pytest.mark.parametrize("order", [6, 10, 14])
+def test_maps_of_long_edges(order):
+    """Many cells of a smooth edge are nearly as near as each other: to the middle of a disc, and far away."""
+    coarse = RangeSet.from_cells([5], 0).refine(order)
+    cap = Mask.from_cones(SkyCoord(10, 20, unit="deg"), "90 deg", order=min(order, 10)).planes[0]
+    for plane in (coarse, cap, Mask.from_zone(None, ("-10 deg", "10 deg"), order=min(order, 10)).planes[0]):
+        for map_order in (0, 3, 6):
+            check_map(plane, map_order)
+
+
+def test_maps_that_run_out_of_pieces():
+    """The edge of a base cell in the finest cells: too many to keep all that a map asks for.
+
+    Single cells all over the sky, a map of few cells: none are kept.
+    """
+    plane = RangeSet.from_cells([5], 0).refine(29)
+    check_map(plane, 7)
+    cells = np.random.default_rng(17).integers(0, healpix.n_cells(20), 2000, dtype=np.uint64)
+    for order in (0, 3, 5):
+        check_map(RangeSet.from_cells(cells, 20), order)
+
+
+def test_maps_up_to_a_distance():
+    plane = Mask.from_cones(sky(30, 15), "5 deg", order=7).planes[0]
+    for order in (5, 7, 8):
+        every = one_by_one(plane, order)
+        for most in (1e-4, 0.02, 0.3, 2):
+            found = np.empty(every.size)
+            distance.fill_distances(plane, found, order, nest=True, n_threads=2, most=most)
+            far = np.abs(every) > most
+            assert np.array_equal(np.isinf(found), far)
+            np.testing.assert_allclose(found[~far], every[~far], rtol=1e-12, atol=ROUNDING)
+            assert np.array_equal(found > 0, every > 0)
+            one_sided = np.empty(every.size)
+            distance.fill_distances(plane, one_sided, order, nest=True, n_threads=1, most=most, outside=False)
+            assert np.array_equal(one_sided, np.where(every > 0, found, -np.inf))
+
+
+@pytest.mark.parametrize("order", [0, 1, 4, 8])
+def test_maps_in_ring_order_and_by_threads(order):
+    plane = Mask.from_cones(sky(50, 16), "4 deg", order=7).planes[0]
+    found = check_map(plane, order)
+    ring = np.empty(found.size)
+    for n_threads in (1, 3):
+        distance.fill_distances(plane, ring, order, nest=False, n_threads=n_threads)
+        assert np.array_equal(ring[healpix.nested_to_ring(np.arange(found.size), order)], found)
 
 
 def test_as_healpys_dist2holes():
