@@ -493,35 +493,8 @@ def to_wcs_row(title: str, mask: Mask, wcs: WCS) -> Row:
                 ),
             )
         )
-    some = projected_positions(mask, wcs)
-    works.append(
-        Work(
-            "astropy",
-            f"pixel_to_world_values of the {some[0].size:,} positions that to_wcs projects, one thread",
-            lambda: wcs.pixel_to_world_values(*some),
-            aside=True,
-        )
-    )
     # All look up the cell of the same position; at an edge between cells it is rounding that tells.
     return Row(title, works, functools.partial(images_differ, most=2e-6))
-
-
-def projected_positions(mask: Mask, wcs: WCS) -> tuple[np.ndarray, np.ndarray]:
-    """The pixel coordinates that to_wcs asks astropy for."""
-    calls: list[tuple[np.ndarray, np.ndarray]] = []
-    original = WCS.pixel_to_world_values
-
-    def noted(self: WCS, x: Any, y: Any) -> Any:
-        calls.append((np.ravel(x), np.ravel(y)))
-        return original(self, x, y)
-
-    try:
-        WCS.pixel_to_world_values = noted
-        mask.to_wcs(wcs)
-    finally:
-        WCS.pixel_to_world_values = original
-    x, y = (np.concatenate(parts) for parts in zip(*calls, strict=True))
-    return x, y
 
 
 def discs_in(wcs: WCS, count: int, radius: u.Quantity, order: int, energy: EnergyAxis | None = None) -> Mask:

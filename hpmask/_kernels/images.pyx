@@ -20,23 +20,12 @@ derivative has a norm of at most q < 1/2. So x -> u - d(x) is a contraction, whi
 moved to u; after a step of length l it is within l q / (1 - q) of it, and D's inverse stretches by 1 / (1 - q) at most.
 """
 
-from libc.math cimport M_PI, acos, asin, atan2, atanh, cos, fabs, floor, fmin, hypot, sin, sqrt
+from libc.math cimport cos, fabs, floor, hypot, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_xy, place_vector
+from hpmask._kernels.projections cimport AIT, KNOWN, NOWHERE, UNKNOWN, Known, Projection, place, polynomial
 from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take
-
-cdef enum Projection:
-    TAN = 0
-    SIN = 1
-    STG = 2
-    ARC = 3
-    ZEA = 4
-    CAR = 5
-    CEA = 6
-    MER = 7
-    SFL = 8
-    AIT = 9
 
 CODES = {"TAN": 0, "SIN": 1, "STG": 2, "ARC": 3, "ZEA": 4, "CAR": 5, "CEA": 6, "MER": 7, "SFL": 8, "AIT": 9}
 
@@ -44,11 +33,6 @@ cdef enum Answer:
     NO = 0          # nothing but False
     YES = 1         # nothing but True
     BOTH = 2        # both, or not known
-
-cdef enum Known:
-    UNKNOWN = 0
-    KNOWN = 1
-    NOWHERE = 2     # no point of the cap has a place
 
 # An upper bound of the distance from a cell's centre to its edge, times 2**order: hpmask.healpix.cell_radius.
 cdef double CELL_RADIUS = 1.07
@@ -77,72 +61,6 @@ cdef struct Walk:
     double slope            # q
 
 
-cdef Known place(Projection kind, const double* q, double cap, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
-    """Place in the plane of a native unit vector, and half-widths of a rectangle that holds the cap about it."""
-    cdef double c = q[2], s = hypot(q[0], q[1]), k, stretch, low, phi, theta, half, top, away
-    if kind <= ZEA:
-        # cosines of the farthest and the nearest distance from the native pole
-        low = c * cos(cap) - s * sin(cap) if cap > 0 else c
-        if kind == TAN or kind == SIN:
-            if c * cos(cap) + s * sin(cap) < -1e-9:
-                return NOWHERE
-            if low < (0.01 if kind == TAN else 1e-9):
-                return UNKNOWN
-            k = 1 / c if kind == TAN else 1
-            stretch = 1 / (low * low) if kind == TAN else 1
-        elif kind == ARC:
-            phi = atan2(s, c)
-            k = phi / s if s > 1e-12 else 1
-            phi += cap
-            if phi > 3:
-                return UNKNOWN
-            stretch = phi / sin(phi) if phi > 1e-12 else 1
-        else:
-            if low < -0.999 or atan2(s, c) + cap > M_PI:
-                return UNKNOWN
-            k = 2 / (1 + c)
-            stretch = 2 / (1 + low)
-            if kind == ZEA:
-                k = sqrt(k)
-                stretch = sqrt(stretch)
-        x[0] = k * q[1]
-        y[0] = -k * q[0]
-        half_x[0] = half_y[0] = stretch * cap
-        return KNOWN
-    phi = atan2(q[1], q[0])
-    theta = atan2(c, s)
-    top = fabs(theta) + cap
-    if top > 1.57:
-        return UNKNOWN
-    half = asin(fmin(1.0, sin(cap) / s)) if cap > 0 else 0
-    if fabs(phi) + half > M_PI - 1e-9:
-        return UNKNOWN
-    x[0] = phi
-    y[0] = theta
-    half_x[0] = half
-    half_y[0] = cap
-    if kind == CEA:
-        y[0] = c
-    elif kind == MER:
-        y[0] = atanh(c)
-        half_y[0] = cap / cos(top)
-    elif kind == SFL:
-        # an eastward step is dX + phi sin(theta) dY
-        x[0] = phi * s
-        half_x[0] = cap * (1 + (fabs(phi) + half) * sin(top))
-    elif kind == AIT:
-        # Longitudes are halved, go through ZEA seen from the equator, and x is doubled.
-        low = s * cos(0.5 * phi)
-        k = sqrt(2 / (1 + low))
-        x[0] = 2 * k * s * sin(0.5 * phi)
-        y[0] = k * c
-        away = acos(fmin(1.0, low)) + cap
-        stretch = 1 / cos(0.5 * fmin(away, 2.5))
-        half_x[0] = 2 * stretch * cap
-        half_y[0] = stretch * cap
-    return KNOWN
-
-
 cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x, double half_y) noexcept nogil:
     """What the image holds in a rectangle of pixel coordinates."""
     # The pixels' numbers at the sides: pixel i reaches from i - 0.5 to i + 0.5.
@@ -167,18 +85,6 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     if count == <uint32_t> ((right - left) * (high - low)) and (walk.outside or not beyond):
         return YES
     return BOTH
-
-
-cdef inline double polynomial(const double* table, int degree, double u, double v) noexcept nogil:
-    cdef double total = 0, row
-    cdef int p, q
-    for p in range(degree, -1, -1):
-        row = 0
-        # There are no terms of a higher degree.
-        for q in range(degree - p, -1, -1):
-            row = row * v + table[p * (degree + 1) + q]
-        total = total * u + row
-    return total
 
 
 cdef Known unmoved(const Walk* walk, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
