@@ -134,6 +134,7 @@ class Bounds:
         level: int,
         order: int,
         rotation: Floats,
+        image: NDArray[np.uint8],
         total: NDArray[np.uint32],
         outside: bool,
     ) -> tuple[Ranges, Ranges]:
@@ -149,7 +150,7 @@ class Bounds:
             sip, limits = self._sip.tables, np.array([*self._sip.origin, shift, margin, slope])
         return _kernel.walk(  # type: ignore[no-any-return]
             nodes, level, order, self._code, np.ascontiguousarray(self._native @ rotation), self._inverse,
-            self._origin, slack, total, outside, sip, limits,
+            self._origin, slack, image, total, outside, sip, limits,
         )  # fmt: skip
 
     def _projected(self, wcs: WCS, plane: Floats) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def at_centers(grid: Grid, way: Way, stacks: Sequence[Stack], *, n_threads: int 
             if row.size:
                 _by_pixels(part, grid, wcs(), way, stack, row, column)
 
-    in_stripes(grid, work, n_threads=n_threads)
+    in_stripes(grid, work, n_threads=n_threads, least=20_000 if bounds is None else 200_000)
     return images
 
 
@@ -73,10 +73,13 @@ def undecided(
     return np.ascontiguousarray(row) + rows.start, np.ascontiguousarray(column)
 
 
-def in_stripes(grid: Grid, work: Work, *, n_threads: int | None = None) -> None:
-    """Call work(wcs, rows) for all rows of an image, stripe by stripe, on threads; wcs() is the thread's own WCS."""
+def in_stripes(grid: Grid, work: Work, *, n_threads: int | None = None, least: int = 20_000) -> None:
+    """Call work(wcs, rows) for all rows of an image, stripe by stripe, on threads; wcs() is the thread's own WCS.
+
+    There is a thread for `least` pixels or more.
+    """
     ny, nx = grid.shape
-    threads = min(thread_count(n_threads), max(1, ny * nx // 20_000))
+    threads = min(thread_count(n_threads), max(1, ny * nx // least))
     # Rows of whole tiles: few enough that their pixels' words stay small, and a few stripes for each thread.
     height = min(16 * BLOCK // nx, ny if threads == 1 else ny // (4 * threads))
     height = max(1, -(-height // TILE)) * TILE

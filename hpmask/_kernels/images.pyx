@@ -20,7 +20,7 @@ derivative has a norm of at most q < 1/2. So x -> u - d(x) is a contraction, whi
 moved to u; after a step of length l it is within l q / (1 - q) of it, and D's inverse stretches by 1 / (1 - q) at most.
 """
 
-from libc.math cimport cos, fabs, floor, hypot, sqrt
+from libc.math cimport M_PI, cos, fabs, floor, hypot, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_xy, place_vector
@@ -44,11 +44,13 @@ cdef struct Walk:
     double pixel[4]         # takes places in the plane to pixels,
     double origin[2]        # from this one
     double slack[2]         # rounding, in pixels
+    const unsigned char* image
     const uint32_t* total   # True pixels of the rows below and the columns to the left, modulo 2**32
     int64_t ny
     int64_t nx
     bint outside
     int order
+    double step[60]         # cosine and sine of a step eastwards to the children, by level
     Sink* sink
     Sink* doubt
     # SIP: coefficients of u**p v**q at [p][q], NULL for none
@@ -71,6 +73,9 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     cdef bint beyond
     if not (b >= 0 and a < walk.nx and d >= 0 and c < walk.ny):
         return YES if walk.outside else NO
+    if a == b and c == d:
+        # One pixel.
+        return YES if walk.image[<int64_t> c * walk.nx + <int64_t> a] else NO
     beyond = a < 0 or b >= walk.nx or c < 0 or d >= walk.ny
     left = <int64_t> a if a > 0 else 0
     low = <int64_t> c if c > 0 else 0
@@ -127,14 +132,29 @@ cdef inline double reach(double z, int level, int order) noexcept nogil:
     return radius * size * part + 1e-11
 
 
-cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell) noexcept nogil:
+cdef void descend(
+    Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell, double cosine, double sine, bint known_longitude
+) noexcept nogil:
+    """A node, with the cosine and sine of its centre's longitude if they are known."""
     cdef double p[3]
     cdef double q[3]
-    cdef double u, v, half_u, half_v, cap, a, b, half_a, half_b
-    cdef int i, shift = 2 * (29 - level)
+    cdef double u, v, half_u, half_v, cap, a, b, half_a, half_b, cos_lat, n = <double> ((<int64_t> 1) << level)
+    cdef double rho = (2 + (face >> 2)) * n - <double> (x + y + 1)
+    cdef int i, east, shift = 2 * (29 - level)
+    cdef bint belt = n <= rho <= 3 * n
     cdef Known known
     cdef Answer answer = BOTH
-    place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << level), p)
+    if belt and known_longitude:
+        p[2] = (2 * n - rho) * (2.0 / 3.0) / n
+        cos_lat = sqrt((1 - p[2]) * (1 + p[2]))
+        p[0] = cos_lat * cosine
+        p[1] = cos_lat * sine
+    else:
+        place_vector(face, <double> (x + y + 1), <double> (x - y), n, p)
+        if belt:
+            cos_lat = sqrt((1 - p[2]) * (1 + p[2]))
+            cosine = p[0] / cos_lat
+            sine = p[1] / cos_lat
     for i in range(3):
         q[i] = walk.native[3 * i] * p[0] + walk.native[3 * i + 1] * p[1] + walk.native[3 * i + 2] * p[2]
     cap = 0 if level == walk.order else reach(p[2], level, walk.order)
@@ -158,8 +178,16 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
         if level == walk.order:
             sink_put(walk.doubt, cell << shift, (cell + 1) << shift)
             return
+        # In the belt, two of the children have the longitude of their parent, the others are a step away.
+        u = walk.step[2 * level]
+        v = walk.step[2 * level + 1]
         for i in range(4):
-            descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i)
+            east = (i & 1) - (i >> 1)
+            descend(
+                walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i,
+                cosine if east == 0 else cosine * u - east * sine * v, sine if east == 0 else sine * u + east * cosine * v,
+                belt,
+            )
 
 
 def count_pixels(const unsigned char[:, ::1] image, uint32_t[:, ::1] total):
@@ -181,12 +209,12 @@ def count_pixels(const unsigned char[:, ::1] image, uint32_t[:, ::1] total):
 
 def walk(
     const uint64_t[::1] nodes, int level, int order, int projection, const double[:, ::1] native,
-    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const uint32_t[:, ::1] total,
+    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const unsigned char[:, ::1] image, const uint32_t[:, ::1] total,
     bint outside, const double[:, :, ::1] sip, const double[::1] sip_limits,
 ):
     """Ranges (order 29) of the cells in some nodes whose centre is under a True pixel, and of those in doubt.
 
-    Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels`; beyond the image the value
+    Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels` for the image; beyond the image the value
     is `outside`. `pixel` takes places in the projection's plane (radians)
     to pixels, and `origin` is the pixel at the plane's origin. `sip`, of shape (2, degree + 1, degree + 1) or empty, holds
     the polynomials' coefficients, and `sip_limits` their origin (x, y), shift, margin and slope.
@@ -208,11 +236,17 @@ def walk(
     for k in range(2):
         walk.origin[k] = origin[k]
         walk.slack[k] = slack[k]
+    if total.shape[0] != image.shape[0] + 1 or total.shape[1] != image.shape[1] + 1 or image.shape[0] * image.shape[1] == 0:
+        raise ValueError("total must have a row and a column more than the image")
+    walk.image = &image[0, 0]
     walk.total = &total[0, 0]
     walk.ny = total.shape[0] - 1
     walk.nx = total.shape[1] - 1
     walk.outside = outside
     walk.order = order
+    for k in range(order):
+        walk.step[2 * k] = cos(M_PI / 8 / <double> ((<int64_t> 1) << k))
+        walk.step[2 * k + 1] = sin(M_PI / 8 / <double> ((<int64_t> 1) << k))
     walk.sink = &sink
     walk.doubt = &doubt
     walk.a = NULL
@@ -235,7 +269,7 @@ def walk(
         with nogil:
             for i in range(nodes.shape[0]):
                 cell_xy(nodes[i], level, &face, &x, &y)
-                descend(&walk, face, x, y, level, nodes[i])
+                descend(&walk, face, x, y, level, nodes[i], 1, 0, False)
     try:
         inside = sink_take(&sink)
     except MemoryError:

@@ -7,7 +7,7 @@ projection's derivative along it, and in the plane by no more than that of the p
 at rims, poles and seams, the answer is that nothing is known.
 """
 
-from libc.math cimport INFINITY, M_PI, acos, asin, atan2, atanh, cos, cosh, fabs, fmin, hypot, sin, sqrt, tanh
+from libc.math cimport INFINITY, M_PI, acos, asin, atan2, atanh, cos, cosh, fabs, fmin, sin, sqrt, tanh
 
 
 cdef enum Projection:
@@ -29,14 +29,23 @@ cdef enum Known:
 
 cdef inline Known place(Projection kind, const double* q, double cap, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
     """Place in the plane of a native unit vector, and half-widths of a rectangle that holds the cap about it."""
-    cdef double c = q[2], s = hypot(q[0], q[1]), k, stretch, low, phi, theta, half, top, away
+    cdef double c = q[2], s = 0, k, stretch, low = c, high = c, phi, theta, half, top, away
+    if cap > 1.5:
+        return UNKNOWN
+    if cap > 0 or kind == ARC or kind > ZEA:
+        s = sqrt(q[0] * q[0] + q[1] * q[1])
     if kind <= ZEA:
-        # cosines of the farthest and the nearest distance from the native pole
-        low = c * cos(cap) - s * sin(cap) if cap > 0 else c
+        if cap > 0:
+            # Bounds of the cosine of the farthest and the nearest distance from the native pole:
+            # cos(cap) is at least k, and sin(cap) at most cap.
+            k = 1 - 0.5 * cap * cap
+            low = (c * k if c > 0 else c) - s * cap
+            high = (c if c > 0 else c * k) + s * cap
+        # Within the limits rounding in the vector grows to 1e-12 at most.
         if kind == TAN or kind == SIN:
-            if c * cos(cap) + s * sin(cap) < -1e-9:
+            if high < -1e-9:
                 return NOWHERE
-            if low < (0.01 if kind == TAN else 1e-9):
+            if low < (0.1 if kind == TAN else 1e-9):
                 return UNKNOWN
             k = 1 / c if kind == TAN else 1
             stretch = 1 / (low * low) if kind == TAN else 1
@@ -48,7 +57,8 @@ cdef inline Known place(Projection kind, const double* q, double cap, double* x,
                 return UNKNOWN
             stretch = phi / sin(phi) if phi > 1e-12 else 1
         else:
-            if low < -0.999 or atan2(s, c) + cap > M_PI:
+            # So it is, too, where the cap holds the other pole.
+            if low < (-0.99 if kind == ZEA else -0.9):
                 return UNKNOWN
             k = 2 / (1 + c)
             stretch = 2 / (1 + low)
@@ -62,7 +72,7 @@ cdef inline Known place(Projection kind, const double* q, double cap, double* x,
     phi = atan2(q[1], q[0])
     theta = atan2(c, s)
     top = fabs(theta) + cap
-    if top > 1.57:
+    if top > (1.5 if kind == MER else 1.57):
         return UNKNOWN
     half = asin(fmin(1.0, sin(cap) / s)) if cap > 0 else 0
     if fabs(phi) + half > M_PI - 1e-9:
