@@ -22,7 +22,7 @@ from hpmask.stack import Stack
 from hpmask.wcs_bounds import Bounds
 from hpmask.wcs_grid import Grid, Way
 
-__all__ = ["BLOCK", "TILE", "at_centers", "Places", "in_stripes", "undecided"]
+__all__ = ["BLOCK", "TILE", "Places", "at_centers", "in_stripes", "undecided"]
 
 # Stripes are of whole tiles.
 TILE = 64

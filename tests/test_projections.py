@@ -13,7 +13,7 @@ from hpmask._kernels import image_tiles, images
 from hpmask.wcs_bounds import Bounds
 from hpmask.wcs_grid import Grid, Way, vectors
 
-# An hundredth of what a pixel's position may be off before astropy is asked.
+# A hundredth of what a pixel's position may be off before astropy is asked.
 CLOSE = 1e-13
 
 
@@ -22,7 +22,8 @@ def own_positions(bounds, wcs, x, y):
     u_, v_ = x - bounds._origin[0], y - bounds._origin[1]
     if wcs.sip is not None:
         a, b = x - bounds._sip.origin[0], y - bounds._sip.origin[1]
-        u_, v_ = (c + np.polynomial.polynomial.polyval2d(a, b, t) for c, t in zip((u_, v_), bounds._sip.tables))
+        du, dv = (np.polynomial.polynomial.polyval2d(a, b, table) for table in bounds._sip.tables)
+        u_, v_ = u_ + du, v_ + dv
     place = np.ascontiguousarray((bounds._matrix @ np.array([u_, v_])).T)
     stretch, native = np.empty(len(place)), np.empty((len(place), 3))
     columns = (np.ascontiguousarray(place[:, k]) for k in range(2))

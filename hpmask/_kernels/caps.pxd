@@ -192,7 +192,8 @@ cdef inline bint around(Cap* cap, uint64_t cell, double radius) noexcept nogil:
 
 
 cdef inline void open_cap(
-    Cap* cap, const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift, const uint64_t[::1] words, int order
+    Cap* cap, const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift, const uint64_t[::1] words,
+    int order,
 ) noexcept nogil:
     """Make ready for the masks of a stack (see stack.py)."""
     cap.index.edge = &boundaries[0] if boundaries.shape[0] else NULL

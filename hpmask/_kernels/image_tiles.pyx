@@ -23,8 +23,6 @@ UNDECIDED = 2
 
 cdef enum:
     TILE = 64       # pixels along a side of the largest tiles
-    # A tile of so many pixels along a side is not asked for as a whole: that takes as long as its pixels.
-    LEAF = 1
 
 
 cdef struct Field:
@@ -62,10 +60,8 @@ cdef inline bint one_word(Field* field, double x, double y, double half) noexcep
     a = field.plane[0] * u + field.plane[1] * v
     b = field.plane[2] * u + field.plane[3] * v
     r = half * field.side
-    r = stretch(field.projection, a, b, r) * r + field.slack if half > 0 else (
-        field.slack if stretch(field.projection, a, b, 0) < 1e9 else 1e9
-    )
-    # NaN fails the comparison.
+    # Of a single place it is infinity times 0, and NaN fails the comparison.
+    r = stretch(field.projection, a, b, r) * r + field.slack
     if not r < 0.3:
         return False
     native_at(field.projection, a, b, q)
@@ -76,13 +72,14 @@ cdef inline bint one_word(Field* field, double x, double y, double half) noexcep
 
 
 cdef void descend(Field* field, Py_ssize_t row, Py_ssize_t column, int size) noexcept nogil:
-    cdef Py_ssize_t j, k, height = min(<Py_ssize_t> size, field.stop - row), width = min(<Py_ssize_t> size, field.nx - column)
+    cdef Py_ssize_t j, k, height = min(<Py_ssize_t> size, field.stop - row)
+    cdef Py_ssize_t width = min(<Py_ssize_t> size, field.nx - column)
     cdef double half = 0.5 * (size - 1)
     cdef unsigned char* target = field.image + (row - field.first) * field.nx + column
     cdef uint64_t word
     if height <= 0 or width <= 0:
         return
-    if (size > LEAF or size == 1) and one_word(field, column + half, row + half, half + field.margin):
+    if one_word(field, column + half, row + half, half + field.margin):
         word = field.cap.expected
         for k in range(field.n_images):
             for j in range(height):
@@ -105,12 +102,12 @@ cdef void descend(Field* field, Py_ssize_t row, Py_ssize_t column, int size) noe
 def paint(
     unsigned char[:, :, ::1] images, Py_ssize_t first, int projection, const double[:, ::1] plane,
     const double[::1] origin, const double[:, ::1] turn, double side, double slack, double margin,
-    const double[:, :, ::1] sip, const double[::1] sip_origin, const uint64_t[::1] boundaries, const uint32_t[::1] entries,
-    int shift, const uint64_t[::1] words, int order, Py_ssize_t start, Py_ssize_t stop,
+    const double[:, :, ::1] sip, const double[::1] sip_origin, const uint64_t[::1] boundaries,
+    const uint32_t[::1] entries, int shift, const uint64_t[::1] words, int order, Py_ssize_t start, Py_ssize_t stop,
 ):
-    """Write bit k of the word under each pixel of the rows from start to stop to image k, UNDECIDED to image 0 if unsure.
+    """Write bit k of the word under each pixel of the rows from start to stop to image k.
 
-    Returns the number of pixels not decided. `first` is the number of the images' first row. `margin` is 0 for the
+    Where it is not sure it writes UNDECIDED to image 0; returns how many these are. `first` is the number of the images' first row. `margin` is 0 for the
     pixels' centres, 0.5 for all of the pixels. `plane` gives radians; `sip`, of shape (2, degree + 1, degree + 1) or
     empty, holds the polynomials' coefficients.
     """

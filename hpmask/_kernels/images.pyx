@@ -122,7 +122,8 @@ cdef Known unmoved(const Walk* walk, double* x, double* y, double* half_x, doubl
 
 cdef inline double reach(double z, int level, int order) noexcept nogil:
     """Radius of a cap about a node's centre that holds the centres of its cells of the last order."""
-    cdef double size = 1.0 / <double> ((<int64_t> 1) << level), part = 1.0 - 1.0 / <double> ((<int64_t> 1) << (order - level))
+    cdef double size = 1.0 / <double> ((<int64_t> 1) << level)
+    cdef double part = 1.0 - 1.0 / <double> ((<int64_t> 1) << (order - level))
     cdef double top = fabs(z) + 0.67 * size, radius = CELL_RADIUS
     if top < 0.6666:
         radius = 2.0 / 3.0 / sqrt(1 - top * top)
@@ -185,7 +186,8 @@ cdef void descend(
             east = (i & 1) - (i >> 1)
             descend(
                 walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i,
-                cosine if east == 0 else cosine * u - east * sine * v, sine if east == 0 else sine * u + east * cosine * v,
+                cosine * u - east * sine * v if east else cosine,
+                sine * u + east * cosine * v if east else sine,
                 belt,
             )
 
@@ -209,15 +211,15 @@ def count_pixels(const unsigned char[:, ::1] image, uint32_t[:, ::1] total):
 
 def walk(
     const uint64_t[::1] nodes, int level, int order, int projection, const double[:, ::1] native,
-    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const unsigned char[:, ::1] image, const uint32_t[:, ::1] total,
-    bint outside, const double[:, :, ::1] sip, const double[::1] sip_limits,
+    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const unsigned char[:, ::1] image,
+    const uint32_t[:, ::1] total, bint outside, const double[:, :, ::1] sip, const double[::1] sip_limits,
 ):
     """Ranges (order 29) of the cells in some nodes whose centre is under a True pixel, and of those in doubt.
 
-    Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels` for the image; beyond the image the value
-    is `outside`. `pixel` takes places in the projection's plane (radians)
-    to pixels, and `origin` is the pixel at the plane's origin. `sip`, of shape (2, degree + 1, degree + 1) or empty, holds
-    the polynomials' coefficients, and `sip_limits` their origin (x, y), shift, margin and slope.
+    Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels` for the image;
+    beyond the image the value is `outside`. `pixel` takes places in the projection's plane (radians) to pixels, and
+    `origin` is the pixel at the plane's origin. `sip`, of shape (2, degree + 1, degree + 1) or empty, holds the
+    polynomials' coefficients, and `sip_limits` their origin (x, y), shift, margin and slope.
     """
     cdef Walk walk
     cdef Sink sink, doubt
@@ -236,7 +238,7 @@ def walk(
     for k in range(2):
         walk.origin[k] = origin[k]
         walk.slack[k] = slack[k]
-    if total.shape[0] != image.shape[0] + 1 or total.shape[1] != image.shape[1] + 1 or image.shape[0] * image.shape[1] == 0:
+    if image.size == 0 or total.shape[0] != image.shape[0] + 1 or total.shape[1] != image.shape[1] + 1:
         raise ValueError("total must have a row and a column more than the image")
     walk.image = &image[0, 0]
     walk.total = &total[0, 0]

@@ -27,7 +27,9 @@ cdef enum Known:
     KNOWN = 1
     NOWHERE = 2     # no point of the cap has a place
 
-cdef inline Known place(Projection kind, const double* q, double cap, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
+cdef inline Known place(
+    Projection kind, const double* q, double cap, double* x, double* y, double* half_x, double* half_y
+) noexcept nogil:
     """Place in the plane of a native unit vector, and half-widths of a rectangle that holds the cap about it."""
     cdef double c = q[2], s = 0, k, stretch, low = c, high = c, phi, theta, half, top, away
     if cap > 1.5:
