@@ -77,7 +77,7 @@ def _check_size(image: Image, grid: Grid, order: int) -> None:
 def _walk(
     image: Image, grid: Grid, way: Way, bounds: Bounds, order: int, outside: bool, threads: int
 ) -> RangeSet:
-    total = np.empty((image.shape[0] + 1, image.shape[1] + 1), dtype=np.uint32)
+    total = np.empty([_kernel.blocks_of(n) + 1 for n in image.shape], dtype=np.uint32)
     pixels = np.ascontiguousarray(image).view(np.uint8)
     _kernel.count_pixels(pixels, total)
     level, nodes, around = _first_nodes(grid, way, bounds, order)

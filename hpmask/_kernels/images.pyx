@@ -2,7 +2,8 @@
 """Cells whose centre is under a True pixel of an image.
 
 A walk down the quad-tree asks for each node which rectangle of pixels holds the places of all cells' centres in it. If
-the image is True all over that rectangle, or False, the node is decided; else it is divided. A cell of the last order
+the image is True all over that rectangle, or False, the node is decided; else it is divided. Of a large rectangle, the
+blocks of pixels that hold it are asked in its place, by a table of sums. A cell of the last order
 is decided by the place of its centre, unless that is within rounding of a pixel's edge: such cells are handed back in
 doubt, for astropy to decide.
 
@@ -22,12 +23,18 @@ moved to u; after a step of length l it is within l q / (1 - q) of it, and D's i
 
 from libc.math cimport M_PI, cos, fabs, floor, hypot, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from hpmask._kernels.geometry cimport cell_xy, place_vector
 from hpmask._kernels.projections cimport AIT, KNOWN, NOWHERE, UNKNOWN, Known, Projection, place, polynomial
 from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take
 
 CODES = {"TAN": 0, "SIN": 1, "STG": 2, "ARC": 3, "ZEA": 4, "CAR": 5, "CEA": 6, "MER": 7, "SFL": 8, "AIT": 9}
+
+cdef enum:
+    # Pixels are counted by square blocks, so that the table of sums stays small.
+    SHIFT = 3
+    BLOCK = 8
 
 cdef enum Answer:
     NO = 0          # nothing but False
@@ -45,7 +52,7 @@ cdef struct Walk:
     double origin[2]        # from this one
     double slack[2]         # rounding, in pixels
     const unsigned char* image
-    const uint32_t* total   # True pixels of the rows below and the columns to the left, modulo 2**32
+    const uint32_t* total   # True pixels of the blocks below and to the left: count_pixels
     int64_t ny
     int64_t nx
     bint outside
@@ -63,13 +70,42 @@ cdef struct Walk:
     double slope            # q
 
 
+cdef inline Answer within(const Walk* walk, int64_t left, int64_t right, int64_t low, int64_t high) noexcept nogil:
+    """What columns from left to right and rows from low to high hold, or, if they are many, the blocks about them."""
+    cdef const unsigned char* row = walk.image + low * walk.nx
+    cdef const unsigned char* first = row + left
+    cdef int64_t i, width = ((walk.nx - 1) >> SHIFT) + 2
+    cdef uint32_t count
+    if right - left <= BLOCK and high - low <= BLOCK:
+        while low < high:
+            for i in range(left, right):
+                if row[i] != first[0]:
+                    return BOTH
+            row += walk.nx
+            low += 1
+        return YES if first[0] else NO
+    left >>= SHIFT
+    low >>= SHIFT
+    right = ((right - 1) >> SHIFT) + 1
+    high = ((high - 1) >> SHIFT) + 1
+    count = (
+        walk.total[high * width + right] - walk.total[low * width + right]
+        - walk.total[high * width + left] + walk.total[low * width + left]
+    )
+    if count == 0:
+        return NO
+    right = min(right << SHIFT, walk.nx) - (left << SHIFT)
+    high = min(high << SHIFT, walk.ny) - (low << SHIFT)
+    return YES if count == <uint32_t> (right * high) else BOTH
+
+
 cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x, double half_y) noexcept nogil:
     """What the image holds in a rectangle of pixel coordinates."""
     # The pixels' numbers at the sides: pixel i reaches from i - 0.5 to i + 0.5.
     cdef double a = floor(x - half_x + 0.5), b = floor(x + half_x + 0.5)
     cdef double c = floor(y - half_y + 0.5), d = floor(y + half_y + 0.5)
-    cdef int64_t left, right, low, high, width = walk.nx + 1
-    cdef uint32_t count
+    cdef int64_t left, right, low, high
+    cdef Answer answer
     cdef bint beyond
     if not (b >= 0 and a < walk.nx and d >= 0 and c < walk.ny):
         return YES if walk.outside else NO
@@ -81,15 +117,8 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     low = <int64_t> c if c > 0 else 0
     right = <int64_t> b + 1 if b < walk.nx else walk.nx
     high = <int64_t> d + 1 if d < walk.ny else walk.ny
-    count = (
-        walk.total[high * width + right] - walk.total[low * width + right]
-        - walk.total[high * width + left] + walk.total[low * width + left]
-    )
-    if count == 0 and not (beyond and walk.outside):
-        return NO
-    if count == <uint32_t> ((right - left) * (high - low)) and (walk.outside or not beyond):
-        return YES
-    return BOTH
+    answer = within(walk, left, right, low, high)
+    return BOTH if beyond and (answer == YES) != walk.outside else answer
 
 
 cdef Known unmoved(const Walk* walk, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
@@ -134,7 +163,7 @@ cdef inline double reach(double z, int level, int order) noexcept nogil:
 
 
 cdef void descend(
-    Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell, double cosine, double sine, bint known_longitude
+    Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell, double cosine, double sine, bint known_lon
 ) noexcept nogil:
     """A node, with the cosine and sine of its centre's longitude if they are known."""
     cdef double p[3]
@@ -145,7 +174,7 @@ cdef void descend(
     cdef bint belt = n <= rho <= 3 * n
     cdef Known known
     cdef Answer answer = BOTH
-    if belt and known_longitude:
+    if belt and known_lon:
         p[2] = (2 * n - rho) * (2.0 / 3.0) / n
         cos_lat = sqrt((1 - p[2]) * (1 + p[2]))
         p[0] = cos_lat * cosine
@@ -192,20 +221,37 @@ cdef void descend(
             )
 
 
+def blocks_of(Py_ssize_t n):
+    """How many blocks an image of n rows, or columns, has along that axis."""
+    return ((n - 1) >> SHIFT) + 1
+
+
 def count_pixels(const unsigned char[:, ::1] image, uint32_t[:, ::1] total):
-    """total[j, i] = number of True pixels of rows below j and columns below i, for an image of fewer than 2**32."""
-    cdef Py_ssize_t ny = image.shape[0], nx = image.shape[1], i, j
+    """total[j, i] = number of True pixels in rows of blocks below j and columns of them below i.
+
+    For an image of fewer than 2**32 pixels, whose bytes are 0 and 1.
+    """
+    cdef Py_ssize_t ny = image.shape[0], nx = image.shape[1], x, y, i, j
     cdef uint32_t row
-    if total.shape[0] != ny + 1 or total.shape[1] != nx + 1 or ny * nx >= (<int64_t> 1) << 32:
-        raise ValueError("total must have a row and a column more than the image, which has fewer than 2**32 pixels")
+    cdef uint64_t eight
+    if total.shape[0] != blocks_of(ny) + 1 or total.shape[1] != blocks_of(nx) + 1 or ny * nx >= (<int64_t> 1) << 32:
+        raise ValueError("total must have a row and a column more than blocks of the image, of fewer than 2**32 pixels")
     with nogil:
-        for i in range(nx + 1):
-            total[0, i] = 0
-        for j in range(ny):
+        total[:] = 0
+        for j in range(total.shape[0] - 1):
+            for y in range(j << SHIFT, min((j + 1) << SHIFT, ny)):
+                for i in range(total.shape[1] - 1):
+                    x = i << SHIFT
+                    if x + BLOCK <= nx:
+                        memcpy(&eight, &image[y, x], BLOCK)
+                        # The sum of the bytes.
+                        total[j + 1, i + 1] += <uint32_t> ((eight * <uint64_t> 0x0101010101010101) >> 56)
+                    else:
+                        for x in range(x, nx):
+                            total[j + 1, i + 1] += image[y, x]
             row = 0
-            total[j + 1, 0] = 0
-            for i in range(nx):
-                row += image[j, i]
+            for i in range(total.shape[1] - 1):
+                row += total[j + 1, i + 1]
                 total[j + 1, i + 1] = total[j, i + 1] + row
 
 
@@ -238,12 +284,14 @@ def walk(
     for k in range(2):
         walk.origin[k] = origin[k]
         walk.slack[k] = slack[k]
-    if image.size == 0 or total.shape[0] != image.shape[0] + 1 or total.shape[1] != image.shape[1] + 1:
-        raise ValueError("total must have a row and a column more than the image")
+    if image.shape[0] == 0 or total.shape[0] != blocks_of(image.shape[0]) + 1:
+        raise ValueError("image must have pixels, and total a row more than blocks of it")
+    if image.shape[1] == 0 or total.shape[1] != blocks_of(image.shape[1]) + 1:
+        raise ValueError("image must have pixels, and total a column more than blocks of it")
     walk.image = &image[0, 0]
     walk.total = &total[0, 0]
-    walk.ny = total.shape[0] - 1
-    walk.nx = total.shape[1] - 1
+    walk.ny = image.shape[0]
+    walk.nx = image.shape[1]
     walk.outside = outside
     walk.order = order
     for k in range(order):
