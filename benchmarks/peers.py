@@ -493,35 +493,8 @@ def to_wcs_row(title: str, mask: Mask, wcs: WCS) -> Row:
                 ),
             )
         )
-    some = projected_positions(mask, wcs)
-    works.append(
-        Work(
-            "astropy",
-            f"pixel_to_world_values of the {some[0].size:,} positions that to_wcs projects, one thread",
-            lambda: wcs.pixel_to_world_values(*some),
-            aside=True,
-        )
-    )
     # All look up the cell of the same position; at an edge between cells it is rounding that tells.
     return Row(title, works, functools.partial(images_differ, most=2e-6))
-
-
-def projected_positions(mask: Mask, wcs: WCS) -> tuple[np.ndarray, np.ndarray]:
-    """The pixel coordinates that to_wcs asks astropy for."""
-    calls: list[tuple[np.ndarray, np.ndarray]] = []
-    original = WCS.pixel_to_world_values
-
-    def noted(self: WCS, x: Any, y: Any) -> Any:
-        calls.append((np.ravel(x), np.ravel(y)))
-        return original(self, x, y)
-
-    try:
-        WCS.pixel_to_world_values = noted
-        mask.to_wcs(wcs)
-    finally:
-        WCS.pixel_to_world_values = original
-    x, y = (np.concatenate(parts) for parts in zip(*calls, strict=True))
-    return x, y
 
 
 def discs_in(wcs: WCS, count: int, radius: u.Quantity, order: int, energy: EnergyAxis | None = None) -> Mask:
@@ -627,7 +600,7 @@ def from_wcs(quick: bool) -> Iterator[Row]:
     wcs = field_wcs(n)
     for count in (20, 300):
         image = discs_in(wcs, count, (0.05 if quick else 0.3) * u.deg, 13).to_wcs(wcs)
-        for order in (12, 14):
+        for order in (10, 12, 14):
             yield from_wcs_row(f"from_wcs, {n} x {n} TAN pixels, {count} discs, order {order}", image, wcs, order)
 
 
@@ -655,11 +628,45 @@ def from_wcs_row(title: str, image: np.ndarray, wcs: WCS, order: int) -> Row:
             return cells[within][image[j[within], i[within]]]
 
         works.append(Work("healpy", "query_disc, pix2ang, wcs.world_to_pixel_values: all cells' centres", by_hand))
+    # As a part of the sky that holds the image; at order 14 that is 100 million cells.
+    if peer("gammapy") and peer("healpy") and order < 14:
+        maps = peer("gammapy").maps
+        sky = maps.WcsNDMap(gammapy_geom(wcs), data=image)
+        lon, lat = wcs.pixel_to_world_values((image.shape[1] - 1) / 2, (image.shape[0] - 1) / 2)
+        region = f"DISK({lon:.9f},{lat:.9f},{1.1 * 0.01 * np.hypot(*image.shape) / 2})"
+
+        def with_gammapy(geom: Any) -> np.ndarray:
+            found = sky.interp_to_geom(geom)
+            return found.geom.local_to_global(np.nonzero(found.data))[0]
+
+        works.append(
+            Work(
+                "gammapy",
+                "WcsNDMap.interp_to_geom(HpxGeom of a disc round the image), a new HpxGeom each time",
+                with_gammapy,
+                prepare=lambda: maps.HpxGeom(1 << order, nest=True, frame="icrs", region=region),
+            )
+        )
+    # It fills the whole sky, with 8 bytes a cell and more.
+    if peer("reproject") and order <= 10:
+        works.append(
+            Work(
+                "reproject",
+                "reproject_to_healpix, order='nearest-neighbor'",
+                lambda: np.flatnonzero(
+                    peer("reproject").reproject_to_healpix(
+                        (image.astype(np.float64), wcs), "icrs", nside=1 << order, nested=True, order="nearest-neighbor"
+                    )[0]
+                    == 1
+                ),
+            )
+        )
 
     def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
         plane = results["hpmask"].planes[0]
-        if "healpy" in results:
-            yield "healpy", *same_sky(plane, RangeSet.from_cells(results["healpy"], order).ranges)
+        for tool in results.keys() & {"healpy", "gammapy", "reproject"}:
+            cells = np.asarray(results[tool], dtype=np.uint64)
+            yield tool, *same_sky(plane, RangeSet.from_cells(cells, order).ranges)
         if "mocpy" in results:
             theirs = RangeSet(moc_ranges(results["mocpy"]), MAX_ORDER)
             missed, more = ((a - b).area / plane.area for a, b in ((plane, theirs), (theirs, plane)))

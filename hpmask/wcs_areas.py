@@ -9,20 +9,19 @@ that are sky count, and it is never inside if its centre is none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpmask import lookup
-from hpmask._kernels import caps as _caps
 from hpmask._kernels import pixels as _pixels
 from hpmask.rangeset import RangeSet
 from hpmask.stack import Stack
 from hpmask.wcs_bounds import Bounds
 from hpmask.wcs_grid import Grid, Way, vectors
-from hpmask.wcs_out import BLOCK, TILE, Places, corners_of_tiles, in_stripes, quarters
+from hpmask.wcs_out import BLOCK, Places, in_stripes, undecided
 
 __all__ = ["AreaMode", "by_areas"]
 
@@ -49,37 +48,20 @@ def by_areas(
     images: NDArray[Any] = np.zeros((len(planes), *grid.shape), dtype=kind)
     bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape)
 
-    def work(wcs: Any, rows: range) -> None:
+    def work(wcs: Callable[[], Any], rows: range) -> None:
         first = 0
         for stack in stacks:
             part = slice(first, first + stack.n)
             first += stack.n
             sheet = np.zeros((stack.n, len(rows), grid.shape[1]), dtype=np.uint8)
-            row, column = _by_tiles(sheet, grid, wcs, way, stack, bounds, rows)
+            row, column = undecided(sheet, rows.start, rows, stack, way, bounds, margin=0.5)
             images[part, rows.start : rows.stop] = sheet
             for start in range(0, row.size, BLOCK // 4):
                 some = slice(start, start + BLOCK // 4)
-                _by_pixels(images[part], grid, wcs, way, stack, planes[part], mode, row[some], column[some])
+                _by_pixels(images[part], grid, wcs(), way, stack, planes[part], mode, row[some], column[some])
 
     in_stripes(grid, work, n_threads=n_threads)
     return images
-
-
-def _by_tiles(
-    sheet: NDArray[np.uint8], grid: Grid, wcs: Any, way: Way, stack: Stack, bounds: Bounds | None, rows: range
-) -> tuple[Places, Places]:
-    """Paint what is decided by tiles, and give the pixels that are left."""
-    size = TILE if bounds is not None else 1
-    row, column = corners_of_tiles(rows, grid.shape[1], size)
-    while bounds is not None and size >= 2 and row.size:
-        half = (size - 1) / 2
-        x, y = (np.add(place, half, dtype=np.float64) for place in (column, row))
-        lon, lat = grid.positions(wcs, x, y)
-        words, one = stack.caps(lon, lat, bounds.on_sky(x, y, size / 2), way.matrix)
-        _caps.paint(sheet, row[one] - rows.start, column[one], size, words[one])
-        row, column = quarters(row[~one], column[~one], size, rows.stop, grid.shape[1])
-        size //= 2
-    return row, column
 
 
 def _by_pixels(

@@ -5,7 +5,7 @@ follow from the projections' formulas (Calabretta & Greisen 2002, A&A 395, 1077)
 phi, theta the native ones, all in radians:
 
 * a path in the plane is stretched on the sky by no more than the largest singular value of the inverse projection's
-  derivative along it, and the other way round (for which see _kernels/images.pyx);
+  derivative along it, and the other way round (for which see _kernels/projections.pxd);
 * the way from native to celestial coordinates is a rotation, and changes no distance;
 * the way from pixels to the plane is linear, or, with SIP polynomials, differs from that by no more than the
   largest derivatives of the polynomials.
@@ -15,78 +15,30 @@ Where a bound does not hold, at a projection's rim, at its poles and seams, it i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from hpmask._kernels import image_tiles as _tiles
 from hpmask._kernels import images as _kernel
+from hpmask.stack import Stack
 from hpmask.wcs_grid import vectors
 
 __all__ = ["Bounds"]
 
 Floats = NDArray[np.float64]
 Ranges = tuple[NDArray[np.uint64], NDArray[np.uint64]]
-Stretch = Callable[[Floats, Floats, Floats], Floats]
 
-_INF = np.inf
-# Rounding of wcslib and of this module, on the sky and in the plane (radians), and on the image (pixels).
+# Rounding of wcslib and of the kernels, on the sky and in the plane (radians), and on the image (pixels).
 _SLACK_SKY = 1e-11
 _SLACK_PLANE = 1e-12
 _SLACK_PIXEL = 1e-6
+# A few times the rounding of one number.
+_ROUNDING = 2e-15
 # astropy's all_world2pix is content with this.
 _SLACK_INVERSE = 2e-4
-
-
-def _where(valid: Any, value: Any) -> Floats:
-    return np.where(valid, value, _INF)
-
-
-def _within(limit: float, stretch: Callable[[Floats], Floats]) -> Stretch:
-    """A stretch that grows with the distance from the plane's origin, up to a limit of it."""
-    return lambda x, y, r: _where(
-        np.hypot(x, y) + r < limit, stretch(np.minimum(np.hypot(x, y) + r, min(limit, 1e9)))
-    )
-
-
-def _between(highest: float, stretch: Callable[[Floats], Floats]) -> Stretch:
-    """A stretch that grows with |Y|, up to a limit of it, and for |X| below pi."""
-    return lambda x, y, r: _where(
-        (np.abs(x) + r < np.pi) & (np.abs(y) + r < highest), stretch(np.minimum(np.abs(y) + r, min(highest, 1e9)))
-    )
-
-
-def _sanson_flamsteed(x: Floats, y: Floats, r: Floats) -> Floats:
-    # An eastward step is dX + phi sin(theta) dY.
-    top = np.minimum(np.abs(y) + r, 1.57)
-    lon = (np.abs(x) + r) / np.cos(top)
-    return _where((top < 1.57) & (lon < np.pi), 1 + np.minimum(lon, np.pi) * np.sin(top))
-
-
-def _zenithal_equal_area(r: Floats) -> Floats:
-    return 1 / np.sqrt(1 - r**2 / 4)
-
-
-def _hammer_aitoff(x: Floats, y: Floats, r: Floats) -> Floats:
-    # X is halved, the inverse of ZEA follows, and the longitudes are doubled, which stretches by two at most.
-    return 2 * _within(np.sqrt(2) - 1e-9, _zenithal_equal_area)(x / 2, y, r)
-
-
-# The most by which a path within r of (X, Y) is stretched on the sky.
-_STRETCH: dict[str, Stretch] = {
-    "TAN": _within(_INF, np.ones_like),
-    "STG": _within(_INF, np.ones_like),
-    "ARC": _within(np.pi, np.ones_like),
-    "SIN": _within(0.9999, lambda r: 1 / np.sqrt(1 - r**2)),
-    "ZEA": _within(1.9999, _zenithal_equal_area),
-    "CAR": _between(np.pi / 2, np.ones_like),
-    "CEA": _between(0.9999, lambda y: 1 / np.sqrt(1 - y**2)),
-    "MER": _between(_INF, np.ones_like),
-    "SFL": _sanson_flamsteed,
-    "AIT": _hammer_aitoff,
-}
 
 
 # ---------------------------------------------------------------------- of a whole WCS
@@ -102,9 +54,9 @@ class Bounds:
     """
 
     def __init__(self, wcs: WCS, shape: tuple[int, int], name: str) -> None:
-        self._stretch, self._code = _STRETCH[name], _kernel.CODES[name]
+        self._code = _kernel.CODES[name]
         self._rows = [wcs.wcs.lng, wcs.wcs.lat]
-        self._matrix = np.radians(wcs.pixel_scale_matrix)[self._rows]
+        self._matrix = np.ascontiguousarray(np.radians(wcs.pixel_scale_matrix)[self._rows])
         self._origin = np.asarray(wcs.wcs.crpix, dtype=np.float64) - 1
         self._inverse = np.ascontiguousarray(np.linalg.inv(self._matrix))
         self._sip = None if wcs.sip is None else _Sip(wcs, shape)
@@ -112,7 +64,12 @@ class Bounds:
         self.invertible = self._sip is None or self._sip.invertible
         self._norm = float(np.linalg.norm(self._matrix, 2))
         corners = np.abs(self._matrix @ np.array([[1.0, 1.0], [1.0, -1.0]]))
-        self._diagonal = float(np.hypot(*corners).max())
+        # How far from a square's centre its points are in the plane, as a multiple of its half-width.
+        self._side = float(np.hypot(*corners).max()) + np.sqrt(2) * self._slope * self._norm
+        # Terms that cancel each other leave the rounding of the larger ones.
+        farthest = np.abs(np.array([[-_OVERHANG], [_OVERHANG]]) + [[0, 0], shape[::-1]] - self._origin).max(axis=0)
+        terms = float((np.abs(self._matrix) @ farthest).sum()) + self._shift * self._norm
+        self._slack = _SLACK_SKY + _ROUNDING * terms
         self._native = self._native_axes(wcs)
 
     @classmethod
@@ -125,7 +82,7 @@ class Bounds:
         if not isinstance(wcs, WCS) or wcs.naxis != 2 or min(wcs.wcs.lng, wcs.wcs.lat) < 0:
             return None
         code = str(wcs.wcs.ctype[wcs.wcs.lng])[5:]
-        if code[:3] not in _STRETCH or code[3:] not in ("", "-SIP"):
+        if code[:3] not in _kernel.CODES or code[3:] not in ("", "-SIP"):
             return None
         tables = (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
         if any(table is not None for table in tables):
@@ -149,9 +106,27 @@ class Bounds:
         """
         u, v = self._matrix @ np.array([x - self._origin[0], y - self._origin[1]])
         # The square's own radius in the plane, and how far its centre may be from where it is without polynomials.
-        reach = half * (self._diagonal + np.sqrt(2) * self._slope * self._norm)
-        away = np.full_like(u, reach + self._shift * self._norm)
-        return np.asarray(self._stretch(u, v, away) * reach + _SLACK_SKY)
+        reach = half * self._side
+        stretch = np.empty_like(u)
+        _tiles.stretches(self._code, u, v, np.full_like(u, reach + self._shift * self._norm), stretch)
+        return np.asarray(stretch * reach + self._slack)
+
+    def paint(
+        self, images: NDArray[np.uint8], first: int, rows: range, stack: Stack, matrix: Floats | None, margin: float
+    ) -> NDArray[np.bool_] | None:
+        """Write what a stack's sets hold at the pixels of some rows, and give those that it could not decide.
+
+        The latter as an image of the rows, or None for none. `first` is the images' first row; `matrix` takes unit
+        vectors to the sets' frame; with a `margin` of 0.5, all of the pixel must hold the same, not its centre alone.
+        """
+        turn = self._native.T if matrix is None else matrix @ self._native.T
+        sip, origin = (np.empty((0, 0, 0)), np.empty(0)) if self._sip is None else (self._sip.tables, self._sip.origin)
+        left = _tiles.paint(
+            images, first, self._code, self._matrix, self._origin, np.ascontiguousarray(turn), self._side,
+            self._slack, margin, sip, origin, stack.boundaries, stack.entries, stack.shift, stack.words, stack.order,
+            rows.start, rows.stop,
+        )  # fmt: skip
+        return images[0, rows.start - first : rows.stop - first] == _tiles.UNDECIDED if left else None
 
     def walk(
         self,
@@ -159,6 +134,7 @@ class Bounds:
         level: int,
         order: int,
         rotation: Floats,
+        image: NDArray[np.uint8],
         total: NDArray[np.uint32],
         outside: bool,
     ) -> tuple[Ranges, Ranges]:
@@ -174,7 +150,7 @@ class Bounds:
             sip, limits = self._sip.tables, np.array([*self._sip.origin, shift, margin, slope])
         return _kernel.walk(  # type: ignore[no-any-return]
             nodes, level, order, self._code, np.ascontiguousarray(self._native @ rotation), self._inverse,
-            self._origin, slack, total, outside, sip, limits,
+            self._origin, slack, image, total, outside, sip, limits,
         )  # fmt: skip
 
     def _projected(self, wcs: WCS, plane: Floats) -> dict[str, Any]:
@@ -204,12 +180,15 @@ class Bounds:
         native = np.radians([found["phi"], found["theta"]])
         there = np.empty((plane.shape[1], 2))
         _kernel.places(self._code, vectors(*native), there)
+        back = np.empty((plane.shape[1], 3))
+        _tiles.native_vectors(self._code, np.ascontiguousarray(plane.T), back)
         sky = vectors(*np.radians(found["world"].T[self._rows]))
         turned = vectors(*native) - sky @ self._native.T
         given = np.radians(found["imgcrd"].T[self._rows])
         return bool(
             good.all()
             and np.abs(there - plane.T).max() < _SLACK_PLANE
+            and np.abs(back - vectors(*native)).max() < _SLACK_PLANE
             and np.abs(given - plane).max() < _SLACK_PLANE
             and np.abs(turned).max() < _SLACK_PLANE
         )

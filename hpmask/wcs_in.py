@@ -77,15 +77,16 @@ def _check_size(image: Image, grid: Grid, order: int) -> None:
 def _walk(
     image: Image, grid: Grid, way: Way, bounds: Bounds, order: int, outside: bool, threads: int
 ) -> RangeSet:
-    total = np.empty((image.shape[0] + 1, image.shape[1] + 1), dtype=np.uint32)
-    _kernel.count_pixels(np.ascontiguousarray(image).view(np.uint8), total)
+    total = np.empty([_kernel.blocks_of(n) + 1 for n in image.shape], dtype=np.uint32)
+    pixels = np.ascontiguousarray(image).view(np.uint8)
+    _kernel.count_pixels(pixels, total)
     level, nodes, around = _first_nodes(grid, way, bounds, order)
     # Deal them out in turn: the edges lie here and there.
     threads = max(1, min(threads, nodes.size, image.size // 20_000 + 1))
     rotation = np.eye(3) if way.matrix is None else np.asarray(way.matrix).T
 
     def work(share: int) -> tuple[tuple[Cells, Cells], tuple[Cells, Cells]]:
-        return bounds.walk(np.ascontiguousarray(nodes[share::threads]), level, order, rotation, total, outside)
+        return bounds.walk(np.ascontiguousarray(nodes[share::threads]), level, order, rotation, pixels, total, outside)
 
     with ThreadPoolExecutor(threads) as pool:
         found, doubt = zip(*pool.map(work, range(threads)), strict=True)

@@ -1,15 +1,16 @@
 """The mask at the centres of an image's pixels.
 
 Tiles of pixels are decided whole where the mask is the same all over a cap that holds the tile's sky
-(`hpmask.wcs_bounds`); the others are quartered, down to single pixels. So only tiles' centres and the pixels near the
-mask's edges are projected at all, and each pixel has the value that it would have by itself.
+(`hpmask.wcs_bounds`); the others are quartered, down to single pixels. Pixels whose centre is too near a cell's edge to
+be sure of it are left to astropy, so that each pixel has the value that it would have by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,15 @@ from hpmask.stack import Stack
 from hpmask.wcs_bounds import Bounds
 from hpmask.wcs_grid import Grid, Way
 
-__all__ = ["BLOCK", "TILE", "at_centers", "corners_of_tiles", "in_stripes", "quarters"]
+__all__ = ["BLOCK", "TILE", "Places", "at_centers", "in_stripes", "undecided"]
 
-# Pixels along a side of the largest tiles.
+# Stripes are of whole tiles.
 TILE = 64
-# Pixels that a tile must be likely to settle, going by the tiles twice as large.
-_WORTH = 6
 # Positions that are projected at once: some 5 MB of coordinates, which stay in the cache.
 BLOCK = 1 << 16
 
 Places = NDArray[np.int64]
+Work = Callable[[Callable[[], Any], range], None]
 
 
 def at_centers(grid: Grid, way: Way, stacks: Sequence[Stack], *, n_threads: int | None = None) -> NDArray[np.bool_]:
@@ -38,25 +38,48 @@ def at_centers(grid: Grid, way: Way, stacks: Sequence[Stack], *, n_threads: int 
     images = np.empty((sum(stack.n for stack in stacks), *grid.shape), dtype=np.bool_)
     # A frame that is no rotation away would need a bound of its own.
     bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape)
+    ends = np.cumsum([stack.n for stack in stacks])
+    parts = [images[end - stack.n : end].view(np.uint8) for end, stack in zip(ends, stacks, strict=True)]
 
-    def work(wcs: Any, rows: range) -> None:
-        first = 0
-        for stack in stacks:
-            part = images[first : first + stack.n].view(np.uint8)
-            first += stack.n
-            if bounds is None:
-                _by_pixels(part, grid, wcs, way, stack, *corners_of_tiles(rows, grid.shape[1], 1))
-            else:
-                _by_tiles(part, grid, wcs, way, stack, bounds, rows)
+    def work(wcs: Callable[[], Any], rows: range) -> None:
+        for part, stack in zip(parts, stacks, strict=True):
+            row, column = undecided(part, 0, rows, stack, way, bounds)
+            if row.size:
+                _by_pixels(part, grid, wcs(), way, stack, row, column)
 
-    in_stripes(grid, work, n_threads=n_threads)
+    in_stripes(grid, work, n_threads=n_threads, least=20_000 if bounds is None else 200_000)
     return images
 
 
-def in_stripes(grid: Grid, work: Any, *, n_threads: int | None = None) -> None:
-    """Call work(wcs, rows) for all rows of an image, stripe by stripe, on threads that have a WCS each."""
+def undecided(
+    images: NDArray[np.uint8],
+    first: int,
+    rows: range,
+    stack: Stack,
+    way: Way,
+    bounds: Bounds | None,
+    *,
+    margin: float = 0.0,
+) -> tuple[Places, Places]:
+    """Paint the pixels of some rows that bounds decide (see `Bounds.paint`), and give the places of the others."""
+    left: NDArray[np.bool_] | None = np.ones((len(rows), images.shape[2]), dtype=np.bool_)
+    if bounds is not None:
+        left = bounds.paint(images, first, rows, stack, way.matrix, margin)
+    if left is None:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    row, column = np.nonzero(left)
+    # Until something is known of them; some may be no sky.
+    images[0, row + (rows.start - first), column] = 0
+    return np.ascontiguousarray(row) + rows.start, np.ascontiguousarray(column)
+
+
+def in_stripes(grid: Grid, work: Work, *, n_threads: int | None = None, least: int = 20_000) -> None:
+    """Call work(wcs, rows) for all rows of an image, stripe by stripe, on threads; wcs() is the thread's own WCS.
+
+    There is a thread for `least` pixels or more.
+    """
     ny, nx = grid.shape
-    threads = min(thread_count(n_threads), max(1, ny * nx // 20_000))
+    threads = min(thread_count(n_threads), max(1, ny * nx // least))
     # Rows of whole tiles: few enough that their pixels' words stay small, and a few stripes for each thread.
     height = min(16 * BLOCK // nx, ny if threads == 1 else ny // (4 * threads))
     height = max(1, -(-height // TILE)) * TILE
@@ -64,60 +87,19 @@ def in_stripes(grid: Grid, work: Any, *, n_threads: int | None = None) -> None:
     threads = min(threads, len(stripes))
     if threads == 1:
         for rows in stripes:
-            work(grid.wcs, rows)
+            work(lambda: grid.wcs, rows)
         return
-    # astropy lets go of the interpreter while wcslib computes, but wcslib writes to its own tables meanwhile.
-    copies = [deepcopy(grid.wcs) for _ in range(threads)]
 
-    def share(k: int) -> None:
-        for rows in stripes[k::threads]:
-            work(copies[k], rows)
+    todo = iter(stripes)
+
+    def share(_: int) -> None:
+        # astropy lets go of the interpreter while wcslib computes, but wcslib writes to its own tables meanwhile.
+        own = cache(lambda: deepcopy(grid.wcs))
+        for rows in todo:
+            work(own, rows)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(share, range(threads)))
-
-
-def corners_of_tiles(rows: range, nx: int, size: int) -> tuple[Places, Places]:
-    """First row and first column of the tiles of some rows."""
-    row, column = np.meshgrid(
-        np.arange(rows.start, rows.stop, size, dtype=np.int64), np.arange(0, nx, size, dtype=np.int64), indexing="ij"
-    )
-    return row.ravel(), column.ravel()
-
-
-def _by_tiles(
-    images: NDArray[np.uint8], grid: Grid, wcs: Any, way: Way, stack: Stack, bounds: Bounds, rows: range
-) -> None:
-    size = TILE
-    row, column = corners_of_tiles(rows, grid.shape[1], size)
-    settled = 1.0
-    # A tile's cap is looked at in about the time that it takes to project ten pixels.
-    while row.size and (size >= 16 or size * size * settled > _WORTH):
-        half = (size - 1) / 2
-        x, y = (np.add(place, half, dtype=np.float64) for place in (column, row))
-        lon, lat = grid.positions(wcs, x, y)
-        # The centres of a tile's pixels lie in a square one pixel smaller than the tile.
-        words, one = stack.caps(lon, lat, bounds.on_sky(x, y, half), way.matrix)
-        _kernel.paint(images, row[one], column[one], size, words[one])
-        row, column = quarters(row[~one], column[~one], size, rows.stop, grid.shape[1])
-        settled = float(one.mean())
-        size //= 2
-    if row.size:
-        step = np.arange(size)
-        inner = np.repeat(step, size), np.tile(step, size)
-        row, column = ((a[:, np.newaxis] + b).ravel() for a, b in zip((row, column), inner, strict=True))
-        within = (row < rows.stop) & (column < grid.shape[1])
-        if not within.all():
-            row, column = row[within], column[within]
-        _by_pixels(images, grid, wcs, way, stack, row, column)
-
-
-def quarters(row: Places, column: Places, size: int, n_rows: int, n_columns: int) -> tuple[Places, Places]:
-    half = size // 2
-    row = (row[:, np.newaxis] + np.array([0, 0, half, half])).ravel()
-    column = (column[:, np.newaxis] + np.array([0, half, 0, half])).ravel()
-    within = (row < n_rows) & (column < n_columns)
-    return (row, column) if within.all() else (row[within], column[within])
 
 
 def _by_pixels(
@@ -129,4 +111,4 @@ def _by_pixels(
         if way.transformed is not None:
             lon, lat = way.transformed(lon, lat)
         words = stack.words_at(lon, lat, way.matrix)
-        _kernel.paint(images, row[some], column[some], 1, words)
+        _kernel.paint(images, row[some], column[some], words)

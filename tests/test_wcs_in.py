@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from wcs_images import BOUNDED, IMAGES, PROJECTIONS, bent, blobs, distorted, header_wcs, scamp, simple, text_wcs
 
 from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask._kernels import images
 from hpmask.wcs_bounds import Bounds
 from hpmask.wcs_grid import Grid, order_for
 
@@ -163,6 +164,7 @@ def test_any_wcs(projection, kind, lon, lat, step, ratio, rotation, shape, seed,
 
 
 @settings(max_examples=60, deadline=None)
+@example("AIT", "RA", 1.0, 2.0, 2.0, 2.0, 0.0, (35, 85), 0, 6, False)
 @given(
     projection=st.sampled_from(BOUNDED),
     kind=st.sampled_from(["RA", "GLON"]),
@@ -191,6 +193,10 @@ def test_all_cells_of_the_sky(projection, kind, lon, lat, step, ratio, rotation,
     expected = np.full(cells.size, outside)
     expected[good] = image[j[good].astype(int), i[good].astype(int)]
     edge = (np.abs(x + 0.5 - np.round(x + 0.5)) < 1e-6) | (np.abs(y + 0.5 - np.round(y + 0.5)) < 1e-6)
+    # A centre on the seam is at both ends of the image.
+    there = (sky if kind == "RA" else sky.galactic).spherical
+    phi = wcs.wcs.s2p(np.stack([there.lon.deg, there.lat.deg], axis=1), 0)["phi"]
+    edge |= np.abs(np.abs(phi) - 180) < 1e-9
     held = np.zeros(cells.size, dtype=bool)
     held[mask.planes[0].cells(order).astype(int)] = True
     np.testing.assert_array_equal(held[~edge], expected[~edge])
@@ -434,3 +440,23 @@ def test_exclusion_image_of_the_galactic_plane(data):
     assert lost > 20
     assert found == pytest.approx(lost, rel=0.01)
     assert ((back ^ mask) & field).area.to_value(u.deg**2) < 0.1 * lost
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 9), (8, 16), (33, 40), (64, 5)])
+def test_pixels_are_counted_by_blocks(shape):
+    image = (np.random.default_rng(2).random(shape) < 0.4).astype(np.uint8)
+    total = np.empty([images.blocks_of(n) + 1 for n in shape], dtype=np.uint32)
+    images.count_pixels(image, total)
+    for (j, i), count in np.ndenumerate(total):
+        assert count == image[: 8 * j, : 8 * i].sum()
+    with pytest.raises(ValueError, match="total must have a row"):
+        images.count_pixels(image, total[:-1])
+
+
+def test_wide_images_of_few_patches():
+    """Long rectangles, which are asked by blocks, and patches that straddle them."""
+    wcs = simple(step=0.01, shape=(61, 403))
+    image = np.zeros((61, 403), dtype=bool)
+    image[3:9, 7:300] = image[20:21, 390:] = image[40:, 100:109] = image[56, 402] = True
+    check(image, wcs, 13)
+    assert Mask.from_wcs(~image, wcs, order=13, outside=True) == ~Mask.from_wcs(image, wcs, order=13)

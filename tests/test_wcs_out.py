@@ -191,7 +191,7 @@ def test_stripes_are_all_rows_once(threads, shape):
 
     def work(copy, some):
         rows.extend(some)
-        used.add(id(copy))
+        used.add(id(copy()))
 
     in_stripes(Grid.of(wcs, None), work, n_threads=threads)
     assert sorted(rows) == list(range(shape[0]))

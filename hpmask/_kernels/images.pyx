@@ -2,7 +2,8 @@
 """Cells whose centre is under a True pixel of an image.
 
 A walk down the quad-tree asks for each node which rectangle of pixels holds the places of all cells' centres in it. If
-the image is True all over that rectangle, or False, the node is decided; else it is divided. A cell of the last order
+the image is True all over that rectangle, or False, the node is decided; else it is divided. Of a large rectangle, the
+blocks of pixels that hold it are asked in its place, by a table of sums. A cell of the last order
 is decided by the place of its centre, unless that is within rounding of a pixel's edge: such cells are handed back in
 doubt, for astropy to decide.
 
@@ -20,35 +21,25 @@ derivative has a norm of at most q < 1/2. So x -> u - d(x) is a contraction, whi
 moved to u; after a step of length l it is within l q / (1 - q) of it, and D's inverse stretches by 1 / (1 - q) at most.
 """
 
-from libc.math cimport M_PI, acos, asin, atan2, atanh, cos, fabs, floor, fmin, hypot, sin, sqrt
+from libc.math cimport M_PI, cos, fabs, floor, hypot, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from hpmask._kernels.geometry cimport cell_xy, place_vector
+from hpmask._kernels.projections cimport AIT, KNOWN, NOWHERE, UNKNOWN, Known, Projection, place, polynomial
 from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take
 
-cdef enum Projection:
-    TAN = 0
-    SIN = 1
-    STG = 2
-    ARC = 3
-    ZEA = 4
-    CAR = 5
-    CEA = 6
-    MER = 7
-    SFL = 8
-    AIT = 9
-
 CODES = {"TAN": 0, "SIN": 1, "STG": 2, "ARC": 3, "ZEA": 4, "CAR": 5, "CEA": 6, "MER": 7, "SFL": 8, "AIT": 9}
+
+cdef enum:
+    # Pixels are counted by square blocks, so that the table of sums stays small.
+    SHIFT = 3
+    BLOCK = 8
 
 cdef enum Answer:
     NO = 0          # nothing but False
     YES = 1         # nothing but True
     BOTH = 2        # both, or not known
-
-cdef enum Known:
-    UNKNOWN = 0
-    KNOWN = 1
-    NOWHERE = 2     # no point of the cap has a place
 
 # An upper bound of the distance from a cell's centre to its edge, times 2**order: hpmask.healpix.cell_radius.
 cdef double CELL_RADIUS = 1.07
@@ -60,11 +51,13 @@ cdef struct Walk:
     double pixel[4]         # takes places in the plane to pixels,
     double origin[2]        # from this one
     double slack[2]         # rounding, in pixels
-    const uint32_t* total   # True pixels of the rows below and the columns to the left, modulo 2**32
+    const unsigned char* image
+    const uint32_t* total   # True pixels of the blocks below and to the left: count_pixels
     int64_t ny
     int64_t nx
     bint outside
     int order
+    double step[60]         # cosine and sine of a step eastwards to the children, by level
     Sink* sink
     Sink* doubt
     # SIP: coefficients of u**p v**q at [p][q], NULL for none
@@ -77,70 +70,33 @@ cdef struct Walk:
     double slope            # q
 
 
-cdef Known place(Projection kind, const double* q, double cap, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
-    """Place in the plane of a native unit vector, and half-widths of a rectangle that holds the cap about it."""
-    cdef double c = q[2], s = hypot(q[0], q[1]), k, stretch, low, phi, theta, half, top, away
-    if kind <= ZEA:
-        # cosines of the farthest and the nearest distance from the native pole
-        low = c * cos(cap) - s * sin(cap) if cap > 0 else c
-        if kind == TAN or kind == SIN:
-            if c * cos(cap) + s * sin(cap) < -1e-9:
-                return NOWHERE
-            if low < (0.01 if kind == TAN else 1e-9):
-                return UNKNOWN
-            k = 1 / c if kind == TAN else 1
-            stretch = 1 / (low * low) if kind == TAN else 1
-        elif kind == ARC:
-            phi = atan2(s, c)
-            k = phi / s if s > 1e-12 else 1
-            phi += cap
-            if phi > 3:
-                return UNKNOWN
-            stretch = phi / sin(phi) if phi > 1e-12 else 1
-        else:
-            if low < -0.999 or atan2(s, c) + cap > M_PI:
-                return UNKNOWN
-            k = 2 / (1 + c)
-            stretch = 2 / (1 + low)
-            if kind == ZEA:
-                k = sqrt(k)
-                stretch = sqrt(stretch)
-        x[0] = k * q[1]
-        y[0] = -k * q[0]
-        half_x[0] = half_y[0] = stretch * cap
-        return KNOWN
-    phi = atan2(q[1], q[0])
-    theta = atan2(c, s)
-    top = fabs(theta) + cap
-    if top > 1.57:
-        return UNKNOWN
-    half = asin(fmin(1.0, sin(cap) / s)) if cap > 0 else 0
-    if fabs(phi) + half > M_PI - 1e-9:
-        return UNKNOWN
-    x[0] = phi
-    y[0] = theta
-    half_x[0] = half
-    half_y[0] = cap
-    if kind == CEA:
-        y[0] = c
-    elif kind == MER:
-        y[0] = atanh(c)
-        half_y[0] = cap / cos(top)
-    elif kind == SFL:
-        # an eastward step is dX + phi sin(theta) dY
-        x[0] = phi * s
-        half_x[0] = cap * (1 + (fabs(phi) + half) * sin(top))
-    elif kind == AIT:
-        # Longitudes are halved, go through ZEA seen from the equator, and x is doubled.
-        low = s * cos(0.5 * phi)
-        k = sqrt(2 / (1 + low))
-        x[0] = 2 * k * s * sin(0.5 * phi)
-        y[0] = k * c
-        away = acos(fmin(1.0, low)) + cap
-        stretch = 1 / cos(0.5 * fmin(away, 2.5))
-        half_x[0] = 2 * stretch * cap
-        half_y[0] = stretch * cap
-    return KNOWN
+cdef inline Answer within(const Walk* walk, int64_t left, int64_t right, int64_t low, int64_t high) noexcept nogil:
+    """What columns from left to right and rows from low to high hold, or, if they are many, the blocks about them."""
+    cdef const unsigned char* row = walk.image + low * walk.nx
+    cdef const unsigned char* first = row + left
+    cdef int64_t i, width = ((walk.nx - 1) >> SHIFT) + 2
+    cdef uint32_t count
+    if right - left <= BLOCK and high - low <= BLOCK:
+        while low < high:
+            for i in range(left, right):
+                if row[i] != first[0]:
+                    return BOTH
+            row += walk.nx
+            low += 1
+        return YES if first[0] else NO
+    left >>= SHIFT
+    low >>= SHIFT
+    right = ((right - 1) >> SHIFT) + 1
+    high = ((high - 1) >> SHIFT) + 1
+    count = (
+        walk.total[high * width + right] - walk.total[low * width + right]
+        - walk.total[high * width + left] + walk.total[low * width + left]
+    )
+    if count == 0:
+        return NO
+    right = min(right << SHIFT, walk.nx) - (left << SHIFT)
+    high = min(high << SHIFT, walk.ny) - (low << SHIFT)
+    return YES if count == <uint32_t> (right * high) else BOTH
 
 
 cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x, double half_y) noexcept nogil:
@@ -148,37 +104,21 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     # The pixels' numbers at the sides: pixel i reaches from i - 0.5 to i + 0.5.
     cdef double a = floor(x - half_x + 0.5), b = floor(x + half_x + 0.5)
     cdef double c = floor(y - half_y + 0.5), d = floor(y + half_y + 0.5)
-    cdef int64_t left, right, low, high, width = walk.nx + 1
-    cdef uint32_t count
+    cdef int64_t left, right, low, high
+    cdef Answer answer
     cdef bint beyond
     if not (b >= 0 and a < walk.nx and d >= 0 and c < walk.ny):
         return YES if walk.outside else NO
+    if a == b and c == d:
+        # One pixel.
+        return YES if walk.image[<int64_t> c * walk.nx + <int64_t> a] else NO
     beyond = a < 0 or b >= walk.nx or c < 0 or d >= walk.ny
     left = <int64_t> a if a > 0 else 0
     low = <int64_t> c if c > 0 else 0
     right = <int64_t> b + 1 if b < walk.nx else walk.nx
     high = <int64_t> d + 1 if d < walk.ny else walk.ny
-    count = (
-        walk.total[high * width + right] - walk.total[low * width + right]
-        - walk.total[high * width + left] + walk.total[low * width + left]
-    )
-    if count == 0 and not (beyond and walk.outside):
-        return NO
-    if count == <uint32_t> ((right - left) * (high - low)) and (walk.outside or not beyond):
-        return YES
-    return BOTH
-
-
-cdef inline double polynomial(const double* table, int degree, double u, double v) noexcept nogil:
-    cdef double total = 0, row
-    cdef int p, q
-    for p in range(degree, -1, -1):
-        row = 0
-        # There are no terms of a higher degree.
-        for q in range(degree - p, -1, -1):
-            row = row * v + table[p * (degree + 1) + q]
-        total = total * u + row
-    return total
+    answer = within(walk, left, right, low, high)
+    return BOTH if beyond and (answer == YES) != walk.outside else answer
 
 
 cdef Known unmoved(const Walk* walk, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
@@ -211,7 +151,8 @@ cdef Known unmoved(const Walk* walk, double* x, double* y, double* half_x, doubl
 
 cdef inline double reach(double z, int level, int order) noexcept nogil:
     """Radius of a cap about a node's centre that holds the centres of its cells of the last order."""
-    cdef double size = 1.0 / <double> ((<int64_t> 1) << level), part = 1.0 - 1.0 / <double> ((<int64_t> 1) << (order - level))
+    cdef double size = 1.0 / <double> ((<int64_t> 1) << level)
+    cdef double part = 1.0 - 1.0 / <double> ((<int64_t> 1) << (order - level))
     cdef double top = fabs(z) + 0.67 * size, radius = CELL_RADIUS
     if top < 0.6666:
         radius = 2.0 / 3.0 / sqrt(1 - top * top)
@@ -221,14 +162,29 @@ cdef inline double reach(double z, int level, int order) noexcept nogil:
     return radius * size * part + 1e-11
 
 
-cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell) noexcept nogil:
+cdef void descend(
+    Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell, double cosine, double sine, bint known_lon
+) noexcept nogil:
+    """A node, with the cosine and sine of its centre's longitude if they are known."""
     cdef double p[3]
     cdef double q[3]
-    cdef double u, v, half_u, half_v, cap, a, b, half_a, half_b
-    cdef int i, shift = 2 * (29 - level)
+    cdef double u, v, half_u, half_v, cap, a, b, half_a, half_b, cos_lat, n = <double> ((<int64_t> 1) << level)
+    cdef double rho = (2 + (face >> 2)) * n - <double> (x + y + 1)
+    cdef int i, east, shift = 2 * (29 - level)
+    cdef bint belt = n <= rho <= 3 * n
     cdef Known known
     cdef Answer answer = BOTH
-    place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << level), p)
+    if belt and known_lon:
+        p[2] = (2 * n - rho) * (2.0 / 3.0) / n
+        cos_lat = sqrt((1 - p[2]) * (1 + p[2]))
+        p[0] = cos_lat * cosine
+        p[1] = cos_lat * sine
+    else:
+        place_vector(face, <double> (x + y + 1), <double> (x - y), n, p)
+        if belt:
+            cos_lat = sqrt((1 - p[2]) * (1 + p[2]))
+            cosine = p[0] / cos_lat
+            sine = p[1] / cos_lat
     for i in range(3):
         q[i] = walk.native[3 * i] * p[0] + walk.native[3 * i + 1] * p[1] + walk.native[3 * i + 2] * p[2]
     cap = 0 if level == walk.order else reach(p[2], level, walk.order)
@@ -252,38 +208,64 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
         if level == walk.order:
             sink_put(walk.doubt, cell << shift, (cell + 1) << shift)
             return
+        # In the belt, two of the children have the longitude of their parent, the others are a step away.
+        u = walk.step[2 * level]
+        v = walk.step[2 * level + 1]
         for i in range(4):
-            descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i)
+            east = (i & 1) - (i >> 1)
+            descend(
+                walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i,
+                cosine * u - east * sine * v if east else cosine,
+                sine * u + east * cosine * v if east else sine,
+                belt,
+            )
+
+
+def blocks_of(Py_ssize_t n):
+    """How many blocks an image of n rows, or columns, has along that axis."""
+    return ((n - 1) >> SHIFT) + 1
 
 
 def count_pixels(const unsigned char[:, ::1] image, uint32_t[:, ::1] total):
-    """total[j, i] = number of True pixels of rows below j and columns below i, for an image of fewer than 2**32."""
-    cdef Py_ssize_t ny = image.shape[0], nx = image.shape[1], i, j
+    """total[j, i] = number of True pixels in rows of blocks below j and columns of them below i.
+
+    For an image of fewer than 2**32 pixels, whose bytes are 0 and 1.
+    """
+    cdef Py_ssize_t ny = image.shape[0], nx = image.shape[1], x, y, i, j
     cdef uint32_t row
-    if total.shape[0] != ny + 1 or total.shape[1] != nx + 1 or ny * nx >= (<int64_t> 1) << 32:
-        raise ValueError("total must have a row and a column more than the image, which has fewer than 2**32 pixels")
+    cdef uint64_t eight
+    if total.shape[0] != blocks_of(ny) + 1 or total.shape[1] != blocks_of(nx) + 1 or ny * nx >= (<int64_t> 1) << 32:
+        raise ValueError("total must have a row and a column more than blocks of the image, of fewer than 2**32 pixels")
     with nogil:
-        for i in range(nx + 1):
-            total[0, i] = 0
-        for j in range(ny):
+        total[:] = 0
+        for j in range(total.shape[0] - 1):
+            for y in range(j << SHIFT, min((j + 1) << SHIFT, ny)):
+                for i in range(total.shape[1] - 1):
+                    x = i << SHIFT
+                    if x + BLOCK <= nx:
+                        memcpy(&eight, &image[y, x], BLOCK)
+                        # The sum of the bytes.
+                        total[j + 1, i + 1] += <uint32_t> ((eight * <uint64_t> 0x0101010101010101) >> 56)
+                    else:
+                        for x in range(x, nx):
+                            total[j + 1, i + 1] += image[y, x]
             row = 0
-            total[j + 1, 0] = 0
-            for i in range(nx):
-                row += image[j, i]
+            for i in range(total.shape[1] - 1):
+                row += total[j + 1, i + 1]
                 total[j + 1, i + 1] = total[j, i + 1] + row
 
 
 def walk(
     const uint64_t[::1] nodes, int level, int order, int projection, const double[:, ::1] native,
-    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const uint32_t[:, ::1] total,
-    bint outside, const double[:, :, ::1] sip, const double[::1] sip_limits,
+    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const unsigned char[:, ::1] image,
+    const uint32_t[:, ::1] total, bint outside, const double[:, :, ::1] sip, const double[::1] sip_limits,
 ):
     """Ranges (order 29) of the cells in some nodes whose centre is under a True pixel, and of those in doubt.
 
-    Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels`; beyond the image the value
-    is `outside`. `pixel` takes places in the projection's plane (radians)
-    to pixels, and `origin` is the pixel at the plane's origin. `sip`, of shape (2, degree + 1, degree + 1) or empty, holds
-    the polynomials' coefficients, and `sip_limits` their origin (x, y), shift, margin and slope.
+    Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels` for the image;
+    beyond the image the value is `outside`. `pixel` takes places in the projection's plane (radians) to pixels, and
+    `origin` is the pixel at the plane's origin. `sip`, of shape (2, degree + 1, degree + 1) or empty, holds the
+    polynomials' coefficients, and `sip_limits` their origin (x, y), shift, margin and slope.
     """
     cdef Walk walk
     cdef Sink sink, doubt
@@ -302,11 +284,19 @@ def walk(
     for k in range(2):
         walk.origin[k] = origin[k]
         walk.slack[k] = slack[k]
+    if image.shape[0] == 0 or total.shape[0] != blocks_of(image.shape[0]) + 1:
+        raise ValueError("image must have pixels, and total a row more than blocks of it")
+    if image.shape[1] == 0 or total.shape[1] != blocks_of(image.shape[1]) + 1:
+        raise ValueError("image must have pixels, and total a column more than blocks of it")
+    walk.image = &image[0, 0]
     walk.total = &total[0, 0]
-    walk.ny = total.shape[0] - 1
-    walk.nx = total.shape[1] - 1
+    walk.ny = image.shape[0]
+    walk.nx = image.shape[1]
     walk.outside = outside
     walk.order = order
+    for k in range(order):
+        walk.step[2 * k] = cos(M_PI / 8 / <double> ((<int64_t> 1) << k))
+        walk.step[2 * k + 1] = sin(M_PI / 8 / <double> ((<int64_t> 1) << k))
     walk.sink = &sink
     walk.doubt = &doubt
     walk.a = NULL
@@ -329,7 +319,7 @@ def walk(
         with nogil:
             for i in range(nodes.shape[0]):
                 cell_xy(nodes[i], level, &face, &x, &y)
-                descend(&walk, face, x, y, level, nodes[i])
+                descend(&walk, face, x, y, level, nodes[i], 1, 0, False)
     try:
         inside = sink_take(&sink)
     except MemoryError:

@@ -13,17 +13,13 @@ cdef struct Index:
 cdef inline uint32_t search(const uint64_t* edge, uint32_t a, uint32_t b, uint64_t value) noexcept nogil:
     """How many boundaries lie at or below a value, known to be from a to b."""
     cdef uint32_t mid
-    if b - a <= 8:
-        while a < b and edge[a] <= value:
-            a += 1
-        return a
-    while a < b:
-        mid = a + (b - a) // 2
-        if edge[mid] <= value:
-            a = mid + 1
-        else:
-            b = mid
-    return a
+    cdef uint32_t n = b - a, half
+    # Without a branch on what is compared, which could not be foretold.
+    while n > 1:
+        half = n >> 1
+        a += half & -<uint32_t> (edge[a + half - 1] <= value)
+        n -= half
+    return a + (edge[a] <= value) if n else a
 
 
 cdef inline uint32_t at_or_below(const Index* index, uint64_t value) noexcept nogil:
