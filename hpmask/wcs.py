@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from copy import deepcopy
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -106,36 +102,10 @@ def to_wcs_many(
     """See `hpmask.Mask.to_wcs_many`."""
     _check_mode(mode, MODES)
     threads = thread_count(n_threads)
-    # Before the threads begin: it is kept for all fields.
-    mask._stacks()
-    return _images(mask, fields, mode, threads)
-
-
-def _images(mask: Mask, fields: Iterable[Any], mode: WcsMode, threads: int) -> Iterator[NDArray[Any]]:
-    def one(field: Any) -> NDArray[Any]:
-        wcs, shape = field if isinstance(field, tuple) else (field, None)
-        target = as_target(wcs)
-        if threads > 1:
-            # wcslib writes to a WCS's own tables, and two fields may have one WCS.
-            target = replace(target, wcs=deepcopy(target.wcs))
-        return _image(mask, target, shape, mode, n_threads=1)
-
-    if threads == 1:
-        yield from map(one, fields)
-        return
-    waiting: deque[Future[NDArray[Any]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for field in fields:
-                waiting.append(pool.submit(one, field))
-                # No further ahead than keeps the threads busy: images may be large.
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    # The mask's tables are kept, so that one image after the other shares them. Threads take parts of an image: half of
+    # the work on a small one is Python's, where threads only wait for each other.
+    pairs = (field if isinstance(field, tuple) else (field, None) for field in fields)
+    return (_image(mask, as_target(wcs), shape, mode, n_threads=threads) for wcs, shape in pairs)
 
 
 def _image(

@@ -134,7 +134,7 @@ class HandingOver:
     ) -> Iterator[NDArray[Any]]:
         """The mask on many images, one after the other, as one per observation.
 
-        The look-up tables of the mask are made once, the images on threads, and only a few are held at a time.
+        The look-up tables of the mask are made once, and each image when it is asked for: none needs to be kept.
 
         Parameters
         ----------
