@@ -164,7 +164,9 @@ class _Growth:
         if rows <= rows_outside:
             sources = runs_of(plane, n_threads=self.n_threads)
             reached, sure = self._reached(sources, plane)
-            return self._set_of(reached) | sure | plane
+            grown = self._set_of(reached)
+            # Of what reaches nothing new, not all is among the runs.
+            return grown | sure | plane if sure else grown
         outside = runs_of(rest, n_threads=self.n_threads)
         sources = fringe(outside, self.order)
         reached, sure = self._reached(sources, None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
-from operator import or_
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,6 @@ Runs = NDArray[np.uint64]
 
 # Below this many ranges a second thread costs more than it saves.
 _PARALLEL_FROM = 20_000
-# Base cells of the two halves of the sky
-_HALVES = (0b0011_0011_0011, 0b1100_1100_1100)
 
 
 def runs_of(plane: RangeSet, *, n_threads: int = 1) -> Runs:
@@ -49,17 +46,25 @@ def _union(pieces: tuple[Runs, Runs], order: int) -> Runs:
 
 def set_of(runs: Runs, order: int, *, n_threads: int = 1) -> RangeSet:
     """The cells of runs."""
-    if n_threads > 1 and runs.size > 2 * _PARALLEL_FROM:
-        with ThreadPoolExecutor(2) as pool:
-            halves = pool.map(lambda half: _cells(runs, order, half), _HALVES)
-        return reduce(or_, halves)
-    return _cells(runs, order, 0xFFF)
+    halves = [(0, 5), (6, 11)] if n_threads > 1 and runs.size > 2 * _PARALLEL_FROM else [(0, 11)]
+    with ThreadPoolExecutor(len(halves)) as pool:
+        done = pool.map(lambda faces: _in_faces(runs, order, *faces), halves)
+        return RangeSet._trusted(_joined([face for half in done for face in half]), order)
 
 
-def _cells(runs: Runs, order: int, faces: int) -> RangeSet:
-    sets = [RangeSet._trusted(ranges, order) for ranges in _kernel.to_ranges(runs, order, faces)]
-    # The smallest first: each is about a tenth of the one before it.
-    return reduce(or_, reversed(sets))
+def _in_faces(runs: Runs, order: int, first: int, last: int) -> list[NDArray[np.uint64]]:
+    """Boundaries of the cells in each of some base cells."""
+    # The smallest first: each set is about a tenth of the one before it.
+    return [reduce(union_of, reversed(sets)) for sets in _kernel.to_ranges(runs, order, first, last)]
+
+
+def _joined(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """Boundaries of parts that follow on each other as one list."""
+    parts = [part for part in parts if part.size]
+    for k in range(1, len(parts)):
+        if parts[k - 1][-1] == parts[k][0]:
+            parts[k - 1], parts[k] = parts[k - 1][:-1], parts[k][1:]
+    return np.concatenate([np.empty(0, dtype=np.uint64), *parts])
 
 
 def count_rows(plane: RangeSet) -> int:

@@ -617,60 +617,59 @@ cdef void _put_cells(Sink* sink, const Rows* rows, int face, int order) noexcept
             sink_put(sink, <uint64_t> v << shift, <uint64_t> (v + 1) << shift)
 
 
-def to_ranges(const uint64_t[::1] runs, int order, unsigned int wanted=0xFFF):
-    """The cells of sorted runs as ranges at order 29: boundaries of a few sets, to be united.
+def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face):
+    """The cells of sorted runs in some base cells as ranges at order 29.
 
-    Bit f of `wanted` says whether base cell f is.
-
-    Tiles that are filled in part are written out; those that are filled form rows of cells of the order less 3, and
-    so on, so that the work grows with the outline alone.
+    For each base cell, boundaries of a few sets that are to be united. Tiles that are filled in part are written out;
+    those that are filled form rows of cells of the order less 3, and so on, so that the work grows with the outline
+    alone.
     """
     cdef Rows[FACES] faces
     cdef Rows full
     cdef Tiles tiles
     cdef Sink sink
-    cdef int face
-    cdef bint failed = False
+    cdef int face, level
+    cdef bint failed
     cdef const uint64_t* run = &runs[0] if runs.shape[0] else NULL
-    if not 0 <= order <= 29:
-        raise ValueError("order must be 0 to 29")
+    if not (0 <= order <= 29 and 0 <= first_face <= last_face < FACES):
+        raise ValueError("order must be 0 to 29, base cells 0 to 11")
     memset(faces, 0, sizeof(faces))
+    memset(&tiles, 0, sizeof(tiles))
     result = []
     try:
         with nogil:
             for face in range(FACES):
-                faces[face].failed = not (wanted >> face) & 1
+                faces[face].failed = not first_face <= face <= last_face
             _split(faces, run, runs.shape[0] // 2, order)
-            for face in range(FACES):
-                if not (wanted >> face) & 1:
-                    faces[face].failed = False
-                else:
-                    failed |= faces[face].failed
-        while order >= 3:
-            sink_open(&sink, 16)
-            with nogil:
-                memset(&tiles, 0, sizeof(tiles))
-                for face in range(FACES):
-                    tiles.count = 0
-                    memset(&full, 0, sizeof(full))
-                    _tile_rows(&faces[face], face, order, &tiles, &full)
-                    failed |= faces[face].failed or tiles.failed or full.failed
-                    if not failed and tiles.count > 1:
-                        failed |= not _sort(&tiles, 2 * (order - 3) + 4)
-                    if not failed:
-                        _put_ranges(&sink, &tiles, order)
-                    _rows_free(&faces[face])
-                    faces[face] = full
-                free(tiles.tile)
-                free(tiles.word)
-            sink.failed |= failed
-            result.append(sink_boundaries(&sink))
-            order -= 3
-        sink_open(&sink, 16)
-        for face in range(FACES):
-            _put_cells(&sink, &faces[face], face, order)
-        result.append(sink_boundaries(&sink))
+        for face in range(first_face, last_face + 1):
+            sets = []
+            result.append(sets)
+            level = order
+            while True:
+                sink_open(&sink, 16)
+                with nogil:
+                    failed = faces[face].failed
+                    if level >= 3:
+                        tiles.count = 0
+                        memset(&full, 0, sizeof(full))
+                        _tile_rows(&faces[face], face, level, &tiles, &full)
+                        failed |= tiles.failed or full.failed
+                        if not failed and tiles.count > 1:
+                            failed |= not _sort(&tiles, 2 * (level - 3) + 4)
+                        if not failed:
+                            _put_ranges(&sink, &tiles, level)
+                        _rows_free(&faces[face])
+                        faces[face] = full
+                    elif not failed:
+                        _put_cells(&sink, &faces[face], face, level)
+                sink.failed |= failed
+                sets.append(sink_boundaries(&sink))
+                level -= 3
+                if level < 0 or faces[face].count == 0:
+                    break
     finally:
+        free(tiles.tile)
+        free(tiles.word)
         for face in range(FACES):
             _rows_free(&faces[face])
     return result

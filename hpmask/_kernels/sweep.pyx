@@ -20,7 +20,7 @@ Where W is less than half the spacing of the pixels of ring i there are gaps bet
 j's pixels that nothing else has covered are asked one by one.
 """
 
-from libc.math cimport M_PI, asin, ceil, floor, sin, sqrt
+from libc.math cimport M_PI, asin, sin, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -58,6 +58,7 @@ cdef struct Sweep:
     double* spacing             # of their pixels
     double* reach               # W from each to the present ring
     double* before              # and to the one before
+    double* own                 # and to itself
     int32_t* seen               # how many of its runs are still in the list
     int32_t* live               # the rings that have any
     size_t n_live
@@ -71,6 +72,17 @@ cdef struct Sweep:
     Span* third
     size_t span_room
     bint failed
+
+
+cdef inline int64_t _floor(double x) noexcept nogil:
+    """The largest integer up to x: without a call, for numbers that fit."""
+    cdef int64_t i = <int64_t> x
+    return i - (i > x)
+
+
+cdef inline int64_t _ceil(double x) noexcept nogil:
+    cdef int64_t i = <int64_t> x
+    return i + (i < x)
 
 
 cdef inline double _reach(double z, double cos_lat, double z_source, double cos_source, double chord2) noexcept nogil:
@@ -156,6 +168,7 @@ cdef void _enter(Sweep* sweep, const uint64_t* run, int32_t source, int64_t widt
     if not _room_for_arcs(sweep, sweep.n_arcs + end - i):
         return
     sweep.reach[source] = reach
+    sweep.own[source] = reach
     sweep.before[source] = NO_REACH
     sweep.seen[source] = <int32_t> (end - i)
     sweep.live[sweep.n_live] = source
@@ -187,12 +200,16 @@ cdef inline bint _hidden(const Sweep* sweep, const Arc* a, const Arc* b) noexcep
         return False
     reach_a = sweep.reach[a.source]
     reach_b = sweep.reach[b.source]
+    if reach_a >= ALL_AROUND or reach_b >= ALL_AROUND or reach_b < reach_a:
+        return False
+    if sweep.before[b.source] < 0:
+        # b's own ring: for D = 0, that W_B - W_A is negative on a's own ring and is not here tells the same.
+        return b.a <= a.a and b.b >= a.b and sweep.own[a.source] - reach_a > GROWN and sweep.own[a.source] < ALL_AROUND
     before_a = sweep.before[a.source]
     before_b = sweep.before[b.source]
     return (
-        before_a >= 0 and before_b >= 0
-        and before_a < ALL_AROUND and before_b < ALL_AROUND and reach_a < ALL_AROUND and reach_b < ALL_AROUND
-        and reach_b >= reach_a and (reach_b - reach_a) - (before_b - before_a) > GROWN
+        before_a >= 0 and before_a < ALL_AROUND and before_b < ALL_AROUND
+        and (reach_b - reach_a) - (before_b - before_a) > GROWN
     )
 
 
@@ -220,14 +237,14 @@ cdef size_t _cover(Sweep* sweep, int32_t here, int64_t width, int64_t odd, size_
             nearest = k
         any_before = True
         reach = sweep.reach[arcs[k].source]
-        first = <int64_t> ceil(arcs[k].l * width - 0.5 * odd)
-        last = <int64_t> floor(arcs[k].r * width - 0.5 * odd)
+        first = _ceil(arcs[k].l * width - 0.5 * odd)
+        last = _floor(arcs[k].r * width - 0.5 * odd)
         if arcs[k].source == here:
             # Rounding must not lose the run itself.
-            own = <int64_t> floor(arcs[k].a * width - 0.5 * odd + 0.5)
+            own = _floor(arcs[k].a * width - 0.5 * odd + 0.5)
             if own < first:
                 first = own
-            own = <int64_t> floor(arcs[k].b * width - 0.5 * odd + 0.5)
+            own = _floor(arcs[k].b * width - 0.5 * odd + 0.5)
             if own > last:
                 last = own
         elif arcs[k].b > arcs[k].a and 2 * reach < sweep.spacing[arcs[k].source]:
@@ -333,7 +350,7 @@ cdef size_t _holes(
     cdef size_t a = 0, b = sweep.n_spans, mid
     cdef int64_t p = low, stop, step, steps
     cdef double spacing = sweep.spacing[arc.source], reach = sweep.reach[arc.source], q
-    steps = <int64_t> floor((arc.b - arc.a) / spacing + 0.5)
+    steps = _floor((arc.b - arc.a) / spacing + 0.5)
     while a < b:
         mid = (a + b) // 2
         if sweep.spans[mid].last < low:
@@ -344,7 +361,7 @@ cdef size_t _holes(
         stop = high if a == sweep.n_spans or sweep.spans[a].first > high else sweep.spans[a].first - 1
         while p <= stop:
             q = (2 * (p - turn) + odd) / (2.0 * width) - arc.a
-            step = <int64_t> floor(q / spacing + 0.5)
+            step = _floor(q / spacing + 0.5)
             if step < 0:
                 step = 0
             elif step > steps:
@@ -377,8 +394,8 @@ cdef void _fill_gaps(Sweep* sweep, int64_t width, int64_t odd, size_t gaps) noex
     cdef Span* swap
     for i in range(gaps):
         arc = &sweep.fresh[i]
-        low = <int64_t> ceil(arc.l * width - 0.5 * odd)
-        high = <int64_t> floor(arc.r * width - 0.5 * odd)
+        low = _ceil(arc.l * width - 0.5 * odd)
+        high = _floor(arc.r * width - 0.5 * odd)
         if low < 0:
             found = _holes(sweep, arc, width, odd, low + size, (high if high < 0 else -1) + size, size, found)
         if high >= size:
@@ -474,11 +491,12 @@ def southward(
     sweep.spacing = <double*> malloc((k + 1) * sizeof(double))
     sweep.reach = <double*> malloc((k + 1) * sizeof(double))
     sweep.before = <double*> malloc((k + 1) * sizeof(double))
+    sweep.own = <double*> malloc((k + 1) * sizeof(double))
     sweep.seen = <int32_t*> calloc(k + 1, sizeof(int32_t))
     sweep.live = <int32_t*> malloc((k + 1) * sizeof(int32_t))
     sweep.failed = (
         sweep.ring == NULL or sweep.begin == NULL or sweep.z == NULL or sweep.cos_lat == NULL or sweep.spacing == NULL
-        or sweep.reach == NULL or sweep.before == NULL or sweep.seen == NULL or sweep.live == NULL
+        or sweep.reach == NULL or sweep.before == NULL or sweep.own == NULL or sweep.seen == NULL or sweep.live == NULL
     )
     sink_open(&sink, count)
     with nogil:
@@ -525,6 +543,7 @@ def southward(
         free(sweep.spacing)
         free(sweep.reach)
         free(sweep.before)
+        free(sweep.own)
         free(sweep.seen)
         free(sweep.live)
         free(sweep.arcs)
