@@ -128,7 +128,8 @@ def from_ranges(const uint64_t[::1] boundaries, int order):
     cdef Sink sink
     if not 0 <= order <= 29:
         raise ValueError("order must be 0 to 29")
-    sink_open(&sink, 2 * count)
+    # Room that is not used costs nothing, room that grows is copied.
+    sink_open(&sink, 4 * count)
     with nogil:
         for i in range(count):
             a = boundaries[2 * i] >> shift
@@ -308,6 +309,18 @@ cdef bint _rows_grow(Rows* rows) noexcept nogil:
         else:
             rows.failed = True
     return not rows.failed
+
+
+cdef void _rows_open(Rows* rows, size_t n_rows, size_t pieces) noexcept nogil:
+    """Room for so many rows, or fewer if there are not as many pieces, and for twice as many pieces."""
+    rows.room = (n_rows if n_rows < pieces else pieces) + 64
+    rows.piece_room = 2 * pieces + 64
+    rows.failed = not (
+        enlarge(<void**> &rows.s, rows.room * sizeof(int64_t))
+        and enlarge(<void**> &rows.first, rows.room * sizeof(size_t))
+        and enlarge(<void**> &rows.v0, rows.piece_room * sizeof(int64_t))
+        and enlarge(<void**> &rows.v1, rows.piece_room * sizeof(int64_t))
+    )
 
 
 cdef inline void _rows_put(Rows* rows, int64_t s, int64_t v0, int64_t v1) noexcept nogil:
@@ -546,12 +559,16 @@ cdef void _tile_rows(const Rows* rows, int face, int order, Tiles* tiles, Rows* 
 cdef bint _sort(Tiles* tiles, int key_bits) noexcept nogil:
     """Sort the tiles by number, digit by digit; False if there is no memory."""
     cdef size_t* counts = <size_t*> malloc((<size_t> 1 << DIGIT) * sizeof(size_t))
-    cdef uint64_t* tile = <uint64_t*> malloc((tiles.count + 1) * sizeof(uint64_t))
-    cdef uint64_t* word = <uint64_t*> malloc((tiles.count + 1) * sizeof(uint64_t))
+    cdef uint64_t* tile = NULL
+    cdef uint64_t* word = NULL
     cdef uint64_t* swap
     cdef size_t i, k, total, size = <size_t> 1 << DIGIT
     cdef int shift = 0
-    cdef bint done = counts != NULL and tile != NULL and word != NULL
+    cdef bint done = (
+        counts != NULL
+        and enlarge(<void**> &tile, (tiles.count + 1) * sizeof(uint64_t))
+        and enlarge(<void**> &word, (tiles.count + 1) * sizeof(uint64_t))
+    )
     if done:
         while shift < key_bits:
             memset(counts, 0, size * sizeof(size_t))
@@ -640,13 +657,16 @@ def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face
         with nogil:
             for face in range(FACES):
                 faces[face].failed = not first_face <= face <= last_face
+                if not faces[face].failed:
+                    # as many as in a uniform set
+                    _rows_open(&faces[face], (<size_t> 2) << order, runs.shape[0] // 2 // FACES)
             _split(faces, run, runs.shape[0] // 2, order)
         for face in range(first_face, last_face + 1):
             sets = []
             result.append(sets)
             level = order
             while True:
-                sink_open(&sink, 16)
+                sink_open(&sink, 2 * faces[face].pieces)
                 with nogil:
                     failed = faces[face].failed
                     if level >= 3:

@@ -498,7 +498,8 @@ def southward(
         sweep.ring == NULL or sweep.begin == NULL or sweep.z == NULL or sweep.cos_lat == NULL or sweep.spacing == NULL
         or sweep.reach == NULL or sweep.before == NULL or sweep.own == NULL or sweep.seen == NULL or sweep.live == NULL
     )
-    sink_open(&sink, count)
+    # Room that is not used costs nothing, room that grows is copied.
+    sink_open(&sink, 4 * count)
     with nogil:
         if not sweep.failed:
             k = 0
