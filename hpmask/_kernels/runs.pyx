@@ -15,7 +15,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, spread
-from hpmask._kernels.sink cimport Sink, enlarge, sink_boundaries, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Line, Sink, enlarge, line_open, line_put, line_take, sink_open, sink_put, sink_take
 
 cdef extern from *:
     """
@@ -598,7 +598,7 @@ cdef bint _sort(Tiles* tiles, int key_bits) noexcept nogil:
     return done
 
 
-cdef void _put_ranges(Sink* sink, const Tiles* tiles, int order) noexcept nogil:
+cdef void _put_ranges(Line* line, const Tiles* tiles, int order) noexcept nogil:
     """Ranges at order 29 of the set bits of sorted tiles."""
     cdef size_t i
     cdef int shift = 2 * (29 - order), a, b
@@ -612,12 +612,12 @@ cdef void _put_ranges(Sink* sink, const Tiles* tiles, int order) noexcept nogil:
             a += b
             word >>= b
             b = trailing_zeros(~word) if ~word else 64
-            sink_put(sink, (first + a) << shift, (first + a + b) << shift)
+            line_put(line, (first + a) << shift, (first + a + b) << shift)
             a += b
             word = word >> b if b < 64 else 0
 
 
-cdef void _put_cells(Sink* sink, const Rows* rows, int face, int order) noexcept nogil:
+cdef void _put_cells(Line* line, const Rows* rows, int face, int order) noexcept nogil:
     """Ranges at order 29 of rows of an order below 3."""
     cdef int shift = 2 * (29 - order)
     cdef size_t row, i
@@ -631,7 +631,7 @@ cdef void _put_cells(Sink* sink, const Rows* rows, int face, int order) noexcept
     for cell in range(<uint64_t> 1 << (2 * order)):
         if (held >> cell) & 1:
             v = (face << (2 * order)) + <int64_t> cell
-            sink_put(sink, <uint64_t> v << shift, <uint64_t> (v + 1) << shift)
+            line_put(line, <uint64_t> v << shift, <uint64_t> (v + 1) << shift)
 
 
 def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face):
@@ -644,7 +644,7 @@ def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face
     cdef Rows[FACES] faces
     cdef Rows full
     cdef Tiles tiles
-    cdef Sink sink
+    cdef Line line
     cdef int face, level
     cdef bint failed
     cdef const uint64_t* run = &runs[0] if runs.shape[0] else NULL
@@ -666,7 +666,7 @@ def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face
             result.append(sets)
             level = order
             while True:
-                sink_open(&sink, 2 * faces[face].pieces)
+                line_open(&line, 2 * faces[face].pieces)
                 with nogil:
                     failed = faces[face].failed
                     if level >= 3:
@@ -677,13 +677,13 @@ def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face
                         if not failed and tiles.count > 1:
                             failed |= not _sort(&tiles, 2 * (level - 3) + 4)
                         if not failed:
-                            _put_ranges(&sink, &tiles, level)
+                            _put_ranges(&line, &tiles, level)
                         _rows_free(&faces[face])
                         faces[face] = full
                     elif not failed:
-                        _put_cells(&sink, &faces[face], face, level)
-                sink.failed |= failed
-                sets.append(sink_boundaries(&sink))
+                        _put_cells(&line, &faces[face], face, level)
+                line.failed |= failed
+                sets.append(line_take(&line))
                 level -= 3
                 if level < 0 or faces[face].count == 0:
                     break

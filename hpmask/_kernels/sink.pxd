@@ -1,6 +1,7 @@
 # cython: language_level=3
 """Growing lists of range starts and stops, filled without the GIL."""
 
+from cython cimport view
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
@@ -87,25 +88,36 @@ cdef inline void sink_put(Sink* sink, uint64_t start, uint64_t stop) noexcept no
     sink.count += 1
 
 
+cdef inline object owned(uint64_t* block, size_t count):
+    """An array over the first numbers of a block from malloc, which it frees when it goes; nothing is copied."""
+    import numpy as np
+
+    cdef uint64_t* less
+    cdef view.array holder
+    if count == 0:
+        free(block)
+        return np.empty(0, dtype=np.uint64)
+    less = <uint64_t*> realloc(block, count * sizeof(uint64_t))
+    if less != NULL:
+        block = less
+    holder = <uint64_t[:count]> block
+    holder.callback_free_data = free
+    return np.asarray(holder)
+
+
 cdef inline tuple sink_take(Sink* sink):
     """The ranges as two arrays of starts and stops; closes the sink.
 
     Raises MemoryError where ranges were lost.
     """
-    import numpy as np
-
-    cdef uint64_t[::1] starts, stops
-    try:
-        if sink.failed:
-            raise MemoryError("no memory for the ranges: use a lower order or fewer shapes at once")
-        starts = np.empty(sink.count, dtype=np.uint64)
-        stops = np.empty(sink.count, dtype=np.uint64)
-        if sink.count:
-            memcpy(&starts[0], sink.starts, sink.count * sizeof(uint64_t))
-            memcpy(&stops[0], sink.stops, sink.count * sizeof(uint64_t))
-    finally:
+    cdef uint64_t* starts = sink.starts
+    cdef uint64_t* stops = sink.stops
+    if sink.failed:
         sink_close(sink)
-    return np.asarray(starts), np.asarray(stops)
+        raise MemoryError("no memory for the ranges: use a lower order or fewer shapes at once")
+    sink.starts = NULL
+    sink.stops = NULL
+    return owned(starts, sink.count), owned(stops, sink.count)
 
 
 cdef inline object sink_boundaries(Sink* sink):
@@ -128,3 +140,48 @@ cdef inline object sink_boundaries(Sink* sink):
     finally:
         sink_close(sink)
     return np.asarray(boundaries)
+
+
+cdef struct Line:
+    # Boundaries of ranges that come sorted: start, stop, start, ...
+    uint64_t* edge
+    size_t count        # of boundaries
+    size_t room
+    bint failed
+
+
+cdef inline void line_open(Line* line, size_t ranges) noexcept nogil:
+    line.count = 0
+    line.room = 2 * ranges + 32
+    line.edge = NULL
+    line.failed = not enlarge(<void**> &line.edge, line.room * sizeof(uint64_t))
+
+
+cdef inline void line_put(Line* line, uint64_t start, uint64_t stop) noexcept nogil:
+    """Add a range; one that begins where the last one ended makes that longer."""
+    cdef size_t room
+    if line.count and line.edge[line.count - 1] == start:
+        line.edge[line.count - 1] = stop
+        return
+    if line.count == line.room:
+        room = line.room + line.room // 2 // 2 * 2
+        if line.failed or not enlarge(<void**> &line.edge, room * sizeof(uint64_t)):
+            line.failed = True
+            return
+        line.room = room
+    line.edge[line.count] = start
+    line.edge[line.count + 1] = stop
+    line.count += 2
+
+
+cdef inline object line_take(Line* line):
+    """The boundaries as an array; closes the line.
+
+    Raises MemoryError where ranges were lost.
+    """
+    cdef uint64_t* edge = line.edge
+    line.edge = NULL
+    if line.failed:
+        free(edge)
+        raise MemoryError("no memory for the ranges: use a lower order")
+    return owned(edge, line.count)

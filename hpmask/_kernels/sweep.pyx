@@ -26,7 +26,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from hpmask._kernels.geometry cimport ring_height
-from hpmask._kernels.sink cimport Sink, enlarge, sink_boundaries, sink_open, sink_put
+from hpmask._kernels.sink cimport Line, enlarge, line_open, line_put, line_take
 
 cdef double NO_REACH = -1.0
 cdef double ALL_AROUND = 3.0        # half a turn is 2: longitudes are in quarters of a turn here
@@ -423,7 +423,7 @@ cdef void _fill_gaps(Sweep* sweep, int64_t width, int64_t odd, size_t gaps) noex
     sweep.third = swap
 
 
-cdef void _ring(Sweep* sweep, const uint64_t* run, int64_t ring, int32_t here, bint wanted, Sink* sink) noexcept nogil:
+cdef void _ring(Sweep* sweep, const uint64_t* run, int64_t ring, int32_t here, bint wanted, Line* line) noexcept nogil:
     """Come to a ring and write out what is reached there."""
     cdef int64_t n = (<int64_t> 1) << sweep.order, odd, width
     cdef int bits = sweep.order + 3
@@ -445,7 +445,7 @@ cdef void _ring(Sweep* sweep, const uint64_t* run, int64_t ring, int32_t here, b
     for i in range(sweep.n_live):
         if sweep.reach[sweep.live[i]] >= ALL_AROUND:
             if wanted:
-                sink_put(sink, key, key | <uint64_t> (4 * width))
+                line_put(line, key, key | <uint64_t> (4 * width))
             return
     if not _room_for_spans(sweep, 3 * sweep.n_arcs + 3) or not _room_for_arcs(sweep, sweep.n_arcs):
         return
@@ -456,7 +456,7 @@ cdef void _ring(Sweep* sweep, const uint64_t* run, int64_t ring, int32_t here, b
     if gaps:
         _fill_gaps(sweep, width, odd, gaps)
     for i in range(sweep.n_spans):
-        sink_put(sink, key | <uint64_t> sweep.spans[i].first, key | <uint64_t> (sweep.spans[i].last + 1))
+        line_put(line, key | <uint64_t> sweep.spans[i].first, key | <uint64_t> (sweep.spans[i].last + 1))
 
 
 def southward(
@@ -471,7 +471,7 @@ def southward(
     cdef int64_t ring, n_rings = (<int64_t> 4 << order) - 1
     cdef double z, cos_lat, ignored, half = 0.5 * angle
     cdef Sweep sweep
-    cdef Sink sink
+    cdef Line line
     cdef const uint64_t* run = &runs[0] if count else NULL
     if not 0 <= order <= 29 or not 0 <= angle < M_PI or first < 1 or progress.shape[0] < 1:
         raise ValueError("order must be 0 to 29, the angle from 0 to below pi, first at least 1, progress an array")
@@ -499,7 +499,7 @@ def southward(
         or sweep.reach == NULL or sweep.before == NULL or sweep.own == NULL or sweep.seen == NULL or sweep.live == NULL
     )
     # Room that is not used costs nothing, room that grows is copied.
-    sink_open(&sink, 4 * count)
+    line_open(&line, 4 * count)
     with nogil:
         if not sweep.failed:
             k = 0
@@ -522,17 +522,17 @@ def southward(
             ring = 1 if k == sweep.n_sources else sweep.ring[k]
             if last > n_rings:
                 last = n_rings
-            while ring <= last and not sweep.failed and not sink.failed:
+            while ring <= last and not sweep.failed and not line.failed:
                 if sweep.n_live == 0:
                     # on to the next ring that has runs
                     if k == sweep.n_sources or sweep.ring[k] > last:
                         break
                     ring = sweep.ring[k]
                 if k < sweep.n_sources and sweep.ring[k] == ring:
-                    _ring(&sweep, run, ring, <int32_t> k, ring >= first, &sink)
+                    _ring(&sweep, run, ring, <int32_t> k, ring >= first, &line)
                     k += 1
                 else:
-                    _ring(&sweep, run, ring, -1, ring >= first, &sink)
+                    _ring(&sweep, run, ring, -1, ring >= first, &line)
                 if ring >= first:
                     progress[0] = ring - first + 1
                 ring += 1
@@ -552,5 +552,5 @@ def southward(
         free(sweep.spans)
         free(sweep.other)
         free(sweep.third)
-    sink.failed |= sweep.failed
-    return sink_boundaries(&sink)
+    line.failed |= sweep.failed
+    return line_take(&line)
