@@ -566,8 +566,8 @@ cdef bint _sort(Tiles* tiles, int key_bits) noexcept nogil:
     cdef int shift = 0
     cdef bint done = (
         counts != NULL
-        and enlarge(<void**> &tile, (tiles.count + 1) * sizeof(uint64_t))
-        and enlarge(<void**> &word, (tiles.count + 1) * sizeof(uint64_t))
+        and enlarge(<void**> &tile, tiles.count * sizeof(uint64_t))
+        and enlarge(<void**> &word, tiles.count * sizeof(uint64_t))
     )
     if done:
         while shift < key_bits:
@@ -590,7 +590,8 @@ cdef bint _sort(Tiles* tiles, int key_bits) noexcept nogil:
             swap = tiles.word
             tiles.word = word
             word = swap
-            tiles.room = tiles.count + 1
+            # Either of the two buffers may stay: no more than both have.
+            tiles.room = tiles.count
             shift += DIGIT
     free(counts)
     free(tile)
