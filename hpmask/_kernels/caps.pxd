@@ -10,26 +10,23 @@ times the way on the sky, so that a cap lies within a square about its centre's 
 from the few cells that hold the square, past those that hold one word, the expected one, and those that lie beyond
 the square, and stops at the first other word. Near the edge it gives up after a few steps: it may call a cap mixed that
 is not, but never the other way round. A square that leaves the base cell is replaced by the cell at the cap's centre
-and that cell's neighbours, at the finest order of cells large enough (rotate.pyx has the measured width).
+and that cell's neighbours, at the finest order of cells large enough (`COVER` in geometry.pxd).
 """
 
 from libc.math cimport M_PI, fabs, floor, ilogb, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from hpmask._kernels.geometry cimport cell_at, cell_xy, neighbour, spread
+from hpmask._kernels.geometry cimport COVER, cell_at, cell_in, cell_xy, neighbour
 from hpmask._kernels.index cimport Index, at_or_below
 
 cdef extern from *:
     """
-    /* Within this distance / 2**order of a cell there is nothing but its neighbours. */
-    #define HPMASK_WIDTH 0.69
     /* The largest gradients of x and y. In the belt, with c the cosine of the latitude, sqrt((2 / pi / c)**2 +
        (0.75 c)**2) <= 1.021; in a polar cap, at the distance d from the pole and with the part t of a quarter's
        longitudes, sqrt(1.5 (t cos(d / 2))**2 + (2 / pi)**2 1.5 / cos(d / 2)**2) <= 1.452. */
     #define HPMASK_STRETCH_BELT 1.03
     #define HPMASK_STRETCH 1.46
     """
-    const double WIDTH "HPMASK_WIDTH"
     const double STRETCH_BELT "HPMASK_STRETCH_BELT"
     const double STRETCH "HPMASK_STRETCH"
 
@@ -71,10 +68,6 @@ cdef inline uint64_t word_of(Cap* cap, uint64_t cell, int order) noexcept nogil:
         cap.final = cap.index.edge[below] - 1 if below < cap.count else ~<uint64_t> 0
         cap.here = word_at(cap.word, below)
     return cap.here
-
-
-cdef inline uint64_t cell_in(int face, int64_t x, int64_t y, int order) noexcept nogil:
-    return (<uint64_t> face << (2 * order)) | spread(<uint64_t> x) | (spread(<uint64_t> y) << 1)
 
 
 cdef inline void chart_at(double z, double cos_lat, double lon, int* face, double* x, double* y) noexcept nogil:
@@ -171,7 +164,7 @@ cdef inline bint in_square(Cap* cap, int face, double half) noexcept nogil:
 
 cdef inline bint around(Cap* cap, uint64_t cell, double radius) noexcept nogil:
     """Whether the cap holds one word, by the cell (of the finest order) at its centre and that cell's neighbours."""
-    cdef int face, dx, dy, order = ilogb(WIDTH / radius)
+    cdef int face, dx, dy, order = ilogb(COVER / radius)
     cdef int64_t x, y, other
     if order > cap.order:
         order = cap.order

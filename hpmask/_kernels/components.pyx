@@ -11,9 +11,10 @@ At the edges of a base cell, where x and y may change places, the cells of tiles
 
 from libc.math cimport asin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, malloc
 
-from hpmask._kernels.geometry cimport cell_xy, neighbour, place_vector
+from hpmask._kernels.geometry cimport CELL_RADIUS, cell_xy, neighbour, place_vector
+from hpmask._kernels.sink cimport enlarge
 from hpmask._kernels.tiles cimport (
     Tiles,
     around,
@@ -41,17 +42,13 @@ cdef struct Forest:
 
 
 cdef inline void put_part(Forest* forest, uint64_t word) noexcept nogil:
-    cdef uint64_t* words
-    cdef uint32_t* parents
     if forest.count == forest.room:
         forest.room += forest.room // 2 + 16
-        words = <uint64_t*> realloc(forest.word, forest.room * sizeof(uint64_t))
-        if words != NULL:
-            forest.word = words
-        parents = <uint32_t*> realloc(forest.parent, forest.room * sizeof(uint32_t))
-        if parents != NULL:
-            forest.parent = parents
-        if words == NULL or parents == NULL or forest.room > <size_t> 0xFFFFFFFF:
+        if (
+            not enlarge(<void**> &forest.word, forest.room * sizeof(uint64_t))
+            or not enlarge(<void**> &forest.parent, forest.room * sizeof(uint32_t))
+            or forest.room > <size_t> 0xFFFFFFFF
+        ):
             forest.failed = True
     if forest.failed:
         return
@@ -383,8 +380,8 @@ cdef void farthest(uint64_t number, int shift, int low, const double* centre, do
         if d > best[0]:
             best[0] = d
         return
-    # No cell's centre lies farther than 1.07 / 2**order from that of a cell that holds it (see healpix.cell_radius).
-    if angle_of(d) + 1.07 / <double> ((<int64_t> 1) << (29 - (shift >> 1))) < angle_of(best[0]):
+    # The centres of cells lie no farther than that from the centre of a cell that holds them.
+    if angle_of(d) + CELL_RADIUS / <double> ((<int64_t> 1) << (29 - (shift >> 1))) < angle_of(best[0]):
         return
     for k in range(4):
         farthest(number + (<uint64_t> k << (shift - 2)), shift - 2, low, centre, best)

@@ -18,7 +18,7 @@ from libc.math cimport M_PI, asin, ceil, cos, fabs, floor, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
-from hpmask._kernels.geometry cimport base_ring, central_longitude, ring_height, spread
+from hpmask._kernels.geometry cimport base_ring, cell_in, central_longitude, ring_height
 from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
 
 cdef enum Mode:
@@ -456,10 +456,7 @@ cdef void in_face(
     k = bit_length(<uint64_t> ((walk.x_min ^ walk.x_max) | (walk.y_min ^ walk.y_max)))
     low = (walk.x_min >> k) << k
     high = (walk.y_min >> k) << k
-    descend(
-        &walk, low, high, k,
-        (<uint64_t> face << (2 * order)) | spread(<uint64_t> low) | (spread(<uint64_t> high) << 1),
-    )
+    descend(&walk, low, high, k, cell_in(face, low, high, order))
 
 
 cdef bint one_disc(double lon, double lat, double radius, int order, Mode mode, Table* table, Sink* sink) noexcept nogil:

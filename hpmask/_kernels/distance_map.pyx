@@ -30,14 +30,15 @@ Pieces are kept for the whole walk, each with its children once it has been divi
 
 from libc.math cimport INFINITY, M_PI, asin, atan2, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, place_vector
+from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, place_vector, ring_width
 from hpmask._kernels.index cimport Index, at_or_below
 from hpmask._kernels.nearest cimport (
     LAST, Node, Target, begin, beyond, candidate, centre_of, count, divide, frame, nearest, opposite, square,
 )
+from hpmask._kernels.sink cimport enlarge
 
 cdef enum:
     # Centres that all cells of a node compare.
@@ -104,32 +105,26 @@ cdef inline double radius(const Node* node, double reach) noexcept nogil:
 cdef bint more_list(Walk* walk, int n) noexcept nogil:
     """Make room for n more entries in the lists."""
     cdef int room = walk.list_room
-    cdef int* larger
     if walk.top + n > room:
         while walk.top + n > room:
             room *= 2
-        larger = <int*> realloc(walk.list, room * sizeof(int))
-        if larger == NULL:
+        if not enlarge(<void**> &walk.list, room * sizeof(int)):
             walk.failed = True
             return False
-        walk.list = larger
         walk.list_room = room
     return True
 
 
 cdef bint add_pieces(Walk* walk, int inside, const Node* node, int n, const double* some) noexcept nogil:
     """Keep nodes as pieces; `some` is the centre of their first cell, if it is known."""
-    cdef Piece* larger
     cdef Piece* piece
     cdef int i, room = walk.piece_room, order = walk.target[inside].order
     cdef uint64_t first
     if walk.n_pieces + n > room:
         room *= 2
-        larger = <Piece*> realloc(walk.piece, room * sizeof(Piece))
-        if larger == NULL:
+        if not enlarge(<void**> &walk.piece, room * sizeof(Piece)):
             walk.failed = True
             return False
-        walk.piece = larger
         walk.piece_room = room
     for i in range(n):
         piece = &walk.piece[walk.n_pieces + i]
@@ -241,14 +236,12 @@ cdef bint shorten(Walk* walk, int inside, const double* c, double r, const Best*
 
 cdef inline int64_t ring_number(int face, int64_t x, int64_t y, int64_t n) noexcept nogil:
     """RING number of a cell."""
-    cdef int64_t ring = base_ring(face, n) - (x + y + 1), width = n, start
+    cdef int64_t ring = base_ring(face, n) - (x + y + 1), width = ring_width(ring, n), start
     if ring < n:
-        width = ring
         start = 2 * ring * (ring - 1)
     elif ring <= 3 * n:
         start = 2 * n * (n - 1) + (ring - n) * 4 * n
     else:
-        width = 4 * n - ring
         start = 12 * n * n - 2 * width * (width + 1)
     return start + ((central_longitude(face) * width + x - y + 8 * width) >> 1) % (4 * width)
 

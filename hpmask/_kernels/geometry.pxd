@@ -17,6 +17,17 @@ s = x + y + 1, v = x - y; its corners lie 1 away from there in s or in v.
 from libc.math cimport M_PI, ceil, cos, fabs, floor, sin, sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
+cdef extern from *:
+    """
+    /* Times nside: no cell's corner is farther from its centre (see healpix.cell_radius). */
+    #define HPMASK_CELL_RADIUS 1.07
+    /* A lower bound, times nside, of the distance from a cell to the sky beyond its neighbours, from order 1 on: next to
+       the corners of the polar caps it falls with the order from 0.750 towards 0.689. */
+    #define HPMASK_COVER 0.65
+    """
+    const double CELL_RADIUS "HPMASK_CELL_RADIUS"
+    const double COVER "HPMASK_COVER"
+
 
 cdef inline uint64_t spread(uint64_t x) noexcept nogil:
     """Bits 0..29 of x moved to the even places."""
@@ -49,6 +60,21 @@ cdef inline int central_longitude(int face) noexcept nogil:
 cdef inline int64_t base_ring(int face, int64_t n) noexcept nogil:
     """B: the ring of the southern corner of a base cell."""
     return (2 + (face >> 2)) * n
+
+
+cdef inline uint64_t cell_in(int face, int64_t x, int64_t y, int order) noexcept nogil:
+    """NESTED number of the cell at (x, y) of a base cell."""
+    return (<uint64_t> face << (2 * order)) | spread(<uint64_t> x) | (spread(<uint64_t> y) << 1)
+
+
+cdef inline int64_t ring_width(int64_t ring, int64_t n) noexcept nogil:
+    """Cells in a quarter of a ring."""
+    return ring if ring < n else n if ring <= 3 * n else 4 * n - ring
+
+
+cdef inline int64_t ring_odd(int64_t ring, int64_t n) noexcept nogil:
+    """1 where a ring's first cell is centred half a cell east of longitude 0, else 0."""
+    return 1 if ring < n or ring > 3 * n else 1 - ((ring - n) & 1)
 
 
 cdef inline uint64_t cell_at(double z, double cos_lat, double lon, int order) noexcept nogil:
@@ -99,7 +125,7 @@ cdef inline uint64_t cell_at(double z, double cos_lat, double lon, int order) no
             face = 8 + quarter
             x = i
             y = j
-    return (<uint64_t> face << (2 * order)) | spread(<uint64_t> x) | (spread(<uint64_t> y) << 1)
+    return cell_in(face, x, y, order)
 
 
 cdef inline void ring_height(double rho, double n, double* z, double* cos_lat, double* width) noexcept nogil:
@@ -224,6 +250,4 @@ cdef inline int64_t neighbour(int face, int64_t x, int64_t y, int dx, int dy, in
             column += 1 if row == 0 else 0
             row += 1
             y = n - 1
-    return <int64_t> (
-        (<uint64_t> (4 * row + (column & 3)) << (2 * order)) | spread(<uint64_t> x) | (spread(<uint64_t> y) << 1)
-    )
+    return <int64_t> cell_in(4 * row + (column & 3), x, y, order)

@@ -25,7 +25,7 @@ from libc.math cimport M_PI, cos, fabs, floor, hypot, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from hpmask._kernels.geometry cimport cell_xy, place_vector
+from hpmask._kernels.geometry cimport CELL_RADIUS, cell_xy, place_vector
 from hpmask._kernels.projections cimport AIT, KNOWN, NOWHERE, UNKNOWN, Known, Projection, place, polynomial
 from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take
 
@@ -41,8 +41,6 @@ cdef enum Answer:
     YES = 1         # nothing but True
     BOTH = 2        # both, or not known
 
-# An upper bound of the distance from a cell's centre to its edge, times 2**order: hpmask.healpix.cell_radius.
-cdef double CELL_RADIUS = 1.07
 
 
 cdef struct Walk:

@@ -31,7 +31,7 @@ tell nothing apart near 180 degrees; there the chord to the antipode does.
 from libc.math cimport INFINITY, M_PI, atan2, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from hpmask._kernels.geometry cimport cell_xy, neighbour, place, place_vector
+from hpmask._kernels.geometry cimport CELL_RADIUS, COVER, cell_xy, neighbour, place, place_vector
 from hpmask._kernels.index cimport Index, at_or_below, search
 
 
@@ -42,13 +42,9 @@ cdef enum:
 
 cdef extern from *:
     """
-    /* A lower bound, times nside, of the distance from a cell to the sky beyond its neighbours, from order 1 on: next to
-       the corners of the polar caps it falls with the order from 0.750 towards 0.689. */
-    #define HPMASK_COVER 0.65
     /* For rounding, in squared chords divided by the chord. */
     #define HPMASK_ROOM 4e-15
     """
-    const double COVER "HPMASK_COVER"
     const double ROOM "HPMASK_ROOM"
 
 
@@ -365,9 +361,9 @@ cdef inline void begin(Target* target, const Index* index, Py_ssize_t n, int ord
     target.most = 3 if most >= M_PI else 2 * sin(most / 2)
     target.answered = False
     for k in range(order + 1):
-        # As healpix.cell_radius; a cell of the order itself has its own centre alone.
+        # A cell of the order itself has its own centre alone.
         target.size[k] = 1 / <double> ((<int64_t> 1) << k)
-        target.reach[k] = 1.07 * target.size[k] if k < order else 0
+        target.reach[k] = CELL_RADIUS * target.size[k] if k < order else 0
         target.start[k].cell = -1
     target.n_base = 0
     for k in range(12):

@@ -12,13 +12,9 @@ from libc.math cimport M_PI, atan2, fabs, fmax, hypot, ilogb, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
-from hpmask._kernels.geometry cimport cell_at, cell_xy, neighbour, place_vector
+from hpmask._kernels.geometry cimport CELL_RADIUS, COVER, cell_at, cell_xy, neighbour, place_vector
 from hpmask._kernels.index cimport Index, at_or_below
 
-# Within this distance / 2**order of a cell there is nothing but its neighbours (see rotate.pyx).
-cdef double WIDTH = 0.69
-# An upper bound of the distance from a cell's centre to its edge, times 2**order: hpmask.healpix.cell_radius.
-cdef double CELL_RADIUS = 1.07
 # Cells nearer to a pixel's edge than this part of the pixel touch it.
 cdef double TOUCH = 1e-3
 
@@ -314,7 +310,7 @@ cdef void look(Pixel* pixel, bint areas) noexcept nogil:
             else:
                 meet(pixel, <uint64_t> face, face, 0, 0, 0)
         return
-    order = ilogb(WIDTH / pixel.radius)
+    order = ilogb(COVER / pixel.radius)
     if order > 29:
         order = 29
     cell = cell_at(

@@ -2,8 +2,8 @@
 """A set of cells seen from a rotated frame.
 
 A walk down the quad-tree of the new frame. A node of order k, rotated, lies within the cell of order k - 1 at its
-centre and that cell's neighbours: from a cell to the far side of its neighbours it is at least 0.69 / 2**order
-(measured at orders 1 to 6), twice that is more than the 1.07 / 2**k from a node's centre to its corners. If the old
+centre and that cell's neighbours: from a cell to the far side of its neighbours it is at least COVER / 2**order
+(geometry.pxd), and twice that is more than the CELL_RADIUS / 2**k from a node's centre to its corners. If the old
 set is the same all over these cells, the node is decided; else it is divided. A cell of the last order is decided by
 its centre.
 """

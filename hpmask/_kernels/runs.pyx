@@ -14,19 +14,9 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, spread
+from hpmask._kernels.geometry cimport base_ring, cell_in, cell_xy, central_longitude, ring_odd, ring_width, spread
 from hpmask._kernels.sink cimport Line, Sink, enlarge, line_open, line_put, line_take, sink_open, sink_put, sink_take
-
-cdef extern from *:
-    """
-    #if defined(_MSC_VER)
-    #include <intrin.h>
-    static inline int hpmask_ctz(unsigned long long x) { unsigned long i; _BitScanForward64(&i, x); return (int) i; }
-    #else
-    static inline int hpmask_ctz(unsigned long long x) { return __builtin_ctzll(x); }
-    #endif
-    """
-    int trailing_zeros "hpmask_ctz"(unsigned long long x) noexcept nogil
+from hpmask._kernels.tiles cimport begin, lowest, put_word
 
 cdef enum:
     ROWS = 15
@@ -98,9 +88,17 @@ cdef void _put_block(Sink* sink, uint64_t cell, int k, int order) noexcept nogil
 
 cdef void _put_tile(Sink* sink, uint64_t tile, uint64_t word, int order) noexcept nogil:
     """The rows of the cells of a tile whose bits are set."""
-    cdef int face, h, k, size, begin
+    cdef int face, h, k, size, start
     cdef int64_t x, y, s, v, n = (<int64_t> 1) << order
     cdef uint64_t bits
+    if order < 3:
+        # A tile is a base cell, and smaller.
+        while word:
+            _put_block(sink, (tile << (2 * order)) + <uint64_t> lowest(word), 0, order)
+            word &= word - 1
+        return
+    if word == 0:
+        return
     cell_xy(tile << 6, order, &face, &x, &y)
     for h in range(ROWS):
         size = _half(h) + 1
@@ -109,22 +107,22 @@ cdef void _put_tile(Sink* sink, uint64_t tile, uint64_t word, int order) noexcep
             continue
         s = x + y + 1 + h
         v = x - y - _half(h)
-        begin = -1
+        start = -1
         for k in range(size + 1):
             # FIRST[h][k + 1] is FIRST[h][k] behind the row's end, so that the last run is closed there.
             if k < size and bits & (FIRST[h][k] ^ FIRST[h][k + 1]):
-                if begin < 0:
-                    begin = k
-            elif begin >= 0:
-                _put_run(sink, face, s, v + 2 * begin, v + 2 * (k - 1), n, order + 3)
-                begin = -1
+                if start < 0:
+                    start = k
+            elif start >= 0:
+                _put_run(sink, face, s, v + 2 * start, v + 2 * (k - 1), n, order + 3)
+                start = -1
 
 
 def from_ranges(const uint64_t[::1] boundaries, int order):
     """Runs of the cells of a set, in pieces: starts and stops, unsorted and touching."""
     cdef Py_ssize_t count = boundaries.shape[0] // 2, i
-    cdef int shift = 2 * (29 - order), k
-    cdef uint64_t a, b, tile = ~<uint64_t> 0, word = 0, stop
+    cdef int bits = 3 if order > 3 else order, shift = 2 * (29 - order), level
+    cdef uint64_t first, stop, rest, some, tile = ~<uint64_t> 0, word = 0
     cdef Sink sink
     if not 0 <= order <= 29:
         raise ValueError("order must be 0 to 29")
@@ -132,61 +130,36 @@ def from_ranges(const uint64_t[::1] boundaries, int order):
     sink_open(&sink, 4 * count)
     with nogil:
         for i in range(count):
-            a = boundaries[2 * i] >> shift
-            b = boundaries[2 * i + 1] >> shift
-            while a < b and not sink.failed:
-                if order < 3:
-                    _put_block(&sink, a, 0, order)
-                    a += 1
-                elif a & 63 or b - a < 64:
-                    if a >> 6 != tile:
-                        if word:
-                            _put_tile(&sink, tile, word, order)
-                        tile = a >> 6
-                        word = 0
-                    stop = (tile + 1) << 6
-                    if stop > b:
-                        stop = b
-                    word |= ((~<uint64_t> 0) >> (64 - (stop - a))) << (a & 63)
-                    a = stop
+            first = boundaries[2 * i] >> shift
+            stop = boundaries[2 * i + 1] >> shift
+            while first < stop and not sink.failed:
+                level = begin(first, stop, bits, order - bits, &some, &rest)
+                if level >= 0:
+                    _put_block(&sink, first, level + bits, order)
                 else:
-                    # the largest aligned block that begins here
-                    k = trailing_zeros(a) >> 1 if a else order
-                    if k > order:
-                        k = order
-                    while (<uint64_t> 1) << (2 * k) > b - a:
-                        k -= 1
-                    _put_block(&sink, a, k, order)
-                    a += (<uint64_t> 1) << (2 * k)
-        if word:
-            _put_tile(&sink, tile, word, order)
+                    if first >> (2 * bits) != tile:
+                        _put_tile(&sink, tile, word, order)
+                        tile = first >> (2 * bits)
+                        word = 0
+                    word |= some
+                first = rest
+        _put_tile(&sink, tile, word, order)
     return sink_take(&sink)
 
 
 def count_rows(const uint64_t[::1] boundaries, int order):
-    """About how many pieces `from_ranges` gives."""
+    """About how many pieces `from_ranges` gives: those of blocks, and two for what a range has of a tile."""
     cdef Py_ssize_t count = boundaries.shape[0] // 2, i
-    cdef int shift = 2 * (29 - order), k
-    cdef uint64_t a, b, total = 0, step
+    cdef int bits = 3 if order > 3 else order, shift = 2 * (29 - order), level
+    cdef uint64_t first, stop, rest, some, total = 0
     with nogil:
         for i in range(count):
-            a = boundaries[2 * i] >> shift
-            b = boundaries[2 * i + 1] >> shift
-            total += 1
-            while a < b:
-                k = trailing_zeros(a) >> 1 if a else order
-                if k > order:
-                    k = order
-                while (<uint64_t> 1) << (2 * k) > b - a:
-                    k -= 1
-                step = (<uint64_t> 1) << (2 * k)
-                if k >= 3 or order < 3:
-                    total += ((<uint64_t> 2) << k) - 1
-                else:
-                    # what is left of a tile, in one
-                    step = (64 - (a & 63)) if 64 - (a & 63) < b - a else b - a
-                    total += 2
-                a += step
+            first = boundaries[2 * i] >> shift
+            stop = boundaries[2 * i + 1] >> shift
+            while first < stop:
+                level = begin(first, stop, bits, order - bits, &some, &rest)
+                total += ((<uint64_t> 2) << (level + bits)) - 1 if level >= 0 else 2
+                first = rest
     return total
 
 
@@ -224,16 +197,16 @@ def fringe(const uint64_t[::1] runs, int order):
     with nogil:
         for i in range(count):
             ring = <int64_t> (runs[2 * i] >> bits)
-            width = _width(ring, n)
-            odd = _odd(ring, n)
+            width = ring_width(ring, n)
+            odd = ring_odd(ring, n)
             a = <double> (2 * (runs[2 * i] & rest) + odd) / (2 * width)
             b = <double> (2 * (runs[2 * i + 1] & rest) - 2 + odd) / (2 * width)
             for target in range(ring - 2, ring + 3):
                 if target < 1 or target >= 4 * n:
                     continue
                 key = <uint64_t> target << bits
-                other = _width(target, n)
-                odd_other = _odd(target, n)
+                other = ring_width(target, n)
+                odd_other = ring_odd(target, n)
                 size = 4 * other
                 by = 3.0 / (width if width < other else other)
                 low = <int64_t> floor((a - by) * other - 0.5 * odd_other)
@@ -249,16 +222,6 @@ def fringe(const uint64_t[::1] runs, int order):
                     high = size
                 sink_put(&sink, key | <uint64_t> low, key | <uint64_t> high)
     return sink_take(&sink)
-
-
-cdef inline int64_t _width(int64_t ring, int64_t n) noexcept nogil:
-    """Pixels in a quarter of a ring."""
-    return ring if ring < n else n if ring <= 3 * n else 4 * n - ring
-
-
-cdef inline int64_t _odd(int64_t ring, int64_t n) noexcept nogil:
-    """1 where the ring's first pixel is centred half a pixel east of longitude 0, else 0."""
-    return 1 if ring < n or ring > 3 * n else 1 - ((ring - n) & 1)
 
 
 # ---------------------------------------------------------------------- to ranges
@@ -392,9 +355,9 @@ cdef void _split(Rows* faces, const uint64_t* run, size_t count, int order) noex
         begin = stop
         while begin > 0 and <int64_t> (run[2 * begin - 2] >> bits) == ring:
             begin -= 1
-        width = _width(ring, n)
+        width = ring_width(ring, n)
         if n <= ring <= 3 * n:
-            odd = _odd(ring, n)
+            odd = ring_odd(ring, n)
             # What lies just west of longitude 0 comes first in its base cell, the one round longitude 0.
             seam = 8 * n - ((ring - n if ring < 2 * n else 3 * n - ring) - 1)
             i = stop
@@ -531,13 +494,7 @@ cdef void _tile_row(const Rows* rows, size_t row, int64_t t, int face, int order
                     word |= FIRST[h][(b >> 1) + 1] ^ FIRST[h][a >> 1]
                 i += 1
         if word:
-            a = (t - 1 + v) >> 1
-            b = (t - 1 - v) >> 1
-            _tiles_put(
-                tiles,
-                (<uint64_t> face << (2 * (order - 3))) | spread(<uint64_t> a) | (spread(<uint64_t> b) << 1),
-                word,
-            )
+            _tiles_put(tiles, cell_in(face, (t - 1 + v) >> 1, (t - 1 - v) >> 1, order - 3), word)
         v += 2
 
 
@@ -599,40 +556,16 @@ cdef bint _sort(Tiles* tiles, int key_bits) noexcept nogil:
     return done
 
 
-cdef void _put_ranges(Line* line, const Tiles* tiles, int order) noexcept nogil:
-    """Ranges at order 29 of the set bits of sorted tiles."""
-    cdef size_t i
-    cdef int shift = 2 * (29 - order), a, b
-    cdef uint64_t word, first
-    for i in range(tiles.count):
-        word = tiles.word[i]
-        first = tiles.tile[i] << 6
-        a = 0
-        while word:
-            b = trailing_zeros(word)
-            a += b
-            word >>= b
-            b = trailing_zeros(~word) if ~word else 64
-            line_put(line, (first + a) << shift, (first + a + b) << shift)
-            a += b
-            word = word >> b if b < 64 else 0
-
-
 cdef void _put_cells(Line* line, const Rows* rows, int face, int order) noexcept nogil:
     """Ranges at order 29 of rows of an order below 3."""
-    cdef int shift = 2 * (29 - order)
     cdef size_t row, i
     cdef int64_t v
-    cdef uint64_t cell, held = 0     # a bit for each of the up to 16 cells
+    cdef uint64_t word = 0
     for row in range(rows.count):
         for i in range(rows.first[row], rows.first[row + 1]):
             for v from rows.v0[i] <= v <= rows.v1[i] by 2:
-                cell = spread(<uint64_t> ((rows.s[row] - 1 + v) >> 1)) | (spread(<uint64_t> ((rows.s[row] - 1 - v) >> 1)) << 1)
-                held |= (<uint64_t> 1) << cell
-    for cell in range(<uint64_t> 1 << (2 * order)):
-        if (held >> cell) & 1:
-            v = (face << (2 * order)) + <int64_t> cell
-            line_put(line, <uint64_t> v << shift, <uint64_t> (v + 1) << shift)
+                word |= (<uint64_t> 1) << cell_in(0, (rows.s[row] - 1 + v) >> 1, (rows.s[row] - 1 - v) >> 1, order)
+    put_word(line, <uint64_t> face, word, 2 * order, 2 * (29 - order))
 
 
 def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face):
@@ -647,6 +580,7 @@ def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face
     cdef Tiles tiles
     cdef Line line
     cdef int face, level
+    cdef size_t i
     cdef bint failed
     cdef const uint64_t* run = &runs[0] if runs.shape[0] else NULL
     if not (0 <= order <= 29 and 0 <= first_face <= last_face < FACES):
@@ -678,7 +612,8 @@ def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face
                         if not failed and tiles.count > 1:
                             failed |= not _sort(&tiles, 2 * (level - 3) + 4)
                         if not failed:
-                            _put_ranges(&line, &tiles, level)
+                            for i in range(tiles.count):
+                                put_word(&line, tiles.tile[i], tiles.word[i], 6, 2 * (29 - level))
                         _rows_free(&faces[face])
                         faces[face] = full
                     elif not failed:

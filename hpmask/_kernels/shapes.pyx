@@ -18,7 +18,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from hpmask._kernels.geometry cimport cell_at, cell_xy, place_vector
+from hpmask._kernels.geometry cimport CELL_RADIUS, cell_at, cell_xy, place_vector
 from hpmask._kernels.polygon cimport (
     Edges, chord2, cross, dot, edge_normal, edges_close, edges_hold, edges_open,
 )
@@ -47,8 +47,6 @@ cdef enum:
 
 # Rounding in distances on the unit sphere.
 cdef double TOUCH = 1e-15
-# An upper bound of the distance from a cell's centre to its edge, times 2**order: hpmask.healpix.cell_radius.
-cdef double CELL_RADIUS = 1.07
 # Vertices of a polygon closer than this are one; neighbours this close to opposite do not tell their edge.
 cdef double SAME = 1e-14
 cdef double OPPOSITE = 1e-9

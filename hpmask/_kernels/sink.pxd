@@ -4,7 +4,6 @@
 from cython cimport view
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy
 
 
 cdef struct Sink:
@@ -118,28 +117,6 @@ cdef inline tuple sink_take(Sink* sink):
     sink.starts = NULL
     sink.stops = NULL
     return owned(starts, sink.count), owned(stops, sink.count)
-
-
-cdef inline object sink_boundaries(Sink* sink):
-    """The ranges as one array of boundaries, start, stop, start, ...; closes the sink. For ranges that come sorted.
-
-    Raises MemoryError where ranges were lost.
-    """
-    import numpy as np
-
-    cdef uint64_t[::1] boundaries
-    cdef size_t i
-    try:
-        if sink.failed:
-            raise MemoryError("no memory for the ranges: use a lower order")
-        boundaries = np.empty(2 * sink.count, dtype=np.uint64)
-        with nogil:
-            for i in range(sink.count):
-                boundaries[2 * i] = sink.starts[i]
-                boundaries[2 * i + 1] = sink.stops[i]
-    finally:
-        sink_close(sink)
-    return np.asarray(boundaries)
 
 
 cdef struct Line:

@@ -19,7 +19,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_xy, neighbour
 from hpmask._kernels.index cimport at_or_below
-from hpmask._kernels.sink cimport Sink, sink_boundaries, sink_grow, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Line, Sink, line_open, line_put, line_take, sink_grow, sink_open, sink_take
 from hpmask._kernels.tiles cimport (
     Tiles,
     around,
@@ -30,6 +30,7 @@ from hpmask._kernels.tiles cimport (
     inner,
     lowest,
     open_tiles,
+    put_word,
     x_high,
     x_low,
     y_high,
@@ -272,6 +273,20 @@ cdef void outline(Step* step, uint64_t start, int level) noexcept nogil:
                     at_outline(step, face, x + (last if dx > 0 else 0), y + (last if dy > 0 else 0), dx, dy)
 
 
+cdef int open_step(
+    Step* step, const uint64_t[::1] found, bint corners, Py_ssize_t low, Py_ssize_t high, Sink* outside
+) except -1:
+    """Make ready for the nodes from `low` to `high` of the tiles that are open."""
+    if found.shape[0] != step.tiles.count or not 0 <= low <= high <= step.tiles.count:
+        raise ValueError("found must have a word for each node, low and high be numbers of nodes")
+    step.low = low
+    step.high = high
+    step.corners = corners
+    step.outside = outside
+    sink_open(outside, (high - low) // 2)
+    return 0
+
+
 def touched(
     const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
     const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] found, Py_ssize_t low, Py_ssize_t high,
@@ -285,14 +300,8 @@ def touched(
     cdef Sink outside
     cdef Py_ssize_t k
     open_tiles(&step.tiles, start, level, word, entry, shift, order)
-    if found.shape[0] != step.tiles.count or not 0 <= low <= high <= step.tiles.count:
-        raise ValueError("found must have a word for each node, low and high be numbers of nodes")
-    step.low = low
-    step.high = high
-    step.corners = corners
+    open_step(&step, found, corners, low, high, &outside)
     step.grown = &found[0]
-    step.outside = &outside
-    sink_open(&outside, (high - low) // 2)
     if not outside.failed:
         with nogil:
             for k in range(low, high):
@@ -321,14 +330,8 @@ def edges(
     cdef Sink inside
     cdef Py_ssize_t k
     open_tiles(&step.tiles, start, level, word, entry, shift, order)
-    if found.shape[0] != step.tiles.count or not 0 <= low <= high <= step.tiles.count:
-        raise ValueError("found must have a word for each node, low and high be numbers of nodes")
-    step.low = low
-    step.high = high
-    step.corners = corners
+    open_step(&step, found, corners, low, high, &inside)
     step.grown = NULL
-    step.outside = &inside
-    sink_open(&inside, (high - low) // 2)
     if not inside.failed:
         with nogil:
             for k in range(low, high):
@@ -338,18 +341,6 @@ def edges(
                 else:
                     found[k] = edge_of(&step, step.tiles.start[k], step.tiles.word[k])
     return sink_take(&inside)
-
-
-cdef inline void put_word(Sink* sink, uint64_t tile, uint64_t word, int width, int shift) noexcept nogil:
-    """The cells of a tile as ranges."""
-    cdef uint64_t base = tile << width
-    cdef int first, stop
-    while word:
-        first = lowest(word)
-        # The zeros that end the run of ones: they are there unless it reaches the 64th bit.
-        stop = lowest(~word & (~<uint64_t> 0 << first)) if word + ((<uint64_t> 1) << first) else 64
-        sink_put(sink, (base + first) << shift, (base + stop) << shift)
-        word = word & (~<uint64_t> 0 << stop) if stop < 64 else 0
 
 
 def boundaries(
@@ -363,19 +354,19 @@ def boundaries(
     cdef Py_ssize_t n = start.shape[0], m = tile.shape[0], i = 0, j = 0
     cdef int width = 2 * (3 if order > 3 else order), shift = 2 * (29 - order)
     cdef uint64_t some, here, stop
-    cdef Sink sink
+    cdef Line line
     if level.shape[0] != n or word.shape[0] != n or tile_word.shape[0] != m:
         raise ValueError("start, level and word must have one length, and tile and tile_word")
-    sink_open(&sink, 4 * (n + m))
-    if not sink.failed:
+    line_open(&line, 4 * (n + m))
+    if not line.failed:
         with nogil:
             while i < n or j < m:
                 if j == m or (i < n and start[i] < tile[j]):
                     if level[i] == 0:
-                        put_word(&sink, start[i], word[i], width, shift)
+                        put_word(&line, start[i], word[i], width, shift)
                     elif word[i]:
                         stop = start[i] + ((<uint64_t> 1) << (2 * level[i]))
-                        sink_put(&sink, start[i] << width << shift, stop << width << shift)
+                        line_put(&line, start[i] << width << shift, stop << width << shift)
                     i += 1
                     continue
                 here = tile[j]
@@ -386,5 +377,5 @@ def boundaries(
                 if i < n and start[i] == here and level[i] == 0:
                     some |= word[i]
                     i += 1
-                put_word(&sink, here, some, width, shift)
-    return sink_boundaries(&sink)
+                put_word(&line, here, some, width, shift)
+    return line_take(&line)

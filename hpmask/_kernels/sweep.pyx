@@ -25,7 +25,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from hpmask._kernels.geometry cimport ring_height
+from hpmask._kernels.geometry cimport ring_height, ring_odd, ring_width
 from hpmask._kernels.sink cimport Line, enlarge, line_open, line_put, line_take
 
 cdef double NO_REACH = -1.0
@@ -430,12 +430,8 @@ cdef void _ring(Sweep* sweep, const uint64_t* run, int64_t ring, int32_t here, b
     cdef uint64_t key = <uint64_t> ring << bits
     cdef double z, cos_lat, ignored
     cdef size_t i, gaps
-    if ring < n or ring > 3 * n:
-        width = ring if ring < n else 4 * n - ring
-        odd = 1
-    else:
-        width = n
-        odd = 1 - ((ring - n) & 1)
+    width = ring_width(ring, n)
+    odd = ring_odd(ring, n)
     ring_height(<double> ring, sweep.n, &z, &cos_lat, &ignored)
     _advance(sweep, z, cos_lat)
     if here >= 0:

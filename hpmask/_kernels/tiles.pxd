@@ -13,6 +13,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_xy, neighbour
 from hpmask._kernels.index cimport Index, at_or_below
+from hpmask._kernels.sink cimport Line, line_put
 
 cdef extern from *:
     """
@@ -167,3 +168,37 @@ cdef inline bint inner(const Tiles* tiles, uint64_t tile, int* face, int64_t* x,
     cdef int64_t last = ((<int64_t> 1) << order) - 1
     cell_xy(tile, order, face, x, y)
     return 0 < x[0] < last and 0 < y[0] < last
+
+
+cdef inline void put_word(Line* line, uint64_t tile, uint64_t word, int width, int shift) noexcept nogil:
+    """The cells of a tile as ranges at order 29: 2**width cells of 2**shift numbers each."""
+    cdef uint64_t base = tile << width
+    cdef int first, stop
+    while word:
+        first = lowest(word)
+        # The zeros that end the run of ones: they are there unless it reaches the 64th bit.
+        stop = lowest(~word & (~<uint64_t> 0 << first)) if word + ((<uint64_t> 1) << first) else 64
+        line_put(line, (base + first) << shift, (base + stop) << shift)
+        word = word & (~<uint64_t> 0 << stop) if stop < 64 else 0
+
+
+cdef inline int begin(uint64_t first, uint64_t stop, int bits, int top, uint64_t* word, uint64_t* rest) noexcept nogil:
+    """What the cells from `first` up to `stop` begin with: the level of a block of whole tiles, or -1 for cells of a tile.
+
+    `word` has the cells of the tile that are meant, `rest` is the first cell of what follows. Tiles are 2**bits cells
+    across, and `top` is the level of a base cell.
+    """
+    cdef int width = 2 * bits, level = 0
+    cdef uint64_t low = ((<uint64_t> 1) << width) - 1, tile = first >> width, last = stop >> width, size = 4
+    word[0] = ~<uint64_t> 0 >> (63 - low)
+    if (first & low) == 0 and tile < last:
+        while level < top and (tile & (size - 1)) == 0 and size <= last - tile:
+            level += 1
+            size <<= 2
+        rest[0] = first + ((<uint64_t> 1) << (2 * level + width))
+        return level
+    word[0] &= word[0] << (first & low)
+    if tile == last:
+        word[0] &= ((<uint64_t> 1) << (stop & low)) - 1
+    rest[0] = stop if tile == last else (tile + 1) << width
+    return -1

@@ -3,15 +3,7 @@
 
 from libc.stdint cimport uint64_t
 
-
-cdef inline int _level(uint64_t start, uint64_t stop, int top) noexcept nogil:
-    """How many orders above a tile the largest block is that begins at one tile and ends at or before another."""
-    cdef int level = 0
-    cdef uint64_t size = 4
-    while level < top and (start & (size - 1)) == 0 and size <= stop - start:
-        level += 1
-        size <<= 2
-    return level
+from hpmask._kernels.tiles cimport begin
 
 
 cdef Py_ssize_t _walk(
@@ -21,38 +13,25 @@ cdef Py_ssize_t _walk(
     cdef int bits = 3 if order > 3 else order
     cdef int shift = 2 * (29 - order), width = 2 * bits, top = order - bits, up
     cdef Py_ssize_t i, k = 0
-    cdef uint64_t first, stop, tile, last, partial = ~<uint64_t> 0, low = ((<uint64_t> 1) << width) - 1
-    cdef uint64_t ones = ~<uint64_t> 0 >> (63 - low)
-    cdef uint64_t some
+    cdef uint64_t first, stop, tile, rest, some, partial = ~<uint64_t> 0
     for i in range(0, n, 2):
         first = boundary[i] >> shift
         stop = boundary[i + 1] >> shift
         while first < stop:
             tile = first >> width
-            last = stop >> width
-            if (first & low) == 0 and tile < last:
-                up = _level(tile, last, top)
-                if start != NULL:
-                    start[k] = tile
-                    level[k] = <unsigned char> up
-                    word[k] = ones
-                k += 1
-                first += (<uint64_t> 1) << (2 * up + width)
-                continue
-            some = ones << (first & low) & ones
-            if tile == last:
-                some &= ((<uint64_t> 1) << (stop & low)) - 1
-            # More of the tile that the range before ended in, or another one.
-            if tile != partial:
-                partial = tile
+            up = begin(first, stop, bits, top, &some, &rest)
+            first = rest
+            # More of the tile that the range before ended in, or another node.
+            if up >= 0 or tile != partial:
                 k += 1
                 if start != NULL:
                     start[k - 1] = tile
-                    level[k - 1] = 0
+                    level[k - 1] = <unsigned char> (up if up >= 0 else 0)
                     word[k - 1] = 0
+            if up < 0:
+                partial = tile
             if start != NULL:
                 word[k - 1] |= some
-            first = stop if tile == last else (tile + 1) << width
     return k
 
 
