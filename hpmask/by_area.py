@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from astropy import units as u
 
+from hpmask.arguments import as_count, as_quantity
 from hpmask.components import Labelled
 from hpmask.rangeset import RangeSet
 from hpmask.tiles import check_connectivity
@@ -22,13 +23,7 @@ def as_area(area: u.Quantity | str, argument: str) -> float:
     ValueError
         If its unit is not one of solid angle, the string is no area, or it is negative or not finite.
     """
-    if isinstance(area, str):
-        try:
-            area = u.Quantity(area)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{argument} must be an area such as '0.3 deg2', got {area!r}") from error
-    if not isinstance(area, u.Quantity):
-        raise TypeError(f"{argument} must be a Quantity or a string such as '0.3 deg2', got {area!r}")
+    area = as_quantity(area, argument, "an area", "0.3 deg2")
     if not area.unit.is_equivalent(u.sr):
         raise ValueError(f"{argument} must be an area such as '0.3 deg2', got the unit {area.unit.to_string()!r}")
     if area.ndim or np.any(getattr(area, "mask", False)):
@@ -102,9 +97,6 @@ def keep_largest(plane: RangeSet, n: int = 1, connectivity: int = 8) -> RangeSet
     >>> keep_largest(RangeSet.from_cells([7, 500, 501], order=4)).cells()
     array([500, 501], dtype=uint64)
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer):
-        raise TypeError(f"n must be an integer from 0 up, got {n!r}")
-    if n < 0:
-        raise ValueError(f"n must be from 0 up, got {n}")
+    n = as_count(n, "n")
     parts = Labelled(plane, connectivity)
     return plane if n >= len(parts) else parts.union(np.arange(len(parts)) < n)

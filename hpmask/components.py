@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hpmask import healpix
 from hpmask._kernels import components as _kernel
+from hpmask.frames import lonlat
 from hpmask.history import joined
 from hpmask.rangeset import RangeSet
 from hpmask.tiles import Tiles, check_connectivity
@@ -46,7 +47,10 @@ def count(plane: RangeSet, connectivity: int = 8) -> int:
 
 def _labelling(plane: RangeSet, corners: bool) -> Any:
     tiles = Tiles(plane)
-    return _kernel.Labelling(tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners)
+    index = tiles.index
+    return _kernel.Labelling(
+        tiles.starts, tiles.levels, tiles.words, index.entries, index.shift, tiles.order, corners
+    )
 
 
 class Labelled:
@@ -206,8 +210,7 @@ class Components(Sequence["Mask"]):
         order 6 count as cells of order 6 (or of the mask's order, if that is lower). Where the sum vanishes, as for the
         whole sky or a belt, there is no centroid, and the position is NaN.
         """
-        x, y, z = self._labelled.centres.T
-        lon, lat = np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
+        lon, lat = lonlat(self._labelled.centres)
         data = UnitSphericalRepresentation(lon * u.rad, lat * u.rad)
         return SkyCoord(data, frame=self._mask.frame)
 

@@ -19,7 +19,8 @@ from hpmask import frames, healpix, lookup
 from hpmask._kernels import distance as _kernel
 from hpmask._kernels import distance_map as _map_kernel
 from hpmask._kernels import lookup as _lookup_kernel
-from hpmask.energy_units import as_energy
+from hpmask.energy_units import as_energy, per_bin
+from hpmask.morphology import Width
 from hpmask.parallel import thread_count
 from hpmask.rangeset import MAX_ORDER, RangeSet, check_order
 
@@ -60,7 +61,7 @@ def distance(
     bins = np.broadcast_to(bins, row.shape)
     # No plane holds an energy outside all bins.
     result = np.full(row.shape, -np.inf)
-    for plane in {id(plane): plane for plane in mask.planes}.values():
+    for plane in mask._distinct():
         here = (bins >= 0) & np.array([other is plane for other in mask.planes])[bins]
         needed = np.zeros(lon.size, dtype=np.bool_)
         needed[row[here]] = True
@@ -94,7 +95,7 @@ def distance_map(mask: Mask, *, order: int | None, nest: bool, n_threads: int | 
 
 def apodize(
     mask: Mask,
-    width: u.Quantity | str,
+    width: Width,
     *,
     kind: Literal["C1", "C2", "smooth"],
     order: int | None,
@@ -104,7 +105,7 @@ def apodize(
     """See `hpmask.Mask.apodize`."""
     if kind not in ("C1", "C2", "smooth"):
         raise ValueError(f"kind must be 'C1', 'C2' or 'smooth', got {kind!r}")
-    widths = _widths(width, len(mask.planes), mask.energy is not None)
+    widths = _widths(per_bin(width, mask.energy, "width"), len(mask.planes), mask.energy is not None)
     if order is not None:
         mask = mask.at_order(order)
 

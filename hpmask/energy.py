@@ -210,9 +210,9 @@ class EnergyAxis:
         TypeError, ValueError
             If it is no MapAxis, or no axis of increasing, positive energies.
         """
-        from hpmask.interop import gammapy_axes
+        from hpmask.interop.gammapy import axes
 
-        return gammapy_axes.axis_from_gammapy(axis)
+        return axes.axis_from_gammapy(axis)
 
     @classmethod
     def stack(cls, axes: Iterable[EnergyAxis]) -> EnergyAxis:
@@ -402,9 +402,9 @@ class EnergyAxis:
         ImportError
             If gammapy is not installed.
         """
-        from hpmask.interop import gammapy_axes
+        from hpmask.interop.gammapy import axes
 
-        return gammapy_axes.axis_to_gammapy(self)
+        return axes.axis_to_gammapy(self)
 
     def to_table(self) -> Table:
         """The axis as an EBOUNDS table: the columns CHANNEL, E_MIN and E_MAX, for OGIP tools and gammapy.

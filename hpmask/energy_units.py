@@ -8,6 +8,8 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
+from hpmask.arguments import as_quantity
+
 __all__ = ["as_energy", "energies_of", "is_spectral", "masked", "per_bin", "same_energies"]
 
 # Edges that went through float32 tables or unit conversions still mean the same axis.
@@ -45,13 +47,7 @@ def as_energy(energy: u.Quantity | str, argument: str) -> u.Quantity:
     TypeError, ValueError
         If it is a bare number, has another unit, or is NaN or masked.
     """
-    if isinstance(energy, str):
-        try:
-            energy = u.Quantity(energy)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{argument} must be an energy such as '1 TeV', got {energy!r}") from error
-    if not isinstance(energy, u.Quantity):
-        raise TypeError(f"{argument} must be a Quantity or a string such as '1 TeV', got {energy!r}")
+    energy = as_quantity(energy, argument, "an energy", "1 TeV")
     if not is_spectral(energy.unit):
         raise ValueError(f"{argument} must be an energy, got the unit {energy.unit.to_string()!r}")
     bad = np.flatnonzero(np.isnan(np.asarray(energy.value)) | masked(energy))

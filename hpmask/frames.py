@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import BaseCoordinateFrame, CartesianRepresentation, SkyCoord
 from numpy.typing import NDArray
 
-__all__ = ["FRAMES", "as_angle", "as_skycoord", "check_frame", "rotation", "rotation_of", "to_lonlat"]
+from hpmask.arguments import as_quantity
+
+__all__ = [
+    "FRAMES",
+    "as_angle",
+    "as_skycoord",
+    "check_frame",
+    "lonlat",
+    "rotation",
+    "rotation_of",
+    "to_lonlat",
+    "unit_vectors",
+]
 
 FRAMES = ("icrs", "galactic")
 
@@ -84,6 +97,18 @@ def _usable(angle: u.Quantity) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return values, np.isfinite(values) & ~np.asarray(getattr(angle, "mask", False))
 
 
+def unit_vectors(lon: Any, lat: Any) -> NDArray[np.float64]:
+    """Unit vectors of longitudes and latitudes in radians, the components on one axis more."""
+    x, y, z = np.broadcast_arrays(np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat))
+    return np.stack([x, y, z], axis=-1)
+
+
+def lonlat(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitudes (-pi to pi) and latitudes, in radians, of vectors of any length, shape (..., 3)."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
+
+
 def as_skycoord(coord: SkyCoord, argument: str) -> SkyCoord:
     """`coord` as a SkyCoord; the error names `argument`."""
     if isinstance(coord, SkyCoord):
@@ -104,13 +129,7 @@ def as_angle(angle: u.Quantity | str, argument: str) -> u.Quantity:
     ValueError
         If its unit is not one of angle, or the string is no angle.
     """
-    if isinstance(angle, str):
-        try:
-            angle = u.Quantity(angle)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{argument} must be an angle such as '0.3 deg', got {angle!r}") from error
-    if not isinstance(angle, u.Quantity):
-        raise TypeError(f"{argument} must be a Quantity or a string such as '0.3 deg', got {angle!r}")
+    angle = as_quantity(angle, argument, "an angle", "0.3 deg")
     if not angle.unit.is_equivalent(u.rad):
         raise ValueError(f"{argument} must be an angle, got the unit {angle.unit.to_string()!r}")
     return angle

@@ -19,22 +19,33 @@ from hpmask.energy_units import as_energy
 from hpmask.parallel import thread_count
 from hpmask.rangeset import MAX_ORDER, RangeSet
 
-__all__ = ["Index", "angles_of", "contains", "contains_lonlat", "index_of"]
+__all__ = ["NO_ROTATION", "Index", "angles_of", "contains", "contains_lonlat", "index_of"]
 
 # Positions that are worked on together: their cell numbers stay in the processor's cache.
 _CHUNK = 1 << 15
-_NO_ROTATION = np.empty((0, 3))
+# What the kernels take for none.
+NO_ROTATION = np.empty((0, 3))
 
 
 class Index:
-    """Where in a set's boundaries each bucket of cell numbers begins."""
+    """Where in sorted cell numbers, as a set's boundaries, each bucket of numbers begins.
 
-    def __init__(self, plane: RangeSet) -> None:
-        self.boundaries = plane.boundaries
-        # About as many buckets as boundaries, and none smaller than a cell.
-        bits = min(max(self.boundaries.size, 1).bit_length(), 4 + 2 * plane.order)
-        self.shift = 4 + 2 * MAX_ORDER - bits
-        buckets = -(-(12 << (2 * MAX_ORDER)) >> self.shift)
+    Parameters
+    ----------
+    boundaries : numpy.ndarray of uint64
+        The numbers, of cells of the order `counted_in`.
+    order : int
+        Buckets are no smaller than a cell of this order.
+    counted_in : int, optional
+        At least `order`.
+    """
+
+    def __init__(self, boundaries: NDArray[np.uint64], order: int, *, counted_in: int = MAX_ORDER) -> None:
+        self.boundaries = boundaries
+        # About as many buckets as boundaries.
+        bits = min(max(boundaries.size, 1).bit_length(), 4 + 2 * order)
+        self.shift = 4 + 2 * counted_in - bits
+        buckets = -(-(12 << (2 * counted_in)) >> self.shift)
         self.entries = np.empty(buckets + 1, dtype=np.uint32)
         _kernel.fill_index(self.boundaries, self.shift, self.entries)
 
@@ -109,7 +120,7 @@ def contains_lonlat(
     n_threads : int, optional
         Threads to use.
     """
-    matrix = _NO_ROTATION if matrix is None else np.ascontiguousarray(matrix, dtype=np.float64)
+    matrix = NO_ROTATION if matrix is None else np.ascontiguousarray(matrix, dtype=np.float64)
     answers, _ = _answers(planes, order, _flat(lon), _flat(lat), 1.0, matrix, n_threads=n_threads)
     return answers.reshape(len(planes), *np.shape(lon))
 
@@ -122,7 +133,7 @@ def angles_of(
     The angles stay as `coord` holds them: for millions of positions every copy counts.
     """
     coord = frames.as_skycoord(coord, "coord")
-    matrix = _NO_ROTATION
+    matrix = NO_ROTATION
     if coord.frame.name != frame:
         if coord.frame.name in frames.FRAMES:
             matrix = frames.rotation(coord.frame.name, frame)
@@ -184,6 +195,6 @@ def _answers(
 def index_of(plane: RangeSet) -> Index:
     """The index of a set, made at the first call and kept with the set."""
     if plane._index is None:
-        plane._index = Index(plane)
+        plane._index = Index(plane.boundaries, plane.order)
     index: Index = plane._index
     return index

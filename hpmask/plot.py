@@ -115,17 +115,13 @@ def plot(
     need_matplotlib()
     layers = _layers(mask, energy)
     all_sky = ax is None
-    if ax is None:
-        if figure is None:
-            from matplotlib import pyplot
+    if all_sky and figure is None:
+        from matplotlib import pyplot
 
-            figure = pyplot.figure(figsize=(10, 5.8), dpi=120, layout="constrained")
-        ax = all_sky_axes(figure, frame=frame or mask.frame, center=center, projection=projection)
-        kept = KEPT if kept is None else kept
-        alpha = 1.0 if alpha is None else alpha
-    else:
-        check_axes(ax)
-        alpha = OVERLAY if alpha is None else alpha
+        figure = pyplot.figure(figsize=(10, 5.8), dpi=120, layout="constrained")
+    ax, kept, alpha = canvas(
+        mask, ax, figure, frame=frame, center=center, projection=projection, kept=kept, alpha=alpha
+    )
     colours = _draw(ax, layers, kept, EXCLUDED if excluded is None else excluded, alpha)
     if legend and all_sky:
         ax.legend(handles=patches(layers, colours, percent=True), loc="upper center", **_BELOW)
@@ -134,6 +130,26 @@ def plot(
     if title is not None:
         ax.set_title(title, color=INK, fontsize=13, pad=12)
     return ax
+
+
+def canvas(
+    mask: Mask,
+    ax: WCSAxes | None,
+    figure: Figure | None,
+    *,
+    frame: str | None,
+    center: u.Quantity | str | None,
+    projection: str,
+    kept: Any,
+    alpha: float | None,
+) -> tuple[WCSAxes, Any, float]:
+    """Axes to draw on, the colour of kept sky and the opacity: those given, or of the whole sky in `figure`."""
+    if ax is not None:
+        check_axes(ax)
+        return ax, kept, OVERLAY if alpha is None else alpha
+    assert figure is not None
+    ax = all_sky_axes(figure, frame=frame or mask.frame, center=center, projection=projection)
+    return ax, KEPT if kept is None else kept, 1.0 if alpha is None else alpha
 
 
 def plot_grid(

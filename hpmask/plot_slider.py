@@ -153,14 +153,12 @@ def plot_interactive(
         figure = _new_figure() if figure is None else figure
         if figure.get_layout_engine() is None:
             figure.subplots_adjust(left=0.03, right=0.97, top=0.93, bottom=0.1)
-        ax = plot.all_sky_axes(figure, frame=frame or mask.frame, center=center, projection=projection)
-        kept = plot.KEPT if kept is None else kept
-        alpha = 1.0 if alpha is None else alpha
-    else:
-        plot.check_axes(ax)
-        alpha = plot.OVERLAY if alpha is None else alpha
-        if ax.figure.get_layout_engine() is None:
-            ax.figure.subplots_adjust(bottom=max(ax.figure.subplotpars.bottom, _ROOM))
+    over = ax is not None
+    ax, kept, alpha = plot.canvas(
+        mask, ax, figure, frame=frame, center=center, projection=projection, kept=kept, alpha=alpha
+    )
+    if over and ax.figure.get_layout_engine() is None:
+        ax.figure.subplots_adjust(bottom=max(ax.figure.subplotpars.bottom, _ROOM))
     colours = plot.layer_colours(1, kept, plot.EXCLUDED if excluded is None else excluded, alpha)
     ax.legend(
         handles=plot.patches([("kept", next(mask.iter_bins()))], colours, percent=False),

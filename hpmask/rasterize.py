@@ -21,12 +21,14 @@ from hpmask.progress import track
 from hpmask.rangeset import RangeSet, check_order
 from hpmask.shapes import Combined, Disc, Shape
 
-__all__ = ["check_cones", "cone_planes", "discs", "shapes_plane"]
+__all__ = ["DEGRADE", "Mode", "check_cones", "check_mode", "cone_planes", "discs", "shapes_plane"]
 
 Mode = Literal["center", "overlap", "inside"]
 Angles = NDArray[np.float64]
 
 _MODES = {"center": 0, "overlap": 1, "inside": 2}
+# What a coarser cell goes by in each mode, as `RangeSet.degrade` calls it.
+DEGRADE: dict[Mode, Literal["any", "all", "center"]] = {"center": "center", "overlap": "any", "inside": "all"}
 # The mode in which the complement of a shape is the complement of the shape in this mode.
 _DUAL: dict[Mode, Mode] = {"center": "center", "overlap": "inside", "inside": "overlap"}
 

@@ -319,7 +319,7 @@ def _annulus(
 
 
 def _polygon(region: Any, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[Shape, float]:
-    vectors = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+    vectors = frames.unit_vectors(lon, lat)
     reach = 2 * math.asin(min(1.0, float(np.linalg.norm(vectors - vectors[0], axis=1).max()) / 2))
     # A disc below a hemisphere holds the edges between any two of its points; a greater one may not.
     return Polygon(lon, lat), reach if reach < 1.5 else math.pi

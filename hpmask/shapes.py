@@ -73,10 +73,10 @@ class Disc(Shape):
             raise ValueError(f"radius must be from 0 to 180 deg, got {np.degrees(self.radius):.6g} deg")
 
     def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
-        return np.asarray(_distance(_vector(self.lon, self.lat), vectors) <= self.radius)
+        return np.asarray(_distance(frames.unit_vectors(self.lon, self.lat), vectors) <= self.radius)
 
     def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
-        distance = float(_distance(_vector(self.lon, self.lat), center))
+        distance = float(_distance(frames.unit_vectors(self.lon, self.lat), center))
         if distance + radius <= self.radius:
             return "in"
         return "out" if distance - radius > self.radius else "unknown"
@@ -141,7 +141,7 @@ class Polygon(_Outlined):
             )
         with np.errstate(invalid="ignore"):
             # The kernel tells which vertex is not finite.
-            vectors = _vector(lon, lat)
+            vectors = frames.unit_vectors(lon, lat)
         self._set(vectors)
 
     def _set(self, vertices: Vectors) -> None:
@@ -205,7 +205,7 @@ class Zone(_Outlined):
         normal, level, first, last = [], [], [], []
 
         def at(lon: float, lat: float) -> Vectors:
-            return np.asarray(_vector(lon, lat) @ self.axes)
+            return np.asarray(frames.unit_vectors(lon, lat) @ self.axes)
 
         # Parallels, in pieces of at most a quarter turn; a pole is no line, unless it is all there is.
         pieces = max(1, int(np.ceil(width / (np.pi / 2) - 1e-12)))
@@ -222,7 +222,7 @@ class Zone(_Outlined):
             cuts = sorted({low, high, min(max(low, 0.0), high)})
             # Both limits as they were given: zones that share one share its plane to the last bit, and leave no gap.
             for lon in (start, end):
-                east = _vector(lon + np.pi / 2, 0.0) @ self.axes
+                east = frames.unit_vectors(lon + np.pi / 2, 0.0) @ self.axes
                 bounds.append(east)
                 for a, b in pairwise(cuts):
                     # Northwards is anticlockwise round the west.
@@ -268,12 +268,6 @@ class Combined(Shape):
 
 
 # ---------------------------------------------------------------------- geometry
-
-
-def _vector(lon: Any, lat: Any) -> Vectors:
-    """Unit vectors of positions, the components on the last axis."""
-    x, y, z = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat) + np.zeros_like(lon)
-    return np.stack([x, y, z], axis=-1)
 
 
 def _distance(a: Vectors, b: Vectors) -> NDArray[np.float64]:

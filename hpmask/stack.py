@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from hpmask import lookup
 from hpmask._kernels import caps as _kernel
 from hpmask._kernels import lookup as _lookup
-from hpmask.rangeset import MAX_ORDER, RangeSet
+from hpmask.rangeset import RangeSet
 
 __all__ = ["MOST", "Stack"]
 
 # Sets in one stack: the bits of a word.
 MOST = 64
 _NO_WORDS = np.empty(0, dtype=np.uint64)
-_NO_ROTATION = np.empty((0, 3))
 
 
 class Stack:
@@ -32,8 +31,7 @@ class Stack:
         if not 1 <= self.n <= MOST:
             raise ValueError(f"a stack holds 1 to {MOST} sets, got {self.n}")
         if self.n == 1:
-            index = lookup.index_of(planes[0])
-            self.boundaries, self.entries, self.shift = index.boundaries, index.entries, index.shift
+            self.index = lookup.index_of(planes[0])
             self.words = _NO_WORDS
             return
         places = np.concatenate([plane.boundaries for plane in planes])
@@ -46,21 +44,18 @@ class Stack:
         words = np.bitwise_xor.accumulate(flips[by_place]) if places.size else flips
         last = np.flatnonzero(places[1:] != places[:-1]) if places.size else np.empty(0, dtype=np.intp)
         last = np.append(last, places.size - 1) if places.size else last
-        self.boundaries = np.ascontiguousarray(places[last])
+        self.index = lookup.Index(np.ascontiguousarray(places[last]), order)
         self.words = np.concatenate([np.zeros(1, dtype=np.uint64), words[last]])
-        bits = min(max(self.boundaries.size, 1).bit_length(), 4 + 2 * order)
-        self.shift = 4 + 2 * MAX_ORDER - bits
-        self.entries = np.empty((-(-(12 << (2 * MAX_ORDER)) >> self.shift)) + 1, dtype=np.uint32)
-        _lookup.fill_index(self.boundaries, self.shift, self.entries)
 
     def words_at(
         self, lon: NDArray[np.float64], lat: NDArray[np.float64], matrix: NDArray[np.float64] | None
     ) -> NDArray[np.uint64]:
         """The words at positions in radians, rotated by `matrix`; 0 where they are not finite."""
         numbers = np.empty(lon.size, dtype=np.uint64)
-        _lookup.numbers(lon, lat, 1.0, self.order, _NO_ROTATION if matrix is None else matrix, numbers)
+        _lookup.numbers(lon, lat, 1.0, self.order, lookup.NO_ROTATION if matrix is None else matrix, numbers)
         words = np.empty(lon.size, dtype=np.uint64)
-        _kernel.words_at(numbers, self.boundaries, self.entries, self.shift, self.words, words)
+        index = self.index
+        _kernel.words_at(numbers, index.boundaries, index.entries, index.shift, self.words, words)
         return words
 
     def caps(
@@ -72,8 +67,9 @@ class Stack:
     ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """The words at the centres of caps, and whether there is surely no other in the cap; all in radians."""
         words, one = np.empty(lon.size, dtype=np.uint64), np.empty(lon.size, dtype=np.bool_)
+        index = self.index
         _kernel.caps(
-            lon, lat, radius, _NO_ROTATION if matrix is None else matrix, self.boundaries, self.entries,
-            self.shift, self.words, self.order, words, one.view(np.uint8),
+            lon, lat, radius, lookup.NO_ROTATION if matrix is None else matrix, index.boundaries, index.entries,
+            index.shift, self.words, self.order, words, one.view(np.uint8),
         )  # fmt: skip
         return words, one

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hpmask._kernels import steps as _kernel
+from hpmask.arguments import as_count
 from hpmask.parallel import thread_count
 from hpmask.rangeset import RangeSet
 from hpmask.tiles import Tiles, check_connectivity
@@ -59,11 +60,7 @@ def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8, *, n_thread
     13
     """
     corners = check_connectivity(connectivity)
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer):
-        raise TypeError(f"steps must be an integer from 0 up, got {steps!r}")
-    if steps < 0:
-        raise ValueError(f"steps must be from 0 up, got {steps}")
-    for _ in range(int(steps)):
+    for _ in range(as_count(steps, "steps")):
         grown = _grown(plane, corners, n_threads)
         if grown == plane:
             break
@@ -122,7 +119,8 @@ def _found(
         return plane
     tiles = Tiles(plane)
     words = np.empty_like(tiles.words)
-    arguments = tiles.starts, tiles.levels, tiles.words, tiles.entries, tiles.shift, tiles.order, corners, words
+    index = tiles.index
+    arguments = tiles.starts, tiles.levels, tiles.words, index.entries, index.shift, tiles.order, corners, words
     threads = max(1, min(thread_count(n_threads), words.size // _PER_THREAD))
     cuts = np.linspace(0, words.size, threads + 1).astype(int).tolist()
     if threads == 1:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpmask._kernels import lookup as _lookup
 from hpmask._kernels import tiles as _kernel
+from hpmask.lookup import Index
 from hpmask.rangeset import RangeSet
 
 __all__ = ["Tiles", "check_connectivity"]
@@ -43,8 +43,8 @@ class Tiles:
         How many orders each node is above a tile.
     words : numpy.ndarray of uint64, shape (n,)
         The cells of each tile that are in, as bits.
-    entries, shift
-        Index of `starts`, as `hpmask.lookup` makes it.
+    index : hpmask.lookup.Index
+        Of `starts`.
     """
 
     def __init__(self, plane: RangeSet) -> None:
@@ -54,8 +54,5 @@ class Tiles:
         self.levels = np.empty(count, dtype=np.uint8)
         self.words = np.empty(count, dtype=np.uint64)
         _kernel.fill(plane.boundaries, plane.order, self.starts, self.levels, self.words)
-        bits = 4 + 2 * (plane.order - min(plane.order, 3))
-        self.shift = max(0, bits - max(count, 1).bit_length())
-        buckets = -(-(12 << (bits - 4)) >> self.shift)
-        self.entries = np.empty(buckets + 1, dtype=np.uint32)
-        _lookup.fill_index(self.starts, self.shift, self.entries)
+        order = plane.order - min(plane.order, 3)
+        self.index = Index(self.starts, order, counted_in=order)

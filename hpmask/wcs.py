@@ -308,13 +308,10 @@ def _columns(energy: EnergyAxis) -> tuple[str, str, str]:
 
 
 def _bands(energy: EnergyAxis) -> fits.BinTableHDU:
-    low, high = energy.energy_min.value, energy.energy_max.value
-    # The root of each edge by itself: their product may leave the range of numbers.
-    middle = np.sqrt(low) * np.sqrt(high) if energy.interp == "log" else (low + high) / 2
     unit = energy.unit.to_string("fits")
     columns = [fits.Column("CHANNEL", "K", array=np.arange(energy.n_bins))]
-    for name, values in zip(_columns(energy), (middle, low, high), strict=True):
-        columns.append(fits.Column(name, "D", unit=unit, array=values))
+    for name, values in zip(_columns(energy), (energy.center, energy.energy_min, energy.energy_max), strict=True):
+        columns.append(fits.Column(name, "D", unit=unit, array=values.value))
     table = fits.BinTableHDU.from_columns(columns, name="MASK_BANDS")
     table.header.update(_axis_cards(energy))
     return table

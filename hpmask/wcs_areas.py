@@ -15,12 +15,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hpmask import lookup
+from hpmask import frames, lookup
 from hpmask._kernels import pixels as _pixels
 from hpmask.rangeset import RangeSet
 from hpmask.stack import Stack
 from hpmask.wcs_bounds import Bounds
-from hpmask.wcs_grid import Grid, Way, vectors
+from hpmask.wcs_grid import Grid, Way
 from hpmask.wcs_out import BLOCK, Places, in_stripes, undecided
 
 __all__ = ["AreaMode", "by_areas"]
@@ -78,7 +78,7 @@ def _by_pixels(
     def sky(x: Floats, y: Floats) -> Floats:
         """Unit vectors in the frame of the mask, NaN where there is no sky."""
         lon, lat = way.turned(*grid.positions(wcs, column[:, np.newaxis] + x, row[:, np.newaxis] + y))
-        return vectors(lon, lat)
+        return frames.unit_vectors(lon, lat)
 
     # The middle, and the corners.
     five = sky(np.array([0, -0.5, 0.5, 0.5, -0.5]), np.array([0, -0.5, -0.5, 0.5, 0.5]))
@@ -91,7 +91,7 @@ def _by_pixels(
         whole = np.isfinite(away) & (radius < 1.2) & (away < 0.5 * radius)
         # The chord, as an angle, and the bulge of its sides.
         cap = 2 * np.arcsin(np.minimum(radius / 2, 1)) * 1.05
-    words, one = stack.caps(*_angles(middle), np.where(whole, cap, np.inf), None)
+    words, one = stack.caps(*frames.lonlat(middle), np.where(whole, cap, np.inf), None)
     for k in range(len(planes)):
         images[k, row[one], column[one]] = (words[one] >> np.uint64(k)) & np.uint64(1)
     pieces = np.ceil(np.sqrt(np.where(whole, radius, 0) * 2 / _PIECE)).clip(1, 16).astype(int)
@@ -101,7 +101,7 @@ def _by_pixels(
         x = np.concatenate([side, np.full(n, 0.5), -side, np.full(n, -0.5)])
         y = np.concatenate([np.full(n, -0.5), side, np.full(n, 0.5), -side])
         lon, lat = grid.positions(wcs, column[these, np.newaxis] + x, row[these, np.newaxis] + y)
-        outline = vectors(*way.turned(lon, lat))
+        outline = frames.unit_vectors(*way.turned(lon, lat))
         known = np.isfinite(outline).all(axis=(1, 2))
         whole[these[~known]] = False
         these, outline = these[known], np.ascontiguousarray(outline[known])
@@ -115,11 +115,6 @@ def _by_pixels(
         if mode == "inside":
             lost = rim & ~np.isfinite(five[:, 0, 0])
             images[:, row[lost], column[lost]] = False
-
-
-def _angles(vectors: Floats) -> tuple[Floats, Floats]:
-    lon = np.arctan2(vectors[:, 1], vectors[:, 0])
-    return lon, np.arctan2(vectors[:, 2], np.hypot(vectors[:, 0], vectors[:, 1]))
 
 
 def _cut(outline: Floats, plane: RangeSet, mode: AreaMode) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -147,7 +142,7 @@ def _point_by_point(
         j, i = row[first : first + some], column[first : first + some]
         lon, lat = way.turned(*grid.positions(wcs, i[:, np.newaxis] + x, j[:, np.newaxis] + y))
         words = stack.words_at(lon.ravel(), lat.ravel(), None).reshape(lon.shape)
-        p = vectors(*grid.positions(wcs, i[:, np.newaxis] + corner_x, j[:, np.newaxis] + corner_y))
+        p = frames.unit_vectors(*grid.positions(wcs, i[:, np.newaxis] + corner_x, j[:, np.newaxis] + corner_y))
         p = p.reshape(j.size, _POINTS + 1, _POINTS + 1, 3)
         area = np.linalg.norm(np.cross(p[:, 1:, 1:] - p[:, :-1, :-1], p[:, 1:, :-1] - p[:, :-1, 1:]), axis=-1)
         area = area.reshape(lon.shape)

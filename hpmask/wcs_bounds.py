@@ -21,10 +21,10 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from hpmask import frames
 from hpmask._kernels import image_tiles as _tiles
 from hpmask._kernels import images as _kernel
 from hpmask.stack import Stack
-from hpmask.wcs_grid import vectors
 
 __all__ = ["Bounds"]
 
@@ -121,9 +121,10 @@ class Bounds:
         """
         turn = self._native.T if matrix is None else matrix @ self._native.T
         sip, origin = (np.empty((0, 0, 0)), np.empty(0)) if self._sip is None else (self._sip.tables, self._sip.origin)
+        index = stack.index
         left = _tiles.paint(
             images, first, self._code, self._matrix, self._origin, np.ascontiguousarray(turn), self._side,
-            self._slack, margin, sip, origin, stack.boundaries, stack.entries, stack.shift, stack.words, stack.order,
+            self._slack, margin, sip, origin, index.boundaries, index.entries, index.shift, stack.words, stack.order,
             rows.start, rows.stop,
         )  # fmt: skip
         return images[0, rows.start - first : rows.stop - first] == _tiles.UNDECIDED if left else None
@@ -164,8 +165,8 @@ class Bounds:
         angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
         plane = np.array([0.6 * np.cos(angle), 0.6 * np.sin(angle)])
         found = self._projected(wcs, plane)
-        celestial = vectors(*np.radians(found["world"].T[self._rows]))
-        native = vectors(*np.radians([found["phi"], found["theta"]]))
+        celestial = frames.unit_vectors(*np.radians(found["world"].T[self._rows]))
+        native = frames.unit_vectors(*np.radians([found["phi"], found["theta"]]))
         left, _, right = np.linalg.svd(native.T @ celestial)
         return np.asarray(left @ right)
 
@@ -179,16 +180,16 @@ class Bounds:
         good = np.asarray(found["stat"]) == 0
         native = np.radians([found["phi"], found["theta"]])
         there = np.empty((plane.shape[1], 2))
-        _kernel.places(self._code, vectors(*native), there)
+        _kernel.places(self._code, frames.unit_vectors(*native), there)
         back = np.empty((plane.shape[1], 3))
         _tiles.native_vectors(self._code, np.ascontiguousarray(plane.T), back)
-        sky = vectors(*np.radians(found["world"].T[self._rows]))
-        turned = vectors(*native) - sky @ self._native.T
+        sky = frames.unit_vectors(*np.radians(found["world"].T[self._rows]))
+        turned = frames.unit_vectors(*native) - sky @ self._native.T
         given = np.radians(found["imgcrd"].T[self._rows])
         return bool(
             good.all()
             and np.abs(there - plane.T).max() < _SLACK_PLANE
-            and np.abs(back - vectors(*native)).max() < _SLACK_PLANE
+            and np.abs(back - frames.unit_vectors(*native)).max() < _SLACK_PLANE
             and np.abs(given - plane).max() < _SLACK_PLANE
             and np.abs(turned).max() < _SLACK_PLANE
         )

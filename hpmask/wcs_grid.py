@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hpmask import frames
 
-__all__ = ["Grid", "Way", "celestial", "corner_vectors", "order_for", "smallest_side", "vectors"]
+__all__ = ["Grid", "Way", "celestial", "corner_vectors", "order_for", "smallest_side"]
 
 Angles = NDArray[np.float64]
 
@@ -91,12 +91,7 @@ def corner_vectors(grid: Grid, way: Way, *, margin: int = 0, rows: range | None 
     ny, nx = grid.shape
     rows = range(-margin, ny + margin) if rows is None else rows
     x, y = np.meshgrid(np.arange(-margin, nx + margin + 1) - 0.5, np.arange(rows.start, rows.stop + 1) - 0.5)
-    return vectors(*way.turned(*grid.positions(grid.wcs, x, y)))
-
-
-def vectors(lon: Angles, lat: Angles) -> NDArray[np.float64]:
-    """Unit vectors, on one axis more."""
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+    return frames.unit_vectors(*way.turned(*grid.positions(grid.wcs, x, y)))
 
 
 def order_for(grid: Grid) -> int:
@@ -114,7 +109,7 @@ def smallest_side(grid: Grid) -> float:
     x, y = np.meshgrid(np.linspace(0, nx - 1, min(nx, 17)).round(), np.linspace(0, ny - 1, min(ny, 17)).round())
     corners = []
     for dx, dy in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
-        corners.append(vectors(*grid.positions(grid.wcs, x + dx, y + dy)))
+        corners.append(frames.unit_vectors(*grid.positions(grid.wcs, x + dx, y + dy)))
     a, b, c, d = corners
     area = 0.5 * np.linalg.norm(np.cross(c - a, d - b), axis=-1)
     area = area[np.isfinite(area) & (area > 0)]
@@ -230,8 +225,7 @@ class Way:
 
 
 def _rotated(matrix: NDArray[np.float64], lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
-    q = vectors(lon, lat) @ matrix.T
-    return np.arctan2(q[..., 1], q[..., 0]), np.arctan2(q[..., 2], np.hypot(q[..., 0], q[..., 1]))
+    return frames.lonlat(frames.unit_vectors(lon, lat) @ matrix.T)
 
 
 def _transformed(

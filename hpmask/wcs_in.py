@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpmask import healpix, rasterize
+from hpmask import frames, healpix, rasterize
 from hpmask._kernels import images as _kernel
 from hpmask._kernels import shapes as _shapes
 from hpmask.parallel import thread_count
@@ -191,8 +191,7 @@ def _caps_of_rows(grid: Grid, way: Way, order: int, rows: range) -> RangeSet:
     reach = np.nanmax(np.linalg.norm(four - middle, axis=2), axis=0)
     # At a rim only some of the corners are sky: take the usual size there.
     reach = np.clip(reach, np.median(reach), None)
-    lon = np.arctan2(middle[:, 1], middle[:, 0])
-    lat = np.arctan2(middle[:, 2], np.hypot(middle[:, 0], middle[:, 1]))
+    lon, lat = frames.lonlat(middle)
     return rasterize.discs(lon, lat, np.minimum(2 * reach, np.pi), order=order, mode="overlap")
 
 

@@ -175,6 +175,15 @@ def test_no_other_side():
     assert (Mask.full(order=3).distance_map() == np.inf * u.deg).all()
 
 
+def test_as_near_from_a_pole():
+    """Four centres are equally near, but for rounding: one more never makes the nearest farther."""
+    mask = Mask(RangeSet.from_cells(range(256, 320), 3))
+    more = mask | Mask(RangeSet.from_cells(range(11, 16), 3))
+    for latitude in (90, -90):
+        pole = SkyCoord(229.3, latitude, unit="deg")
+        assert more.distance(pole) >= mask.distance(pole)
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_any_set(data):
@@ -414,6 +423,10 @@ def test_apodized_bins():
     found = mask.apodize([3, 5, 8] * u.deg, kind="C2")
     for row, plane, width in zip(found, mask.planes, (3, 5, 8), strict=True):
         assert np.array_equal(row, Mask(plane).apodize(width * u.deg, kind="C2"))
+    rule = mask.apodize(lambda axis: np.array([3, 5, 8]) * u.deg * (axis.n_bins == 3), kind="C2")
+    assert np.array_equal(rule, found)
+    with pytest.raises(ValueError, match="width is a function of the energy axis, but the mask has no energy bins"):
+        Mask(mask.planes[0]).apodize(lambda axis: 3 * u.deg)
     same = mask.apodize("3 deg")
     assert np.array_equal(same[0], same[2])
     with pytest.raises(ValueError, match=r"width must be a scalar or of shape \(3,\), got shape \(2,\)"):

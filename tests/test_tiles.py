@@ -53,6 +53,6 @@ def test_index_finds_each_node():
     plane = RangeSet.from_cells(np.flatnonzero(rng.random(12 << 14) < 0.3), 7)
     tiles = Tiles(plane)
     below = np.searchsorted(
-        tiles.starts, np.arange(len(tiles.entries), dtype=np.uint64) << np.uint64(tiles.shift), "right"
+        tiles.starts, np.arange(len(tiles.index.entries), dtype=np.uint64) << np.uint64(tiles.index.shift), "right"
     )
-    assert np.array_equal(tiles.entries, below)
+    assert np.array_equal(tiles.index.entries, below)

@@ -8,7 +8,19 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from wcs_images import BOUNDED, IMAGES, PROJECTIONS, bent, blobs, distorted, header_wcs, scamp, simple, text_wcs
+from wcs_images import (
+    ANY_WCS,
+    BOUNDED,
+    IMAGES,
+    PROJECTIONS,
+    bent,
+    blobs,
+    distorted,
+    header_wcs,
+    scamp,
+    simple,
+    text_wcs,
+)
 
 from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask._kernels import images
@@ -137,12 +149,7 @@ def test_sip(projection, strength, monkeypatch):
 @settings(max_examples=40, deadline=None)
 @given(
     projection=st.sampled_from(BOUNDED),
-    kind=st.sampled_from(["RA", "GLON"]),
-    lon=st.floats(0, 360),
-    lat=st.floats(-90, 90),
-    step=st.floats(1e-4, 3),
-    ratio=st.floats(0.2, 5),
-    rotation=st.floats(-180, 180),
+    **ANY_WCS,
     shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     seed=st.integers(0, 100),
     finer=st.integers(-2, 2),

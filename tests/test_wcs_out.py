@@ -11,13 +11,14 @@ from astropy.io import fits
 from astropy.wcs.wcsapi import SlicedLowLevelWCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wcs_images import BOUNDED, IMAGES, PROJECTIONS, bent, header_wcs, simple, text_wcs
+from wcs_images import ANY_WCS, BOUNDED, IMAGES, PROJECTIONS, bent, header_wcs, simple, text_wcs
 
 from hpmask import EnergyAxis, Mask, RangeSet, lookup
 from hpmask.field import field_wcs
+from hpmask.frames import unit_vectors
 from hpmask.stack import Stack
 from hpmask.wcs_bounds import Bounds
-from hpmask.wcs_grid import Grid, Way, vectors
+from hpmask.wcs_grid import Grid, Way
 from hpmask.wcs_out import at_centers, in_stripes
 
 
@@ -41,12 +42,7 @@ def discs_for(wcs, shape, order, size, seed, frame="icrs"):
 @settings(max_examples=80, deadline=None)
 @given(
     projection=st.sampled_from(BOUNDED),
-    kind=st.sampled_from(["RA", "GLON"]),
-    lon=st.floats(0, 360),
-    lat=st.floats(-90, 90),
-    step=st.floats(1e-4, 3),
-    ratio=st.floats(0.2, 5),
-    rotation=st.floats(-180, 180),
+    **ANY_WCS,
     shape=st.tuples(st.integers(1, 150), st.integers(1, 150)),
     order=st.integers(0, 14),
     size=st.floats(1, 60),
@@ -103,9 +99,9 @@ def test_bounds_hold(data):
             radius = bounds.on_sky(x, y, half)
             known = np.isfinite(radius)
             assert known.any()
-            middle = vectors(*grid.positions(wcs, x[known], y[known]))
+            middle = unit_vectors(*grid.positions(wcs, x[known], y[known]))
             for dx, dy in rng.uniform(-half, half, (60, 2)).tolist() + [[half, half], [-half, half], [half, 0]]:
-                point = vectors(*grid.positions(wcs, x[known] + dx, y[known] + dy))
+                point = unit_vectors(*grid.positions(wcs, x[known] + dx, y[known] + dy))
                 away = 2 * np.arcsin(np.linalg.norm(point - middle, axis=1) / 2)
                 # All of a known square is sky, so that nothing is NaN here.
                 assert (away <= radius[known]).all()

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS, Sip
+from hypothesis import strategies as st
 
 # fmt: off
 PROJECTIONS = [
@@ -14,6 +15,15 @@ PROJECTIONS = [
 # fmt: on
 # Those for which whole tiles and nodes are decided at once.
 BOUNDED = ["AIT", "ARC", "CAR", "CEA", "MER", "SFL", "SIN", "STG", "TAN", "ZEA"]
+# What hypothesis draws of an image's projection, beside the projection itself and the shape.
+ANY_WCS = {
+    "kind": st.sampled_from(["RA", "GLON"]),
+    "lon": st.floats(0, 360),
+    "lat": st.floats(-90, 90),
+    "step": st.floats(1e-4, 3),
+    "ratio": st.floats(0.2, 5),
+    "rotation": st.floats(-180, 180),
+}
 IMAGES = [
     ("VERITAS_VER-000029-skymap.fits", 1),
     ("VERITAS_VER-000136-excess-skymap.fits", 1),

@@ -28,7 +28,7 @@ map searches as a position does.
 Pieces are kept for the whole walk, each with its children once it has been divided.
 """
 
-from libc.math cimport INFINITY, M_PI, asin, atan2, sqrt
+from libc.math cimport INFINITY, M_PI, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -36,7 +36,7 @@ from libc.string cimport memcpy
 from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, place_vector, ring_width
 from hpmask._kernels.index cimport Index, at_or_below
 from hpmask._kernels.nearest cimport (
-    LAST, Node, Target, begin, beyond, candidate, centre_of, count, divide, frame, nearest, opposite, square,
+    LAST, Node, Target, angle_of, begin, beyond, candidate, centre_of, count, divide, frame, nearest, opposite, square,
 )
 from hpmask._kernels.sink cimport enlarge
 
@@ -292,7 +292,7 @@ cdef double nearest_of(Walk* walk, int inside, const Best* list, const double* p
     if best == target.most:
         return INFINITY
     target.answered = True
-    return 2 * asin(best / 2) if best2 < 2 else 2 * atan2(best, sqrt(best_opposite))
+    return angle_of(best, best2, best_opposite)
 
 
 cdef void finish(Walk* walk, const Node* node, const Best* list) noexcept nogil:

@@ -28,7 +28,7 @@ Distances between unit vectors are compared as squared chords: they obey the tri
 tell nothing apart near 180 degrees; there the chord to the antipode does.
 """
 
-from libc.math cimport INFINITY, M_PI, atan2, cos, fabs, sin, sqrt
+from libc.math cimport INFINITY, M_PI, asin, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport CELL_RADIUS, COVER, cell_xy, neighbour, place, place_vector
@@ -263,6 +263,11 @@ cdef inline void candidate(
     answer[2] = centre[2]
 
 
+cdef inline double angle_of(double best, double best2, double best_opposite) noexcept nogil:
+    """The angle, from the measure that `candidate` goes by: so a nearer centre never has the larger angle."""
+    return 2 * asin(best / 2) if best2 <= 2 else M_PI - 2 * asin(sqrt(best_opposite) / 2)
+
+
 cdef inline double nearest(Target* target, const double* p, uint64_t number) noexcept nogil:
     """Angle from a position, which has this number and is not in the target, to the nearest centre in the target."""
     cdef const uint64_t* edge = target.index.edge
@@ -348,7 +353,7 @@ cdef inline double nearest(Target* target, const double* p, uint64_t number) noe
     if best == target.most:
         return INFINITY
     target.answered = True
-    return 2 * atan2(best, sqrt(best_opposite))
+    return angle_of(best, best2, best_opposite)
 
 
 cdef inline void begin(Target* target, const Index* index, Py_ssize_t n, int order, uint32_t side, double most) noexcept nogil:

@@ -16,15 +16,12 @@ from hpmask.energy import EnergyAxis
 from hpmask.history import joined
 from hpmask.morphology import Width
 from hpmask.rangeset import RangeSet, check_order
-from hpmask.rasterize import Mode
+from hpmask.rasterize import DEGRADE, Mode, check_mode
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask
 
 __all__ = ["Changing"]
-
-_HOW: dict[str, Literal["any", "all", "center"]] = {"center": "center", "overlap": "any", "inside": "all"}
-
 
 class Changing:
     """Methods of Mask that make other masks of it."""
@@ -146,13 +143,11 @@ class Changing:
         mode : {"center", "overlap", "inside"}, optional
             For a coarser order: a cell is in if its centre is, if any part of it is, or only if all of it is.
         """
-        order = check_order(order)
-        if mode not in _HOW:
-            raise ValueError(f"mode must be 'center', 'overlap' or 'inside', got {mode!r}")
+        order, mode = check_order(order), check_mode(mode)
         history = joined(self._history, (), f"at_order({order}, mode={mode!r})")
         if order >= self._order:
             return self._mapped(lambda plane: plane.refine(order), order=order, history=history)
-        return self._mapped(lambda plane: plane.degrade(order, how=_HOW[mode]), order=order, history=history)
+        return self._mapped(lambda plane: plane.degrade(order, how=DEGRADE[mode]), order=order, history=history)
 
     def to_frame(self: Mask, frame: str, *, order: int | None = None) -> Mask:
         """The mask in another frame: a new cell is in iff its centre was.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from hpmask.interop.gammapy import ExclusionMask
     from hpmask.mask import Mask
+    from hpmask.wcs import WcsMode
 
 __all__ = ["HandingOver"]
 
-WcsMode = Literal["center", "overlap", "inside", "fraction"]
 
 
 class HandingOver:

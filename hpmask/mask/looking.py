@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hpmask import energy_bins, lookup
 from hpmask.components import Components, count
+from hpmask.morphology import Width
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -214,7 +215,7 @@ class Looking:
 
     def apodize(
         self: Mask,
-        width: u.Quantity | str,
+        width: Width,
         *,
         kind: Literal["C1", "C2", "smooth"] = "C1",
         order: int | None = None,
@@ -236,9 +237,9 @@ class Looking:
 
         Parameters
         ----------
-        width : `~astropy.units.Quantity` or str
+        width : `~astropy.units.Quantity`, str or callable
             How far the edge reaches inwards, above 0 and up to 180 deg: a scalar, or with energy also of shape
-            (n_bins,).
+            (n_bins,), or a function of the energy axis that returns such.
         kind : {"C1", "C2", "smooth"}, optional
             The form of the edge.
         order : int, optional

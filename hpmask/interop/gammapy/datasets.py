@@ -13,7 +13,8 @@ from hpmask.energy import EnergyAxis
 from hpmask.interop.gammapy.energies import energy_axis
 from hpmask.interop.gammapy.maps import from_map
 from hpmask.interop.gammapy.needed import need_gammapy
-from hpmask.interop.gammapy.onto import Mode, to_map
+from hpmask.interop.gammapy.onto import to_map
+from hpmask.rasterize import Mode
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from hpmask import frames, lookup
 from hpmask.interop.gammapy.energies import bins_at_centres
-from hpmask.interop.gammapy.onto import Mode, checked_geom, filled
+from hpmask.interop.gammapy.onto import checked_geom, filled
+from hpmask.rasterize import Mode, check_mode
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask
@@ -41,10 +42,8 @@ class ExclusionMask:
     is_mask = True
 
     def __init__(self, mask: Mask, *, mode: Mode = "center") -> None:
-        if mode not in ("center", "overlap", "inside"):
-            raise ValueError(f"mode must be 'center', 'overlap' or 'inside', got {mode!r}")
         self.mask = mask
-        self.mode = mode
+        self.mode = check_mode(mode)
 
     def __bool__(self) -> bool:
         # As a map: makers ask in this way whether they were given one.

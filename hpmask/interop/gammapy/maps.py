@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from hpmask import frames
 from hpmask.energy import EnergyAxis
 from hpmask.interop import healpy
+from hpmask.interop.gammapy.axes import axis_from_gammapy
 from hpmask.interop.gammapy.needed import need_gammapy
 from hpmask.interop.gammapy.onto import sky_wcs
-from hpmask.interop.gammapy_axes import axis_from_gammapy
 from hpmask.rangeset import RangeSet
+from hpmask.rasterize import Mode
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask
 
 __all__ = ["from_map"]
 
-Mode = Literal["center", "overlap", "inside"]
 Booleans = NDArray[np.bool_]
 
 

@@ -6,7 +6,7 @@ A plane is put on the sky part of a geometry once; energy bins with the same sky
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -19,16 +19,15 @@ from hpmask.energy import EnergyAxis
 from hpmask.interop.gammapy.energies import bins_by_edges, energy_axis
 from hpmask.interop.gammapy.needed import need_gammapy
 from hpmask.rangeset import MAX_ORDER, RangeSet
+from hpmask.rasterize import DEGRADE, Mode, check_mode
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask
 
 __all__ = ["checked_geom", "filled", "sky_wcs", "to_map"]
 
-Mode = Literal["center", "overlap", "inside"]
 Booleans = NDArray[np.bool_]
 
-_HOW: dict[str, Literal["any", "all", "center"]] = {"center": "center", "overlap": "any", "inside": "all"}
 # Cells that are looked up together.
 _CHUNK = 1 << 20
 
@@ -93,8 +92,7 @@ def filled(mask: Mask, geom: Any, bins: NDArray[np.intp], *, mode: Mode, beyond:
     """The map that has the mask's plane `bins[k]` in energy bin k of a geometry, and `beyond` where that is -1."""
     from gammapy.maps import Map
 
-    if mode not in _HOW:
-        raise ValueError(f"mode must be 'center', 'overlap' or 'inside', got {mode!r}")
+    check_mode(mode)
     needed = {id(mask.planes[k]): mask.planes[k] for k in bins if k >= 0}
     planes = list(needed.values())
     row = {key: k for k, key in enumerate(needed)}
@@ -216,7 +214,7 @@ def _cells(
         raise ValueError(f"mode {mode!r} needs HEALPix pixels that nest in the mask's cells, but {what}")
     order = nside.bit_length() - 1
     if same_cells:
-        planes = [plane.degrade(order, how=_HOW[mode]) if order < plane.order else plane for plane in planes]
+        planes = [plane.degrade(order, how=DEGRADE[mode]) if order < plane.order else plane for plane in planes]
         indices = [lookup.index_of(plane) for plane in planes]
     out = np.zeros((len(planes), numbers.size), dtype=np.bool_)
     matrix = None if geom.frame == mask.frame else frames.rotation_of(geom.frame, mask.frame)

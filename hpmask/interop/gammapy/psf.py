@@ -42,12 +42,8 @@ class PsfContainment:
         ValueError
             If the PSF has no such radius in a bin, as one that is cut off too near.
         """
-        edges = energy.edges.value
-        low, high = edges[:-1], edges[1:]
-        middle = np.sqrt(low * high) if energy.interp == "log" else (low + high) / 2
-        radii, reached = zip(
-            *(self._at(u.Quantity(values, energy.unit)) for values in (low, middle, high)), strict=True
-        )
+        places = (energy.energy_min, energy.center, energy.energy_max)
+        radii, reached = zip(*map(self._at, places), strict=True)
         # gammapy gives the nearest radius that it has, for want of a better one.
         sound = np.isfinite(radii) & (np.abs(np.array(reached) - self.fraction) < _TOLERANCE)
         bad = np.flatnonzero(~sound.all(axis=0))

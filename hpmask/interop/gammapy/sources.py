@@ -19,14 +19,13 @@ from astropy.coordinates import SkyCoord
 from hpmask.frames import as_angle
 from hpmask.interop.gammapy.catalogs import Missing, catalog_models
 from hpmask.interop.gammapy.needed import need_gammapy
+from hpmask.rasterize import Mode
 
 if TYPE_CHECKING:
     from hpmask.energy import EnergyAxis
     from hpmask.mask import Mask
 
 __all__ = ["Extension", "from_sources", "has_columns", "is_sources"]
-
-Mode = Literal["center", "overlap", "inside"]
 
 
 @dataclass(frozen=True)

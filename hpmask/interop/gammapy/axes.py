@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hpmask.energy import EnergyAxis
+from hpmask.interop.gammapy.needed import need_gammapy
 
 if TYPE_CHECKING:
     from gammapy.maps import MapAxis
@@ -34,7 +35,9 @@ def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
     ValueError
         If it does not hold increasing, positive energies, or interpolates in another way than "log" or "lin".
     """
-    MapAxis = _map_axis()
+    need_gammapy()
+    from gammapy.maps import MapAxis
+
     if not isinstance(axis, MapAxis):
         raise TypeError(f"axis must be a gammapy MapAxis, got {type(axis).__name__}")
     if axis.interp not in ("log", "lin"):
@@ -59,12 +62,7 @@ def axis_to_gammapy(axis: EnergyAxis) -> MapAxis:
     ImportError
         If gammapy is not installed.
     """
-    return _map_axis().from_edges(axis.edges, name=axis.name, interp=axis.interp)
+    need_gammapy()
+    from gammapy.maps import MapAxis
 
-
-def _map_axis() -> type[MapAxis]:
-    try:
-        from gammapy.maps import MapAxis
-    except ImportError as error:
-        raise ImportError('axes of gammapy need gammapy: pip install "hpmask[gammapy]"') from error
-    return MapAxis  # type: ignore[no-any-return]
+    return MapAxis.from_edges(axis.edges, name=axis.name, interp=axis.interp)
