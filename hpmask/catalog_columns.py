@@ -13,6 +13,8 @@ from astropy.coordinates import Angle, SkyCoord
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from hpmask.catalog_frames import EQUATORIAL, frame_of
+
 __all__ = ["NoPositionError", "Position", "find_position", "listed", "numbers"]
 
 # Usual names of longitude and latitude, in the order of preference.
@@ -93,9 +95,8 @@ def find_position(
     4. columns with the UCDs of other equatorial, then of Galactic positions.
 
     Columns in a unit that is no angle, and text without a unit, are passed over if there are others.
-    Numbers without a unit are degrees. Equatorial positions are ICRS unless the name of the column says B1950
-    or, for a name without a year, the header of the table has RADESYS = FK4. FK5 (J2000) is taken for ICRS:
-    the two differ by less than 0.03 arcsec.
+    Numbers without a unit are degrees. `hpmask.catalog_frames.frame_of` says how the frame is found. A name that
+    says J2000 is taken for ICRS, which differs from FK5 of J2000 by less than 0.03 arcsec.
 
     Parameters
     ----------
@@ -117,7 +118,8 @@ def find_position(
     NoPositionError
         If no columns are found; the message lists those that are there.
     ValueError
-        If nothing tells the frame, or `catalog_frame` is not known.
+        If nothing tells the frame, keywords or coordinate systems contradict each other, or `catalog_frame` is not
+        known.
     """
     if lon is not None or lat is not None:
         found = _named(table, lon, lat, source)
@@ -130,12 +132,13 @@ def find_position(
             )
         found = candidates[0]
     if catalog_frame is None:
-        if found.frame is None:
+        frame = found.frame if len(found.names) == 1 else frame_of(table, found.names[0], found.frame)
+        if frame is None:
             raise ValueError(
                 f"nothing tells the frame of the columns {found.names[0]!r} and {found.names[1]!r} of "
                 f"{source}: give it by catalog_frame"
             )
-        return found
+        return Position(found.names, frame)
     if len(found.names) == 1:
         raise ValueError(f"column {found.names[0]!r} holds SkyCoords, which catalog_frame cannot change")
     try:
@@ -181,7 +184,7 @@ def _named(table: Table, lon: str | None, lat: str | None, source: str) -> Posit
         if candidate.names == (lon, lat):
             return candidate
     if re.match(r"_?(ra|alpha)", lon.lower()) and re.match(r"_?(de|delta)", lat.lower()):
-        return Position((lon, lat), _equatorial_frame(table, lon))
+        return Position((lon, lat), EQUATORIAL)
     return Position((lon, lat), None)
 
 
@@ -191,14 +194,14 @@ def _candidates(table: Table) -> Iterator[Position]:
     if len(coords) == 1:
         yield _of_skycoord(table, coords[0])
     for lon, lat in _with_ucds(table, _EQUATORIAL_UCDS, main=True):
-        yield Position((lon, lat), _equatorial_frame(table, lon))
+        yield Position((lon, lat), EQUATORIAL)
     for lon, lat in _with_names(table, _EQUATORIAL):
-        yield Position((lon, lat), _equatorial_frame(table, lon))
+        yield Position((lon, lat), EQUATORIAL)
     for pairs, frame in ((_GALACTIC, "galactic"), (_ECLIPTIC, "barycentricmeanecliptic")):
         for lon, lat in _with_names(table, pairs):
             yield Position((lon, lat), frame)
     for lon, lat in _with_ucds(table, _EQUATORIAL_UCDS, main=False):
-        yield Position((lon, lat), _equatorial_frame(table, lon))
+        yield Position((lon, lat), EQUATORIAL)
     for lon, lat in _with_ucds(table, _GALACTIC_UCDS, main=False):
         yield Position((lon, lat), "galactic")
     for lon, lat in _with_names(table, _OF_NO_FRAME):
@@ -232,16 +235,6 @@ def _ucd_words(column: Any) -> list[str]:
     return [word.strip() for word in ucd.split(";")]
 
 
-def _equatorial_frame(table: Table, name: str) -> str:
-    if "1950" in name:
-        return "fk4"
-    if "2000" in name or "icrs" in name.lower():
-        return "icrs"
-    header = {str(key).upper(): value for key, value in table.meta.items()}
-    system = str(header.get("RADESYS", header.get("RADECSYS", "")))
-    return "fk4" if system.strip().upper() == "FK4" else "icrs"
-
-
 # ---------------------------------------------------------------------- units
 
 _TEXT_UNITS = {"h:m:s": u.hourangle, "hms": u.hourangle, "d:m:s": u.deg, "dms": u.deg}
@@ -249,7 +242,9 @@ _UNITS = {"degree": u.deg, "degrees": u.deg, "radian": u.rad, "radians": u.rad}
 
 
 def _is_text(column: Any) -> bool:
-    return getattr(column, "dtype", None) is not None and column.dtype.kind in "OSU"
+    kind = getattr(getattr(column, "dtype", None), "kind", "")
+    # A column of objects holds numbers with None for those that are missing, or text.
+    return kind in ("S", "U") or (kind == "O" and any(isinstance(value, str | bytes) for value in column))
 
 
 def _is_readable(table: Table, position: Position) -> bool:

@@ -1,17 +1,21 @@
 """Catalogs to discs: real catalogs with their published counts, and every way to give positions and radii."""
 
+import gzip
 import sys
 import time
 import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from astropy import units as u
-from astropy.coordinates import Angle, SkyCoord
+from astropy.coordinates import FK4, FK5, ICRS, Angle, FK4NoETerms, SkyCoord
 from astropy.io import fits
 from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
+from astropy.wcs import WCS
+from astropy.wcs.utils import wcs_to_celestial_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -83,7 +87,8 @@ def test_equatorial_and_galactic_columns_are_the_same_sky(data, name, n, apart):
     equatorial = read_discs(data(name), "1 deg")
     lon, lat = ("L", "B") if "events" in name else ("GLON", "GLAT")
     galactic = read_discs(data(name), "1 deg", lon=lon, lat=lat)
-    assert equatorial.center.frame.name == "icrs"
+    # The header of the events has RADECSYS = FK5.
+    assert equatorial.center.frame.name == ("fk5" if "events" in name else "icrs")
     assert galactic.center.frame.name == "galactic"
     assert len(equatorial.center) == len(galactic.center) == n
     assert equatorial.center.separation(galactic.center).max() < apart * u.arcsec
@@ -240,13 +245,77 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
         read_discs(tmp_path / "a.parquet", "1 deg")
 
 
-@pytest.mark.parametrize("given_", [None, 3, [[1, 2]], {"ra": [1], "dec": [2]}])
+@pytest.mark.parametrize("given_", [None, 3, [[1, 2]], np.zeros((2, 2)), pd.Series([1.0])])
 def test_what_is_no_table(given_):
-    with pytest.raises(TypeError, match="table must be an astropy Table, a pandas DataFrame or the path"):
+    with pytest.raises(TypeError, match="table must be an astropy Table, a data frame, a structured array"):
         read_discs(given_, "1 deg")
 
 
 # ---------------------------------------------------------------------- data frames
+
+
+class Derived(pd.DataFrame):
+    """As the data frames of lsdb, geopandas and others are."""
+
+    @property
+    def _constructor(self):
+        return Derived
+
+
+@pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
+def test_data_frames_of_other_kinds(backend):
+    frame = pd.DataFrame({"RA": LON, "Dec": LAT, "n": [1, None, 3], "name": ["a", None, "c"]})
+    frame["n"] = frame["n"].astype("Int64")
+    for given_ in (Derived(frame), frame.convert_dtypes(dtype_backend=backend), pa.Table.from_pandas(frame)):
+        discs = read_discs(given_, lambda t: np.nan_to_num(t["n"], nan=7) * u.deg)
+        assert_at(discs, WHERE)
+        assert discs.radius.to_value(u.deg).tolist() == [1, 7, 3]
+
+
+def test_missing_positions_of_data_frames():
+    frame = pd.DataFrame({"RA": [10.0, None, 30.0], "Dec": [1.0, 2.0, 3.0]})
+    for given_ in (frame, frame.convert_dtypes(dtype_backend="pyarrow"), pa.Table.from_pandas(frame)):
+        with pytest.raises(ValueError, match=r"1 of 3 rows cannot be used: a position that is missing.*row 1\)"):
+            read_discs(given_, "1 deg")
+
+
+def test_arrays_with_fields():
+    rows = np.array(list(zip(LON, LAT, [1, 2, 3], strict=True)), dtype=[("RA", "f4"), ("Dec", ">f8"), ("size", "i2")])
+    hdu = fits.BinTableHDU(rows)
+    hdu.columns["RA"].unit = "deg"
+    hdu.columns["size"].unit = "arcmin"
+    where = SkyCoord(rows["RA"].astype(float), LAT, unit="deg")
+    for given_ in (rows, rows.view(np.recarray), {name: rows[name] for name in rows.dtype.names}):
+        discs = read_discs(given_, lambda t: t["size"] * u.arcmin)
+        assert_at(discs, where)
+    for given_ in (hdu, hdu.data):
+        discs = read_discs(given_, "size")
+        assert_at(discs, where)
+        assert discs.radius.to_value(u.arcmin).tolist() == [1, 2, 3]
+
+
+def test_columns_of_objects():
+    stars = Table({"RA": np.array([1, 2.5, None], dtype=object), "Dec": np.array([1, 2, 3], dtype=object)})
+    with pytest.raises(ValueError, match=r"1 of 3 rows cannot be used: a position that is missing"):
+        read_discs(stars, "1 deg")
+    assert_at(read_discs(stars[:2], "1 deg"), SkyCoord([1, 2.5], [1, 2], unit="deg"))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffra,dec\n10,5\n20,6\n",
+        "# made by hand\n#ra,dec\n10,5\n20,6\n",
+        "# a comment, with a comma\n\nra,dec\n10,5\n# another\n20,6\n",
+        "ra,dec\r\n10,5\r\n20,6",
+    ],
+)
+def test_comments_and_byte_order_marks_of_text(tmp_path, name, text):
+    path = tmp_path / name
+    raw = (text.replace(",", "\t") if "tsv" in name else text).encode()
+    path.write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
+    assert_at(read_discs(path, "1 deg"), SkyCoord([10, 20], [5, 6], unit="deg"))
 
 
 def test_data_frames():
@@ -358,6 +427,113 @@ def test_the_header_tells_fk4(key):
     assert read_discs(stars, "1 deg").center.frame.name == "fk4"
     stars.rename_columns(["ra", "dec"], ["RAJ2000", "DEJ2000"])
     assert read_discs(stars, "1 deg").center.frame.name == "icrs"
+
+
+@pytest.mark.parametrize(
+    ("cards", "frame"),
+    [
+        ({"RADESYS": "FK4", "EQUINOX": 1950.0}, FK4(equinox="B1950")),
+        ({"RADESYS": "FK4"}, FK4(equinox="B1950")),
+        ({"RADESYS": "FK4-NO-E", "EQUINOX": 1900}, FK4NoETerms(equinox="B1900")),
+        ({"EQUINOX": 1950.0}, FK4(equinox="B1950")),
+        ({"EQUINOX": "B1950.0"}, FK4(equinox="B1950")),
+        ({"EQUINOX": 1983.9}, FK4(equinox="B1983.9")),
+        ({"EQUINOX": 1984}, FK5(equinox="J1984")),
+        ({"EPOCH": 1950.0}, FK4(equinox="B1950")),
+        ({"EPOCH": 2000.0}, FK5(equinox="J2000")),
+        ({"EQUINOX": 1975.0, "EPOCH": 2015.5}, FK4(equinox="B1975")),
+        ({"RADESYS": "FK5", "EQUINOX": 1950.0}, FK5(equinox="J1950")),
+        ({"RADECSYS": "fk5", "equinox": 1975.0}, FK5(equinox="J1975")),
+        ({"RADESYS": "FK5", "EPOCH": 1950.0}, FK5(equinox="J1950")),
+        ({"RADESYS": "ICRS", "EQUINOX": 2000.0}, ICRS()),
+        ({"RADESYS": "ICRS", "EPOCH": 2015.5}, ICRS()),
+        ({"RADESYS": "", "EQUINOX": ""}, ICRS()),
+    ],
+)
+def test_keywords_of_the_frame(tmp_path, cards, frame):
+    """As for images: astropy's frame of a WCS with the same keywords is the referee."""
+    stars = table()
+    stars.meta.update(cards)
+    assert_at(read_discs(stars, "1 deg"), SkyCoord(LON, LAT, unit="deg", frame=frame))
+    if all(isinstance(value, str | float) for value in cards.values()) and "B1950.0" not in cards.values():
+        image = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 1.0, "CRVAL2": 1.0, "CRPIX1": 1, "CRPIX2": 1}
+        image |= {"CDELT1": 0.1, "CDELT2": 0.1} | {key.upper(): value for key, value in cards.items() if value}
+        image = {key: value.upper() if isinstance(value, str) else value for key, value in image.items()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            seen = wcs_to_celestial_frame(WCS(fits.Header(image)))
+        there = SkyCoord(LON, LAT, unit="deg", frame=seen)
+        # Nothing but EPOCH in ICRS is read otherwise: astropy makes it an equinox that ICRS does not have.
+        assert there.separation(SkyCoord(LON, LAT, unit="deg", frame=frame)).max() < 1 * u.mas
+    stars.write(tmp_path / "a.fits")
+    assert_at(read_discs(tmp_path / "a.fits", "1 deg"), SkyCoord(LON, LAT, unit="deg", frame=frame))
+
+
+@pytest.mark.parametrize(
+    ("cards", "message"),
+    [
+        ({"RADESYS": "ICRS", "EQUINOX": 1950.0}, "RADESYS = 'ICRS', which has no equinox, and EQUINOX = 1950.0"),
+        ({"RADESYS": "FK4", "EQUINOX": 2000.0}, "RADESYS = 'FK4', which is older than 1984, and EQUINOX = 2000.0"),
+        ({"RADESYS": "FK4", "RADECSYS": "FK5"}, "RADESYS = 'FK4' and RADECSYS = 'FK5', which contradict"),
+        ({"RADESYS": "J2000"}, "RADESYS = 'J2000', which is none of ICRS, FK5, FK4"),
+        ({"EQUINOX": "now"}, "EQUINOX = 'now', which is no year"),
+        ({"EPOCH": 2015.5}, "EPOCH = 2015.5, which may be the equinox of its frame or the time"),
+    ],
+)
+def test_keywords_that_contradict(cards, message):
+    stars = table()
+    stars.meta.update(cards)
+    with pytest.raises(ValueError, match=f"the table has {message}.*catalog_frame"):
+        read_discs(stars, "1 deg")
+    assert read_discs(stars, "1 deg", catalog_frame="fk5").center.frame.name == "fk5"
+    # Columns whose names tell the frame do not need the keywords.
+    stars.rename_columns(["ra", "dec"], ["RA_ICRS", "DE_ICRS"])
+    assert read_discs(stars, "1 deg").center.frame.name == "icrs"
+
+
+def votable(path, system, *, names=("ra", "dec"), group=False):
+    ref = "" if group else ' ref="S"'
+    fields = "".join(f'<FIELD ID="{n}" name="{n}"{ref} datatype="double" unit="deg"/>' for n in names)
+    groups = '<GROUP ref="S">' + "".join(f'<FIELDref ref="{n}"/>' for n in names) + "</GROUP>" if group else ""
+    rows = "".join(f"<TR><TD>{lon}</TD><TD>{lat}</TD></TR>" for lon, lat in zip(LON, LAT, strict=True))
+    path.write_text(
+        '<VOTABLE version="1.3" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE>'
+        f'<COOSYS ID="S" {system}/><TABLE>{groups}{fields}<DATA><TABLEDATA>{rows}</TABLEDATA></DATA></TABLE>'
+        "</RESOURCE></VOTABLE>"
+    )
+    return path
+
+
+@pytest.mark.parametrize("group", [False, True])
+@pytest.mark.parametrize(
+    ("system", "frame"),
+    [
+        ('system="eq_FK4" equinox="B1950"', FK4(equinox="B1950")),
+        ('system="eq_FK4"', FK4(equinox="B1950")),
+        ('system="eq_FK4" equinox="1900"', FK4(equinox="B1900")),
+        ('system="eq_FK5" equinox="J2000"', FK5(equinox="J2000")),
+        ('system="eq_FK5" equinox="J1975.0"', FK5(equinox="J1975")),
+        ('system="eq_FK5" equinox="B1950"', FK5(equinox="B1950")),
+        ('system="ICRS" epoch="J2015.5"', ICRS()),
+    ],
+)
+def test_coordinate_systems_of_votables(tmp_path, system, frame, group):
+    path = votable(tmp_path / "a.vot", system, group=group)
+    assert_at(read_discs(path, "1 deg"), SkyCoord(LON, LAT, unit="deg", frame=frame))
+
+
+def test_coordinate_systems_give_the_frame_of_any_column(tmp_path):
+    path = votable(tmp_path / "a.vot", 'system="galactic"', names=("lon", "lat"))
+    assert read_discs(path, "1 deg").center.frame.name == "galactic"
+    path = votable(tmp_path / "b.vot", 'system="galactic"', names=("RAB1950", "DEB1950"))
+    with pytest.raises(ValueError, match="'RAB1950' is fk4 by its name, but refers to COOSYS ID='S' system='galactic'"):
+        read_discs(path, "1 deg")
+    path = votable(tmp_path / "c.vot", 'system="geo_app"')
+    with pytest.raises(ValueError, match=r"column 'ra' refers to COOSYS.*'geo_app', whose system is none of icrs"):
+        read_discs(path, "1 deg")
+    path = votable(tmp_path / "d.vot", 'system="eq_FK4" equinox="J2000"')
+    with pytest.raises(ValueError, match=r"FK4 is older than 1984: give the frame by catalog_frame"):
+        read_discs(path, "1 deg")
 
 
 def test_named_columns():
