@@ -174,6 +174,9 @@ def set_units(unit):
         (set_card(0, "NPLANES", 3), "HDU 5, PLANE, is missing"),
         (set_card(0, "NPLANES", 1), "bin 1 has plane 2, there are 1 to 1"),
         (set_card(0, "NPLANES", -1), "-1 planes"),
+        (set_card(0, "NPLANES", 10**9), "HDU 5, PLANE, is missing"),
+        (set_card(0, "NPLANES", 10**20), "HDU 5, PLANE, is missing"),
+        (set_card(0, "NBINS", 10**20), "row for each of 100000000000000000000 bins"),
         (set_card(0, "NPLANES", 0), "0 planes and 2 energy bins"),
         (set_card(0, "NBINS", 3), "row for each of 3 bins, it has 2"),
         (set_card(0, "NBINS", 0), "HDU 2 must be PLANE, it is 'EBOUNDS'"),
@@ -196,6 +199,46 @@ def test_own_tables_that_make_no_mask(tmp_path, change, fault):
     assert Mask.read(path) == WITH_ENERGY
     rewritten(path, change)
     refused(path, fault)
+
+
+def test_two_bins_that_changed_places(content, tmp_path):
+    """Sums of 32-bit words stay right, the digest does not."""
+    whole = content(WITH_ENERGY)
+    with fits.open(streams.BytesIO(whole)) as hdus:
+        first = hdus["EBOUNDS"].fileinfo()["datLoc"]
+        rows = hdus["EBOUNDS"].data
+        assert rows["PLANE"].tolist() == [1, 2]
+    damaged = bytearray(whole)
+    for at, number in ((first + 20, 2), (first + 44, 1)):
+        damaged[at : at + 4] = number.to_bytes(4, "big")
+    path = tmp_path / "m.fits"
+    path.write_bytes(damaged)
+    with fits.open(path, checksum=True) as hdus:
+        assert hdus["EBOUNDS"].data["PLANE"].tolist() == [2, 1]
+    refused(path, "MASKHASH, the digest of planes and energy bins, is that of another mask")
+
+
+@pytest.mark.parametrize("mask", [PLAIN, WITH_ENERGY], ids=["plain", "energy"])
+def test_own_files_that_lost_a_keyword(tmp_path, mask):
+    path = tmp_path / "m.fits"
+    for lost, fault in [
+        (["HPMASK"], "MASKHASH.*, but no keyword HPMASK"),
+        (["MASKHASH"], "digest of planes and energy bins, is missing"),
+        (["HPMASK", "NPLANES", "MASKHASH"], "hpmask's NBINS"),
+    ]:
+        mask.write(path, overwrite=True)
+        rewritten(path, lambda units, lost=lost: [units[0][0].remove(keyword) for keyword in lost])
+        refused(path, fault)
+
+
+def test_own_tables_under_the_header_of_another(tmp_path):
+    """The MOC is the sky of any bin, so that it must not pass for the mask."""
+    path = tmp_path / "m.fits"
+    for mask, table in [(WITH_ENERGY, "EBOUNDS"), (Mask(SOME, frame="galactic"), "PLANE")]:
+        mask.write(path, overwrite=True)
+        with fits.open(path, memmap=False) as hdus:
+            fits.HDUList([fits.PrimaryHDU(), *hdus[1:]]).writeto(tmp_path / "n.fits", overwrite=True)
+        refused(tmp_path / "n.fits", f"hpmask's the table {table}, but no keyword HPMASK")
 
 
 def test_two_planes_without_energy(tmp_path):
