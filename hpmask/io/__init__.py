@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Mapping
+from io import BufferedReader, FileIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, cast
@@ -70,7 +71,7 @@ def read(path: str | Path, format: str | None = None) -> Mask:
     asked = None if format is None else _named(format)
     if path.is_dir():
         raise MaskFormatError(f"{path}: this is a directory, not a mask file")
-    with open(path, "rb", buffering=_START) as raw:
+    with BufferedReader(FileIO(path), _START) as raw:
         zipped = raw.peek(2)[:2] == _GZIP
         file = unpacked(raw) if zipped else raw
         try:
