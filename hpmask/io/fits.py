@@ -307,7 +307,7 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
         raise MaskFormatError(
             f"the file is damaged: it has hpmask's {' and '.join(own)}, but no keyword HPMASK in its primary header"
         )
-    return Mask(plane, frame=frame, history=[*hdu.header.get("HISTORY", ()), f"read({name!r})"])
+    return Mask(plane, frame=frame, history=[*hdu.history, f"read({name!r})"])
 
 
 def _name_of_next(file: IO[bytes], number: int) -> str | None:
@@ -430,8 +430,7 @@ def _from_ranges(values: NDArray[Any], order: int) -> RangeSet:
 def _history(primary: Hdu) -> list[str]:
     lines: list[list[str]] = []
     going_on = False
-    for card in primary.header.get("HISTORY", ()):
-        text = str(card)
+    for text in primary.history:
         part = text.removesuffix("\\")
         if going_on:
             lines[-1].append(part)

@@ -1,6 +1,6 @@
 """The units of a FITS file, header and data, and their sums.
 
-astropy makes and reads the headers. The data go straight between the file and numpy arrays: a mask needs
+astropy makes the headers, and reads their cards. The data go straight between the file and numpy arrays: a mask needs
 no more than tables of integers, and may have gigabytes of them.
 
 CHECKSUM and DATASUM follow the FITS standard 4.0, section 4.4.2.7 and appendix J.
@@ -97,14 +97,6 @@ class Hdu:
             raise MaskFormatError(f"{self._name}: the header is damaged, its CHECKSUM is wrong")
 
     @cached_property
-    def header(self) -> fits.Header:
-        """The header, parsed when it is first asked for."""
-        try:
-            return fits.Header.fromstring(self._raw.decode("ascii"))
-        except (UnicodeDecodeError, fits.VerifyError) as error:
-            raise MaskFormatError(f"{self._name}: the header is damaged: {error}") from error
-
-    @cached_property
     def size(self) -> int:
         """Number of bytes of the data, without what pads them."""
         naxis = self.integer("NAXIS")
@@ -126,12 +118,34 @@ class Hdu:
             raise MaskFormatError(f"{self._name}: {keyword} must not be negative, it is {value}")
         return value
 
-    def get(self, keyword: str) -> Any:
-        """Value of a keyword, None if there is no such card; strings without blanks at their end."""
+    @property
+    def history(self) -> list[str]:
+        """The texts of the HISTORY cards, without blanks at their end."""
+        texts = [card[8:].rstrip() for card in self._cards if card[:8] == b"HISTORY "]
         try:
-            value = self.header.get(keyword)
-        except fits.VerifyError as error:
-            raise MaskFormatError(f"{self._name}: the card of {keyword} cannot be read") from error
+            return [text.decode("ascii") for text in texts]
+        except UnicodeDecodeError as error:
+            raise MaskFormatError(f"{self._name}: the history is damaged: {error}") from error
+
+    def get(self, keyword: str) -> Any:
+        """Value of a keyword, None if there is no such card; strings without blanks at their end.
+
+        astropy sees the one card: others may be damaged or odd, and are nobody's business.
+        """
+        start = next((i for i, card in enumerate(self._cards) if card[:8] == keyword.encode().ljust(8)), None)
+        if start is None:
+            return None
+        stop = start + 1
+        while stop < len(self._cards) and self._cards[stop].startswith(b"CONTINUE"):
+            stop += 1
+        try:
+            if self._cards[start][8:10] != b"= ":
+                raise ValueError("it has no value")
+            value = fits.Card.fromstring(b"".join(self._cards[start:stop])).value
+        except (fits.VerifyError, ValueError) as error:
+            raise MaskFormatError(f"{self._name}: the card of {keyword} cannot be read: {error}") from error
+        if isinstance(value, fits.card.Undefined):
+            return None
         return value.rstrip() if isinstance(value, str) else value
 
     def integer(self, keyword: str) -> int:
