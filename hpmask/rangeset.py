@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._kernels import ranges as _kernel
 from hpmask.parallel import thread_count
 
-__all__ = ["MAX_ORDER", "RangeSet", "check_order", "difference_of", "union_of"]
+__all__ = ["MAX_ORDER", "RangeSet", "check_order", "difference_of", "union_of", "uniq_ranges"]
 
 MAX_ORDER = 29
 _END = 12 << (2 * MAX_ORDER)
@@ -224,21 +224,11 @@ class RangeSet:
         >>> RangeSet.from_uniq([4, 20])  # cell 0 of order 0 and cell 4 of order 1
         RangeSet(order=1, n_ranges=1, n_cells=5)
         """
-        uniq = _as_integers(uniq, "uniq")
-        bad = np.flatnonzero((uniq < 4) | (uniq >= 16 << (2 * MAX_ORDER)))
-        if bad.size:
-            raise ValueError(f"UNIQ numbers lie in [4, 16 * 4**29), row {bad[0]} is {uniq[bad[0]]}")
-        uniq = uniq.astype(np.uint64)
-        # The powers of four at which the order steps up, compared exactly as integers.
-        steps = np.uint64(4) << (np.uint64(2) * np.arange(MAX_ORDER + 1, dtype=np.uint64))
-        orders = np.searchsorted(steps, uniq, side="right") - 1
-        cells = uniq - steps[orders]
-        deepest = int(orders.max()) if orders.size else 0
+        starts, stops, deepest = uniq_ranges(uniq)
         order = deepest if order is None else check_order(order)
         if deepest > order:
             raise ValueError(f"order is {order} but a cell of order {deepest} is among the UNIQ numbers")
-        shift = (2 * (MAX_ORDER - orders)).astype(np.uint64)
-        return cls._from_starts_stops(cells << shift, (cells + np.uint64(1)) << shift, order)
+        return cls._from_starts_stops(starts, stops, order)
 
     # ------------------------------------------------------------------ looking
 
@@ -572,6 +562,21 @@ def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
         count = second.result()
     out[first : first + count] = out[cut_a + cut_b : cut_a + cut_b + count]
     return _trimmed(out, first + count)
+
+
+def uniq_ranges(uniq: ArrayLike) -> tuple[Boundaries, Boundaries, int]:
+    """Starts and stops at order 29 of cells given by their UNIQ numbers, and the finest order of them (0 of none)."""
+    uniq = _as_integers(uniq, "uniq")
+    bad = np.flatnonzero((uniq < 4) | (uniq >= 16 << (2 * MAX_ORDER)))
+    if bad.size:
+        raise ValueError(f"UNIQ numbers lie in [4, 16 * 4**29), row {bad[0]} is {uniq[bad[0]]}")
+    uniq = uniq.astype(np.uint64)
+    # The powers of four at which the order steps up, compared exactly as integers.
+    steps = np.uint64(4) << (np.uint64(2) * np.arange(MAX_ORDER + 1, dtype=np.uint64))
+    orders = np.searchsorted(steps, uniq, side="right") - 1
+    cells = uniq - steps[orders]
+    shift = (2 * (MAX_ORDER - orders)).astype(np.uint64)
+    return cells << shift, (cells + np.uint64(1)) << shift, int(orders.max()) if orders.size else 0
 
 
 def union_of(a: Boundaries, b: Boundaries) -> Boundaries:

@@ -1,6 +1,7 @@
 """FITS files: what is written reads back equal, and other programs read it too."""
 
 import gzip
+import hashlib
 import warnings
 from inspect import signature
 
@@ -207,6 +208,36 @@ def test_gzip(tmp_path):
     checked_open(tmp_path / "e.fits.gz")
 
 
+def test_the_digest_is_as_documented(tmp_path):
+    """Made here from what astropy reads in the file."""
+    mask = Mask([SOME, RangeSet.full(8), SOME, RangeSet.empty(8)], energy=AXIS, frame="galactic")
+    mask.write(tmp_path / "m.fits")
+    with fits.open(tmp_path / "m.fits") as hdus:
+        planes = [hashlib.sha256(hdus["PLANE", i].data["RANGE"].tobytes()) for i in (1, 2, 3)]
+        bounds = hdus["EBOUNDS"]
+        parts = [b"galactic\n8\n", *(planes[i - 1].digest() for i in bounds.data["PLANE"])]
+        parts += [bounds.data["E_MIN"].tobytes(), bounds.data["E_MAX"][-1:].tobytes()]
+        parts += [b"TeV\nlin\nenergy_true\n"]
+        assert hdus[0].header["MASKHASH"] == hashlib.sha256(b"".join(parts)).hexdigest()
+    Mask(SOME).write(tmp_path / "n.fits")
+    parts = [b"icrs\n8\n", hashlib.sha256(SOME.ranges.astype(">u8").tobytes()).digest()]
+    assert fits.getheader(tmp_path / "n.fits")["MASKHASH"] == hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def test_a_history_that_no_header_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr("hpmask.io.hdu._MAX_CARDS", 100)
+    mask = Mask(SOME, history=["x"] * 80)
+    mask.write(tmp_path / "m.fits")
+    assert same(Mask.read(tmp_path / "m.fits"), mask)
+    with pytest.raises(ValueError, match="a header may have 100 cards"):
+        Mask(SOME, history=["x"] * 100).write(tmp_path / "n.fits")
+    monkeypatch.undo()
+    Mask(SOME, history=["x"] * 200).write(tmp_path / "n.fits")
+    monkeypatch.setattr("hpmask.io.hdu._MAX_CARDS", 100)
+    with pytest.raises(MaskFormatError, match="more than 100 cards"):
+        Mask.read(tmp_path / "n.fits")
+
+
 def test_a_unit_that_cannot_be_read_back_is_refused(tmp_path):
     nameless = u.Unit(1.60217663e-19 * u.J)
     mask = Mask(SOME, energy=EnergyAxis([1, 2] * nameless))
@@ -304,15 +335,21 @@ def uniq_file(path, uniq, **keywords):
 def test_uniq_in_any_order(tmp_path):
     wanted = RangeSet.from_cells([700, 3, 4, 5], 15) | RangeSet.from_cells([5, 7], 2)
     uniq = wanted.uniq()[::-1].astype(np.int64)
-    # A cell that is there twice, and one within another.
-    uniq = np.append(uniq, [uniq[0], 4 * 4**3 + 4 * 5])
+    # Four cells instead of the one that they make up.
+    uniq = np.append(uniq[uniq != 4 * 4**2 + 5], 4 * 4**3 + 4 * 5 + np.arange(4))
     mask = Mask.read(uniq_file(tmp_path / "m.fits", uniq))
     assert mask == Mask(wanted)
     assert mask.order == 15
 
 
+def test_overlapping_uniq(tmp_path):
+    for i, uniq in enumerate([[4, 4], [4, 6, 4 * 4**3 + 5], [4 * 4**15 + 9, 20, 4 * 4**15 + 9]]):
+        with pytest.raises(MaskFormatError, match=r"overlapping cells: cell (0|9|83886080) of order 15"):
+            Mask.read(uniq_file(tmp_path / f"{i}.fits", np.array(uniq)))
+
+
 def test_uniq_of_32_bits(tmp_path):
-    uniq = np.array([4, 16 * 4**12 + 7], np.int32)
+    uniq = np.array([5, 16 * 4**12 + 7], np.int32)
     mask = Mask.read(uniq_file(tmp_path / "m.fits", uniq, form="1J", MOCORDER=29))
     assert mask == Mask(RangeSet.from_uniq(uniq))
     # 32 bits hold no finer cells, whatever the header tells.
@@ -320,10 +357,20 @@ def test_uniq_of_32_bits(tmp_path):
 
 
 def test_zeros_behind_the_last_uniq(tmp_path):
-    path = uniq_file(tmp_path / "m.fits", np.array([4, 6, 0, 0]))
-    with pytest.warns(UserWarning, match=r"m\.fits: the last 2 of 4 rows are 0"):
+    """A lost end, but for one writer that is known to leave rows of 0 there."""
+    uniq = np.array([4, 6, 0, 0])
+    with pytest.raises(MaskFormatError, match=r"last 2 of 4 rows are 0.*lost its end"):
+        Mask.read(uniq_file(tmp_path / "m.fits", uniq))
+    path = uniq_file(tmp_path / "n.fits", uniq, MOCTOOL="CDSjavaAPI-6.1")
+    with pytest.warns(UserWarning, match=r"n\.fits: the last 2 of 4 rows are 0"):
         mask = Mask.read(path)
     assert mask == Mask(RangeSet.from_cells([0, 2], 0))
+    # But no more than a block of them.
+    uniq = np.append(uniq, np.zeros(400, int))
+    with pytest.raises(MaskFormatError, match="last 402 of 404 rows are 0"):
+        Mask.read(uniq_file(tmp_path / "o.fits", uniq, MOCTOOL="CDSjavaAPI-6.1"))
+    with pytest.raises(MaskFormatError, match="last 3 of 3 rows are 0"):
+        Mask.read(uniq_file(tmp_path / "p.fits", [0, 0, 0]))
 
 
 @pytest.mark.parametrize(

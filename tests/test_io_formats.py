@@ -1,10 +1,12 @@
 """The registry, MOC ASCII and JSON, and the atomic replacement of files."""
 
+import errno
 import json
 import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +214,101 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path):
     assert done.returncode == 9
     assert path.read_bytes() == old
     assert Mask.read(path) == SOME
+
+
+def no_links(*arguments, **options):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_several_writers_one_succeeds(tmp_path, monkeypatch, links):
+    path = tmp_path / "m.fits"
+    masks = [Mask.full(order=order) for order in range(4)]
+    barrier = threading.Barrier(len(masks))
+    met = threading.local()
+
+    def after_all_have_looked(call):
+        def wrapped(*arguments, **options):
+            if not hasattr(met, "once"):
+                met.once = True
+                barrier.wait(60)
+            return call(*arguments, **options)
+
+        return wrapped
+
+    monkeypatch.setattr(os, "link", after_all_have_looked(os.link if links else no_links))
+    monkeypatch.setattr(os, "replace", after_all_have_looked(os.replace))
+    succeeded, refusals = [], []
+
+    def write(mask):
+        try:
+            mask.write(path)
+        except FileExistsError as error:
+            refusals.append(str(error))
+        else:
+            succeeded.append(mask)
+
+    threads = [threading.Thread(target=write, args=(mask,)) for mask in masks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(succeeded) == 1
+    assert ["overwrite=True" in refusal for refusal in refusals] == [True] * 3
+    assert Mask.read(path).order == succeeded[0].order
+    assert content(tmp_path) == ["m.fits"]
+
+
+def test_without_links_a_failure_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", no_links)
+    SOME.write(tmp_path / "m.fits")
+    assert Mask.read(tmp_path / "m.fits") == SOME
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        SOME.write(tmp_path / "n.fits")
+    assert content(tmp_path) == ["m.fits"]
+
+
+def test_an_error_of_links_that_is_no_lack_of_them(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        SOME.write(tmp_path / "m.fits")
+    assert content(tmp_path) == []
+
+
+def test_what_killed_writers_left_is_swept(tmp_path, monkeypatch):
+    old = tmp_path / f".hpmask-{0:016x}.tmp"
+    fresh = tmp_path / f".hpmask-{1:016x}.tmp"
+    link = tmp_path / f".hpmask-{2:016x}.tmp"
+    folder = tmp_path / f".hpmask-{3:016x}.tmp"
+    other = tmp_path / ".hpmask-notes.tmp"
+    for file in (old, fresh, other):
+        file.write_bytes(b"left behind")
+    link.symlink_to(other)
+    folder.mkdir()
+    for path in (old, link, folder, other):
+        os.utime(path, (1e9, 1e9), follow_symlinks=False)
+    SOME.write(tmp_path / "m.fits")
+    kept = sorted(path.name for path in (fresh, link, folder, other))
+    assert content(tmp_path) == [*kept, "m.fits"]
+    # A sweep that fails does not fail the write.
+    os.utime(fresh, (1e9, 1e9))
+
+    def fail(*arguments):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "unlink", fail)
+    SOME.write(tmp_path / "m.fits", overwrite=True)
+    monkeypatch.setattr(os, "scandir", fail)
+    SOME.write(tmp_path / "m.fits", overwrite=True)
+    assert content(tmp_path) == [*kept, "m.fits"]
 
 
 def test_modes(tmp_path):

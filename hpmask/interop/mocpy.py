@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mocpy import MOC
 
+from hpmask.io.text import sky_of
 from hpmask.rangeset import RangeSet
 
 if TYPE_CHECKING:
@@ -67,11 +68,4 @@ def from_mask(mask: Mask) -> MOC:
     >>> from_mask(Mask.full(order=2)).to_string()
     '0/0-11 2/'
     """
-    if mask.energy is not None:
-        raise ValueError(
-            f"a MOC has no energy, the mask has {mask.energy.n_bins} bins: "
-            "reduce('any') or reduce('all') makes one sky of them"
-        )
-    if mask.frame != "icrs":
-        raise ValueError(f"a MOC is ICRS, the mask is {mask.frame}: bring it there with to_frame('icrs')")
-    return MOC.from_depth29_ranges(mask.order, mask.planes[0].ranges)
+    return MOC.from_depth29_ranges(mask.order, sky_of(mask).ranges)

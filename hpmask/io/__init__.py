@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Mapping
+from io import BufferedReader, FileIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, cast
@@ -13,6 +14,7 @@ from hpmask.errors import MaskFormatError
 from hpmask.files import replacing
 from hpmask.io import ascii, fits, json
 from hpmask.io.format import Format
+from hpmask.io.unpack import unpacked
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask
@@ -25,6 +27,9 @@ formats: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL}
 """The formats by name: what each one is, and the file names that mean it."""
 
 _GZIP = b"\x1f\x8b"
+
+# Bytes at the beginning of a file that tell its format: comments may come first.
+_START = 1 << 16
 
 # As tight as the default 9 to within a percent, and several times as fast.
 _GZIP_LEVEL = 6
@@ -66,12 +71,11 @@ def read(path: str | Path, format: str | None = None) -> Mask:
     asked = None if format is None else _named(format)
     if path.is_dir():
         raise MaskFormatError(f"{path}: this is a directory, not a mask file")
-    with open(path, "rb") as raw:
+    with BufferedReader(FileIO(path), _START) as raw:
         zipped = raw.peek(2)[:2] == _GZIP
-        file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if zipped else raw
+        file = unpacked(raw) if zipped else raw
         try:
-            start = file.read(512)
-            file.seek(0)
+            start = file.peek(_START)
             mask = (asked or _recognised(start, path)).read(file, path.name)
             if zipped:
                 # The sum of a gzip stream stands at its end.

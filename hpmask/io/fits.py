@@ -2,7 +2,8 @@
 
 A mask without energy in ICRS is one table, a MOC after the IVOA's recommendation 2.0::
 
-    PRIMARY   no data; HPMASK (version of this layout), NPLANES = 0, NBINS = 0, CREATOR, DATE, HISTORY
+    PRIMARY   no data; HPMASK (version of this layout), NPLANES = 0, NBINS = 0, MASKHASH (see below), CREATOR,
+              DATE, HISTORY
     MOC       one column RANGE of int64: the ends of the ranges, in cells of order 29
 
 With energy bins, or in the Galactic frame, the MOC holds the sky kept in any bin, in ICRS, for programs
@@ -14,12 +15,17 @@ that read MOCs only; hpmask reads the tables behind it::
               (the EXTVER of its plane); and AXISNAME and INTERP
     PLANE     one for each distinct plane, as the MOC but with COORDSYS = 'G' in the Galactic frame
 
-Every unit has CHECKSUM and DATASUM. Lines of the history that are no plain text, or longer than a card, are
-escaped as in Python strings; a backslash at the end of a card goes on in the next.
+Every unit has CHECKSUM and DATASUM. These are sums of 32-bit words, which stay right when words change places: two
+bins could swap their planes unnoticed. MASKHASH is a SHA-256 digest of the whole mask; `_digest` defines it. A file
+without it is taken as damaged.
+
+Lines of the history that are no plain text, or longer than a card, are escaped as in Python strings; a backslash at
+the end of a card goes on in the next.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import warnings
 from datetime import UTC, datetime
@@ -33,10 +39,11 @@ from numpy.typing import NDArray
 import hpmask
 from hpmask.energy import EnergyAxis
 from hpmask.errors import MaskFormatError
+from hpmask.io.cells import disjoint
 from hpmask.io.format import Format
 from hpmask.io.hdu import Hdu, write_hdu
 from hpmask.mask import Mask
-from hpmask.rangeset import RangeSet, check_order
+from hpmask.rangeset import RangeSet, check_order, uniq_ranges
 
 __all__ = ["FORMAT"]
 
@@ -79,12 +86,33 @@ def _primary_header(mask: Mask, n_planes: int) -> fits.Header:
     header["HPMASK"] = (_LAYOUT, "version of hpmask's layout of masks")
     header["NPLANES"] = (n_planes, "PLANE tables; none if the MOC is the mask")
     header["NBINS"] = (0 if mask.energy is None else mask.energy.n_bins, "energy bins")
+    # No comment: the digest fills the card.
+    header["MASKHASH"] = _digest(mask)
     header["CREATOR"] = (f"hpmask {hpmask.__version__}", "what wrote this file")
     header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "when, in UTC")
     for line in mask.history:
         for card in _to_cards(line):
             header.add_history(card)
     return header
+
+
+def _digest(mask: Mask) -> str:
+    """SHA-256 of a mask.
+
+    Hashed are, one after the other: frame and order, for each bin the SHA-256 of its plane's ranges (unsigned 64-bit
+    integers), and with energy bins the edges (64-bit floats), and unit, interp and name of the axis. Numbers are
+    big-endian; texts are UTF-8 and end in a newline each.
+    """
+    whole = hashlib.sha256(f"{mask.frame}\n{mask.order}\n".encode())
+    # Equal planes are one object, and hashed once.
+    planes = {id(plane): hashlib.sha256(_boundaries(plane).astype(">u8").data).digest() for plane in mask.planes}
+    for plane in mask.planes:
+        whole.update(planes[id(plane)])
+    if mask.energy is not None:
+        axis = mask.energy
+        whole.update(axis.edges.value.astype(">f8").tobytes())
+        whole.update(f"{axis.unit}\n{axis.interp}\n{axis.name}\n".encode("utf-8", "surrogatepass"))
+    return whole.hexdigest()
 
 
 def _ranges_header(plane: RangeSet, frame: str, name: str, version: int) -> fits.Header:
@@ -171,10 +199,14 @@ def _read_own(file: IO[bytes], primary: Hdu, name: str) -> Mask:
     n_planes, n_bins = primary.integer("NPLANES"), primary.integer("NBINS")
     if n_planes < 0 or n_bins < 0 or bool(n_planes) < bool(n_bins):
         raise MaskFormatError(f"the file tells of {n_planes} planes and {n_bins} energy bins")
-    primary.data()
-    names = ["MOC", *["EBOUNDS"] * (n_bins > 0), *["PLANE"] * n_planes]
+    if primary.size:
+        raise MaskFormatError(f"the primary header tells of {primary.size} bytes of data, a mask has none there")
+    digest = primary.get("MASKHASH")
     axis, of_bin, planes, frames = None, None, [], []
-    for number, expected in enumerate(names, start=1):
+    n_hdus = 1 + (n_bins > 0) + n_planes
+    # One at a time: the file's end, not the header, tells how many there are.
+    for number in range(1, n_hdus + 1):
+        expected = "MOC" if number == 1 else "EBOUNDS" if number == 2 and n_bins else "PLANE"
         hdu = _own_hdu(file, number, expected)
         if expected == "EBOUNDS":
             axis, of_bin = _read_bounds(hdu, n_bins, n_planes)
@@ -184,7 +216,7 @@ def _read_own(file: IO[bytes], primary: Hdu, name: str) -> Mask:
             planes.append(plane)
             frames.append(frame)
     if file.read(1):
-        raise MaskFormatError(f"there are more bytes behind the last table, HDU {len(names)}")
+        raise MaskFormatError(f"there are more bytes behind the last table, HDU {n_hdus}")
     if n_planes:
         planes, frames = planes[1:], frames[1:]
     if len(set(frames)) > 1:
@@ -193,7 +225,11 @@ def _read_own(file: IO[bytes], primary: Hdu, name: str) -> Mask:
         planes = [planes[i - 1] for i in of_bin]
     elif n_planes > 1:
         raise MaskFormatError(f"the file has {n_planes} planes but no energy bins")
-    return Mask(planes, frame=frames[0], energy=axis, history=_history(primary))
+    mask = Mask(planes, frame=frames[0], energy=axis, history=_history(primary))
+    if digest != _digest(mask):
+        told = "is missing" if digest is None else "is that of another mask"
+        raise MaskFormatError(f"the file is damaged: MASKHASH, the digest of planes and energy bins, {told}")
+    return mask
 
 
 def _own_hdu(file: IO[bytes], number: int, expected: str) -> Hdu:
@@ -213,11 +249,10 @@ def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDAr
     columns = [hdu.get(f"TTYPE{i}") for i in range(1, len(names) + 1)]
     if columns != names or hdu.integer("NAXIS1") != dtype.itemsize:
         raise MaskFormatError(f"EBOUNDS must have the columns {names}, it has {columns}")
-    data = hdu.data()
-    if data.size != n_bins * dtype.itemsize:
-        rows = data.size / dtype.itemsize
+    if hdu.size != n_bins * dtype.itemsize:
+        rows = hdu.size / dtype.itemsize
         raise MaskFormatError(f"EBOUNDS must have a row for each of {n_bins} bins, it has {rows:g}")
-    table = data.view(dtype)
+    table = hdu.data(dtype, _check_bounds)
     low, high = table["E_MIN"].astype(np.float64), table["E_MAX"].astype(np.float64)
     gaps = np.flatnonzero(low[1:] != high[:-1])
     if gaps.size:
@@ -239,6 +274,11 @@ def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDAr
         raise MaskFormatError(f"EBOUNDS: {error}") from error
 
 
+def _check_bounds(table: NDArray[Any]) -> None:
+    if not (np.diff(table["E_MIN"]) > 0).all():
+        raise ValueError("the energies of the bins do not increase strictly")
+
+
 def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
     """The mask in a MOC file of another program: the first MOC in it."""
     found = [_told(primary)]
@@ -257,10 +297,25 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
             )
         found.append(_told(hdu))
         hdu.skip()
-    # One of hpmask's own with a damaged HPMASK card must not pass for another's.
+    # One of hpmask's own that lost its HPMASK card must not pass for another's: its MOC is the sky of any bin.
     primary.check_header()
+    own = [keyword for keyword in ("NPLANES", "NBINS", "MASKHASH") if keyword in primary]
     plane, frame = _read_table(hdu, name)
-    return Mask(plane, frame=frame, history=[*hdu.header.get("HISTORY", ()), f"read({name!r})"])
+    if following := _name_of_next(file, len(found) + 1):
+        own += [f"the table {following}"] * (following in ("EBOUNDS", "PLANE"))
+    if own:
+        raise MaskFormatError(
+            f"the file is damaged: it has hpmask's {' and '.join(own)}, but no keyword HPMASK in its primary header"
+        )
+    return Mask(plane, frame=frame, history=[*hdu.history, f"read({name!r})"])
+
+
+def _name_of_next(file: IO[bytes], number: int) -> str | None:
+    """EXTNAME of the next unit, None if there is none."""
+    try:
+        return str(Hdu(file, number).get("EXTNAME"))
+    except (EOFError, MaskFormatError):
+        return None
 
 
 def _told(hdu: Hdu) -> str:
@@ -281,13 +336,22 @@ def _read_table(hdu: Hdu, name: str) -> tuple[RangeSet, str]:
     letter = hdu.get("COORDSYS") or "C"
     if letter not in _FRAMES:
         raise MaskFormatError(f"COORDSYS must be 'C' (ICRS) or 'G' (Galactic), it is {letter!r}")
-    values = _integers(hdu)
-    order = _order(hdu, values.dtype)
+    dtype = _integer_type(hdu)
+    order = _order(hdu, dtype)
+    if str(hdu.get("ORDERING")).upper() == "NUNIQ":
+        # Of one writer it is known that there are rows of 0 behind the last cell. Of others, these are a lost end.
+        fills = str(hdu.get("MOCTOOL")).startswith("CDSjavaAPI")
+
+        def plane_of(values: NDArray[Any]) -> RangeSet:
+            return _from_uniq(values, order, name, fills=fills)
+    else:
+
+        def plane_of(values: NDArray[Any]) -> RangeSet:
+            return _from_ranges(values, order)
+
+    values = hdu.data(dtype, plane_of)
     try:
-        if str(hdu.get("ORDERING")).upper() == "NUNIQ":
-            plane = _from_uniq(values, order, name)
-        else:
-            plane = _from_ranges(values, order)
+        plane = plane_of(values)
     except ValueError as error:
         raise MaskFormatError(f"damaged MOC: {error}") from error
     return plane, _FRAMES[letter]
@@ -301,28 +365,27 @@ def _dimension(hdu: Hdu) -> str:
     return "TIME" if "TIMESYS" in hdu and "COORDSYS" not in hdu else "SPACE"
 
 
-def _integers(hdu: Hdu) -> NDArray[Any]:
-    """The one column of a table of integers."""
-    if hdu.integer("TFIELDS") != 1:
-        names = [str(hdu.get(f"TTYPE{i}")) for i in range(1, min(hdu.integer("TFIELDS"), 9) + 1)]
+def _integer_type(hdu: Hdu) -> np.dtype[Any]:
+    """Type of the values in a table that has one column of integers."""
+    if (n_fields := hdu.integer("TFIELDS")) != 1:
+        names = [str(hdu.get(f"TTYPE{i}")) for i in range(1, min(n_fields, 9) + 1)]
         raise MaskFormatError(
-            f"not a MOC but a table of {len(names)} columns ({', '.join(names)}): "
+            f"not a MOC but a table of {n_fields} columns ({', '.join(names)}): "
             "a multi-order map has values, and takes a threshold to become a mask"
         )
-    form = re.fullmatch(r"(\d*)([JK])", str(hdu.get("TFORM1")))
+    form = re.fullmatch(r"(\d{0,9})([JK])", str(hdu.get("TFORM1")))
     if form is None:
         raise MaskFormatError(f"TFORM1 must be '1J' or '1K' (integers), it is {hdu.get('TFORM1')!r}")
     size = {"J": 4, "K": 8}[form[2]]
     if hdu.integer("NAXIS1") != size * int(form[1] or 1):
         raise MaskFormatError(f"a row of {hdu.get('NAXIS1')} bytes (NAXIS1) does not hold {form[0]} (TFORM1)")
-    data = hdu.data()
     n_bytes = hdu.integer("NAXIS1") * hdu.integer("NAXIS2")
-    if data.size != n_bytes:
-        raise MaskFormatError(f"the table has {data.size} bytes of data instead of {n_bytes}")
+    if hdu.size != n_bytes:
+        raise MaskFormatError(f"the table has {hdu.size} bytes of data instead of {n_bytes}")
     scale, zero = hdu.get("TSCAL1"), hdu.get("TZERO1")
     if scale not in (None, 1) or zero not in (None, 0):
         raise MaskFormatError(f"the column is scaled (TSCAL1 = {scale}, TZERO1 = {zero}), cells are not")
-    return data.view(f">i{size}")
+    return np.dtype(f">i{size}")
 
 
 def _order(hdu: Hdu, dtype: np.dtype[Any]) -> int:
@@ -335,14 +398,16 @@ def _order(hdu: Hdu, dtype: np.dtype[Any]) -> int:
     return min(order, _MAX_ORDER_32) if dtype.itemsize == 4 else order
 
 
-def _from_uniq(values: NDArray[Any], order: int, name: str) -> RangeSet:
+def _from_uniq(values: NDArray[Any], order: int, name: str, *, fills: bool) -> RangeSet:
     uniq = values.astype(np.int64)
-    # Some writers fill the last block of the file with rows of 0, which is no cell.
     n_rows = int(np.flatnonzero(uniq)[-1]) + 1 if uniq.any() else 0
-    if n_rows < uniq.size:
-        blank = uniq.size - n_rows
+    if blank := uniq.size - n_rows:
+        if not fills or blank * values.itemsize > 2880:
+            raise ValueError(
+                f"the last {blank} of {uniq.size} rows are 0, which is no cell: the file seems to have lost its end"
+            )
         warnings.warn(f"{name}: the last {blank} of {uniq.size} rows are 0 and no cells", stacklevel=2)
-    return RangeSet.from_uniq(uniq[:n_rows], order)
+    return disjoint(*uniq_ranges(uniq[:n_rows]), order)
 
 
 def _from_ranges(values: NDArray[Any], order: int) -> RangeSet:
@@ -363,14 +428,16 @@ def _from_ranges(values: NDArray[Any], order: int) -> RangeSet:
 
 
 def _history(primary: Hdu) -> list[str]:
-    lines: list[str] = []
+    lines: list[list[str]] = []
     going_on = False
-    for card in primary.header.get("HISTORY", ()):
-        text = str(card)
+    for text in primary.history:
         part = text.removesuffix("\\")
-        lines = [*lines[:-1], lines[-1] + part] if going_on else [*lines, part]
+        if going_on:
+            lines[-1].append(part)
+        else:
+            lines.append([part])
         going_on = part != text
-    return [_unescaped(line) for line in lines]
+    return [_unescaped("".join(line)) for line in lines]
 
 
 def _unescaped(text: str) -> str:

@@ -1,6 +1,6 @@
 """The units of a FITS file, header and data, and their sums.
 
-astropy makes and reads the headers. The data go straight between the file and numpy arrays: a mask needs
+astropy makes the headers, and reads their cards. The data go straight between the file and numpy arrays: a mask needs
 no more than tables of integers, and may have gigabytes of them.
 
 CHECKSUM and DATASUM follow the FITS standard 4.0, section 4.4.2.7 and appendix J.
@@ -9,7 +9,7 @@ CHECKSUM and DATASUM follow the FITS standard 4.0, section 4.4.2.7 and appendix 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import IO, Any
 
@@ -27,6 +27,17 @@ _ALL_ONES = 0xFFFFFFFF
 
 # Bytes handled at a time: a chunk stays in the processor's cache from one step to the next.
 _CHUNK = 1 << 18
+
+# Bytes of data from a zipped file that are checked at a time.
+_PIECE = 1 << 22
+
+# A header of a mask has some dozens of cards, besides its history. astropy takes seconds for a million of them.
+_MAX_CARDS = 100_000
+
+_NO_FILE = 1 << 62
+
+# FITS allows for as many dimensions.
+_MAX_NAXIS = 999
 
 _END = b"END".ljust(_CARD)
 _SUM_CARD = re.compile(rb"(CHECKSUM|DATASUM )= *'?([^' /]+)")
@@ -86,64 +97,123 @@ class Hdu:
             raise MaskFormatError(f"{self._name}: the header is damaged, its CHECKSUM is wrong")
 
     @cached_property
-    def header(self) -> fits.Header:
-        """The header, parsed when it is first asked for."""
-        try:
-            return fits.Header.fromstring(self._raw.decode("ascii"))
-        except (UnicodeDecodeError, fits.VerifyError) as error:
-            raise MaskFormatError(f"{self._name}: the header is damaged: {error}") from error
+    def size(self) -> int:
+        """Number of bytes of the data, without what pads them."""
+        naxis = self.integer("NAXIS")
+        if not 0 <= naxis <= _MAX_NAXIS:
+            raise MaskFormatError(f"{self._name}: NAXIS must be from 0 to {_MAX_NAXIS}, it is {naxis}")
+        if naxis == 0:
+            return 0
+        size = 1
+        for i in range(1, naxis + 1):
+            # No file holds as much. The bound keeps the product from growing to thousands of digits.
+            size = min(size * self._count(f"NAXIS{i}"), _NO_FILE)
+        pcount = self._count("PCOUNT") if "PCOUNT" in self else 0
+        gcount = self._count("GCOUNT") if "GCOUNT" in self else 1
+        return abs(self.integer("BITPIX")) // 8 * gcount * (pcount + size)
+
+    def _count(self, keyword: str) -> int:
+        value = self.integer(keyword)
+        if value < 0:
+            raise MaskFormatError(f"{self._name}: {keyword} must not be negative, it is {value}")
+        return value
 
     @property
-    def _size(self) -> int:
+    def history(self) -> list[str]:
+        """The texts of the HISTORY cards, without blanks at their end."""
+        texts = [card[8:].rstrip() for card in self._cards if card[:8] == b"HISTORY "]
         try:
-            size = int(self.header.data_size)
-        except (fits.VerifyError, KeyError, TypeError, ValueError) as error:
-            raise MaskFormatError(f"{self._name}: the header does not tell the size of the data") from error
-        if size < 0:
-            raise MaskFormatError(f"{self._name}: the header tells a negative size of the data")
-        return size
+            return [text.decode("ascii") for text in texts]
+        except UnicodeDecodeError as error:
+            raise MaskFormatError(f"{self._name}: the history is damaged: {error}") from error
 
     def get(self, keyword: str) -> Any:
-        """Value of a keyword, None if there is no such card; strings without blanks at their end."""
+        """Value of a keyword, None if there is no such card; strings without blanks at their end.
+
+        astropy sees the one card: others may be damaged or odd, and are nobody's business.
+        """
+        start = next((i for i, card in enumerate(self._cards) if card[:8] == keyword.encode().ljust(8)), None)
+        if start is None:
+            return None
+        stop = start + 1
+        while stop < len(self._cards) and self._cards[stop].startswith(b"CONTINUE"):
+            stop += 1
         try:
-            value = self.header.get(keyword)
-        except fits.VerifyError as error:
-            raise MaskFormatError(f"{self._name}: the card of {keyword} cannot be read") from error
+            if self._cards[start][8:10] != b"= ":
+                raise ValueError("it has no value")
+            value = fits.Card.fromstring(b"".join(self._cards[start:stop])).value
+        except (fits.VerifyError, ValueError) as error:
+            raise MaskFormatError(f"{self._name}: the card of {keyword} cannot be read: {error}") from error
+        if isinstance(value, fits.card.Undefined):
+            return None
         return value.rstrip() if isinstance(value, str) else value
 
     def integer(self, keyword: str) -> int:
         """Value of a keyword as an integer, be it written as one or as a string of digits."""
         value = self.get(keyword)
-        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+", value):
+        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,70}", value):
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             told = f"is {value!r}" if keyword in self else "is missing"
             raise MaskFormatError(f"{self._name}: {keyword} must be an integer, it {told}")
         return value
 
-    def data(self) -> NDArray[np.uint8]:
-        """Bytes of the data, without what pads them; the file is then at the next unit."""
-        size = self._size
-        padded = size + -size % _BLOCK
-        try:
-            data = np.empty(padded, dtype=np.uint8)
-        except (MemoryError, ValueError) as error:
-            raise MaskFormatError(f"{self._name}: the header tells of {size} bytes of data") from error
-        view = data.data
-        count = 0
-        while count < padded and (got := self._file.readinto(view[count : count + (1 << 24)])):  # type: ignore[attr-defined]
-            count += got
-        if count < padded:
-            raise MaskFormatError(
-                f"the file is cut short: {self._name} has {count} of the {padded} bytes of its data"
-            )
+    def data(
+        self, dtype: np.dtype[Any], check: Callable[[NDArray[Any]], object] | None = None
+    ) -> NDArray[Any]:
+        """The data as an array, in big-endian order; the file is then at the next unit.
+
+        Parameters
+        ----------
+        dtype : numpy.dtype
+            Type of a value, or of a row.
+        check : callable, optional
+            Raises an error if it gets values that cannot stand in the file. It gets the data of a zipped file in
+            pieces, before more of them are unpacked: only the values tell what the size in the header is worth.
+
+        Raises
+        ------
+        MaskFormatError
+            If the file is cut short, or the sums are wrong.
+        """
+        padded = self.size + -self.size % _BLOCK
+        left = _bytes_left(self._file)
+        if left is not None and left < padded:
+            raise self._cut_short(left)
+        step = padded if left is not None else _PIECE // dtype.itemsize * dtype.itemsize
+        pieces = []
+        for first in range(0, padded, max(step, 1)):
+            piece = np.empty(min(step, padded - first), dtype=np.uint8)
+            count = 0
+            while count < piece.size and (got := self._file.readinto(piece.data[count:])):  # type: ignore[attr-defined]
+                count += got
+            if count < piece.size:
+                raise self._cut_short(first + count)
+            if left is None and check is not None:
+                whole = max(min(piece.size, self.size - first), 0) // dtype.itemsize * dtype.itemsize
+                try:
+                    check(piece[:whole].view(dtype))
+                except ValueError as error:
+                    raise MaskFormatError(
+                        f"{self._name}: damaged data, from row {first // dtype.itemsize} on: {error}"
+                    ) from error
+            pieces.append(piece)
+        data = pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, np.uint8), *pieces])
         self._check(data)
-        return data[:size]
+        return data[: self.size // dtype.itemsize * dtype.itemsize].view(dtype)
 
     def skip(self) -> None:
         """Move the file to the next unit."""
-        size = self._size
-        self._file.seek(size + -size % _BLOCK, 1)
+        padded = self.size + -self.size % _BLOCK
+        left = _bytes_left(self._file)
+        if left is not None:
+            self._file.seek(min(padded, left), 1)
+            return
+        while padded > 0 and (got := len(self._file.read(min(padded, _CHUNK)))):
+            padded -= got
+
+    def _cut_short(self, count: int) -> MaskFormatError:
+        return MaskFormatError(f"the file is cut short: {self._name} has {count} of the {self.size} bytes of its data")
 
     def _datasum(self) -> int:
         text = self._sums[b"DATASUM "]
@@ -179,6 +249,8 @@ def write_hdu(file: IO[bytes], header: fits.Header, data: NDArray[Any] | None = 
         datasum = _added(datasum, _sum(chunk))
     header["CHECKSUM"] = "0" * 16
     header["DATASUM"] = str(datasum)
+    if len(header) > _MAX_CARDS:
+        raise ValueError(f"a header may have {_MAX_CARDS} cards, the mask and its history make {len(header)}")
     total = _added(_sum(header.tostring().encode("ascii")), datasum)
     header["CHECKSUM"] = _encoded(_ALL_ONES - total)
     file.write(header.tostring().encode("ascii"))
@@ -197,6 +269,16 @@ def _chunks(data: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
         yield np.pad(piece, (0, -piece.size % 4)) if piece.size % 4 else piece
 
 
+def _bytes_left(file: IO[bytes]) -> int | None:
+    """Number of bytes that a file still has, None if only reading would tell."""
+    if not file.seekable():
+        return None
+    here = file.tell()
+    left = file.seek(0, 2) - here
+    file.seek(here)
+    return left
+
+
 def _read_header(file: IO[bytes], name: str) -> bytes:
     raw = bytearray()
     while True:
@@ -208,6 +290,8 @@ def _read_header(file: IO[bytes], name: str) -> bytes:
         if len(block) < _BLOCK:
             raise MaskFormatError(f"the file is cut short: the header of {name} has no end")
         raw += block
+        if len(raw) - _BLOCK > _CARD * _MAX_CARDS:
+            raise MaskFormatError(f"{name}: its header has more than {_MAX_CARDS} cards")
         if any(block[i : i + _CARD] == _END for i in range(0, _BLOCK, _CARD)):
             return bytes(raw)
 

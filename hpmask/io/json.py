@@ -1,56 +1,220 @@
 """MOC JSON: lists of cells under their orders, as in ``{"3": [1, 4], "9": []}``.
 
-Written by mocpy. Read here, because mocpy leaves out what it does not understand without a word.
+The form is that of the IVOA's MOC 2.0, appendix "JSON encoding", also with the space dimension named:
+``{"s": {"3": [1, 4]}}``. A file is read in pieces. The cells are parsed by Python's json module, a piece of a list at a
+time.
 """
 
 from __future__ import annotations
 
 import json
-from typing import IO, Any
+import re
+from collections.abc import Iterator
+from typing import IO
+
+import numpy as np
 
 from hpmask.errors import MaskFormatError
+from hpmask.io import text
+from hpmask.io.cells import Pieces, disjoint
 from hpmask.io.format import Format
 from hpmask.mask import Mask
 from hpmask.rangeset import MAX_ORDER, RangeSet
 
 __all__ = ["FORMAT"]
 
+_BEGINNING = re.compile(rb"[{\[]")
+_DIMENSION = re.compile(rb'"([a-z])"\s*+:')
+
+# Characters of a key with its quotes, of a cell, and of what an error shows.
+_LONGEST_WORD = 64
+_SHOWN = 40
+
+_BLANKS = re.compile(rb"[ \t\r\n]*+")
+
+# Cells that are made into text at a time.
+_WRITTEN = 1 << 16
+
+
+# ---------------------------------------------------------------------- reading
+
 
 def _matches(start: bytes) -> bool:
-    return start.lstrip()[:1] in (b"{", b"[")
+    return text.begins_with(start, _BEGINNING)
 
 
 def _read(file: IO[bytes], name: str) -> Mask:
-    content = json.loads(file.read().decode("utf-8"), object_pairs_hook=_unique)
-    if isinstance(content, list) and content and all(isinstance(part, dict) for part in content):
-        dimensions = sorted({key for part in content for key in part})
-        raise MaskFormatError(f"not a space MOC: it has the dimensions {', '.join(dimensions)}")
-    if not isinstance(content, dict) or not content:
-        raise MaskFormatError("no MOC JSON: it must be an object with a list of cells under each order")
-    parts = [_cells(key, cells) for key, cells in content.items()]
-    return Mask(RangeSet.union(parts), history=[f"read({name!r})"])
+    told, pieces = text.opened(file)
+    source = _Source(pieces)
+    if source.peek() != b"{":
+        dimensions = sorted({found.decode("ascii") for found in _DIMENSION.findall(source.ahead())})
+        if dimensions:
+            raise MaskFormatError(f"not a space MOC: it has the dimensions {', '.join(dimensions)}")
+        raise MaskFormatError(
+            f"no MOC JSON: its value must be an object with a list of cells under each order, "
+            f"it begins with {source.shown()}"
+        )
+    cells = _members(source)
+    if source.peek():
+        raise MaskFormatError(f"no MOC JSON: behind its end there is {source.shown()}")
+    order = max(cells, default=-1) if told is None else told
+    if order < 0:
+        raise MaskFormatError("no MOC JSON: it must be an object with a list of cells under each order, it is empty")
+    if (deepest := max(cells, default=0)) > order:
+        raise MaskFormatError(f"MOCORDER is {order}, but there is an order {deepest} in the file")
+    boundaries = np.concatenate([np.empty(0, np.uint64), *(plane.boundaries for plane in cells.values())])
+    return Mask(disjoint(boundaries[::2], boundaries[1::2], order), history=[f"read({name!r})"])
 
 
-def _cells(key: str, cells: Any) -> RangeSet:
-    if not (key.isascii() and key.isdigit() and int(key) <= MAX_ORDER):
-        raise MaskFormatError(f"no MOC JSON: its keys must be orders from 0 to {MAX_ORDER}, one is {key!r}")
-    if not isinstance(cells, list):
-        raise MaskFormatError(f"no MOC JSON: order {key} must have a list of cells, it has {cells!r:.40}")
-    for row, cell in enumerate(cells):
-        if type(cell) is not int or not 0 <= cell < 12 << 2 * int(key):
-            raise MaskFormatError(f"there is no cell {cell!r:.40} of order {key} (its number {row} there)")
-    return RangeSet.from_cells(cells, int(key))
+def _members(source: _Source, *, inner: bool = False) -> dict[int, RangeSet]:
+    """The sets of cells in an object, under their orders."""
+    cells: dict[int, RangeSet] = {}
+    named = False
+    source.take(b"{")
+    if source.peek() == b"}":
+        source.take(b"}")
+        return cells
+    while True:
+        key = source.key()
+        source.take(b":")
+        if key == "s" and not (cells or named or inner):
+            cells = _members(source, inner=True)
+            named = True
+        elif named or (re.fullmatch("[a-z]", key) and source.peek() == b"{"):
+            raise MaskFormatError(f"not a space MOC: it has the dimensions {'s, ' * named}{key}")
+        else:
+            if not (re.fullmatch("[0-9]{1,9}", key) and int(key) <= MAX_ORDER):
+                raise MaskFormatError(f"no MOC JSON: its keys must be orders from 0 to {MAX_ORDER}, one is {key!r}")
+            if int(key) in cells:
+                raise MaskFormatError(f"order {int(key)} is there twice")
+            if source.peek() != b"[":
+                raise MaskFormatError(f"no MOC JSON: order {key} must have a list of cells, it has {source.shown()}")
+            cells[int(key)] = _cells(source, int(key))
+        if source.peek() != b",":
+            source.take(b"}")
+            return cells
+        source.take(b",")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        raise MaskFormatError("a key stands twice in one object")
-    return result
+def _cells(source: _Source, order: int) -> RangeSet:
+    pieces = Pieces()
+    shift = np.uint64(2 * (MAX_ORDER - order))
+    count = 0
+    for part in source.parts_of_list():
+        cells = json.loads(part.decode("ascii"))
+        for row, cell in enumerate(cells if {*map(type, cells)} - {int} else ()):
+            if type(cell) is not int:
+                raise _no_cell(cell, order, count + row)
+        if cells and not (min(cells) >= 0 and max(cells) < 12 << 2 * order):
+            row = next(row for row, cell in enumerate(cells) if not 0 <= cell < 12 << 2 * order)
+            raise _no_cell(cells[row], order, count + row)
+        count += len(cells)
+        starts = np.array(cells, dtype=np.uint64)
+        pieces.add(starts << shift, (starts + np.uint64(1)) << shift, order)
+    return pieces.union(order)
+
+
+def _no_cell(cell: object, order: int, row: int) -> MaskFormatError:
+    shown = json.dumps(cell) if isinstance(cell, list | dict) else repr(cell)
+    return MaskFormatError(f"there is no cell {shown:.{_SHOWN}} of order {order} (its number {row} there)")
+
+
+class _Source:
+    """The text of a file, read when it is needed and forgotten when it is taken."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._text = b""
+        self._at = 0
+
+    def _more(self) -> bool:
+        piece = next(self._pieces, b"")
+        self._text, self._at = self._text[self._at :] + piece, 0
+        return bool(piece)
+
+    def peek(self) -> bytes:
+        """The next character that is no blank, and empty at the end."""
+        while True:
+            self._at = _BLANKS.match(self._text, self._at).end()  # type: ignore[union-attr]
+            if self._at < len(self._text):
+                return self._text[self._at : self._at + 1]
+            if not self._more():
+                return b""
+
+    def ahead(self) -> bytes:
+        """What has been read and not been taken."""
+        return self._text[self._at :]
+
+    def shown(self) -> str:
+        """The beginning of what is ahead, for errors."""
+        self.peek()
+        return repr(self.ahead()[:_SHOWN].decode("latin-1"))
+
+    def take(self, character: bytes) -> None:
+        """Take a character that must come now."""
+        if self.peek() != character:
+            found = self.shown() if self.peek() else "the end of the file"
+            raise MaskFormatError(f"no MOC JSON: expected the delimiter {character.decode()!r}, found {found}")
+        self._at += 1
+
+    def key(self) -> str:
+        """Take a string."""
+        self.take(b'"')
+        if len(self._text) - self._at < _LONGEST_WORD:
+            self._more()
+        end = self._text.find(b'"', self._at, self._at + _LONGEST_WORD)
+        if end < 0:
+            raise MaskFormatError(f"no MOC JSON: its keys must be orders from 0 to {MAX_ORDER}, one is {self.shown()}")
+        key = self._text[self._at : end].decode("utf-8")
+        self._at = end + 1
+        return key
+
+    def parts_of_list(self) -> Iterator[bytes]:
+        """Take a list, as lists of some of its items each."""
+        self.take(b"[")
+        if self.peek() == b"]":
+            self.take(b"]")
+            return
+        while True:
+            end = self._text.find(b"]", self._at)
+            cut = end if end >= 0 else self._text.rfind(b",", self._at)
+            if cut >= 0:
+                part = self._text[self._at : cut]
+                self._at = cut + 1
+                if not part.strip():
+                    raise MaskFormatError("no MOC JSON: there is no cell beside a comma in a list")
+                yield b"[" + part + b"]"
+            if end >= 0:
+                return
+            # The rest is at most one item, and blanks.
+            ended = self.ahead()[-1:].isspace()
+            self._text, self._at = b" ".join(self.ahead().split()), 0
+            if len(self._text) > _LONGEST_WORD:
+                raise MaskFormatError(f"no MOC JSON: no cell has as many digits as {self.shown()}")
+            self._text += b" " * ended
+            if not self._more():
+                raise MaskFormatError(
+                    "no MOC JSON: the file is cut short within a list, expected the delimiter ',' or ']'"
+                )
+
+
+# ---------------------------------------------------------------------- writing
 
 
 def _write(mask: Mask, file: IO[bytes]) -> None:
-    file.write(mask.to_moc().to_string("json").encode("ascii") + b"\n")
+    plane = text.sky_of(mask)
+    by_order = plane.cells_by_order()
+    separator = b"{"
+    # The order of the mask stands there even if it has no cells.
+    for order in sorted({*by_order, plane.order}):
+        file.write(separator + b'\n  "%d": [' % order)
+        cells = by_order.get(order, np.empty(0, np.uint64))
+        for i in range(0, cells.size, _WRITTEN):
+            words = ", ".join(map(str, cells[i : i + _WRITTEN].tolist()))
+            file.write((", " * (i > 0) + words).encode("ascii"))
+        file.write(b"]")
+        separator = b","
+    file.write(b"\n}\n")
 
 
 FORMAT = Format(

@@ -1,0 +1,84 @@
+"""What the two text formats share: how their files begin, and which masks they hold.
+
+A file may begin with a byte order mark and with comments, lines that begin with ``#``. Old tools of the CDS tell the
+order of the MOC in one of these, as ``#MOCORDER 8``.
+"""
+
+from __future__ import annotations
+
+import re
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING
+
+from hpmask.errors import MaskFormatError
+from hpmask.rangeset import MAX_ORDER, RangeSet
+
+if TYPE_CHECKING:
+    from hpmask.mask import Mask
+
+__all__ = ["begins_with", "opened", "sky_of"]
+
+# Bytes that are read and parsed at a time.
+_PIECE = 1 << 20
+
+# Comments end within so many bytes.
+_HEAD = 1 << 16
+
+_COMMENTS = re.compile(rb"(?:\xef\xbb\xbf)?+(?:\s*+#[^\n]*+(?:\n|\Z))*+\s*+")
+_ORDER = re.compile(rb"^[ \t]*+#[ \t]*+MOCORDER[ \t:=]*+(\S*+)", re.IGNORECASE | re.MULTILINE)
+
+
+def begins_with(start: bytes, pattern: re.Pattern[bytes]) -> bool:
+    """Whether the first bytes of a file match a pattern behind its comments."""
+    comments = _COMMENTS.match(start)
+    return comments is not None and pattern.match(start, comments.end()) is not None
+
+
+def opened(file: IO[bytes]) -> tuple[int | None, Iterator[bytes]]:
+    """The order that the comments of a file tell, or None, and what follows them, in pieces of up to a MiB.
+
+    Raises
+    ------
+    MaskFormatError
+        If the order is none, or the comments have no end.
+    """
+    start = file.read(_HEAD)
+    comments = _COMMENTS.match(start)
+    head = start[: comments.end()] if comments else b""
+    if len(head) == _HEAD:
+        raise MaskFormatError(f"the file begins with more than {_HEAD} bytes of comments and blanks")
+    orders = {_order(text) for text in _ORDER.findall(head.removeprefix(BOM_UTF8))}
+    if len(orders) > 1:
+        raise MaskFormatError(f"the comments tell of different orders: MOCORDER {sorted(orders)}")
+    return next(iter(orders), None), _pieces(start[len(head) :], file)
+
+
+def _order(text: bytes) -> int:
+    if not (text.isdigit() and len(text) < 9 and int(text) <= MAX_ORDER):
+        raise MaskFormatError(f"MOCORDER must be from 0 to {MAX_ORDER}, it is {text.decode('latin-1')[:20]!r}")
+    return int(text)
+
+
+def _pieces(first: bytes, file: IO[bytes]) -> Iterator[bytes]:
+    while first:
+        yield first
+        first = file.read(_PIECE)
+
+
+def sky_of(mask: Mask) -> RangeSet:
+    """The one set of cells that makes up a mask.
+
+    Raises
+    ------
+    ValueError
+        If the mask has energy bins or is in another frame than ICRS: a MOC knows neither.
+    """
+    if mask.energy is not None:
+        raise ValueError(
+            f"a MOC has no energy, the mask has {mask.energy.n_bins} bins: "
+            "reduce('any') or reduce('all') makes one sky of them"
+        )
+    if mask.frame != "icrs":
+        raise ValueError(f"a MOC is ICRS, the mask is {mask.frame}: bring it there with to_frame('icrs')")
+    return mask.planes[0].refine(mask.order)

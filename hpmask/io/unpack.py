@@ -1,0 +1,57 @@
+"""Gzipped files, read in pieces and up to a bound.
+
+A few kilobytes can unpack to gigabytes. The content of a mask cannot: its cells differ from each other, which gzip
+packs about 60 times at best, and the readers check them piece by piece. The bound is for what is not checked, as blanks
+in texts and other data in the same file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from typing import IO
+
+from hpmask.errors import MaskFormatError
+
+__all__ = ["unpacked"]
+
+# A file may unpack to this many times its size, and a fixed number of bytes more.
+_RATIO = 100
+_ALLOWANCE = 1 << 26
+
+_BUFFER = 1 << 16
+
+
+def unpacked(file: IO[bytes]) -> io.BufferedReader:
+    """The content of a gzipped file. It can be read and peeked into, but not be sought in.
+
+    Raises
+    ------
+    MaskFormatError
+        On reading more than 100 times the size of the file and 64 MiB.
+    """
+    return io.BufferedReader(_Unpacked(file), _BUFFER)
+
+
+class _Unpacked(io.RawIOBase):
+    def __init__(self, file: IO[bytes]) -> None:
+        self._gzip = gzip.GzipFile(fileobj=file)
+        self._size = os.fstat(file.fileno()).st_size
+        self._left = _RATIO * self._size + _ALLOWANCE
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        # A piece is filled as far as it goes: a peek must not end with one of many gzip members.
+        count = 0
+        while count < len(buffer) and (got := self._gzip.readinto(buffer[count:])):
+            count += got
+        self._left -= count
+        if self._left < 0:
+            raise MaskFormatError(
+                f"its {self._size} bytes unpack to more than {_RATIO * self._size + _ALLOWANCE}, "
+                "which is more than a mask does"
+            )
+        return count
