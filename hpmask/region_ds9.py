@@ -248,6 +248,8 @@ def _areas(word: str, values: list[str], frame: str | None, meta: dict[str, Any]
             raise ValueError(f"a polygon must have an even number of at least 6 numbers, got {len(values)}")
         yield PolygonSkyRegion(_positions(values, frame), meta=meta)
         return
+    if len(values) < 2:
+        raise ValueError(f"{word} needs a position, two numbers")
     place, sizes = values[:2], values[2:]
     if word == "point":
         _check_count(word, sizes, (0,))

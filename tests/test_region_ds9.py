@@ -81,6 +81,7 @@ def test_texts_as_ds9_reads_them(text, same):
         ("fk5;circle(83,22,1.2.3)", "'1.2.3' is not a number"),
         ("fk5;circle(5:61:00,22,1)", "below 60"),
         ("fk5;circle(1e999,22,1)", "'1e999' is not a number"),
+        ("fk5;point(83)", "point needs a position"),
         ("fk5;point(83,22,1)", "point cannot have 1"),
         ("fk5;polygon(1,2,3,4,5,6,7)", "even number"),
         ("fk5;box(83,22,1,2,3,4,5,n=1)", "is not a number"),
