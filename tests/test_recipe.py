@@ -1,5 +1,7 @@
 """Recipes: what they mean, and that each mistake in one is told with its line."""
 
+import os
+import random
 import re
 from pathlib import Path
 
@@ -825,3 +827,80 @@ class TestFermi:
             ("a dark field", SkyCoord(83.633, 24.2, unit="deg"), True),
         ):
             assert mask.contains(position) == kept, name
+
+
+# ---------------------------------------------------------------------- damaged recipes
+
+WHOLE = """
+title = "Everything"
+order = 6
+frame = "galactic"
+energy = { min = "10 GeV", max = "1 TeV", bins = 2 }
+
+[[exclude]]
+catalog = "stars.ecsv"
+name = "stars"
+radius = ["3 deg", { column = "size", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg" }]
+where = ["flux > 1e-9", "name != 'A'"]
+
+[[exclude]]
+catalog = "stars.ecsv"
+semi_major = "size"
+semi_minor = { column = "minor", unit = "deg" }
+position_angle = "-30 deg"
+invalid = "skip"
+
+[[exclude]]
+energy_min = "100 GeV"
+ds9 = '''
+galactic; circle(184.56, -5.78, 1.5)
+'''
+
+[[keep]]
+mode = "overlap"
+[keep.zone]
+lon = ["350 deg", "10 deg"]
+lat = ["-5 deg", "5 deg"]
+frame = "icrs"
+
+[[cutout]]
+file = "a.fits"
+plot = "a.png"
+center = "83.63 22.01"
+width = "5 deg"
+"""
+# More by hand, HPMASK_FUZZ=10000.
+N_DAMAGED = int(os.environ.get("HPMASK_FUZZ", "300"))
+
+
+def test_damaged_recipes_are_read_or_told_with_their_line(recipe, stars, tmp_path):
+    rng = random.Random(22)
+    tokens = re.findall(r"[\w.+-]+|\s+|.", WHOLE, re.DOTALL)
+    odd = ["\0", "é", "nan", "inf", "1e400", "[[", "]]", "{", '"', "'", "#", "=", "1979-05-27", "true", "-", ".", "\n"]
+    n_read = 0
+    for _ in range(N_DAMAGED):
+        some = list(tokens)
+        for _ in range(rng.randint(1, 4)):
+            i, j = rng.randrange(len(some)), rng.randrange(len(some))
+            match rng.randrange(5):
+                case 0:
+                    del some[i]
+                case 1:
+                    some.insert(i, some[j])
+                case 2:
+                    some[i], some[j] = some[j], some[i]
+                case 3:
+                    some.insert(i, rng.choice(odd))
+                case 4:
+                    some[i] = rng.choice(odd)
+        try:
+            recipe("".join(some))
+        except RecipeError as caught:
+            error = str(caught)
+        else:
+            error = ""
+            n_read += 1
+        if error:
+            assert re.match(re.escape(str(tmp_path / "recipe.toml")) + r":\d+: ", error), error
+    assert recipe(WHOLE).build().energy.n_bins == 2
+    assert 0.02 < n_read / N_DAMAGED < 0.9

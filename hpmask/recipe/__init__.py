@@ -329,7 +329,7 @@ def _energy(section: Section | None) -> EnergyAxis | None:
         values = [section.as_energy(edge, "edges") for edge in edges]
     elif low is None or high is None or bins is None:
         raise section.error("energy needs 'edges', or 'min', 'max' and 'bins'")
-    elif not (bins >= 1 and 0 * low < low < high):
+    elif not (bins >= 1 and low.value > 0 and low < high):
         raise section.error("energy needs 0 < min < max and at least one of bins")
     elif bins > _MOST_BINS:
         raise section.error(f"bins must be up to {_MOST_BINS}, as each has its own set of cells, got {bins}", "bins")

@@ -46,8 +46,8 @@ class Size:
         if isinstance(value, str) and not re.match(r"\s*[-+.]?\d", value):
             return cls(column=value)
         angle = section.as_angle(value, key)
-        if not np.isfinite(angle.value) or (angle.value < 0 and not direction):
-            raise section.error(f"{key} must {'be finite' if direction else 'not be negative'}, got {value!r}", key)
+        if angle.value < 0 and not direction:
+            raise section.error(f"{key} must not be negative, got {value!r}", key)
         return cls(angle=angle)
 
     @classmethod

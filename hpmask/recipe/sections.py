@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy import units as u
 
 from hpmask import frames
@@ -131,13 +132,16 @@ class Section:
     def as_angle(self, value: Any, key: str) -> u.Quantity:
         """`value`, which stands at `key`, as an angle."""
         try:
-            return frames.as_angle(value, key)
+            angle = frames.as_angle(value, key)
         except (TypeError, ValueError) as error:
             if isinstance(value, str):
                 raise self.error(str(error), key) from None
             raise self.error(
                 f"{key} must be a string with a unit such as '0.5 deg', got {reprlib.repr(value)}", key
             ) from None
+        if not np.isfinite(angle.value):
+            raise self.error(f"{key} must be finite, got {value!r}", key)
+        return angle
 
     def energy(self, key: str) -> u.Quantity | None:
         """An energy such as "10 GeV"."""
@@ -148,7 +152,8 @@ class Section:
         """`value`, which stands at `key`, as an energy."""
         try:
             quantity = u.Quantity(value)
-            quantity.to(u.J)
+            if not np.isfinite(quantity.to_value(u.J)):
+                raise ValueError
         except (TypeError, ValueError):
             raise self.error(f"{key} must be an energy such as '10 GeV', got {reprlib.repr(value)}", key) from None
         return quantity
