@@ -508,7 +508,9 @@ def test_ds9_files_say_which_of_their_regions_have_no_area(data, name):
         to_shapes(path, "icrs")
     with pytest.warns(UserWarning, match=r"left out 2 of 17 regions: region 4 \(line\).* region 5 \(text\) in line"):
         shapes = to_shapes(path, "icrs", invalid="skip")
-    assert shapes == to_shapes(regions_with_area(path), "icrs")
+    for found, expected in zip(shapes, to_shapes(regions_with_area(path), "icrs"), strict=True):
+        for some, others in zip(numbers(found), numbers(expected), strict=True):
+            np.testing.assert_allclose(some, others, rtol=1e-10)
 
 
 def regions_with_area(path):
