@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
@@ -20,9 +20,28 @@ from numpy.typing import NDArray
 from hpmask import frames
 from hpmask.shapes import Combined, Disc, Ellipse, Polygon, Shape, Zone
 
-__all__ = ["WHOLE_SKY", "Leaf", "Placed", "build"]
+__all__ = ["KINDS", "WHOLE_SKY", "Leaf", "LonLatBox", "Placed", "Refused", "Unusable", "build"]
 
 WHOLE_SKY = Disc(0.0, 0.0, math.pi)
+
+
+@dataclass(slots=True)
+class Unusable:
+    """What a region text holds and no mask can: of no area, without a place on the sky, or of an unknown kind."""
+
+    kind: str
+    lacks: Literal["area", "place", "kind"]
+    meta: dict[str, Any]
+
+
+@dataclass(slots=True)
+class LonLatBox:
+    """The sky between two meridians and two parallels, which `regions` has from 0.12 on only."""
+
+    frame: BaseCoordinateFrame
+    longitude_range: u.Quantity
+    latitude_range: u.Quantity
+    meta: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -38,7 +57,8 @@ class Leaf:
         return _kind(type(self.region))  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        return f"region {self.number} ({type(self.region).__name__}){self.where}"
+        name = self.region.kind if isinstance(self.region, Unusable) else type(self.region).__name__
+        return f"region {self.number} ({name}){self.where}"
 
 
 @cache
@@ -60,8 +80,17 @@ class Placed:
     reach: float
 
 
-def build(leaves: list[Leaf], frame: str) -> list[Placed]:
-    """The shapes of simple regions.
+@dataclass(slots=True)
+class Refused:
+    """A region that cannot be in a mask, and why."""
+
+    leaf: Leaf
+    lacks: Literal["area", "place", "kind", "value"]
+    why: str = ""
+
+
+def build(leaves: list[Leaf], frame: str) -> list[Placed | Refused]:
+    """The shapes of simple regions, or why they have none.
 
     Parameters
     ----------
@@ -73,8 +102,7 @@ def build(leaves: list[Leaf], frame: str) -> list[Placed]:
     Raises
     ------
     ValueError
-        If a region has no area, no place on the sky or a size that none can have. All that are not of a kind
-        that can be in a mask are listed.
+        If a frame has no way to `frame`.
 
     Examples
     --------
@@ -84,12 +112,23 @@ def build(leaves: list[Leaf], frame: str) -> list[Placed]:
     >>> build([Leaf(circle, 0, "")], "icrs")[0].shape
     Disc(lon=0.0, lat=0.7853981633974483, radius=1.5707963267948966)
     """
-    _check_kinds(leaves)
+    results: list[Placed | Refused | None] = [_refused(leaf) for leaf in leaves]
     known: list[_Places] = []
-    located = [_located(leaf, known) for leaf in leaves]
+    located: dict[int, _Place | None] = {}
+    for i, leaf in enumerate(leaves):
+        if results[i] is None:
+            try:
+                located[i] = _located(leaf, known)
+            except ValueError as error:
+                results[i] = Refused(leaf, "value", str(error))
     for places in known:
         places.solve(frame)
-    return [_built(leaf, place, frame) for leaf, place in zip(leaves, located, strict=True)]
+    for i, place in located.items():
+        try:
+            results[i] = _built(leaves[i], place, frame)
+        except ValueError as error:
+            results[i] = Refused(leaves[i], "value", str(error))
+    return results  # type: ignore[return-value]
 
 
 # ---------------------------------------------------------------------- checks
@@ -97,30 +136,16 @@ def build(leaves: list[Leaf], frame: str) -> list[Placed]:
 _NO_AREA = ("Text", "Line")
 
 
-def _check_kinds(leaves: list[Leaf]) -> None:
-    """An error that lists the regions that cannot be in a mask."""
-    off_sky = [leaf for leaf in leaves if leaf.kind.endswith("PixelRegion")]
-    if off_sky:
-        raise ValueError(
-            f"{_listed(off_sky)} no place on the sky: bring pixel regions to the sky with region.to_sky(wcs)"
-        )
-    no_area = [leaf for leaf in leaves if leaf.kind in _NO_AREA or leaf.region.meta.get("type") == "ann"]
-    if no_area:
-        numbers = ", ".join(str(leaf.number) for leaf in no_area[:10])
-        raise ValueError(
-            f"{_listed(no_area)} no area on the sky (text, line or annotation): leave them out, for instance "
-            f"by [region for i, region in enumerate(Regions.read(path)) if i not in [{numbers}]]"
-        )
-    unknown = [leaf for leaf in leaves if leaf.kind not in _BUILDERS]
-    if unknown:
-        raise ValueError(f"{_listed(unknown)} a kind that is not known: known are {', '.join(_BUILDERS)}")
-
-
-def _listed(leaves: list[Leaf]) -> str:
-    listed = ", ".join(str(leaf) for leaf in leaves[:10])
-    if len(leaves) > 10:
-        listed += f" and {len(leaves) - 10} more"
-    return f"{listed} {'has' if len(leaves) == 1 else 'have'}"
+def _refused(leaf: Leaf) -> Refused | None:
+    """Why a region cannot be in a mask whatever its numbers are, None if it can."""
+    region = leaf.region
+    if isinstance(region, Unusable):
+        return Refused(leaf, region.lacks)
+    if leaf.kind.endswith("PixelRegion"):
+        return Refused(leaf, "place")
+    if leaf.kind in _NO_AREA or region.meta.get("type") == "ann":
+        return Refused(leaf, "area")
+    return None if leaf.kind in _BUILDERS else Refused(leaf, "kind")
 
 
 # ---------------------------------------------------------------------- places
@@ -168,7 +193,7 @@ class _Place:
 
 def _located(leaf: Leaf, known: list[_Places]) -> _Place | None:
     """The position of a region in its own frame."""
-    if leaf.kind in ("Whole", "Range"):
+    if leaf.kind in ("Whole", "Range", "LonLatBox"):
         return None
     if leaf.kind == "Lune":
         coord = SkyCoord([leaf.region.center_gc1, leaf.region.center_gc2])
@@ -177,9 +202,9 @@ def _located(leaf: Leaf, known: list[_Places]) -> _Place | None:
     angles = coord.data if isinstance(coord.data, UnitSphericalRepresentation) else coord.spherical
     lon, lat = (_listed_radians(angle) for angle in (angles.lon, angles.lat))
     if not all(map(math.isfinite, lon + lat)):
-        raise ValueError(f"{leaf}: its position is not finite")
+        raise ValueError("its position is not finite")
     if leaf.kind == "Polygon":
-        lon, lat = _corners(lon, lat, leaf)
+        lon, lat = _corners(lon, lat)
     places = next((one for one in known if one.frame.is_equivalent_frame(coord.frame)), None)
     if places is None:
         places = _Places(coord.frame.replicate_without_data(), leaf)
@@ -188,7 +213,7 @@ def _located(leaf: Leaf, known: list[_Places]) -> _Place | None:
     if hasattr(leaf.region, "angle"):
         angle = leaf.region.angle.to_value(u.rad)
         if not math.isfinite(angle):
-            raise ValueError(f"{leaf}: its angle is {leaf.region.angle}")
+            raise ValueError(f"its angle is {leaf.region.angle}")
         axis = places.add(*([value] for value in _step(lon[0], lat[0], angle)))
     return _Place(places, places.add(lon, lat), axis)
 
@@ -203,33 +228,30 @@ def _listed_radians(angle: u.Quantity) -> list[float]:
     return np.ravel(value).tolist() if getattr(value, "ndim", 0) else [float(value)]
 
 
-def _corners(lon: list[float], lat: list[float], leaf: Leaf) -> tuple[list[float], list[float]]:
+def _corners(lon: list[float], lat: list[float]) -> tuple[list[float], list[float]]:
     """The corners of a polygon without those that repeat the one before."""
     vectors = np.array([_vector(*corner) for corner in zip(lon, lat, strict=True)])
     keep = np.linalg.norm(vectors - np.roll(vectors, 1, axis=0), axis=1) > 1e-14
     if len(np.unique(np.round(vectors, 13), axis=0)) < 3:
-        raise ValueError(f"{leaf}: a polygon needs at least 3 different vertices")
+        raise ValueError("a polygon needs at least 3 different vertices")
     return np.array(lon)[keep].tolist(), np.array(lat)[keep].tolist()
 
 
 def _built(leaf: Leaf, place: _Place | None, frame: str) -> Placed:
     """The shape of a region whose position is known."""
-    try:
-        if place is None:
-            return Placed(_BUILDERS[leaf.kind](leaf.region, frame), (1.0, 0.0, 0.0), math.pi)
-        places = place.places
-        lon, lat = np.asarray(places.lon)[place.points], np.asarray(places.lat)[place.points]
-        values: list[Any] = [lon, lat] if leaf.kind in ("Polygon", "Lune") else [float(lon[0]), float(lat[0])]
-        if place.axis is not None:
-            if places.frame.name == frame:
-                angle = float(leaf.region.angle.to_value(u.rad))
-            else:
-                lon2, lat2 = places.lon[place.axis], places.lat[place.axis]
-                angle = _position_angle(values[0], values[1], float(lon2[0]), float(lat2[0]))
-            values.append(angle)
-        shape, reach = _BUILDERS[leaf.kind](leaf.region, *values)
-    except ValueError as error:
-        raise ValueError(f"{leaf}: {error}") from error
+    if place is None:
+        return Placed(_BUILDERS[leaf.kind](leaf.region, frame), (1.0, 0.0, 0.0), math.pi)
+    places = place.places
+    lon, lat = np.asarray(places.lon)[place.points], np.asarray(places.lat)[place.points]
+    values: list[Any] = [lon, lat] if leaf.kind in ("Polygon", "Lune") else [float(lon[0]), float(lat[0])]
+    if place.axis is not None:
+        if places.frame.name == frame:
+            angle = float(leaf.region.angle.to_value(u.rad))
+        else:
+            lon2, lat2 = places.lon[place.axis], places.lat[place.axis]
+            angle = _position_angle(values[0], values[1], float(lon2[0]), float(lat2[0]))
+        values.append(angle)
+    shape, reach = _BUILDERS[leaf.kind](leaf.region, *values)
     return Placed(shape, _vector(float(lon[0]), float(lat[0])), reach)
 
 
@@ -373,5 +395,8 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
     "Point": _point,
     "Lune": _lune,
     "Range": _range,
+    "LonLatBox": _range,
     "Whole": _whole,
 }
+
+KINDS = tuple(kind for kind in _BUILDERS if kind != "LonLatBox")

@@ -1,28 +1,35 @@
-"""Regions from ds9 and CRTF text and files.
+"""Regions from ds9 and CRTF texts and files.
 
-The `regions` package reads them. It skips what it cannot read with a warning; here that is an error, for a
-mask must not lose a region.
+They are read line by line, by strict readers of our own: that of the `regions` package passes over what it does
+not understand, and a mask must not lose a region. Each region comes with its line.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
-import warnings
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-__all__ = ["read"]
+__all__ = ["TextRegion", "read"]
 
 _SUFFIXES = (".reg", ".ds9", ".crtf", ".fits", ".fit", ".fts")
 _CRTF = re.compile(r"\s*(#CRTF|[+-]?\s*(ann\s+)?[a-z]+\s*\[)", re.IGNORECASE)
-# What the readers may leave out with a warning: looks and labels.
-_HARMLESS = re.compile(r'^DS9 meta |^DS9 "(?!include)|duplicate metadata|^dashed lines|^facecolor')
 
 
-def read(source: str | PathLike[str]) -> tuple[Sequence[Any], str]:
+@dataclass(frozen=True, slots=True)
+class TextRegion:
+    """A region of a text."""
+
+    region: Any
+    """A region of the `regions` package, or one of those of `hpmask.region_shapes`."""
+    line: int | None
+    """Where it stands, from 1; None in a FITS file."""
+
+
+def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
     """The regions of a text or a file.
 
     Parameters
@@ -32,7 +39,7 @@ def read(source: str | PathLike[str]) -> tuple[Sequence[Any], str]:
 
     Returns
     -------
-    regions : sequence of regions.Region
+    regions : list of TextRegion
         At least one.
     name : str
         What to call the source in a message.
@@ -48,8 +55,8 @@ def read(source: str | PathLike[str]) -> tuple[Sequence[Any], str]:
     --------
     >>> from hpmask.region_text import read
     >>> regions, name = read("fk5; circle(83.63, 22.01, 30')")
-    >>> len(regions), name
-    (1, 'the text')
+    >>> len(regions), regions[0].line, name
+    (1, 1, 'the text')
     """
     from astropy.utils.data import get_readable_fileobj
     from regions import Regions
@@ -64,9 +71,11 @@ def read(source: str | PathLike[str]) -> tuple[Sequence[Any], str]:
         with get_readable_fileobj(path, encoding="binary") as file:
             content = file.read()
         if content.startswith(b"SIMPLE  ="):
-            return _strictly(lambda: Regions.read(str(path), format="fits")), name
+            return [TextRegion(region, None) for region in Regions.read(str(path), format="fits")], name
         # Labels may be in any encoding; regions themselves are ASCII.
-        text = content.decode("utf-8", errors="replace")
+        utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16" if utf16 else "utf-8", errors="replace")
+    text = text.removeprefix("\ufeff")
     regions = _parse(text, name)
     if not regions:
         raise ValueError(f"{name} holds no region: {_shortened(text)}")
@@ -84,40 +93,19 @@ def _is_path(text: str) -> bool:
         return False
 
 
-def _parse(text: str, name: str) -> Sequence[Any]:
+def _parse(text: str, name: str) -> list[TextRegion]:
     """The regions of a text, all of them or an error that names the line."""
-    from regions import Regions
+    from hpmask import region_crtf, region_ds9
 
-    language = "crtf" if _CRTF.match(text) else "ds9"
-    lines = text.splitlines()
-
-    def attempt(n_lines: int) -> Sequence[Any] | Exception:
-        """What the first lines hold, or why they cannot be read."""
+    reader = region_crtf.Reader() if _CRTF.match(text) else region_ds9.Reader()
+    found = []
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         try:
-            part = "\n".join(lines[:n_lines])
-            return _strictly(lambda: Regions.parse(part, format=language))
-        except Exception as error:  # the parsers raise nearly anything
-            return error
-
-    result = attempt(len(lines))
-    if not isinstance(result, Exception):
-        return result
-    number = bisect_left(range(len(lines)), True, key=lambda n: isinstance(attempt(n), Exception))
-    error = attempt(number)
-    why = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-    line = _shortened(lines[number - 1])
-    raise ValueError(f"line {number} of {name} cannot be read as {language}: {line}: {why}") from result
-
-
-def _strictly(reader: Callable[[], Sequence[Any]]) -> Sequence[Any]:
-    """What `reader` gives; an error if it left out a region with nothing but a warning."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        regions = reader()
-    for warning in caught:
-        if not _HARMLESS.search(str(warning.message)):
-            raise ValueError(str(warning.message))
-    return regions
+            found += [TextRegion(region, number) for region in reader.read_line(line)]
+        except ValueError as error:
+            where = f"line {number} of {name} cannot be read as {reader.language}"
+            raise ValueError(f"{where}: {_shortened(line)}: {error}") from error
+    return found
 
 
 def _shortened(text: str) -> str:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 import operator
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -33,15 +34,15 @@ from hpmask import frames, healpix, region_text
 from hpmask.energy import EnergyAxis
 from hpmask.energy_units import per_bin
 from hpmask.rangeset import RangeSet
-from hpmask.region_shapes import WHOLE_SKY, Leaf, Placed, build
+from hpmask.region_shapes import KINDS, WHOLE_SKY, Leaf, Placed, Refused, build
 from hpmask.shapes import Combined, Disc, Shape
 
-__all__ = ["cells_of_points", "of_bins", "to_shapes"]
+__all__ = ["cells_of_points", "checked_shapes", "of_bins", "to_shapes"]
 
 Sign = Literal["|", "&", "^", "-"]
 
 
-def to_shapes(regions: Any, frame: str) -> list[Shape]:
+def to_shapes(regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "raise") -> list[Shape]:
     """Shapes whose union is the union of regions.
 
     Parameters
@@ -51,19 +52,28 @@ def to_shapes(regions: Any, frame: str) -> list[Shape]:
         An iterable may hold others; excluded regions count within the innermost one.
     frame : {"icrs", "galactic"}
         Frame of the shapes.
+    invalid : {"raise", "skip"}, optional
+        What becomes of regions that no mask can have: those without an area (texts, lines, annotations) or a place
+        on the sky (pixel coordinates), of a kind that is not known or with a size that none can have. They raise
+        an error, or are left out with a warning. A line of a text that cannot be read is always an error.
 
     Returns
     -------
     list of Shape
         Angles in radians in `frame`. Empty for an empty list.
 
+    Warns
+    -----
+    UserWarning
+        If regions are left out; they are counted and named.
+
     Raises
     ------
     TypeError
         If something is no region.
     ValueError
-        If a text cannot be read whole or holds no region, or a region has no area, no place on the sky, or a
-        size that none can have. The region's number (from 0) and kind, or the line of the text, are named.
+        If a text cannot be read whole or holds no region (the line is named), or a region has no area, no place on
+        the sky or a size that none can have and `invalid` is "raise" (its number, from 0, kind and line are named).
     FileNotFoundError
         If there is no such file.
 
@@ -73,9 +83,22 @@ def to_shapes(regions: Any, frame: str) -> list[Shape]:
     >>> to_shapes("icrs; circle(0, 45, 90)", "icrs")
     [Disc(lon=0.0, lat=0.7853981633974483, radius=1.5707963267948966)]
     """
+    return checked_shapes(regions, frame, invalid)[0]
+
+
+def checked_shapes(regions: Any, frame: str, invalid: Literal["raise", "skip"]) -> tuple[list[Shape], int]:
+    """As `to_shapes`, with the number of regions that were left out."""
+    if invalid not in ("raise", "skip"):
+        raise ValueError(f"invalid must be 'raise' or 'skip', got {invalid!r}")
     leaves: list[Leaf] = []
     group = _collect(regions, "", leaves)
-    return [part.shape for part in _union(group, build(leaves, frames.check_frame(frame)))]
+    built = build(leaves, frames.check_frame(frame))
+    refused = [one for one in built if isinstance(one, Refused)]
+    if refused and invalid == "raise":
+        raise ValueError(f"{_why(refused)}. With invalid='skip' such regions are left out")
+    if refused:
+        warnings.warn(f"left out {len(refused)} of {len(leaves)} regions: {_why(refused)}", UserWarning, stacklevel=3)
+    return [part.shape for part in _union(group, built)], len(refused)
 
 
 def of_bins(regions: Any, energy: EnergyAxis | None) -> list[Any]:
@@ -119,6 +142,33 @@ def cells_of_points(shapes: Sequence[Shape], order: int) -> RangeSet:
     return RangeSet.from_cells(cells, order)
 
 
+# ---------------------------------------------------------------------- what is left out
+
+_LACKS = {
+    "place": "no place on the sky (bring pixel regions to the sky with region.to_sky(wcs))",
+    "area": "no area on the sky (text, line or annotation)",
+    "kind": f"a kind that is not known (known are {', '.join(KINDS)})",
+}
+
+
+def _why(refused: list[Refused]) -> str:
+    """The regions that cannot be in a mask, by what they lack."""
+    reasons = []
+    for lacks, what in _LACKS.items():
+        leaves = [str(one.leaf) for one in refused if one.lacks == lacks]
+        if leaves:
+            reasons.append(f"{_shortened(leaves, ', ')} {'has' if len(leaves) == 1 else 'have'} {what}")
+    values = [f"{one.leaf}: {one.why}" for one in refused if one.lacks == "value"]
+    if values:
+        reasons.append(_shortened(values, "; "))
+    return "; ".join(reasons)
+
+
+def _shortened(words: list[str], separator: str) -> str:
+    more = f" and {len(words) - 10} more" if len(words) > 10 else ""
+    return separator.join(words[:10]) + more
+
+
 # ---------------------------------------------------------------------- what was given
 
 
@@ -141,10 +191,14 @@ class _Group:
 def _collect(given: Any, where: str, leaves: list[Leaf]) -> _Group:
     """What was given, with its simple regions put into `leaves`."""
     members: Iterable[Any]
+    group = _Group()
     if isinstance(given, str | PathLike):
-        members, name = region_text.read(given)
-        where = f" of {name}{where}"
-    elif _is_region(given):
+        found, name = region_text.read(given)
+        for number, one in enumerate(found):
+            line = "" if one.line is None else f" in line {one.line}"
+            group.parts.append(_part(one.region, number, f"{line} of {name}{where}", leaves))
+        return group
+    if _is_region(given):
         members = [given]
     elif isinstance(given, Iterable) and not isinstance(given, bytes | SkyCoord):
         members = given
@@ -155,7 +209,6 @@ def _collect(given: Any, where: str, leaves: list[Leaf]) -> _Group:
             "regions must be a ds9 or CRTF string, a path, astropy regions or a list of these, "
             f"got {type(given).__name__}{where}"
         )
-    group = _Group()
     for number, member in enumerate(members):
         if _is_region(member):
             group.parts.append(_part(member, number, where, leaves))
@@ -212,22 +265,32 @@ _SIGNS: dict[Any, Sign] = {
 # ---------------------------------------------------------------------- putting together
 
 
-def _union(group: _Group, built: list[Placed]) -> list[Placed]:
+def _union(group: _Group, built: list[Placed | Refused]) -> list[Placed]:
     """Shapes whose union is what a group keeps."""
     kept: list[tuple[int, Placed]] = []
     taken: list[tuple[float, Placed]] = []
+    # What is excluded is taken from the whole sky if the group includes nothing. A region that is left out for
+    # its size or kind was meant to include something; a label was not.
+    from_whole_sky = True
     for number, part in enumerate(group.parts):
+        if isinstance(part, _Part):
+            results = [built[i] for i in part.program if isinstance(i, int)]
+            lacks = {one.lacks for one in results if isinstance(one, Refused)}
+            if lacks:
+                from_whole_sky &= part.excluded or lacks == {"area"}
+                continue
         shapes = _union(part, built) if isinstance(part, _Group) else _run(part.program, built)
         if isinstance(part, _Part) and part.excluded:
-            if part.in_order and not kept:
+            if part.in_order and from_whole_sky:
                 kept.append((-1, _everywhere(WHOLE_SKY)))
             reaches_to = number if part.in_order else math.inf
             taken += [(reaches_to, shape) for shape in shapes]
         else:
             kept += [(number, shape) for shape in shapes]
+        from_whole_sky &= not kept
     if not taken:
         return [shape for _, shape in kept]
-    return _without(kept or [(-1, _everywhere(WHOLE_SKY))], taken)
+    return _without(kept or [(-1, _everywhere(WHOLE_SKY))] * from_whole_sky, taken)
 
 
 def _without(kept: list[tuple[int, Placed]], taken: list[tuple[float, Placed]]) -> list[Placed]:
@@ -246,12 +309,12 @@ def _without(kept: list[tuple[int, Placed]], taken: list[tuple[float, Placed]]) 
     return result
 
 
-def _run(program: list[int | str], built: list[Placed]) -> list[Placed]:
+def _run(program: list[int | str], built: list[Placed | Refused]) -> list[Placed]:
     """Shapes whose union is a region. Chains of one sign are kept as lists, so that trees stay low."""
     stack: list[tuple[str, list[Placed]]] = []
     for step in program:
         if isinstance(step, int):
-            stack.append(("", [built[step]]))
+            stack.append(("", [built[step]]))  # type: ignore[list-item]
         elif step == "~":
             shape = Combined(WHOLE_SKY, _whole_of(*stack.pop()).shape, "-")
             stack.append(("", [_everywhere(shape)]))

@@ -397,15 +397,112 @@ class TestConvert:
         assert Mask.read("coarse.fits") == hole.to_frame("galactic").at_order(5, mode="inside")
 
     def test_overwrite(self, run, hole):
-        result = run("convert", "hole.fits", "hole.fits", code=1)
-        assert result.stderr == "hpmask: error: hole.fits is there already: --overwrite replaces it\n"
-        run("convert", "hole.fits", "hole.fits", "--overwrite", "--order", "9")
-        assert Mask.read("hole.fits").order == 9
+        run("convert", "hole.fits", "a.fits")
+        result = run("convert", "hole.fits", "a.fits", code=1)
+        assert result.stderr == "hpmask: error: a.fits is there already: --overwrite replaces it\n"
+        run("convert", "hole.fits", "a.fits", "--overwrite", "--order", "9")
+        assert Mask.read("a.fits").order == 9
 
     def test_format_that_cannot_hold_the_mask(self, run, by_energy):
         result = run("convert", "energy.fits", "a.txt", code=1)
         assert result.stderr.startswith("hpmask: error: ")
         assert not Path("a.txt").exists()
+
+
+class TestInputsAsOutputs:
+    """An output that is read, too, is refused, by whatever name and also with --overwrite."""
+
+    @pytest.fixture
+    def files(self, tmp_path, hole):
+        """hole.fits, a link and a hard link to it, an image and a recipe that reads the mask."""
+        hole.write_wcs("image.fits", *self.field())
+        Path("link.fits").symlink_to("hole.fits")
+        os.link("hole.fits", "hard.fits")
+        Path("sub").mkdir()
+        Path("a.reg").write_text("icrs; circle(1,2,3)")
+        Path("recipe.toml").write_text(
+            'order = 6\n[[keep]]\nmask = "hole.fits"\n[[exclude]]\nregions = "a.reg"\n'
+            '[[cutout]]\ncenter = "83 22"\nwidth = "5 deg"\nfile = "cut.fits"\n'
+        )
+        return {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+
+    @staticmethod
+    def field():
+        from hpmask.field import field_wcs
+
+        return field_wcs(CRAB, "2 deg")
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["convert", "hole.fits", "hole.fits"],
+            ["convert", "link.fits", "sub/../hole.fits"],
+            ["convert", "hole.fits", "hard.fits"],
+            ["plot", "hole.fits", "-o", "link.fits"],
+            ["to-wcs", "hole.fits", "--like", "image.fits", "-o", "image.fits"],
+            ["to-wcs", "link.fits", "--like", "image.fits", "-o", "hole.fits"],
+            ["to-wcs", "hole.fits", "--like", "image.fits", "-o", "new.fits", "--plot", "hole.fits"],
+            ["build", "recipe.toml", "-o", "recipe.toml"],
+            ["build", "recipe.toml", "-o", "link.fits"],
+            ["build", "recipe.toml", "-o", "new.fits", "--plot", "a.reg"],
+        ],
+    )
+    def test_refused(self, run, tmp_path, files, words):
+        result = run(*words, "--overwrite", code=1)
+        assert "is read, so it cannot be written, too" in result.stderr
+        assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == files
+
+    def test_cutout_over_an_input_and_one_file_by_two_names(self, run, files):
+        recipe = Path("recipe.toml").read_text()
+        Path("recipe.toml").write_text(recipe.replace("cut.fits", "./hole.fits"))
+        assert "is read" in run("build", "recipe.toml", "-o", "new.fits", "--overwrite", code=1).stderr
+        Path("recipe.toml").write_text(recipe.replace("cut.fits", "sub/../new.fits"))
+        assert "two outputs have the same name" in run("build", "recipe.toml", "-o", "new.fits", code=1).stderr
+        assert not Path("new.fits").exists()
+
+
+class TestAllOrNothing:
+    recipe = (
+        'order = 6\n[[exclude]]\nds9 = "icrs; circle(83,22,3)"\n'
+        '[[cutout]]\ncenter = "83 22"\nwidth = "5 deg"\nfile = "{file}"\nplot = "{plot}"\n'
+    )
+
+    @pytest.mark.parametrize(
+        ("file", "plot", "message"),
+        [
+            ("cut.png", "cut.png", "two outputs have the same name"),
+            ("cut.txt", "cut.png", "the name of a FITS image must end in"),
+            ("cut.fits", "cut.fits.xyz", "a picture's name must end in"),
+            ("no/cut.fits", "cut.png", "there is no directory"),
+        ],
+    )
+    def test_a_bad_output_is_told_before_any_is_written(self, run, tmp_path, file, plot, message):
+        Path("r.toml").write_text(self.recipe.format(file=file, plot=plot))
+        assert message in run("build", "r.toml", "-o", "new.fits", code=1).stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["r.toml"]
+
+    def test_a_failure_on_the_way_leaves_the_old_files(self, run, tmp_path, monkeypatch):
+        Path("r.toml").write_text(self.recipe.format(file="cut.fits", plot="cut.png"))
+        Path("new.fits").write_text("old")
+
+        def fail(*_, **__):
+            raise OSError("no more colours")
+
+        monkeypatch.setattr(sys.modules["hpmask.cli.build"], "field", fail)
+        assert "no more colours" in run("build", "r.toml", "-o", "new.fits", "--overwrite", code=1).stderr
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["new.fits", "r.toml"]
+        assert Path("new.fits").read_text() == "old"
+
+    @pytest.mark.filterwarnings("default:left out")
+    def test_invalid_regions_can_be_left_out(self, run):
+        Path("a.reg").write_text("icrs\ncircle(83,22,3)\n# text(83,22) text={Crab}\n")
+        Path("r.toml").write_text('order = 6\n[[exclude]]\nregions = "a.reg"\n')
+        assert "region 1 (text) in line 3 of 'a.reg'" in run("build", "r.toml", "-o", "new.fits", code=1).stderr
+        result = run("build", "r.toml", "-o", "new.fits", "--invalid", "skip")
+        assert "hpmask: warning: left out 1 of 2 regions: region 1 (text) in line 3" in result.stderr
+        mask = Mask.read("new.fits")
+        assert mask == ~Mask.from_regions("icrs; circle(83,22,3)", order=6)
+        assert mask.history[0] == "recipe r.toml (invalid rows and regions left out):"
 
 
 class TestProcess:

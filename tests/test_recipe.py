@@ -1,5 +1,7 @@
 """Recipes: what they mean, and that each mistake in one is told with its line."""
 
+import os
+import random
 import re
 from pathlib import Path
 
@@ -308,6 +310,120 @@ class TestEnergy:
 ZONE = '[[exclude]]\nzone = { lat = ["-2 deg", "2 deg"] }\n'
 
 
+def entry(lines):
+    return f'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\n{lines}\n'
+
+
+ELLIPSES = 'semi_major = "size"\nsemi_minor = "minor"\nposition_angle = '
+BINS = "energy = { edges = ['1 GeV', '2 GeV', '3 GeV'] }\n"
+
+
+class TestAdvice:
+    """What an error advises works: each advice is taken from the message and followed."""
+
+    # A recipe with a mistake, the advice in its error, and how to follow it: what is exchanged in the recipe for
+    # what, with \\1 for the advice.
+    CASES = (
+        (entry('radius = "plain"'), r"give it one, (\{.*\})", '"plain"', r"\1"),
+        (entry('semi_major = "plain"\nsemi_minor = "minor"\nposition_angle = "angle"'),
+         r"one, (\{.*\})", '"plain"', r"\1"),
+        (entry('semi_major = "size"\nsemi_minor = "plain"\nposition_angle = "angle"'),
+         r"one, (\{.*\})", '"plain"', r"\1"),
+        (entry(ELLIPSES + '"plain"'), r"give it one, (\{.*\})", '"plain"', r"\1"),
+        (BINS + entry('radius = ["plain", "size"]'), r"give it one, (\{.*\})", '"plain"', r"\1"),
+        (entry(ELLIPSES + "30"), r"such as ('0.5 deg')", "= 30", r"= \1"),
+        (entry("radius = 0.5"), r"such as ('0.5 deg')", "0.5", r"\1"),
+        (entry('radius = "0.5 dog"'), r"such as ('0.3 deg')", '"0.5 dog"', r"\1"),
+        (entry('radius = { column = "plain", unit = "dog" }'), r"such as ('deg')", '"dog"', r"\1"),
+        (entry('raduis = "1 deg"'), r"did you mean '(radius)'", "raduis", r"\1"),
+        (entry(""), r"needs a ('radius')", "[[exclude]]", '[[exclude]]\nradius = "1 deg"'),
+        (entry('semi_major = "size"'),
+         r"needs '(position_angle)'", '"size"', '"size"\n\\1 = "angle"\nsemi_minor="minor"'),
+        (entry('radius = "1 deg"\nwhere = "size"'), r"such as '(.*)', got", '"size"', '"size >= 1"'),
+        (entry('radius = "1 deg"\nwhere = "name < \'B\'"'), r"compared with (==)", "<", r"\1"),
+        (entry('radius = "siez"'), r"columns are .*(size)", "siez", r"\1"),
+        (entry('radius = "1 deg"\ninvalid = "drop"'), r"must be .* or ('skip')", '"drop"', r"\1"),
+        (entry('radius = "1 deg"\ncatalog = "bad.ecsv"').replace('catalog = "stars.ecsv"\n', ""),
+         r"With (invalid='skip')", "radius", "\\1\nradius"),
+        (entry('radius = "1 deg"\ncatalog = "noframe.ecsv"\nlon="x"\nlat="y"')
+            .replace('catalog = "stars.ecsv"\n', ""),
+         r"give it by (frame)", "radius", '\\1 = "icrs"\nradius'),
+        (entry('radius = "1 deg"\ncatalog = "noframe.ecsv"').replace('catalog = "stars.ecsv"\n', ""),
+         r"name them by (lon) and lat", "radius", '\\1="x"\nlat="y"\nframe="icrs"\nradius'),
+        ("[[exclude]]\n" + 'ds9 = "icrs; circle(1,2,3)"', r"such as (order = 10) ", "[[exclude]]", "\\1\n[[exclude]]"),
+        ('order = 7\n[exclude]\nds9 = "icrs; circle(1,2,3)"', r"write (\[\[exclude\]\])", "[exclude]", r"\1"),
+        ('ordr = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"', r"needs '(order)'", "ordr", r"\1"),
+        ('order = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3);line(1,2,3,4)"',
+         r"With (invalid='skip')", "ds9", "\\1\nds9"),
+        ('order = 7\n[[exclude]]\nregions = "line.reg"', r"With (invalid='skip')", "regions", "\\1\nregions"),
+        ('order = 7\n[[exclude]]\nds9 = "circle(1,2,3)"', r"write (fk5)", "circle", r"\1;circle"),
+        ('order = 7\n[[exclude]]\nds9 = "icrs;circle(1,2,3) circle(3,4,5)"', r"a '(;)' or", ") ", r")\1"),
+        ('order = 7\n[[exclude]]\nzone = { lat = ["1 deg"] }', r"such as (\[.*\]), got", '["1 deg"]', r"\1"),
+        ('order = 7\n[[exclude]]\nzone = {}', r"needs 'lon', '(lat)'", "{}", '{ \\1 = ["1 deg", "2 deg"] }'),
+        ('order = 7\nframe = "fk5"\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"', r"must be ('icrs')", '"fk5"', r"\1"),
+        ('order = 7\nenergy = { min = 1, max = "2 GeV", bins = 2 }\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"',
+         r"such as ('10 GeV')", '1, max = "2 GeV"', r'\1, max = "20 GeV"'),
+        (BINS.replace("edges = [", "edges = [3, ").replace("'3 GeV'", "'30 GeV'") + entry('radius = "1 deg"'),
+         r"such as ('10 GeV')", "3, '1 GeV', '2 GeV'", r"\1"),
+        (BINS + entry('radius = "1 deg"\nenergy_min = "1.5 GeV"'),
+         r"one of the edges (1), .* GeV", "1.5 GeV", r"\1 GeV"),
+        (BINS + entry('radius = ["1 deg"]'), r"each of the (2) energy bins", '["1 deg"]', '["1 deg", "2 deg"]'),
+        (entry('radius = "1 deg"\n[[cutout]]\ncenter = "1 2"\nwidth = "1 deg"'),
+         r"needs a '(file)'", "center", '\\1 = "a.fits"\ncenter'),
+        (entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1"\nwidth = "1 deg"'),
+         r"like ('83.63 22.01')", '"1"', r"\1"),
+        (entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1"\nwidth = "1 deg"'),
+         r"or ('05h.*') *, got", '"1"', r"\1"),
+        (entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1 2"\nwidth = 1'),
+         r"such as ('0.5 deg')", "= 1", r"= \1"),
+    )  # fmt: skip
+
+    @pytest.mark.parametrize(("text", "advice", "old", "new"), CASES)
+    @pytest.mark.filterwarnings("ignore:left out")
+    def test_followed(self, recipe, stars, tmp_path, text, advice, old, new):
+        bad = Table({"ra": [1.0, np.nan], "dec": [2.0, 3.0]})
+        bad.write(tmp_path / "bad.ecsv")
+        bad.rename_columns(["ra", "dec"], ["x", "y"])
+        bad[:1].write(tmp_path / "noframe.ecsv")
+        (tmp_path / "line.reg").write_text("icrs; circle(1,2,3)\nline(1,2,3,4)")
+        with pytest.raises(RecipeError) as caught:
+            recipe(text).build()
+        found = re.search(advice, str(caught.value))
+        assert found, caught.value
+        assert text.count(old) >= 1
+        mended = text.replace(old, found.expand(new), 1)
+        assert 0 < recipe(mended).build().planes[0].sky_fraction < 1
+
+
+def test_position_angles(recipe, stars):
+    """A column, a table about a column and one angle for all, of any sign."""
+    with_unit = recipe(entry(ELLIPSES + "{ column = 'plain', unit = 'deg', times = -10 }")).build()
+    turned = Table(stars)
+    turned["angle"] = -10 * stars["plain"] * u.deg
+    turned.write(Path(recipe("order=7\n[[keep]]\nds9='icrs;circle(1,2,3)'").path).parent / "turned.ecsv")
+    assert with_unit == recipe(entry(ELLIPSES + "'angle'").replace("stars", "turned")).build()
+    assert recipe(entry(ELLIPSES + "'-150 deg'")).build() == recipe(entry(ELLIPSES + "'30 deg'")).build()
+    assert recipe(entry(ELLIPSES + "'-150 deg'")).build() != recipe(entry(ELLIPSES + "'40 deg'")).build()
+
+
+@pytest.mark.parametrize("key", ["regions", "ds9"])
+def test_regions_that_no_mask_can_have_can_be_left_out(recipe, tmp_path, key):
+    text = "icrs; circle(1,2,3)\n# text(1,2) text={A}"
+    (tmp_path / "a.reg").write_text(text)
+    value = "'a.reg'" if key == "regions" else f"'''{text}'''"
+    start = f"order = 7\n[[exclude]]\n{key} = {value}\n"
+    with pytest.raises(RecipeError, match=r"region 1 \(text\) in line 2 of .*With invalid='skip'"):
+        recipe(start).build()
+    expected = ~Mask.from_regions("icrs; circle(1,2,3)", order=7)
+    with pytest.warns(UserWarning, match="left out 1 of 2 regions"):
+        assert recipe(start + "invalid = 'skip'").build() == expected
+    with pytest.warns(UserWarning, match="left out 1 of 2 regions"):
+        assert read_recipe(recipe(start).path, invalid="skip").build() == expected
+    strict = recipe(start + "invalid = 'raise'")
+    with pytest.raises(RecipeError, match="With invalid='skip'"):
+        read_recipe(strict.path, invalid="skip").build()
+
+
 class TestMistakes:
     @pytest.mark.parametrize(
         ("text", "line", "message"),
@@ -477,6 +593,29 @@ class TestMistakes:
             recipe(text)
         assert str(caught.value).startswith(f"{tmp_path / 'recipe.toml'}:{line}: ")
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("text", "line", "message"),
+        [
+            (f"order = 7\nenergy = {{ min = '1 GeV', max = '2 GeV', bins = 100000000 }}\n{ZONE}", 2, "bins must be up"),
+            (f"order = 7\nenergy = {{ min = '1 GeV', max = '2 GeV', bins = 1e8 }}\n{ZONE}", 2, "an integer"),
+            (f"order = {'9' * 5000}\n{ZONE}", None, "not TOML"),
+            (f"order = 7\nx = {'[' * 3000}{']' * 3000}\n{ZONE}", None, "nested too deep"),
+            (f"order = 7\nx = {'{a=' * 3000}1{'}' * 3000}\n{ZONE}", None, "nested too deep"),
+            (f"order = 7\nexclude = {'[' * 100}{']' * 100}", 2, "must be a list of tables"),
+            (f"order = 7\n#{'x' * 2**20}\n{ZONE}", None, "may have 1048576 bytes"),
+            ("order = 7\n[exclude]\nzone = 3\n", 2, r"write \[\[exclude\]\], in double brackets"),
+            ("order = 7\n[cutout]\nfile = 'a.fits'\n", 2, r"write \[\[cutout\]\]"),
+            (f"\nordr = 7\n{ZONE}", 2, "needs 'order': did you write 'ordr' for it"),
+            (ZONE, 1, r"needs 'order', such as order = 10 .*above the first"),
+        ],
+    )
+    def test_what_is_too_much_or_missing(self, recipe, tmp_path, text, line, message):
+        with pytest.raises(RecipeError, match=message) as caught:
+            recipe(text)
+        if line is not None:
+            assert str(caught.value).startswith(f"{tmp_path / 'recipe.toml'}:{line}: ")
+        assert len(str(caught.value)) < 500
 
     def test_no_such_recipe(self, tmp_path):
         with pytest.raises(FileNotFoundError):
@@ -688,3 +827,80 @@ class TestFermi:
             ("a dark field", SkyCoord(83.633, 24.2, unit="deg"), True),
         ):
             assert mask.contains(position) == kept, name
+
+
+# ---------------------------------------------------------------------- damaged recipes
+
+WHOLE = """
+title = "Everything"
+order = 6
+frame = "galactic"
+energy = { min = "10 GeV", max = "1 TeV", bins = 2 }
+
+[[exclude]]
+catalog = "stars.ecsv"
+name = "stars"
+radius = ["3 deg", { column = "size", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg" }]
+where = ["flux > 1e-9", "name != 'A'"]
+
+[[exclude]]
+catalog = "stars.ecsv"
+semi_major = "size"
+semi_minor = { column = "minor", unit = "deg" }
+position_angle = "-30 deg"
+invalid = "skip"
+
+[[exclude]]
+energy_min = "100 GeV"
+ds9 = '''
+galactic; circle(184.56, -5.78, 1.5)
+'''
+
+[[keep]]
+mode = "overlap"
+[keep.zone]
+lon = ["350 deg", "10 deg"]
+lat = ["-5 deg", "5 deg"]
+frame = "icrs"
+
+[[cutout]]
+file = "a.fits"
+plot = "a.png"
+center = "83.63 22.01"
+width = "5 deg"
+"""
+# More by hand, HPMASK_FUZZ=10000.
+N_DAMAGED = int(os.environ.get("HPMASK_FUZZ", "300"))
+
+
+def test_damaged_recipes_are_read_or_told_with_their_line(recipe, stars, tmp_path):
+    rng = random.Random(22)
+    tokens = re.findall(r"[\w.+-]+|\s+|.", WHOLE, re.DOTALL)
+    odd = ["\0", "é", "nan", "inf", "1e400", "[[", "]]", "{", '"', "'", "#", "=", "1979-05-27", "true", "-", ".", "\n"]
+    n_read = 0
+    for _ in range(N_DAMAGED):
+        some = list(tokens)
+        for _ in range(rng.randint(1, 4)):
+            i, j = rng.randrange(len(some)), rng.randrange(len(some))
+            match rng.randrange(5):
+                case 0:
+                    del some[i]
+                case 1:
+                    some.insert(i, some[j])
+                case 2:
+                    some[i], some[j] = some[j], some[i]
+                case 3:
+                    some.insert(i, rng.choice(odd))
+                case 4:
+                    some[i] = rng.choice(odd)
+        try:
+            recipe("".join(some))
+        except RecipeError as caught:
+            error = str(caught)
+        else:
+            error = ""
+            n_read += 1
+        if error:
+            assert re.match(re.escape(str(tmp_path / "recipe.toml")) + r":\d+: ", error), error
+    assert recipe(WHOLE).build().energy.n_bins == 2
+    assert 0.02 < n_read / N_DAMAGED < 0.9

@@ -287,7 +287,7 @@ def test_at_a_pole_all_longitudes_are_one_vertex():
 
 
 @pytest.mark.parametrize(
-    "corners_", ["0,0, 1,0", "0,0, 1,0, 0,0", "0,0, 1,1, 0,0, 1,1", "5,90, 6,90, 7,90, 1,1"]
+    "corners_", ["0,0, 1,0, 0,0", "0,0, 1,1, 0,0, 1,1", "5,90, 6,90, 7,90, 1,1"]
 )
 def test_polygons_need_three_different_vertices(corners_):
     with pytest.raises(ValueError, match=r"region 0 \(PolygonSkyRegion\).*at least 3 different vertices"):
@@ -504,8 +504,13 @@ def test_masks_hold_the_cells_whose_centre_is_in_a_region(monkeypatch, text, fra
 @pytest.mark.parametrize("name", ["composite", "ecliptic", "fk4", "fk5.hms", "fk5", "galactic", "icrs"])
 def test_ds9_files_say_which_of_their_regions_have_no_area(data, name):
     path = data(f"regions/ds9/ds9.{name}.reg")
-    with pytest.raises(ValueError, match=r"region 4 \(LineSkyRegion\).*region 5 \(TextSkyRegion\).*\[4, 5\]"):
+    with pytest.raises(ValueError, match=r"region 4 \(line\) in line \d+ of .*region 5 \(text\).*invalid='skip'"):
         to_shapes(path, "icrs")
+    with pytest.warns(UserWarning, match=r"left out 2 of 17 regions: region 4 \(line\).* region 5 \(text\) in line"):
+        shapes = to_shapes(path, "icrs", invalid="skip")
+    for found, expected in zip(shapes, to_shapes(regions_with_area(path), "icrs"), strict=True):
+        for some, others in zip(numbers(found), numbers(expected), strict=True):
+            np.testing.assert_allclose(some, others, rtol=1e-10)
 
 
 def regions_with_area(path):
@@ -570,7 +575,7 @@ def test_crtf_files(data, name, n):
 
 
 def test_crtf_annotations_are_not_part_of_a_mask(data):
-    with pytest.raises(ValueError, match=r"region 0 \(Circle.*region 5 \(TextSkyRegion\).*\[0, 5\]"):
+    with pytest.raises(ValueError, match=r"region 0 \(annotation circle\).*region 5 \(text\)"):
         to_shapes(data("regions/crtf/CRTFgeneral.crtf"), "icrs")
 
 
@@ -608,10 +613,10 @@ def with_value(region, name, value):
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ("circle(1,2,3)", "line 1 of the text cannot be read as ds9: .*frame was not found"),
-        ("icrs\ncircle(1,2,3)\npanda(1,2,3,4,5,6,7,8)\ncircle(4,5,6)", "line 3 .*panda"),
-        ("icrs\nvector(1,2,3,4)", "line 2 .*vector"),
-        ("physical\ncircle(1,2,3)", "line 1 .*physical"),
+        ("circle(1,2,3)", "line 1 of the text cannot be read as ds9: .*frame was not found: write fk5"),
+        ("icrs\ncircle(1,2,3)\npanda(1,2,3,4,5,6,7,8)\ncircle(4,5,6)", r"region 1 \(panda\) in line 3 .*not known"),
+        ("icrs\nvector(1,2,3,4)", r"region 0 \(vector\) in line 2 of the text has no area"),
+        ("physical\ncircle(1,2,3)", r"circle in physical coordinates\) in line 2 .* no place"),
         ("icrs\ncircle(1,2,3)\ncircle(1,2)\nbox(1)", r"line 3 .*'circle\(1,2\)'"),
         ("icrs\ncircle(1,2,-3)", "line 2 .*radius.*positive"),
         ("icrs\ncircle(1,95,3)", "line 2 .*-90 deg"),
@@ -620,14 +625,14 @@ def with_value(region, name, value):
         ("nonsense", "line 1 .*'nonsense'"),
         ("", "the text holds no region: ''"),
         ("icrs; # nothing", "the text holds no region"),
-        ("icrs; circle(nan,2,3)", r"region 0 \(CircleSkyRegion\) of the text: its position is not finite"),
+        ("icrs; circle(nan,2,3)", "line 1 .*'nan' is not a number"),
         ("icrs; circle(1,2,181)", r"region 0 .*radius must be between 0 and 180 deg, got 181"),
         ("icrs; ellipse(1,2,90,1,0)", r"region 0 .*width must be above 0 and below 180 deg, got 180"),
         ("icrs; box(1,2,1,200,0)", r"region 0 .*height must be between 0 and 180 deg, got 200"),
         (RectangleSkyRegion(CENTER, 1 * u.deg, 1 * u.deg, np.nan * u.deg), "region 0 .*its angle is nan deg"),
-        ("image; circle(1,2,3)", r"region 0 \(CirclePixelRegion\) of the text has no place on the sky"),
+        ("image; circle(1,2,3)", r"region 0 \(circle in image coordinates\) in line 1 of the text has no place"),
         ([PointSkyRegion(CENTER), LineSkyRegion(CENTER, CENTER)], r"region 1 \(LineSkyRegion\) has no area"),
-        ([TextSkyRegion(CENTER, "x")], r"region 0 \(TextSkyRegion\) has no area .* not in \[0\]"),
+        ([TextSkyRegion(CENTER, "x")], r"region 0 \(TextSkyRegion\) has no area .*invalid='skip'"),
         (
             [["icrs; circle(1,2,3)", [CirclePixelRegion(PixCoord(1, 2), 3)]]],
             r"region 0 \(CirclePixelRegion\) of item 1 of item 0 has no place",
@@ -700,11 +705,59 @@ def test_subclasses_are_what_they_derive_from():
     assert to_shapes(MyCircleSkyRegion(CENTER, 3 * u.deg), "icrs") == [Disc(1 * DEG, 2 * DEG, 3 * DEG)]
 
 
-def test_warnings_of_looks_are_not_passed_on():
-    text = "icrs\nline(1,2,3,4) # line=1 1\n"
-    with pytest.raises(ValueError, match=r"region 0 \(LineSkyRegion\)"):
-        to_shapes(text, "icrs")
+def test_looks_do_not_matter():
     assert len(to_shapes("icrs\ncircle(1,2,3) # dash=3 color=red color=blue", "icrs")) == 1
+
+
+# ---------------------------------------------------------------------- left out
+
+
+def skipped(given_, message):
+    with pytest.warns(UserWarning, match=message) as caught:
+        shapes = to_shapes(given_, "icrs", invalid="skip")
+    assert len(caught) == 1
+    return shapes
+
+
+def test_what_no_mask_can_have_is_left_out_and_named():
+    text = (
+        "fk5; circle(1,2,3)\nline(1,2,3,4)\n# text(5,6) text={a; circle(7,8,9)}\n# vector(1,2,3',4) vector=1\n"
+        "# ruler(1,2,3,4)\n# projection(1,2,3,4,5')\n# compass(1,2,3')\nsegment 1 2 3 4 5 6\n"
+        "panda(1,2,0,360,4,1,2,3)\nimage; circle(1,2,3)\nfk5; circle(1,2,3p)\ncircle(1,2,181)\ncircle(4,5,6)"
+    )
+    shapes = skipped(
+        text,
+        r"left out 11 of 13 regions: region 9 \(circle in image .*region 10 \(circle in pixels\) in line 11 .*"
+        r"region 1 \(line\) in line 2 .*region 2 \(text\) in line 3.*\(vector\) .*\(ruler\).*\(projection\)"
+        r".*\(compass\).*\(segment\).*have no area.*region 8 \(panda\).*not known.*line 12.*got 181",
+    )
+    assert shapes == to_shapes("fk5; circle(1,2,3)\ncircle(4,5,6)", "icrs")
+    mixed = [CircleSkyRegion(CENTER, 1 * u.deg), TextSkyRegion(CENTER, "x"), CirclePixelRegion(PixCoord(1, 2), 3)]
+    assert skipped(mixed, r"left out 2 of 3") == to_shapes(mixed[:1], "icrs")
+
+
+def test_what_is_left_out_does_not_turn_an_exclusion_into_a_mask_of_the_whole_sky():
+    # A circle of 200 deg was meant to include something, a label was not.
+    assert skipped("icrs; circle(1,2,200)\n-circle(1,2,3)", "got 200") == []
+    assert skipped("#CRTFv0\nglobal coord=ICRS\ncircle[[1deg,2deg],200deg]\n-circle[[1deg,2deg],3deg]", "200") == []
+    whole = to_shapes("icrs; -circle(1,2,3)", "icrs")
+    assert skipped("icrs\n# text(1,2) text={x}\n-circle(1,2,3)", "text") == whole
+
+
+def test_masks_tell_what_was_left_out(monkeypatch):
+    monkeypatch.setattr(region_shapes, "Polygon", Polygon)
+    text = "icrs\ncircle(1,2,3)\nline(1,2,3,4)"
+    with pytest.raises(ValueError, match=r"line.*With invalid='skip'"):
+        Mask.from_regions(text, order=6)
+    with pytest.warns(UserWarning, match="left out 1 of 2 regions") as caught:
+        mask = Mask.from_regions(text, order=6, invalid="skip")
+    assert caught[0].filename == __file__
+    assert mask == Mask.from_regions("icrs; circle(1,2,3)", order=6)
+    assert "1 left out" in mask.history[0]
+    with pytest.raises(ValueError, match="invalid must be 'raise' or 'skip', got 'ignore'"):
+        Mask.from_regions(text, order=6, invalid="ignore")
+    with pytest.raises(ValueError, match=r"line 2 .*'x' is not a number"):
+        Mask.from_regions("icrs\ncircle(1,2,x)", order=6, invalid="skip")
 
 
 # ---------------------------------------------------------------------- speed

@@ -11,6 +11,7 @@ import click
 from hpmask.cli.pictures import all_sky, field
 from hpmask.cli.terminal import (
     area,
+    check_image,
     check_mask,
     check_outputs,
     check_picture,
@@ -18,11 +19,13 @@ from hpmask.cli.terminal import (
     kept,
     overwrite_option,
     progress,
+    staged,
 )
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask
     from hpmask.recipe import Part, Recipe
+    from hpmask.recipe.sources import Invalid
 
 __all__ = ["build"]
 
@@ -32,49 +35,65 @@ __all__ = ["build"]
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Mask file to write.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the whole sky, too (.png, .pdf, .svg).")
 @overwrite_option
+@click.option(
+    "--invalid",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    show_default=True,
+    help="What becomes of rows and regions that cannot be used, in entries that do not say.",
+)
 @click.option("-j", "--threads", type=click.IntRange(min=1), help="Threads to use [default: all processors].")
 @click.option("-q", "--quiet", is_flag=True, help="No summary and no progress.")
 def build(
-    recipe: Path, output: Path, plot: Path | None, overwrite: bool, threads: int | None, quiet: bool
+    recipe: Path,
+    output: Path,
+    plot: Path | None,
+    overwrite: bool,
+    invalid: Invalid,
+    threads: int | None,
+    quiet: bool,
 ) -> None:
     """Build the mask that RECIPE (a TOML file) describes.
 
-    The cut-outs that the recipe asks for are written beside the mask.
+    The cut-outs that the recipe asks for are written beside the mask. All files are written, or none.
     """
     from hpmask.recipe import read_recipe
 
     start = time.perf_counter()
-    plan = read_recipe(recipe)
+    plan = read_recipe(recipe, invalid=invalid)
     images = [output.parent / cutout.file for cutout in plan.cutouts if cutout.file is not None]
     pictures = [output.parent / cutout.plot for cutout in plan.cutouts if cutout.plot is not None]
     if plot is not None:
         pictures.insert(0, plot)
     outputs = [output, *images, *pictures]
-    check_outputs(outputs, overwrite=overwrite)
+    check_outputs(outputs, inputs=plan.files, overwrite=overwrite)
     check_mask(output)
+    for image in images:
+        check_image(image)
     for picture in pictures:
         check_picture(picture)
 
-    with progress(len(plan.entries) + len(outputs), quiet=quiet) as begin:
+    steps = len(plan.entries) + len(outputs)
+    with progress(steps, quiet=quiet) as begin, staged(outputs, overwrite=overwrite) as places:
         parts = []
         for entry in plan.entries:
             begin(entry.name)
             parts.append(plan.part(entry, n_threads=threads))
         mask = plan.combine(parts)
         begin(output.name)
-        mask.write(output, overwrite=overwrite)
+        mask.write(places[output])
         if plot is not None:
             begin(plot.name)
-            all_sky(mask, plot, title=plan.title, overwrite=overwrite)
+            all_sky(mask, places[plot], title=plan.title, overwrite=False)
         for cutout in plan.cutouts:
             wcs, shape = cutout.wcs()
             if cutout.file is not None:
                 begin(cutout.file)
-                mask.write_wcs(output.parent / cutout.file, wcs, shape, overwrite=overwrite)
+                mask.write_wcs(places[output.parent / cutout.file], wcs, shape)
             if cutout.plot is not None:
                 begin(cutout.plot)
-                picture = output.parent / cutout.plot
-                field(mask, picture, wcs, shape, title=cutout.title, overwrite=overwrite)
+                picture = places[output.parent / cutout.plot]
+                field(mask, picture, wcs, shape, title=cutout.title, overwrite=False)
     if not quiet:
         click.echo(_summary(plan, parts, mask, outputs, time.perf_counter() - start))
 

@@ -112,7 +112,7 @@ def plot(
     """Draw the file MASK on the whole sky."""
     if bins and energy is not None:
         raise click.UsageError("--bins draws all energies: it does not go with --energy.")
-    check_outputs([output], overwrite=overwrite)
+    check_outputs([output], inputs=[mask], overwrite=overwrite)
     check_picture(output)
     value = Mask.read(mask)
     if bins:

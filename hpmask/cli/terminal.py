@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from hpmask.files import check_target, replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "area",
+    "check_image",
     "check_mask",
     "check_outputs",
     "check_picture",
@@ -25,6 +31,7 @@ __all__ = [
     "overwrite_option",
     "progress",
     "save",
+    "staged",
 ]
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
@@ -87,17 +94,42 @@ def progress(total: int, *, quiet: bool = False) -> Iterator[Callable[[str], Non
         yield begin
 
 
-def check_outputs(paths: Sequence[Path], *, overwrite: bool) -> None:
-    """Raise before any work is done if a file cannot be written."""
+def check_outputs(paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwrite: bool) -> None:
+    """Raise before any work is done if a file cannot be written, or is one that is read."""
     for i, path in enumerate(paths):
-        if path in paths[:i]:
-            raise ValueError(f"two outputs have the same name, {path}")
+        for other in paths[:i]:
+            if path.resolve() == other.resolve() or _same(path, other):
+                raise ValueError(f"two outputs have the same name, {path}")
         if path.is_dir():
             raise ValueError(f"{path} is a directory")
         if not path.parent.is_dir():
             raise ValueError(f"{path}: there is no directory {path.parent}")
+        for source in inputs:
+            if _same(path, source):
+                raise ValueError(f"{path} is read, so it cannot be written, too: give the output another name")
         if path.exists() and not overwrite:
             raise ValueError(f"{path} is there already: --overwrite replaces it")
+        check_target(path, overwrite=overwrite)
+        if not os.access(path.resolve().parent, os.W_OK):
+            raise ValueError(f"{path}: the directory {path.resolve().parent} cannot be written to")
+
+
+def _same(path: Path, other: Path) -> bool:
+    """Whether two names are those of one file, through links and relative paths too."""
+    return path.exists() and other.exists() and path.samefile(other)
+
+
+@contextmanager
+def staged(paths: Sequence[Path], *, overwrite: bool) -> Iterator[dict[Path, Path]]:
+    """Where to write outputs to until all are done: only then, and without an error, they get their own names."""
+    with tempfile.TemporaryDirectory(prefix="hpmask-") as folder:
+        places = {path: Path(folder) / str(i) / path.name for i, path in enumerate(paths)}
+        for place in places.values():
+            place.parent.mkdir()
+        yield places
+        for path, place in places.items():
+            with place.open("rb") as source, replacing(path, overwrite=overwrite) as file:
+                shutil.copyfileobj(source, file)
 
 
 def check_mask(path: Path) -> None:
@@ -107,6 +139,12 @@ def check_mask(path: Path) -> None:
     known = tuple(suffix for one in io.formats.values() for suffix in one.suffixes)
     if not path.name.lower().removesuffix(".gz").endswith(known):
         raise ValueError(f"{path}: a mask's name must end in one of {', '.join(known)}")
+
+
+def check_image(path: Path) -> None:
+    """Raise if the name of a FITS image is that of something else."""
+    if not path.name.lower().removesuffix(".gz").endswith((".fits", ".fit", ".fts")):
+        raise ValueError(f"{path}: the name of a FITS image must end in .fits, .fit or .fts, with or without .gz")
 
 
 def check_picture(path: Path) -> None:
@@ -125,7 +163,5 @@ def check_picture(path: Path) -> None:
 
 def save(figure: Figure, path: Path, *, overwrite: bool, **options: Any) -> None:
     """Write a figure to a file, the whole of it or nothing."""
-    from hpmask.files import replacing
-
     with replacing(path, overwrite=overwrite) as file:
         figure.savefig(file, format=path.suffix.lower().removeprefix("."), **options)

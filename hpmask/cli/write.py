@@ -57,7 +57,8 @@ def to_wcs(
             raise click.UsageError(f"--like gives all pixels: it does not go with --{given[0]}.")
     elif center is None or width is None:
         raise click.UsageError("Missing option '--like', or '--center' and '--width'.")
-    check_outputs([output] if plot is None else [output, plot], overwrite=overwrite)
+    inputs = [mask] if like is None else [mask, like]
+    check_outputs([output] if plot is None else [output, plot], inputs=inputs, overwrite=overwrite)
     if plot is not None:
         check_picture(plot)
     if like is not None:
@@ -102,7 +103,7 @@ def convert(
 
     FITS: .fits; MOC ASCII: .txt; MOC JSON: .json.
     """
-    check_outputs([target], overwrite=overwrite)
+    check_outputs([target], inputs=[source], overwrite=overwrite)
     check_mask(target)
     mask = Mask.read(source)
     if reduce is not None:

@@ -120,6 +120,7 @@ class Making:
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
         inside: bool = True,
+        invalid: Literal["raise", "skip"] = "raise",
         n_threads: int | None = None,
     ) -> Mask:
         """The union of regions on the sphere.
@@ -142,13 +143,24 @@ class Making:
             Energy bins of the mask; the regions hold in all of them, unless they are a function.
         inside : bool, optional
             False gives the complement, as in gammapy's ``region_mask``.
+        invalid : {"raise", "skip"}, optional
+            What becomes of regions that no mask can have: those without an area (texts, lines, annotations), without
+            a place on the sky (pixel coordinates), of another kind or with a size that none can have. They raise
+            an error, or are left out and counted in a warning and in the history. A line of a text that cannot
+            be read is always an error.
         n_threads : int, optional
             Threads to use, by default all processors.
 
         Raises
         ------
         TypeError, ValueError
-            If a region is not one of these kinds or has no place on the sky; its number and kind are named.
+            If a region is not one of these kinds or has no place on the sky; its number, kind and line are named.
+            If a line of a text cannot be read.
+
+        Warns
+        -----
+        UserWarning
+            If `invalid` is "skip" and regions are left out; they are counted and named.
 
         Examples
         --------
@@ -166,15 +178,17 @@ class Making:
         <Quantity [0.249, 0.023] deg2>
         """
         frame = frames.check_frame(frame)
-        planes, count = [], 0
+        planes, count, n_skipped = [], 0, 0
         for given in regions.of_bins(regions_, energy):
-            spheres = regions.to_shapes(given, frame)
+            spheres, skipped = regions.checked_shapes(given, frame, invalid)
+            n_skipped += skipped
             plane = rasterize.shapes_plane(spheres, order=order, mode=mode, n_threads=n_threads)
             if mode != "inside":
                 plane = plane | regions.cells_of_points(spheres, order)
             planes.append(plane if inside else ~plane)
             count += len(spheres)
-        history = [f"from_regions({count} regions, order={order}, mode={mode!r}, inside={inside})"]
+        left_out = f", {n_skipped} left out" if n_skipped else ""
+        history = [f"from_regions({count} regions{left_out}, order={order}, mode={mode!r}, inside={inside})"]
         return cls(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
 
     @classmethod

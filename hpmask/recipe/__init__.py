@@ -38,15 +38,16 @@ Keys of each ``[[exclude]]`` and ``[[keep]]``: exactly one of
 
 ``catalog``
     A table (FITS, ECSV, CSV, VOTable, parquet): discs with the key ``radius``, or ellipses with
-    ``semi_major``, ``semi_minor`` and ``position_angle`` (a column: from north through east). A size is an
+    ``semi_major``, ``semi_minor`` and ``position_angle`` (from north through east). Each is an
     angle, a column, or ``{ column = "R68", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg" }``; a list
     gives a radius for each energy bin. Optional: ``hdu`` (name or number), ``lon``, ``lat`` (columns),
     ``frame`` (of the positions), ``where`` (conditions such as "Signif_Avg >= 5", all of which must hold),
     ``invalid`` ("raise" or "skip").
 ``regions``
-    A ds9 or CRTF file, or a list of them.
+    A ds9 or CRTF file, or a list of them. Optional: ``invalid`` ("raise" or "skip"), for labels, lines and other
+    regions that no mask can have.
 ``ds9``
-    Regions written in the recipe, in ds9's language.
+    Regions written in the recipe, in ds9's language. Optional: ``invalid``.
 ``zone``
     ``{ lon = [west, east], lat = [low, high], frame = "galactic" }``, with ``lon``, ``lat`` or both.
 ``mask``
@@ -76,11 +77,12 @@ from hpmask.mask import Mask
 from hpmask.rangeset import MAX_ORDER, RangeSet
 from hpmask.rasterize import Mode
 from hpmask.recipe.sections import RecipeError, Section, load
-from hpmask.recipe.sources import Grid, Source, read_source
+from hpmask.recipe.sources import Grid, Invalid, Source, read_source
 
 __all__ = ["Cutout", "Entry", "Part", "Recipe", "RecipeError", "read_recipe"]
 
 _MODES = ("center", "overlap", "inside")
+_MOST_BINS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,11 @@ class Recipe:
             parts.append(self.part(entry, n_threads=n_threads))
         return self.combine(parts)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The recipe's own file and all that its entries read."""
+        return (self.path, *(path for entry in self.entries for path in entry.source.files))
+
     def part(self, entry: Entry, *, n_threads: int | None = None) -> Part:
         """The sky of one entry."""
         try:
@@ -225,7 +232,8 @@ class Recipe:
         mask = Mask.intersection(kept)
         if excluded:
             mask = mask - Mask.union(excluded)
-        return mask._with_history([f"recipe {self.path.name}:", *self.text.splitlines()])
+        how = " (invalid rows and regions left out)" if grid.invalid == "skip" else ""
+        return mask._with_history([f"recipe {self.path.name}{how}:", *self.text.splitlines()])
 
 
 def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
@@ -239,13 +247,15 @@ def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
     return Mask(planes, order=grid.order, frame=grid.frame, energy=grid.energy, history=mask.history)
 
 
-def read_recipe(path: str | Path) -> Recipe:
+def read_recipe(path: str | Path, *, invalid: Invalid = "raise") -> Recipe:
     """Read and check a recipe; nothing is built yet.
 
     Parameters
     ----------
     path : str or path
-        A TOML file.
+        A TOML file of up to 1 MiB.
+    invalid : {"raise", "skip"}, optional
+        What becomes of rows of catalogs and of regions that cannot be used, in entries without a key ``invalid``.
 
     Returns
     -------
@@ -274,14 +284,16 @@ def read_recipe(path: str | Path) -> Recipe:
     >>> print(f"{mask.sky_fraction:.4f}")
     0.9651
     """
+    if invalid not in ("raise", "skip"):
+        raise ValueError(f"invalid must be 'raise' or 'skip', got {invalid!r}")
     top, text = load(path)
-    order = top.require("order", int)
+    order = top.require("order", int, hint=", such as order = 10 (cells of 3.4 arcmin), above the first [[...]]")
     if not 0 <= order <= MAX_ORDER:
         raise top.error(f"order must be 0 to {MAX_ORDER}, got {order}", "order")
     frame = top.choice("frame", frames.FRAMES, default="icrs")
     mode = top.choice("mode", _MODES, default="center")
     title = top.get("title", str)
-    grid = Grid(order, frame, _energy(top.table("energy")))
+    grid = Grid(order, frame, _energy(top.table("energy")), invalid)
     entries = [
         _entry(section, verb, grid, mode) for verb in ("keep", "exclude") for section in top.tables(verb)
     ]
@@ -312,11 +324,15 @@ def _energy(section: Section | None) -> EnergyAxis | None:
     if edges is not None:
         if not (low is None and high is None and bins is None):
             raise section.error("energy needs either 'edges' or 'min', 'max' and 'bins', got both")
+        if len(edges) > _MOST_BINS + 1:
+            raise section.error(f"edges must be up to {_MOST_BINS + 1}, got {len(edges)}", "edges")
         values = [section.as_energy(edge, "edges") for edge in edges]
     elif low is None or high is None or bins is None:
         raise section.error("energy needs 'edges', or 'min', 'max' and 'bins'")
-    elif not (bins >= 1 and 0 * low < low < high):
+    elif not (bins >= 1 and low.value > 0 and low < high):
         raise section.error("energy needs 0 < min < max and at least one of bins")
+    elif bins > _MOST_BINS:
+        raise section.error(f"bins must be up to {_MOST_BINS}, as each has its own set of cells, got {bins}", "bins")
     else:
         values = list(np.geomspace(low.value, high.to_value(low.unit), bins + 1) * low.unit)
     try:

@@ -20,7 +20,10 @@ __all__ = ["Condition", "Size"]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """An angle per source: one for all, or ``times * column + plus`` between `at_least` and `at_most`."""
+    """An angle per source: one for all, or ``times * column + plus`` between `at_least` and `at_most`.
+
+    It is a length, which must not be negative, unless it is read as a direction.
+    """
 
     angle: u.Quantity | None = None
     column: str | None = None
@@ -31,22 +34,19 @@ class Size:
     unit: u.UnitBase | None = None
 
     @classmethod
-    def read(cls, section: Section, key: str) -> Size:
+    def read(cls, section: Section, key: str, *, direction: bool = False) -> Size:
         """The size that stands at `key`: an angle, a column's name, or a table about a column."""
-        value = section.require(key, str, float, dict)
-        if isinstance(value, dict):
-            table = section.table(key)
-            assert table is not None
-            return cls._from_table(table)
-        return cls.parse(section, key, value)
+        return cls.parse(section, key, section.require(key, str, float, dict), direction=direction)
 
     @classmethod
-    def parse(cls, section: Section, key: str, value: Any) -> Size:
-        """The size that `value` means: an angle if it begins with a number, else the name of a column."""
+    def parse(cls, section: Section, key: str, value: Any, *, direction: bool = False) -> Size:
+        """The size that `value` means: a table, an angle if it begins with a number, else the name of a column."""
+        if isinstance(value, dict):
+            return cls._from_table(section.inner(key, value))
         if isinstance(value, str) and not re.match(r"\s*[-+.]?\d", value):
             return cls(column=value)
         angle = section.as_angle(value, key)
-        if not np.isfinite(angle.value) or angle.value < 0:
+        if angle.value < 0 and not direction:
             raise section.error(f"{key} must not be negative, got {value!r}", key)
         return cls(angle=angle)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy import units as u
 
 from hpmask import frames
@@ -27,6 +29,10 @@ _KINDS = {
 }
 
 
+# Far above what anybody writes by hand.
+_MOST_BYTES = 2**20
+
+
 class RecipeError(ValueError):
     """A recipe that cannot be followed; the message begins with its file and line."""
 
@@ -43,12 +49,18 @@ def load(path: str | Path) -> tuple[Section, str]:
     """
     path = Path(path)
     try:
-        text = path.read_bytes().decode()
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise RecipeError(f"{path}: a recipe may have {_MOST_BYTES} bytes, as masks keep it in their history")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: not a text file in UTF-8, see byte {error.start}") from None
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise RecipeError(f"{path}: brackets are nested too deep") from None
+    except ValueError as error:  # TOMLDecodeError, or of a number with thousands of digits
         message = str(error)
         place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
         line = int(place[1]) if place and place[1] else text.count("\n") + 1
@@ -92,14 +104,17 @@ class Section:
         wanted = (*kinds, int) if float in kinds else kinds
         if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in kinds):
             names = " or ".join(_KINDS[kind] for kind in kinds)
-            raise self.error(f"{key} must be {names}, got {value!r}", key)
+            raise self.error(f"{key} must be {names}, got {reprlib.repr(value)}", key)
         return value
 
-    def require(self, key: str, *kinds: type) -> Any:
-        """As `get`, but the key must be there."""
+    def require(self, key: str, *kinds: type, hint: str = "") -> Any:
+        """As `get`, but the key must be there; the error may have a hint at its end."""
         value = self.get(key, *kinds)
         if value is None:
-            raise self.error(f"{self._name} needs {key!r}")
+            near = difflib.get_close_matches(key, [one for one in self._values if one not in self._asked], n=1)
+            if near:
+                raise self.error(f"{self._name} needs {key!r}: did you write {near[0]!r} for it?", near[0])
+            raise self.error(f"{self._name} needs {key!r}{hint}")
         return value
 
     def choice(self, key: str, options: Sequence[str], *, default: str) -> str:
@@ -117,13 +132,16 @@ class Section:
     def as_angle(self, value: Any, key: str) -> u.Quantity:
         """`value`, which stands at `key`, as an angle."""
         try:
-            return frames.as_angle(value, key)
+            angle = frames.as_angle(value, key)
         except (TypeError, ValueError) as error:
             if isinstance(value, str):
                 raise self.error(str(error), key) from None
             raise self.error(
-                f"{key} must be a string with a unit such as '0.5 deg', got {value!r}", key
+                f"{key} must be a string with a unit such as '0.5 deg', got {reprlib.repr(value)}", key
             ) from None
+        if not np.isfinite(angle.value):
+            raise self.error(f"{key} must be finite, got {value!r}", key)
+        return angle
 
     def energy(self, key: str) -> u.Quantity | None:
         """An energy such as "10 GeV"."""
@@ -134,9 +152,10 @@ class Section:
         """`value`, which stands at `key`, as an energy."""
         try:
             quantity = u.Quantity(value)
-            quantity.to(u.J)
+            if not np.isfinite(quantity.to_value(u.J)):
+                raise ValueError
         except (TypeError, ValueError):
-            raise self.error(f"{key} must be an energy such as '10 GeV', got {value!r}", key) from None
+            raise self.error(f"{key} must be an energy such as '10 GeV', got {reprlib.repr(value)}", key) from None
         return quantity
 
     def file(self, key: str) -> Path:
@@ -150,7 +169,7 @@ class Section:
 
     def _existing(self, value: Any, key: str) -> Path:
         if not isinstance(value, str):
-            raise self.error(f"{key} must be the path of a file, got {value!r}", key)
+            raise self.error(f"{key} must be the path of a file, got {reprlib.repr(value)}", key)
         path = self._file.parent / Path(value).expanduser()
         if not path.exists():
             raise self.error(f"{key}: there is no file {path}", key)
@@ -159,14 +178,20 @@ class Section:
     def table(self, key: str) -> Section | None:
         """A table inside this one."""
         values = self.get(key, dict)
-        return None if values is None else Section(self._file, (*self._key, key), values, self._lines)
+        return None if values is None else self.inner(key, values)
+
+    def inner(self, key: str, values: dict[str, Any]) -> Section:
+        """A table that stands at `key` or in its list."""
+        return Section(self._file, (*self._key, key), values, self._lines)
 
     def tables(self, key: str) -> list[Section]:
         """A list of tables, ``[[key]]``."""
+        if isinstance(self._values.get(key), dict):
+            raise self.error(f"write [[{key}]], in double brackets, for [{key}]: there may be several", key)
         values = self.get(key, list, default=[])
         for value in values:
             if not isinstance(value, dict):
-                raise self.error(f"{key} must be a list of tables, [[{key}]], got {value!r}", key)
+                raise self.error(f"{key} must be a list of tables, [[{key}]], got {reprlib.repr(value)}", key)
         return [
             Section(self._file, (*self._key, key, i), value, self._lines) for i, value in enumerate(values)
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 import numpy as np
 from astropy import units as u
@@ -19,7 +19,9 @@ from hpmask.rasterize import Mode
 from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.sections import Section
 
-__all__ = ["SOURCES", "Grid", "Source", "read_source"]
+__all__ = ["SOURCES", "Grid", "Invalid", "Source", "read_source"]
+
+Invalid = Literal["raise", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Grid:
     order: int
     frame: str
     energy: EnergyAxis | None = None
+    invalid: Invalid = "raise"
+    """What becomes of rows and regions that cannot be used, where an entry does not say."""
 
 
 class Source(Protocol):
@@ -44,6 +48,11 @@ class Source(Protocol):
     @property
     def title(self) -> str:
         """A few words for people."""
+        ...
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files that it reads."""
         ...
 
     def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
@@ -63,9 +72,9 @@ class Catalog:
     lat: str | None
     frame: str | None
     where: list[Condition]
-    invalid: Literal["raise", "skip"]
+    invalid: Invalid
     radius: list[Size]
-    axes: tuple[Size, Size, str] | None
+    axes: tuple[Size, Size, Size] | None
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Catalog:
@@ -76,7 +85,7 @@ class Catalog:
             "lat": section.get("lat", str),
             "frame": section.get("frame", str),
             "where": Condition.read(section, "where"),
-            "invalid": section.choice("invalid", ("raise", "skip"), default="raise"),
+            "invalid": _invalid(section, grid),
         }
         radius, axes = [], None
         if "radius" in section:
@@ -87,7 +96,7 @@ class Catalog:
                         f"{key} goes with ellipses, and a radius with discs: give one or the other", key
                     )
         elif "semi_major" in section:
-            angle: str = section.require("position_angle", str)
+            angle = Size.read(section, "position_angle", direction=True)
             axes = Size.read(section, "semi_major"), Size.read(section, "semi_minor"), angle
         else:
             # A slip of the pen is rather the cause.
@@ -114,6 +123,10 @@ class Catalog:
         return [Size.parse(section, "radius", one) for one in value]
 
     @property
+    def files(self) -> Sequence[Path]:
+        return [self.path]
+
+    @property
     def title(self) -> str:
         return self.path.name if self.hdu is None else f"{self.path.name} [{self.hdu}]"
 
@@ -125,14 +138,18 @@ class Catalog:
         if not wanted.any():
             raise ValueError(f"no row of {self.path.name} is wanted: it has {len(table)}")
         table = table[wanted]
-        discs = catalog.read_discs(
-            table,
-            self._angles,
-            lon=self.lon,
-            lat=self.lat,
-            catalog_frame=self.frame,
-            invalid=self.invalid,
-        )
+        try:
+            discs = catalog.read_discs(
+                table,
+                self._angles,
+                lon=self.lon,
+                lat=self.lat,
+                catalog_frame=self.frame,
+                invalid=self.invalid,
+            )
+        except ValueError as error:
+            # The key of a recipe has another name than the argument.
+            raise ValueError(str(error).replace("catalog_frame", "frame")) from error
         counts = {"sources": discs.center.size, "skipped": discs.n_skipped}
         if self.axes is None:
             with_energy = len(self.radius) > 1
@@ -178,7 +195,7 @@ class Catalog:
             return u.Quantity([size(table) for size in self.radius]).T
         major, minor, angle = self.axes
         # An ellipse comes back to itself after half a turn: so the angle is positive, as lengths are.
-        turned = Size(column=angle)(table) % (180 * u.deg)
+        turned = angle(table) % (180 * u.deg)
         return u.Quantity([major(table), minor(table), turned]).T
 
 
@@ -198,20 +215,36 @@ class Regions:
     key: ClassVar[str] = "regions"
 
     paths: list[Path]
+    invalid: Invalid
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Regions:
-        return cls(section.files("regions"))
+        return cls(section.files("regions"), _invalid(section, grid))
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return self.paths
 
     @property
     def title(self) -> str:
         return _names(self.paths)
 
     def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        mask = Mask.from_regions(
-            self.paths, order=grid.order, mode=mode, frame=grid.frame, n_threads=n_threads
-        )
-        return mask, {}
+        return _of_regions(self.paths, self.invalid, grid, mode, n_threads)
+
+
+def _of_regions(
+    given: list[Path] | str, invalid: Invalid, grid: Grid, mode: Mode, n_threads: int | None
+) -> tuple[Mask, dict[str, int]]:
+    mask = Mask.from_regions(
+        given, order=grid.order, mode=mode, frame=grid.frame, invalid=invalid, n_threads=n_threads
+    )
+    return mask, {}
+
+
+def _invalid(section: Section, grid: Grid) -> Invalid:
+    """What an entry says about rows or regions that cannot be used."""
+    return cast(Invalid, section.choice("invalid", ("raise", "skip"), default=grid.invalid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +254,15 @@ class Ds9:
     key: ClassVar[str] = "ds9"
 
     text: str
+    invalid: Invalid
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Ds9:
-        return cls(section.require("ds9", str))
+        return cls(section.require("ds9", str), _invalid(section, grid))
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return []
 
     @property
     def title(self) -> str:
@@ -232,10 +270,8 @@ class Ds9:
         return line if len(line) <= 40 else line[:37] + "..."
 
     def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        mask = Mask.from_regions(
-            self.text, order=grid.order, mode=mode, frame=grid.frame, n_threads=n_threads
-        )
-        return mask, {}
+        # A name that happens to be that of a file is not meant.
+        return _of_regions(self.text + "\n", self.invalid, grid, mode, n_threads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +295,10 @@ class Zone:
         if lon is None and lat is None:
             raise table.error("a zone needs 'lon', 'lat' or both")
         return cls(lon, lat, frame)
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return []
 
     @property
     def title(self) -> str:
@@ -296,6 +336,10 @@ class Masks:
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Masks:
         return cls(section.files("mask"))
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return self.paths
 
     @property
     def title(self) -> str:
