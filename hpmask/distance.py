@@ -54,7 +54,7 @@ def distance(
     numbers = np.empty(lon.size, dtype=np.uint64)
     bad = _lookup_kernel.numbers(lon, lat, unit, mask.order, matrix, numbers)
     if bad >= 0:
-        raise ValueError(f"positions must be finite, row {bad} is lon={lon[bad]}, lat={lat[bad]}")
+        frames.check_finite(lon, lat, "coord")
     # Neighbours on the sky follow each other.
     sequence = np.argsort(numbers)
     row = np.broadcast_to(np.arange(lon.size).reshape(shape), np.broadcast_shapes(shape, bins.shape))

@@ -112,7 +112,7 @@ def test_energies():
 def test_positions_that_are_none():
     lon = LON[:100].copy()
     lon[41] = np.nan
-    with pytest.raises(ValueError, match=r"positions must be finite.*row 41\b"):
+    with pytest.raises(ValueError, match=r"coord must be finite.*row 41\b"):
         Mask.full().contains(SkyCoord(lon, LAT[:100], unit="deg"))
 
 
