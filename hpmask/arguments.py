@@ -30,10 +30,11 @@ def unmasked(values: Any, argument: str) -> Any:
     """
     if not isinstance(values, np.ma.MaskedArray | Masked):
         return values
-    bad = np.flatnonzero(masked(values))
-    if bad.size:
-        where = f"{bad.size} of {np.size(values)} values are, the first in row {bad[0]}" if np.ndim(values) else "it is"
-        raise ValueError(f"{argument} must not be masked, {where}")
+    bad = np.argwhere(masked(values))
+    if len(bad):
+        row = ", ".join(map(str, bad[0]))
+        where = f", {len(bad)} of {np.size(values)} values are, the first in row {row}" if np.ndim(values) else ""
+        raise ValueError(f"{argument} must not be masked{where}")
     return values.unmasked if isinstance(values, Masked) else values.data
 
 

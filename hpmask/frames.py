@@ -29,8 +29,10 @@ __all__ = [
     "check_frame",
     "directions",
     "lonlat",
+    "own_angles",
     "rotation",
     "rotation_of",
+    "seen",
     "to_lonlat",
     "turned",
     "unit_vectors",
@@ -126,16 +128,23 @@ def directions(coord: SkyCoord, argument: str) -> BaseCoordinateFrame:
     there = as_skycoord(coord, argument).frame
     if isinstance(there, Galactocentric):
         there = _transformed(there, ICRS(), argument)
+    lon, lat = (unmasked(angle, argument) for angle in own_angles(there))
     data = there.data
-    if not isinstance(data, UnitSphericalRepresentation | SphericalRepresentation):
-        data = _spherical(data)
-    lon, lat = (float64(unmasked(angle, argument)) for angle in (data.lon, data.lat))
-    if lat is not data.lat:
-        # The poles of single precision may lie a trifle beyond those of double.
-        lat = np.clip(lat, -90 * u.deg, 90 * u.deg)
     if type(data) is UnitSphericalRepresentation and lon is data.lon and lat is data.lat:
         return there
     return there.realize_frame(UnitSphericalRepresentation(lon, lat, copy=False))
+
+
+def own_angles(coord: SkyCoord | BaseCoordinateFrame) -> tuple[u.Quantity, u.Quantity]:
+    """Longitude and latitude of positions in their own frame, as float64; masked ones stay masked."""
+    data = coord.data
+    if not isinstance(data, UnitSphericalRepresentation | SphericalRepresentation):
+        data = _spherical(data)
+    lon, lat = float64(data.lon), float64(data.lat)
+    if lat is not data.lat:
+        # The poles of single precision may lie a trifle beyond those of double.
+        lat = np.clip(lat, -90 * u.deg, 90 * u.deg)
+    return lon, lat
 
 
 def _spherical(data: BaseRepresentation) -> SphericalRepresentation:
@@ -159,7 +168,7 @@ def turned(there: BaseCoordinateFrame, frame: str, argument: str) -> BaseCoordin
     lon, lat = there.data.lon, there.data.lat
     check_finite(lon.value, lat.value, argument)
     # Some of astropy's transformations move the origin, and refuse what has no distance.
-    far = there.realize_frame(SphericalRepresentation(lon, lat, np.full(lon.shape, _FAR), copy=False))
+    far = there.realize_frame(SphericalRepresentation(lon, lat, np.broadcast_to(_FAR, lon.shape, subok=True), copy=False))
     seen = _transformed(far, SkyCoord(0, 0, unit="deg", frame=frame).frame.replicate_without_data(), argument)
     return seen.realize_frame(seen.data.represent_as(UnitSphericalRepresentation))
 
@@ -169,6 +178,11 @@ def _transformed(there: BaseCoordinateFrame, target: BaseCoordinateFrame, argume
         return there.transform_to(target)
     except Exception as error:
         raise ValueError(f"{argument}, in {there.name!r}, cannot be brought to {target.name!r}: {error}") from error
+
+
+def seen(coord: SkyCoord, frame: str, argument: str) -> SkyCoord:
+    """The `directions` of positions in one of `FRAMES`, for other packages, which would make use of distances."""
+    return SkyCoord(turned(directions(coord, argument), frame, argument))
 
 
 def check_finite(lon: NDArray[np.float64], lat: NDArray[np.float64], argument: str) -> None:

@@ -124,7 +124,7 @@ def test_energies_that_are_none():
     with pytest.raises(ValueError, match="energy"):
         mask.contains(coord, 3 * u.s)
     for some in (mask, Mask.full()):
-        with pytest.raises(ValueError, match="energy must not be NaN or masked, value 1"):
+        with pytest.raises(ValueError, match="energy must not be NaN, value 1"):
             some.contains(coord, [1, np.nan] * u.TeV)
 
 
