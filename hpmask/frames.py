@@ -168,7 +168,8 @@ def turned(there: BaseCoordinateFrame, frame: str, argument: str) -> BaseCoordin
     lon, lat = there.data.lon, there.data.lat
     check_finite(lon.value, lat.value, argument)
     # Some of astropy's transformations move the origin, and refuse what has no distance.
-    far = there.realize_frame(SphericalRepresentation(lon, lat, np.broadcast_to(_FAR, lon.shape, subok=True), copy=False))
+    distance = np.broadcast_to(_FAR, lon.shape, subok=True)
+    far = there.realize_frame(SphericalRepresentation(lon, lat, distance, copy=False))
     seen = _transformed(far, SkyCoord(0, 0, unit="deg", frame=frame).frame.replicate_without_data(), argument)
     return seen.realize_frame(seen.data.represent_as(UnitSphericalRepresentation))
 

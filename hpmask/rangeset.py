@@ -514,8 +514,9 @@ def _as_pairs(ranges: ArrayLike) -> NDArray[Any]:
 
 def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
     """Values as an array of integers, in whatever shape and type they have; nothing is rounded or wrapped."""
+    values = unmasked(values, name)
     try:
-        array = np.asarray(unmasked(values, name))
+        array = np.asarray(values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array: {error}") from error
     if array.size == 0 and array.dtype == np.float64:
