@@ -12,9 +12,11 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
+from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
 from hpmask import catalog_columns, catalog_files, frames
+from hpmask.arguments import float64
 from hpmask.energy import EnergyAxis
 
 __all__ = ["Discs", "read_discs"]
@@ -141,18 +143,25 @@ def _radii(table: Table, radius: Any, energy: EnergyAxis | None) -> tuple[u.Quan
         needed = _needed_arguments(radius)
         arguments = [] if needed in (["axis"], ["energy"]) else [_with_nan(table)]
         if arguments and len(needed) < 2:
-            return _fitting(frames.as_angle(radius(*arguments), what), table), f"by {name}"
+            return _fitting(_angles(radius(*arguments), what), table), f"by {name}"
         if energy is None:
             raise ValueError(f"radius ({name}) is a function of the energy axis: energy must be given")
-        angles = frames.as_angle(radius(*arguments, energy), what)
+        angles = _angles(radius(*arguments, energy), what)
         shape = len(table), energy.n_bins
         try:
             angles = np.broadcast_to(angles, shape, subok=True)
         except ValueError:
             raise ValueError(f"{what} must broadcast to {shape}, rows and bins, got the shape {angles.shape}") from None
         return _fitting(angles, table), f"by {name}"
-    angles = frames.as_angle(radius, "radius")
+    angles = _angles(radius, "radius")
     return _fitting(angles, table), f"{angles:g}" if angles.ndim == 0 else "given for each"
+
+
+def _angles(value: Any, argument: str) -> u.Quantity:
+    """`value` as angles, NaN where they are masked: `invalid` says what becomes of these rows."""
+    if isinstance(value, Masked) and isinstance(value, u.Quantity):
+        value = float64(value).filled(np.nan)
+    return frames.as_angle(value, argument)
 
 
 def _needed_arguments(function: Callable[..., Any]) -> list[str]:
@@ -198,10 +207,6 @@ def _with_nan(table: Table) -> Table:
 def _fitting(angles: u.Quantity, table: Table) -> u.Quantity:
     """`angles`, if their shape and, where they hold for all rows, their values do."""
     n = len(table)
-    masked = getattr(angles, "mask", None)
-    if masked is not None:
-        angles = angles.filled(np.nan)
-    angles = u.Quantity(angles)
     per_bin = angles.ndim == 2 and angles.shape[0] == 1
     if angles.ndim > 2 or (angles.ndim and not _is_per_row(angles, n) and not per_bin):
         raise ValueError(

@@ -14,6 +14,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from hpmask.catalog_frames import EQUATORIAL, frame_of
+from hpmask.frames import own_angles
 
 __all__ = ["NoPositionError", "Position", "find_position", "listed", "numbers"]
 
@@ -74,8 +75,8 @@ class Position:
     def degrees(self, table: Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Longitudes and latitudes in degrees, each of shape (n,), NaN where they are missing."""
         if len(self.names) == 1:
-            spherical = table[self.names[0]].spherical
-            return numbers(spherical.lon.deg, self.names[0]), numbers(spherical.lat.deg, self.names[0])
+            lon, lat = own_angles(table[self.names[0]])
+            return numbers(lon.to(u.deg), self.names[0]), numbers(lat.to(u.deg), self.names[0])
         lon, lat = self.names
         return _degrees(table[lon], lon, is_lon=True), _degrees(table[lat], lat, is_lon=False)
 

@@ -28,7 +28,7 @@ def region_of(center: SkyCoord, size: Any, frame: str, order: int) -> tuple[Rang
     TypeError, ValueError
         If `center` is no single position, or `size` no angle or pair of angles that makes a region.
     """
-    lon, lat = frames.to_lonlat(center, frame)
+    lon, lat = frames.to_lonlat(center, frame, "center")
     if lon.ndim:
         raise ValueError(f"center must be one position, got shape {lon.shape}")
     pair = isinstance(size, tuple | list)

@@ -19,6 +19,7 @@ from hpmask import frames, healpix, lookup
 from hpmask._kernels import distance as _kernel
 from hpmask._kernels import distance_map as _map_kernel
 from hpmask._kernels import lookup as _lookup_kernel
+from hpmask.arguments import as_flag
 from hpmask.energy_units import as_energy, per_bin
 from hpmask.morphology import Width
 from hpmask.parallel import thread_count
@@ -54,7 +55,7 @@ def distance(
     numbers = np.empty(lon.size, dtype=np.uint64)
     bad = _lookup_kernel.numbers(lon, lat, unit, mask.order, matrix, numbers)
     if bad >= 0:
-        raise ValueError(f"positions must be finite, row {bad} is lon={lon[bad]}, lat={lat[bad]}")
+        frames.check_finite(lon.reshape(shape), lat.reshape(shape), "coord")
     # Neighbours on the sky follow each other.
     sequence = np.argsort(numbers)
     row = np.broadcast_to(np.arange(lon.size).reshape(shape), np.broadcast_shapes(shape, bins.shape))
@@ -83,6 +84,7 @@ def distance(
 
 def distance_map(mask: Mask, *, order: int | None, nest: bool, n_threads: int | None) -> u.Quantity:
     """See `hpmask.Mask.distance_map`."""
+    nest = as_flag(nest, "nest")
     order = mask.order if order is None else check_order(order)
 
     def fill(plane: RangeSet, width: float, out: Floats, threads: int) -> None:
@@ -103,6 +105,7 @@ def apodize(
     n_threads: int | None,
 ) -> Floats:
     """See `hpmask.Mask.apodize`."""
+    nest = as_flag(nest, "nest")
     if kind not in ("C1", "C2", "smooth"):
         raise ValueError(f"kind must be 'C1', 'C2' or 'smooth', got {kind!r}")
     widths = _widths(per_bin(width, mask.energy, "width"), len(mask.planes), mask.energy is not None)

@@ -11,7 +11,8 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
-from hpmask.energy_units import as_energy, energies_of, is_spectral, masked, same_energies
+from hpmask.arguments import as_flag, unmasked
+from hpmask.energy_units import as_energy, energies_of, is_spectral, same_energies
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -76,8 +77,8 @@ class EnergyAxis:
             raise ValueError(f"edges must be energies, got the unit {edges.unit.to_string()!r}")
         if edges.ndim != 1 or edges.size < 2:
             raise ValueError(f"edges must be 1-D with at least two values, got shape {edges.shape}")
-        values = np.array(edges.value, dtype=np.float64)
-        bad = np.flatnonzero(~np.isfinite(values) | (values <= 0) | masked(edges))
+        values = np.array(unmasked(edges, "edges").value, dtype=np.float64)
+        bad = np.flatnonzero(~np.isfinite(values) | (values <= 0))
         if bad.size:
             raise ValueError(f"edges must be finite and positive, edge {bad[0]} is {edges[bad[0]]}")
         unit = edges.unit
@@ -149,7 +150,7 @@ class EnergyAxis:
         if interp not in ("log", "lin"):
             raise ValueError(f"interp must be 'log' or 'lin', got {interp!r}")
         count = int(n_bins)
-        if per_decade:
+        if as_flag(per_decade, "per_decade"):
             if interp != "log":
                 raise ValueError("bins per decade are equal in the logarithm: per_decade needs interp='log'")
             # Less a trifle: 0.7 / 0.07 is more than ten in floating point.

@@ -10,6 +10,7 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
+from hpmask.arguments import as_flag
 from hpmask.energy import EnergyAxis, difference
 from hpmask.energy_units import as_energy, same_energies
 from hpmask.rangeset import RangeSet
@@ -58,7 +59,7 @@ def kept_bins(
     start = _scalar(energy_min, "energy_min", axis.edges[0])
     stop = _scalar(energy_max, "energy_max", axis.edges[-1])
     at_least, at_most = float(start.to_value(axis.unit)), float(stop.to_value(axis.unit))
-    if round_to_edge:
+    if as_flag(round_to_edge, "round_to_edge"):
         first, last = np.round(_edge_numbers(axis, np.array([at_least, at_most])))
         numbers = np.arange(axis.n_bins)
         return np.asarray((numbers >= first) & (numbers + 1 <= last))

@@ -6,19 +6,13 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from numpy.typing import NDArray
 
 from hpmask.arguments import as_quantity
 
-__all__ = ["as_energy", "energies_of", "is_spectral", "masked", "per_bin", "same_energies"]
+__all__ = ["as_energy", "energies_of", "is_spectral", "per_bin", "same_energies"]
 
 # Edges that went through float32 tables or unit conversions still mean the same axis.
 _EDGE_RTOL = 1e-6
-
-
-def masked(values: u.Quantity) -> NDArray[np.bool_]:
-    """Which values astropy holds as masked; none of a plain Quantity's."""
-    return np.asarray(getattr(values, "mask", False))
 
 
 def same_energies(a: Any, b: Any) -> Any:
@@ -50,9 +44,9 @@ def as_energy(energy: u.Quantity | str, argument: str) -> u.Quantity:
     energy = as_quantity(energy, argument, "an energy", "1 TeV")
     if not is_spectral(energy.unit):
         raise ValueError(f"{argument} must be an energy, got the unit {energy.unit.to_string()!r}")
-    bad = np.flatnonzero(np.isnan(np.asarray(energy.value)) | masked(energy))
+    bad = np.flatnonzero(np.isnan(energy.value))
     if bad.size:
-        raise ValueError(f"{argument} must not be NaN or masked, value {bad[0]} is")
+        raise ValueError(f"{argument} must not be NaN, value {bad[0]} is")
     return energy if energy.unit.is_equivalent(u.J) else energies_of(energy)
 
 

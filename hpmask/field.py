@@ -135,7 +135,7 @@ def field_wcs(
     )
     if nx * ny > _MOST_PIXELS:
         raise ValueError(f"the image would have {nx} x {ny} pixels: width or binsz is wrong")
-    lon, lat = (math.degrees(angle.item()) for angle in frames.to_lonlat(center, frame))
+    lon, lat = (math.degrees(angle.item()) for angle in frames.to_lonlat(center, frame, "center"))
 
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = [axis + proj for axis in _AXES[frame]]

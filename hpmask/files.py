@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from hpmask.arguments import as_flag
+
 __all__ = ["check_target", "replacing"]
 
 _TEMPORARY = re.compile(r"\.hpmask-[0-9a-f]{16}\.tmp")
@@ -34,7 +36,10 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
         If there is no such directory.
     OSError
         If `path` is something that cannot be replaced by a file.
+    TypeError
+        If `overwrite` is neither True nor False.
     """
+    overwrite = as_flag(overwrite, "overwrite")
     target = Path(os.path.realpath(path))
     _mode_to_keep(target, overwrite)
     if not target.parent.is_dir():

@@ -7,24 +7,41 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import BaseCoordinateFrame, CartesianRepresentation, SkyCoord
+from astropy.coordinates import (
+    ICRS,
+    BaseCoordinateFrame,
+    BaseRepresentation,
+    CartesianRepresentation,
+    Galactocentric,
+    SkyCoord,
+    SphericalRepresentation,
+    UnitSphericalRepresentation,
+)
 from numpy.typing import NDArray
 
-from hpmask.arguments import as_quantity
+from hpmask.arguments import as_quantity, float64, unmasked
 
 __all__ = [
     "FRAMES",
     "as_angle",
     "as_skycoord",
+    "check_finite",
     "check_frame",
+    "directions",
     "lonlat",
+    "own_angles",
     "rotation",
     "rotation_of",
+    "seen",
     "to_lonlat",
+    "turned",
     "unit_vectors",
 ]
 
 FRAMES = ("icrs", "galactic")
+
+# Of a point so far away, the direction is the same to the last bit from wherever it is seen.
+_FAR = 1e20 * u.kpc
 
 
 def check_frame(frame: str) -> str:
@@ -60,41 +77,123 @@ def rotation_of(source: str | BaseCoordinateFrame, target: str) -> NDArray[np.fl
     return result
 
 
-def to_lonlat(coord: SkyCoord, frame: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def to_lonlat(
+    coord: SkyCoord, frame: str, argument: str = "coord"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitude and latitude of `coord` in `frame`, in radians, contiguous, in the shape of `coord`.
+
+    They are those of the direction in which a position is seen, whatever its distance: see `directions`.
+
+    Raises
+    ------
+    TypeError
+        If `coord` is not a SkyCoord or another astropy coordinate; the error names `argument`.
+    ValueError
+        If a position is not finite or is masked (the message names the first such row), or its frame has no
+        way to `frame`.
+    """
+    seen = turned(directions(coord, argument), frame, argument).data
+    lon, lat = (np.asarray(angle.to_value(u.rad), dtype=np.float64, order="C") for angle in (seen.lon, seen.lat))
+    check_finite(lon, lat, argument)
+    return lon, lat
+
+
+def directions(coord: SkyCoord, argument: str) -> BaseCoordinateFrame:
+    """The directions of positions from the origin of their frame, as float64, in that frame.
+
+    What astropy prints as RA and Dec of the Moon in GCRS is such a direction, and the point of the sky at which the
+    Moon is seen. Brought to ICRS with its distance, it would be the direction from the barycentre of the solar system.
+    Galactocentric is the exception: nothing is seen from its origin, so that the place counts, as ICRS has it.
+
+    Parameters
+    ----------
+    coord : `~astropy.coordinates.SkyCoord`
+        Positions with or without distances and motions, in any frame.
+    argument : str
+        What an error calls them.
+
+    Returns
+    -------
+    `~astropy.coordinates.BaseCoordinateFrame`
+        With the frame's attributes, and data that are a UnitSphericalRepresentation: the arrays of `coord` itself if
+        they are float64 already.
 
     Raises
     ------
     TypeError
         If `coord` is not a SkyCoord or another astropy coordinate.
     ValueError
-        If a position is not finite or is masked (the message names the first such row), or its frame has no
-        way to `frame`.
+        If a position is masked or has no direction.
     """
-    coord = as_skycoord(coord, "coord")
-    if coord.frame.name != frame:
-        try:
-            coord = coord.transform_to(frame)
-        except Exception as error:
-            raise ValueError(
-                f"positions in {coord.frame.name!r} cannot be brought to {frame!r}: {error}"
-            ) from error
-    spherical = coord.spherical
-    lon, lon_ok = _usable(spherical.lon)
-    lat, lat_ok = _usable(spherical.lat)
-    usable = lon_ok & lat_ok
-    if not usable.all():
-        bad = np.flatnonzero(~usable.ravel())
-        raise ValueError(
-            f"positions must be finite, {bad.size} of {usable.size} are not, the first in row {bad[0]}"
-        )
+    there = as_skycoord(coord, argument).frame
+    if isinstance(there, Galactocentric):
+        there = _transformed(there, ICRS(), argument)
+    lon, lat = (unmasked(angle, argument) for angle in own_angles(there))
+    data = there.data
+    if type(data) is UnitSphericalRepresentation and lon is data.lon and lat is data.lat:
+        return there
+    return there.realize_frame(UnitSphericalRepresentation(lon, lat, copy=False))
+
+
+def own_angles(coord: SkyCoord | BaseCoordinateFrame) -> tuple[u.Quantity, u.Quantity]:
+    """Longitude and latitude of positions in their own frame, as float64; masked ones stay masked."""
+    data = coord.data
+    if not isinstance(data, UnitSphericalRepresentation | SphericalRepresentation):
+        data = _spherical(data)
+    lon, lat = float64(data.lon), float64(data.lat)
+    if lat is not data.lat:
+        # The poles of single precision may lie a trifle beyond those of double.
+        lat = np.clip(lat, -90 * u.deg, 90 * u.deg)
     return lon, lat
 
 
-def _usable(angle: u.Quantity) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Radians, and which of them are finite and not masked."""
-    values = np.asarray(angle.to_value(u.rad), dtype=np.float64, order="C")
-    return values, np.isfinite(values) & ~np.asarray(getattr(angle, "mask", False))
+def _spherical(data: BaseRepresentation) -> SphericalRepresentation:
+    """Places of any other representation, in float64; those in the origin are in no direction, NaN."""
+    parts = {name: float64(getattr(data, name)) for name in data.components}
+    spherical = type(data)(**parts, copy=False).represent_as(SphericalRepresentation)
+    lon = np.where(spherical.distance > 0, spherical.lon, np.nan * u.rad)
+    return SphericalRepresentation(lon, spherical.lat, spherical.distance, copy=False)
+
+
+def turned(there: BaseCoordinateFrame, frame: str, argument: str) -> BaseCoordinateFrame:
+    """Directions in another frame: `there` itself if it is in `frame` already.
+
+    Raises
+    ------
+    ValueError
+        If a direction is not finite, or its frame has no way to `frame`.
+    """
+    if there.name == frame:
+        return there
+    lon, lat = there.data.lon, there.data.lat
+    check_finite(lon.value, lat.value, argument)
+    # Some of astropy's transformations move the origin, and refuse what has no distance.
+    distance = np.broadcast_to(_FAR, lon.shape, subok=True)
+    far = there.realize_frame(SphericalRepresentation(lon, lat, distance, copy=False))
+    seen = _transformed(far, SkyCoord(0, 0, unit="deg", frame=frame).frame.replicate_without_data(), argument)
+    return seen.realize_frame(seen.data.represent_as(UnitSphericalRepresentation))
+
+
+def _transformed(there: BaseCoordinateFrame, target: BaseCoordinateFrame, argument: str) -> BaseCoordinateFrame:
+    try:
+        return there.transform_to(target)
+    except Exception as error:
+        raise ValueError(f"{argument}, in {there.name!r}, cannot be brought to {target.name!r}: {error}") from error
+
+
+def seen(coord: SkyCoord, frame: str, argument: str) -> SkyCoord:
+    """The `directions` of positions in one of `FRAMES`, for other packages, which would make use of distances."""
+    return SkyCoord(turned(directions(coord, argument), frame, argument))
+
+
+def check_finite(lon: NDArray[np.float64], lat: NDArray[np.float64], argument: str) -> None:
+    """Raise a ValueError that names the first position that is not finite."""
+    bad = np.flatnonzero(~(np.isfinite(lon) & np.isfinite(lat)))
+    if not bad.size:
+        return
+    row = bad[0]
+    where = f"{bad.size} of {np.size(lon)} positions are not, the first in row {row}: " if np.ndim(lon) else "got "
+    raise ValueError(f"{argument} must be finite, {where}lon={np.ravel(lon)[row]}, lat={np.ravel(lat)[row]}")
 
 
 def unit_vectors(lon: Any, lat: Any) -> NDArray[np.float64]:
@@ -120,14 +219,14 @@ def as_skycoord(coord: SkyCoord, argument: str) -> SkyCoord:
 
 
 def as_angle(angle: u.Quantity | str, argument: str) -> u.Quantity:
-    """`angle` as a Quantity of angle; the error names `argument`.
+    """`angle` as a Quantity of angle, in float64; the error names `argument`.
 
     Raises
     ------
     TypeError
         If it is a bare number.
     ValueError
-        If its unit is not one of angle, or the string is no angle.
+        If its unit is not one of angle, the string is no angle, or a value is masked.
     """
     angle = as_quantity(angle, argument, "an angle", "0.3 deg")
     if not angle.unit.is_equivalent(u.rad):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord, UnitSphericalRepresentation
+from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from hpmask import frames
@@ -72,7 +72,7 @@ def contains(
     distinct = list({id(plane): plane for plane in planes}.values())
     answers, bad = _answers(distinct, order, lon, lat, unit, matrix, n_threads=None)
     if bad >= 0:
-        raise ValueError(f"positions must be finite, row {bad} is lon={lon[bad]}, lat={lat[bad]}")
+        frames.check_finite(lon.reshape(shape), lat.reshape(shape), "coord")
     answers = answers.reshape(len(distinct), *shape)
     place = {id(plane): k for k, plane in enumerate(distinct)}
     rows = np.array([place[id(plane)] for plane in planes])
@@ -132,25 +132,19 @@ def angles_of(
 
     The angles stay as `coord` holds them: for millions of positions every copy counts.
     """
-    coord = frames.as_skycoord(coord, "coord")
+    there = frames.directions(coord, "coord")
     matrix = NO_ROTATION
-    if coord.frame.name != frame:
-        if coord.frame.name in frames.FRAMES:
-            matrix = frames.rotation(coord.frame.name, frame)
-        else:
-            coord = coord.transform_to(frame)
-    data = coord.data
-    if not isinstance(data, UnitSphericalRepresentation):
-        data = data.represent_as(UnitSphericalRepresentation)
-    unit = data.lat.unit
-    lon, lat = (_flat(angle.to_value(unit)) for angle in (data.lon, data.lat))
-    return lon, lat, float(unit.to(u.rad)), matrix, coord.shape
+    if there.name in frames.FRAMES and there.name != frame:
+        matrix = frames.rotation(there.name, frame)
+    else:
+        there = frames.turned(there, frame, "coord")
+    unit = there.data.lat.unit
+    lon, lat = (_flat(angle.to_value(unit)) for angle in (there.data.lon, there.data.lat))
+    return lon, lat, float(unit.to(u.rad)), matrix, there.shape
 
 
 def _flat(values: Any) -> NDArray[np.float64]:
-    """Values as a flat contiguous array, masked ones as NaN."""
-    if hasattr(values, "mask"):
-        values = values.filled(np.nan)
+    """Values as a flat contiguous array."""
     return np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from hpmask import healpix
 from hpmask._kernels import sweep as _kernel
+from hpmask.arguments import as_flag
 from hpmask.energy import EnergyAxis
 from hpmask.energy_units import per_bin
 from hpmask.frames import as_angle
@@ -128,7 +129,7 @@ def planes_after(
     """
     if (width is None) == (n_steps is None):
         raise ValueError("either width or steps must be given" + ("" if width is None else ", not both"))
-    threads = thread_count(n_threads)
+    threads, progress = thread_count(n_threads), as_flag(progress, "progress")
     angles = [0.0] * len(planes) if width is None else angles_of(width, energy)
     done: dict[tuple[int, float], RangeSet] = {}
     for plane, angle in zip(planes, angles, strict=True):

@@ -14,6 +14,7 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from hpmask import frames
+from hpmask.arguments import as_flag
 
 if TYPE_CHECKING:
     from astropy.visualization.wcsaxes import WCSAxes
@@ -113,6 +114,7 @@ def plot(
     >>> ax.figure.savefig("sky.png")  # doctest: +SKIP
     """
     need_matplotlib()
+    legend = as_flag(legend, "legend")
     layers = _layers(mask, energy)
     all_sky = ax is None
     if all_sky and figure is None:

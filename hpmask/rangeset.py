@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import ranges as _kernel
+from hpmask.arguments import unmasked
 from hpmask.parallel import thread_count
 
 __all__ = ["MAX_ORDER", "RangeSet", "check_order", "difference_of", "union_of", "uniq_ranges"]
@@ -503,13 +504,11 @@ def _as_pairs(ranges: ArrayLike) -> NDArray[Any]:
 
 def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
     """Values as an array of integers, in whatever shape and type they have; nothing is rounded or wrapped."""
+    values = unmasked(values, name)
     try:
         array = np.asarray(values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array: {error}") from error
-    if np.ma.is_masked(values):
-        row = int(np.argwhere(np.ma.getmaskarray(np.ma.asanyarray(values)))[0][0])
-        raise ValueError(f"{name} must not have masked values, row {row} has one")
     if array.size == 0 and array.dtype == np.float64:
         # What NumPy makes of an empty list.
         return array.astype(np.uint64)

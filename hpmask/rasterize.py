@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hpmask import frames, healpix
 from hpmask._kernels import discs as _discs
+from hpmask.arguments import as_flag
 from hpmask.energy import EnergyAxis
 from hpmask.energy_units import per_bin
 from hpmask.parallel import thread_count
@@ -68,7 +69,7 @@ def check_cones(
     TypeError, ValueError
         As `hpmask.Mask.from_cones` says.
     """
-    lon, lat = frames.to_lonlat(center, frame)
+    lon, lat = frames.to_lonlat(center, frame, "center")
     if lon.ndim > 1:
         raise ValueError(f"center must be a scalar or 1-D, got shape {lon.shape}")
     lon, lat = np.atleast_1d(lon), np.atleast_1d(lat)
@@ -112,7 +113,7 @@ def cone_planes(
     progress: bool = False,
 ) -> list[RangeSet]:
     """The discs of each column of `radii` (see `check_cones`); equal columns are worked out once."""
-    order, checked = check_order(order), check_mode(mode)
+    order, checked, progress = check_order(order), check_mode(mode), as_flag(progress, "progress")
     planes: list[RangeSet] = []
     for k in range(radii.shape[1]):
         same = next((j for j in range(k) if np.array_equal(radii[:, j], radii[:, k])), None)

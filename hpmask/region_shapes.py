@@ -14,10 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import BaseCoordinateFrame, SkyCoord, UnitSphericalRepresentation
+from astropy.coordinates import BaseCoordinateFrame, SkyCoord
 from numpy.typing import NDArray
 
 from hpmask import frames
+from hpmask.arguments import float64, unmasked
 from hpmask.shapes import Combined, Disc, Ellipse, Polygon, Shape, Zone
 
 __all__ = ["KINDS", "WHOLE_SKY", "Leaf", "LonLatBox", "Placed", "Refused", "Unusable", "build"]
@@ -175,11 +176,8 @@ class _Places:
 
     def solve(self, frame: str) -> None:
         """The positions in `frame`."""
-        try:
-            coord = SkyCoord(self.lon * u.rad, self.lat * u.rad, frame=self.frame)
-            self.lon, self.lat = frames.to_lonlat(coord, frame)  # type: ignore[assignment]
-        except Exception as error:
-            raise ValueError(f"{self.first}: its frame cannot be brought to {frame}: {error}") from error
+        coord = SkyCoord(self.lon * u.rad, self.lat * u.rad, frame=self.frame)
+        self.lon, self.lat = frames.to_lonlat(coord, frame, f"{self.first}: its position")  # type: ignore[assignment]
 
 
 @dataclass(slots=True)
@@ -199,19 +197,19 @@ def _located(leaf: Leaf, known: list[_Places]) -> _Place | None:
         coord = SkyCoord([leaf.region.center_gc1, leaf.region.center_gc2])
     else:
         coord = leaf.region.vertices if leaf.kind == "Polygon" else leaf.region.center
-    angles = coord.data if isinstance(coord.data, UnitSphericalRepresentation) else coord.spherical
-    lon, lat = (_listed_radians(angle) for angle in (angles.lon, angles.lat))
+    there = frames.directions(coord, "its position")
+    lon, lat = (np.ravel(_radians(angle)).tolist() for angle in (there.data.lon, there.data.lat))
     if not all(map(math.isfinite, lon + lat)):
         raise ValueError("its position is not finite")
     if leaf.kind == "Polygon":
         lon, lat = _corners(lon, lat)
-    places = next((one for one in known if one.frame.is_equivalent_frame(coord.frame)), None)
+    places = next((one for one in known if one.frame.is_equivalent_frame(there)), None)
     if places is None:
-        places = _Places(coord.frame.replicate_without_data(), leaf)
+        places = _Places(there.replicate_without_data(), leaf)
         known.append(places)
     axis = None
     if hasattr(leaf.region, "angle"):
-        angle = leaf.region.angle.to_value(u.rad)
+        angle = _angle(leaf.region, "angle", "its ")
         if not math.isfinite(angle):
             raise ValueError(f"its angle is {leaf.region.angle}")
         axis = places.add(*([value] for value in _step(lon[0], lat[0], angle)))
@@ -223,9 +221,9 @@ def _radians(angle: u.Quantity) -> Any:
     return angle.value * _DEGREE if angle.unit is u.deg else angle.to_value(u.rad)
 
 
-def _listed_radians(angle: u.Quantity) -> list[float]:
-    value = _radians(angle)
-    return np.ravel(value).tolist() if getattr(value, "ndim", 0) else [float(value)]
+def _angle(region: Any, name: str, of: str = "") -> float:
+    """An angle of a region in radians."""
+    return float(_radians(float64(unmasked(getattr(region, name), of + name))))
 
 
 def _corners(lon: list[float], lat: list[float]) -> tuple[list[float], list[float]]:
@@ -246,7 +244,7 @@ def _built(leaf: Leaf, place: _Place | None, frame: str) -> Placed:
     values: list[Any] = [lon, lat] if leaf.kind in ("Polygon", "Lune") else [float(lon[0]), float(lat[0])]
     if place.axis is not None:
         if places.frame.name == frame:
-            angle = float(leaf.region.angle.to_value(u.rad))
+            angle = _angle(leaf.region, "angle")
         else:
             lon2, lat2 = places.lon[place.axis], places.lat[place.axis]
             angle = _position_angle(values[0], values[1], float(lon2[0]), float(lat2[0]))
@@ -283,11 +281,10 @@ def _position_angle(lon: float, lat: float, lon2: float, lat2: float) -> float:
 
 def _size(region: Any, name: str, most: float, *, part: float = 1.0) -> float:
     """A size of a region in radians, times `part`."""
-    size = getattr(region, name)
-    value = float(_radians(size)) * part
+    value = _angle(region, name) * part
     if not 0 <= value <= most:
         limit = f"{math.degrees(most) / part:g} deg"
-        raise ValueError(f"{name} must be between 0 and {limit}, got {size}")
+        raise ValueError(f"{name} must be between 0 and {limit}, got {getattr(region, name)}")
     return value
 
 

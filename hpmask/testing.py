@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hpmask.arguments import as_flag
 from hpmask.energy import difference
 from hpmask.mask import Mask
 from hpmask.rangeset import RangeSet
@@ -47,6 +48,7 @@ def assert_masks_equal(a: Mask, b: Mask, *, order: bool = True) -> None:
     for name, mask in (("a", a), ("b", b)):
         if not isinstance(mask, Mask):
             raise TypeError(f"{name} must be a Mask, got {type(mask).__name__}")
+    order = as_flag(order, "order")
     lines = _differences(a, b, order=order)
     if lines:
         raise AssertionError("\n  ".join(["masks differ", *lines]))

@@ -14,6 +14,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from hpmask import files, frames, rasterize
+from hpmask.arguments import as_flag
 from hpmask.parallel import thread_count
 from hpmask.rangeset import RangeSet, check_order
 from hpmask.wcs_areas import by_areas
@@ -162,6 +163,8 @@ def from_wcs(
     from hpmask.mask import Mask
 
     frame, mode = frames.check_frame(frame), rasterize.check_mode(mode)
+    nan = None if nan is None else as_flag(nan, "nan")
+    outside, invert = as_flag(outside, "outside"), as_flag(invert, "invert")
     values, target = open_image(image, wcs)
     pixels = booleans(values, nan=nan, invert=invert)
     if pixels.ndim < 2 or not pixels.size:

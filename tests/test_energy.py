@@ -66,7 +66,7 @@ def test_immutable():
         ([[1, 2]] * u.TeV, ValueError, "must be 1-D with at least two values, got shape (1, 2)"),
         ([1, np.nan, 3] * u.TeV, ValueError, "finite and positive, edge 1 is nan TeV"),
         ([1, 2, np.inf] * u.TeV, ValueError, "finite and positive, edge 2 is inf TeV"),
-        (Masked([1, 2] * u.TeV, mask=[False, True]), ValueError, "finite and positive, edge 1 is"),
+        (Masked([1, 2] * u.TeV, mask=[False, True]), ValueError, "edges must not be masked, 1 of 2 values are"),
         ([0, 1] * u.TeV, ValueError, "finite and positive, edge 0 is 0.0 TeV"),
         ([-1, 1] * u.TeV, ValueError, "finite and positive, edge 0 is -1.0 TeV"),
         ([1, 3, 2] * u.TeV, ValueError, "edge 1 is 3.0 TeV and edge 2 is 2.0 TeV"),
@@ -197,9 +197,9 @@ def test_bins_of_gammapy():
         ("1", ValueError, "energy must be an energy, got the unit ''"),
         ("1 deg", ValueError, "energy must be an energy, got the unit 'deg'"),
         ("much", ValueError, "energy must be an energy such as '1 TeV', got 'much'"),
-        ([1, np.nan] * u.TeV, ValueError, "energy must not be NaN or masked, value 1 is"),
-        (Masked([1, 2] * u.TeV, mask=[False, True]), ValueError, "value 1 is"),
-        (np.nan * u.TeV, ValueError, "energy must not be NaN or masked, value 0 is"),
+        ([1, np.nan] * u.TeV, ValueError, "energy must not be NaN, value 1 is"),
+        (Masked([1, 2] * u.TeV, mask=[False, True]), ValueError, "masked, 1 of 2 values are, the first in row 1"),
+        (np.nan * u.TeV, ValueError, "energy must not be NaN, value 0 is"),
     ],
 )
 def test_bad_energies(energy, error, message):

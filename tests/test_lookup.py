@@ -112,7 +112,7 @@ def test_energies():
 def test_positions_that_are_none():
     lon = LON[:100].copy()
     lon[41] = np.nan
-    with pytest.raises(ValueError, match=r"positions must be finite.*row 41\b"):
+    with pytest.raises(ValueError, match=r"coord must be finite.*row 41\b"):
         Mask.full().contains(SkyCoord(lon, LAT[:100], unit="deg"))
 
 
@@ -124,7 +124,7 @@ def test_energies_that_are_none():
     with pytest.raises(ValueError, match="energy"):
         mask.contains(coord, 3 * u.s)
     for some in (mask, Mask.full()):
-        with pytest.raises(ValueError, match="energy must not be NaN or masked, value 1"):
+        with pytest.raises(ValueError, match="energy must not be NaN, value 1"):
             some.contains(coord, [1, np.nan] * u.TeV)
 
 

@@ -387,7 +387,7 @@ def test_contains_with_energy_by_brute_force(mask):
 @pytest.mark.parametrize("energy", [None, AXIS])
 def test_bad_look_ups(energy):
     mask = Mask(A, energy=energy)
-    with pytest.raises(ValueError, match=r"positions must be finite.*row 1\b"):
+    with pytest.raises(ValueError, match=r"coord must be finite.*row 1\b"):
         mask.contains(SkyCoord([1, np.nan], [2, 3], unit="deg"))
     with pytest.raises(TypeError, match="coord must be a SkyCoord"):
         mask.contains((1, 2))
@@ -406,7 +406,7 @@ def test_bad_look_ups(energy):
 @pytest.mark.parametrize("frame", ["icrs", "galactic", "fk5"])
 def test_masked_positions_are_no_positions(frame):
     lat = Masked([2.0, 3.0] * u.deg, mask=[False, True])
-    with pytest.raises(ValueError, match=r"positions must be finite.*row 1\b"):
+    with pytest.raises(ValueError, match=r"coord must be finite.*row 1\b"):
         Mask(A).contains(SkyCoord([1, 2] * u.deg, lat, frame=frame))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask import healpix
+from hpmask.arguments import as_flag, masked, unmasked
 from hpmask.energy import EnergyAxis
 from hpmask.rangeset import MAX_ORDER, RangeSet, check_order
 
@@ -64,6 +65,7 @@ def planes_of(
     >>> planes_of(np.arange(12) >= 8, nest=False)
     [RangeSet(order=0, n_ranges=1, n_cells=4)]
     """
+    nest = as_flag(nest, "nest")
     rows = _as_rows(values, energy)
     if cells is None:
         order = _order_of(rows.shape[1], order)
@@ -108,6 +110,7 @@ def to_map(mask: Mask, *, order: int | None = None, nest: bool = False) -> NDArr
     array([ True, False, False, False, False, False, False, False, False,
            False, False,  True])
     """
+    nest = as_flag(nest, "nest")
     order = mask.order if order is None else check_order(order)
     n_cells, n_rows = healpix.n_cells(order), len(mask.planes)
     if n_rows * n_cells > _MOST_BYTES:
@@ -157,11 +160,9 @@ def _renumbered(
 
 def _as_rows(values: ArrayLike, energy: EnergyAxis | None) -> NDArray[np.bool_]:
     """The values as rows of booleans, one, or one per bin."""
-    if isinstance(values, np.ma.MaskedArray):
-        if np.ma.is_masked(values):
-            first = np.argwhere(np.ma.getmaskarray(values))[0]
-            raise ValueError(f"values must be True or False, {_place(first)} is masked")
-        values = values.data
+    bad = np.argwhere(masked(values))
+    if len(bad):
+        raise ValueError(f"values must be True or False, {_place(bad[0])} is masked")
     array = np.asarray(values)
     shapes = "(n_cells,)" if energy is None else f"(n_cells,) or ({energy.n_bins}, n_cells)"
     if array.ndim not in (1, 2) or (array.ndim == 2 and (energy is None or len(array) != energy.n_bins)):
@@ -196,7 +197,7 @@ def _order_of(n_values: int, order: int | None) -> int:
 
 
 def _as_cells(cells: ArrayLike, n_values: int, order: int) -> NDArray[Any]:
-    numbers = np.asarray(cells)
+    numbers = np.asarray(unmasked(cells, "cells"))
     if numbers.size == 0:
         numbers = np.empty(0, dtype=np.int64)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":

@@ -6,6 +6,7 @@ All of these are thin: the work is done in the verb modules.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -312,6 +313,17 @@ class Mask(Making, Looking, Changing, HandingOver):
 
         return plot.html(self)
 
+
+def _name_methods() -> None:
+    """Have Python's own errors say Mask.dilate, not the name of the class that the method comes from."""
+    for part in (Making, Looking, Changing, HandingOver):
+        for name, member in vars(part).items():
+            function = getattr(member, "__func__", member)
+            if isinstance(function, FunctionType):
+                function.__qualname__ = f"Mask.{name}"
+
+
+_name_methods()
 
 _OPERATIONS = {"|": "__or__", "&": "__and__", "^": "__xor__", "-": "__sub__"}
 

@@ -15,10 +15,11 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike
 
 from hpmask import energy_bins, frames, rasterize, regions, shapes
+from hpmask.arguments import as_flag
 from hpmask.energy import EnergyAxis
 from hpmask.history import joined
 from hpmask.morphology import Width
-from hpmask.rangeset import RangeSet
+from hpmask.rangeset import MAX_ORDER, RangeSet, check_order
 from hpmask.rasterize import Mode
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Making:
         center: SkyCoord,
         radius: Width,
         *,
-        order: int,
+        order: int | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -70,7 +71,7 @@ class Making:
             (n, n_bins) or (1, n_bins), a radius per bin, or a function of the energy axis that returns such or
             shape (n_bins,).
         order : int
-            Order of the cells, 0 to 29.
+            Order of the cells, 0 to 29. It must be given.
         mode : {"center", "overlap", "inside"}, optional
             A cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one
             disc.
@@ -102,6 +103,7 @@ class Making:
         >>> Mask.from_cones(stars, "0.3 deg", order=9)
         <Mask icrs order=9 | 15 ranges, 240 B | 1.494e-05 of the sky>
         """
+        order = _needed(order, "from_cones")
         lon, lat, radii = rasterize.check_cones(center, radius, frames.check_frame(frame), energy)
         planes = rasterize.cone_planes(
             lon, lat, radii, order=order, mode=mode, n_threads=n_threads, progress=progress
@@ -115,7 +117,7 @@ class Making:
         regions_: Any,
         /,
         *,
-        order: int,
+        order: int | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -133,7 +135,7 @@ class Making:
             regions are taken away from the others of their list or file (`hpmask.regions` has the details).
             Or a function of the energy axis that returns a list of such, an item for each bin.
         order : int
-            Order of the cells, 0 to 29.
+            Order of the cells, 0 to 29. It must be given.
         mode : {"center", "overlap", "inside"}, optional
             A cell is in if its centre is in a region, if any part of it is, or only if all of it is in one
             region. A point has the cell under it in the modes "center" and "overlap".
@@ -177,7 +179,8 @@ class Making:
         >>> Mask.from_regions(circles, order=10, energy=axis).area.round(3)
         <Quantity [0.249, 0.023] deg2>
         """
-        frame = frames.check_frame(frame)
+        order = _needed(order, "from_regions")
+        frame, inside = frames.check_frame(frame), as_flag(inside, "inside")
         planes, count, n_skipped = [], 0, 0
         for given in regions.of_bins(regions_, energy):
             spheres, skipped = regions.checked_shapes(given, frame, invalid)
@@ -197,7 +200,7 @@ class Making:
         table: Table | Any,
         radius: u.Quantity | str | Callable[..., u.Quantity] | Extension | None = None,
         *,
-        order: int,
+        order: int | None = None,
         lon: str | None = None,
         lat: str | None = None,
         catalog_frame: str | None = None,
@@ -223,7 +226,7 @@ class Making:
             5 sigma for Gaussians, shells with their middle, and so on. A SourceCatalog has either: an Extension, or
             what goes with a table.
         order : int
-            Order of the cells, 0 to 29.
+            Order of the cells, 0 to 29. It must be given.
         lon, lat : str, optional
             Columns of the positions; by default found by their usual names (RAJ2000, ra, GLON, ...) and UCDs.
         catalog_frame : str, optional
@@ -251,6 +254,7 @@ class Making:
         from hpmask import catalog
         from hpmask.interop.gammapy import sources
 
+        order = _needed(order, "from_catalog")
         if sources.is_sources(table):
             if not sources.has_columns(table, radius):
                 return sources.from_sources(
@@ -281,7 +285,7 @@ class Making:
         lon: tuple[Any, Any] | u.Quantity | None,
         lat: tuple[Any, Any] | u.Quantity | None,
         *,
-        order: int,
+        order: int | None = None,
         zone_frame: str = "icrs",
         mode: Mode = "center",
         frame: str = "icrs",
@@ -296,7 +300,7 @@ class Making:
         lat : pair of angles or None
             From the first latitude up to the second. None = all.
         order : int
-            Order of the cells, 0 to 29.
+            Order of the cells, 0 to 29. It must be given.
         zone_frame : str, optional
             Frame that the longitudes and latitudes are meant in: any of astropy's that is fixed to the sky.
         mode, frame, energy
@@ -316,7 +320,7 @@ class Making:
         >>> print(f"{plane.sky_fraction:.4f}")
         0.0349
         """
-        frame = frames.check_frame(frame)
+        order, frame = _needed(order, "from_zone"), frames.check_frame(frame)
         zone = shapes.Zone.from_angles(lon, lat, zone_frame=zone_frame, frame=frame)
         plane = rasterize.shapes_plane([zone], order=order, mode=mode)
         history = [f"from_zone({zone.summary}, order={order}, mode={mode!r})"]
@@ -642,3 +646,14 @@ class Making:
         from hpmask import io
 
         return io.read(path, format=format)
+
+
+def _needed(order: int | None, method: str) -> int:
+    """`order`, or an error that tells how to choose one."""
+    if order is None:
+        raise TypeError(
+            f"Mask.{method} needs order, from 0 to {MAX_ORDER}: a cell of an order is about 58.6 deg / 2**order wide "
+            "(0.11 deg at order 9, 0.9 arcmin at order 12). Take cells about ten times smaller than the shapes, "
+            "for example order=9 for shapes of 1 deg"
+        )
+    return check_order(order)

@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
+from hpmask.arguments import as_flag
 from hpmask.energy import EnergyAxis
 from hpmask.interop.gammapy.energies import energy_axis
 from hpmask.interop.gammapy.maps import from_map
@@ -81,6 +82,7 @@ def set_mask_fit(datasets: Any, mask: Mask, *, mode: Mode = "center", update: bo
         If a dataset has no pixels, or other energy bins; it is named.
     """
     need_gammapy()
+    update = as_flag(update, "update")
     new = []
     for dataset in _as_list(datasets):
         geom = _geom_of(dataset)
@@ -165,12 +167,13 @@ def offset_masks(
     >>> print(f"{fields[0].area:.2f} {Mask.union(fields).area:.2f}")
     12.55 deg2 16.23 deg2
     """
-    from hpmask.frames import as_angle
+    from hpmask import frames
     from hpmask.mask import Mask
 
     pointings = observations if isinstance(observations, SkyCoord) else _pointings(observations)
+    pointings = frames.seen(pointings, frames.check_frame(frame), "observations")
     n = pointings.size
-    angle = as_angle(offset_max, "offset_max")
+    angle = frames.as_angle(offset_max, "offset_max")
     each = angle.ndim > 0 and angle.shape[0] == n
     if not each and angle.ndim and not (angle.ndim == 2 and angle.shape[0] == 1):
         raise ValueError(f"offset_max must be a scalar or have one row per observation ({n}), got shape {angle.shape}")

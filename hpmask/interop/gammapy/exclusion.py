@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from hpmask import frames, lookup
+from hpmask.arguments import float64, unmasked
 from hpmask.interop.gammapy.energies import bins_at_centres
 from hpmask.interop.gammapy.onto import checked_geom, filled
 from hpmask.rasterize import Mode, check_mode
@@ -113,8 +115,10 @@ class ExclusionMask:
         names = [] if energy is None else [energy.name]
         # Coordinates that know their frame are rotated by the look-up.
         known = isinstance(coords, MapCoord)
-        coord = coords if known else MapCoord.create(coords, frame=self.mask.frame, axis_names=names)
-        lon, lat = (np.asarray(u.Quantity(angle, u.deg).to_value(u.rad)) for angle in (coord.lon, coord.lat))
+        if not known:
+            coords = MapCoord.create(_as_seen(coords, self.mask.frame), frame=self.mask.frame, axis_names=names)
+        coord = coords
+        lon, lat = (_radians(angle) for angle in (coord.lon, coord.lat))
         lon, lat = np.broadcast_arrays(lon, lat)
         matrix = None
         if coord.frame is not None and coord.frame != self.mask.frame:
@@ -152,6 +156,23 @@ class ExclusionMask:
     def copy(self) -> ExclusionMask:
         """Itself: it does not change."""
         return self
+
+
+def _as_seen(coords: Any, frame: str) -> Any:
+    """Coordinates with a SkyCoord among them as its directions: gammapy would bring it to `frame` with its distance."""
+    if isinstance(coords, SkyCoord):
+        return frames.seen(coords, frame, "coords")
+    if isinstance(coords, tuple) and coords and isinstance(coords[0], SkyCoord):
+        return frames.seen(coords[0], frame, "coords"), *coords[1:]
+    if isinstance(coords, dict) and "skycoord" in coords:
+        return {**coords, "skycoord": frames.seen(coords["skycoord"], frame, "coords")}
+    return coords
+
+
+def _radians(angle: Any) -> NDArray[np.float64]:
+    """Angles in radians; bare numbers are degrees."""
+    angle = angle if isinstance(angle, u.Quantity) else u.Quantity(angle, u.deg)
+    return np.asarray(float64(unmasked(angle, "coords")).to_value(u.rad))
 
 
 class _WholeSky:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask import frames
+from hpmask.arguments import as_flag
 from hpmask.energy import EnergyAxis
 from hpmask.interop import healpy
 from hpmask.interop.gammapy.axes import axis_from_gammapy
@@ -61,6 +62,7 @@ def from_map(
         If it is no such map, or a value is neither 0 nor 1 (NaN included); the first one is named.
     """
     need_gammapy()
+    outside = as_flag(outside, "outside")
     from gammapy.maps import HpxNDMap, RegionNDMap, WcsNDMap
 
     if not isinstance(map_, WcsNDMap | HpxNDMap | RegionNDMap):

@@ -11,7 +11,7 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
-from hpmask.frames import as_angle
+from hpmask.frames import as_angle, seen
 from hpmask.interop.gammapy.needed import need_gammapy
 
 __all__ = ["PsfContainment", "containment"]
@@ -107,4 +107,6 @@ def containment(
         raise TypeError(f"psf must be a PSF of gammapy, with a containment_radius, got {type(psf).__name__}")
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must be above 0 and below 1, got {fraction}")
+    if position is not None:
+        position = seen(position, "icrs", "position")
     return PsfContainment(psf, float(fraction), position, as_angle(offset, "offset"))

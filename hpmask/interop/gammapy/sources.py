@@ -295,7 +295,7 @@ def _cells_under(points: SkyCoord, order: int, frame: str) -> Mask:
     from hpmask.mask import Mask
     from hpmask.rangeset import RangeSet
 
-    lon, lat = frames.to_lonlat(points, frame)
+    lon, lat = frames.to_lonlat(points, frame, "center")
     return Mask(RangeSet.from_cells(np.unique(healpix.cells_at(lon, lat, order)), order), frame=frame)
 
 
