@@ -7,7 +7,10 @@ not understand, and a mask must not lose a region. Each region comes with its li
 from __future__ import annotations
 
 import codecs
+import io
+import lzma
 import re
+import zlib
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -15,6 +18,8 @@ from typing import Any
 
 __all__ = ["TextRegion", "read"]
 
+# A small packed file may be endless when it is unpacked.
+_MOST_BYTES = 2**28
 _SUFFIXES = (".reg", ".ds9", ".crtf", ".fits", ".fit", ".fts")
 _CRTF = re.compile(r"\s*(#CRTF|[+-]?\s*(ann\s+)?[a-z]+\s*\[)", re.IGNORECASE)
 
@@ -68,10 +73,21 @@ def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
         name = repr(path.name)
         if not path.is_file():
             raise FileNotFoundError(f"there is no region file {str(path)!r}")
-        with get_readable_fileobj(path, encoding="binary") as file:
-            content = file.read()
+        try:
+            with get_readable_fileobj(path, encoding="binary") as file:
+                content = file.read(_MOST_BYTES + 1)
+        except (EOFError, zlib.error, lzma.LZMAError) as error:
+            raise ValueError(f"{name} cannot be unpacked: {error}") from error
+        if len(content) > _MOST_BYTES:
+            raise ValueError(f"{name} has more than {_MOST_BYTES} bytes, too much for a region file")
         if content.startswith(b"SIMPLE  ="):
-            return [TextRegion(region, None) for region in Regions.read(str(path), format="fits")], name
+            try:
+                found = [TextRegion(region, None) for region in Regions.read(io.BytesIO(content), format="fits")]
+            except Exception as error:  # of a damaged file the reader raises nearly anything
+                raise ValueError(f"{name} cannot be read as a FITS region file: {error}") from error
+            if not found:
+                raise ValueError(f"{name} holds no region")
+            return found, name
         # Labels may be in any encoding; regions themselves are ASCII.
         utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         text = content.decode("utf-16" if utf16 else "utf-8", errors="replace")

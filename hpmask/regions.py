@@ -145,7 +145,7 @@ def cells_of_points(shapes: Sequence[Shape], order: int) -> RangeSet:
 # ---------------------------------------------------------------------- what is left out
 
 _LACKS = {
-    "place": "no place on the sky (bring pixel regions to the sky with region.to_sky(wcs))",
+    "place": "no place on the sky (save them in a frame such as icrs, or bring them there by region.to_sky(wcs))",
     "area": "no area on the sky (text, line or annotation)",
     "kind": f"a kind that is not known (known are {', '.join(KINDS)})",
 }

@@ -1,11 +1,13 @@
 """Region texts as a whole: encodings, and that nothing in them is lost, whatever they look like."""
 
+import gzip
 import os
 import random
 import re
 import warnings
 
 import pytest
+from astropy.io import fits
 
 from hpmask.region_text import read
 from hpmask.regions import to_shapes
@@ -143,3 +145,22 @@ def test_a_bad_line_among_many_is_named():
     lines[1234] = "circle(1,2,3) circle(4,5,6)"
     with pytest.raises(ValueError, match=r"line 1235 of the text cannot be read as ds9: .*circle\(4,5,6\)"):
         to_shapes("\n".join(lines), "icrs")
+
+
+def test_damaged_packed_and_fits_files_are_told(tmp_path, monkeypatch):
+    packed = gzip.compress(("icrs\n" + "circle(1,2,3)\n" * 100).encode())
+    path = tmp_path / "a.reg.gz"
+    path.write_bytes(packed)
+    assert len(read(path)[0]) == 100
+    path.write_bytes(packed[:-20])
+    with pytest.raises(ValueError, match=r"'a\.reg\.gz' cannot be unpacked"):
+        read(path)
+    path.write_bytes(packed)
+    monkeypatch.setattr("hpmask.region_text._MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match=r"'a\.reg\.gz' has more than 1000 bytes"):
+        read(path)
+    path = tmp_path / "a.fits"
+    fits.HDUList([fits.PrimaryHDU()]).writeto(path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"'a.fits' (cannot be read as a FITS region file|holds no region)"):
+        read(path)

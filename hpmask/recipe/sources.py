@@ -95,7 +95,7 @@ class Catalog:
                     raise section.error(
                         f"{key} goes with ellipses, and a radius with discs: give one or the other", key
                     )
-        elif "semi_major" in section:
+        elif any([key in section for key in ("semi_major", "semi_minor", "position_angle")]):  # noqa: C419, all are asked
             angle = Size.read(section, "position_angle", direction=True)
             axes = Size.read(section, "semi_major"), Size.read(section, "semi_minor"), angle
         else:
