@@ -92,7 +92,7 @@ def field_wcs(
     Parameters
     ----------
     center : `~astropy.coordinates.SkyCoord`, scalar
-        Position in the middle of the image.
+        Position in the middle of the image, in any frame; its distance makes no difference.
     width, height : `~astropy.units.Quantity` or str
         Size of the image; the height is by default the width. It is rounded up to whole pixels.
     binsz : `~astropy.units.Quantity` or str, optional

@@ -258,7 +258,10 @@ def test_cell_on_an_edge_in_single_precision():
 
 def test_doors_for_gammapy():
     pytest.importorskip("gammapy")
-    from hpmask.interop.gammapy import offset_masks
+    from hpmask.interop.gammapy import containment, offset_masks
+
+    class Psf:
+        containment_radius = None
 
     time = Time("2023-05-18T12:00")
     with iers.conf.set_temp("auto_download", False):
@@ -267,6 +270,8 @@ def test_doors_for_gammapy():
         a, b = (offset_masks(one.reshape(1), "1 deg", order=9)[0] for one in (moon, bare))
         assert a == b
         assert a.contains(bare)
+        # gammapy would bring the position to the frame of the PSF's map with its distance.
+        assert containment(Psf(), 0.9, position=moon).position.separation(bare.transform_to("icrs")) < 1e-6 * u.arcsec
         mask = Mask.from_cones(bare, "1 deg", order=9)
         asked = mask.for_gammapy()
         for coords in (moon, (moon,), {"skycoord": moon}):

@@ -235,7 +235,7 @@ def test_energies():
 
 def test_bad_input():
     mask = Mask.full(energy=AXIS)
-    with pytest.raises(ValueError, match=r"coord must be finite, row 1"):
+    with pytest.raises(ValueError, match=r"coord must be finite, 1 of 2 positions are not, the first in row 1:"):
         mask.distance(SkyCoord([0, np.nan], [0, 0], unit="deg"))
     with pytest.raises(TypeError, match="energy"):
         mask.distance(sky(3, 0), 3)

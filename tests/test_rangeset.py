@@ -534,7 +534,7 @@ BAD_RANGES = {
     "wrong shape": ([0, 4], "shape (n, 2), got (2,)"),
     "three columns": ([[0, 4, 8]], "shape (n, 2), got (1, 3)"),
     "ragged": ([[0, 4], [8]], "ranges must be an array"),
-    "masked": (np.ma.array([[0, 4], [8, 12]], mask=[[0, 0], [0, 1]]), "must not have masked values, row 1"),
+    "masked": (np.ma.array([[0, 4], [8, 12]], mask=[[0, 0], [0, 1]]), "1 of 4 values are, the first in row 1, 1"),
 }
 
 

@@ -179,7 +179,7 @@ class Changing:
         Parameters
         ----------
         center : `~astropy.coordinates.SkyCoord`, scalar
-            The position, in any frame.
+            The position, in any frame; its distance makes no difference.
         radius_or_size : `~astropy.units.Quantity` or str, or a pair of these
             A radius, or the width and the height of a rectangle whose height runs north in the frame of the
             mask.

@@ -46,7 +46,7 @@ class Looking:
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame.
+            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
         energy : `~astropy.units.Quantity` or str, optional
             Energies that broadcast against `coord`. One outside all bins is not kept. A mask without
             energy gives the same answer at all energies.
@@ -78,7 +78,7 @@ class Looking:
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame.
+            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
 
         Returns
         -------
@@ -144,7 +144,7 @@ class Looking:
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame.
+            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
         energy : `~astropy.units.Quantity` or str, optional
             Energies that broadcast against `coord`. Nothing is kept at one outside all bins: -inf.
         n_threads : int, optional

@@ -65,7 +65,7 @@ class Making:
         Parameters
         ----------
         center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
-            Centres, in any frame.
+            Centres, in any frame. Distances make no difference: the direction counts in which a position is seen.
         radius : `~astropy.units.Quantity`, str or callable
             Radii as great-circle angles, 0 to 180 deg: a scalar or shape (n,); with `energy` also
             (n, n_bins) or (1, n_bins), a radius per bin, or a function of the energy axis that returns such or
