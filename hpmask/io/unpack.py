@@ -18,7 +18,7 @@ __all__ = ["unpacked"]
 
 # A file may unpack to this many times its size, and a fixed number of bytes more.
 _RATIO = 100
-_ALLOWANCE = 1 << 26
+_ALLOWANCE = 1 << 24
 
 _BUFFER = 1 << 16
 
@@ -29,7 +29,7 @@ def unpacked(file: IO[bytes]) -> io.BufferedReader:
     Raises
     ------
     MaskFormatError
-        On reading more than 100 times the size of the file and 64 MiB.
+        On reading more than 100 times the size of the file and 16 MiB.
     """
     return io.BufferedReader(_Unpacked(file), _BUFFER)
 
