@@ -230,7 +230,7 @@ def test_own_files_that_lost_a_keyword(tmp_path, mask):
     for lost, fault in [
         (["HPMASK"], "MASKHASH.*, but no keyword HPMASK"),
         (["MASKHASH"], "digest of planes and energy bins, is missing"),
-        (["HPMASK", "NPLANES", "MASKHASH"], "hpmask's NBINS"),
+        (["HPMASK", "NPLANES", "MASKHASH"], "hpmask's CREATOR"),
     ]:
         mask.write(path, overwrite=True)
         rewritten(path, lambda units, lost=lost: [units[0][0].remove(keyword) for keyword in lost])
@@ -350,12 +350,13 @@ BOMBS = {
     "uniq.fits": (primary() + table("NUNIQ", 10**9), bytes(8), "lost its end"),
     "repeats.fits": (primary() + table("NUNIQ", 10**9), (77).to_bytes(8, "big"), "overlapping cells"),
     "header.fits": (primary()[: 80 * 4], b"HISTORY ".ljust(80), "more than 100000 cards"),
-    "image.fits": (primary() + image(10**10), bytes(1), "unpack to more than"),
-    "blanks.txt": (b"3/1 ", b" ", "unpack to more than"),
+    "image.fits": (primary() + image(10**10), bytes(1), "no MOC in this FITS file|unpack to more than"),
+    "blanks.txt": (b"3/1 ", b" ", "more than 1048576 blanks in a row"),
     "digits.txt": (b"3/", b"9", "a word of more than 64 characters"),
     "cells.txt": (b"3/", b"5 ", "overlapping cells"),
+    "orders.txt": (b"3/1", b" 3/", "more than 29 orders without cells"),
     "comments.txt": (b"#", b"#\n", "bytes of comments"),
-    "blanks.json": (b'{"3": [5', b" ", "unpack to more than"),
+    "blanks.json": (b'{"3": [5', b" ", "more than 1048576 blanks in a row"),
     "digits.json": (b'{"3": [5', b"5", "no cell has as many digits"),
     "cells.json": (b'{"3": [5', b",5", "overlapping cells"),
     "lists.json": (b'{"3": [5', b",[]", "Expecting ',' delimiter"),
@@ -410,11 +411,23 @@ def test_texts_take_time_in_proportion_to_their_length(tmp_path):
 
 def test_zipped_masks_that_pack_well(tmp_path):
     """Regular ones pack best. None may be taken for a bomb."""
+    axis = EnergyAxis(np.geomspace(1, 100, 301) * u.TeV)
+    mask = Mask([RangeSet.from_cells([i], 9) for i in range(300)], energy=axis)
+    mask.write(tmp_path / "e.fits.gz")
+    assert Mask.read(tmp_path / "e.fits.gz") == mask
     for step, order in [(2, 7), (4, 8), (64, 10)]:
         mask = Mask(RangeSet.from_cells(np.arange(0, 12 * 4**order, step), order))
         for name in ("m.fits.gz", "m.txt.gz", "m.json.gz"):
             mask.write(tmp_path / name, overwrite=True)
             assert Mask.read(tmp_path / name) == mask
+
+
+def test_the_bound_of_what_is_not_checked(tmp_path, monkeypatch):
+    path = tmp_path / "m.fits.gz"
+    path.write_bytes(gzip.compress(primary() + image(10**6) + bytes(10**6)))
+    refused(path, "no MOC in this FITS file")
+    monkeypatch.setattr("hpmask.io.unpack._ALLOWANCE", 1000)
+    refused(path, "bytes unpack to more than")
 
 
 def test_many_members_of_gzip(tmp_path):
