@@ -2,8 +2,13 @@
 
 import gzip
 import io as streams
+import re
+import subprocess
+import sys
+import time
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,7 +230,7 @@ def test_own_files_that_lost_a_keyword(tmp_path, mask):
     for lost, fault in [
         (["HPMASK"], "MASKHASH.*, but no keyword HPMASK"),
         (["MASKHASH"], "digest of planes and energy bins, is missing"),
-        (["HPMASK", "NPLANES", "MASKHASH"], "hpmask's NBINS"),
+        (["HPMASK", "NPLANES", "MASKHASH"], "hpmask's CREATOR"),
     ]:
         mask.write(path, overwrite=True)
         rewritten(path, lambda units, lost=lost: [units[0][0].remove(keyword) for keyword in lost])
@@ -321,17 +326,127 @@ def test_a_damaged_file_of_mocpy_is_told_where_mocpy_reads_it(tmp_path):
     refused(path, "sorted, disjoint")
 
 
+# ---------------------------------------------------------------------- more than there is
+
+
+def primary():
+    return fits.PrimaryHDU().header.tostring().encode()
+
+
+def table(ordering, n_rows):
+    header = fits.BinTableHDU.from_columns([fits.Column("CELLS", "1K")], nrows=0).header
+    header.update(NAXIS2=n_rows, MOCVERS="2.0", MOCDIM="SPACE", ORDERING=ordering, COORDSYS="C", MOCORD_S=29)
+    return header.tostring().encode()
+
+
+def image(n_pixels):
+    cards = ["XTENSION= 'IMAGE   '", "BITPIX  =                    8", "NAXIS   =                    1"]
+    return b"".join(card.encode().ljust(80) for card in [*cards, f"NAXIS1  = {n_pixels}", "END"]).ljust(2880)
+
+
+# What a file begins with, and what then comes again and again.
+BOMBS = {
+    "range.fits": (primary() + table("RANGE", 10**9), bytes(8), "start < stop"),
+    "uniq.fits": (primary() + table("NUNIQ", 10**9), bytes(8), "lost its end"),
+    "repeats.fits": (primary() + table("NUNIQ", 10**9), (77).to_bytes(8, "big"), "overlapping cells"),
+    "header.fits": (primary()[: 80 * 4], b"HISTORY ".ljust(80), "more than 100000 cards"),
+    "image.fits": (primary() + image(10**10), bytes(1), "no MOC in this FITS file|unpack to more than"),
+    "blanks.txt": (b"3/1 ", b" ", "more than 1048576 blanks in a row"),
+    "digits.txt": (b"3/", b"9", "a word of more than 64 characters"),
+    "cells.txt": (b"3/", b"5 ", "overlapping cells"),
+    "orders.txt": (b"3/1", b" 3/", "more than 29 orders without cells"),
+    "comments.txt": (b"#", b"#\n", "bytes of comments"),
+    "blanks.json": (b'{"3": [5', b" ", "more than 1048576 blanks in a row"),
+    "digits.json": (b'{"3": [5', b"5", "no cell has as many digits"),
+    "cells.json": (b'{"3": [5', b",5", "overlapping cells"),
+    "lists.json": (b'{"3": [5', b",[]", "Expecting ',' delimiter"),
+    "key.json": (b'{"', b"3", "keys must be orders"),
+    "nested.json": (b"", b'{"s":', "not a space MOC|keys must be orders"),
+}
+
+
+def test_bombs(tmp_path):
+    """Some 80 kB that unpack to 80 MB, read with 80 MB to spare, which the content alone would take."""
+    pytest.importorskip("resource")
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("needs /proc")
+    for name, (start, again, _) in BOMBS.items():
+        packer = zlib.compressobj(1, wbits=31)
+        block = again * (10**6 // len(again))
+        packed = [packer.compress(start), *(packer.compress(block) for _ in range(80)), packer.flush()]
+        (tmp_path / f"{name}.gz").write_bytes(b"".join(packed))
+    code = (
+        "import resource, sys, time; from pathlib import Path; from hpmask import Mask, MaskFormatError\n"
+        "Mask.full(order=3).write(sys.argv[1] + '/warm.json'); Mask.read(sys.argv[1] + '/warm.json')\n"
+        "limit = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize() + 80 * 10**6\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
+        "for name in sys.argv[2:]:\n"
+        "    start = time.process_time()\n"
+        "    try: Mask.read(name)\n"
+        "    except MaskFormatError as error: print(time.process_time() - start, str(error)[len(name):])\n"
+    )
+    names = [str(tmp_path / f"{name}.gz") for name in BOMBS]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), *names], check=False, capture_output=True, text=True
+    )
+    assert not done.stderr
+    lines = done.stdout.splitlines()
+    for line, (name, (_, _, fault)) in zip(lines, BOMBS.items(), strict=True):
+        assert re.search(fault, line), (name, line)
+        assert float(line.split()[0]) < 5, (name, line)
+
+
+def test_texts_take_time_in_proportion_to_their_length(tmp_path):
+    """A run of a million characters of any kind: a minute or more where the time grows with its square."""
+    start = time.process_time()
+    n = 10**6
+    for text in ("3/" + "9" * n, "3/1 1" + " " * n + "1" + " " * n, "3/" + "-" * n, "/" * n, "3/1" + "\n#" * n):
+        (tmp_path / "m.txt").write_text(text)
+        refused(tmp_path / "m.txt")
+    for text in ("[" * n, '{"3": [' + "9" * n, '{"3": [' + "[" * n, '{"s":' * n, '{"3":' + " " * n):
+        (tmp_path / "m.json").write_text(text)
+        refused(tmp_path / "m.json")
+    assert time.process_time() - start < 10
+
+
+def test_zipped_masks_that_pack_well(tmp_path):
+    """Regular ones pack best. None may be taken for a bomb."""
+    axis = EnergyAxis(np.geomspace(1, 100, 301) * u.TeV)
+    mask = Mask([RangeSet.from_cells([i], 9) for i in range(300)], energy=axis)
+    mask.write(tmp_path / "e.fits.gz")
+    assert Mask.read(tmp_path / "e.fits.gz") == mask
+    for step, order in [(2, 7), (4, 8), (64, 10)]:
+        mask = Mask(RangeSet.from_cells(np.arange(0, 12 * 4**order, step), order))
+        for name in ("m.fits.gz", "m.txt.gz", "m.json.gz"):
+            mask.write(tmp_path / name, overwrite=True)
+            assert Mask.read(tmp_path / name) == mask
+
+
+def test_the_bound_of_what_is_not_checked(tmp_path, monkeypatch):
+    path = tmp_path / "m.fits.gz"
+    path.write_bytes(gzip.compress(primary() + image(10**6) + bytes(10**6)))
+    refused(path, "no MOC in this FITS file")
+    monkeypatch.setattr("hpmask.io.unpack._ALLOWANCE", 1000)
+    refused(path, "bytes unpack to more than")
+
+
+def test_many_members_of_gzip(tmp_path):
+    whole = PLAIN.to_moc().to_string("ascii").encode()
+    (tmp_path / "m.txt.gz").write_bytes(b"".join(gzip.compress(whole[i : i + 1]) for i in range(len(whole))))
+    assert Mask.read(tmp_path / "m.txt.gz") == PLAIN
+
+
 # ---------------------------------------------------------------------- anything
 
 
 HOSTILE = [-1, 0, 1, 2, 3, 7, 8, 29, 30, 63, 1000, 2**31, 10**8, 10**9, 2**62, 2**63, 10**19, 10**20, 10**60]
 KEYWORDS = [
-    "HPMASK", "NPLANES", "NBINS", "NAXIS", "NAXIS1", "NAXIS2", "BITPIX", "PCOUNT", "GCOUNT", "TFIELDS", "TFORM1", "EXTVER",
-    "MOCORD_S", "MOCORDER", "ORDERING", "COORDSYS", "EXTNAME", "MASKHASH", "TUNIT2", "XTENSION", "AXISNAME",
+    "HPMASK", "NPLANES", "NBINS", "NAXIS", "NAXIS1", "NAXIS2", "BITPIX", "PCOUNT", "GCOUNT", "TFIELDS", "TFORM1",
+    "EXTVER", "MOCORD_S", "MOCORDER", "ORDERING", "COORDSYS", "EXTNAME", "MASKHASH", "TUNIT2", "XTENSION", "AXISNAME",
 ]  # fmt: skip
 WORDS = [
-    b"9" * 19, b"9" * 5000, b"[" * 3000, b'{"s":' * 3000, b" " * 5000, b"/", b"-", b",", b"#", b'"', b"]", b"}", b"\x00",
-    b"\xff\xfe", b"1e400", b"NaN", b"29/", b"30/", b"3/", b"0-11 ", b"#MOCORDER 30\n",
+    b"9" * 19, b"9" * 5000, b"[" * 3000, b'{"s":' * 3000, b" " * 5000, b"/", b"-", b",", b"#", b'"', b"]", b"}",
+    b"\x00", b"\xff\xfe", b"1e400", b"NaN", b"29/", b"30/", b"3/", b"0-11 ", b"#MOCORDER 30\n",
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -143,6 +144,166 @@ def test_bad_json(tmp_path, text, fault):
     (tmp_path / "m.json").write_text(text)
     with pytest.raises(MaskFormatError, match=fault):
         Mask.read(tmp_path / "m.json")
+
+
+def reading(path, text, format):
+    """The ranges and the order that hpmask reads from a text, None if it refuses."""
+    path.write_bytes(text.encode())
+    try:
+        mask = Mask.read(path, format=format)
+    except MaskFormatError:
+        return None
+    return mask.planes[0].ranges.tolist(), mask.order
+
+
+def reading_of_mocpy(text, format):
+    try:
+        moc = MOC.from_string(text, format)
+    except (OSError, ValueError):
+        return None
+    return moc.to_depth29_ranges.tolist(), moc.max_order
+
+
+def random_text(rng, format):
+    """A text of a MOC, well-formed or nearly so."""
+    listed = []
+    for order in rng.choice([0, 1, 2, 3, 5, 29], int(rng.integers(4))).tolist():
+        last = (12 << 2 * order) - 1
+        # One in a hundred is off the sky.
+        cells = rng.integers(0, last + 1, int(rng.integers(5))) + (rng.random() < 0.01) * last
+        listed.append((order, cells.tolist(), last))
+    if format == "json":
+        text = json.dumps({str(order): cells for order, cells, _ in listed}, indent=rng.choice([None, 1]))
+        odd = '0123456789 {}[],:"\n-.'
+    else:
+        words = []
+        for order, cells, last in listed:
+            ends = [min(cell + int(rng.integers(9)), last) if rng.random() < 0.4 else None for cell in cells]
+            cells = [f"{a}" if b is None or b < a else f"{a}-{b}" for a, b in zip(cells, ends, strict=True)]
+            words.append(f"{order}/" + str(rng.choice([" ", "\n", "\r\n"])).join(cells))
+        text = str(rng.choice([" ", "\n"])).join(words)
+        odd = "0123456789 /-\n.x"
+    if text and rng.random() < 0.3:
+        at = int(rng.integers(len(text)))
+        text = text[:at] + odd[rng.integers(len(odd))] + text[at + int(rng.integers(2)) :]
+    return text
+
+
+def known_to_differ(text, format, theirs):
+    """Whether mocpy makes something of a text that is no MOC."""
+    if any(stop > 12 * 4**29 for _, stop in theirs[0]):
+        # Not each cell off the sky is noticed.
+        return True
+    if format == "json":
+        # It leaves out keys that it does not know, makes an empty MOC of an empty object, and cuts fractions off.
+        content = json.loads(text)
+        known = all(key in map(str, range(30)) for key in content)
+        return not content or not known or any(type(cell) is not int for cells in content.values() for cell in cells)
+    # It makes order 29 of any finer one, reads 3/1/2 as 3/ and 1/2, and some ranges that run downwards.
+    return (
+        any(int(order) > 29 for order in re.findall(r"(\d+)/", text))
+        or re.search(r"/\d+/", text)
+        or any(int(first) > int(last) for first, last in re.findall(r"(\d+)-(\d+)", text))
+    )
+
+
+@pytest.mark.parametrize("piece", [1 << 20, 7])
+@pytest.mark.parametrize("format", ["ascii", "json"])
+def test_random_texts_as_mocpy_reads_them(tmp_path, monkeypatch, format, piece):
+    # Files that are read a few bytes at a time, so that all borders of pieces are met.
+    monkeypatch.setattr("hpmask.io.text._PIECE", piece)
+    monkeypatch.setattr("hpmask.io.text._HEAD", max(piece, 40))
+    rng = np.random.default_rng(5)
+    read = 0
+    for _ in range(400):
+        text = random_text(rng, format)
+        ours, theirs = reading(tmp_path / "m", text, format), reading_of_mocpy(text, format)
+        if ours is None and theirs is not None and known_to_differ(text, format, theirs):
+            continue
+        if format == "json" and re.search(r'"0\d', text):
+            # mocpy leaves this order out.
+            continue
+        assert ours == theirs, text
+        read += ours is not None
+    assert read > 100
+
+
+@pytest.mark.parametrize("name", ["m.txt", "m.json"])
+def test_large_texts_in_many_pieces(tmp_path, monkeypatch, name):
+    plane = RangeSet.from_cells(np.random.default_rng(3).integers(0, 12 * 4**9, 30_000), 9)
+    mask = Mask(plane, order=12)
+    mask.write(tmp_path / name)
+    for piece in (100, 1000, 65_537):
+        monkeypatch.setattr("hpmask.io.text._PIECE", piece)
+        monkeypatch.setattr("hpmask.io.text._HEAD", piece)
+        read = Mask.read(tmp_path / name)
+        assert (read, read.order) == (mask, 12)
+    assert MOC.from_string((tmp_path / name).read_text(), "json" if "json" in name else "ascii") == mask.to_moc()
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ('#MOCORDER 8\n{"1":[1,2],"3":[5]}', 8),
+        ('{"s": {"1": [1, 2], "3": [5]}}', 3),
+        ("#MOCORDER 8\n1/1,2 3/5\n", 8),
+        ("# MOC of a survey\r\n#MOCORDER 5\r\n1/1,2\r\n3/5\r\n", 5),
+        ("# MOC of a survey\n\n   # by hand\n1/1-2 3/5", 3),
+        ("s1/1 2 3/5 9/", 9),
+        ("\ufeff1/1 2\n3/5", 3),
+        ('\ufeff# all\n{"1":[1,2],"3":[5],"7":[]}', 7),
+        ("#" + "x" * 2000 + "\n1/1 2 3/5", 3),
+    ],
+)
+def test_what_may_stand_before_the_cells(tmp_path, text, order):
+    wanted = RangeSet.from_cells([1, 2], 1) | RangeSet.from_cells([5], 3)
+    for name in ("m.txt", "m.json", "m.dat"):
+        (tmp_path / name).write_bytes(text.encode())
+        mask = Mask.read(tmp_path / name)
+        assert (mask, mask.order) == (Mask(wanted), order)
+
+
+@pytest.mark.parametrize(("name", "rest"), [("m.txt", ""), ("m.json", "{}")])
+def test_an_order_makes_a_moc_of_no_cells(tmp_path, name, rest):
+    (tmp_path / name).write_text(f"#MOCORDER 8\n{rest}")
+    mask = Mask.read(tmp_path / name)
+    assert (mask, mask.order) == (Mask.empty(), 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("#MOCORDER 30\n3/1", "MOCORDER must be from 0 to 29, it is '30'"),
+        ("#MOCORDER\n3/1", "MOCORDER must be from 0 to 29, it is ''"),
+        ("#MOCORDER 2\n3/1", "MOCORDER is 2, but there is an order 3"),
+        ('#MOCORDER 2\n{"3":[1]}', "MOCORDER is 2, but there is an order 3"),
+        ("#MOCORDER 2\n#MOCORDER 3\n3/1", "different orders"),
+        ("#\n" * 40_000 + "3/1", "more than 65536 bytes of comments"),
+        ('{"s": {"3": [1]}, "t": {"61": [1]}}', "not a space MOC: it has the dimensions s, t"),
+        ('{"s": {"s": {"3": [1]}}}', "not a space MOC|keys must be orders"),
+        ('{"3": [1]} {"4": [1]}', "behind its end"),
+        ('{"3": [1, ]}', "value"),
+        ('{"3": [, 1]}', "value|beside a comma"),
+        ('{"3": [1 2]}', "delimiter"),
+        ('{"3": [1]', "found the end of the file"),
+        ('{"3": [1], "03": [2]}', "order 3 is there twice"),
+        ('{"3": [1, 1]}', "overlapping cells: cell 1 of order 3"),
+        ('{"3": [1], "2": [0]}', "overlapping cells: cell 0 of order 3|overlapping cells: cell 1 of order 3"),
+        ("3/1 2/0", "overlapping cells: cell 1 of order 3"),
+        ("3/1 2-9 7", "overlapping cells: cell 7 of order 3"),
+        ("1 2 3", "no mask|no MOC ASCII: cell 1 stands before the first order"),
+        ("3/1/2", "neither a cell nor an order, near"),
+        ("3/1-2-3", "neither a cell nor an order"),
+        ("3/1 # north", "near b'3/1 # north'"),
+        ("3/" + "1" * 30, "more than 19 digits"),
+        ("3/1 s5", "neither a cell nor an order"),
+    ],
+)
+def test_more_bad_texts(tmp_path, text, fault):
+    path = tmp_path / ("m.json" if "{" in text else "m.txt")
+    path.write_text(text)
+    with pytest.raises(MaskFormatError, match=fault):
+        Mask.read(path)
 
 
 # ---------------------------------------------------------------------- replacing files

@@ -129,6 +129,8 @@ class _Parser:
         is_high: NDArray[np.bool_],
         is_low: NDArray[np.bool_],
     ) -> None:
+        if np.count_nonzero(is_order[1:] & is_order[:-1]) > MAX_ORDER:
+            raise MaskFormatError(f"no MOC ASCII: there are more than {MAX_ORDER} orders without cells")
         orders = numbers[is_order]
         if orders.size and (found := int(orders.max())) > MAX_ORDER:
             raise MaskFormatError(f"not a space MOC: it has order {found}, the sky's cells end at {MAX_ORDER}")

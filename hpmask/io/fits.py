@@ -299,7 +299,8 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
         hdu.skip()
     # One of hpmask's own that lost its HPMASK card must not pass for another's: its MOC is the sky of any bin.
     primary.check_header()
-    own = [keyword for keyword in ("NPLANES", "NBINS", "MASKHASH") if keyword in primary]
+    own = [keyword for keyword in ("NPLANES", "MASKHASH") if keyword in primary]
+    own += ["CREATOR"] * str(primary.get("CREATOR")).startswith("hpmask ")
     plane, frame = _read_table(hdu, name)
     if following := _name_of_next(file, len(found) + 1):
         own += [f"the table {following}"] * (following in ("EBOUNDS", "PLANE"))

@@ -130,7 +130,7 @@ class Hdu:
     def get(self, keyword: str) -> Any:
         """Value of a keyword, None if there is no such card; strings without blanks at their end.
 
-        astropy sees the one card: others may be damaged or odd, and are nobody's business.
+        Only this card is parsed. Others may be odd or damaged, which matters only when they are asked for.
         """
         start = next((i for i, card in enumerate(self._cards) if card[:8] == keyword.encode().ljust(8)), None)
         if start is None:
@@ -195,7 +195,7 @@ class Hdu:
                     check(piece[:whole].view(dtype))
                 except ValueError as error:
                     raise MaskFormatError(
-                        f"{self._name}: damaged data, from row {first // dtype.itemsize} on: {error}"
+                        f"{self._name}: damaged data, in the piece that begins at byte {first}: {error}"
                     ) from error
             pieces.append(piece)
         data = pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, np.uint8), *pieces])

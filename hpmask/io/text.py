@@ -64,6 +64,9 @@ def _pieces(first: bytes, file: IO[bytes]) -> Iterator[bytes]:
     while first:
         yield first
         first = file.read(_PIECE)
+        # gzip packs blanks a thousand times. No writer makes as many of them.
+        if len(first) == _PIECE >= _HEAD and not first.strip(b" \t\r\n\f\v,"):
+            raise MaskFormatError(f"there are more than {_PIECE} blanks in a row")
 
 
 def sky_of(mask: Mask) -> RangeSet:

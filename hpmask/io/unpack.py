@@ -1,8 +1,8 @@
 """Gzipped files, read in pieces and up to a bound.
 
-A few kilobytes can unpack to gigabytes. The content of a mask cannot: its cells differ from each other, which gzip
-packs about 60 times at best, and the readers check them piece by piece. The bound is for what is not checked, as blanks
-in texts and other data in the same file.
+A few kilobytes can unpack to gigabytes. The content of a mask cannot: its cells differ from each other, and the
+readers check them piece by piece. Many small tables, whose headers are alike, pack about 100 times. The bound is for
+what is not checked, such as other data in the same file.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from hpmask.errors import MaskFormatError
 __all__ = ["unpacked"]
 
 # A file may unpack to this many times its size, and a fixed number of bytes more.
-_RATIO = 100
-_ALLOWANCE = 1 << 26
+_RATIO = 400
+_ALLOWANCE = 1 << 24
 
 _BUFFER = 1 << 16
 
@@ -29,7 +29,7 @@ def unpacked(file: IO[bytes]) -> io.BufferedReader:
     Raises
     ------
     MaskFormatError
-        On reading more than 100 times the size of the file and 64 MiB.
+        On reading more than 400 times the size of the file and 16 MiB.
     """
     return io.BufferedReader(_Unpacked(file), _BUFFER)
 
