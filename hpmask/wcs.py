@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from hpmask import files, frames, rasterize
 from hpmask.parallel import thread_count
 from hpmask.rangeset import RangeSet, check_order
 from hpmask.wcs_areas import by_areas
+from hpmask.wcs_file import faults_of
 from hpmask.wcs_grid import Grid, Way, celestial, order_for
 from hpmask.wcs_image import Target, as_target, booleans, open_image
 from hpmask.wcs_in import plane_of
@@ -32,7 +34,14 @@ WcsMode = Literal["center", "overlap", "inside", "fraction"]
 MODES = ("center", "overlap", "inside", "fraction")
 
 
-def to_wcs(mask: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: WcsMode = "center") -> NDArray[Any]:
+def to_wcs(
+    mask: Mask,
+    wcs: Any,
+    shape: tuple[int, int] | None = None,
+    *,
+    mode: WcsMode = "center",
+    hdu: int | str | None = None,
+) -> NDArray[Any]:
     """The mask on the pixels of an image.
 
     The sky position of a pixel's centre is what astropy's ``wcs.pixel_to_world`` gives, distortions
@@ -49,7 +58,7 @@ def to_wcs(mask: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: 
         Any celestial WCS in any frame that astropy knows. Of a cube's the celestial part is taken. Slices of
         a WCS and other WCS objects of astropy's common interface will do, too, if they have two pixel axes.
         Galactic axes are Galactic even beside a RADESYS, which misleads astropy; ecliptic ones, which it
-        takes for ICRS, raise. Of a FITS file the first sky image counts.
+        takes for ICRS, raise. A FITS file has one image of the sky, or `hdu` says which one counts.
     shape : (int, int), optional
         Number of pixels (ny, nx); by default the shape that the WCS has.
     mode : {"center", "overlap", "inside", "fraction"}, optional
@@ -63,17 +72,23 @@ def to_wcs(mask: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: 
 
         "fraction": the part of the pixel's area (as a solid angle) that the mask keeps, to better than 1e-3. At the
         rim of an all-sky map, a pixel's area is the part of it that is sky, looked at in 32 x 32 places.
+    hdu : int or str, optional
+        Number or name of the image that counts, of a file with several.
 
     Returns
     -------
     numpy.ndarray of bool or float32, shape (ny, nx) or (n_bins, ny, nx)
-        The latter for a mask with energy bins, or a gammapy geometry with an energy axis. Each bin of that must
-        lie in one of the mask's.
+        The latter for a mask with energy bins, or if `wcs` is a cube with energies: a gammapy geometry, or a file with a
+        table of them (EBOUNDS, ENERGIES, or what BANDSHDU names). Each of its bins must lie in one of the mask's;
+        where its planes belong to single energies, each has the mask's bin at its energy.
 
     Raises
     ------
     TypeError, ValueError
         If `wcs` is no celestial WCS, no shape is known, energy bins do not fit, or `mode` is another word.
+    MaskFormatError
+        If a file is damaged (the sums of what is used are checked, if it has them), or it is not clear which of its
+        images counts.
 
     Examples
     --------
@@ -93,7 +108,7 @@ def to_wcs(mask: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: 
            [0, 0, 1, 0, 0]])
     """
     _check_mode(mode, MODES)
-    return _image(mask, as_target(wcs), shape, mode, n_threads=None)
+    return _image(mask, as_target(wcs, hdu), shape, mode, n_threads=None)
 
 
 def to_wcs_many(
@@ -133,6 +148,8 @@ def _bins(mask: Mask, target: Target) -> list[int] | None:
     if mask.energy is None:
         return [0] * target.energy.n_bins
     edges = mask.energy.edges.value
+    if target.nodes is not None:
+        return _bins_at(mask.energy, target.nodes)
     bins = []
     for low, high in pairwise(target.energy.edges.to_value(mask.energy.unit)):
         k = int(np.searchsorted(edges, low * (1 + 1e-6), side="right")) - 1
@@ -145,10 +162,25 @@ def _bins(mask: Mask, target: Target) -> list[int] | None:
     return bins
 
 
+def _bins_at(axis: EnergyAxis, nodes: u.Quantity) -> list[int]:
+    """The bin of each energy; edges belong to the bin above, and the last one to the last bin."""
+    edges, values = axis.edges.value, nodes.to_value(axis.unit)
+    bins = np.searchsorted(edges * (1 - 1e-6), values, side="right") - 1
+    bins[(bins == axis.n_bins) & (values <= edges[-1] * (1 + 1e-6))] = axis.n_bins - 1
+    bad = np.flatnonzero((bins < 0) | (bins >= axis.n_bins))
+    if bad.size:
+        raise ValueError(
+            f"the energy of every plane of the image must lie in one of the mask's bins, but {nodes[bad[0]]:.6g} does "
+            f"not: the mask has {axis}"
+        )
+    return [int(k) for k in bins]
+
+
 def from_wcs(
     image: Any,
     wcs: Any = None,
     *,
+    hdu: int | str | None = None,
     order: int | None = None,
     mode: str = "center",
     outside: bool = False,
@@ -159,10 +191,33 @@ def from_wcs(
     n_threads: int | None = None,
 ) -> Mask:
     """See `hpmask.Mask.from_wcs`."""
+    frame, mode = frames.check_frame(frame), rasterize.check_mode(mode)
+    order = None if order is None else check_order(order)
+    n_threads = thread_count(n_threads)
+    values, target = open_image(image, wcs, hdu, energies=energy is None)
+    # From here on all that is wrong with its values is wrong with the file.
+    with faults_of(image if isinstance(image, str | Path) and wcs is None else None):
+        return _of_pixels(
+            values, target, order=order, mode=mode, outside=outside, nan=nan, invert=invert, energy=energy,
+            frame=frame, n_threads=n_threads,
+        )  # fmt: skip
+
+
+def _of_pixels(
+    values: NDArray[Any],
+    target: Target,
+    *,
+    order: int | None,
+    mode: str,
+    outside: bool,
+    nan: bool | None,
+    invert: bool,
+    energy: EnergyAxis | None,
+    frame: str,
+    n_threads: int,
+) -> Mask:
     from hpmask.mask import Mask
 
-    frame, mode = frames.check_frame(frame), rasterize.check_mode(mode)
-    values, target = open_image(image, wcs)
     pixels = booleans(values, nan=nan, invert=invert)
     if pixels.ndim < 2 or not pixels.size:
         raise ValueError(f"image must have at least two axes and some pixels, got shape {pixels.shape}")
@@ -173,7 +228,7 @@ def from_wcs(
     if sheets.shape[0] not in (1, *bins):
         wanted = f"{bins[0]} planes, one per energy bin, or one" if bins else "one plane: give energy for more"
         raise ValueError(f"image of shape {pixels.shape} must have {wanted}")
-    order = order_for(grid) if order is None else check_order(order)
+    order = order_for(grid) if order is None else order
     way = Way.between(grid.frame, frame)
     done: dict[bytes, RangeSet] = {}
     planes = []
