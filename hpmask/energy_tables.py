@@ -5,7 +5,8 @@ An OGIP response has its channels in EBOUNDS, with E_MIN and E_MAX, and its true
 E_MIN and E_MAX, or <NAME>_MIN and <NAME>_MAX, and tell in AXCOLS1 and INTERP1 which columns and how the axis
 interpolates; its instrument responses (GADF) have ENERG_LO and ENERG_HI as one row of arrays.
 
-Fermi's templates and exposure cubes have the table ENERGIES instead: one energy for each plane, at which its values hold.
+Fermi's templates and exposure cubes have the table ENERGIES instead: one energy for each plane, at which its values
+hold.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
 from hpmask.energy_units import same_energies
+from hpmask.fits_text import unescaped
 
 __all__ = ["Planes", "has_energies", "planes", "read", "table_of"]
 
@@ -38,7 +40,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Planes:
-    """The energies of the planes of a cube: a bin each, or an energy each (`nodes`), between which the bins end halfway."""
+    """The energies of the planes of a cube: a bin each, or an energy each (`nodes`), with bins that end in between."""
 
     axis: EnergyAxis
     nodes: u.Quantity | None = None
@@ -83,11 +85,11 @@ def planes(hdu: fits.BinTableHDU | fits.TableHDU) -> Planes:
     table = Table.read(hdu)
     found = _pair(table.colnames, table.meta)
     if found is not None:
-        edges, name, interp = read(hdu)
+        edges, name, interp = _parsed(table, f"in {hdu.name}")
         lower = _values(table[found[0]])
         if lower.size != edges.size - 1 or (np.diff(lower) <= 0).any():
             raise ValueError(f"the bins must increase from row to row in {found[0]}")
-        return Planes(EnergyAxis(edges, name=str(hdu.header.get("AXISNAME", name)), interp=interp))
+        return Planes(EnergyAxis(edges, name=_told_name(hdu, name), interp=interp))
     column = _node_column(table.colnames, table.meta)
     if column is None:
         raise ValueError(f"no columns of energies, it has {', '.join(table.colnames)}")
@@ -98,8 +100,14 @@ def planes(hdu: fits.BinTableHDU | fits.TableHDU) -> Planes:
     middle = np.sqrt(nodes[1:] * nodes[:-1])
     ends = nodes[[0, -1]] ** 2 / middle[[0, -1]]
     edges = u.Quantity([ends[0], *middle, ends[1]])
-    named = str(hdu.header.get("AXISNAME", "energy" if hdu.name.upper() != "ENERGIES" else "energy_true"))
-    return Planes(EnergyAxis(edges, name=named), nodes)
+    named = "energy_true" if hdu.name.upper() == "ENERGIES" else column.lower()
+    return Planes(EnergyAxis(edges, name=_told_name(hdu, named)), nodes)
+
+
+def _told_name(hdu: fits.BinTableHDU | fits.TableHDU, name: str) -> str:
+    """The name of the axis, where hpmask wrote the table; columns have it in capitals."""
+    told = hdu.header.get("AXISNAME")
+    return name if told is None else unescaped(str(told))
 
 
 def _node_column(names: list[str], meta: Any) -> str | None:

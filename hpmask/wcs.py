@@ -15,6 +15,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from hpmask import files, frames, rasterize
+from hpmask.fits_text import add_history, escaped
 from hpmask.parallel import thread_count
 from hpmask.rangeset import RangeSet, check_order
 from hpmask.wcs_areas import by_areas
@@ -78,9 +79,9 @@ def to_wcs(
     Returns
     -------
     numpy.ndarray of bool or float32, shape (ny, nx) or (n_bins, ny, nx)
-        The latter for a mask with energy bins, or if `wcs` is a cube with energies: a gammapy geometry, or a file with a
-        table of them (EBOUNDS, ENERGIES, or what BANDSHDU names). Each of its bins must lie in one of the mask's;
-        where its planes belong to single energies, each has the mask's bin at its energy.
+        The latter for a mask with energy bins, or if `wcs` is a cube with energies: a gammapy geometry, or a file with
+        a table of them (EBOUNDS, ENERGIES, or what BANDSHDU names). Each of its bins must lie in one of the mask's.
+        A plane that belongs to a single energy gets the mask's bin at that energy.
 
     Raises
     ------
@@ -127,13 +128,14 @@ def _image(
     mask: Mask, target: Target, shape: tuple[int, int] | None, mode: WcsMode, *, n_threads: int | None
 ) -> NDArray[Any]:
     grid = Grid.of(target.wcs, target.shape if shape is None else shape)
-    way = Way.between(grid.frame, mask.frame)
     row = {id(plane): k for k, plane in reversed(list(enumerate(mask._distinct())))}
     bins = _bins(mask, target)
-    if mode == "center":
-        images: NDArray[Any] = at_centers(grid, way, mask._stacks(), n_threads=n_threads)
-    else:
-        images = by_areas(grid, way, mask._stacks(), mask._distinct(), mode, n_threads=n_threads)
+    with faults_of(target.file):
+        way = Way.between(grid.frame, mask.frame)
+        if mode == "center":
+            images: NDArray[Any] = at_centers(grid, way, mask._stacks(), n_threads=n_threads)
+        else:
+            images = by_areas(grid, way, mask._stacks(), mask._distinct(), mode, n_threads=n_threads)
     if bins is None:
         image: NDArray[Any] = images[0]
         return image
@@ -196,7 +198,7 @@ def from_wcs(
     n_threads = thread_count(n_threads)
     values, target = open_image(image, wcs, hdu, energies=energy is None)
     # From here on all that is wrong with its values is wrong with the file.
-    with faults_of(image if isinstance(image, str | Path) and wcs is None else None):
+    with faults_of(target.file):
         return _of_pixels(
             values, target, order=order, mode=mode, outside=outside, nan=nan, invert=invert, energy=energy,
             frame=frame, n_threads=n_threads,
@@ -249,18 +251,21 @@ def _of_pixels(
 def write_wcs(
     mask: Mask,
     path: str | Path,
-    wcs: WCS,
+    wcs: Any,
     shape: tuple[int, int] | None = None,
     *,
     mode: Literal["center", "overlap", "inside"] = "center",
+    hdu: int | str | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write the mask on the pixels of an image as a FITS image of bytes, 1 = kept.
 
     The image is the primary one, under the name MASK: gammapy's ``Map.read`` then gives a boolean map. Energy
-    bins make it a cube and add the table MASK_BANDS, from which gammapy takes the energy axis; see
+    bins, those of the mask or of a cube given as `wcs`, make it a cube and add the table MASK_BANDS, from which
+    gammapy takes the energy axis; see
     https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html. Look-up tables of
-    distortions follow as extensions of their own.
+    distortions follow as extensions of their own. Lines of the history that are longer than a card, or no printable
+    ASCII, are escaped as in Python strings; a backslash at the end of a card goes on in the next.
 
     Parameters
     ----------
@@ -268,9 +273,9 @@ def write_wcs(
         The mask.
     path : str or path
         Where to; ``.fits.gz`` is compressed. The old file or the new one is there at any moment.
-    wcs : `~astropy.wcs.WCS`
+    wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy WcsGeom
         As in `to_wcs`, but astropy's own FITS WCS only.
-    shape, mode
+    shape, mode, hdu
         As in `to_wcs`.
     overwrite : bool, optional
         Replace a file that is there.
@@ -301,22 +306,24 @@ def write_wcs(
            [1, 1, 1, 1, 1],
            [0, 1, 1, 1, 0]], dtype=uint8)
     """
-    if not isinstance(wcs, WCS):
-        raise TypeError(
-            f"wcs must be an astropy.wcs.WCS, which can be written as a header, got {type(wcs).__name__}"
-        )
     # The image is one of bytes.
     _check_mode(mode, MODES[:3])
     files.check_target(path, overwrite=overwrite)
-    image = to_wcs(mask, wcs, shape, mode=mode)
-    with celestial(wcs).to_fits(relax=True) as hdus:
+    target = as_target(wcs, hdu)
+    if not isinstance(target.wcs, WCS):
+        raise TypeError(
+            f"wcs must be an astropy.wcs.WCS, which can be written as a header, got {type(target.wcs).__name__}"
+        )
+    image = _image(mask, target, shape, mode, n_threads=None)
+    energy = mask.energy if target.energy is None else target.energy
+    with celestial(target.wcs).to_fits(relax=True) as hdus:
         primary = hdus[0]
         primary.data = image.view(np.uint8)
         primary.name = "MASK"
         _describe(primary.header, mask)
-        if mask.energy is not None:
-            hdus.append(_bands(mask.energy))
-            _link(primary.header, mask.energy, image.shape)
+        if energy is not None:
+            hdus.append(_bands(energy))
+            _link(primary.header, energy, image.shape)
         with files.replacing(path, overwrite=overwrite) as file:
             if str(path).endswith(".gz"):
                 with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
@@ -340,8 +347,7 @@ def _describe(header: fits.Header, mask: Mask) -> None:
     header["CREATOR"] = (f"hpmask {__version__}", "software that wrote this file")
     header["HPXFRAME"] = (mask.frame, "frame of the HEALPix cells of the mask")
     header["HPXORDER"] = (mask.order, "order of the HEALPix cells of the mask")
-    for line in mask.history:
-        header.add_history(line)
+    add_history(header, mask.history)
 
 
 def _link(header: fits.Header, energy: EnergyAxis, shape: tuple[int, ...]) -> None:
@@ -358,7 +364,7 @@ def _axis_cards(energy: EnergyAxis) -> dict[str, str]:
 
 def _columns(energy: EnergyAxis) -> tuple[str, str, str]:
     """Names of the columns of a bin's centre and edges."""
-    name = energy.name.upper()
+    name = escaped(energy.name.upper())
     return (name, "E_MIN", "E_MAX") if name == "ENERGY" else (name, f"{name}_MIN", f"{name}_MAX")
 
 
@@ -369,4 +375,6 @@ def _bands(energy: EnergyAxis) -> fits.BinTableHDU:
         columns.append(fits.Column(name, "D", unit=unit, array=values.value))
     table = fits.BinTableHDU.from_columns(columns, name="MASK_BANDS")
     table.header.update(_axis_cards(energy))
+    # The columns have it in capitals.
+    table.header["AXISNAME"] = escaped(energy.name)
     return table

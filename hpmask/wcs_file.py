@@ -6,7 +6,6 @@ CHECKSUM and DATASUM are checked where they have them. astropy gets to see these
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Iterator
@@ -14,12 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from astropy import units as u
 from astropy.io import fits
 from astropy.utils.data import get_readable_fileobj
 
 from hpmask import energy_tables
-from hpmask.energy import EnergyAxis
 from hpmask.errors import MaskFormatError
 from hpmask.io.hdu import Hdu
 
@@ -99,8 +96,8 @@ def read_image(path: str | Path, hdu: HduName | None, *, pixels: bool, energies:
     header = units[image].header if shown is None else shown.header
     planes = None
     if tables:
-        shape = units[image].header
-        planes = _planes([hdus[i] for i in tables], _n_planes(shape), told="BANDSHDU" in header)
+        n = _n_planes(units[image])
+        planes = _planes([hdus[i] for i in tables], n, told="BANDSHDU" in header)
     return SkyImage(header, shown, fits.HDUList([fits.PrimaryHDU(), *(hdus[i] for i in distortions)]), planes)
 
 
@@ -133,8 +130,8 @@ def _units(path: str | Path) -> list[Hdu]:
             end = file.tell() + unit.size
             if end > _RATIO * size + _ALLOWANCE and not _is_plain(path):
                 raise MaskFormatError(
-                    f"HDU {len(units) - 1} would unpack the {size} bytes of the file to {end}, more than {_RATIO} times "
-                    f"as many: unpack the file first, if it is right"
+                    f"its {size} bytes unpack to {end} with HDU {len(units) - 1}, more than {_RATIO} times as many: unpack "
+                    "the file first, if it is right"
                 )
             unit.skip()
     return units
@@ -185,13 +182,16 @@ def _sizes(unit: Hdu) -> list[int]:
     return [unit.integer(f"{z}NAXIS{i}") for i in range(1, unit.integer(f"{z}NAXIS") + 1)]
 
 
+def _types(unit: Hdu) -> list[str]:
+    """What CTYPE says of each axis of an image."""
+    return [str(unit.get(f"CTYPE{i}") or "").strip().upper() for i in range(1, len(_sizes(unit)) + 1)]
+
+
 def _is_sky(unit: Hdu) -> bool:
     """Whether a unit is an image with a longitude or a latitude."""
     if unit.get("XTENSION") not in (None, "IMAGE") and not _is_compressed(unit):
         return False
-    sizes = _sizes(unit)
-    types = (str(unit.get(f"CTYPE{i}") or "").strip().upper() for i in range(1, len(sizes) + 1))
-    return len(sizes) >= 2 and any(map(_SKY_AXIS.match, types))
+    return len(_sizes(unit)) >= 2 and any(map(_SKY_AXIS.match, _types(unit)))
 
 
 def _told(number: int, unit: Hdu) -> str:
@@ -235,22 +235,15 @@ def _chosen(units: list[Hdu], hdu: HduName | None) -> int:
 # ---------------------------------------------------------------------- energies
 
 
-def _n_planes(header: Any) -> int:
+def _n_planes(unit: Hdu) -> int:
     """The length of the one axis beside the sky that has more than one pixel; 1 if there is none, or several."""
-    unit = header
-    z = "Z" if unit.get("ZIMAGE") is True else ""
-    rest = [
-        int(unit[f"{z}NAXIS{i}"])
-        for i in range(1, int(unit[f"{z}NAXIS"]) + 1)
-        if not _SKY_AXIS.match(str(unit.get(f"CTYPE{i}", "")).strip().upper())
-    ]
-    rest = [n for n in rest if n != 1]
+    rest = [n for n, kind in zip(_sizes(unit), _types(unit), strict=True) if n != 1 and not _SKY_AXIS.match(kind)]
     return rest[0] if len(rest) == 1 else 1
 
 
 def _energy_units(units: list[Hdu], image: int) -> list[int]:
     """The tables that may have the energies of an image's planes."""
-    n = _n_planes(units[image].header)
+    n = _n_planes(units[image])
     if n == 1:
         return []
     tables = [i for i, unit in enumerate(units) if _is_table(unit)]

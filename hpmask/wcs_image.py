@@ -24,13 +24,15 @@ __all__ = ["Target", "as_target", "booleans", "open_image"]
 class Target:
     """A WCS with what is known beside it: the shape of the image, and the energy bins of a cube.
 
-    The planes of a cube may belong to single energies, `nodes`, instead; the bins are then those around them.
+    The planes of a cube may belong to single energies, `nodes`, instead; the bins are then those around them. What is
+    wrong with a WCS from a file is the fault of `file`.
     """
 
     wcs: Any
     shape: tuple[int, int] | None = None
     energy: EnergyAxis | None = None
     nodes: u.Quantity | None = None
+    file: str | Path | None = None
 
 
 def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
@@ -46,7 +48,7 @@ def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
     if isinstance(wcs, str | Path):
         _check_hdu(hdu)
         with faults_of(wcs, Exception):
-            return _of_file(read_image(wcs, hdu, pixels=False, energies=True))
+            return _of_file(wcs, read_image(wcs, hdu, pixels=False, energies=True))
     if hdu is not None:
         raise TypeError(f"hdu says which image of a file counts, but got no path but a {type(wcs).__name__}")
     if isinstance(wcs, fits.Header):
@@ -84,7 +86,7 @@ def open_image(
         _check_hdu(hdu)
         with faults_of(image, Exception):
             found = read_image(image, hdu, pixels=True, energies=energies and wcs is None)
-            values, target = _sky_last(found), None if wcs is not None else _of_file(found)
+            values, target = _sky_last(found), None if wcs is not None else _of_file(image, found)
         return values, as_target(wcs) if target is None else target
     if isinstance(image, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
         return _sky_last(SkyImage(image.header, image, None, None)), as_target(image if wcs is None else wcs, hdu)
@@ -141,8 +143,8 @@ def _check_hdu(hdu: Any) -> None:
         raise TypeError(f"hdu must be the number or the name of an HDU, got {hdu!r}")
 
 
-def _of_file(image: SkyImage) -> Target:
-    target = _of_header(image.header, image.hdus)
+def _of_file(path: str | Path, image: SkyImage) -> Target:
+    target = replace(_of_header(image.header, image.hdus), file=path)
     if image.planes is not None:
         target = replace(target, energy=image.planes.axis, nodes=image.planes.nodes)
     # What is wrong with its WCS is a fault of the file, and shows when a pixel is asked for.

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from hpmask.rasterize import Mode
 
 if TYPE_CHECKING:
-    from astropy.wcs import WCS
     from gammapy.maps import Geom, Map
     from mocpy import MOC, SFMOC
 
@@ -178,10 +177,11 @@ class HandingOver:
     def write_wcs(
         self: Mask,
         path: str | Path,
-        wcs: WCS,
+        wcs: Any,
         shape: tuple[int, int] | None = None,
         *,
         mode: Mode = "center",
+        hdu: int | str | None = None,
         overwrite: bool = False,
     ) -> None:
         """Write the mask on the pixels of an image as FITS, 1 = kept, readable by gammapy's ``Map.read``.
@@ -190,7 +190,7 @@ class HandingOver:
         """
         from hpmask import wcs as wcs_module
 
-        wcs_module.write_wcs(self, path, wcs, shape, mode=mode, overwrite=overwrite)
+        wcs_module.write_wcs(self, path, wcs, shape, mode=mode, hdu=hdu, overwrite=overwrite)
 
     def to_gammapy(self: Mask, geom: Geom, *, mode: Mode = "center") -> Map:
         """The mask as a boolean gammapy map on a geometry.
