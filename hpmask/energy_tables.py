@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
 from hpmask.energy_units import same_energies
+from hpmask.fits_file import faults_of, is_table, load, name_of, units_of
 from hpmask.fits_text import unescaped
 
 __all__ = ["Planes", "has_energies", "planes", "read", "table_of"]
@@ -62,8 +64,7 @@ class Planes:
 
 def has_energies(header: fits.Header) -> bool:
     """Whether the header of a table tells of energy bins, or of single energies."""
-    n = header.get("TFIELDS", 0)
-    names = [str(header.get(f"TTYPE{i}", "")).strip() for i in range(1, n + 1)]
+    names = _names(header)
     pair = _pair(names, header)
     column = pair[0] if pair is not None else _node_column(names, header)
     if column is None:
@@ -72,6 +73,13 @@ def has_energies(header: fits.Header) -> bool:
     # A unit that is missing or cannot be parsed is a fault of the table, and to be told.
     known = not isinstance(unit, u.UnrecognizedUnit) and unit != u.dimensionless_unscaled
     return bool(unit.is_equivalent(u.J)) if known else True
+
+
+def _names(header: fits.Header) -> list[str]:
+    """The names of the columns of a table."""
+    n = header.get("TFIELDS")
+    # FITS allows for 999; a damaged header may tell of any number.
+    return [str(header.get(f"TTYPE{i}", "")).strip() for i in range(1, min(n, 999) + 1)] if isinstance(n, int) else []
 
 
 def planes(hdu: fits.BinTableHDU | fits.TableHDU) -> Planes:
@@ -123,8 +131,8 @@ def _node_column(names: list[str], meta: Any) -> str | None:
 def read(source: Any, hdu: str | int | None = None) -> tuple[u.Quantity, str, Literal["log", "lin"]]:
     """Edges, name and interpolation of the axis in a table; see `hpmask.EnergyAxis.from_table`."""
     if isinstance(source, str | PathLike):
-        with fits.open(source) as hdus:
-            return _parsed(Table.read(_chosen(hdus, hdu, f" of {source}")), f"of {source}")
+        with faults_of(Path(source), Exception):
+            return _parsed(Table.read(_chosen(_tables(source, hdu), hdu, f" of {source}")), f"of {source}")
     if isinstance(source, fits.HDUList):
         return _parsed(Table.read(_chosen(source, hdu, "")), "of the file")
     if isinstance(source, fits.BinTableHDU | fits.TableHDU):
@@ -132,6 +140,20 @@ def read(source: Any, hdu: str | int | None = None) -> tuple[u.Quantity, str, Li
     if not isinstance(source, Table):
         raise TypeError(f"table must be a Table, a FITS table HDU, an HDUList or a path, got {type(source).__name__}")
     return _parsed(source, "")
+
+
+def _tables(path: str | PathLike[str], hdu: str | int | None) -> fits.HDUList:
+    """The tables of a file that may have the bins, and stand-ins with the names of all else."""
+    units = units_of(Path(path))
+    asked = {
+        i
+        for i, unit in enumerate(units)
+        if is_table(unit)
+        and (_pair(_names(unit.header), unit.header) if hdu is None else hdu == i or str(hdu).upper() == name_of(unit))
+    }
+    tables = load(Path(path), asked, set())
+    others = (fits.ImageHDU(name=name_of(unit)) if i else fits.PrimaryHDU() for i, unit in enumerate(units))
+    return fits.HDUList([tables.get(i, other) for i, other in enumerate(others)])
 
 
 def table_of(axis: EnergyAxis) -> Table:

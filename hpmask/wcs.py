@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,11 +16,11 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from hpmask import files, frames, rasterize
+from hpmask.fits_file import faults_of
 from hpmask.fits_text import add_history, escaped
 from hpmask.parallel import thread_count
 from hpmask.rangeset import RangeSet, check_order
 from hpmask.wcs_areas import by_areas
-from hpmask.wcs_file import faults_of
 from hpmask.wcs_grid import Grid, Way, celestial, order_for
 from hpmask.wcs_image import Target, as_target, booleans, open_image
 from hpmask.wcs_in import plane_of
@@ -364,7 +365,8 @@ def _axis_cards(energy: EnergyAxis) -> dict[str, str]:
 
 def _columns(energy: EnergyAxis) -> tuple[str, str, str]:
     """Names of the columns of a bin's centre and edges."""
-    name = escaped(energy.name.upper())
+    # AXISNAME has the name itself.
+    name = re.sub(r"[^A-Z0-9_]", "_", energy.name.upper())
     return (name, "E_MIN", "E_MAX") if name == "ENERGY" else (name, f"{name}_MIN", f"{name}_MAX")
 
 
@@ -375,6 +377,5 @@ def _bands(energy: EnergyAxis) -> fits.BinTableHDU:
         columns.append(fits.Column(name, "D", unit=unit, array=values.value))
     table = fits.BinTableHDU.from_columns(columns, name="MASK_BANDS")
     table.header.update(_axis_cards(energy))
-    # The columns have it in capitals.
     table.header["AXISNAME"] = escaped(energy.name)
     return table

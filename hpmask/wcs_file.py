@@ -1,26 +1,24 @@
-"""FITS files with images of the sky: which of their units count, whether those are whole, and the energies of planes.
+"""FITS files with images of the sky: which of their images counts, and the energies of its planes.
 
-Only the units that are used are read: the image, the table of its energies, and look-up tables of distortions. Their
-CHECKSUM and DATASUM are checked where they have them. astropy gets to see these units alone.
+Only what is used is read and checked: the image, the table of its energies, and look-up tables of distortions.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from astropy.io import fits
-from astropy.utils.data import get_readable_fileobj
 
 from hpmask import energy_tables
 from hpmask.errors import MaskFormatError
+from hpmask.fits_file import check_unpacked, is_compressed, is_table, load, name_of, units_of
 from hpmask.io.hdu import Hdu
 
-__all__ = ["SkyImage", "faults_of", "read_image"]
+__all__ = ["SkyImage", "read_image"]
 
 HduName = int | str
 
@@ -29,10 +27,6 @@ _SKY_AXIS = re.compile(r"(RA|DEC|[A-Z](LON|LAT)|[A-Z]{2}(LN|LT))\s*(-|$)")
 
 # Units that hold look-up tables of distortions (astropy's names for them).
 _DISTORTIONS = ("WCSDVARR", "D2IMARR")
-
-# A packed file may unpack to this many times its size, and a fixed number of bytes more.
-_RATIO = 50
-_ALLOWANCE = 200 << 20
 
 
 class SkyImage:
@@ -53,21 +47,6 @@ class SkyImage:
         self.header, self.hdu, self.hdus, self.planes = header, hdu, hdus, planes
 
 
-@contextmanager
-def faults_of(path: str | Path | None, expected: type[Exception] = ValueError) -> Iterator[None]:
-    """Errors of the kind that is expected are faults of the file: a `MaskFormatError` that names it."""
-    try:
-        yield
-    except (FileNotFoundError, PermissionError, MemoryError):
-        raise
-    except expected as error:
-        if path is None:
-            raise
-        ours = type(error) in (ValueError, MaskFormatError)
-        told = str(error) if ours else f"damaged, or not as FITS has it: {type(error).__name__}: {error}"
-        raise MaskFormatError(f"{path}: {told}") from error
-
-
 def read_image(path: str | Path, hdu: HduName | None, *, pixels: bool, energies: bool) -> SkyImage:
     """Read an image of the sky; to be called within `faults_of` for any exception.
 
@@ -85,13 +64,16 @@ def read_image(path: str | Path, hdu: HduName | None, *, pixels: bool, energies:
     MaskFormatError
         If a unit that is used is damaged, or it is not clear which one is meant.
     """
-    units = _units(path)
+    units = units_of(path)
     image = _chosen(units, hdu)
     tables = _energy_units(units, image) if energies else []
-    distortions = [i for i, unit in enumerate(units) if i != image and _name(unit) in _DISTORTIONS]
-    packed = _is_compressed(units[image])
+    distortions = [i for i, unit in enumerate(units) if i != image and name_of(unit) in _DISTORTIONS]
+    packed = is_compressed(units[image])
+    if packed:
+        n_bytes = math.prod(_sizes(units[image])) * abs(units[image].integer("ZBITPIX")) // 8
+        check_unpacked(n_bytes, os.path.getsize(path), "unpack it with funpack first, if it is right")
     whole = {image, *tables, *distortions} if pixels or packed else {*tables, *distortions}
-    hdus = _loaded(path, units, whole, {image, *whole})
+    hdus = load(path, whole, {image})
     shown = hdus.get(image)
     header = units[image].header if shown is None else shown.header
     planes = None
@@ -101,84 +83,12 @@ def read_image(path: str | Path, hdu: HduName | None, *, pixels: bool, energies:
     return SkyImage(header, shown, fits.HDUList([fits.PrimaryHDU(), *(hdus[i] for i in distortions)]), planes)
 
 
-# ---------------------------------------------------------------------- the units of a file
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[IO[bytes]]:
-    if os.path.isdir(path):
-        raise MaskFormatError("this is a directory, not a FITS file")
-    with open(path, "rb") as raw:
-        if not raw.peek(1):
-            raise MaskFormatError("the file is empty")
-        with get_readable_fileobj(raw, encoding="binary") as file:
-            yield cast("IO[bytes]", file)
-
-
-def _units(path: str | Path) -> list[Hdu]:
-    """The headers of a file."""
-    size = os.path.getsize(path)
-    units: list[Hdu] = []
-    with _opened(path) as file:
-        end = 0
-        while start := file.peek(1):  # type: ignore[attr-defined]
-            # What fills the last block of a tape is no unit.
-            if units and not start.strip(b"\0 ") and not file.read().strip(b"\0 "):
-                break
-            unit = Hdu(file, len(units))
-            units.append(unit)
-            end = file.tell() + unit.size
-            if end > _RATIO * size + _ALLOWANCE and not _is_plain(path):
-                raise MaskFormatError(
-                    f"its {size} bytes unpack to {end} with HDU {len(units) - 1}, more than {_RATIO} times as many: unpack "
-                    "the file first, if it is right"
-                )
-            unit.skip()
-    return units
-
-
-def _is_plain(path: str | Path) -> bool:
-    with open(path, "rb") as raw:
-        return raw.read(6) == b"SIMPLE"
-
-
-def _loaded(path: str | Path, units: list[Hdu], whole: set[int], used: set[int]) -> dict[int, Any]:
-    """Units as astropy's HDUs; all that are used are checked."""
-    found = {}
-    primary = fits.PrimaryHDU().header.tostring().encode("ascii")
-    with _opened(path) as file:
-        for number in range(max(used) + 1):
-            unit = Hdu(file, number)
-            if number in whole:
-                content = unit.whole()
-                # Of a list astropy knows what each unit is; an extension cannot be the first.
-                hdus = fits.HDUList.fromstring(content if number == 0 else primary + content)
-                if len(hdus) != (1 if number == 0 else 2):
-                    raise MaskFormatError(f"HDU {number}: astropy cannot read it")
-                found[number] = hdus[-1]
-                hdus[-1].data  # noqa: B018  what is damaged shows here
-            elif number in used:
-                unit.check()
-            else:
-                unit.skip()
-    return found
-
-
-def _name(unit: Hdu) -> str:
-    return str(unit.get("EXTNAME") or ("PRIMARY" if unit.get("XTENSION") is None else "")).upper()
-
-
-def _is_compressed(unit: Hdu) -> bool:
-    return unit.get("XTENSION") == "BINTABLE" and unit.get("ZIMAGE") is True
-
-
-def _is_table(unit: Hdu) -> bool:
-    return unit.get("XTENSION") in ("BINTABLE", "TABLE") and not _is_compressed(unit)
+# ---------------------------------------------------------------------- which image
 
 
 def _sizes(unit: Hdu) -> list[int]:
     """Lengths of the axes of an image, the first one first."""
-    z = "Z" if _is_compressed(unit) else ""
+    z = "Z" if is_compressed(unit) else ""
     return [unit.integer(f"{z}NAXIS{i}") for i in range(1, unit.integer(f"{z}NAXIS") + 1)]
 
 
@@ -189,14 +99,14 @@ def _types(unit: Hdu) -> list[str]:
 
 def _is_sky(unit: Hdu) -> bool:
     """Whether a unit is an image with a longitude or a latitude."""
-    if unit.get("XTENSION") not in (None, "IMAGE") and not _is_compressed(unit):
+    if unit.get("XTENSION") not in (None, "IMAGE") and not is_compressed(unit):
         return False
     return len(_sizes(unit)) >= 2 and any(map(_SKY_AXIS.match, _types(unit)))
 
 
 def _told(number: int, unit: Hdu) -> str:
-    kind = "table" if _is_table(unit) else " x ".join(map(str, _sizes(unit)[::-1])) or "no data"
-    return f"{number} {_name(unit)} ({kind})".replace("  ", " ")
+    kind = "table" if is_table(unit) else " x ".join(map(str, _sizes(unit)[::-1])) or "no data"
+    return f"{number} {name_of(unit)} ({kind})".replace("  ", " ")
 
 
 def _list(units: list[Hdu], numbers: list[int]) -> str:
@@ -212,13 +122,13 @@ def _chosen(units: list[Hdu], hdu: HduName | None) -> int:
         if skies:
             raise MaskFormatError(
                 f"there are {len(skies)} images of the sky, HDU {_list(units, skies)}: choose one by hdu, such as "
-                f"hdu={_name(units[skies[0]]) or skies[0]!r}"
+                f"hdu={name_of(units[skies[0]]) or skies[0]!r}"
             )
         raise MaskFormatError(
             f"no sky image: no image with a celestial WCS; the file has HDU {_list(units, [*range(len(units))])}"
         )
     if isinstance(hdu, str) and not hdu.strip().isdigit():
-        found = [i for i, unit in enumerate(units) if _name(unit) == hdu.strip().upper()]
+        found = [i for i, unit in enumerate(units) if name_of(unit) == hdu.strip().upper()]
     else:
         found = [int(hdu)] if 0 <= int(hdu) < len(units) else []
     if len(found) != 1:
@@ -246,23 +156,23 @@ def _energy_units(units: list[Hdu], image: int) -> list[int]:
     n = _n_planes(units[image])
     if n == 1:
         return []
-    tables = [i for i, unit in enumerate(units) if _is_table(unit)]
+    tables = [i for i, unit in enumerate(units) if is_table(unit)]
     named = str(units[image].get("BANDSHDU") or "").strip()
     if named:
-        found = [i for i in tables if _name(units[i]) == named.upper()]
+        found = [i for i in tables if name_of(units[i]) == named.upper()]
         if len(found) != 1:
             raise MaskFormatError(
                 f"HDU {image}: BANDSHDU names the table {named!r}, the file has "
                 f"{'several' if found else 'none'}: HDU {_list(units, [*range(len(units))])}"
             )
         return found
-    others = {f"{_name(unit)}_BANDS" for i, unit in enumerate(units) if i != image and _is_sky(unit)}
+    others = {f"{name_of(unit)}_BANDS" for i, unit in enumerate(units) if i != image and _is_sky(unit)}
     return [
         i
         for i in tables
-        if _name(units[i]) not in others
+        if name_of(units[i]) not in others
         and energy_tables.has_energies(units[i].header)
-        and (_is_usual(_name(units[i])) or units[i].get("NAXIS2") == n)
+        and (_is_usual(name_of(units[i])) or units[i].get("NAXIS2") == n)
     ]
 
 

@@ -14,7 +14,8 @@ from astropy.wcs import WCS, FITSFixedWarning
 from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
-from hpmask.wcs_file import SkyImage, faults_of, read_image
+from hpmask.fits_file import faults_of
+from hpmask.wcs_file import SkyImage, read_image
 from hpmask.wcs_grid import Grid
 
 __all__ = ["Target", "as_target", "booleans", "open_image"]
