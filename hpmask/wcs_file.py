@@ -75,6 +75,8 @@ def read_image(path: str | Path, hdu: HduName | None, *, pixels: bool, energies:
     whole = {image, *tables, *distortions} if pixels or packed else {*tables, *distortions}
     hdus = load(path, whole, {image})
     shown = hdus.get(image)
+    if shown is not None and not (shown.is_image and shown.data is not None and shown.data.dtype.kind in "iuf"):
+        raise MaskFormatError(f"HDU {image} is damaged: astropy does not read it as an image of numbers")
     header = units[image].header if shown is None else shown.header
     planes = None
     if tables:
