@@ -4,11 +4,16 @@ An OGIP response has its channels in EBOUNDS, with E_MIN and E_MAX, and its true
 (https://heasarc.gsfc.nasa.gov/docs/heasarc/caldb/docs/memos/cal_gen_92_002/cal_gen_92_002.html). gammapy's maps have
 E_MIN and E_MAX, or <NAME>_MIN and <NAME>_MAX, and tell in AXCOLS1 and INTERP1 which columns and how the axis
 interpolates; its instrument responses (GADF) have ENERG_LO and ENERG_HI as one row of arrays.
+
+Fermi's templates and exposure cubes have the table ENERGIES instead: one energy for each plane, at which its values
+hold.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -19,8 +24,10 @@ from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
 from hpmask.energy_units import same_energies
+from hpmask.fits_file import faults_of, is_table, load, name_of, units_of
+from hpmask.fits_text import unescaped
 
-__all__ = ["read", "table_of"]
+__all__ = ["Planes", "has_energies", "planes", "read", "table_of"]
 
 # Columns of lower and upper edges, and what their axis is called.
 _COLUMNS = {
@@ -33,11 +40,99 @@ _COLUMNS = {
 }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Planes:
+    """The energies of the planes of a cube: a bin each, or an energy each (`nodes`), with bins that end in between."""
+
+    axis: EnergyAxis
+    nodes: u.Quantity | None = None
+
+    @property
+    def n(self) -> int:
+        return self.axis.n_bins
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Planes) and self.axis == other.axis and (self.nodes is None) == (other.nodes is None)
+        )
+
+    def __str__(self) -> str:
+        ends = self.axis.edges if self.nodes is None else self.nodes
+        what = "bins" if self.nodes is None else "single energies"
+        return f"{self.n} {what} from {ends[0]:.6g} to {ends[-1]:.6g}"
+
+
+def has_energies(header: fits.Header) -> bool:
+    """Whether the header of a table tells of energy bins, or of single energies."""
+    names = _names(header)
+    pair = _pair(names, header)
+    column = pair[0] if pair is not None else _node_column(names, header)
+    if column is None:
+        return False
+    unit = u.Unit(str(header.get(f"TUNIT{names.index(column) + 1}", "")).strip(), parse_strict="silent")
+    # A unit that is missing or cannot be parsed is a fault of the table, and to be told.
+    known = not isinstance(unit, u.UnrecognizedUnit) and unit != u.dimensionless_unscaled
+    return bool(unit.is_equivalent(u.J)) if known else True
+
+
+def _names(header: fits.Header) -> list[str]:
+    """The names of the columns of a table."""
+    n = header.get("TFIELDS")
+    # FITS allows for 999; a damaged header may tell of any number.
+    return [str(header.get(f"TTYPE{i}", "")).strip() for i in range(1, min(n, 999) + 1)] if isinstance(n, int) else []
+
+
+def planes(hdu: fits.BinTableHDU | fits.TableHDU) -> Planes:
+    """The energies of the planes of a cube, by a row each of a table.
+
+    Raises
+    ------
+    ValueError
+        If the table has none, or they do not increase from row to row.
+    """
+    table = Table.read(hdu)
+    found = _pair(table.colnames, table.meta)
+    if found is not None:
+        edges, name, interp = _parsed(table, f"in {hdu.name}")
+        lower = _values(table[found[0]])
+        if lower.size != edges.size - 1 or (np.diff(lower) <= 0).any():
+            raise ValueError(f"the bins must increase from row to row in {found[0]}")
+        return Planes(EnergyAxis(edges, name=_told_name(hdu, name), interp=interp))
+    column = _node_column(table.colnames, table.meta)
+    if column is None:
+        raise ValueError(f"no columns of energies, it has {', '.join(table.colnames)}")
+    # gammapy, too, takes the energies of Fermi's tables for MeV and for true ones.
+    nodes = u.Quantity(_values(table[column]), table[column].unit or u.MeV)
+    if nodes.size < 2 or not (np.isfinite(nodes.value) & (nodes.value > 0)).all() or (np.diff(nodes.value) <= 0).any():
+        raise ValueError(f"{column} must be two positive energies or more, which increase from row to row")
+    middle = np.sqrt(nodes[1:] * nodes[:-1])
+    ends = nodes[[0, -1]] ** 2 / middle[[0, -1]]
+    edges = u.Quantity([ends[0], *middle, ends[1]])
+    named = "energy_true" if hdu.name.upper() == "ENERGIES" else column.lower()
+    return Planes(EnergyAxis(edges, name=_told_name(hdu, named)), nodes)
+
+
+def _told_name(hdu: fits.BinTableHDU | fits.TableHDU, name: str) -> str:
+    """The name of the axis, where hpmask wrote the table; columns have it in capitals."""
+    told = hdu.header.get("AXISNAME")
+    return name if told is None else unescaped(str(told))
+
+
+def _node_column(names: list[str], meta: Any) -> str | None:
+    """The column of energies at which the planes of a cube hold."""
+    by_name = {name.upper(): name for name in names}
+    extname = str(meta.get("EXTNAME", "")).strip().upper()
+    told = str(meta.get("AXCOLS1", "")).strip().upper()
+    if told in ("ENERGY", "ENERGY_TRUE"):
+        return by_name.get(told)
+    return by_name.get("ENERGY") if extname == "ENERGIES" else None
+
+
 def read(source: Any, hdu: str | int | None = None) -> tuple[u.Quantity, str, Literal["log", "lin"]]:
     """Edges, name and interpolation of the axis in a table; see `hpmask.EnergyAxis.from_table`."""
     if isinstance(source, str | PathLike):
-        with fits.open(source) as hdus:
-            return _parsed(Table.read(_chosen(hdus, hdu, f" of {source}")), f"of {source}")
+        with faults_of(Path(source), Exception):
+            return _parsed(Table.read(_chosen(_tables(source, hdu), hdu, f" of {source}")), f"of {source}")
     if isinstance(source, fits.HDUList):
         return _parsed(Table.read(_chosen(source, hdu, "")), "of the file")
     if isinstance(source, fits.BinTableHDU | fits.TableHDU):
@@ -45,6 +140,20 @@ def read(source: Any, hdu: str | int | None = None) -> tuple[u.Quantity, str, Li
     if not isinstance(source, Table):
         raise TypeError(f"table must be a Table, a FITS table HDU, an HDUList or a path, got {type(source).__name__}")
     return _parsed(source, "")
+
+
+def _tables(path: str | PathLike[str], hdu: str | int | None) -> fits.HDUList:
+    """The tables of a file that may have the bins, and stand-ins with the names of all else."""
+    units = units_of(Path(path))
+    asked = {
+        i
+        for i, unit in enumerate(units)
+        if is_table(unit)
+        and (_pair(_names(unit.header), unit.header) if hdu is None else hdu == i or str(hdu).upper() == name_of(unit))
+    }
+    tables = load(Path(path), asked, set())
+    others = (fits.ImageHDU(name=name_of(unit)) if i else fits.PrimaryHDU() for i, unit in enumerate(units))
+    return fits.HDUList([tables.get(i, other) for i, other in enumerate(others)])
 
 
 def table_of(axis: EnergyAxis) -> Table:

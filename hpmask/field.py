@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,11 @@ __all__ = ["PROJECTIONS", "field_wcs", "parse_position", "wcs_like"]
 _ZENITHAL = ("TAN", "SIN", "ARC", "ZEA", "STG")
 PROJECTIONS = (*_ZENITHAL, "CAR", "CEA", "MER", "SFL", "MOL", "AIT")
 _AXES = {"icrs": ("RA---", "DEC--"), "galactic": ("GLON-", "GLAT-")}
+
+# The widest images, in degrees at their centre's scale: at 180 the corners of a TAN image are 70 deg away, and 90 are
+# infinitely far. SIN shows half of the sky, on 115.
+_WIDEST = {"TAN": 180.0, "SIN": 180.0}
+_SKY = 360.0
 
 # Larger images are rather a slip of the unit than wanted.
 _MOST_PIXELS = 2**31
@@ -112,7 +116,8 @@ def field_wcs(
     Raises
     ------
     TypeError, ValueError
-        If a size is no positive angle, or the projection or the frame is another one.
+        If a size is no positive angle or more than the projection shows, or the projection or the frame is another
+        one.
 
     Examples
     --------
@@ -130,7 +135,7 @@ def field_wcs(
     proj = proj.upper()
     step = _positive(binsz, "binsz")
     nx, ny = (
-        math.ceil(_positive(size, name) / step - 1e-9)
+        math.ceil(_side(size, name, proj) / step - 1e-9)
         for size, name in ((width, "width"), (width if height is None else height, "height"))
     )
     if nx * ny > _MOST_PIXELS:
@@ -154,6 +159,17 @@ def field_wcs(
     return wcs, (ny, nx)
 
 
+def _side(size: u.Quantity | str, argument: str, proj: str) -> float:
+    """A side of an image in degrees, if there may be sky all along it."""
+    value, widest = _positive(size, argument), _WIDEST.get(proj, _SKY)
+    if value > widest:
+        shown = "less than half of the sky: ZEA, ARC or AIT show more" if proj in _WIDEST else "no more than that"
+        raise ValueError(
+            f"{argument} of a {proj} image must be {widest:g} deg at most, got {size}: {proj} shows {shown}"
+        )
+    return value
+
+
 def _positive(angle: u.Quantity | str, argument: str) -> float:
     value = float(frames.as_angle(angle, argument).to_value(u.deg))
     if not (math.isfinite(value) and value > 0):
@@ -161,13 +177,15 @@ def _positive(angle: u.Quantity | str, argument: str) -> float:
     return value
 
 
-def wcs_like(path: str | Path) -> tuple[WCS, tuple[int, int]]:
-    """WCS and shape of the first sky image of a FITS file.
+def wcs_like(path: str | Path, hdu: int | str | None = None) -> tuple[WCS, tuple[int, int]]:
+    """WCS and shape of the sky image in a FITS file, as `hpmask.Mask.to_wcs` takes them of it.
 
     Parameters
     ----------
     path : str or path
         The file. Of a cube, the sky's two axes count.
+    hdu : int or str, optional
+        Number or name of the image that counts, of a file with several.
 
     Returns
     -------
@@ -180,27 +198,12 @@ def wcs_like(path: str | Path) -> tuple[WCS, tuple[int, int]]:
     ------
     FileNotFoundError
         If there is no such file.
-    ValueError
-        If it is no FITS file, or has no sky image.
+    MaskFormatError
+        If it is no FITS file or is damaged, or has no sky image, or several and `hdu` does not say which one counts.
     """
-    from astropy.io import fits
-    from astropy.wcs import FITSFixedWarning
+    from hpmask.wcs_grid import Grid
+    from hpmask.wcs_image import as_target
 
-    try:
-        hdus = fits.open(path)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ValueError(f"{path} is no FITS file: {error}") from None
-    with hdus, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FITSFixedWarning)
-        for hdu in hdus:
-            if not hdu.is_image or hdu.header.get("NAXIS", 0) < 2:
-                continue
-            wcs = WCS(hdu.header, hdus)
-            if wcs.has_celestial:
-                # Numpy's axes run the other way.
-                axes = [wcs.naxis - 1 - axis for axis in (wcs.wcs.lat, wcs.wcs.lng)]
-                ny, nx = (hdu.shape[axis] for axis in axes)
-                return wcs.celestial, (ny, nx)
-    raise ValueError(f"{path} has no sky image: no image with a celestial WCS")
+    target = as_target(Path(path), hdu)
+    grid = Grid.of(target.wcs, target.shape)
+    return grid.wcs, grid.shape

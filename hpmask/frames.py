@@ -229,6 +229,9 @@ def as_angle(angle: u.Quantity | str, argument: str) -> u.Quantity:
         If its unit is not one of angle, the string is no angle, or a value is masked.
     """
     angle = as_quantity(angle, argument, "an angle", "0.3 deg")
+    if angle.unit == u.dimensionless_unscaled:
+        example = f", such as '{angle.value:g} deg'" if angle.isscalar else ""
+        raise ValueError(f"{argument} must be an angle with a unit{example}, got {angle.value} without one")
     if not angle.unit.is_equivalent(u.rad):
         raise ValueError(f"{argument} must be an angle, got the unit {angle.unit.to_string()!r}")
     return angle

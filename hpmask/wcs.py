@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from hpmask import files, frames, rasterize
 from hpmask.arguments import as_flag
+from hpmask.fits_file import faults_of
+from hpmask.fits_text import add_history, escaped
 from hpmask.parallel import thread_count
 from hpmask.rangeset import RangeSet, check_order
 from hpmask.wcs_areas import by_areas
@@ -33,7 +37,14 @@ WcsMode = Literal["center", "overlap", "inside", "fraction"]
 MODES = ("center", "overlap", "inside", "fraction")
 
 
-def to_wcs(mask: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: WcsMode = "center") -> NDArray[Any]:
+def to_wcs(
+    mask: Mask,
+    wcs: Any,
+    shape: tuple[int, int] | None = None,
+    *,
+    mode: WcsMode = "center",
+    hdu: int | str | None = None,
+) -> NDArray[Any]:
     """The mask on the pixels of an image.
 
     The sky position of a pixel's centre is what astropy's ``wcs.pixel_to_world`` gives, distortions
@@ -50,7 +61,7 @@ def to_wcs(mask: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: 
         Any celestial WCS in any frame that astropy knows. Of a cube's the celestial part is taken. Slices of
         a WCS and other WCS objects of astropy's common interface will do, too, if they have two pixel axes.
         Galactic axes are Galactic even beside a RADESYS, which misleads astropy; ecliptic ones, which it
-        takes for ICRS, raise. Of a FITS file the first sky image counts.
+        takes for ICRS, raise. A FITS file has one image of the sky, or `hdu` says which one counts.
     shape : (int, int), optional
         Number of pixels (ny, nx); by default the shape that the WCS has.
     mode : {"center", "overlap", "inside", "fraction"}, optional
@@ -64,17 +75,23 @@ def to_wcs(mask: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: 
 
         "fraction": the part of the pixel's area (as a solid angle) that the mask keeps, to better than 1e-3. At the
         rim of an all-sky map, a pixel's area is the part of it that is sky, looked at in 32 x 32 places.
+    hdu : int or str, optional
+        Number or name of the image that counts, of a file with several.
 
     Returns
     -------
     numpy.ndarray of bool or float32, shape (ny, nx) or (n_bins, ny, nx)
-        The latter for a mask with energy bins, or a gammapy geometry with an energy axis. Each bin of that must
-        lie in one of the mask's.
+        The latter for a mask with energy bins, or if `wcs` is a cube with energies: a gammapy geometry, or a file with
+        a table of them (EBOUNDS, ENERGIES, or what BANDSHDU names). Each of its bins must lie in one of the mask's.
+        A plane that belongs to a single energy gets the mask's bin at that energy.
 
     Raises
     ------
     TypeError, ValueError
         If `wcs` is no celestial WCS, no shape is known, energy bins do not fit, or `mode` is another word.
+    MaskFormatError
+        If a file is damaged (the sums of what is used are checked, if it has them), or it is not clear which of its
+        images counts.
 
     Examples
     --------
@@ -94,7 +111,7 @@ def to_wcs(mask: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: 
            [0, 0, 1, 0, 0]])
     """
     _check_mode(mode, MODES)
-    return _image(mask, as_target(wcs), shape, mode, n_threads=None)
+    return _image(mask, as_target(wcs, hdu), shape, mode, n_threads=None)
 
 
 def to_wcs_many(
@@ -113,13 +130,14 @@ def _image(
     mask: Mask, target: Target, shape: tuple[int, int] | None, mode: WcsMode, *, n_threads: int | None
 ) -> NDArray[Any]:
     grid = Grid.of(target.wcs, target.shape if shape is None else shape)
-    way = Way.between(grid.frame, mask.frame)
     row = {id(plane): k for k, plane in reversed(list(enumerate(mask._distinct())))}
     bins = _bins(mask, target)
-    if mode == "center":
-        images: NDArray[Any] = at_centers(grid, way, mask._stacks(), n_threads=n_threads)
-    else:
-        images = by_areas(grid, way, mask._stacks(), mask._distinct(), mode, n_threads=n_threads)
+    with faults_of(target.file):
+        way = Way.between(grid.frame, mask.frame)
+        if mode == "center":
+            images: NDArray[Any] = at_centers(grid, way, mask._stacks(), n_threads=n_threads)
+        else:
+            images = by_areas(grid, way, mask._stacks(), mask._distinct(), mode, n_threads=n_threads)
     if bins is None:
         image: NDArray[Any] = images[0]
         return image
@@ -134,6 +152,8 @@ def _bins(mask: Mask, target: Target) -> list[int] | None:
     if mask.energy is None:
         return [0] * target.energy.n_bins
     edges = mask.energy.edges.value
+    if target.nodes is not None:
+        return _bins_at(mask.energy, target.nodes)
     bins = []
     for low, high in pairwise(target.energy.edges.to_value(mask.energy.unit)):
         k = int(np.searchsorted(edges, low * (1 + 1e-6), side="right")) - 1
@@ -146,10 +166,25 @@ def _bins(mask: Mask, target: Target) -> list[int] | None:
     return bins
 
 
+def _bins_at(axis: EnergyAxis, nodes: u.Quantity) -> list[int]:
+    """The bin of each energy; edges belong to the bin above, and the last one to the last bin."""
+    edges, values = axis.edges.value, nodes.to_value(axis.unit)
+    bins = np.searchsorted(edges * (1 - 1e-6), values, side="right") - 1
+    bins[(bins == axis.n_bins) & (values <= edges[-1] * (1 + 1e-6))] = axis.n_bins - 1
+    bad = np.flatnonzero((bins < 0) | (bins >= axis.n_bins))
+    if bad.size:
+        raise ValueError(
+            f"the energy of every plane of the image must lie in one of the mask's bins, but {nodes[bad[0]]:.6g} does "
+            f"not: the mask has {axis}"
+        )
+    return [int(k) for k in bins]
+
+
 def from_wcs(
     image: Any,
     wcs: Any = None,
     *,
+    hdu: int | str | None = None,
     order: int | None = None,
     mode: str = "center",
     outside: bool = False,
@@ -160,12 +195,35 @@ def from_wcs(
     n_threads: int | None = None,
 ) -> Mask:
     """See `hpmask.Mask.from_wcs`."""
-    from hpmask.mask import Mask
-
     frame, mode = frames.check_frame(frame), rasterize.check_mode(mode)
+    order = None if order is None else check_order(order)
     nan = None if nan is None else as_flag(nan, "nan")
     outside, invert = as_flag(outside, "outside"), as_flag(invert, "invert")
-    values, target = open_image(image, wcs)
+    n_threads = thread_count(n_threads)
+    values, target = open_image(image, wcs, hdu, energies=energy is None)
+    # From here on all that is wrong with its values is wrong with the file.
+    with faults_of(target.file):
+        return _of_pixels(
+            values, target, order=order, mode=mode, outside=outside, nan=nan, invert=invert, energy=energy,
+            frame=frame, n_threads=n_threads,
+        )  # fmt: skip
+
+
+def _of_pixels(
+    values: NDArray[Any],
+    target: Target,
+    *,
+    order: int | None,
+    mode: str,
+    outside: bool,
+    nan: bool | None,
+    invert: bool,
+    energy: EnergyAxis | None,
+    frame: str,
+    n_threads: int,
+) -> Mask:
+    from hpmask.mask import Mask
+
     pixels = booleans(values, nan=nan, invert=invert)
     if pixels.ndim < 2 or not pixels.size:
         raise ValueError(f"image must have at least two axes and some pixels, got shape {pixels.shape}")
@@ -176,7 +234,7 @@ def from_wcs(
     if sheets.shape[0] not in (1, *bins):
         wanted = f"{bins[0]} planes, one per energy bin, or one" if bins else "one plane: give energy for more"
         raise ValueError(f"image of shape {pixels.shape} must have {wanted}")
-    order = order_for(grid) if order is None else check_order(order)
+    order = order_for(grid) if order is None else order
     way = Way.between(grid.frame, frame)
     done: dict[bytes, RangeSet] = {}
     planes = []
@@ -197,18 +255,21 @@ def from_wcs(
 def write_wcs(
     mask: Mask,
     path: str | Path,
-    wcs: WCS,
+    wcs: Any,
     shape: tuple[int, int] | None = None,
     *,
     mode: Literal["center", "overlap", "inside"] = "center",
+    hdu: int | str | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write the mask on the pixels of an image as a FITS image of bytes, 1 = kept.
 
     The image is the primary one, under the name MASK: gammapy's ``Map.read`` then gives a boolean map. Energy
-    bins make it a cube and add the table MASK_BANDS, from which gammapy takes the energy axis; see
+    bins, those of the mask or of a cube given as `wcs`, make it a cube and add the table MASK_BANDS, from which
+    gammapy takes the energy axis; see
     https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html. Look-up tables of
-    distortions follow as extensions of their own.
+    distortions follow as extensions of their own. Lines of the history that are longer than a card, or no printable
+    ASCII, are escaped as in Python strings; a backslash at the end of a card goes on in the next.
 
     Parameters
     ----------
@@ -216,9 +277,9 @@ def write_wcs(
         The mask.
     path : str or path
         Where to; ``.fits.gz`` is compressed. The old file or the new one is there at any moment.
-    wcs : `~astropy.wcs.WCS`
+    wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy WcsGeom
         As in `to_wcs`, but astropy's own FITS WCS only.
-    shape, mode
+    shape, mode, hdu
         As in `to_wcs`.
     overwrite : bool, optional
         Replace a file that is there.
@@ -249,22 +310,24 @@ def write_wcs(
            [1, 1, 1, 1, 1],
            [0, 1, 1, 1, 0]], dtype=uint8)
     """
-    if not isinstance(wcs, WCS):
-        raise TypeError(
-            f"wcs must be an astropy.wcs.WCS, which can be written as a header, got {type(wcs).__name__}"
-        )
     # The image is one of bytes.
     _check_mode(mode, MODES[:3])
     files.check_target(path, overwrite=overwrite)
-    image = to_wcs(mask, wcs, shape, mode=mode)
-    with celestial(wcs).to_fits(relax=True) as hdus:
+    target = as_target(wcs, hdu)
+    if not isinstance(target.wcs, WCS):
+        raise TypeError(
+            f"wcs must be an astropy.wcs.WCS, which can be written as a header, got {type(target.wcs).__name__}"
+        )
+    image = _image(mask, target, shape, mode, n_threads=None)
+    energy = mask.energy if target.energy is None else target.energy
+    with celestial(target.wcs).to_fits(relax=True) as hdus:
         primary = hdus[0]
         primary.data = image.view(np.uint8)
         primary.name = "MASK"
         _describe(primary.header, mask)
-        if mask.energy is not None:
-            hdus.append(_bands(mask.energy))
-            _link(primary.header, mask.energy, image.shape)
+        if energy is not None:
+            hdus.append(_bands(energy))
+            _link(primary.header, energy, image.shape)
         with files.replacing(path, overwrite=overwrite) as file:
             if str(path).endswith(".gz"):
                 with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
@@ -288,8 +351,7 @@ def _describe(header: fits.Header, mask: Mask) -> None:
     header["CREATOR"] = (f"hpmask {__version__}", "software that wrote this file")
     header["HPXFRAME"] = (mask.frame, "frame of the HEALPix cells of the mask")
     header["HPXORDER"] = (mask.order, "order of the HEALPix cells of the mask")
-    for line in mask.history:
-        header.add_history(line)
+    add_history(header, mask.history)
 
 
 def _link(header: fits.Header, energy: EnergyAxis, shape: tuple[int, ...]) -> None:
@@ -306,7 +368,8 @@ def _axis_cards(energy: EnergyAxis) -> dict[str, str]:
 
 def _columns(energy: EnergyAxis) -> tuple[str, str, str]:
     """Names of the columns of a bin's centre and edges."""
-    name = energy.name.upper()
+    # AXISNAME has the name itself.
+    name = re.sub(r"[^A-Z0-9_]", "_", energy.name.upper())
     return (name, "E_MIN", "E_MAX") if name == "ENERGY" else (name, f"{name}_MIN", f"{name}_MAX")
 
 
@@ -317,4 +380,5 @@ def _bands(energy: EnergyAxis) -> fits.BinTableHDU:
         columns.append(fits.Column(name, "D", unit=unit, array=values.value))
     table = fits.BinTableHDU.from_columns(columns, name="MASK_BANDS")
     table.header.update(_axis_cards(energy))
+    table.header["AXISNAME"] = escaped(energy.name)
     return table

@@ -14,64 +14,91 @@ from astropy.wcs import WCS, FITSFixedWarning
 from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
+from hpmask.fits_file import faults_of
+from hpmask.wcs_file import SkyImage, read_image
+from hpmask.wcs_grid import Grid
 
 __all__ = ["Target", "as_target", "booleans", "open_image"]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A WCS with what is known beside it: the shape of the image, and the energy bins of a cube."""
+    """A WCS with what is known beside it: the shape of the image, and the energy bins of a cube.
+
+    The planes of a cube may belong to single energies, `nodes`, instead; the bins are then those around them. What is
+    wrong with a WCS from a file is the fault of `file`.
+    """
 
     wcs: Any
     shape: tuple[int, int] | None = None
     energy: EnergyAxis | None = None
+    nodes: u.Quantity | None = None
+    file: str | Path | None = None
 
 
-def as_target(wcs: Any) -> Target:
+def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
     """The target that a WCS, a header, an image HDU, a FITS file or a gammapy geometry or map stands for.
 
     Raises
     ------
     TypeError
         If it is something else; that an object is no WCS is left to `hpmask.wcs_grid.Grid` to say.
-    ValueError
-        If a file has no sky image.
+    MaskFormatError
+        If a file is damaged, or has no sky image, or several and `hdu` does not say which one counts.
     """
     if isinstance(wcs, str | Path):
-        with _opened(wcs) as hdus:
-            return _of_hdu(_first_image(hdus, wcs), hdus)
+        _check_hdu(hdu)
+        with faults_of(wcs, Exception):
+            return _of_file(wcs, read_image(wcs, hdu, pixels=False, energies=True))
+    if hdu is not None:
+        raise TypeError(f"hdu says which image of a file counts, but got no path but a {type(wcs).__name__}")
     if isinstance(wcs, fits.Header):
         return _of_header(wcs)
     if isinstance(wcs, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
-        return _of_hdu(wcs, None)
+        return _of_header(wcs.header)
     geom = getattr(wcs, "geom", wcs)
     if all(hasattr(geom, name) for name in ("wcs", "data_shape", "axes", "is_image")) and isinstance(geom.wcs, WCS):
-        return Target(geom.wcs, (int(geom.data_shape[-2]), int(geom.data_shape[-1])), _gammapy_energy(geom))
+        return Target(geom.wcs, (int(geom.data_shape[-2]), int(geom.data_shape[-1])), *_gammapy_energy(geom))
     return Target(wcs)
 
 
-def open_image(image: Any, wcs: Any) -> tuple[NDArray[Any], Target]:
+def open_image(
+    image: Any, wcs: Any, hdu: int | str | None = None, *, energies: bool = True
+) -> tuple[NDArray[Any], Target]:
     """The pixels and the WCS of an image given as an array, an HDU, a file or a gammapy map.
+
+    Parameters
+    ----------
+    image, wcs
+        As in `hpmask.Mask.from_wcs`.
+    hdu : int or str, optional
+        Which image of a file counts: that of `image`, or else of `wcs`.
+    energies : bool, optional
+        Whether the energies of a file's planes are needed.
 
     Raises
     ------
     TypeError, ValueError
-        If there is no WCS, or no sky image in a file.
+        If there is no WCS.
+    MaskFormatError
+        As in `as_target`.
     """
     if isinstance(image, str | Path):
-        with _opened(image) as hdus:
-            hdu = _first_image(hdus, image)
-            return _sky_last(hdu), as_target(wcs) if wcs is not None else _of_hdu(hdu, hdus)
+        _check_hdu(hdu)
+        with faults_of(image, Exception):
+            found = read_image(image, hdu, pixels=True, energies=energies and wcs is None)
+            values, target = _sky_last(found), None if wcs is not None else _of_file(image, found)
+        return values, as_target(wcs) if target is None else target
     if isinstance(image, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
-        return _sky_last(image), as_target(image if wcs is None else wcs)
+        return _sky_last(SkyImage(image.header, image, None, None)), as_target(image if wcs is None else wcs, hdu)
     if hasattr(image, "geom") and hasattr(image, "data"):
-        return np.asarray(image.data), as_target(image if wcs is None else wcs)
+        return np.asarray(image.data), as_target(image if wcs is None else wcs, hdu)
     if wcs is None:
         raise TypeError("wcs must be given for an image that is an array")
     if np.ma.is_masked(image):
         # What is masked has no value: as NaN, `nan` says what it means.
         image = image.astype(np.float64).filled(np.nan)
-    return np.asarray(image), as_target(wcs)
+    return np.asarray(image), as_target(wcs, hdu)
 
 
 def booleans(values: NDArray[Any], *, nan: bool | None, invert: bool) -> NDArray[np.bool_]:
@@ -112,20 +139,20 @@ def booleans(values: NDArray[Any], *, nan: bool | None, invert: bool) -> NDArray
 # ---------------------------------------------------------------------- FITS
 
 
-def _opened(path: str | Path) -> Any:
-    try:
-        return fits.open(path)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ValueError(f"{path} is no FITS file: {error}") from None
+def _check_hdu(hdu: Any) -> None:
+    if hdu is not None and (isinstance(hdu, bool) or not isinstance(hdu, int | np.integer | str)):
+        raise TypeError(f"hdu must be the number or the name of an HDU, got {hdu!r}")
 
 
-def _first_image(hdus: Any, path: str | Path) -> Any:
-    for hdu in hdus:
-        if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2 and _header_wcs(hdu.header, hdus).has_celestial:
-            return hdu
-    raise ValueError(f"{path} has no sky image: no image with a celestial WCS")
+def _of_file(path: str | Path, image: SkyImage) -> Target:
+    target = replace(_of_header(image.header, image.hdus), file=path)
+    if image.planes is not None:
+        target = replace(target, energy=image.planes.axis, nodes=image.planes.nodes)
+    # What is wrong with its WCS is a fault of the file, and shows when a pixel is asked for.
+    grid = Grid.of(target.wcs, target.shape)
+    ny, nx = grid.shape
+    grid.positions(grid.wcs, np.array([0.0, nx - 1, nx / 2]), np.array([0.0, ny - 1, ny / 2]))
+    return target
 
 
 def _header_wcs(header: fits.Header, hdus: Any = None) -> WCS:
@@ -151,43 +178,11 @@ def _of_header(header: fits.Header, hdus: Any = None) -> Target:
     return Target(wcs, shape)
 
 
-def _of_hdu(hdu: Any, hdus: Any) -> Target:
-    target = _of_header(hdu.header, hdus)
-    return target if hdus is None else replace(target, energy=_bands(hdu, hdus))
-
-
-def _bands(hdu: Any, hdus: Any) -> EnergyAxis | None:
-    """The energy bins of a cube, by the table that its header names; None if it has none, or one bin.
-
-    See https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html.
-    """
-    name = str(hdu.header.get("BANDSHDU", "")).upper()
-    if not name or len(hdu.shape) != 3 or hdu.shape[0] == 1:
-        return None
-    table = next((other for other in hdus if other.name == name and hasattr(other, "columns")), None)
-    if table is None:
-        return None
-    names = str(table.header.get("AXCOLS1", hdu.header.get("AXCOLS1", "E_MIN,E_MAX"))).upper().split(",")
-    columns = {column.name.upper(): column for column in table.columns}
-    if len(names) != 2 or not columns.keys() >= set(names):
-        return None
-    low, high = (
-        u.Quantity(np.asarray(table.data[columns[column].name], dtype=np.float64), columns[column].unit or "")
-        for column in names
-    )
-    if len(low) != hdu.shape[0] or not low.unit.is_equivalent(u.J) or not np.allclose(low[1:], high[:-1], rtol=1e-6):
-        return None
-    edges = u.Quantity([*low, high[-1]])
-    axis = "energy" if names[0] == "E_MIN" else names[0].removesuffix("_MIN").lower()
-    interp = str(table.header.get("INTERP1", "log"))
-    return EnergyAxis(edges, name=axis, interp="lin" if interp == "lin" else "log")
-
-
-def _sky_last(hdu: Any) -> NDArray[Any]:
+def _sky_last(image: SkyImage) -> NDArray[Any]:
     """The pixels with the sky's axes last, in the order in which the celestial WCS counts them."""
-    wcs = _header_wcs(hdu.header)
+    wcs = _header_wcs(image.header, image.hdus)
     # A copy: the file may be closed under it.
-    values = np.array(hdu.data)
+    values = np.array(image.hdu.data)
     if wcs.has_celestial and wcs.naxis <= values.ndim:
         last = sorted(_sky_axes(wcs))
         values = np.moveaxis(values, last, (-2, -1))
@@ -197,11 +192,13 @@ def _sky_last(hdu: Any) -> NDArray[Any]:
 # ---------------------------------------------------------------------- gammapy
 
 
-def _gammapy_energy(geom: Any) -> EnergyAxis | None:
+def _gammapy_energy(geom: Any) -> tuple[EnergyAxis | None, u.Quantity | None]:
+    """The bins of a geometry, and the energies of its planes if its axis has those instead of edges."""
     names = [axis.name for axis in geom.axes]
     if not names:
-        return None
+        return None, None
     if len(names) > 1 or names[0] not in ("energy", "energy_true"):
         raise ValueError(f"a gammapy geometry must have no axis beside energy, got {', '.join(names)}")
     axis = geom.axes[0]
-    return EnergyAxis(u.Quantity(axis.edges), name=axis.name, interp="lin" if axis.interp == "lin" else "log")
+    bins = EnergyAxis(u.Quantity(axis.edges), name=axis.name, interp="lin" if axis.interp == "lin" else "log")
+    return bins, u.Quantity(axis.center) if axis.node_type == "center" else None

@@ -336,6 +336,28 @@ class TestToWcs:
         assert np.array_equal(image != 0, hole.to_wcs(wcs, (40, 60)))
         assert WCS(header).wcs.compare(wcs.wcs, tolerance=1e-12)
 
+    def test_like_is_read_as_by_python(self, run, by_energy):
+        """Latitude first, axes that are not there, several images, and bins of its own."""
+        bins = EnergyAxis.from_bounds("10 GeV", "1 TeV", 4)
+        header = fits.Header()
+        header.update(CTYPE1="DEC--TAN", CTYPE2="RA---TAN", CRVAL1=22.0, CRVAL2=83.6, CRPIX1=30.5, CRPIX2=25.5)
+        header.update(CDELT1=0.5, CDELT2=-0.5, CTYPE3="ENERGY", CTYPE4="STOKES")
+        image = fits.ImageHDU(np.zeros((50, 60)), header, name="CHIP")
+        cube = fits.ImageHDU(np.zeros((4, 50, 60)), header, name="CUBE")
+        fits.HDUList([fits.PrimaryHDU(), image, cube, fits.BinTableHDU(bins.to_table())]).writeto("like.fits")
+        flat = by_energy.reduce("any")
+        flat.write("flat.fits")
+        for mask, source, hdu, shape in (
+            (by_energy, "energy.fits", "1", (2, 50, 60)),
+            (flat, "flat.fits", "CUBE", (4, 50, 60)),
+        ):
+            run("to-wcs", source, "--like", "like.fits", "--hdu", hdu, "-o", "cut.fits", "--overwrite")
+            written = fits.getdata("cut.fits")
+            assert written.shape == shape
+            assert np.array_equal(written != 0, mask.to_wcs("like.fits", hdu=hdu))
+        message = run("to-wcs", "energy.fits", "--like", "like.fits", "-o", "no.fits", code=1).stderr
+        assert "there are 2 images of the sky, HDU 1 CHIP" in message
+
     def test_field(self, run, hole):
         run(
             "to-wcs", "hole.fits", "-o", "cut.fits", "--center", "184.557 -5.784", "--width", "6 deg",
@@ -371,8 +393,11 @@ class TestToWcs:
             ((), 2, "Missing option '--like', or '--center' and '--width'"),
             (("--center", "1 2"), 2, "Missing option"),
             (("--like", "a.fits", "--binsz", "1 deg"), 2, "it does not go with --binsz"),
+            (("--hdu", "1"), 2, "--hdu chooses an image of the file of --like"),
+            (("--center", "1 2", "--width", "2000 deg"), 1, "width of a TAN image must be 180 deg at most"),
+            (("--center", "1 2", "--width", "2"), 1, "such as '2 deg'"),
             (("--like", "a.fits"), 1, "hpmask: error: a.fits: No such file or directory"),
-            (("--like", "hole.fits"), 1, "hole.fits has no sky image"),
+            (("--like", "hole.fits"), 1, "hole.fits: no sky image"),
             (("--center", "1 2", "--width", "5"), 1, "width must be an angle"),
             (("--center", "1 2", "--width", "5 deg", "--proj", "XXX"), 2, "Invalid value for '--proj'"),
         ],

@@ -85,6 +85,10 @@ class TestField:
             ({"proj": "XYZ"}, "proj must be one of TAN, SIN"),
             ({"frame": "fk5"}, "frame must be 'icrs' or 'galactic'"),
             ({"binsz": "1 uas"}, "pixels: width or binsz is wrong"),
+            ({"width": "2"}, "width must be an angle with a unit, such as '2 deg', got 2.0 without one"),
+            ({"width": "2000 deg"}, "width of a TAN image must be 180 deg at most, got 2000 deg: TAN shows less than"),
+            ({"height": "181 deg"}, "height of a TAN image must be 180 deg at most"),
+            ({"width": "361 deg", "proj": "AIT"}, "width of a AIT image must be 360 deg at most"),
         ],
     )
     def test_mistakes(self, options, message):
@@ -131,7 +135,7 @@ class TestLike:
         ],
     )
     def test_real(self, data, name):
-        wcs, shape = wcs_like(data(f"wcs/{name}"))
+        wcs, shape = wcs_like(data(f"wcs/{name}"), "RawExcessMap" if "000029" in name else None)
         with fits.open(data(f"wcs/{name}")) as hdus:
             assert shape in [hdu.shape[-2:] for hdu in hdus if hdu.is_image and hdu.shape]
         assert wcs.has_celestial
@@ -140,8 +144,8 @@ class TestLike:
         with pytest.raises(FileNotFoundError):
             wcs_like(tmp_path / "no.fits")
         (tmp_path / "text.fits").write_text("no FITS")
-        with pytest.raises(ValueError, match=r"text\.fits is no FITS file"):
+        with pytest.raises(ValueError, match=r"text\.fits: HDU 0 is no FITS header"):
             wcs_like(tmp_path / "text.fits")
         fits.writeto(tmp_path / "plain.fits", np.zeros((3, 3)))
-        with pytest.raises(ValueError, match="has no sky image"):
+        with pytest.raises(ValueError, match=r"plain\.fits: no sky image"):
             wcs_like(tmp_path / "plain.fits")

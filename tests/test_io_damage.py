@@ -300,7 +300,7 @@ def test_headers_that_tell_nonsense(tmp_path):
 
 def test_an_image_and_a_catalog(tmp_path):
     fits.PrimaryHDU(np.zeros((3, 4))).writeto(tmp_path / "image.fits")
-    refused(tmp_path / "image.fits", "no MOC in this FITS file, it has an image")
+    refused(tmp_path / "image.fits", "it has an image: an image becomes a mask by Mask.from_wcs")
     column = fits.Column("RAJ2000", "1D", array=[1.0])
     fits.BinTableHDU.from_columns([column], name="STARS").writeto(tmp_path / "catalog.fits")
     refused(tmp_path / "catalog.fits", "a table 'STARS'")

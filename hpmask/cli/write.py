@@ -18,7 +18,8 @@ __all__ = ["convert", "to_wcs"]
 @click.command()
 @click.argument("mask", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="FITS image to write.")
-@click.option("--like", type=click.Path(path_type=Path), help="Take the pixels of a FITS image.")
+@click.option("--like", type=click.Path(path_type=Path), help="Take the pixels, and the energies, of a FITS image.")
+@click.option("--hdu", help="Number or name of the image of --like, in a file with several.")
 @click.option("--center", help="Position in the middle: '83.63 22.01' (degrees) or '05h34m32s +22d00m52s'.")
 @click.option("--width", help="Width of the image, such as '10 deg'.")
 @click.option("--height", help="Height of the image [default: its width].")
@@ -35,6 +36,7 @@ def to_wcs(
     mask: Path,
     output: Path,
     like: Path | None,
+    hdu: str | None,
     center: str | None,
     width: str | None,
     height: str | None,
@@ -55,6 +57,8 @@ def to_wcs(
         ]
         if given:
             raise click.UsageError(f"--like gives all pixels: it does not go with --{given[0]}.")
+    elif hdu is not None:
+        raise click.UsageError("--hdu chooses an image of the file of --like, which is missing.")
     elif center is None or width is None:
         raise click.UsageError("Missing option '--like', or '--center' and '--width'.")
     inputs = [mask] if like is None else [mask, like]
@@ -62,14 +66,18 @@ def to_wcs(
     if plot is not None:
         check_picture(plot)
     if like is not None:
-        wcs, shape = field.wcs_like(like)
+        wcs, shape = field.wcs_like(like, hdu)
     else:
         assert center is not None
         assert width is not None
         position = field.parse_position(center, frame)
         wcs, shape = field.field_wcs(position, width, height=height, binsz=binsz, proj=proj, frame=frame)
     value = Mask.read(mask)
-    value.write_wcs(output, wcs, shape, overwrite=overwrite)
+    if like is not None:
+        # By itself, since it may have energies, too.
+        value.write_wcs(output, like, hdu=hdu, overwrite=overwrite)
+    else:
+        value.write_wcs(output, wcs, shape, overwrite=overwrite)
     if plot is not None:
         pictures.field(value, plot, wcs, shape, overwrite=overwrite)
 

@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 import hpmask
 from hpmask.energy import EnergyAxis
 from hpmask.errors import MaskFormatError
+from hpmask.fits_text import add_history, escaped, history_of, unescaped
 from hpmask.io.cells import disjoint
 from hpmask.io.format import Format
 from hpmask.io.hdu import Hdu, write_hdu
@@ -55,9 +56,6 @@ _FRAMES = {letter: frame for frame, letter in _COORDSYS.items()}
 _MAX_ORDER_32 = 13
 
 _EBOUNDS = np.dtype([("CHANNEL", "i4"), ("E_MIN", "f8"), ("E_MAX", "f8"), ("PLANE", "i4")])
-
-# Characters of text in a HISTORY card.
-_CARD_TEXT = 72
 
 
 # ---------------------------------------------------------------------- writing
@@ -90,9 +88,7 @@ def _primary_header(mask: Mask, n_planes: int) -> fits.Header:
     header["MASKHASH"] = _digest(mask)
     header["CREATOR"] = (f"hpmask {hpmask.__version__}", "what wrote this file")
     header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "when, in UTC")
-    for line in mask.history:
-        for card in _to_cards(line):
-            header.add_history(card)
+    add_history(header, mask.history)
     return header
 
 
@@ -143,7 +139,7 @@ def _bounds_hdu(mask: Mask, axis: EnergyAxis, planes: list[RangeSet]) -> tuple[f
     header.insert("TTYPE3", ("TUNIT2", unit))
     header.insert("TTYPE4", ("TUNIT3", unit))
     # No comment: astropy would have to cut it where the name is long.
-    header["AXISNAME"] = _escaped(axis.name)
+    header["AXISNAME"] = escaped(axis.name)
     header["INTERP"] = (axis.interp, "how energies between edges are measured")
     return header, table
 
@@ -159,22 +155,6 @@ def _table_header(n_rows: int, names: list[str], dtype: np.dtype[Any], extname: 
 
 def _boundaries(plane: RangeSet) -> NDArray[np.uint64]:
     return plane.ranges.reshape(-1)
-
-
-def _to_cards(line: str) -> list[str]:
-    text = _escaped(line)
-    width = _CARD_TEXT - 1
-    cards = []
-    while len(text) > _CARD_TEXT:
-        cards.append(text[:width] + "\\")
-        text = text[width:]
-    return [*cards, text]
-
-
-def _escaped(text: str) -> str:
-    """Text in printable ASCII, with no blank or backslash at its end: a card drops or means them."""
-    plain = text.encode("unicode_escape").decode("ascii").replace("\\\\", "\\x5c")
-    return plain[:-1] + "\\x20" if plain.endswith(" ") else plain
 
 
 # ---------------------------------------------------------------------- reading
@@ -225,7 +205,7 @@ def _read_own(file: IO[bytes], primary: Hdu, name: str) -> Mask:
         planes = [planes[i - 1] for i in of_bin]
     elif n_planes > 1:
         raise MaskFormatError(f"the file has {n_planes} planes but no energy bins")
-    mask = Mask(planes, frame=frames[0], energy=axis, history=_history(primary))
+    mask = Mask(planes, frame=frames[0], energy=axis, history=history_of(primary.history))
     if digest != _digest(mask):
         told = "is missing" if digest is None else "is that of another mask"
         raise MaskFormatError(f"the file is damaged: MASKHASH, the digest of planes and energy bins, {told}")
@@ -269,7 +249,7 @@ def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDAr
         raise MaskFormatError(f"EBOUNDS: AXISNAME must be a name, it is {axis_name!r}")
     try:
         edges = u.Quantity(np.append(low, high[-1]), hdu.get("TUNIT2"))
-        return EnergyAxis(edges, name=_unescaped(axis_name), interp=hdu.get("INTERP")), planes
+        return EnergyAxis(edges, name=unescaped(axis_name), interp=hdu.get("INTERP")), planes
     except (TypeError, ValueError) as error:
         raise MaskFormatError(f"EBOUNDS: {error}") from error
 
@@ -286,7 +266,8 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
         try:
             hdu = Hdu(file, len(found))
         except EOFError:
-            raise MaskFormatError(f"no MOC in this FITS file, it has {', '.join(found)}") from None
+            advice = ": an image becomes a mask by Mask.from_wcs" if any("an image" in one for one in found) else ""
+            raise MaskFormatError(f"no MOC in this FITS file, it has {', '.join(found)}{advice}") from None
         ordering = str(hdu.get("ORDERING")).upper()
         if hdu.get("XTENSION") == "BINTABLE" and ordering in ("NUNIQ", "RANGE"):
             break
@@ -426,23 +407,6 @@ def _from_ranges(values: NDArray[Any], order: int) -> RangeSet:
             return RangeSet.from_ranges(pairs.astype(np.int64), order)
         # Signed, the message shows negative numbers as what they are.
         return RangeSet(pairs.astype(np.int64), order)
-
-
-def _history(primary: Hdu) -> list[str]:
-    lines: list[list[str]] = []
-    going_on = False
-    for text in primary.history:
-        part = text.removesuffix("\\")
-        if going_on:
-            lines[-1].append(part)
-        else:
-            lines.append([part])
-        going_on = part != text
-    return [_unescaped("".join(line)) for line in lines]
-
-
-def _unescaped(text: str) -> str:
-    return text.encode("ascii").decode("unicode_escape")
 
 
 FORMAT = Format(

@@ -23,21 +23,27 @@ __all__ = ["Hdu", "write_hdu"]
 
 _BLOCK = 2880
 _CARD = 80
+# Of a card, its keyword and what stands before its value.
+_KEYWORD = 10
 _ALL_ONES = 0xFFFFFFFF
 
 # Bytes handled at a time: a chunk stays in the processor's cache from one step to the next.
 _CHUNK = 1 << 18
 
-# Bytes of data from a zipped file that are checked at a time.
-_PIECE = 1 << 22
-
 # A header of a mask has some dozens of cards, besides its history. astropy takes seconds for a million of them.
 _MAX_CARDS = 100_000
 
+# No file holds as many bytes.
 _NO_FILE = 1 << 62
 
 # FITS allows for as many dimensions.
 _MAX_NAXIS = 999
+
+# Writers put other characters than those of FITS, ASCII from the blank to the tilde, into comments and names.
+_PLAIN = bytes(byte if 32 <= byte < 127 else ord("?") for byte in range(256))
+
+# Bytes of data that are read at a time.
+_PIECE = 1 << 22
 
 _END = b"END".ljust(_CARD)
 _SUM_CARD = re.compile(rb"(CHECKSUM|DATASUM )= *'?([^' /]+)")
@@ -95,6 +101,17 @@ class Hdu:
         """
         if len(self._sums) == 2 and _added(_sum(self._raw), self._datasum()) != _ALL_ONES:
             raise MaskFormatError(f"{self._name}: the header is damaged, its CHECKSUM is wrong")
+
+    @cached_property
+    def header(self) -> fits.Header:
+        """The header, parsed when it is first asked for."""
+        for card in self._cards:
+            if not card[:_KEYWORD].isascii():
+                raise MaskFormatError(f"{self._name}: the header is damaged: a card begins with {card[:_KEYWORD]!r}")
+        try:
+            return fits.Header.fromstring(self._raw.translate(_PLAIN).decode("ascii"))
+        except fits.VerifyError as error:
+            raise MaskFormatError(f"{self._name}: the header is damaged: {error}") from error
 
     @cached_property
     def size(self) -> int:
@@ -202,6 +219,44 @@ class Hdu:
         self._check(data)
         return data[: self.size // dtype.itemsize * dtype.itemsize].view(dtype)
 
+    def whole(self) -> bytes:
+        """The unit as it stands in the file, header and padded data; the file is then at the next unit.
+
+        Characters in the header that FITS does not allow are question marks, so that astropy reads it.
+
+        Raises
+        ------
+        MaskFormatError
+            If the file is cut short, or a sum that the header has is wrong.
+        """
+        return b"".join([self._raw.translate(_PLAIN), *self._pieces()])
+
+    def check(self) -> None:
+        """Go to the next unit, as `whole` does, and keep nothing.
+
+        Raises
+        ------
+        MaskFormatError
+            If the file is cut short, or a sum that the header has is wrong.
+        """
+        for _ in self._pieces():
+            pass
+
+    def _pieces(self) -> Iterator[bytes]:
+        """The padded data in pieces; the sums are checked behind the last."""
+        padded = self.size + -self.size % _BLOCK
+        count = total = 0
+        while count < padded:
+            piece = self._file.read(min(padded - count, _PIECE))
+            count += len(piece)
+            if count < padded and len(piece) < _PIECE:
+                raise MaskFormatError(
+                    f"the file is cut short: {self._name} has {count} of the {padded} bytes of its data"
+                )
+            total = _added(total, _sum(piece))
+            yield piece
+        self._check_sum(total)
+
     def skip(self) -> None:
         """Move the file to the next unit."""
         padded = self.size + -self.size % _BLOCK
@@ -222,13 +277,15 @@ class Hdu:
         return int(text)
 
     def _check(self, data: NDArray[np.uint8]) -> None:
-        if not self._sums:
-            return
-        found = _sum(data)
+        if self._sums:
+            self._check_sum(_sum(data))
+
+    def _check_sum(self, found: int) -> None:
         if b"DATASUM " in self._sums and found != self._datasum():
             raise MaskFormatError(f"{self._name}: the data are damaged, their DATASUM is wrong")
         if b"CHECKSUM" in self._sums and _added(_sum(self._raw), found) != _ALL_ONES:
-            raise MaskFormatError(f"{self._name}: header or data are damaged, their CHECKSUM is wrong")
+            what = "the header was changed or is damaged" if len(self._sums) == 2 else "header or data are damaged"
+            raise MaskFormatError(f"{self._name}: {what}, its CHECKSUM is wrong")
 
 
 def write_hdu(file: IO[bytes], header: fits.Header, data: NDArray[Any] | None = None) -> None:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from hpmask.rasterize import Mode
 
 if TYPE_CHECKING:
-    from astropy.wcs import WCS
     from gammapy.maps import Geom, Map
     from mocpy import MOC, SFMOC
 
@@ -99,7 +98,14 @@ class HandingOver:
 
         return healpy.to_map(self, order=order, nest=nest)
 
-    def to_wcs(self: Mask, wcs: Any, shape: tuple[int, int] | None = None, *, mode: WcsMode = "center") -> NDArray[Any]:
+    def to_wcs(
+        self: Mask,
+        wcs: Any,
+        shape: tuple[int, int] | None = None,
+        *,
+        mode: WcsMode = "center",
+        hdu: int | str | None = None,
+    ) -> NDArray[Any]:
         """The mask on the pixels of an image.
 
         Parameters
@@ -113,21 +119,25 @@ class HandingOver:
             only if all of it is; "fraction" is the part of its area that is in the mask, to 1e-3. Pixels that
             are no sky are False, or 0. For sky to be excluded, ``(~mask).to_wcs(..., mode="overlap")`` is
             the safe side.
+        hdu : int or str, optional
+            Number or name of the image that counts, of a file with several.
 
         Returns
         -------
         numpy.ndarray of bool or float32, shape (ny, nx) or (n_bins, ny, nx)
-            The latter for a mask with energy bins, or a gammapy geometry with an energy axis. Each bin of that
-            must lie in one of the mask's.
+            The latter for a mask with energy bins, or if `wcs` is a cube with energies: a gammapy geometry, or a file
+            with a table of them. Each of its bins must lie in one of the mask's.
 
         Raises
         ------
         TypeError, ValueError
             If the WCS is not celestial, no shape is known, or energy bins do not fit.
+        MaskFormatError
+            If a file is damaged, or it is not clear which of its images counts.
         """
         from hpmask import wcs as wcs_module
 
-        return wcs_module.to_wcs(self, wcs, shape, mode=mode)
+        return wcs_module.to_wcs(self, wcs, shape, mode=mode, hdu=hdu)
 
     def to_wcs_many(
         self: Mask, fields: Iterable[Any], *, mode: WcsMode = "center", n_threads: int | None = None
@@ -167,10 +177,11 @@ class HandingOver:
     def write_wcs(
         self: Mask,
         path: str | Path,
-        wcs: WCS,
+        wcs: Any,
         shape: tuple[int, int] | None = None,
         *,
         mode: Mode = "center",
+        hdu: int | str | None = None,
         overwrite: bool = False,
     ) -> None:
         """Write the mask on the pixels of an image as FITS, 1 = kept, readable by gammapy's ``Map.read``.
@@ -179,7 +190,7 @@ class HandingOver:
         """
         from hpmask import wcs as wcs_module
 
-        wcs_module.write_wcs(self, path, wcs, shape, mode=mode, overwrite=overwrite)
+        wcs_module.write_wcs(self, path, wcs, shape, mode=mode, hdu=hdu, overwrite=overwrite)
 
     def to_gammapy(self: Mask, geom: Geom, *, mode: Mode = "center") -> Map:
         """The mask as a boolean gammapy map on a geometry.

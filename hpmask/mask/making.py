@@ -519,6 +519,7 @@ class Making:
         image: Any,
         wcs: Any = None,
         *,
+        hdu: int | str | None = None,
         order: int | None = None,
         mode: Mode = "center",
         outside: bool = False,
@@ -536,6 +537,8 @@ class Making:
             Pixels, of shape (ny, nx) or (n_bins, ny, nx): booleans, or 0 and 1 of another type. True = kept.
         wcs : `~astropy.wcs.WCS`, FITS header or gammapy geometry, optional
             The image's WCS, as in `to_wcs`; needed for an array.
+        hdu : int or str, optional
+            Number or name of the image that counts, of a file with several.
         order : int, optional
             Order of the cells. By default they are no larger than half the smallest pixel. Where a cell's
             corners are nearer to its centre than half the width of every pixel (1.07 / 2**order radians are
@@ -551,7 +554,9 @@ class Making:
         invert : bool, optional
             True for images in which 1 or True means excluded.
         energy : EnergyAxis, optional
-            Energy bins of a cube's planes; a gammapy map brings its own.
+            Energy bins of a cube's planes. A gammapy map brings its own, and so does a file with one table of energies
+            for its planes: that which BANDSHDU names, EBOUNDS, or ENERGIES. The planes of the last belong to single
+            energies: the bins end halfway between them (in the logarithm), as in gammapy.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         n_threads : int, optional
@@ -562,6 +567,9 @@ class Making:
         TypeError, ValueError
             If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the first one is named), or the WCS
             is not celestial or does not fit.
+        MaskFormatError
+            If the file has no image of the sky that could be a mask, or several and `hdu` is not given, or is damaged:
+            CHECKSUM and DATASUM of what is used are checked, if it has them. The message begins with the path.
 
         Examples
         --------
@@ -585,7 +593,7 @@ class Making:
         from hpmask import wcs as wcs_module
 
         return wcs_module.from_wcs(
-            image, wcs, order=order, mode=mode, outside=outside, nan=nan, invert=invert, energy=energy,
+            image, wcs, hdu=hdu, order=order, mode=mode, outside=outside, nan=nan, invert=invert, energy=energy,
             frame=frame, n_threads=n_threads,
         )  # fmt: skip
 
