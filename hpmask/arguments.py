@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 from astropy import units as u
 
-__all__ = ["as_count", "as_quantity"]
+__all__ = ["CLOSED", "Closed", "as_count", "as_quantity", "check_closed"]
+
+Closed = Literal["left", "right", "both", "neither"]
+CLOSED: tuple[Closed, ...] = ("left", "right", "both", "neither")
 
 
 def as_quantity(value: Any, argument: str, what: str, example: str) -> u.Quantity:
@@ -50,3 +53,16 @@ def as_count(value: Any, argument: str) -> int:
     if value < 0:
         raise ValueError(f"{argument} must be from 0 up, got {value}")
     return int(value)
+
+
+def check_closed(closed: str) -> Closed:
+    """`closed`, if it says which ends of an interval belong to it.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "left", "right", "both" nor "neither".
+    """
+    if closed not in CLOSED:
+        raise ValueError(f"closed must be 'left', 'right', 'both' or 'neither', got {closed!r}")
+    return cast(Closed, closed)

@@ -417,7 +417,7 @@ def zones(draw):
         width = draw(st.sampled_from([1e-3, PI / 2, PI, 2 * PI - 1e-3]) | st.floats(1e-3, 2 * PI - 1e-3))
         lon = (first, first + width)
     shape = Zone.from_angles(
-        None if lon is None else lon * u.rad, (low, high) * u.rad, zone_frame=frame, frame="icrs"
+        None if lon is None else lon * u.rad, (low, high) * u.rad, zone_frame=frame, frame="icrs", closed="both"
     )
     to_zone = oracle.rotation_to("icrs", frame)
     # A pole is on the outline only as the end of the meridians.

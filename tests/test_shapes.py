@@ -31,7 +31,8 @@ def shapes(draw):
     if kind == "zone":
         low, high = sorted([lat, draw(latitude)])
         end = lon + draw(st.floats(0.01, 6.2))
-        zone = Zone.from_angles([lon, end] * u.rad, [low, high] * u.rad, zone_frame="galactic", frame="icrs")
+        limits = [lon, end] * u.rad, [low, high] * u.rad
+        zone = Zone.from_angles(*limits, zone_frame="galactic", frame="icrs", closed="both")
         return zone, oracle.zone((lon, end), (low, high), oracle.rotation_to("galactic", "icrs").T)
     axes = (lon, lat, draw(half_axis), draw(half_axis), draw(angle))
     if kind == "ellipse":
