@@ -113,7 +113,8 @@ cdef inline void choose_frame(Edges* edges, const double* vertices, const double
     for k in range(64):
         height = (k + 0.5) / 64
         radius = sqrt(1 - height * height)
-        lon = k * M_PI * (3 - sqrt(5.0))
+        # The half keeps the frame's pole off the meridian 0, and so the frame's meridians off the sides that are likely.
+        lon = (k + 0.5) * M_PI * (3 - sqrt(5.0))
         pole[0] = radius * cos(lon)
         pole[1] = radius * sin(lon)
         pole[2] = height
@@ -218,12 +219,17 @@ cdef inline bint north_is_smaller(const Edges* edges, const double* vertices, co
 
 
 cdef inline bint edges_hold(const Edges* edges, const double* p) noexcept nogil:
-    """Whether the polygon holds a point."""
+    """Whether the polygon holds a point; one that is on an edge, or is a vertex, as the sky just north of it."""
     cdef double q[3]
-    cdef double lon, da, db
+    cdef double north[3]
+    cdef double lon, da, db, step = 4 * TIE
     cdef int bucket, i, e, f
     cdef bint inside = edges.pole_inside
-    turned(edges, p, q)
+    # A step north from a vertex, all polygons round it look at their edges from one side.
+    north[0] = p[0] * (1 - step * p[2])
+    north[1] = p[1] * (1 - step * p[2])
+    north[2] = p[2] + step * (1 - p[2] * p[2])
+    turned(edges, north, q)
     lon = atan2(q[1], q[0])
     bucket = <int> ((lon + M_PI) * (edges.n_buckets / (2 * M_PI)))
     if bucket < 0:
