@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
@@ -65,4 +65,4 @@ def check_closed(closed: str) -> Closed:
     """
     if closed not in CLOSED:
         raise ValueError(f"closed must be 'left', 'right', 'both' or 'neither', got {closed!r}")
-    return cast(Closed, closed)
+    return closed  # type: ignore[return-value]

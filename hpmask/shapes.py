@@ -24,12 +24,12 @@ from hpmask import frames
 from hpmask._kernels import shapes as _kernel
 from hpmask.arguments import Closed, check_closed
 
-__all__ = ["Combined", "Disc", "Ellipse", "Polygon", "Shape", "Zone"]
+__all__ = ["TIE", "Combined", "Disc", "Ellipse", "Polygon", "Shape", "Zone"]
 
 Vectors = NDArray[np.float64]
 
 # As in the kernels: a point this close to an edge, in radians, is on it.
-_TIE = 1e-14
+TIE = 1e-14
 
 
 class Shape:
@@ -309,13 +309,13 @@ def _check_half_axes(half_width: float, half_height: float) -> None:
 
 
 def _is_pole(lat: float) -> bool:
-    return abs(lat) >= np.pi / 2 - _TIE
+    return abs(lat) >= np.pi / 2 - TIE
 
 
 def _longitudes(values: Any, closed: Closed) -> tuple[float, float] | None:
     """Two longitudes in degrees, from 0 to 360, or None if they are the ends of the full circle."""
     west, east = _pair(values, "lon")
-    tie, span = math.degrees(_TIE), east - west
+    tie, span = math.degrees(TIE), east - west
     if abs(span - 360) <= tie:
         return None
     got = f"got {west:.15g} deg and {east:.15g} deg"
@@ -335,7 +335,7 @@ def _latitudes(values: Any, closed: Closed) -> tuple[float, float]:
     """Two latitudes in degrees."""
     south, north = _pair(values, "lat")
     got = f"got {south:.15g} deg and {north:.15g} deg"
-    tie = math.degrees(_TIE)
+    tie = math.degrees(TIE)
     if not -90 - tie <= south <= north <= 90 + tie:
         raise ValueError(f"lat must ascend from at least -90 deg to at most 90 deg, {got}")
     if north - south <= tie and closed != "both" and not _is_pole(math.radians(south)):
@@ -365,7 +365,7 @@ def _frame_axes(source: str, target: str) -> Vectors:
         raise ValueError(f"zone_frame {source!r} is not fixed to the sky: give one that is, such as 'fk5'") from error
     if not np.allclose(result @ result.T, np.eye(3), rtol=0, atol=1e-9):
         raise ValueError(f"zone_frame {source!r} is not a rotation of {target!r}: give one that is, such as 'fk5'")
-    if np.allclose(result, np.eye(3), rtol=0, atol=_TIE):
+    if np.allclose(result, np.eye(3), rtol=0, atol=TIE):
         return np.eye(3)
     left, _, right = np.linalg.svd(result)
     return np.ascontiguousarray(left @ right)

@@ -281,9 +281,14 @@ def test_a_parallel_through_centres_decides_rings(order, closed):
     assert np.allclose(hp.pix2vec(1 << order, np.arange(rows.size))[2], np.array(heights, float)[rows], atol=1e-15)
     # Latitudes in 15 digits: the equator, ends of the belt, rings of the belt and of the caps.
     limits = {
-        "0": Fraction(0), "30": Fraction(1, 2), "41.8103148957786": Fraction(2, 3), "66.4435356908988": Fraction(11, 12),
-        "9.59406822686046": Fraction(1, 6), "78.2841476051076": Fraction(47, 48), "90": Fraction(1),
-    }  # fmt: skip
+        "0": Fraction(0),
+        "9.59406822686046": Fraction(1, 6),
+        "30": Fraction(1, 2),
+        "41.8103148957786": Fraction(2, 3),
+        "66.4435356908988": Fraction(11, 12),
+        "78.2841476051076": Fraction(47, 48),
+        "90": Fraction(1),
+    }
     signed = sorted([*limits.items(), *((f"-{text}", -z) for text, z in limits.items() if z)], key=lambda one: one[1])
     pairs = [*pairwise(signed), *zip(signed[:6], signed[:6:-1], strict=True)]
     for (south, low), (north, high) in pairs:
@@ -298,12 +303,12 @@ def test_a_parallel_through_centres_decides_rings(order, closed):
 def test_a_meridian_through_centres_decides_alike(order, closed, frame):
     _, longitudes, parts = centres_by_ring(order)
     turn = 360 * 64 * parts
-    pairs = [(0, 90), (45, 135), (-90, 0), (315, 45), (11.25, 22.5), (22.5, 11.25), (0, 180), (180, 360), (90, 450 - 45)]
+    pairs = [(0, 90), (45, 135), (-90, 0), (315, 45), (11.25, 22.5), (22.5, 11.25), (0, 180), (180, 360), (90, 405)]
     for west, east in pairs:
         first = (longitudes - int(64 * west) * parts) % turn
         last = (int(64 * east) * parts - longitudes) % turn
         width = int(64 * (east - west)) * parts % turn
-        inner = (0 < first) & (first < width)
+        inner = (first > 0) & (first < width)
         expected = interval(inner, inner, first == 0, last == 0, closed)
         mask = Mask.from_zone(
             (f"{west} deg", f"{east} deg"), order=order, closed=closed, zone_frame=frame, frame=frame
@@ -339,7 +344,7 @@ FRAMES = ["icrs", "galactic", "fk5", "barycentricmeanecliptic", "supergalactic"]
     st.sampled_from(["icrs", "galactic"]),
     st.integers(0, 10),
     st.sampled_from(["left", "right"]),
-    st.lists(st.sampled_from([-60.0, -30.0, 0.0, 41.8103148957786, 45.0]) | st.floats(-89, 89), max_size=5, unique=True),
+    st.lists(st.sampled_from([-30.0, 0.0, 41.8103148957786, 45.0]) | st.floats(-89, 89), max_size=5, unique=True),
 )
 def test_zones_by_latitude_partition_the_cells(zone_frame, frame, order, closed, limits):
     zones = [

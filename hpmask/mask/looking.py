@@ -46,7 +46,7 @@ class Looking:
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame.
+            Positions, in any frame. One on an edge between cells, within 1e-14 rad, belongs to the northern cell.
         energy : `~astropy.units.Quantity` or str, optional
             Energies that broadcast against `coord`. One outside all bins is not kept. A mask without
             energy gives the same answer at all energies.
