@@ -143,7 +143,7 @@ def discs(
     tie = TIE if mode == "center" else 0.0
     if (radius + tie >= np.pi).any():
         return RangeSet.full(order)
-    wide = radius > np.pi / 2
+    wide = radius + tie > np.pi / 2
     if wide.any():
         # Less work from the other side: what a wide disc leaves out is a disc round its antipode, without its edge.
         rest = np.maximum(np.pi - radius - 2 * tie, 0)

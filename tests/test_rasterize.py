@@ -10,7 +10,7 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpmask import EnergyAxis, Mask, RangeSet, rasterize
+from hpmask import EnergyAxis, Mask, RangeSet, healpix, rasterize
 from hpmask.rasterize import discs, shapes_plane
 from hpmask.shapes import Ellipse, Polygon, Zone
 
@@ -114,6 +114,28 @@ def test_center_at_hard_places(place, radius):
         assert_as_healpy(one(lon, lat, radius, order), lon, lat, radius, order)
 
 
+@pytest.mark.parametrize("order", [3, 6])
+@pytest.mark.parametrize("radius", ["60", "90", "120", "48.1896851042214", "23.5564643091012"])
+@pytest.mark.parametrize("pole", [1, -1])
+def test_a_disc_round_a_pole_holds_the_ring_on_its_edge(order, radius, pole):
+    height = pole * healpy.pix2vec(1 << order, np.arange(12 << 2 * order), nest=True)[2]
+    expected = height > np.cos(np.radians(float(radius))) - 1e-13
+    edge = np.abs(height - np.cos(np.radians(float(radius)))) < 1e-13
+    assert edge.any()
+    mask = Mask.from_cones(SkyCoord(77, 90 * pole, unit="deg"), f"{radius} deg", order=order)
+    assert np.array_equal(mask.to_healpix(nest=True), expected)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 191), st.integers(0, 191))
+def test_a_disc_holds_the_centres_on_its_edge(a, b):
+    """From centre to centre: all that are as far away as the second, on all sides, are in."""
+    lon, lat = healpix.centres(np.arange(192, dtype=np.uint64), 2)
+    distance = oracle.angle_between(oracle.vector(lon, lat), oracle.vector(lon[a], lat[a]))
+    found = as_flags(one(lon[a], lat[a], distance[b], 2))
+    assert np.array_equal(found, distance <= distance[b] + 2e-15)
+
+
 def test_large_discs_at_fine_order():
     for lon, lat, radius in ((1.0, 1.2, 0.5), (0.0, 0.0, 1.3), (3.0, -1.5, 0.2), (5.0, 0.3, 2.5)):
         assert_as_healpy(one(lon, lat, radius, 9), lon, lat, radius, 9)
@@ -145,9 +167,9 @@ def test_radius_of_half_the_sphere_and_all_of_it(mode):
     half = one(0.3, PI / 2, PI / 2, 5, mode)
     other = one(0.3, -PI / 2, PI / 2, 5, mode)
     if mode == "center":
-        # pi / 2 as a float is less than a right angle: the centres on the equator are in neither
-        assert half.isdisjoint(other)
-        assert half.n_cells == other.n_cells == (12 * 32**2 - 4 * 32) // 2
+        # Discs are closed: both hold the centres on the equator.
+        assert (half & other).n_cells == 4 * 32
+        assert half.n_cells == other.n_cells == (12 * 32**2 + 4 * 32) // 2
     elif mode == "overlap":
         assert (half & other).n_cells == 4 * 32 * 3
     else:
