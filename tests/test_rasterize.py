@@ -68,7 +68,8 @@ def radii(order):
 
 
 def assert_as_healpy(plane, lon, lat, radius, order):
-    """Equal to healpy, save cells whose distance is the radius within healpy's rounding (it compares cosines)."""
+    """Equal to healpy, except for cells whose distance is the radius: within 1e-14 they are in, and within its own
+    rounding healpy decides at random (it compares cosines)."""
     nside = 1 << order
     # In RING: healpy's NESTED query loses cells of discs with a radius of more than about 150 deg.
     theirs = healpy.query_disc(nside, oracle.vector(lon, lat), radius, inclusive=False)
@@ -78,9 +79,9 @@ def assert_as_healpy(plane, lon, lat, radius, order):
     if differing.size:
         theta, phi = healpy.pix2ang(nside, differing, nest=True)
         distance = oracle.angle_between(oracle.vector(phi, PI / 2 - theta), oracle.vector(lon, lat))
-        doubt = 2e-15 + 1e-15 / np.sin(radius)
+        doubt = 1.2e-14 + 1e-15 / np.sin(radius)
         assert np.abs(distance - radius).max() <= doubt, (differing, distance - radius)
-        clear = np.abs(distance - radius) > 4e-15
+        clear = np.abs(distance - radius) > 1.2e-14
         assert np.array_equal(np.isin(differing, ours)[clear], (distance < radius)[clear])
 
 
@@ -179,7 +180,7 @@ def test_radius_of_half_the_sphere_and_all_of_it(mode):
 @settings(deadline=None, max_examples=60)
 @given(places(), st.integers(16, 29), st.floats(0.1, 12))
 def test_center_of_tiny_discs_at_the_finest_orders(place, order, cells):
-    """All cells near the disc, by healpy's centres; at order 29 rounding decides within 1e-6 cells."""
+    """All cells near the disc, by healpy's centres; the edge is 1e-14 rad wide."""
     lon, lat = place
     lon = lon % (2 * PI)
     radius = cells / (1 << order)
@@ -195,7 +196,7 @@ def test_center_of_tiny_discs_at_the_finest_orders(place, order, cells):
     assert ours.sum() == plane.n_cells
     doubt = 4e-15
     assert ours[distance < radius - doubt].all()
-    assert not ours[distance > radius + doubt].any()
+    assert not ours[distance > radius + 1e-14 + doubt].any()
 
 
 def precise_distance(lon, lat, phi, theta):
