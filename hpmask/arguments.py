@@ -65,4 +65,4 @@ def check_closed(closed: str) -> Closed:
     """
     if closed not in CLOSED:
         raise ValueError(f"closed must be 'left', 'right', 'both' or 'neither', got {closed!r}")
-    return closed  # type: ignore[return-value]
+    return closed

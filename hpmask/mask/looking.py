@@ -272,7 +272,7 @@ class Looking:
         >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=5)
         >>> weights = north.apodize("10 deg", kind="C2")
         >>> print(f"{weights.mean():.3f} of {north.sky_fraction:.3f}")
-        0.463 of 0.500
+        0.468 of 0.505
         """
         from hpmask import distance
 
