@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
 from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
-__all__ = ["as_count", "as_flag", "as_quantity", "float64", "masked", "unmasked"]
+__all__ = [
+    "CLOSED",
+    "Closed",
+    "as_count",
+    "as_flag",
+    "as_quantity",
+    "check_closed",
+    "float64",
+    "masked",
+    "unmasked",
+]
+
+Closed = Literal["left", "right", "both", "neither"]
+CLOSED: tuple[Closed, ...] = ("left", "right", "both", "neither")
 
 
 def masked(values: Any) -> NDArray[np.bool_]:
@@ -99,3 +112,16 @@ def as_count(value: Any, argument: str) -> int:
     if value < 0:
         raise ValueError(f"{argument} must be from 0 up, got {value}")
     return int(value)
+
+
+def check_closed(closed: str) -> Closed:
+    """`closed`, if it says which ends of an interval belong to it.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "left", "right", "both" nor "neither".
+    """
+    if closed not in CLOSED:
+        raise ValueError(f"closed must be 'left', 'right', 'both' or 'neither', got {closed!r}")
+    return closed

@@ -32,7 +32,10 @@ def n_cells(order: int) -> int:
 
 
 def cells_at(lon: ArrayLike, lat: ArrayLike, order: int) -> Cells:
-    """Cells that hold positions (finite, any longitude), in the shape of `lon` and `lat`."""
+    """Cells that hold positions (finite, any longitude), in the shape of `lon` and `lat`.
+
+    A position on an edge between cells, within 1e-14 rad, belongs to the northern cell.
+    """
     lon = np.asarray(lon, dtype=np.float64, order="C")
     lat = np.asarray(lat, dtype=np.float64, order="C")
     if lon.shape != lat.shape:

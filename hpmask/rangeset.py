@@ -428,8 +428,8 @@ class RangeSet:
         order : int
             At most the set's own order.
         how : {"any", "all", "center"}, optional
-            A coarse cell is in if any part of it is, all of it is, or its centre is. The centre is a
-            corner of four finer cells; the one to the north of it counts.
+            A coarse cell is in if any part of it is, all of it is, or its centre is. The centre is the corner of four
+            finer cells, of which the northern one decides, as in `hpmask.Mask.contains`.
 
         Raises
         ------

@@ -20,7 +20,7 @@ from hpmask.energy_units import per_bin
 from hpmask.parallel import thread_count
 from hpmask.progress import track
 from hpmask.rangeset import RangeSet, check_order
-from hpmask.shapes import Combined, Disc, Shape
+from hpmask.shapes import TIE, Combined, Disc, Shape
 
 __all__ = ["DEGRADE", "Mode", "check_cones", "check_mode", "cone_planes", "discs", "shapes_plane"]
 
@@ -137,16 +137,19 @@ def discs(
     n_threads: int | None = None,
     progress: bool = False,
 ) -> RangeSet:
-    """The union of discs; all angles in radians, of shape (n,), radii from 0 to pi."""
-    if (radius >= np.pi).any():
+    """The union of discs; all angles in radians, of shape (n,), radii from 0 to pi.
+
+    They are closed: in mode "center" a cell is in if its centre is on the edge, to within `TIE`.
+    """
+    tie = TIE if mode == "center" else 0.0
+    if (radius + tie >= np.pi).any():
         return RangeSet.full(order)
-    wide = radius > np.pi / 2
+    wide = radius + tie > np.pi / 2
     if wide.any():
-        # Less work from the other side: what a wide disc leaves out is a disc round its antipode.
+        # Less work from the other side: what a wide disc leaves out is a disc round its antipode, without its edge.
+        rest = np.maximum(np.pi - radius - 2 * tie, 0)
         holes = [
-            discs(
-                lon[[i]] + np.pi, -lat[[i]], np.pi - radius[[i]], order=order, mode=_DUAL[mode], n_threads=n_threads
-            )
+            discs(lon[[i]] + np.pi, -lat[[i]], rest[[i]], order=order, mode=_DUAL[mode], n_threads=n_threads)
             for i in np.flatnonzero(wide)
         ]
         narrow = discs(
@@ -161,7 +164,7 @@ def discs(
     blocks = list(_blocks(lon, lat, ranges, threads))
 
     def work(block: NDArray[np.intp] | slice) -> RangeSet:
-        some = [np.ascontiguousarray(angle[block], dtype=np.float64) for angle in (lon, lat, radius)]
+        some = [np.ascontiguousarray(angle[block], dtype=np.float64) for angle in (lon, lat, radius + tie)]
         starts, stops = _discs.rasterize(*some, order, _MODES[mode])
         return RangeSet._from_starts_stops(starts, stops, order)
 

@@ -369,7 +369,7 @@ def _range(region: Any, frame: str) -> Shape:
         lon = None
 
     def zone(south: u.Quantity, north: u.Quantity) -> Shape:
-        return Zone.from_angles(lon, (south, north), zone_frame=source.name, frame=frame)
+        return Zone.from_angles(lon, (south, north), zone_frame=source.name, frame=frame, closed="both")
 
     south, north = region.latitude_range if region.latitude_range is not None else (-90, 90) * u.deg
     if south <= north:

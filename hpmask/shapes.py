@@ -1,6 +1,10 @@
 """Regions on the sphere. A shape knows its own geometry, and nothing of HEALPix or files.
 
-Angles are radians in the frame of the mask that the shape is meant for. Every shape is closed: its edge belongs to it.
+Angles are radians in the frame of the mask that the shape is meant for.
+
+Discs and ellipses are closed: their edge belongs to them. Of a zone, `closed` says which edges do. A side of a polygon
+belongs to the polygon north of it or, if it runs along a meridian, east of it. A point within 1e-14 rad of an edge of a
+zone or polygon is on the edge. So zones and polygons that share an edge share no point of it.
 """
 
 from __future__ import annotations
@@ -13,15 +17,19 @@ from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import CartesianRepresentation, SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask import frames
 from hpmask._kernels import shapes as _kernel
+from hpmask.arguments import Closed, check_closed
 
-__all__ = ["Combined", "Disc", "Ellipse", "Polygon", "Shape", "Zone"]
+__all__ = ["TIE", "Combined", "Disc", "Ellipse", "Polygon", "Shape", "Zone"]
 
 Vectors = NDArray[np.float64]
+
+# As in the kernels: a point this close to an edge, in radians, is on it.
+TIE = 1e-14
 
 
 class Shape:
@@ -169,33 +177,30 @@ class Polygon(_Outlined):
 class Zone(_Outlined):
     """The sky between two longitudes and two latitudes of some frame; use `from_angles`."""
 
-    def __init__(self, axes: Vectors, lon: tuple[float, float] | None, lat: tuple[float, float], summary: str) -> None:
-        """`axes`: the zone's frame as rows of unit vectors x, y, z; lon: from the first eastwards to the last; all in
-        radians."""
+    def __init__(
+        self, axes: Vectors, lon: tuple[float, float] | None, lat: tuple[float, float], closed: Closed, summary: str
+    ) -> None:
+        """`axes`: the zone's frame as rows of unit vectors x, y, z; lon: from the first eastwards to the last, both
+        from 0 to 2 pi, or None for all; all in radians."""
         self.axes = axes
         self.lon = lon
         self.lat = lat
+        self.closed = closed
         self.summary = summary
 
     @classmethod
-    def from_angles(cls, lon: Any, lat: Any, *, zone_frame: str, frame: str) -> Zone:
+    def from_angles(cls, lon: Any, lat: Any, *, zone_frame: str, frame: str, closed: str = "left") -> Zone:
         """A zone in `zone_frame` as a shape in `frame`; see `hpmask.Mask.from_zone`."""
+        checked = check_closed(closed)
         axes = _frame_axes(zone_frame, frame)
-        span = None
-        if lon is not None:
-            first, last = _pair(lon, "lon")
-            if abs(last - first) < 2 * np.pi * (1 - 1e-15):
-                span = (first, last)
-        low, high = (-np.pi / 2, np.pi / 2) if lat is None else _pair(lat, "lat")
-        if not -np.pi / 2 - 1e-12 <= low <= high <= np.pi / 2 + 1e-12:
-            raise ValueError(
-                "lat must ascend from at least -90 deg to at most 90 deg, "
-                f"got {np.degrees(low):.6g} deg and {np.degrees(high):.6g} deg"
-            )
-        text = [f"{name} {a:.6g} to {b:.6g} deg" for name, (a, b) in (("lat", np.degrees([low, high])),)]
+        span = None if lon is None else _longitudes(lon, checked)
+        low, high = (-90.0, 90.0) if lat is None else _latitudes(lat, checked)
+        text = f"lat {low:.6g} to {high:.6g} deg"
         if span is not None:
-            text.insert(0, f"lon {np.degrees(first):.6g} to {np.degrees(first + (last - first) % (2 * np.pi)):.6g} deg")
-        return cls(axes, span, (low, high), f"{', '.join(text)}, {zone_frame}")
+            west, east = span
+            text = f"lon {west:.6g} to {east if west <= east else east + 360:.6g} deg, {text}"
+            span = math.radians(west), math.radians(east)
+        return cls(axes, span, (math.radians(low), math.radians(high)), checked, f"{text}, {zone_frame}")
 
     @cached_property
     def outline(self) -> Any:
@@ -211,19 +216,16 @@ class Zone(_Outlined):
         pieces = max(1, int(np.ceil(width / (np.pi / 2) - 1e-12)))
         turns = [start + width * k / pieces for k in range(pieces)] + [end]
         for lat in (low, high):
-            if abs(lat) < np.pi / 2 - 1e-14 or high - low < 1e-13:
+            if not _is_pole(lat) or high - low < 1e-13:
                 for a, b in pairwise(turns):
                     normal.append(self.axes[2])
                     level.append(np.sin(lat))
                     first.append(at(a, lat))
                     last.append(at(b, lat))
-        bounds = []
         if self.lon is not None:
             cuts = sorted({low, high, min(max(low, 0.0), high)})
-            # Both limits as they were given: zones that share one share its plane to the last bit, and leave no gap.
             for lon in (start, end):
                 east = frames.unit_vectors(lon + np.pi / 2, 0.0) @ self.axes
-                bounds.append(east)
                 for a, b in pairwise(cuts):
                     # Northwards is anticlockwise round the west.
                     normal.append(-east)
@@ -237,9 +239,11 @@ class Zone(_Outlined):
             np.array(first) if first else none,
             np.array(last) if last else none,
         )
-        wedge = 0 if self.lon is None else 1 if width <= np.pi else 2
-        west, east = (bounds[0], -bounds[1]) if bounds else (self.axes[0], self.axes[0])
-        return _kernel.zone(arcs, np.ascontiguousarray(self.axes[2]), west, east, low, high, wedge)
+        left, right = self.closed in ("left", "both"), self.closed in ("right", "both")
+        # A pole is not the edge of anything beyond: it belongs to the zone that ends there.
+        closed = np.array([left or _is_pole(low), right or _is_pole(high), left, right], dtype=np.uint8)
+        aligned = np.array_equal(self.axes, np.eye(3))
+        return _kernel.zone(arcs, self.axes, aligned, np.array([low, high, start, end]), width, closed)
 
 
 @dataclass(frozen=True)
@@ -304,12 +308,48 @@ def _check_half_axes(half_width: float, half_height: float) -> None:
             raise ValueError(f"half the {name} must be from 0 to below 90 deg, got {np.degrees(value):.6g} deg")
 
 
+def _is_pole(lat: float) -> bool:
+    return abs(lat) >= np.pi / 2 - TIE
+
+
+def _longitudes(values: Any, closed: Closed) -> tuple[float, float] | None:
+    """Two longitudes in degrees, from 0 to 360, or None if they are the ends of the full circle."""
+    west, east = _pair(values, "lon")
+    tie, span = math.degrees(TIE), east - west
+    if abs(span - 360) <= tie:
+        return None
+    got = f"got {west:.15g} deg and {east:.15g} deg"
+    if span > 360:
+        raise ValueError(f"lon must not go round more than once, {got}")
+    # Degrees, because their remainder of 360 is exact.
+    if abs(math.remainder(span, 360)) <= tie and not (closed == "both" and abs(span) <= tie):
+        raise ValueError(
+            f"lon must be two different meridians, from west to east, or 360 deg apart for the full circle "
+            f"such as ('0 deg', '360 deg'), {got}"
+        )
+    # Twice: of the smallest negative numbers the remainder is 360.
+    return west % 360 % 360, east % 360 % 360
+
+
+def _latitudes(values: Any, closed: Closed) -> tuple[float, float]:
+    """Two latitudes in degrees."""
+    south, north = _pair(values, "lat")
+    got = f"got {south:.15g} deg and {north:.15g} deg"
+    tie = math.degrees(TIE)
+    if not -90 - tie <= south <= north <= 90 + tie:
+        raise ValueError(f"lat must ascend from at least -90 deg to at most 90 deg, {got}")
+    if north - south <= tie and closed != "both" and not _is_pole(math.radians(south)):
+        raise ValueError(f"lat must be two different parallels unless closed is 'both', {got}")
+    return max(south, -90.0), min(north, 90.0)
+
+
 def _pair(values: Any, name: str) -> tuple[float, float]:
+    """Two angles in degrees."""
     try:
         first, last = values
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be a pair of angles, got {values!r}") from None
-    pair = [float(frames.as_angle(value, name).to_value(u.rad)) for value in (first, last)]
+    pair = [float(frames.as_angle(value, name).to_value(u.deg)) for value in (first, last)]
     if not np.isfinite(pair).all():
         raise ValueError(f"{name} must be finite, got {values!r}")
     return pair[0], pair[1]
@@ -317,7 +357,7 @@ def _pair(values: Any, name: str) -> tuple[float, float]:
 
 def _frame_axes(source: str, target: str) -> Vectors:
     """The x, y and z axes of one frame as unit vectors in another, shape (3, 3)."""
-    axes = SkyCoord([0, 90, 0] * u.deg, [0, 0, 90] * u.deg, frame=source)
+    axes = SkyCoord(CartesianRepresentation(np.eye(3)), frame=source)
     try:
         result = np.ascontiguousarray(axes.transform_to(target).cartesian.xyz.value.T)
     except Exception as error:
@@ -325,6 +365,8 @@ def _frame_axes(source: str, target: str) -> Vectors:
         raise ValueError(f"zone_frame {source!r} is not fixed to the sky: give one that is, such as 'fk5'") from error
     if not np.allclose(result @ result.T, np.eye(3), rtol=0, atol=1e-9):
         raise ValueError(f"zone_frame {source!r} is not a rotation of {target!r}: give one that is, such as 'fk5'")
+    if np.allclose(result, np.eye(3), rtol=0, atol=TIE):
+        return np.eye(3)
     left, _, right = np.linalg.svd(result)
     return np.ascontiguousarray(left @ right)
 

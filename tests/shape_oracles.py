@@ -217,7 +217,8 @@ def truth(g, anchors, order, cells=None):
     leaves, leaves_may = _any_on_edges(lambda p: -g(p), cells, order, -at_centre)
     # The outline touches the cell: closed shapes meet it, and it is not certain that they hold all of it.
     holds, holds_may = _hold_any(anchors, order, cells)
-    center, center_may = at_centre > 1e-14, at_centre >= -1e-14
+    # Within 1e-14 of the edge a centre is on it.
+    center, center_may = at_centre > 1.2e-14, at_centre >= -1.2e-14
     return Truth(
         center,
         center_may,

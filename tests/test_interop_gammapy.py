@@ -194,9 +194,7 @@ def test_healpix(mask, frame, nest, part, nside):
     map_ = mask.to_gammapy(geom)
     assert map_.geom is geom
     assert map_.is_mask
-    # The centre of a larger cell of the same frame is a corner of four of the mask's, and one of them counts.
-    coarse = nside == 256 and frame == mask.frame
-    np.testing.assert_array_equal(map_.data, at_pixels(mask.at_order(8) if coarse else mask, geom))
+    np.testing.assert_array_equal(map_.data, at_pixels(mask, geom))
     assert 0 < (~map_.data).sum() < map_.data.size
 
 
@@ -206,6 +204,19 @@ def test_healpix_full_map_is_to_healpix():
         for order in (5, 7, 8):
             map_ = mask.to_gammapy(HpxGeom(1 << order, nest=nest))
             np.testing.assert_array_equal(map_.data, mask.to_healpix(order, nest=nest))
+
+
+@pytest.mark.parametrize("frame", ["icrs", "galactic"])
+@pytest.mark.parametrize("nest", [True, False])
+def test_healpix_cells_larger_than_the_masks_by_their_centres(frame, nest):
+    """Such a centre is the corner of four cells of the mask, and the northern one decides, as in `contains`."""
+    mask = discs(order=7)
+    for order in range(7):
+        geom = HpxGeom(1 << order, nest=nest, frame=frame)
+        data = mask.to_gammapy(geom).data
+        np.testing.assert_array_equal(data, mask.contains(geom.get_coord().skycoord))
+        if frame == mask.frame:
+            np.testing.assert_array_equal(data, mask.at_order(order).to_healpix(nest=nest))
 
 
 def test_healpix_with_cells_of_their_own_per_bin():

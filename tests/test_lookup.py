@@ -4,6 +4,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy_healpix import HEALPix
 
 from hpmask import EnergyAxis, Mask, RangeSet, lookup
 from hpmask.rangeset import MAX_ORDER
@@ -142,3 +143,57 @@ def test_lonlat_that_is_no_position_is_in_nothing():
     lon, lat = np.array([0.0, np.nan, 0.0, np.inf, 0.0]), np.array([0.0, 0.0, np.nan, 0.0, 2.0])
     found = lookup.contains_lonlat([RangeSet.full(3)], 3, lon, lat)
     assert np.array_equal(found[0], [True, False, False, False, False])
+
+
+# ---------------------------------------------------------------------- centres of coarser cells
+
+
+def centres_of(order: int, frame: str) -> list[SkyCoord]:
+    """The centres of all NESTED cells of an order as other packages give them."""
+    cells = np.arange(12 << 2 * order)
+    theta, phi = hp.pix2ang(1 << order, cells, nest=True)
+    there = HEALPix(1 << order, order="nested").healpix_to_lonlat(cells)
+    in_degrees = SkyCoord(*hp.pix2ang(1 << order, cells, nest=True, lonlat=True), unit="deg", frame=frame)
+    other = "galactic" if frame == "icrs" else "icrs"
+    return [
+        in_degrees,
+        SkyCoord(phi, np.pi / 2 - theta, unit="rad", frame=frame),
+        SkyCoord(phi - 2 * np.pi, np.pi / 2 - theta, unit="rad", frame=frame),
+        SkyCoord(*there, frame=frame),
+        in_degrees.transform_to(other),
+        in_degrees.transform_to("fk5"),
+    ]
+
+
+@pytest.mark.parametrize("frame", ["icrs", "galactic"])
+@pytest.mark.parametrize(("order", "coarser"), [(1, 0), (3, 0), (3, 2), (6, 4), (9, 3), (14, 6), (29, 0), (29, 5)])
+def test_the_centre_of_a_coarser_cell(order, coarser, frame):
+    """It is the corner of four cells: the northern one decides, whoever computed the centre."""
+    cells = np.arange(12 << 2 * coarser, dtype=np.uint64)
+    first = (cells << np.uint64(2 * (order - coarser))).astype(np.uint64)
+    half = np.uint64(1 << (order - coarser - 1))
+    below = half - np.uint64(1)
+    chosen = RNG.random(cells.size) < 0.5
+    # Of the four either the northern one is in, or all but the northern one.
+    inner = [[_spread(x) | _spread(y) << 1 for x, y in ((half, half), (below, below), (half, below), (below, half))]]
+    four = first[:, np.newaxis] + np.array(inner, dtype=np.uint64)
+    plane = RangeSet.from_cells(np.concatenate([four[chosen, 0], four[~chosen, 1:].ravel()]), order)
+    mask = Mask(plane, frame=frame)
+    assert np.array_equal(mask.at_order(coarser).to_healpix(nest=True), chosen)
+    assert np.array_equal(mask.to_healpix(coarser, nest=True), chosen)
+    for coord in centres_of(coarser, frame):
+        assert np.array_equal(mask.contains(coord), chosen)
+
+
+def _spread(x: np.uint64) -> int:
+    return sum((int(x) >> bit & 1) << 2 * bit for bit in range(30))
+
+
+@pytest.mark.parametrize("order", [4, 7])
+def test_centres_of_all_coarser_cells_of_a_mask(order):
+    mask = Mask.from_cones(SkyCoord(LON[:300], LAT[:300], unit="deg"), "3 deg", order=order)
+    mask |= Mask.from_zone(lat=("0 deg", "30 deg"), order=order)
+    for coarser in range(order):
+        expected = mask.to_healpix(coarser, nest=True)
+        for coord in centres_of(coarser, "icrs"):
+            assert np.array_equal(mask.contains(coord), expected)

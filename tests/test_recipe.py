@@ -105,6 +105,11 @@ class TestMeaning:
         with pytest.raises(RecipeError, match=r"toml:4: \[\[keep\]\] fine.fits: .*only mode 'center'"):
             recipe('order = 7\nframe = "galactic"\nmode = "overlap"\n[[keep]]\nmask = "fine.fits"\n').build()
 
+    @pytest.mark.parametrize("closed", ["left", "right", "both", "neither"])
+    def test_zone_that_is_closed(self, recipe, closed):
+        text = f'order = 3\n[[keep]]\nzone = {{ lat = ["0 deg", "30 deg"], closed = "{closed}" }}\n'
+        assert recipe(text).build() == Mask.from_zone(lat=("0 deg", "30 deg"), order=3, closed=closed)
+
     def test_zone(self, recipe):
         text = 'order = 6\n[[exclude]]\nzone = { lat = ["-2 deg", "5 deg"], frame = "galactic" }\n'
         mask = recipe(text).build()
@@ -467,6 +472,11 @@ class TestMistakes:
                 "lat must be a string with a unit .* got -2",
             ),
             ('order = 7\n[[exclude]]\nzone = { lat = ["2 deg"] }\n', 3, "lat must be two angles"),
+            (
+                'order = 7\n[[exclude]]\nzone = { lat = ["1 deg", "2 deg"], closed = "west" }\n',
+                3,
+                "closed must be 'left', 'right', 'both' or 'neither', got 'west'",
+            ),
             (
                 'order = 7\n[[exclude]]\nzone = { lat = ["1 GeV", "2 deg"] }\n',
                 3,

@@ -810,8 +810,8 @@ class TestSpherical:
             lat: tuple
 
             @classmethod
-            def from_angles(cls, lon, lat, *, zone_frame, frame):
-                assert (zone_frame, frame) == ("galactic", "icrs")
+            def from_angles(cls, lon, lat, *, zone_frame, frame, closed):
+                assert (zone_frame, frame, closed) == ("galactic", "icrs", "both")
                 return cls(lon, lat)
 
         monkeypatch.setattr(region_shapes, "Zone", Zone)

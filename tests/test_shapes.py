@@ -1,23 +1,27 @@
 """Shapes on their own: which points they hold, whether a cap is in or out, and what is no shape."""
 
 import json
+from fractions import Fraction
 from itertools import pairwise
 
 import astropy.units as u
 import numpy as np
 import pytest
 import shape_oracles as oracle
+from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mocpy import MOC
+from scipy.spatial import ConvexHull
 
-from hpmask import Mask, RangeSet
+from hpmask import Mask, RangeSet, healpix
 from hpmask.rasterize import shapes_plane
 from hpmask.shapes import Combined, Disc, Ellipse, Polygon, Zone
 
 angle = st.floats(0, 2 * np.pi)
 latitude = st.floats(-np.pi / 2, np.pi / 2)
 half_axis = st.floats(0.01, 1.5)
+MODES = ("inside", "center", "overlap")
 
 
 @st.composite
@@ -31,7 +35,8 @@ def shapes(draw):
     if kind == "zone":
         low, high = sorted([lat, draw(latitude)])
         end = lon + draw(st.floats(0.01, 6.2))
-        zone = Zone.from_angles([lon, end] * u.rad, [low, high] * u.rad, zone_frame="galactic", frame="icrs")
+        limits = [lon, end] * u.rad, [low, high] * u.rad
+        zone = Zone.from_angles(*limits, zone_frame="galactic", frame="icrs", closed="both")
         return zone, oracle.zone((lon, end), (low, high), oracle.rotation_to("galactic", "icrs").T)
     axes = (lon, lat, draw(half_axis), draw(half_axis), draw(angle))
     if kind == "ellipse":
@@ -232,6 +237,289 @@ def test_zones_that_meet_leave_no_gap(middle):
             for lon in limits
         )
         assert both.issubset(first | second)
+
+
+# ---------------------------------------------------------------------- centres on the edges of zones
+
+CLOSED = ("left", "right", "both", "neither")
+
+
+def ring_heights(order):
+    """sin(latitude) of the rings from north to south, as fractions."""
+    n = 1 << order
+    belt = [Fraction(2 * (2 * n - i), 3 * n) for i in range(n, 3 * n + 1)]
+    cap = [1 - Fraction(i * i, 3 * n * n) for i in range(1, n)]
+    return [*cap, *belt, *(-z for z in reversed(cap))]
+
+
+def centres_by_ring(order):
+    """Row of the ring of each RING cell, and its longitude as a fraction (counts of 1/64 deg, and what they count)."""
+    n = 1 << order
+    rows, longitudes, parts = [], [], []
+    for i in range(1, 4 * n):
+        quarter = min(i, n, 4 * n - i)
+        shifted = n > i or i > 3 * n or (i - n) % 2 == 0
+        j = np.arange(4 * quarter)
+        rows.append(np.full(j.size, i - 1))
+        longitudes.append(90 * 64 * (2 * j + shifted))
+        parts.append(np.full(j.size, 2 * quarter))
+    return np.concatenate(rows), np.concatenate(longitudes), np.concatenate(parts)
+
+
+def interval(above, below, on_low, on_high, closed):
+    left, right = closed in ("left", "both"), closed in ("right", "both")
+    return (above & below) | (on_low & left) | (on_high & right)
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+@pytest.mark.parametrize("order", [0, 1, 2, 3, 7])
+def test_a_parallel_through_centres_decides_rings(order, closed):
+    """Every cell by the exact height of its ring, which is healpy's."""
+    hp = pytest.importorskip("healpy")
+    rows, _, _ = centres_by_ring(order)
+    heights = ring_heights(order)
+    assert np.allclose(hp.pix2vec(1 << order, np.arange(rows.size))[2], np.array(heights, float)[rows], atol=1e-15)
+    # Latitudes in 15 digits: the equator, ends of the belt, rings of the belt and of the caps.
+    limits = {
+        "0": Fraction(0),
+        "9.59406822686046": Fraction(1, 6),
+        "30": Fraction(1, 2),
+        "41.8103148957786": Fraction(2, 3),
+        "66.4435356908988": Fraction(11, 12),
+        "78.2841476051076": Fraction(47, 48),
+        "90": Fraction(1),
+    }
+    signed = sorted([*limits.items(), *((f"-{text}", -z) for text, z in limits.items() if z)], key=lambda one: one[1])
+    pairs = [*pairwise(signed), *zip(signed[:6], signed[:6:-1], strict=True)]
+    for (south, low), (north, high) in pairs:
+        ring_in = [bool(interval(z > low, z < high, z == low, z == high, closed)) for z in heights]
+        mask = Mask.from_zone(lat=(f"{south} deg", f"{north} deg"), order=order, closed=closed)
+        assert np.array_equal(mask.to_healpix(), np.array(ring_in)[rows]), (south, north)
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+@pytest.mark.parametrize("order", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("frame", ["icrs", "galactic"])
+def test_a_meridian_through_centres_decides_alike(order, closed, frame):
+    _, longitudes, parts = centres_by_ring(order)
+    turn = 360 * 64 * parts
+    pairs = [(0, 90), (45, 135), (-90, 0), (315, 45), (11.25, 22.5), (22.5, 11.25), (0, 180), (180, 360), (90, 405)]
+    for west, east in pairs:
+        first = (longitudes - int(64 * west) * parts) % turn
+        last = (int(64 * east) * parts - longitudes) % turn
+        width = int(64 * (east - west)) * parts % turn
+        inner = (first > 0) & (first < width)
+        expected = interval(inner, inner, first == 0, last == 0, closed)
+        mask = Mask.from_zone(
+            (f"{west} deg", f"{east} deg"), order=order, closed=closed, zone_frame=frame, frame=frame
+        )
+        assert np.array_equal(mask.to_healpix(), expected), (west, east)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(-89, 89), st.floats(0.5, 90), st.integers(0, 7))
+def test_a_strip_as_healpy_has_it(low, width, order):
+    hp = pytest.importorskip("healpy")
+    high = min(low + width, 90)
+    nside = 1 << order
+    height = hp.pix2vec(nside, np.arange(12 * nside**2))[2]
+    clear = np.abs(height[:, np.newaxis] - np.sin(np.radians([low, high]))).min(axis=1) > 1e-13
+    strip = np.zeros(height.size, bool)
+    strip[hp.query_strip(nside, *np.radians([90 - high, 90 - low]))] = True
+    found = Mask.from_zone(lat=(low, high) * u.deg, order=order).to_healpix()
+    assert np.array_equal(found[clear], strip[clear])
+
+
+def assert_partition(planes, order):
+    assert sum(plane.n_cells for plane in planes) == 12 * 4**order
+    assert RangeSet.union(planes) == RangeSet.full(order)
+
+
+FRAMES = ["icrs", "galactic", "fk5", "barycentricmeanecliptic", "supergalactic"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(FRAMES),
+    st.sampled_from(["icrs", "galactic"]),
+    st.integers(0, 10),
+    st.sampled_from(["left", "right"]),
+    st.lists(st.sampled_from([-30.0, 0.0, 41.8103148957786, 45.0]) | st.floats(-89, 89), max_size=5, unique=True),
+)
+def test_zones_by_latitude_partition_the_cells(zone_frame, frame, order, closed, limits):
+    zones = [
+        Mask.from_zone(lat=pair * u.deg, order=order, closed=closed, zone_frame=zone_frame, frame=frame)
+        for pair in pairwise([-90, *sorted(limits), 90])
+        if pair[1] - pair[0] > 1e-12
+    ]
+    assert_partition([zone.planes[0] for zone in zones], order)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(FRAMES),
+    st.sampled_from(["icrs", "galactic"]),
+    st.integers(0, 10),
+    st.sampled_from(["left", "right"]),
+    st.lists(st.sampled_from([-45.0, 0.0, 90.0, 180.0]) | st.floats(-180, 180), min_size=1, max_size=5, unique=True),
+    st.floats(-80, 80),
+    st.sampled_from([-720, -360, 0, 360]),
+)
+def test_zones_by_longitude_partition_the_cells(zone_frame, frame, order, closed, limits, parallel, turn):
+    limits = sorted(limits)
+    limits = [x for x, y in zip(limits, [*limits[1:], limits[0] + 360], strict=True) if y - x > 1e-12]
+    zones = [
+        Mask.from_zone(
+            (west + turn, east + turn) * u.deg if len(limits) > 1 else ("0 deg", "360 deg"), lat,
+            order=order, closed=closed, zone_frame=zone_frame, frame=frame,
+        )
+        for west, east in pairwise([*limits, limits[0] + 360])
+        for lat in ((-90, parallel) * u.deg, (parallel, 90) * u.deg)
+    ]  # fmt: skip
+    assert_partition([zone.planes[0] for zone in zones], order)
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+@pytest.mark.parametrize("lat", ["0 deg", "30 deg", "41.8103148957786 deg", "66.4435356908988 deg"])
+def test_modes_of_a_zone_are_nested_and_decide_by_rings(lat, closed):
+    order = 4
+    rows, _, _ = centres_by_ring(order)
+    inside, center, overlap = (
+        Mask.from_zone(lat=(lat, "90 deg"), order=order, closed=closed, mode=mode) for mode in MODES
+    )
+    assert inside.issubset(center)
+    assert center.issubset(overlap)
+    for mask in (inside, center, overlap):
+        kept = np.bincount(rows, weights=mask.to_healpix())
+        assert np.isin(kept / np.bincount(rows), (0, 1)).all()
+
+
+def test_a_pole_belongs_to_its_zone():
+    poles = np.array([[0, 0, 1.0], [0, 0, -1]])
+    for closed in CLOSED:
+        zone = Zone.from_angles(None, (-90, 90) * u.deg, zone_frame="icrs", frame="icrs", closed=closed)
+        assert zone.contains(poles).all()
+        for lat, held in (((20, 90), [True, False]), ((-90, 20), [False, True]), ((90, 90), [True, False])):
+            zone = Zone.from_angles(None, lat * u.deg, zone_frame="galactic", frame="icrs", closed=closed)
+            assert zone.contains(poles @ zone.axes).tolist() == held
+    # Of several round it, to one.
+    round_it = [
+        Zone.from_angles(lon * u.deg, (20, 90) * u.deg, zone_frame="icrs", frame="icrs")
+        for lon in ((-10, 100), (100, 200), (200, 350))
+    ]
+    assert sum(zone.contains(poles)[0] for zone in round_it) == 1
+
+
+@pytest.mark.parametrize(
+    "lon", [(0, 360), (-180, 180), (10, 370), (-360, 0), (359.9, 719.9)], ids=lambda pair: f"{pair[0]} to {pair[1]}"
+)
+@pytest.mark.parametrize("closed", CLOSED)
+def test_longitudes_360_deg_apart_are_the_full_circle(lon, closed):
+    for unit in (u.deg, u.rad):
+        assert Mask.from_zone((lon * u.deg).to(unit), order=4, closed=closed) == Mask.full()
+
+
+@pytest.mark.parametrize(
+    ("lon", "message"),
+    [
+        ((10, 10), "two different meridians.*got 10 deg and 10 deg"),
+        ((360, 0), r"360 deg apart for the full circle such as \('0 deg', '360 deg'\), got 360 deg and 0 deg"),
+        ((370, 10), "two different meridians"),
+        ((180, -180), "two different meridians.*got 180 deg and -180 deg"),
+        ((0.1 + 0.2, 0.3), "two different meridians"),
+        ((0, 720), "must not go round more than once, got 0 deg and 720 deg"),
+        ((0, 361), "must not go round more than once"),
+    ],
+)
+def test_longitudes_that_are_no_interval(lon, message):
+    with pytest.raises(ValueError, match=message):
+        Mask.from_zone(lon * u.deg, order=3)
+
+
+def test_longitudes_are_taken_modulo_a_turn():
+    zone = Mask.from_zone((350, 30) * u.deg, (-20, 40) * u.deg, order=6)
+    for lon in ((-10, 30), (350, 390), (710, 30), (-370, 390 - 720)):
+        assert Mask.from_zone(lon * u.deg, (-20, 40) * u.deg, order=6) == zone
+
+
+def test_a_zone_without_width_is_a_line_if_it_is_closed():
+    for closed in ("left", "right", "neither"):
+        with pytest.raises(ValueError, match="lat must be two different parallels unless closed is 'both'"):
+            Mask.from_zone(lat=("30 deg", "30 deg"), order=3, closed=closed)
+    ring = Mask.from_zone(lat=("30 deg", "30 deg"), order=3, closed="both")
+    assert ring.planes[0].n_cells == 32
+    meridian = Mask.from_zone(("45 deg", "45 deg"), order=3, closed="both", mode="overlap")
+    assert meridian.contains(SkyCoord([45] * 3, [-80, 1, 80], unit="deg")).all()
+    assert meridian.planes[0].n_cells < 60
+
+
+def test_what_from_zone_refuses():
+    with pytest.raises(ValueError, match="a zone needs lon, lat or both"):
+        Mask.from_zone(order=3)
+    with pytest.raises(ValueError, match="closed must be 'left', 'right', 'both' or 'neither', got 'west'"):
+        Mask.from_zone(lat=("0 deg", "1 deg"), order=3, closed="west")
+
+
+# ---------------------------------------------------------------------- polygons with common sides
+
+
+def assert_each_in_one(polygons, order):
+    centres = healpix.centre_vectors(np.arange(12 * 4**order, dtype=np.uint64), order)
+    counts = sum(polygon.contains(centres).astype(int) for polygon in polygons)
+    assert (counts == 1).all(), np.flatnonzero(counts != 1)
+
+
+def quadrangles(lons, lats):
+    """The cells of a grid of meridians and parallels, with great circles for parallels; triangles at the poles."""
+    for west, east in pairwise([*lons, lons[0] + 360]):
+        for south, north in pairwise(lats):
+            corners = [(west % 360, south), (east % 360, south), (east % 360, north), (west % 360, north)]
+            if south == -90:
+                corners = [(0, -90), *corners[2:]]
+            if north == 90:
+                corners = [*corners[:2], (0, 90)]
+            yield Polygon(*np.radians(np.array(corners, float)).T)
+
+
+@pytest.mark.parametrize(
+    ("lons", "lats"),
+    [
+        (np.arange(0, 360, 45), [-90, -50, 0, 50, 90]),
+        (np.arange(0, 360, 22.5), [-90, -60, -30, 0, 41.8103148957786, 60, 90]),
+        (np.arange(5.625, 360, 11.25), [-90, -45, 0, 45, 90]),
+    ],
+)
+def test_polygons_of_a_grid_partition_the_cells(lons, lats):
+    polygons = list(quadrangles(lons, lats))
+    for order in (3, 5):
+        assert_each_in_one(polygons, order)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_triangles_between_centres_partition_the_cells(order):
+    """All of their vertices are centres."""
+    points = healpix.centre_vectors(np.arange(12 * 4**order, dtype=np.uint64), order)
+    triangles = [Polygon(*oracle.lonlat(points[corners])) for corners in ConvexHull(points).simplices]
+    for one in (order, order + 1, 5):
+        assert_each_in_one(triangles, one)
+
+
+def test_triangles_between_any_points_partition_the_cells():
+    points = some_points(200)
+    assert_each_in_one([Polygon(*oracle.lonlat(points[k])) for k in ConvexHull(points).simplices], 6)
+
+
+def test_a_side_of_a_polygon_belongs_to_the_north_or_east():
+    def box(west, south):
+        lon, lat = np.radians([[west, west + 45, west + 45, west], [south] * 2 + [south + 30] * 2])
+        return shapes_plane([Polygon(lon, lat)], order=4)
+
+    rows, longitudes, parts = centres_by_ring(4)
+    equator = rows == 4 * 16 // 2 - 1
+    lon = longitudes / (64 * parts)
+    flags = Mask(box(45, 0)).to_healpix()
+    assert np.array_equal(flags[equator], ((lon >= 45) & (lon < 90))[equator])
+    assert not Mask(box(45, -30)).to_healpix()[equator].any()
 
 
 def test_dss_plates(data):

@@ -24,9 +24,13 @@ cdef extern from *:
     /* A lower bound, times nside, of the distance from a cell to the sky beyond its neighbours, from order 1 on: next to
        the corners of the polar caps it falls with the order from 0.750 towards 0.689. */
     #define HPMASK_COVER 0.65
+    /* Radians: a position this close to an edge is on it. Half a unit in the 15th digit of 360 deg is 8.7e-15 rad, and
+       what rounding does to a position on its way here is less; a cell of order 29 is 2e-9 rad wide. */
+    #define HPMASK_TIE 1e-14
     """
     const double CELL_RADIUS "HPMASK_CELL_RADIUS"
     const double COVER "HPMASK_COVER"
+    const double TIE "HPMASK_TIE"
 
 
 cdef inline uint64_t spread(uint64_t x) noexcept nogil:
@@ -80,20 +84,28 @@ cdef inline int64_t ring_odd(int64_t ring, int64_t n) noexcept nogil:
 cdef inline uint64_t cell_at(double z, double cos_lat, double lon, int order) noexcept nogil:
     """NESTED number of the cell that holds a position (finite; any longitude, |z| <= 1).
 
+    A position on an edge between cells, as the centres of coarser cells are, belongs to the northern one.
+    """
+    return cell_with_tie(z, cos_lat, lon, order, TIE)
+
+
+cdef inline uint64_t cell_with_tie(double z, double cos_lat, double lon, int order, double tie) noexcept nogil:
+    """`cell_at`, where a position is on an edge if it is no farther than about `tie` south of it.
+
     cos_lat keeps the precision that z loses near the poles.
     """
     cdef int64_t n = (<int64_t> 1) << order
     cdef int64_t x, y, i, j
     cdef double t = lon * (2 / M_PI)
-    cdef double a, b, distance
+    cdef double a, b, distance, height = z + 4.0 / 3.0 * tie
     cdef int face, quarter
     t -= 4 * floor(t * 0.25)
     if t >= 4:
         t = 0
-    if fabs(z) <= 2.0 / 3.0:
+    if fabs(height) <= 2.0 / 3.0:
         # In the belt the cells' edges are the lines of constant a and b.
-        a = n * (0.5 + t - 0.75 * z)
-        b = n * (0.5 + t + 0.75 * z)
+        a = n * (0.5 + t - 0.75 * height)
+        b = n * (0.5 + t + 0.75 * height)
         i = <int64_t> a
         j = <int64_t> b
         quarter = <int> (i >> order)
@@ -111,8 +123,11 @@ cdef inline uint64_t cell_at(double z, double cos_lat, double lon, int order) no
         quarter = <int> t
         t -= quarter
         distance = n * cos_lat * sqrt(3 / (1 + fabs(z)))
-        i = <int64_t> (t * distance)
-        j = <int64_t> ((1 - t) * distance)
+        # Towards the north pole both become smaller, towards the south pole larger. What falls below zero becomes zero.
+        if z > 0:
+            tie = -tie
+        i = <int64_t> (t * distance + n * tie)
+        j = <int64_t> ((1 - t) * distance + n * tie)
         if i >= n:
             i = n - 1
         if j >= n:

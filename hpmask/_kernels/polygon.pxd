@@ -12,6 +12,8 @@ from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport allocate
 
+from hpmask._kernels.geometry cimport TIE
+
 cdef enum:
     SAMPLES = 4096
 
@@ -20,7 +22,7 @@ cdef struct Edges:
     int n
     double turn[9]          # rotates to the frame
     double* lon             # of the vertices, within [-pi, pi)
-    double* normal          # of the edge from each vertex to the next
+    double* normal          # of the edge from each vertex to the next, towards its side that is closed (see `set_closed_side`)
     int* bucket             # edges of part k of the longitudes: edge_of[bucket[k]] to edge_of[bucket[k + 1] - 1]
     int* edge_of
     int n_buckets
@@ -55,6 +57,22 @@ cdef inline void edge_normal(const double* a, const double* b, double* normal) n
     length = sqrt(dot(normal, normal))
     for i in range(3):
         normal[i] /= length
+
+
+cdef inline void set_closed_side(const double* a, const double* b, const double* normal, double* out) noexcept nogil:
+    """The normal of the edge from a to b or its opposite: to the north or, of an edge along a meridian, to the east.
+
+    Points on an edge belong to that side. The polygon beyond the edge, which has the edge from b to a, finds the same
+    numbers, for all that differs there is the sign of the normal: of two polygons one holds the point.
+    """
+    cdef double side = normal[2]
+    cdef int i
+    if fabs(side) <= TIE:
+        side = normal[1] * (a[0] + b[0]) - normal[0] * (a[1] + b[1])
+    if side == 0:
+        side = normal[0] if normal[0] != 0 else normal[1]       # across a pole, as far to one side as to the other
+    for i in range(3):
+        out[i] = normal[i] if side >= 0 else -normal[i]
 
 
 cdef inline double wrapped(double angle) noexcept nogil:
@@ -99,7 +117,8 @@ cdef inline void choose_frame(Edges* edges, const double* vertices, const double
     for k in range(64):
         height = (k + 0.5) / 64
         radius = sqrt(1 - height * height)
-        lon = k * M_PI * (3 - sqrt(5.0))
+        # The half keeps the frame's pole off the meridian 0, and so the frame's meridians off the sides that are likely.
+        lon = (k + 0.5) * M_PI * (3 - sqrt(5.0))
         pole[0] = radius * cos(lon)
         pole[1] = radius * sin(lon)
         pole[2] = height
@@ -208,12 +227,17 @@ cdef inline bint north_is_smaller(const Edges* edges, const double* vertices, co
 
 
 cdef inline bint edges_hold(const Edges* edges, const double* p) noexcept nogil:
-    """Whether the polygon holds a point."""
+    """Whether the polygon holds a point; one that is on an edge, or is a vertex, as the sky just north of it."""
     cdef double q[3]
-    cdef double lon, da, db
+    cdef double north[3]
+    cdef double lon, da, db, step = 4 * TIE
     cdef int bucket, i, e, f
     cdef bint inside = edges.pole_inside
-    turned(edges, p, q)
+    # A step north from a vertex, all polygons round it look at their edges from one side.
+    north[0] = p[0] * (1 - step * p[2])
+    north[1] = p[1] * (1 - step * p[2])
+    north[2] = p[2] + step * (1 - p[2] * p[2])
+    turned(edges, north, q)
     lon = atan2(q[1], q[0])
     bucket = <int> ((lon + M_PI) * (edges.n_buckets / (2 * M_PI)))
     if bucket < 0:
@@ -227,7 +251,8 @@ cdef inline bint edges_hold(const Edges* edges, const double* p) noexcept nogil:
         db = wrapped(edges.lon[f] - lon)
         # A vertex on the meridian counts as west of it, for both of its edges.
         if (da <= 0) != (db <= 0) and fabs(da - db) < M_PI:
-            if dot(edges.normal + 3 * e, q) * edges.normal[3 * e + 2] < 0:
+            # Whether the point and the frame's north pole are on different sides of the edge.
+            if (dot(edges.normal + 3 * e, p) >= -TIE) != (dot(edges.normal + 3 * e, edges.turn + 6) > 0):
                 inside = not inside
     return inside
 
@@ -286,7 +311,9 @@ cdef inline bint edges_open(Edges* edges, const double* vertices, const double* 
             edges.lon[e] = atan2(p[1], p[0])
             if edges.lon[e] >= M_PI:
                 edges.lon[e] = -M_PI
-            turned(edges, normals + 3 * e, edges.normal + 3 * e)
+            set_closed_side(
+                vertices + 3 * e, vertices + 3 * (e + 1 if e + 1 < n else 0), normals + 3 * e, edges.normal + 3 * e
+            )
         for e in range(n):
             step[e] = wrapped(edges.lon[e + 1 if e + 1 < n else 0] - edges.lon[e])
         good = fill_buckets(edges, step)

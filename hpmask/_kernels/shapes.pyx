@@ -8,6 +8,11 @@ meets the cell: the shape meets a cell iff it holds the cell's centre or the out
 it iff it holds the centre and the outline does not meet it. An arc meets a cell iff it begins in it or crosses one of
 its edges.
 
+Whether a zone holds a centre is told by the latitude and longitude of the centre in the zone's frame, each against the
+two limits. A centre within TIE of a limit is on it, and is in iff the zone is closed there. Zones that share a limit
+do the same arithmetic with it, so they partition the centres. Where the frames are one, latitude and longitude are
+those of the ring and of the place in it: cells of one ring, or of one meridian, decide alike.
+
 An arc is a piece of a circle n.p = c, from a anticlockwise round n to b, no longer than half the circle; its points
 are those of the circle with (n x a).p >= 0 and (b x n).p >= 0. An ellipse is the curve whose distances to two foci
 have a given sum.
@@ -20,7 +25,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from hpmask._kernels.buffer cimport allocate
-from hpmask._kernels.geometry cimport CELL_RADIUS, cell_at, cell_xy, place_vector
+from hpmask._kernels.geometry cimport CELL_RADIUS, TIE, cell_with_tie, cell_xy, place, place_vector
 from hpmask._kernels.polygon cimport (
     Edges, chord2, cross, dot, edge_normal, edges_close, edges_hold, edges_open,
 )
@@ -65,12 +70,14 @@ cdef struct Geometry:
     double tip[3]                   # a point of the outline
     double distance_sum
     # zone
-    double axis[3]
-    double west[3]
-    double east[3]
-    double lat_min
-    double lat_max
-    int wedge                       # 0: all longitudes, 1: less than half of them, 2: more
+    double axes[9]                  # the x, y and z axis of its frame
+    bint aligned                    # whether these are the cells' own
+    double south
+    double north
+    double west                     # from 0 to 2 pi
+    double east
+    double width                    # 2 pi: all longitudes
+    bint closed[4]                  # the limits, in that order
 
 
 cdef struct Walk:
@@ -89,24 +96,51 @@ cdef inline double distance(const double* a, const double* b) noexcept nogil:
     return atan2(sqrt(dot(c, c)), dot(a, b))
 
 
+cdef inline bint within(double angle, bint closed) noexcept nogil:
+    """Whether a position is on the inner side of a limit, which is `angle` away in the direction outwards."""
+    return angle >= -TIE if closed else angle > TIE
+
+
+cdef inline double unrolled(const Geometry* g, double angle) noexcept nogil:
+    """A difference of longitudes, cut in the middle of those that the zone leaves out."""
+    cdef double least = 0.5 * g.width - M_PI
+    if angle < least:
+        return angle + 2 * M_PI
+    if angle >= least + 2 * M_PI:
+        return angle - 2 * M_PI
+    return angle
+
+
+cdef bint zone_holds(const Geometry* g, double lat, double lon) noexcept nogil:
+    """Whether a zone holds a position of its own frame; lon from -pi to 2 pi."""
+    if not within(lat - g.south, g.closed[0]) or not within(g.north - lat, g.closed[1]):
+        return False
+    if g.width >= 2 * M_PI:
+        return True
+    if lon < 0:
+        lon += 2 * M_PI
+    return within(unrolled(g, lon - g.west), g.closed[2]) and within(unrolled(g, g.east - lon), g.closed[3])
+
+
 cdef bint holds(const Geometry* g, const double* p) noexcept nogil:
     """Whether the shape holds a point."""
-    cdef double q[3]
-    cdef double height, lat
+    cdef double x, y
     if g.kind == ELLIPSE:
         return distance(p, g.focus1) + distance(p, g.focus2) <= g.distance_sum
     if g.kind == ZONE:
-        height = dot(g.axis, p)
-        cross(g.axis, p, q)
-        lat = atan2(height, sqrt(dot(q, q)))
-        if lat < g.lat_min or lat > g.lat_max:
-            return False
-        if g.wedge == 1:
-            return dot(g.west, p) >= 0 and dot(g.east, p) >= 0
-        if g.wedge == 2:
-            return dot(g.west, p) >= 0 or dot(g.east, p) >= 0
-        return True
+        x = dot(g.axes, p)
+        y = dot(g.axes + 3, p)
+        return zone_holds(g, atan2(dot(g.axes + 6, p), sqrt(x * x + y * y)), atan2(y, x))
     return edges_hold(&g.edges, p)
+
+
+cdef bint holds_centre(const Geometry* g, int face, int64_t x, int64_t y, double size, const double* p) noexcept nogil:
+    """Whether the shape holds the centre p of the cell (x, y) of a base cell."""
+    cdef double z, cos_lat, lon
+    if g.kind != ZONE or not g.aligned:
+        return holds(g, p)
+    place(face, <double> (x + y + 1), <double> (x - y), size, &z, &cos_lat, &lon)
+    return zone_holds(g, atan2(z, cos_lat), lon)
 
 
 cdef inline bint passes(const Geometry* g, int arc, const double* p, double radius, double chord) noexcept nogil:
@@ -281,11 +315,11 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
             active[now] = above[i]
             now += 1
     if now == 0:
-        if holds(g, p):
+        if holds_centre(g, face, x, y, size, p):
             sink_put(walk.sink, cell << shift, (cell + 1) << shift)
         return
     if level == walk.order:
-        inside = holds(g, p)
+        inside = holds_centre(g, face, x, y, size, p)
         if walk.mode == OVERLAP:
             inside = inside or meets(walk, cell, active, now)
         elif walk.mode == INSIDE:
@@ -378,7 +412,9 @@ cdef class Outline:
                 for i in range(n):
                     all_arcs[i] = i
                     p = &self.g.tip[0] if self.g.kind == ELLIPSE else self.g.arcs + i * ARC_SIZE + FIRST
-                    walk.cell_of[i] = cell_at(p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), order)
+                    walk.cell_of[i] = cell_with_tie(
+                        p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), order, 0
+                    )
                 for i in range(12):
                     descend(&walk, i, 0, 0, 0, <uint64_t> i, all_arcs, n)
         free(walk.cell_of)
@@ -471,25 +507,32 @@ def ellipse(const double[::1] focus1, const double[::1] focus2, const double[::1
 
 
 def zone(
-    const double[:, ::1] arcs, const double[::1] axis, const double[::1] west, const double[::1] east,
-    double lat_min, double lat_max, int wedge,
+    const double[:, ::1] arcs, const double[:, ::1] axes, bint aligned, const double[::1] limits, double width,
+    const unsigned char[::1] closed,
 ):
-    """The points between two latitudes above `axis`, on the inner sides of the planes `west` and `east`.
+    """The points between two latitudes and two longitudes of a frame.
 
-    wedge 0: all longitudes; 1: on the inner side of both planes; 2: of either.
+    `axes` are the x, y and z axis of the frame, as rows; `aligned` says that they are those of the cells. `limits` are
+    south, north, west and east, the last two from 0 to 2 pi, and `closed` whether the zone holds the points on each.
+    `width` is from west to east, 2 pi for all longitudes.
     """
     cdef Outline self = Outline()
     cdef int i
-    if arcs.shape[1] != ARC_SIZE or arcs.shape[0] > INT_MAX // ARC_SIZE or axis.shape[0] != 3 or west.shape[0] != 3 or east.shape[0] != 3:
-        raise ValueError("arcs, axis, west or east has a wrong shape")
+    if arcs.shape[1] != ARC_SIZE or arcs.shape[0] > INT_MAX // ARC_SIZE or axes.shape[0] != 3 or axes.shape[1] != 3:
+        raise ValueError("arcs or axes has a wrong shape")
+    if limits.shape[0] != 4 or closed.shape[0] != 4:
+        raise ValueError("limits and closed must have shape (4,)")
     self.g.kind = ZONE
     set_arcs(self, arcs)
-    for i in range(3):
-        self.g.axis[i] = axis[i]
-        self.g.west[i] = west[i]
-        self.g.east[i] = east[i]
-    self.g.lat_min = lat_min
-    self.g.lat_max = lat_max
-    self.g.wedge = wedge
+    for i in range(9):
+        self.g.axes[i] = axes[i // 3, i % 3]
+    self.g.aligned = aligned
+    self.g.south = limits[0]
+    self.g.north = limits[1]
+    self.g.west = limits[2]
+    self.g.east = limits[3]
+    self.g.width = width
+    for i in range(4):
+        self.g.closed[i] = closed[i]
     self._kept = (arcs,)
     return self

@@ -89,7 +89,8 @@ def to_map(mask: Mask, *, order: int | None = None, nest: bool = False) -> NDArr
     mask : Mask
         The mask.
     order : int, optional
-        Order of the map, by default the mask's. A coarser one takes the cells whose centre is kept.
+        Order of the map, by default the mask's. A coarser one takes the cells whose centre is kept, as
+        `hpmask.Mask.at_order` does.
     nest : bool, optional
         Number the cells NESTED instead of RING.
 

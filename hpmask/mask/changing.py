@@ -141,7 +141,8 @@ class Changing:
         order : int
             A finer order keeps the sky as it is.
         mode : {"center", "overlap", "inside"}, optional
-            For a coarser order: a cell is in if its centre is, if any part of it is, or only if all of it is.
+            For a coarser order: a cell is in if its centre is, if any part of it is, or only if all of it is. The
+            centre is the corner of four cells of the mask, of which the northern one decides, as in `contains`.
         """
         order, mode = check_order(order), check_mode(mode)
         history = joined(self._history, (), f"at_order({order}, mode={mode!r})")

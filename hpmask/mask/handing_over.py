@@ -81,7 +81,8 @@ class HandingOver:
         Parameters
         ----------
         order : int, optional
-            Order of the map, by default the mask's. A coarser one takes the cells whose centre is kept.
+            Order of the map, by default the mask's. A coarser one takes the cells whose centre is kept, as `at_order`
+            does.
         nest : bool, optional
             Number the cells NESTED instead of RING.
 

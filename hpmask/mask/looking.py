@@ -47,6 +47,7 @@ class Looking:
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
             Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
+            A position on an edge between cells, within 1e-14 rad, belongs to the northern cell.
         energy : `~astropy.units.Quantity` or str, optional
             Energies that broadcast against `coord`. One outside all bins is not kept. A mask without
             energy gives the same answer at all energies.
@@ -272,7 +273,7 @@ class Looking:
         >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=5)
         >>> weights = north.apodize("10 deg", kind="C2")
         >>> print(f"{weights.mean():.3f} of {north.sky_fraction:.3f}")
-        0.463 of 0.500
+        0.468 of 0.505
         """
         from hpmask import distance
 

@@ -15,7 +15,7 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike
 
 from hpmask import energy_bins, frames, rasterize, regions, shapes
-from hpmask.arguments import as_flag
+from hpmask.arguments import Closed, as_flag
 from hpmask.energy import EnergyAxis
 from hpmask.history import joined
 from hpmask.morphology import Width
@@ -282,10 +282,11 @@ class Making:
     @classmethod
     def from_zone(
         cls: type[Mask],
-        lon: tuple[Any, Any] | u.Quantity | None,
-        lat: tuple[Any, Any] | u.Quantity | None,
+        lon: tuple[Any, Any] | u.Quantity | None = None,
+        lat: tuple[Any, Any] | u.Quantity | None = None,
         *,
         order: int | None = None,
+        closed: Closed = "left",
         zone_frame: str = "icrs",
         mode: Mode = "center",
         frame: str = "icrs",
@@ -295,12 +296,19 @@ class Making:
 
         Parameters
         ----------
-        lon : pair of angles or None
-            West to east: from the first longitude eastwards to the second, across 0 if need be. None = all.
-        lat : pair of angles or None
-            From the first latitude up to the second. None = all.
+        lon : pair of angles, optional
+            From the first longitude eastwards to the second, across 0 if need be; both are taken modulo 360 deg. Two
+            that are 360 deg apart, the second the larger, are the full circle: (0, 360) or (-180, 180) deg. By
+            default all longitudes.
+        lat : pair of angles, optional
+            From the first latitude up to the second. By default all latitudes.
         order : int
             Order of the cells, 0 to 29. It must be given.
+        closed : {"left", "right", "both", "neither"}, optional
+            Which edges the zone holds, of both intervals: the western and southern ("left"), the eastern and northern
+            ("right"), all or none. It decides the cells whose centre lies on an edge: neighbouring zones that are all
+            closed on the left, or all on the right, share no cell and leave none out. A zone that ends at a pole holds
+            the pole, and the full circle has no edges.
         zone_frame : str, optional
             Frame that the longitudes and latitudes are meant in: any of astropy's that is fixed to the sky.
         mode, frame, energy
@@ -309,7 +317,17 @@ class Making:
         Raises
         ------
         TypeError, ValueError
-            If an angle is a bare number, a latitude leaves [-90, 90] deg, or the latitudes do not ascend.
+            If an angle is a bare number, a latitude leaves [-90, 90] deg, or the latitudes do not ascend; if neither
+            `lon` nor `lat` is given; if `lon` goes round more than once; or if a pair has no width, unless `closed`
+            is "both". Pairs such as (360, 0) or (180, -180) deg, which go from a meridian to itself, have no width.
+
+        Notes
+        -----
+        A centre within 1e-14 rad (2e-9 arcsec) of an edge is on it, so that an edge may be given in 15 digits. Where
+        `zone_frame` is the frame of the cells, all cells of a HEALPix ring, and all on a meridian, decide alike.
+
+        The modes "overlap" and "inside" take the zone with all its edges, whatever `closed` is: a cell that touches an
+        edge from outside is in "overlap", and one that touches it from within is not in "inside".
 
         Examples
         --------
@@ -319,11 +337,20 @@ class Making:
         >>> plane = Mask.from_zone(None, ("-2 deg", "2 deg"), zone_frame="galactic", order=8)
         >>> print(f"{plane.sky_fraction:.4f}")
         0.0349
+
+        The hemispheres share no cell, though many are centred on the equator:
+
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=8)
+        >>> south = Mask.from_zone(lat=("-90 deg", "0 deg"), order=8)
+        >>> ~north == south
+        True
         """
         order, frame = _needed(order, "from_zone"), frames.check_frame(frame)
-        zone = shapes.Zone.from_angles(lon, lat, zone_frame=zone_frame, frame=frame)
+        if lon is None and lat is None:
+            raise ValueError("a zone needs lon, lat or both; Mask.full() is all of the sky")
+        zone = shapes.Zone.from_angles(lon, lat, zone_frame=zone_frame, frame=frame, closed=closed)
         plane = rasterize.shapes_plane([zone], order=order, mode=mode)
-        history = [f"from_zone({zone.summary}, order={order}, mode={mode!r})"]
+        history = [f"from_zone({zone.summary}, closed={closed!r}, order={order}, mode={mode!r})"]
         return cls(plane, frame=frame, energy=energy, history=history)
 
     @classmethod

@@ -49,7 +49,8 @@ Keys of each ``[[exclude]]`` and ``[[keep]]``: exactly one of
 ``ds9``
     Regions written in the recipe, in ds9's language. Optional: ``invalid``.
 ``zone``
-    ``{ lon = [west, east], lat = [low, high], frame = "galactic" }``, with ``lon``, ``lat`` or both.
+    ``{ lon = [west, east], lat = [low, high], frame = "galactic" }``, with ``lon``, ``lat`` or both, and
+    optionally ``closed`` as in `hpmask.Mask.from_zone`.
 ``mask``
     A mask file that `hpmask.Mask.read` knows, or a list of them.
 

@@ -13,6 +13,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from hpmask import catalog, catalog_files
+from hpmask.arguments import CLOSED, Closed
 from hpmask.energy import EnergyAxis
 from hpmask.mask import Mask
 from hpmask.rasterize import Mode
@@ -283,6 +284,7 @@ class Zone:
     lon: tuple[u.Quantity, u.Quantity] | None
     lat: tuple[u.Quantity, u.Quantity] | None
     frame: str
+    closed: Closed
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Zone:
@@ -291,10 +293,11 @@ class Zone:
         assert table is not None
         lon, lat = _pair(table, "lon"), _pair(table, "lat")
         frame = table.get("frame", str, default="icrs")
+        closed = table.choice("closed", CLOSED, default="left")
         table.close()
         if lon is None and lat is None:
             raise table.error("a zone needs 'lon', 'lat' or both")
-        return cls(lon, lat, frame)
+        return cls(lon, lat, frame, cast(Closed, closed))
 
     @property
     def files(self) -> Sequence[Path]:
@@ -311,7 +314,13 @@ class Zone:
 
     def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
         mask = Mask.from_zone(
-            self.lon, self.lat, order=grid.order, zone_frame=self.frame, mode=mode, frame=grid.frame
+            self.lon,
+            self.lat,
+            order=grid.order,
+            closed=self.closed,
+            zone_frame=self.frame,
+            mode=mode,
+            frame=grid.frame,
         )
         return mask, {}
 

@@ -45,7 +45,9 @@ def to_map(mask: Mask, geom: Any, *, mode: Mode = "center") -> Any:
         list of cells, in either frame, RING or NESTED, with an nside per plane.
     mode : {"center", "overlap", "inside"}, optional
         What makes a pixel True: its centre is kept, any part of it is, or all of it is. Of a region the centre is
-        the one that gammapy gives it. HEALPix pixels have the other two modes in the mask's frame only.
+        the one that gammapy gives it. That of a HEALPix pixel larger than the mask's cells is the corner of four of
+        them, of which the northern one decides, as in `hpmask.Mask.contains`. HEALPix pixels have the other two modes
+        in the mask's frame only.
 
     Returns
     -------
