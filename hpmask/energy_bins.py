@@ -172,7 +172,7 @@ def resampled(planes: Sequence[RangeSet], axis: EnergyAxis | None, new: EnergyAx
         (edges[1:] <= old[-1]) | same_energies(edges[1:], old[-1])
     )
     nothing = RangeSet.empty(0)
-    many: Callable[[Iterable[RangeSet]], RangeSet] = RangeSet.union if how == "any" else RangeSet.intersection
+    many: Callable[[Iterable[RangeSet]], RangeSet] = RangeSet.union_all if how == "any" else RangeSet.intersection_all
     done: dict[tuple[int, ...], RangeSet] = {}
     result = []
     for i, j, whole in zip(first, stop, inside, strict=True):

@@ -112,7 +112,7 @@ def _elements(sfmoc: SFMOC, order: int) -> tuple[list[int], list[RangeSet]]:
             for i in range(first, stop):
                 between[i].append(sky)
     nothing = RangeSet.empty(order)
-    planes = [some[0] if len(some) == 1 else RangeSet.union([nothing, *some]) for some in between]
+    planes = [some[0] if len(some) == 1 else RangeSet.union_all([nothing, *some]) for some in between]
     return [int(edge) for edge in edges], planes
 
 

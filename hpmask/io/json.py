@@ -28,7 +28,7 @@ def _read(file: IO[bytes], name: str) -> Mask:
     if not isinstance(content, dict) or not content:
         raise MaskFormatError("no MOC JSON: it must be an object with a list of cells under each order")
     parts = [_cells(key, cells) for key, cells in content.items()]
-    return Mask(RangeSet.union(parts), history=[f"read({name!r})"])
+    return Mask(RangeSet.union_all(parts), history=[f"read({name!r})"])
 
 
 def _cells(key: str, cells: Any) -> RangeSet:

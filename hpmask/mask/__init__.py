@@ -17,12 +17,12 @@ from hpmask.mask.changing import Changing
 from hpmask.mask.handing_over import HandingOver
 from hpmask.mask.looking import Looking
 from hpmask.mask.making import Making
-from hpmask.rangeset import RangeSet, check_order
+from hpmask.rangeset import RangeSet, check_order, flat
 
 if TYPE_CHECKING:
     from hpmask.stack import Stack
 
-__all__ = ["Mask"]
+__all__ = ["Mask", "intersection_all", "union_all"]
 
 
 class Mask(Making, Looking, Changing, HandingOver):
@@ -216,27 +216,46 @@ class Mask(Making, Looking, Changing, HandingOver):
     def __invert__(self) -> Mask:
         return self._mapped(RangeSet.__invert__, history=joined(self._history, (), "~"))
 
-    @staticmethod
-    def union(masks: Iterable[Mask]) -> Mask:
-        """What any of the masks keeps, in one pass over all of them.
+    def union(self, *others: Mask | Iterable[Mask]) -> Mask:
+        """What this mask or any of the others keeps, in one pass over all of them.
+
+        Parameters
+        ----------
+        *others : Mask or iterable of Mask
+            Other masks, of any order. A mask without energy holds in all bins of the others.
 
         Raises
         ------
-        ValueError
-            If there is no mask, or frames or energy axes differ.
-        """
-        return _many(masks, RangeSet.union, "|")
+        TypeError, ValueError
+            If one of them is no Mask, or frames or energy axes differ.
 
-    @staticmethod
-    def intersection(masks: Iterable[Mask]) -> Mask:
-        """What all of the masks keep, in one pass over all of them.
+        See Also
+        --------
+        hpmask.union_all : the same of a list of masks.
 
-        Raises
-        ------
-        ValueError
-            If there is no mask, or frames or energy axes differ.
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(None, ("60 deg", "90 deg"), order=5)
+        >>> south = Mask.from_zone(None, ("-90 deg", "-60 deg"), order=5)
+        >>> north.union(south) == north.union([south]) == north | south
+        True
         """
-        return _many(masks, RangeSet.intersection, "&")
+        return union_all([self, *flat(others)])
+
+    def intersection(self, *others: Mask | Iterable[Mask]) -> Mask:
+        """What this mask and all of the others keep, in one pass over all of them. Parameters as in `union`."""
+        return intersection_all([self, *flat(others)])
+
+    def difference(self, *others: Mask | Iterable[Mask]) -> Mask:
+        """What this mask keeps and none of the others. Parameters as in `union`."""
+        masks = flat(others)
+        return self - union_all(masks) if masks else self
+
+    def symmetric_difference(self, other: Mask) -> Mask:
+        """What one of the two masks keeps and the other does not."""
+        self._check_frame(other)
+        return self ^ other
 
     def issubset(self, other: Mask) -> bool:
         """Whether `other` keeps all that this mask keeps, in every bin."""
@@ -262,7 +281,7 @@ class Mask(Making, Looking, Changing, HandingOver):
         return hash((self._frame, self._energy, self._planes))
 
     def __bool__(self) -> bool:
-        raise TypeError("a Mask is neither true nor false: ask sky_fraction, overlaps or issubset")
+        raise TypeError("a Mask is neither true nor false: ask is_empty, is_full, overlaps or issubset")
 
     # ------------------------------------------------------------------ what its methods share
 
@@ -323,6 +342,55 @@ def _shared(planes: list[RangeSet], order: int) -> tuple[RangeSet, ...]:
         first: dict[RangeSet, RangeSet] = {}
         distinct = {key: first.setdefault(plane, plane) for key, plane in distinct.items()}
     return tuple(distinct[id(plane)] for plane in planes)
+
+
+def union_all(masks: Iterable[Mask]) -> Mask:
+    """What any of the masks keeps, in one pass over all of them.
+
+    Parameters
+    ----------
+    masks : iterable of Mask
+        At least one mask; orders may differ. A mask without energy holds in all bins of the others.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no mask, one is of another type, or frames or energy axes differ.
+
+    Examples
+    --------
+    >>> import hpmask
+    >>> from hpmask import Mask
+    >>> zones = [Mask.from_zone((f"{lon} deg", f"{lon + 90} deg"), None, order=5) for lon in (0, 90, 180, 270)]
+    >>> hpmask.union_all(zones).is_full
+    True
+    """
+    return _many(masks, RangeSet.union_all, "|")
+
+
+def intersection_all(masks: Iterable[Mask]) -> Mask:
+    """What all of the masks keep, in one pass over all of them.
+
+    Parameters
+    ----------
+    masks : iterable of Mask
+        At least one mask; orders may differ. A mask without energy holds in all bins of the others.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no mask, one is of another type, or frames or energy axes differ.
+
+    Examples
+    --------
+    >>> import hpmask
+    >>> from hpmask import Mask
+    >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=5)
+    >>> east = Mask.from_zone(("0 deg", "90 deg"), None, order=5)
+    >>> hpmask.intersection_all([north, east]) == north & east
+    True
+    """
+    return _many(masks, RangeSet.intersection_all, "&")
 
 
 def _many(masks: Iterable[Mask], many: Callable[[Iterable[RangeSet]], RangeSet], sign: str) -> Mask:

@@ -52,7 +52,7 @@ class Changing:
             raise ValueError(f"how must be 'any' or 'all', got {how!r}")
         if self._energy is None:
             return self
-        many = RangeSet.union if how == "any" else RangeSet.intersection
+        many = RangeSet.union_all if how == "any" else RangeSet.intersection_all
         history = joined(self._history, (), f"reduce({how!r})")
         return type(self)(many(self._planes), order=self._order, frame=self._frame, history=history)
 

@@ -72,7 +72,7 @@ from astropy.wcs import WCS
 
 from hpmask import field, frames
 from hpmask.energy import EnergyAxis
-from hpmask.mask import Mask
+from hpmask.mask import Mask, intersection_all, union_all
 from hpmask.rangeset import MAX_ORDER, RangeSet
 from hpmask.rasterize import Mode
 from hpmask.recipe.sections import RecipeError, Section, load
@@ -222,9 +222,9 @@ class Recipe:
         whole = Mask.full(order=grid.order, frame=grid.frame, energy=grid.energy)
         kept = [whole, *(_confined(part, grid, False) for part in parts if part.entry.verb == "keep")]
         excluded = [_confined(part, grid, True) for part in parts if part.entry.verb == "exclude"]
-        mask = Mask.intersection(kept)
+        mask = intersection_all(kept)
         if excluded:
-            mask = mask - Mask.union(excluded)
+            mask = mask - union_all(excluded)
         return mask._with_history([f"recipe {self.path.name}:", *self.text.splitlines()])
 
 

@@ -133,7 +133,7 @@ def from_sources(
     order, mode, frame, energy, n_threads, progress
         As in `hpmask.Mask.from_cones`.
     """
-    from hpmask.mask import Mask
+    from hpmask.mask import Mask, union_all
 
     need_gammapy()
     if invalid not in ("raise", "skip"):
@@ -164,7 +164,7 @@ def from_sources(
     if found.ellipses:
         parts.append(Mask.from_regions(found.ellipses, **options))
     parts += [_of_template(map_, rule, **options) for map_ in found.templates]
-    sky = Mask.union(parts) if parts else Mask.empty(order=order, frame=frame)
+    sky = union_all(parts) if parts else Mask.empty(order=order, frame=frame)
     kind = f"{type(sources).__module__.partition('.')[0]} {type(sources).__name__}"
     told = f"{kind}: {found.n} sources, {getattr(rule, '__name__', rule)}"
     if found.without:
