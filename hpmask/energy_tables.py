@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hpmask.energy import EnergyAxis
 from hpmask.energy_units import same_energies
 
-__all__ = ["read", "table_of"]
+__all__ = ["edges_between", "read", "table_of"]
 
 # Columns of lower and upper edges, and what their axis is called.
 _COLUMNS = {
@@ -106,12 +106,25 @@ def _parsed(table: Table, where: str) -> tuple[u.Quantity, str, Literal["log", "
     units = [table[column].unit for column in (low, high)]
     if None in units:
         raise ValueError(f"the columns {low} and {high} must have units of energy, got {units[0]} and {units[1]}")
-    # A map with several axes repeats the bins. Values as written: single precision stays what it is.
-    lower = np.unique(_values(table[low]))
-    upper = np.unique(_values(table[high]) * u.Unit(units[1]).to(units[0]))
-    if lower.size != upper.size or not same_energies(lower[1:], upper[:-1]).all():
-        raise ValueError(f"bins must follow on each other: {low} must be {high} of the bin before")
-    return u.Quantity(np.append(lower, upper[-1:]), units[0]), name, interp
+    # Values as written: single precision stays what it is.
+    bins = np.stack([_values(table[low]), _values(table[high]) * u.Unit(units[1]).to(units[0])], axis=-1)
+    # A map with several axes repeats the bins. The order of those that are left is kept, for it is that of the planes.
+    first = np.sort(np.unique(bins, axis=0, return_index=True)[1])
+    edges = edges_between(*bins[first].T)
+    if edges is None:
+        raise ValueError(
+            f"bins must follow on each other: {low} must be {high} of the bin before, or {high} must be {low} of it"
+        )
+    return u.Quantity(edges, units[0]), name, interp
+
+
+def edges_between(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The edges of bins in their order, from the lower and the upper edge of each; None if bins do not adjoin."""
+    if lower.size > 1 and same_energies(lower[:-1], upper[1:]).all():
+        lower, upper = upper, lower
+    if not lower.size or not same_energies(lower[1:], upper[:-1]).all():
+        return None
+    return np.append(lower, upper[-1])
 
 
 def _values(column: Any) -> NDArray[np.float64]:

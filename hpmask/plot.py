@@ -277,7 +277,7 @@ def html(mask: Mask) -> str:
 
 def bin_title(energy: EnergyAxis, i: int) -> str:
     """The edges of bin `i`, to be read: "10-100 GeV"."""
-    low, high = energy.edges[i], energy.edges[i + 1]
+    low, high = energy.energy_min[i], energy.energy_max[i]
     return f"{low.value:.4g}-{high.value:.4g} {high.unit.to_string()}"
 
 

@@ -76,8 +76,7 @@ def _sky_differences(a: Mask, b: Mask) -> list[str]:
     for i in bins[:_MOST_BINS]:
         where = "sky"
         if a.energy is not None:
-            edges = a.energy.edges
-            where = f"bin {i} ({edges[i].value:.6g} to {edges[i + 1]:.6g})"
+            where = f"bin {i} ({a.energy.energy_min[i].value:.6g} to {a.energy.energy_max[i]:.6g})"
         only_a, only_b = a.planes[i] - b.planes[i], b.planes[i] - a.planes[i]
         lines.append(f"{where}: {_area(only_a)} in the first only, {_area(only_b)} in the second only")
     if len(bins) > _MOST_BINS:

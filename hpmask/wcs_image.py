@@ -14,6 +14,7 @@ from astropy.wcs import WCS, FITSFixedWarning
 from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
+from hpmask.energy_tables import edges_between
 
 __all__ = ["Target", "as_target", "booleans", "open_image"]
 
@@ -175,12 +176,14 @@ def _bands(hdu: Any, hdus: Any) -> EnergyAxis | None:
         u.Quantity(np.asarray(table.data[columns[column].name], dtype=np.float64), columns[column].unit or "")
         for column in names
     )
-    if len(low) != hdu.shape[0] or not low.unit.is_equivalent(u.J) or not np.allclose(low[1:], high[:-1], rtol=1e-6):
+    if len(low) != hdu.shape[0] or not low.unit.is_equivalent(u.J):
         return None
-    edges = u.Quantity([*low, high[-1]])
+    edges = edges_between(low.value, high.to_value(low.unit))
+    if edges is None:
+        return None
     axis = "energy" if names[0] == "E_MIN" else names[0].removesuffix("_MIN").lower()
     interp = str(table.header.get("INTERP1", "log"))
-    return EnergyAxis(edges, name=axis, interp="lin" if interp == "lin" else "log")
+    return EnergyAxis(u.Quantity(edges, low.unit), name=axis, interp="lin" if interp == "lin" else "log")
 
 
 def _sky_last(hdu: Any) -> NDArray[Any]:

@@ -338,7 +338,7 @@ def _bins(section: Section, energy: EnergyAxis | None) -> tuple[bool, ...] | Non
             continue
         if energy is None:
             raise section.error(f"{key} needs a recipe with 'energy'", key)
-        edges = energy.edges.value
+        edges = energy.ascending().edges.value
         near = np.flatnonzero(np.isclose(edges, limit.to_value(energy.unit), rtol=1e-6, atol=0))
         if not near.size:
             known = ", ".join(f"{edge:.6g}" for edge in edges)
@@ -349,4 +349,5 @@ def _bins(section: Section, energy: EnergyAxis | None) -> tuple[bool, ...] | Non
     last = energy.n_bins if numbers[1] is None else numbers[1]
     if first >= last:
         raise section.error("energy_min must be below energy_max", "energy_min")
-    return tuple(first <= i < last for i in range(energy.n_bins))
+    numbers_of_bins = energy.ascending().bin_of(energy.energy_min)
+    return tuple(bool(first <= i < last) for i in numbers_of_bins)
