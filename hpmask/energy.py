@@ -12,6 +12,7 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask.energy_units import as_energy, energies_of, is_spectral, masked, same_energies
+from hpmask.words import counted
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -333,11 +334,11 @@ class EnergyAxis:
                     f"bins of an axis follow on each other: the step of a slice must be 1 or -1, got {chosen.step}"
                 )
             if not chosen:
-                raise ValueError(f"{bins} holds none of the {self.n_bins} bins, and an axis has at least one")
+                raise ValueError(f"{bins} holds no bin of {self.n_bins}, and an axis has at least one")
         else:
             start = operator.index(bins)
             if not -self.n_bins <= start < self.n_bins:
-                raise IndexError(f"bin {bins} of an axis with {self.n_bins} bins")
+                raise IndexError(f"bin {bins} of an axis with {counted(self.n_bins, 'bin')}")
             chosen = range(self.n_bins)[start % self.n_bins :][:1]
         edges = self._edges[min(chosen) : max(chosen) + 2]
         return self._with_edges(edges[:: chosen.step])

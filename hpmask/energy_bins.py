@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hpmask.energy import EnergyAxis, difference
 from hpmask.energy_units import as_energy, same_energies
 from hpmask.rangeset import RangeSet
+from hpmask.words import counted
 
 __all__ = ["bins_between", "kept_bins", "kept_range", "range_of_all", "resampled", "stacked_axis"]
 
@@ -206,7 +207,7 @@ def stacked_axis(axes: Sequence[EnergyAxis | None], axis: EnergyAxis | None) -> 
         raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
     if len(flat) == len(axes):
         if len(axes) != axis.n_bins:
-            raise ValueError(f"axis has {axis.n_bins} bins, got {len(axes)} masks")
+            raise ValueError(f"axis has {counted(axis.n_bins, 'bin')}, got {counted(len(axes), 'mask')}")
         return axis
     if flat:
         raise ValueError(f"either all masks have energy bins or none, mask {flat[0]} has none")

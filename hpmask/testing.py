@@ -7,6 +7,7 @@ import numpy as np
 from hpmask.energy import difference
 from hpmask.mask import Mask
 from hpmask.rangeset import RangeSet
+from hpmask.words import fraction_text
 
 __all__ = ["assert_masks_equal"]
 
@@ -87,4 +88,4 @@ def _sky_differences(a: Mask, b: Mask) -> list[str]:
 def _area(sky: RangeSet) -> str:
     if not sky:
         return "none"
-    return f"{np.rad2deg(np.rad2deg(sky.area)):.5g} deg2 ({sky.sky_fraction:.4g} of the sky)"
+    return f"{np.rad2deg(np.rad2deg(sky.area)):.5g} deg2 ({fraction_text(sky)} of the sky)"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mocpy import MOC
 
 from hpmask.rangeset import RangeSet
+from hpmask.words import counted
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask
@@ -69,7 +70,7 @@ def from_mask(mask: Mask) -> MOC:
     """
     if mask.energy is not None:
         raise ValueError(
-            f"a MOC has no energy, the mask has {mask.energy.n_bins} bins: "
+            f"a MOC has no energy, the mask has {counted(mask.energy.n_bins, 'bin')}: "
             "reduce('any') or reduce('all') makes one sky of them"
         )
     if mask.frame != "icrs":

@@ -50,7 +50,8 @@ def from_mask(mask: Mask, order_f: int) -> SFMOC:
     if order_f not in _ORDERS:
         raise ValueError(f"order_f must be from {_ORDERS[0]} to {_ORDERS[-1]}, got {order_f}")
     numbers = _boundaries(axis, int(order_f))
-    bins = [(*sorted(pair), plane) for pair, plane in zip(pairwise(numbers), mask.planes, strict=True) if plane]
+    ends = pairwise(numbers)
+    bins = [(min(pair), max(pair), plane) for pair, plane in zip(ends, mask.planes, strict=True) if plane]
     if not bins:
         return SFMOC.new_empty(int(order_f), mask.order)
     # From inside the first cell to inside the last one: at a boundary, rounding decides which cell is meant.

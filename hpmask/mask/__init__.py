@@ -18,6 +18,7 @@ from hpmask.mask.handing_over import HandingOver
 from hpmask.mask.looking import Looking
 from hpmask.mask.making import Making
 from hpmask.rangeset import RangeSet, check_order, flat
+from hpmask.words import counted, fraction_text
 
 if TYPE_CHECKING:
     from hpmask.stack import Stack
@@ -82,8 +83,8 @@ class Mask(Making, Looking, Changing, HandingOver):
             if not isinstance(plane, RangeSet):
                 raise TypeError(f"planes must be RangeSets, got {type(plane).__name__}")
         if len(planes) != n_bins:
-            bins = "a mask without energy has one plane" if energy is None else f"energy has {n_bins} bins"
-            raise ValueError(f"{bins}, got {len(planes)} planes")
+            bins = "a mask without energy has one plane" if energy is None else f"energy has {counted(n_bins, 'bin')}"
+            raise ValueError(f"{bins}, got {counted(len(planes), 'plane')}")
         finest = max(plane.order for plane in planes)
         self._order = finest if order is None else check_order(order)
         if finest > self._order:
@@ -318,11 +319,10 @@ class Mask(Making, Looking, Changing, HandingOver):
         if self._energy is not None:
             edges = self._energy.edges
             span = f"{edges[0].value:.4g}-{edges[-1].value:.4g} {edges.unit.to_string()}"
-            parts.append(f"{self._energy.n_bins} bins {span}")
-        n = self.n_ranges
-        parts.append(f"{n} range{'' if n == 1 else 's'}, {_size(self.nbytes)}")
-        fractions = np.unique(np.atleast_1d(self.sky_fraction))
-        span = f"{fractions[0]:.4g}" + (f" to {fractions[-1]:.4g}" if fractions.size > 1 else "")
+            parts.append(f"{counted(self._energy.n_bins, 'bin')} {span}")
+        parts.append(f"{counted(self.n_ranges, 'range')}, {_size(self.nbytes)}")
+        planes = sorted(self._distinct(), key=lambda plane: plane.sky_fraction)
+        span = " to ".join(dict.fromkeys([fraction_text(planes[0]), fraction_text(planes[-1])]))
         parts.append(f"{span} of the sky")
         return f"<Mask {' | '.join(parts)}>"
 
@@ -413,7 +413,7 @@ def _many(masks: Iterable[Mask], many: Callable[[Iterable[RangeSet]], RangeSet],
             done[key] = many(column)
         planes.append(done[key])
     lines = [line for mask in masks for line in mask.history]
-    history = joined(lines, (), f"{sign} of {len(masks)} masks")
+    history = joined(lines, (), f"{sign} of {counted(len(masks), 'mask')}")
     order = max(mask.order for mask in masks)
     return Mask(planes, order=order, frame=first.frame, energy=first.energy, history=history)
 

@@ -20,6 +20,7 @@ from hpmask.history import joined
 from hpmask.morphology import Width
 from hpmask.rangeset import RangeSet
 from hpmask.rasterize import Mode
+from hpmask.words import counted
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -106,7 +107,7 @@ class Making:
         planes = rasterize.cone_planes(
             lon, lat, radii, order=order, mode=mode, n_threads=n_threads, progress=progress
         )
-        history = [f"from_cones({lon.size} discs, order={order}, mode={mode!r})"]
+        history = [f"from_cones({counted(lon.size, 'disc')}, order={order}, mode={mode!r})"]
         return cls(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
 
     @classmethod
@@ -174,7 +175,7 @@ class Making:
                 plane = plane | regions.cells_of_points(spheres, order)
             planes.append(plane if inside else ~plane)
             count += len(spheres)
-        history = [f"from_regions({count} regions, order={order}, mode={mode!r}, inside={inside})"]
+        history = [f"from_regions({counted(count, 'region')}, order={order}, mode={mode!r}, inside={inside})"]
         return cls(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
 
     @classmethod
@@ -445,7 +446,7 @@ class Making:
         energy = energy_bins.stacked_axis([mask.energy for mask in masks], axis)
         planes = [plane for mask in masks for plane in mask.planes]
         lines = [line for mask in masks for line in mask.history]
-        history = joined(lines, (), f"stack of {len(masks)} masks")
+        history = joined(lines, (), f"stack of {counted(len(masks), 'mask')}")
         order = max(mask.order for mask in masks)
         return cls(planes, order=order, frame=masks[0].frame, energy=energy, history=history)
 

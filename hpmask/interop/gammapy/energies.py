@@ -9,6 +9,7 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis, difference
+from hpmask.words import counted
 
 __all__ = ["bins_at_centres", "bins_by_edges", "energy_axis"]
 
@@ -49,7 +50,7 @@ def bins_by_edges(energy: EnergyAxis | None, geom: Any) -> NDArray[np.intp]:
         if energy is None:
             return np.zeros(1, dtype=np.intp)
         raise ValueError(
-            f"geom has no energy axis, but the mask has {energy.n_bins} bins: make one sky of them with "
+            f"geom has no energy axis, but the mask has {counted(energy.n_bins, 'bin')}: make one sky of them with "
             "reduce('any') or reduce('all')"
         )
     if energy is None:

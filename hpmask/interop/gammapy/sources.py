@@ -20,6 +20,7 @@ from hpmask.frames import as_angle
 from hpmask.interop.gammapy.catalogs import Missing, catalog_models
 from hpmask.interop.gammapy.needed import need_gammapy
 from hpmask.rasterize import Mode
+from hpmask.words import counted
 
 if TYPE_CHECKING:
     from hpmask.energy import EnergyAxis
@@ -166,7 +167,7 @@ def from_sources(
     parts += [_of_template(map_, rule, **options) for map_ in found.templates]
     sky = union_all(parts) if parts else Mask.empty(order=order, frame=frame)
     kind = f"{type(sources).__module__.partition('.')[0]} {type(sources).__name__}"
-    told = f"{kind}: {found.n} sources, {getattr(rule, '__name__', rule)}"
+    told = f"{kind}: {counted(found.n, 'source')}, {getattr(rule, '__name__', rule)}"
     if found.without:
         told += f", {len(found.without)} left out"
     return Mask(
