@@ -24,7 +24,7 @@ def fraction_text(sky: _Sky, digits: int = 4) -> str:
     >>> from hpmask.words import fraction_text
     >>> hole = RangeSet.from_cells([0], order=10)
     >>> fraction_text(hole), fraction_text(~hole), fraction_text(hole | ~hole)
-    ('7.947e-08', '0.99999992', '1')
+    ('7.947e-08', '0.9999999', '1')
     """
     return _text(sky, 1.0, digits)
 
