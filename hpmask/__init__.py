@@ -11,9 +11,17 @@ if find_spec("hpmask._kernels.ranges") is None:
 
 from hpmask.energy import EnergyAxis
 from hpmask.errors import MaskFormatError
-from hpmask.mask import Mask
+from hpmask.mask import Mask, intersection_all, union_all
 from hpmask.rangeset import RangeSet
 
-__all__ = ["EnergyAxis", "Mask", "MaskFormatError", "RangeSet", "__version__"]
+__all__ = [
+    "EnergyAxis",
+    "Mask",
+    "MaskFormatError",
+    "RangeSet",
+    "__version__",
+    "intersection_all",
+    "union_all",
+]
 
 __version__ = version("hpmask")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hpmask import catalog_columns, catalog_files, frames
 from hpmask.arguments import float64
 from hpmask.energy import EnergyAxis
+from hpmask.words import counted
 
 __all__ = ["Discs", "read_discs"]
 
@@ -110,7 +111,7 @@ def read_discs(
     problems = _problems(longitude, latitude, radii)
     usable = ~np.logical_or.reduce([bad for _, bad in problems])
     n_rows, n_skipped = usable.size, int(np.count_nonzero(~usable))
-    summary = f"{source}: {n_rows - n_skipped} discs round {', '.join(position.names)}, radius {how}"
+    summary = f"{source}: {counted(n_rows - n_skipped, 'disc')} round {', '.join(position.names)}, radius {how}"
     if n_skipped:
         _report(problems, n_skipped, n_rows, invalid)
         summary += f", {n_skipped} of {n_rows} rows left out"

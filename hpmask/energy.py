@@ -1,4 +1,4 @@
-"""The energy axis of a mask: strictly increasing bin edges with a unit."""
+"""The energy axis of a mask: strictly increasing or decreasing bin edges with a unit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hpmask.arguments import as_flag, unmasked
 from hpmask.energy_units import as_energy, energies_of, is_spectral, same_energies
+from hpmask.words import counted
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -22,6 +23,8 @@ __all__ = ["EnergyAxis", "difference"]
 
 Interp = Literal["log", "lin"]
 
+_OPPOSITE = "bins have opposite orders: slice_energy(bins=slice(None, None, -1)) turns one round"
+
 
 class EnergyAxis:
     """Contiguous energy bins.
@@ -29,9 +32,10 @@ class EnergyAxis:
     Parameters
     ----------
     edges : `~astropy.units.Quantity`, shape (n_bins + 1,)
-        Bin edges: finite, positive, strictly increasing, in a unit of energy, and kept as they are. Frequencies,
-        wavelengths and wave numbers may increase or decrease, and become energies in eV, which increase: bin 0
-        is the one of lowest energy.
+        Bin edges: finite, positive, strictly increasing or strictly decreasing. Energies are kept as they are;
+        frequencies, wavelengths and wave numbers become energies in eV. The bins keep the order of the edges, so that
+        bin 0 lies between the first two edges whatever their unit: wavelengths that increase give energies that
+        decrease.
     name : str, optional
         What the axis is called, as in gammapy: "energy" (reconstructed) or "energy_true".
     interp : {"log", "lin"}, optional
@@ -42,13 +46,14 @@ class EnergyAxis:
     TypeError
         If `edges` is not a Quantity, or `name` no string.
     ValueError
-        If the unit is not one of energy, or the edges do not increase.
+        If the unit is not one of energy, or the edges neither increase nor decrease strictly.
 
     Notes
     -----
     Axes are equal if their edges agree to a millionth, in whatever units, and their names and `interp` are the same.
+    Two axes of the same bins in opposite order are not equal.
     Of a sequence an axis has the length and the slices: ``axis[2:5]`` is the axis of three of its bins, ``axis[0]``
-    that of the first, and a loop goes over the bins.
+    that of the first, ``axis[::-1]`` that of all bins in the opposite order, and a loop goes over the bins.
 
     Examples
     --------
@@ -65,7 +70,7 @@ class EnergyAxis:
     >>> axis[1]
     EnergyAxis([1, 10] TeV, name='energy', interp='log')
     >>> EnergyAxis([500, 600, 700] * u.nm)
-    EnergyAxis([1.7712, 2.0664, 2.47968] eV, name='energy', interp='log')
+    EnergyAxis([2.47968, 2.0664, 1.7712] eV, name='energy', interp='log')
     """
 
     __slots__ = ("_edges", "_interp", "_name")
@@ -81,15 +86,18 @@ class EnergyAxis:
         bad = np.flatnonzero(~np.isfinite(values) | (values <= 0))
         if bad.size:
             raise ValueError(f"edges must be finite and positive, edge {bad[0]} is {edges[bad[0]]}")
-        unit = edges.unit
-        if not unit.is_equivalent(u.J):
-            edges = energies_of(u.Quantity(values, unit))
-            edges = edges[::-1] if edges[0] > edges[-1] else edges
-            values, unit = np.array(edges.value), edges.unit
-        bad = np.flatnonzero(np.diff(values) <= 0)
+        steps = np.diff(values)
+        bad = np.flatnonzero(steps >= 0 if values[0] > values[-1] else steps <= 0)
         if bad.size:
             i = int(bad[0])
-            raise ValueError(f"edges must increase strictly, edge {i} is {edges[i]} and edge {i + 1} is {edges[i + 1]}")
+            raise ValueError(
+                "edges must increase strictly or decrease strictly, "
+                f"edge {i} is {edges[i]} and edge {i + 1} is {edges[i + 1]}"
+            )
+        unit = edges.unit
+        if not unit.is_equivalent(u.J):
+            energies = energies_of(u.Quantity(values, unit))
+            values, unit = np.array(energies.value), energies.unit
         if not isinstance(name, str):
             raise TypeError(f"name must be a string, got {name!r}")
         if interp not in ("log", "lin"):
@@ -131,7 +139,7 @@ class EnergyAxis:
         Raises
         ------
         TypeError, ValueError
-            If the bounds are no energies or do not increase, or there is no bin.
+            If the bounds are no energies or do not increase in energy, or there is no bin.
 
         Examples
         --------
@@ -209,7 +217,7 @@ class EnergyAxis:
         Raises
         ------
         TypeError, ValueError
-            If it is no MapAxis, or no axis of increasing, positive energies.
+            If it is no MapAxis, or no axis of positive energies.
         """
         from hpmask.interop.gammapy import axes
 
@@ -285,12 +293,29 @@ class EnergyAxis:
     @property
     def energy_min(self) -> u.Quantity:
         """Lower edge of each bin, shape (n_bins,)."""
-        return self._edges[:-1]
+        return self._edges[:-1] if self._ascends else self._edges[1:]
 
     @property
     def energy_max(self) -> u.Quantity:
         """Upper edge of each bin, shape (n_bins,)."""
-        return self._edges[1:]
+        return self._edges[1:] if self._ascends else self._edges[:-1]
+
+    @property
+    def _ascends(self) -> bool:
+        """Whether bin 0 is the one of lowest energy."""
+        return bool(self._edges.value[0] < self._edges.value[-1])
+
+    def ascending(self) -> EnergyAxis:
+        """The axis with its bins in the order of increasing energy: itself, or ``axis[::-1]``.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis
+        >>> EnergyAxis([500, 600, 700] * u.nm).ascending()
+        EnergyAxis([1.7712, 2.0664, 2.47968] eV, name='energy', interp='log')
+        """
+        return self if self._ascends else self[::-1]
 
     @property
     def center(self) -> u.Quantity:
@@ -304,18 +329,20 @@ class EnergyAxis:
 
     def __getitem__(self, bins: int | slice) -> EnergyAxis:
         if isinstance(bins, slice):
-            start, stop, step = bins.indices(self.n_bins)
-            if step != 1:
-                raise ValueError(f"bins of an axis follow on each other: the step of a slice must be 1, got {step}")
-            if stop <= start:
-                raise ValueError(f"{bins} holds none of the {self.n_bins} bins, and an axis has at least one")
+            chosen = range(self.n_bins)[bins]
+            if chosen.step not in (1, -1):
+                raise ValueError(
+                    f"bins of an axis follow on each other: the step of a slice must be 1 or -1, got {chosen.step}"
+                )
+            if not chosen:
+                raise ValueError(f"{bins} holds no bin of {self.n_bins}, and an axis has at least one")
         else:
             start = operator.index(bins)
             if not -self.n_bins <= start < self.n_bins:
-                raise IndexError(f"bin {bins} of an axis with {self.n_bins} bins")
-            start %= self.n_bins
-            stop = start + 1
-        return self._with_edges(self._edges[start : stop + 1])
+                raise IndexError(f"bin {bins} of an axis with {counted(self.n_bins, 'bin')}")
+            chosen = range(self.n_bins)[start % self.n_bins :][:1]
+        edges = self._edges[min(chosen) : max(chosen) + 2]
+        return self._with_edges(edges[:: chosen.step])
 
     def __iter__(self) -> Iterator[EnergyAxis]:
         return (self[i] for i in range(self.n_bins))
@@ -339,8 +366,9 @@ class EnergyAxis:
         """
         energy = as_energy(energy, "energy")
         values = np.asarray(energy.to_value(self.unit), dtype=np.float64)
-        index = np.asarray(np.searchsorted(self._edges.value, values, side="right") - 1)
-        return np.where((index < 0) | (index >= self.n_bins), -1, index)
+        index = np.asarray(np.searchsorted(self.ascending()._edges.value, values, side="right") - 1)
+        bins = index if self._ascends else self.n_bins - 1 - index
+        return np.where((index < 0) | (index >= self.n_bins), -1, bins)
 
     # ------------------------------------------------------------------ changing
 
@@ -396,7 +424,7 @@ class EnergyAxis:
     # ------------------------------------------------------------------ handing over
 
     def to_gammapy(self) -> MapAxis:
-        """The axis as a gammapy ``MapAxis`` with nodes at its edges.
+        """The axis as a gammapy ``MapAxis`` with nodes at its edges, in the order of increasing energy.
 
         Raises
         ------
@@ -411,7 +439,8 @@ class EnergyAxis:
         """The axis as an EBOUNDS table: the columns CHANNEL, E_MIN and E_MAX, for OGIP tools and gammapy.
 
         Of an axis "energy_true" (or of another name) the columns are ENERGY_TRUE_MIN and ENERGY_TRUE_MAX. Name and
-        interpolation are noted as gammapy does it, so that `from_table` gives an equal axis.
+        interpolation are noted as gammapy does it, so that `from_table` gives an equal axis. The rows have
+        the order of the bins.
         """
         from hpmask import energy_tables
 
@@ -455,13 +484,20 @@ def _check_factor(factor: int) -> int:
     return int(factor)
 
 
+def _apart(a: EnergyAxis, b: EnergyAxis) -> NDArray[np.intp]:
+    return np.flatnonzero(~same_energies(a.edges.value, b.edges.to_value(a.unit)))
+
+
 def difference(a: EnergyAxis, b: EnergyAxis) -> str | None:
     """What sets two axes apart, in words; None if they are equal."""
     for what in ("n_bins", "name", "interp"):
         mine, theirs = getattr(a, what), getattr(b, what)
         if mine != theirs:
             return f"{what} is {mine!r} and {theirs!r}"
-    apart = np.flatnonzero(~same_energies(a.edges.value, b.edges.to_value(a.unit)))
+    apart = _apart(a, b)
+    if apart.size and not _apart(a, b[::-1]).size:
+        # One bin has no order of bins.
+        return None if a.n_bins == 1 else _OPPOSITE
     if apart.size:
         return f"edge {apart[0]} is {a.edges[apart[0]]} and {b.edges[apart[0]]}"
     return None

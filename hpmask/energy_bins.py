@@ -14,6 +14,7 @@ from hpmask.arguments import as_flag
 from hpmask.energy import EnergyAxis, difference
 from hpmask.energy_units import as_energy, same_energies
 from hpmask.rangeset import RangeSet
+from hpmask.words import counted
 
 __all__ = ["bins_between", "kept_bins", "kept_range", "range_of_all", "resampled", "stacked_axis"]
 
@@ -56,14 +57,14 @@ def kept_bins(
     """
     if not isinstance(axis, EnergyAxis):
         raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
-    start = _scalar(energy_min, "energy_min", axis.edges[0])
-    stop = _scalar(energy_max, "energy_max", axis.edges[-1])
+    start = _scalar(energy_min, "energy_min", axis.energy_min.min())
+    stop = _scalar(energy_max, "energy_max", axis.energy_max.max())
     at_least, at_most = float(start.to_value(axis.unit)), float(stop.to_value(axis.unit))
     if as_flag(round_to_edge, "round_to_edge"):
-        first, last = np.round(_edge_numbers(axis, np.array([at_least, at_most])))
-        numbers = np.arange(axis.n_bins)
+        first, last = np.round(_edge_numbers(axis.ascending(), np.array([at_least, at_most])))
+        numbers = axis.ascending().bin_of(axis.energy_min)
         return np.asarray((numbers >= first) & (numbers + 1 <= last))
-    low, high = axis.edges.value[:-1], axis.edges.value[1:]
+    low, high = axis.energy_min.value, axis.energy_max.value
     kept = (low >= at_least) & (high <= at_most)
     nearly = ((low >= at_least) | same_energies(low, at_least)) & ((high <= at_most) | same_energies(high, at_most))
     if (kept != nearly).any():
@@ -112,7 +113,7 @@ def _scalar(energy: u.Quantity | str | None, argument: str, default: u.Quantity)
 
 
 def _edge_numbers(axis: EnergyAxis, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where energies lie between the edges, which are at 0, 1, 2, ..., going on beyond the ends.
+    """Where energies lie between the edges of an ascending axis, at 0, 1, 2, ..., going on beyond the ends.
 
     Sums and products in the order of gammapy (a spline of order 1 of scipy's), so that energies half way between two
     edges are rounded to the same one.
@@ -164,16 +165,16 @@ def resampled(planes: Sequence[RangeSet], axis: EnergyAxis | None, new: EnergyAx
             f"the mask has the axis {axis.name!r}, got {new.name!r}: rename({axis.name!r}) if the same energies "
             "are meant"
         )
-    old, edges = axis.edges.value, new.edges.to_value(axis.unit)
+    planes = list(planes)[:: 1 if axis.ascending() is axis else -1]
+    old = axis.ascending().edges.value
+    low, high = new.energy_min.to_value(axis.unit), new.energy_max.to_value(axis.unit)
     # Edges that are the same within the tolerance meet nothing beyond them.
-    begins = (edges[:-1, None] > old[1:]) | same_energies(edges[:-1, None], old[1:])
-    ends = (edges[1:, None] > old[:-1]) & ~same_energies(edges[1:, None], old[:-1])
+    begins = (low[:, None] > old[1:]) | same_energies(low[:, None], old[1:])
+    ends = (high[:, None] > old[:-1]) & ~same_energies(high[:, None], old[:-1])
     first, stop = begins.sum(axis=1), ends.sum(axis=1)
-    inside = ((edges[:-1] >= old[0]) | same_energies(edges[:-1], old[0])) & (
-        (edges[1:] <= old[-1]) | same_energies(edges[1:], old[-1])
-    )
+    inside = ((low >= old[0]) | same_energies(low, old[0])) & ((high <= old[-1]) | same_energies(high, old[-1]))
     nothing = RangeSet.empty(0)
-    many: Callable[[Iterable[RangeSet]], RangeSet] = RangeSet.union if how == "any" else RangeSet.intersection
+    many: Callable[[Iterable[RangeSet]], RangeSet] = RangeSet.union_all if how == "any" else RangeSet.intersection_all
     done: dict[tuple[int, ...], RangeSet] = {}
     result = []
     for i, j, whole in zip(first, stop, inside, strict=True):
@@ -207,7 +208,7 @@ def stacked_axis(axes: Sequence[EnergyAxis | None], axis: EnergyAxis | None) -> 
         raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
     if len(flat) == len(axes):
         if len(axes) != axis.n_bins:
-            raise ValueError(f"axis has {axis.n_bins} bins, got {len(axes)} masks")
+            raise ValueError(f"axis has {counted(axis.n_bins, 'bin')}, got {counted(len(axes), 'mask')}")
         return axis
     if flat:
         raise ValueError(f"either all masks have energy bins or none, mask {flat[0]} has none")
@@ -236,15 +237,16 @@ def kept_range(answers: Iterable[NDArray[np.bool_]], axis: EnergyAxis) -> tuple[
     """
     low: Any = None
     high: Any = None
-    for answer, start, stop in zip(answers, axis.edges.value[:-1], axis.edges.value[1:], strict=True):
+    for answer, start, stop in zip(answers, axis.energy_min.value, axis.energy_max.value, strict=True):
         if low is None:
             low, high = np.full(np.shape(answer), np.nan), np.full(np.shape(answer), np.nan)
-        low[answer & np.isnan(low)] = start
-        high[answer] = stop
+        # The minimum and the maximum of what is no NaN.
+        low[answer] = np.fmin(low[answer], start)
+        high[answer] = np.fmax(high[answer], stop)
     return u.Quantity(low, axis.unit, copy=False), u.Quantity(high, axis.unit, copy=False)
 
 
 def range_of_all(planes: Sequence[RangeSet], axis: EnergyAxis) -> tuple[u.Quantity, u.Quantity] | None:
     """Lowest and highest edge of the bins that keep any sky; None if none does."""
     kept = [i for i, plane in enumerate(planes) if plane]
-    return (axis.edges[kept[0]], axis.edges[kept[-1] + 1]) if kept else None
+    return (axis.energy_min[kept].min(), axis.energy_max[kept].max()) if kept else None

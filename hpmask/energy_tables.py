@@ -27,7 +27,7 @@ from hpmask.energy_units import same_energies
 from hpmask.fits_file import faults_of, is_table, load, name_of, units_of
 from hpmask.fits_text import unescaped
 
-__all__ = ["Planes", "has_energies", "planes", "read", "table_of"]
+__all__ = ["Planes", "edges_between", "has_energies", "planes", "read", "table_of"]
 
 # Columns of lower and upper edges, and what their axis is called.
 _COLUMNS = {
@@ -95,8 +95,8 @@ def planes(hdu: fits.BinTableHDU | fits.TableHDU) -> Planes:
     if found is not None:
         edges, name, interp = _parsed(table, f"in {hdu.name}")
         lower = _values(table[found[0]])
-        if lower.size != edges.size - 1 or (np.diff(lower) <= 0).any():
-            raise ValueError(f"the bins must increase from row to row in {found[0]}")
+        if lower.size != edges.size - 1:
+            raise ValueError(f"each row must be a bin of its own, but {found[0]} has the same ones again")
         return Planes(EnergyAxis(edges, name=_told_name(hdu, name), interp=interp))
     column = _node_column(table.colnames, table.meta)
     if column is None:
@@ -215,12 +215,25 @@ def _parsed(table: Table, where: str) -> tuple[u.Quantity, str, Literal["log", "
     units = [table[column].unit for column in (low, high)]
     if None in units:
         raise ValueError(f"the columns {low} and {high} must have units of energy, got {units[0]} and {units[1]}")
-    # A map with several axes repeats the bins. Values as written: single precision stays what it is.
-    lower = np.unique(_values(table[low]))
-    upper = np.unique(_values(table[high]) * u.Unit(units[1]).to(units[0]))
-    if lower.size != upper.size or not same_energies(lower[1:], upper[:-1]).all():
-        raise ValueError(f"bins must follow on each other: {low} must be {high} of the bin before")
-    return u.Quantity(np.append(lower, upper[-1:]), units[0]), name, interp
+    # Values as written: single precision stays what it is.
+    bins = np.stack([_values(table[low]), _values(table[high]) * u.Unit(units[1]).to(units[0])], axis=-1)
+    # A map with several axes repeats the bins. The order of those that are left is kept, for it is that of the planes.
+    first = np.sort(np.unique(bins, axis=0, return_index=True)[1])
+    edges = edges_between(*bins[first].T)
+    if edges is None:
+        raise ValueError(
+            f"bins must follow on each other: {low} must be {high} of the bin before, or {high} must be {low} of it"
+        )
+    return u.Quantity(edges, units[0]), name, interp
+
+
+def edges_between(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The edges of bins in their order, from the lower and the upper edge of each; None if bins do not adjoin."""
+    if lower.size > 1 and same_energies(lower[:-1], upper[1:]).all():
+        lower, upper = upper, lower
+    if not lower.size or not same_energies(lower[1:], upper[:-1]).all():
+        return None
+    return np.append(lower, upper[-1])
 
 
 def _values(column: Any) -> NDArray[np.float64]:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from hpmask import frames
 from hpmask.arguments import as_flag
+from hpmask.rangeset import RangeSet
+from hpmask.words import percent_text
 
 if TYPE_CHECKING:
     from astropy.visualization.wcsaxes import WCSAxes
@@ -71,8 +73,8 @@ def plot(
     mask : Mask
         The mask.
     ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
-        Axes with a projection to draw over, as they are zoomed now: ``plt.subplot(projection=wcs)``. By
-        default the whole sky is drawn in a figure of its own.
+        Axes with a projection to draw over, as they are zoomed now: ``plt.subplot(projection=wcs)``. Axes that show
+        nothing yet get all pixels of their WCS. By default the whole sky is drawn in a figure of its own.
     energy : `~astropy.units.Quantity` or str, optional
         An energy, for a mask with energy bins: its bin is drawn. By default all bins are, and sky that is
         kept in some of them only has a colour of its own.
@@ -83,7 +85,8 @@ def plot(
     projection : {"MOL", "AIT"}, optional
         Projection of an all-sky picture: Mollweide or Hammer-Aitoff, both of equal area.
     kept, excluded : colour, optional
-        Colours of the sky that is kept and that is not. Over an image, kept sky is by default left clear.
+        Colours of the sky that is kept and that is not, "none" for none. Over an image, kept sky is by default left
+        clear.
     alpha : float, optional
         Opacity, by default 1 for the whole sky and 0.5 over an image.
     legend : bool, optional
@@ -104,7 +107,8 @@ def plot(
     TypeError
         If `ax` has no sky projection.
     ValueError
-        If `energy` is in no bin, or given for a mask without energy.
+        If `energy` is in no bin, or given for a mask without energy, or `ax` shows nothing yet and its WCS has no
+        number of pixels.
 
     Examples
     --------
@@ -148,10 +152,27 @@ def canvas(
     """Axes to draw on, the colour of kept sky and the opacity: those given, or of the whole sky in `figure`."""
     if ax is not None:
         check_axes(ax)
+        _show_field(ax)
         return ax, kept, OVERLAY if alpha is None else alpha
     assert figure is not None
     ax = all_sky_axes(figure, frame=frame or mask.frame, center=center, projection=projection)
     return ax, KEPT if kept is None else kept, 1.0 if alpha is None else alpha
+
+
+def _show_field(ax: Any) -> None:
+    """Let axes that show nothing yet show all pixels of their WCS."""
+    # Limits that were set, or that an image has set, stay.
+    if ax.has_data() or not (ax.get_autoscalex_on() and ax.get_autoscaley_on()):
+        return
+    shape = getattr(ax.wcs, "array_shape", None)
+    if shape is None or len(shape) != 2:
+        raise ValueError(
+            "ax shows no part of the sky yet, and its WCS has no number of pixels: draw an image on it first, set its "
+            "limits, or set wcs.array_shape = (ny, nx)"
+        )
+    ax.set_xlim(-0.5, shape[1] - 0.5)
+    ax.set_ylim(-0.5, shape[0] - 0.5)
+    ax.set_aspect("equal")
 
 
 def plot_grid(
@@ -160,7 +181,7 @@ def plot_grid(
     frame: str | None = None,
     center: u.Quantity | str | None = None,
     projection: str = "MOL",
-    wcs: WCS | None = None,
+    wcs: Any = None,
     shape: tuple[int, int] | None = None,
     n_cols: int | None = None,
     figure: Figure | None = None,
@@ -173,8 +194,8 @@ def plot_grid(
         The mask; one without energy gives one picture.
     frame, center, projection
         As in `plot`, for the whole sky.
-    wcs : `~astropy.wcs.WCS`, optional
-        WCS of an image whose field is drawn, such as ``geom.wcs`` of a gammapy map.
+    wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
+        The image whose field is drawn, as in `hpmask.Mask.to_wcs`.
     shape : (int, int), optional
         Number of pixels (ny, nx) of the image, by default what the WCS has.
     n_cols : int, optional
@@ -211,7 +232,12 @@ def plot_grid(
     n_rows = -(-n // n_cols)
     size = 5.6 * n_cols, 3.1 * n_rows + 0.4
     if wcs is not None:
-        shape = wcs.celestial.array_shape if shape is None else shape
+        from hpmask.wcs_grid import celestial
+        from hpmask.wcs_image import as_target
+
+        target = as_target(wcs)
+        wcs = celestial(target.wcs)
+        shape = target.shape or wcs.array_shape if shape is None else shape
         if shape is None:
             raise ValueError("the WCS has no shape: give shape=(ny, nx)")
         size = 5.6 * n_cols, (5.0 * min(shape[0] / shape[1], 2) + 0.8) * n_rows + 0.4
@@ -221,11 +247,10 @@ def plot_grid(
         figure = pyplot.figure(figsize=size, dpi=120, layout="constrained")
     else:
         figure.set_size_inches(size)
-    fractions = np.atleast_1d(mask.sky_fraction)
     for i, plane in enumerate(mask.planes):
         position = (n_rows, n_cols, i + 1)
         if wcs is not None and shape is not None:
-            ax = field_axes(figure, wcs.celestial, shape, position=position)
+            ax = field_axes(figure, wcs, shape, position=position)
         else:
             ax = all_sky_axes(
                 figure,
@@ -239,7 +264,7 @@ def plot_grid(
         colours = _draw(ax, layers, KEPT, EXCLUDED, 1.0)
         words = [] if mask.energy is None else [bin_title(mask.energy, i)]
         if wcs is None:
-            words.append(f"{percent_of(fractions[i])} kept")
+            words.append(f"{percent_text(plane)} kept")
         ax.set_title(": ".join(words), color=INK, fontsize=10)
     figure.legend(handles=patches(layers, colours, percent=False), loc="outside lower center", **_LEGEND)
     return figure
@@ -279,7 +304,7 @@ def html(mask: Mask) -> str:
 
 def bin_title(energy: EnergyAxis, i: int) -> str:
     """The edges of bin `i`, to be read: "10-100 GeV"."""
-    low, high = energy.edges[i], energy.edges[i + 1]
+    low, high = energy.energy_min[i], energy.energy_max[i]
     return f"{low.value:.4g}-{high.value:.4g} {high.unit.to_string()}"
 
 
@@ -439,11 +464,9 @@ def layer_colours(count: int, kept: Any, excluded: Any, alpha: float) -> list[tu
     """Colours of some layers and of excluded sky; clear where there is none."""
     from matplotlib.colors import to_rgba
 
-    clear = (0.0, 0.0, 0.0, 0.0)
-    colours: list[tuple[float, ...]] = [
-        clear if colour is None else (*to_rgba(colour)[:3], alpha) for colour in (kept, PARTLY)[:count]
-    ]
-    return [*colours, (*to_rgba(excluded)[:3], alpha)]
+    # None is clear, as "none" is for matplotlib; a colour may have an opacity of its own.
+    given = (to_rgba("none" if colour is None else colour) for colour in (*(kept, PARTLY)[:count], excluded))
+    return [(red, green, blue, opacity * alpha) for red, green, blue, opacity in given]
 
 
 def draw_image(ax: Any, layers: list[Mask], colours: list[tuple[float, ...]]) -> Any:
@@ -503,11 +526,11 @@ def patches(layers: list[tuple[str, Mask]], colours: list[tuple[float, ...]], *,
     """Entries of a legend; sky that is left clear has none."""
     from matplotlib.patches import Patch
 
-    fractions = [float(layer.sky_fraction) for _, layer in layers]
     names = [*(name for name, _ in layers), "excluded"]
     if percent:
-        shares = [*fractions, 1 - sum(fractions)]
-        names = [f"{name} ({percent_of(share)} of the sky)" for name, share in zip(names, shares, strict=True)]
+        planes = [layer.planes[0] for _, layer in layers]
+        planes.append(~RangeSet.union_all(planes))
+        names = [f"{name} ({percent_text(plane)} of the sky)" for name, plane in zip(names, planes, strict=True)]
     return [
         Patch(facecolor=colour, edgecolor=INK, linewidth=0.5, label=name)
         for name, colour in zip(names, colours, strict=True)
@@ -535,10 +558,6 @@ def _mean(colour: NDArray[np.float64]) -> NDArray[np.float64]:
     rgb = (samples[..., :3] * samples[..., 3:]).mean(axis=(1, 3))
     rgb = np.divide(rgb, alpha, out=np.zeros_like(rgb), where=alpha > 0)
     return np.concatenate([rgb, alpha], axis=-1)
-
-
-def percent_of(fraction: float) -> str:
-    return f"{100 * fraction:.3g} %"
 
 
 def check_axes(ax: Any) -> None:

@@ -7,10 +7,10 @@ from base64 import b64encode
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from astropy import units as u
 
 from hpmask import plot
+from hpmask.words import percent_text
 
 if TYPE_CHECKING:
     from astropy.visualization.wcsaxes import WCSAxes
@@ -45,7 +45,6 @@ class BinPlot:
         self.slider = slider
         self._mask = mask
         self._bins = list(mask.iter_bins())
-        self._fractions = np.atleast_1d(mask.sky_fraction)
         self._colours = colours
         self._artist = plot.draw_image(ax, self._bins[:1], colours)
         self._label(0)
@@ -68,7 +67,7 @@ class BinPlot:
         assert self._mask.energy is not None
         name = plot.bin_title(self._mask.energy, i)
         self.slider.valtext.set_text(name)
-        self.ax.set_title(f"{name}: {plot.percent_of(self._fractions[i])} kept", color=plot.INK, fontsize=12)
+        self.ax.set_title(f"{name}: {percent_text(self._mask.planes[i])} kept", color=plot.INK, fontsize=12)
 
     def to_html(self) -> str:
         """The pictures of all bins with a slider, as a piece of HTML that needs nothing else."""

@@ -17,7 +17,7 @@ from hpmask._kernels import ranges as _kernel
 from hpmask.arguments import unmasked
 from hpmask.parallel import thread_count
 
-__all__ = ["MAX_ORDER", "RangeSet", "check_order", "difference_of", "union_of", "uniq_ranges"]
+__all__ = ["MAX_ORDER", "RangeSet", "check_order", "difference_of", "flat", "union_of", "uniq_ranges"]
 
 MAX_ORDER = 29
 _END = 12 << (2 * MAX_ORDER)
@@ -273,6 +273,17 @@ class RangeSet:
         """Area in steradian."""
         return self.sky_fraction * 4 * np.pi
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the set holds no cell."""
+        return self._boundaries.size == 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the set holds the whole sky."""
+        # Ranges do not touch, so that only one range can reach from the first cell to the last.
+        return self._boundaries.size == 2 and bool(self._boundaries[0] == 0) and bool(self._boundaries[1] == _END)
+
     def __bool__(self) -> bool:
         return self._boundaries.size > 0
 
@@ -372,20 +383,54 @@ class RangeSet:
             out[-1] = _END
         return RangeSet._trusted(out, self._order)
 
+    def union(self, *others: RangeSet | Iterable[RangeSet]) -> RangeSet:
+        """This set and all others together, in one pass.
+
+        Parameters
+        ----------
+        *others : RangeSet or iterable of RangeSet
+            Other sets, of any order.
+
+        Raises
+        ------
+        TypeError
+            If one of them is no RangeSet.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> a, b, c = (RangeSet.from_cells([cell], order=3) for cell in range(3))
+        >>> a.union(b, c) == a.union([b, c]) == a | b | c
+        True
+        """
+        return RangeSet.union_all([self, *flat(others)])
+
+    def intersection(self, *others: RangeSet | Iterable[RangeSet]) -> RangeSet:
+        """What this set and all others hold, in one pass. Parameters as in `union`."""
+        return RangeSet.intersection_all([self, *flat(others)])
+
+    def difference(self, *others: RangeSet | Iterable[RangeSet]) -> RangeSet:
+        """What this set holds and none of the others. Parameters as in `union`."""
+        return self - RangeSet.union_all(flat(others))
+
+    def symmetric_difference(self, other: RangeSet) -> RangeSet:
+        """What one of the two sets holds and the other does not."""
+        return self ^ _checked(other)
+
     @staticmethod
-    def union(sets: Iterable[RangeSet]) -> RangeSet:
+    def union_all(sets: Iterable[RangeSet]) -> RangeSet:
         """The union of any number of sets in one pass; of none, the empty set of order 0.
 
         Examples
         --------
         >>> from hpmask import RangeSet
-        >>> RangeSet.union(RangeSet.from_cells([cell], order=3) for cell in range(5))
+        >>> RangeSet.union_all(RangeSet.from_cells([cell], order=3) for cell in range(5))
         RangeSet(order=3, n_ranges=1, n_cells=5)
         """
         return _many(sets, _OR, none=RangeSet.empty(0))
 
     @staticmethod
-    def intersection(sets: Iterable[RangeSet]) -> RangeSet:
+    def intersection_all(sets: Iterable[RangeSet]) -> RangeSet:
         """What all of any number of sets hold, in one pass; of none, the whole sky at order 0."""
         return _many(sets, _AND, none=RangeSet.full(0))
 
@@ -586,6 +631,11 @@ def union_of(a: Boundaries, b: Boundaries) -> Boundaries:
 def difference_of(a: Boundaries, b: Boundaries) -> Boundaries:
     """Boundaries of what the first of two lists of boundaries holds and the second does not."""
     return _combine(a, b, _MINUS)
+
+
+def flat(others: Iterable[Any]) -> list[Any]:
+    """The arguments of a method that takes sets and iterables of sets, as one list of sets."""
+    return [one for other in others for one in (other if isinstance(other, Iterable) else (other,))]
 
 
 def _many(sets: Iterable[RangeSet], truth: int, *, none: RangeSet) -> RangeSet:

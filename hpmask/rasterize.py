@@ -155,7 +155,7 @@ def discs(
         narrow = discs(
             lon[~wide], lat[~wide], radius[~wide], order=order, mode=mode, n_threads=n_threads, progress=progress
         )
-        return narrow | ~RangeSet.intersection(holes)
+        return narrow | ~RangeSet.intersection_all(holes)
     ranges = _expected_ranges(radius, order)
     if ranges.sum() > _MOST_RANGES:
         largest = f"the largest disc has a radius of {np.degrees(radius[np.argmax(ranges)]):.4g} deg"
@@ -217,7 +217,7 @@ def _union_of(
     else:
         with ThreadPoolExecutor(min(threads, len(parts))) as pool:
             sets = list(track(pool.map(work, parts), total=len(parts), what=what, shown=progress))
-    return sets[0] | sets[1] if len(sets) == 2 else RangeSet.union([RangeSet.empty(order), *sets])
+    return sets[0] | sets[1] if len(sets) == 2 else RangeSet.union_all([RangeSet.empty(order), *sets])
 
 
 def shapes_plane(

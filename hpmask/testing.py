@@ -8,6 +8,7 @@ from hpmask.arguments import as_flag
 from hpmask.energy import difference
 from hpmask.mask import Mask
 from hpmask.rangeset import RangeSet
+from hpmask.words import fraction_text
 
 __all__ = ["assert_masks_equal"]
 
@@ -78,8 +79,7 @@ def _sky_differences(a: Mask, b: Mask) -> list[str]:
     for i in bins[:_MOST_BINS]:
         where = "sky"
         if a.energy is not None:
-            edges = a.energy.edges
-            where = f"bin {i} ({edges[i].value:.6g} to {edges[i + 1]:.6g})"
+            where = f"bin {i} ({a.energy.energy_min[i].value:.6g} to {a.energy.energy_max[i]:.6g})"
         only_a, only_b = a.planes[i] - b.planes[i], b.planes[i] - a.planes[i]
         lines.append(f"{where}: {_area(only_a)} in the first only, {_area(only_b)} in the second only")
     if len(bins) > _MOST_BINS:
@@ -90,4 +90,4 @@ def _sky_differences(a: Mask, b: Mask) -> list[str]:
 def _area(sky: RangeSet) -> str:
     if not sky:
         return "none"
-    return f"{np.rad2deg(np.rad2deg(sky.area)):.5g} deg2 ({sky.sky_fraction:.4g} of the sky)"
+    return f"{np.rad2deg(np.rad2deg(sky.area)):.5g} deg2 ({fraction_text(sky)} of the sky)"

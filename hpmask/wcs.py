@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -151,13 +150,15 @@ def _bins(mask: Mask, target: Target) -> list[int] | None:
         return None if mask.energy is None else list(range(mask.energy.n_bins))
     if mask.energy is None:
         return [0] * target.energy.n_bins
-    edges = mask.energy.edges.value
     if target.nodes is not None:
         return _bins_at(mask.energy, target.nodes)
+    unit = mask.energy.unit
+    lowest, highest = mask.energy.energy_min.value, mask.energy.energy_max.value
     bins = []
-    for low, high in pairwise(target.energy.edges.to_value(mask.energy.unit)):
-        k = int(np.searchsorted(edges, low * (1 + 1e-6), side="right")) - 1
-        if not 0 <= k < mask.energy.n_bins or high > edges[k + 1] * (1 + 1e-6) or low < edges[k] * (1 - 1e-6):
+    wanted = (edges.to_value(unit) for edges in (target.energy.energy_min, target.energy.energy_max))
+    for low, high in zip(*wanted, strict=True):
+        k = int(mask.energy.bin_of(low * (1 + 1e-6) * unit))
+        if k < 0 or high > highest[k] * (1 + 1e-6) or low < lowest[k] * (1 - 1e-6):
             raise ValueError(
                 f"every energy bin of the image must lie in one of the mask's, but {low:.6g} to {high:.6g} "
                 f"{mask.energy.unit} does not: the mask has {mask.energy}"
@@ -265,7 +266,8 @@ def write_wcs(
     """Write the mask on the pixels of an image as a FITS image of bytes, 1 = kept.
 
     The image is the primary one, under the name MASK: gammapy's ``Map.read`` then gives a boolean map. Energy
-    bins, those of the mask or of a cube given as `wcs`, make it a cube and add the table MASK_BANDS, from which
+    bins, those of the mask or of a cube given as `wcs`, make it a cube, in the order of increasing energy that gammapy
+    needs, and add the table MASK_BANDS, from which
     gammapy takes the energy axis; see
     https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html. Look-up tables of
     distortions follow as extensions of their own. Lines of the history that are longer than a card, or no printable
@@ -320,6 +322,9 @@ def write_wcs(
         )
     image = _image(mask, target, shape, mode, n_threads=None)
     energy = mask.energy if target.energy is None else target.energy
+    if energy is not None and energy.ascending() is not energy:
+        # gammapy reads no axis whose edges decrease.
+        image, energy = image[::-1], energy.ascending()
     with celestial(target.wcs).to_fits(relax=True) as hdus:
         primary = hdus[0]
         primary.data = image.view(np.uint8)

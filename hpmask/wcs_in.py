@@ -176,7 +176,7 @@ def _pixel_caps(grid: Grid, way: Way, order: int) -> RangeSet:
     ny, nx = grid.shape
     height = max(1, 4 * _BLOCK // nx)
     parts = [_caps_of_rows(grid, way, order, range(j, min(j + height, ny))) for j in range(0, ny, height)]
-    return RangeSet.union([RangeSet.empty(order), *parts])
+    return RangeSet.union_all([RangeSet.empty(order), *parts])
 
 
 def _caps_of_rows(grid: Grid, way: Way, order: int, rows: range) -> RangeSet:

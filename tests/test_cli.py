@@ -194,7 +194,7 @@ class TestBuild:
         assert result.returncode == 0
         assert result.stderr.startswith("hpmask: warning: ")
         assert result.stderr.count("\n") == 1
-        assert "1 sources, 1 rows left out" in result.stdout
+        assert "1 source, 1 row left out" in result.stdout
 
     def test_energy_in_the_summary(self, run, tmp_path):
         (tmp_path / "recipe.toml").write_text(

@@ -39,7 +39,7 @@ def test_components_are_those_of_scipy(order, connectivity):
 def test_components_make_up_the_set(plane, connectivity):
     found = Labelled(plane, connectivity)
     parts = [found.plane(k) for k in range(len(found))]
-    assert RangeSet.union([RangeSet.empty(plane.order), *parts]) == plane
+    assert RangeSet.union_all([RangeSet.empty(plane.order), *parts]) == plane
     assert sum(part.n_cells for part in parts) == plane.n_cells
     assert [part.n_cells for part in parts] == sorted((part.n_cells for part in parts), reverse=True)
     assert all(count(part, connectivity) == 1 for part in parts)

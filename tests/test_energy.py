@@ -70,7 +70,7 @@ def test_immutable():
         ([0, 1] * u.TeV, ValueError, "finite and positive, edge 0 is 0.0 TeV"),
         ([-1, 1] * u.TeV, ValueError, "finite and positive, edge 0 is -1.0 TeV"),
         ([1, 3, 2] * u.TeV, ValueError, "edge 1 is 3.0 TeV and edge 2 is 2.0 TeV"),
-        ([1, 1, 2] * u.TeV, ValueError, "increase strictly, edge 0 is 1.0 TeV and edge 1 is 1.0 TeV"),
+        ([1, 1, 2] * u.TeV, ValueError, "decrease strictly, edge 0 is 1.0 TeV and edge 1 is 1.0 TeV"),
     ],
 )
 def test_bad_edges(edges, error, message):

@@ -1,5 +1,6 @@
 """Energy axes made from bounds, tables and gammapy; their slices, merges and units."""
 
+import pickle
 import re
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from strategies import energy_axes
 
 from hpmask import EnergyAxis
+from hpmask.energy import difference
 
 AXIS = EnergyAxis([1, 2, 4, 8, 16] * u.TeV)
 
@@ -80,19 +82,19 @@ def test_bad_bounds(arguments, options, error, message):
 @given(axis=energy_axes())
 def test_frequencies_and_wavelengths(axis, unit):
     given_ = axis.edges.to(unit, u.spectral())
-    for edges in (given_, given_[::-1]):
+    for edges, expected in ((given_, axis), (given_[::-1], axis[::-1])):
         other = EnergyAxis(edges, name=axis.name, interp=axis.interp)
-        assert other == axis
+        assert other == expected
         assert other.unit == u.eV
-        assert (np.diff(other.edges.value) > 0).all()
+        assert other.ascending() == axis
 
 
-def test_wavelengths_come_in_order_of_energy():
+def test_bins_keep_the_order_of_wavelengths():
     axis = EnergyAxis([400, 500, 700] * u.nm)
-    np.testing.assert_allclose(axis.edges.value, 1239.841984 / np.array([700, 500, 400]))
-    assert axis.bin_of([450, 600, 300] * u.nm).tolist() == [1, 0, -1]
-    assert axis.bin_of(np.array([450, 600]) * u.nm.to(u.m) * u.m).tolist() == [1, 0]
-    assert axis.bin_of(2 * u.eV) == 0
+    np.testing.assert_allclose(axis.edges.value, 1239.841984 / np.array([400, 500, 700]))
+    assert axis.bin_of([450, 600, 300, 800] * u.nm).tolist() == [0, 1, -1, -1]
+    assert axis.bin_of(np.array([450, 600]) * u.nm.to(u.m) * u.m).tolist() == [0, 1]
+    assert axis.bin_of(2 * u.eV) == 1
     assert axis.bin_of(0 * u.nm) == -1
 
 
@@ -109,6 +111,42 @@ def test_wavelengths_that_turn_round():
         EnergyAxis([400, 700, 500] * u.nm)
     with pytest.raises(ValueError, match="finite and positive, edge 0 is 0"):
         EnergyAxis([0, 700] * u.nm)
+
+
+@given(energy_axes(), st.lists(st.floats(1e-9, 1e9), min_size=1))
+def test_an_axis_in_opposite_order(axis, energies):
+    """Everything but the order of the bins stays as it is; one bin has no order."""
+    back = axis[::-1]
+    n = axis.n_bins
+    assert (back == axis) == (n == 1)
+    assert back[::-1] == axis
+    assert back.edges.value.tolist() == axis.edges.value[::-1].tolist()
+    assert back.energy_min.value.tolist() == axis.energy_min.value[::-1].tolist()
+    assert back.energy_max.value.tolist() == axis.energy_max.value[::-1].tolist()
+    np.testing.assert_allclose(back.center.value, axis.center.value[::-1], rtol=1e-14)
+    assert back.ascending().edges.value.tolist() == axis.edges.value.tolist()
+    energies = np.append(energies, axis.edges.value) * axis.unit
+    bins = axis.bin_of(energies)
+    assert back.bin_of(energies).tolist() == np.where(bins < 0, -1, n - 1 - bins).tolist()
+    assert EnergyAxis.stack(back) == back
+    assert pickle.loads(pickle.dumps(back)) == back
+    assert EnergyAxis.from_table(back.to_table()) == back
+    assert back.upsample(3).downsample(3) == back
+    assert back.squash() == axis.squash()
+    assert back[: n // 2 + 1] == axis[::-1][: n // 2 + 1] == axis[n - n // 2 - 1 :][::-1]
+    if n > 1:
+        assert "opposite orders" in difference(axis, back)
+
+
+def test_tables_keep_the_order_of_their_rows():
+    """Grating responses have channels by wavelength, and so decreasing energies."""
+    table = QTable({"E_MIN": [3, 2, 1] * u.keV, "E_MAX": [5, 3, 2] * u.keV})
+    assert EnergyAxis.from_table(table).edges.value.tolist() == [5, 3, 2, 1]
+    assert EnergyAxis.from_table(table[::-1]).edges.value.tolist() == [1, 2, 3, 5]
+    table = QTable({"E_MIN": [400, 550] * u.nm, "E_MAX": [550, 700] * u.nm})
+    assert EnergyAxis.from_table(table) == EnergyAxis([400, 550, 700] * u.nm)
+    with pytest.raises(ValueError, match="bins must follow on each other"):
+        EnergyAxis.from_table(QTable({"E_MIN": [2, 1, 3] * u.keV, "E_MAX": [3, 2, 5] * u.keV}))
 
 
 # ---------------------------------------------------------------- slices and merges
@@ -130,7 +168,7 @@ def test_slices(axis, data):
 
 
 def test_bad_slices():
-    with pytest.raises(ValueError, match="step of a slice must be 1, got 2"):
+    with pytest.raises(ValueError, match="step of a slice must be 1 or -1, got 2"):
         AXIS[::2]
     with pytest.raises(ValueError, match="holds none of the 4 bins"):
         AXIS[2:2]
@@ -235,8 +273,9 @@ def test_axes_of_gammapy_that_are_none():
         EnergyAxis.from_gammapy(maps.MapAxis.from_edges([1, 2] * u.TeV, interp="sqrt", name="energy"))
     with pytest.raises(ValueError, match="edges must be energies"):
         EnergyAxis.from_gammapy(maps.MapAxis.from_edges([1, 2] * u.deg, interp="lin", name="rad"))
-    with pytest.raises(ValueError, match="increase strictly"):
-        EnergyAxis.from_gammapy(maps.MapAxis.from_edges([2, 1] * u.TeV, interp="lin", name="energy"))
+    reverse = EnergyAxis.from_gammapy(maps.MapAxis.from_edges([3, 2, 1] * u.TeV, interp="lin", name="energy"))
+    assert reverse == EnergyAxis([3, 2, 1] * u.TeV, interp="lin")
+    assert reverse.to_gammapy().edges.value.tolist() == [1, 2, 3]
 
 
 # ---------------------------------------------------------------- tables

@@ -163,6 +163,30 @@ def test_large_maps_take_linear_time_and_memory():
         assert peak < 8 * values.size
 
 
+@pytest.mark.parametrize("order", range(7))
+@pytest.mark.parametrize("part", [0, 0.001, 0.02, 0.3, 0.8, 1])
+def test_ring_maps_as_healpy_reorders_them(order, part):
+    values = some_map(order, order, part)
+    nested = healpy.reorder(values.astype(np.uint8), r2n=True).astype(bool)
+    mask = Mask.from_healpix(values, nest=False, frame="icrs")
+    assert mask == Mask(RangeSet.from_cells(np.flatnonzero(nested), order))
+    np.testing.assert_array_equal(mask.to_healpix(), values)
+    np.testing.assert_array_equal(mask.to_healpix(nest=True), nested)
+
+
+@pytest.mark.parametrize("nest", [True, False])
+@pytest.mark.parametrize("sky", [RangeSet.from_cells([77], 4), ~RangeSet.from_cells([77], 4), RangeSet.full(3)])
+def test_a_map_is_the_only_large_array(sky, nest):
+    order, n_cells = 10, 12 * 4**10
+    tracemalloc.start()
+    values = Mask(sky).to_healpix(order, nest=nest)
+    assert tracemalloc.get_traced_memory()[1] < 1.05 * n_cells
+    tracemalloc.reset_peak()
+    assert Mask.from_healpix(values, nest=nest, frame="icrs") == Mask(sky)
+    assert tracemalloc.get_traced_memory()[1] < 1.35 * n_cells
+    tracemalloc.stop()
+
+
 def test_a_real_mask(data):
     path = data("masks/namaster_mask_nside256.fits.gz")
     values = healpy.read_map(path)

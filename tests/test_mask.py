@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import masks, range_sets
 
+import hpmask
 from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask.testing import assert_masks_equal
 
@@ -124,7 +125,7 @@ def test_operations_keep_planes_shared():
     assert ids(mask | Mask([B, A, B], energy=AXIS)) == [0, 0, 0]
     assert ids(mask - mask) == [0, 0, 0]
     assert ids(mask.at_order(4)) == [0, 1, 0]
-    assert ids(Mask.union([mask, Mask(B)])) == [0, 1, 0]
+    assert ids(hpmask.union_all([mask, Mask(B)])) == [0, 1, 0]
     assert ids(pickle.loads(pickle.dumps(mask))) == [0, 1, 0]
 
 
@@ -182,14 +183,35 @@ def test_relations(a, b, c):
 
 @given(st.lists(st.one_of(masks(energy=AXIS), masks()), min_size=1, max_size=5))
 def test_union_and_intersection(several):
-    union, intersection = Mask.union(several), Mask.intersection(iter(several))
+    union, intersection = hpmask.union_all(several), hpmask.intersection_all(iter(several))
     assert_masks_equal(union, reduce(operator.or_, several))
     assert_masks_equal(intersection, reduce(operator.and_, several))
     assert (union.energy is None) == all(mask.energy is None for mask in several)
 
 
+@given(st.one_of(masks(energy=AXIS), masks()), st.lists(st.one_of(masks(energy=AXIS), masks()), max_size=4))
+def test_methods_take_the_mask_itself(mask, others):
+    """`a.union(b)` is `a | b`, as with Python's sets."""
+    for name, operation in (("union", operator.or_), ("intersection", operator.and_), ("difference", operator.sub)):
+        expected = reduce(operation, others, mask)
+        method = getattr(mask, name)
+        for result in (method(*others), method(others), method(iter(others)), method(others[:1], *others[1:])):
+            assert_masks_equal(result, expected)
+        assert getattr(Mask, name)(mask, *others) == expected
+    for other in others:
+        assert_masks_equal(mask.symmetric_difference(other), mask ^ other)
+
+
+def test_empty_and_full():
+    mask = Mask([A, RangeSet.full(3), RangeSet.empty(3)], energy=AXIS)
+    assert mask.is_empty.tolist() == [False, False, True]
+    assert mask.is_full.tolist() == [False, True, False]
+    assert Mask.full().is_full is Mask.empty().is_empty is True
+    assert Mask(A).is_full is Mask(A).is_empty is False
+
+
 def test_union_of_many_bins_in_one_pass():
-    mask = Mask.union([Mask(A), Mask([A, B, A], energy=AXIS), Mask(B, order=9)])
+    mask = hpmask.union_all([Mask(A), Mask([A, B, A], energy=AXIS), Mask(B, order=9)])
     assert mask.planes == (A | B,) * 3
     assert mask.order == 9
     assert ids(mask) == [0, 0, 0]
@@ -206,7 +228,8 @@ SENTENCE_ON_AXES = (
 @pytest.mark.parametrize(
     "work",
     [*OPERATIONS, operator.mul, Mask.issubset, Mask.overlaps, Mask.isdisjoint]
-    + [lambda a, b: Mask.union([a, b]), lambda a, b: Mask.intersection([a, b])],
+    + [Mask.union, Mask.intersection, Mask.difference, Mask.symmetric_difference]
+    + [lambda a, b: hpmask.union_all([a, b]), lambda a, b: hpmask.intersection_all([a, b])],
 )
 def test_masks_that_do_not_go_together(work):
     with pytest.raises(ValueError, match=re.escape(SENTENCE_ON_FRAMES)):
@@ -236,7 +259,7 @@ def test_axes_of_other_units_go_together():
 
 
 def test_many_of_none():
-    for many in (Mask.union, Mask.intersection):
+    for many in (hpmask.union_all, hpmask.intersection_all):
         with pytest.raises(ValueError, match="at least one mask is needed, got none"):
             many([])
         with pytest.raises(TypeError, match="expected Masks, got RangeSet"):
@@ -489,7 +512,7 @@ def test_history():
     assert (a | b).history == ("a", "b", "|")
     assert (~a).history == ("a", "~")
     assert (~(a - b)).history == ("a", "b", "-", "~")
-    assert Mask.union([a, b, a]).history == ("a", "b", "a", "| of 3 masks")
+    assert hpmask.union_all([a, b, a]).history == ("a", "b", "a", "| of 3 masks")
     assert a.at_order(5).history == ("a", "at_order(5, mode='center')")
     assert Mask(A, energy=AXIS).reduce("all").history == ("reduce('all')",)
     assert Mask.full().history == ("full()",)
@@ -498,7 +521,7 @@ def test_history():
     assert len(a.history) == 64
     assert a.history[0] == "a"
     assert a.history[32] == "... (38 more steps)"
-    assert len(Mask.union([a] * 50).history) == 64
+    assert len(hpmask.union_all([a] * 50).history) == 64
 
 
 @given(range_sets(), range_sets())

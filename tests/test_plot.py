@@ -3,6 +3,7 @@
 import base64
 import functools
 import io
+import re
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
-from hpmask import EnergyAxis, Mask
+from hpmask import EnergyAxis, Mask, RangeSet
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -301,3 +302,90 @@ class TestHtml:
 def test_importing_hpmask_loads_no_matplotlib():
     code = "import sys, hpmask, hpmask.plot; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---------------------------------------------------------------- axes that show nothing yet
+
+
+def fresh_axes(figure, array_shape=(60, 80)):
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "GLON-TAN", "GLAT-TAN"
+    wcs.wcs.crval = 184.56, -5.78
+    wcs.wcs.crpix = 40.5, 30.5
+    wcs.wcs.cdelt = -0.1, 0.1
+    wcs.array_shape = array_shape
+    return figure.add_subplot(projection=wcs)
+
+
+def test_fresh_axes_show_the_pixels_of_their_wcs():
+    disc = Mask.from_cones(SkyCoord(184.56, -5.78, unit="deg", frame="galactic"), "1 deg", order=10)
+    ax = fresh_axes(Figure())
+    assert disc.plot(ax) is ax
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 79.5), (-0.5, 59.5))
+    image = ax.images[0].get_array()
+    # Excluded sky is tinted: all of the field but the disc, pi deg2 of 48 deg2.
+    assert np.mean(image[..., 3] > 0.25) == pytest.approx(1 - np.pi / 48, abs=0.01)
+
+
+def test_limits_that_were_set_stay():
+    for limits in ((0, 1), (10, 20)):
+        ax = fresh_axes(Figure(), None)
+        ax.set_xlim(limits)
+        ax.set_ylim(limits)
+        Mask.full().plot(ax)
+        assert ax.get_xlim() == ax.get_ylim() == limits
+    ax = fresh_axes(Figure(), None)
+    ax.imshow(np.zeros((7, 9)))
+    Mask.full().plot(ax)
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 8.5), (-0.5, 6.5))
+
+
+def test_fresh_axes_without_a_number_of_pixels():
+    with pytest.raises(ValueError, match=r"ax shows no part of the sky yet.*set wcs.array_shape = \(ny, nx\)"):
+        Mask.full().plot(fresh_axes(Figure(), None))
+
+
+def test_no_colour_draws_nothing():
+    disc = Mask.from_cones(SkyCoord(184.56, -5.78, unit="deg", frame="galactic"), "1 deg", order=10)
+    for colours in ({"kept": "none"}, {"kept": "none", "excluded": "none"}, {"kept": "red", "excluded": "none"}):
+        ax = fresh_axes(Figure())
+        disc.plot(ax, **colours)
+        image = ax.images[0].get_array()
+        drawn = {"excluded"} if "excluded" not in colours else {"kept"} if colours["kept"] == "red" else set()
+        assert {text.get_text() for text in ax.get_legend().get_texts()} == drawn
+        # Black is what to_rgba("none") has behind its opacity of 0.
+        assert not ((image[..., 3] > 0) & (image[..., :3].max(axis=-1) == 0)).any()
+        assert (image[..., 3] > 0).any() == bool(drawn)
+    assert plot.layer_colours(1, (1, 0, 0, 0.5), "none", 0.5) == [(1, 0, 0, 0.25), (0, 0, 0, 0)]
+
+
+def test_grid_of_what_to_wcs_takes():
+    maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+    geom = maps.WcsGeom.create(skydir=(83.63, 22.01), width=(4, 2), binsz=0.1)
+    header = geom.wcs.to_header()
+    header["NAXIS1"], header["NAXIS2"] = 40, 20
+    for wcs in (geom, header, geom.wcs):
+        ax = Mask.full().plot_grid(wcs=wcs).axes[0]
+        assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 39.5), (-0.5, 19.5))
+
+
+@pytest.mark.parametrize("order", [0, 5, 10, 20, 29])
+def test_nearly_all_of_the_sky_is_not_all_of_it(order):
+    hole = Mask(RangeSet.from_cells([0], order))
+    rest = ~hole
+    assert "| 1 of the sky" not in repr(rest)
+    assert "| 0 of the sky" not in repr(hole)
+    shown = re.search(r"([0-9.e-]+) of the sky", repr(rest))
+    assert 0.9 < float(shown[1]) < 1
+    names = [text.get_text() for text in rest.plot().get_legend().get_texts()]
+    kept, excluded = (float(re.search(r"\(([0-9.e-]+) % of the sky", name)[1]) for name in names)
+    assert 90 < kept < 100
+    assert excluded == pytest.approx(100 * hole.sky_fraction, rel=5e-3)
+    assert "| 1 of the sky" in repr(Mask.full())
+
+
+def test_one_is_singular():
+    one = Mask.from_cones(SkyCoord(10, 20, unit="deg"), "3 deg", order=6, energy=EnergyAxis([1, 2] * u.TeV))
+    assert "| 1 bin 1-2 TeV |" in repr(one)
+    assert one.history == ("from_cones(1 disc, order=6, mode='center')",)
+    assert Mask.from_regions("icrs; circle(10, 20, 3)", order=6).history[0].startswith("from_regions(1 region,")

@@ -210,11 +210,48 @@ def test_many_on_cells(several):
     sets = [one for one, _ in several]
     order = max(one.order for one in sets)
     cells = [oracles.refined(cells, one.order, order) for one, cells in several]
-    union, intersection = RangeSet.union(sets), RangeSet.intersection(sets)
+    union, intersection = RangeSet.union_all(sets), RangeSet.intersection_all(sets)
     for result, expected in ((union, set.union(*cells)), (intersection, set.intersection(*cells))):
         assert result.order == order
         check_invariant(result)
         assert oracles.cells_of(result, order) == expected
+
+
+@given(low_sets(), st.lists(low_sets(), max_size=4))
+def test_methods_on_cells(a, several):
+    """The methods are those of Python's sets: the set itself takes part, whatever the others come in."""
+    one, others = a[0], [one for one, _ in several]
+    order = max(one.order for one, _ in [a, *several])
+    cells, *more = (oracles.refined(cells, one.order, order) for one, cells in [a, *several])
+    for name in ("union", "intersection", "difference"):
+        expected = getattr(cells, name)(*more)
+        method = getattr(one, name)
+        for result in (method(*others), method(others), method(iter(others)), method(others[:1], *others[1:])):
+            assert result.order == order
+            check_invariant(result)
+            assert oracles.cells_of(result, order) == expected
+        assert getattr(RangeSet, name)(one, *others) == result
+    for other, some in zip(others, more, strict=True):
+        result = one.symmetric_difference(other)
+        assert oracles.cells_of(result, order) == cells.symmetric_difference(some)
+    assert one.is_empty == (cells == set())
+    assert one.is_full == (cells == oracles.all_cells(order))
+
+
+@pytest.mark.parametrize("name", ["union", "intersection", "difference", "symmetric_difference"])
+def test_methods_refuse_what_is_no_set(name):
+    for other in (3, None, "abc", np.arange(3)):
+        with pytest.raises(TypeError, match=r"expected (a )?RangeSets?, got"):
+            getattr(RangeSet.full(0), name)(other)
+
+
+def test_is_empty_and_is_full():
+    assert RangeSet.empty(5).is_empty is True
+    assert RangeSet.full(5).is_full is True
+    assert RangeSet.full(5).is_empty is RangeSet.empty(5).is_full is False
+    hole = RangeSet.from_cells([0], order=29)
+    assert not (~hole).is_full
+    assert (~hole | hole).is_full
 
 
 @given(low_sets())
@@ -350,15 +387,15 @@ def test_area_is_additive(a, b):
 
 @given(st.lists(range_sets(), min_size=1, max_size=6))
 def test_many_is_a_fold(sets):
-    union, intersection = RangeSet.union(sets), RangeSet.intersection(iter(sets))
+    union, intersection = RangeSet.union_all(sets), RangeSet.intersection_all(iter(sets))
     assert union == reduce(operator.or_, sets)
     assert intersection == reduce(operator.and_, sets)
     assert union.order == intersection.order == max(one.order for one in sets)
     check_invariant(union)
     check_invariant(intersection)
-    assert RangeSet.union([*sets, *sets]) == union
+    assert RangeSet.union_all([*sets, *sets]) == union
     # The same sky in other objects counts once, too.
-    assert RangeSet.intersection([*sets, *map(pickle_round, sets)]) == intersection
+    assert RangeSet.intersection_all([*sets, *map(pickle_round, sets)]) == intersection
 
 
 def pickle_round(value):
@@ -366,11 +403,11 @@ def pickle_round(value):
 
 
 def test_many_of_none():
-    assert RangeSet.union([]) == RangeSet.empty(0)
-    assert RangeSet.intersection([]) == RangeSet.full(0)
-    assert RangeSet.union([RangeSet.empty(2), RangeSet.empty(5)]).order == 5
+    assert RangeSet.union_all([]) == RangeSet.empty(0)
+    assert RangeSet.intersection_all([]) == RangeSet.full(0)
+    assert RangeSet.union_all([RangeSet.empty(2), RangeSet.empty(5)]).order == 5
     with pytest.raises(TypeError, match="expected RangeSets, got int"):
-        RangeSet.union([RangeSet.empty(2), 3])
+        RangeSet.union_all([RangeSet.empty(2), 3])
 
 
 @given(range_sets(), st.integers(0, MAX_ORDER))
@@ -399,7 +436,7 @@ def test_round_trips(a):
     assert RangeSet.from_uniq(a.uniq()) == a
     assert RangeSet.from_uniq(a.uniq(), a.order).order == a.order
     pieces = [RangeSet.from_cells(cells, order) for order, cells in a.cells_by_order().items()]
-    assert RangeSet.union(pieces) == a
+    assert RangeSet.union_all(pieces) == a
     for one, other in ((i, j) for i in pieces for j in pieces if i is not j):
         assert one.isdisjoint(other)
 
@@ -508,7 +545,7 @@ def test_real_pair(data):
     assert both.sky_fraction == pytest.approx(0.003369559844, abs=1e-12)
     assert both.issubset(glimpse)
     assert sdss & glimpse == from_mocpy(mocs[0].intersection(mocs[1]))
-    assert RangeSet.union([sdss, glimpse, both]) == from_mocpy(mocs[0].union(mocs[1], mocs[3]))
+    assert RangeSet.union_all([sdss, glimpse, both]) == from_mocpy(mocs[0].union(mocs[1], mocs[3]))
 
 
 # ---------------------------------------------------------------- the door
@@ -776,7 +813,7 @@ def test_two_threads_on_small_sets(a, b):
         mock.patch.object(rangeset, "thread_count", return_value=2),
     ):
         on_two = [operation(a, b) for operation in OPERATIONS]
-        many = [RangeSet.union([a, b, ~b]), RangeSet.intersection([a, b, a | b])]
+        many = [RangeSet.union_all([a, b, ~b]), RangeSet.intersection_all([a, b, a | b])]
     assert on_two == [operation(a, b) for operation in OPERATIONS]
     assert many == [RangeSet.full(0), a & b]
 
@@ -821,8 +858,8 @@ def test_two_threads_on_large_sets(case):
             check_invariant(on_two)
     c = large(7, 2 * N, length=2, gap=5)
     with mock.patch.object(rangeset, "thread_count", return_value=2):
-        assert RangeSet.union([a, b, c]) == a | b | c
-        assert RangeSet.intersection([a, b, ~c]) == a & b & ~c
+        assert RangeSet.union_all([a, b, c]) == a | b | c
+        assert RangeSet.intersection_all([a, b, ~c]) == a & b & ~c
 
 
 def test_the_same_answer_from_many_threads():
@@ -846,7 +883,7 @@ def kilobytes(key):
 
 rng = np.random.default_rng(7)
 a, b = (RangeSet.from_cells(rng.integers(0, 12 << 30, 1_800_000), 15) for _ in range(2))
-for work in (lambda: a | b, lambda: a & b, lambda: a ^ b, lambda: a - b, lambda: ~a, lambda: RangeSet.union([a, b])):
+for work in (lambda: a | b, lambda: a & b, lambda: a ^ b, lambda: a - b, lambda: ~a, lambda: a.union(b)):
     work()
     open("/proc/self/clear_refs", "w").write("5")
     before = kilobytes("VmRSS")
@@ -877,7 +914,7 @@ def test_memory_of_the_algebra():
         "^": lambda: a ^ b,
         "-": lambda: a - b,
         "~": lambda: ~a,
-        "union": lambda: RangeSet.union([a, b]),
+        "union": lambda: RangeSet.union_all([a, b]),
         "==": lambda: a == b,
         "hash": lambda: hash(a),
         "issubset": lambda: a.issubset(b),
@@ -898,7 +935,7 @@ def test_memory_of_the_algebra():
         c = RangeSet.full(0)
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
-        RangeSet.intersection([a, b, c])
+        RangeSet.intersection_all([a, b, c])
         many = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()

@@ -558,7 +558,7 @@ class TestMistakes:
                 "edges must be an energy such as",
             ),
             (
-                f'order = 7\nenergy = {{ edges = ["2 GeV", "1 GeV"] }}\n{ZONE}',
+                f'order = 7\nenergy = {{ edges = ["1 GeV", "3 GeV", "2 GeV"] }}\n{ZONE}',
                 2,
                 "edges must increase strictly",
             ),

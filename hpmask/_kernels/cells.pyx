@@ -2,9 +2,11 @@
 """Numbers, centres and edges of NESTED cells; the formulas are in geometry.pxd."""
 
 from libc.math cimport atan2, cos, sin
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from hpmask._kernels.geometry cimport cell_at, cell_xy, place, place_vector
+from hpmask._kernels.geometry cimport (
+    base_ring, cell_at, cell_xy, central_longitude, place, place_vector, ring_odd, ring_width,
+)
 
 
 def cells_at(const double[::1] lon, const double[::1] lat, int order, uint64_t[::1] out):
@@ -71,3 +73,51 @@ def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out
                 else:
                     dx, dy = 0, 1 - part
                 place_vector(face, x + dx + y + dy, x + dx - y - dy, size, &out[i, k, 0])
+
+
+cdef inline int64_t ring_number(uint64_t cell, int order) noexcept nogil:
+    """RING number of a NESTED cell.
+
+    Cell k of a ring of 4w cells is centred at the longitude (2k + odd) / w in units of pi/4, and that is c + v / w in the
+    chart of geometry.pxd. Of the cells before a ring, 2r(r - 1) lie in the northern cap, and as many behind it in the
+    southern one.
+    """
+    cdef int64_t n = (<int64_t> 1) << order, x, y, ring, width, k, before
+    cdef int face
+    cell_xy(cell, order, &face, &x, &y)
+    ring = base_ring(face, n) - (x + y + 1)
+    width = ring_width(ring, n)
+    k = central_longitude(face) * width + x - y - ring_odd(ring, n)
+    if k < 0:
+        k += 8 * width
+    if ring < n:
+        before = 2 * ring * (ring - 1)
+    elif ring <= 3 * n:
+        before = 2 * n * (n - 1) + 4 * n * (ring - n)
+    else:
+        before = 12 * n * n - 2 * width * (width + 1)
+    return before + (k >> 1)
+
+
+def set_ring(const uint64_t[::1] boundaries, int order, uint8_t value, uint8_t[::1] out):
+    """Write `value` to the cells of a set into a full RING map; the boundaries are NESTED cells of its order."""
+    cdef Py_ssize_t n = boundaries.shape[0] // 2, i
+    cdef uint64_t cell
+    if not 0 <= order <= 29 or out.shape[0] != 12 << (2 * order):
+        raise ValueError("out must be a full map, order 0 to 29")
+    if n and boundaries[2 * n - 1] > <uint64_t> out.shape[0]:
+        raise ValueError("the boundaries must be ascending cells of the order")
+    with nogil:
+        for i in range(n):
+            for cell in range(boundaries[2 * i], boundaries[2 * i + 1]):
+                out[ring_number(cell, order)] = value
+
+
+def read_ring(const uint8_t[::1] values, int order, uint64_t start, uint8_t[::1] out):
+    """The values of a full RING map in the NESTED cells from `start` on."""
+    cdef Py_ssize_t n = out.shape[0], i
+    if not 0 <= order <= 29 or values.shape[0] != 12 << (2 * order) or start + n > <uint64_t> values.shape[0]:
+        raise ValueError("values must be a full map that has the cells, order 0 to 29")
+    with nogil:
+        for i in range(n):
+            out[i] = values[ring_number(start + i, order)]

@@ -21,6 +21,7 @@ from hpmask.cli.terminal import (
     progress,
     staged,
 )
+from hpmask.words import counted
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask
@@ -100,7 +101,7 @@ def build(
 
 def _summary(plan: Recipe, parts: list[Part], mask: Mask, outputs: list[Path], seconds: float) -> str:
     rows = [["excluded" if part.entry.verb == "exclude" else "kept in", _of_part(part)] for part in parts]
-    grid = f"{mask.frame}, order {mask.order}, {mask.n_ranges} ranges"
+    grid = f"{mask.frame}, order {mask.order}, {counted(mask.n_ranges, 'range')}"
     rows += [
         *kept(mask),
         ["cells", grid],
@@ -115,9 +116,9 @@ def _of_part(part: Part) -> str:
     counts = part.counts
     words = [part.entry.name + ":"]
     if "sources" in counts:
-        words.append(f"{counts['sources']} sources,")
+        words.append(f"{counted(counts['sources'], 'source')},")
     if counts.get("skipped"):
-        words.append(f"{counts['skipped']} rows left out,")
-    fractions = sorted({float(plane.sky_fraction) for plane in part.mask.planes})
-    words.append(" to ".join(area(fraction) for fraction in dict.fromkeys([fractions[0], fractions[-1]])))
+        words.append(f"{counted(counts['skipped'], 'row')} left out,")
+    planes = sorted(part.mask.planes, key=lambda plane: plane.sky_fraction)
+    words.append(" to ".join(dict.fromkeys([area(planes[0]), area(planes[-1])])))
     return " ".join(words)

@@ -14,6 +14,7 @@ from hpmask import field
 from hpmask.cli import pictures
 from hpmask.cli.terminal import check_outputs, check_picture, columns, kept, overwrite_option
 from hpmask.mask import Mask
+from hpmask.words import counted
 
 if TYPE_CHECKING:
     from hpmask.energy import EnergyAxis
@@ -40,9 +41,8 @@ def info(mask: Path, as_json: bool) -> None:
     ]
     if value.energy is not None:
         edges = ", ".join(f"{edge:.6g}" for edge in value.energy.edges.value)
-        rows.append(
-            ["energy", f"{value.energy.n_bins} bins ({value.energy.name}), edges {edges} {value.energy.unit}"]
-        )
+        bins = counted(value.energy.n_bins, "bin")
+        rows.append(["energy", f"{bins} ({value.energy.name}), edges {edges} {value.energy.unit}"])
     rows += kept(value)
     rows.append(["ranges", f"{value.n_ranges} ({value.nbytes} bytes in memory)"])
     rows += [["history" if i == 0 else "", line] for i, line in enumerate(value.history)]

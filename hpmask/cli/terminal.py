@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpmask.files import check_target, replacing
+from hpmask.words import percent_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hpmask.mask import Mask
+    from hpmask.rangeset import RangeSet
 
 __all__ = [
     "area",
@@ -44,9 +47,11 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def area(fraction: float) -> str:
+def area(sky: RangeSet) -> str:
     """A part of the sky, to be read."""
-    return f"{fraction * 41252.961249419277:.2f} deg2, {100 * fraction:.4g} % of the sky"
+    degrees = sky.area * (180 / math.pi) ** 2
+    number = f"{degrees:.2f}" if sky.is_empty or degrees >= 0.01 else f"{degrees:.3g}"
+    return f"{number} deg2, {percent_text(sky, 4)} of the sky"
 
 
 def kept(mask: Mask) -> list[list[str]]:
@@ -54,10 +59,10 @@ def kept(mask: Mask) -> list[list[str]]:
     from hpmask.plot import bin_title
 
     if mask.energy is None:
-        return [["kept", area(float(mask.sky_fraction))]]
+        return [["kept", area(mask.planes[0])]]
     return [
-        ["kept" if i == 0 else "", f"{bin_title(mask.energy, i)}: {area(fraction)}"]
-        for i, fraction in enumerate(mask.sky_fraction)  # type: ignore[arg-type]
+        ["kept" if i == 0 else "", f"{bin_title(mask.energy, i)}: {area(plane)}"]
+        for i, plane in enumerate(mask.planes)
     ]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask import healpix
+from hpmask._kernels import cells as _kernel
 from hpmask.arguments import as_flag, masked, unmasked
 from hpmask.energy import EnergyAxis
 from hpmask.rangeset import MAX_ORDER, RangeSet, check_order
@@ -20,8 +20,11 @@ __all__ = ["planes_of", "to_map"]
 
 _MOST_BYTES = 16 << 30
 
-# Cells that are renumbered at a time: few enough to stay in the processor's cache.
+# Cells of a full map that are looked at at a time: few enough to stay in the processor's cache.
 _CHUNK = 1 << 16
+# Where fewer than one cell in this many is True, the True ones are renumbered and sorted, else the whole map is read in
+# NESTED order.
+_FEW = 32
 
 
 def planes_of(
@@ -69,8 +72,7 @@ def planes_of(
     rows = _as_rows(values, energy)
     if cells is None:
         order = _order_of(rows.shape[1], order)
-        rows = rows if nest else _renumbered(rows, healpix.nested_to_ring, order)
-        planes = [_from_nested(row, order) for row in rows]
+        planes = [_from_full(row, order, nest) for row in rows]
     else:
         if order is None:
             raise ValueError("cells are numbered at some order: give it as order=")
@@ -119,44 +121,61 @@ def to_map(mask: Mask, *, order: int | None = None, nest: bool = False) -> NDArr
             f"a map of {n_rows} x {n_cells} cells (order {order}) takes {n_rows * n_cells / 2**30:.0f} GiB, "
             "more than 16 GiB: take a coarser order"
         )
-    result = np.empty((n_rows, n_cells), dtype=np.bool_)
+    # The result is the only array of the map's size: each row is written in its place.
+    result = np.zeros((n_rows, n_cells), dtype=np.bool_)
     for i, plane in enumerate(mask.planes):
         # Equal planes are one object.
         same = next(j for j in range(i + 1) if mask.planes[j] is plane)
-        result[i] = _to_nested(plane, order) if same == i else result[same]
-    if not nest:
-        result = _renumbered(result, healpix.ring_to_nested, order)
+        if same < i:
+            result[i] = result[same]
+        elif nest:
+            _write_nested(plane, order, result[i])
+        else:
+            _write_ring(plane, order, result[i])
     return result if mask.energy is not None else result[0]
 
 
-def _from_nested(row: NDArray[np.bool_], order: int) -> RangeSet:
-    """The set of a full NESTED map."""
-    changes = np.flatnonzero(row[1:] != row[:-1]) + 1
-    boundaries = np.concatenate([[0] * bool(row[0]), changes, [row.size] * bool(row[-1])])
-    shifted = boundaries.astype(np.uint64) << np.uint64(2 * (MAX_ORDER - order))
-    return RangeSet(shifted.reshape(-1, 2), order)
+def _from_full(row: NDArray[np.bool_], order: int, nest: bool) -> RangeSet:
+    """The set of a full map."""
+    row = np.ascontiguousarray(row)
+    if not nest and np.count_nonzero(row) < row.size // _FEW:
+        return RangeSet.from_cells(healpix.ring_to_nested(np.flatnonzero(row), order), order)
+    found, before = [], False
+    for start in range(0, row.size, _CHUNK):
+        part = row[start : start + _CHUNK]
+        if not nest:
+            values, part = row.view(np.uint8), np.empty(part.size, dtype=np.bool_)
+            _kernel.read_ring(values, order, start, part.view(np.uint8))
+        found.append(start + np.flatnonzero(part != np.concatenate([[before], part[:-1]])))
+        before = bool(part[-1])
+    boundaries = np.concatenate([*found, [row.size] * before]).astype(np.uint64)
+    return RangeSet((boundaries << np.uint64(2 * (MAX_ORDER - order))).reshape(-1, 2), order)
 
 
-def _to_nested(plane: RangeSet, order: int) -> NDArray[np.bool_]:
-    """The full NESTED map of a set."""
+def _boundaries(plane: RangeSet, order: int) -> NDArray[np.uint64]:
+    """The boundaries of a set as NESTED cells of an order."""
     if order < plane.order:
         plane = plane.degrade(order, how="center")
-    boundaries = (plane.ranges >> np.uint64(2 * (MAX_ORDER - order))).astype(np.intp)
-    steps = np.zeros(healpix.n_cells(order) + 1, dtype=np.int8)
-    steps[boundaries[:, 0]] = 1
-    steps[boundaries[:, 1]] = -1
-    return np.cumsum(steps[:-1], dtype=np.int8, out=steps[:-1]).view(np.bool_)
+    return plane.boundaries >> np.uint64(2 * (MAX_ORDER - order))
 
 
-def _renumbered(
-    rows: NDArray[np.bool_], number: Callable[[NDArray[np.int64], int], NDArray[Any]], order: int
-) -> NDArray[np.bool_]:
-    """Full maps in another numbering: cell i of the result is cell number(i) of `rows`."""
-    result = np.empty_like(rows)
-    for start in range(0, rows.shape[1], _CHUNK):
-        stop = min(start + _CHUNK, rows.shape[1])
-        result[:, start:stop] = rows[:, number(np.arange(start, stop), order)]
-    return result
+def _write_nested(plane: RangeSet, order: int, row: NDArray[np.bool_]) -> None:
+    """Write a set into a NESTED map of False."""
+    boundaries = _boundaries(plane, order)
+    steps = row.view(np.int8)
+    steps[boundaries[0::2]] = 1
+    stops = boundaries[1::2]
+    steps[stops[stops < row.size]] = -1
+    np.cumsum(steps, dtype=np.int8, out=steps)
+
+
+def _write_ring(plane: RangeSet, order: int, row: NDArray[np.bool_]) -> None:
+    """Write a set into a RING map of False, or what is not in it, if that is less."""
+    mostly = plane.sky_fraction > 0.5
+    if mostly:
+        row[:] = True
+        plane = ~plane.degrade(order, how="center") if order < plane.order else ~plane
+    _kernel.set_ring(_boundaries(plane, order), order, not mostly, row.view(np.uint8))
 
 
 def _as_rows(values: ArrayLike, energy: EnergyAxis | None) -> NDArray[np.bool_]:

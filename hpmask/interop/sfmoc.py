@@ -50,15 +50,16 @@ def from_mask(mask: Mask, order_f: int) -> SFMOC:
     if order_f not in _ORDERS:
         raise ValueError(f"order_f must be from {_ORDERS[0]} to {_ORDERS[-1]}, got {order_f}")
     numbers = _boundaries(axis, int(order_f))
-    kept = [i for i, plane in enumerate(mask.planes) if plane]
-    if not kept:
+    ends = pairwise(numbers)
+    bins = [(min(pair), max(pair), plane) for pair, plane in zip(ends, mask.planes, strict=True) if plane]
+    if not bins:
         return SFMOC.new_empty(int(order_f), mask.order)
     # From inside the first cell to inside the last one: at a boundary, rounding decides which cell is meant.
-    lowest = [_inside(order_f, numbers[i], 1 / 3) for i in kept]
-    highest = [_inside(order_f, numbers[i + 1] - 1, 2 / 3) for i in kept]
+    lowest = [_inside(order_f, first, 1 / 3) for first, _, _ in bins]
+    highest = [_inside(order_f, stop - 1, 2 / 3) for _, stop, _ in bins]
     sky = {id(plane): MOC.from_depth29_ranges(mask.order, plane.ranges) for plane in mask.planes}
     return SFMOC.from_spatial_coverages(
-        lowest * u.Hz, highest * u.Hz, [sky[id(mask.planes[i])] for i in kept], max_order_frequency=int(order_f)
+        lowest * u.Hz, highest * u.Hz, [sky[id(plane)] for _, _, plane in bins], max_order_frequency=int(order_f)
     )
 
 
@@ -112,7 +113,7 @@ def _elements(sfmoc: SFMOC, order: int) -> tuple[list[int], list[RangeSet]]:
             for i in range(first, stop):
                 between[i].append(sky)
     nothing = RangeSet.empty(order)
-    planes = [some[0] if len(some) == 1 else RangeSet.union([nothing, *some]) for some in between]
+    planes = [some[0] if len(some) == 1 else RangeSet.union_all([nothing, *some]) for some in between]
     return [int(edge) for edge in edges], planes
 
 

@@ -234,6 +234,10 @@ def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDAr
         raise MaskFormatError(f"EBOUNDS must have a row for each of {n_bins} bins, it has {rows:g}")
     table = hdu.data(dtype, _check_bounds)
     low, high = table["E_MIN"].astype(np.float64), table["E_MAX"].astype(np.float64)
+    # Bins in the order of decreasing energy end where the one before begins.
+    descending = low.size > 1 and low[0] > low[1]
+    if descending:
+        low, high = high, low
     gaps = np.flatnonzero(low[1:] != high[:-1])
     if gaps.size:
         i = int(gaps[0])

@@ -18,12 +18,13 @@ from hpmask.mask.changing import Changing
 from hpmask.mask.handing_over import HandingOver
 from hpmask.mask.looking import Looking
 from hpmask.mask.making import Making
-from hpmask.rangeset import RangeSet, check_order
+from hpmask.rangeset import RangeSet, check_order, flat
+from hpmask.words import counted, fraction_text
 
 if TYPE_CHECKING:
     from hpmask.stack import Stack
 
-__all__ = ["Mask"]
+__all__ = ["Mask", "intersection_all", "union_all"]
 
 
 class Mask(Making, Looking, Changing, HandingOver):
@@ -83,8 +84,8 @@ class Mask(Making, Looking, Changing, HandingOver):
             if not isinstance(plane, RangeSet):
                 raise TypeError(f"planes must be RangeSets, got {type(plane).__name__}")
         if len(planes) != n_bins:
-            bins = "a mask without energy has one plane" if energy is None else f"energy has {n_bins} bins"
-            raise ValueError(f"{bins}, got {len(planes)} planes")
+            bins = "a mask without energy has one plane" if energy is None else f"energy has {counted(n_bins, 'bin')}"
+            raise ValueError(f"{bins}, got {counted(len(planes), 'plane')}")
         finest = max(plane.order for plane in planes)
         self._order = finest if order is None else check_order(order)
         if finest > self._order:
@@ -217,27 +218,46 @@ class Mask(Making, Looking, Changing, HandingOver):
     def __invert__(self) -> Mask:
         return self._mapped(RangeSet.__invert__, history=joined(self._history, (), "~"))
 
-    @staticmethod
-    def union(masks: Iterable[Mask]) -> Mask:
-        """What any of the masks keeps, in one pass over all of them.
+    def union(self, *others: Mask | Iterable[Mask]) -> Mask:
+        """What this mask or any of the others keeps, in one pass over all of them.
+
+        Parameters
+        ----------
+        *others : Mask or iterable of Mask
+            Other masks, of any order. A mask without energy holds in all bins of the others.
 
         Raises
         ------
-        ValueError
-            If there is no mask, or frames or energy axes differ.
-        """
-        return _many(masks, RangeSet.union, "|")
+        TypeError, ValueError
+            If one of them is no Mask, or frames or energy axes differ.
 
-    @staticmethod
-    def intersection(masks: Iterable[Mask]) -> Mask:
-        """What all of the masks keep, in one pass over all of them.
+        See Also
+        --------
+        hpmask.union_all : the same of a list of masks.
 
-        Raises
-        ------
-        ValueError
-            If there is no mask, or frames or energy axes differ.
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(None, ("60 deg", "90 deg"), order=5)
+        >>> south = Mask.from_zone(None, ("-90 deg", "-60 deg"), order=5)
+        >>> north.union(south) == north.union([south]) == north | south
+        True
         """
-        return _many(masks, RangeSet.intersection, "&")
+        return union_all([self, *flat(others)])
+
+    def intersection(self, *others: Mask | Iterable[Mask]) -> Mask:
+        """What this mask and all of the others keep, in one pass over all of them. Parameters as in `union`."""
+        return intersection_all([self, *flat(others)])
+
+    def difference(self, *others: Mask | Iterable[Mask]) -> Mask:
+        """What this mask keeps and none of the others. Parameters as in `union`."""
+        masks = flat(others)
+        return self - union_all(masks) if masks else self
+
+    def symmetric_difference(self, other: Mask) -> Mask:
+        """What one of the two masks keeps and the other does not."""
+        self._check_frame(other)
+        return self ^ other
 
     def issubset(self, other: Mask) -> bool:
         """Whether `other` keeps all that this mask keeps, in every bin."""
@@ -263,7 +283,7 @@ class Mask(Making, Looking, Changing, HandingOver):
         return hash((self._frame, self._energy, self._planes))
 
     def __bool__(self) -> bool:
-        raise TypeError("a Mask is neither true nor false: ask sky_fraction, overlaps or issubset")
+        raise TypeError("a Mask is neither true nor false: ask is_empty, is_full, overlaps or issubset")
 
     # ------------------------------------------------------------------ what its methods share
 
@@ -300,11 +320,10 @@ class Mask(Making, Looking, Changing, HandingOver):
         if self._energy is not None:
             edges = self._energy.edges
             span = f"{edges[0].value:.4g}-{edges[-1].value:.4g} {edges.unit.to_string()}"
-            parts.append(f"{self._energy.n_bins} bins {span}")
-        n = self.n_ranges
-        parts.append(f"{n} range{'' if n == 1 else 's'}, {_size(self.nbytes)}")
-        fractions = np.unique(np.atleast_1d(self.sky_fraction))
-        span = f"{fractions[0]:.4g}" + (f" to {fractions[-1]:.4g}" if fractions.size > 1 else "")
+            parts.append(f"{counted(self._energy.n_bins, 'bin')} {span}")
+        parts.append(f"{counted(self.n_ranges, 'range')}, {_size(self.nbytes)}")
+        planes = sorted(self._distinct(), key=lambda plane: plane.sky_fraction)
+        span = " to ".join(dict.fromkeys([fraction_text(planes[0]), fraction_text(planes[-1])]))
         parts.append(f"{span} of the sky")
         return f"<Mask {' | '.join(parts)}>"
 
@@ -337,6 +356,55 @@ def _shared(planes: list[RangeSet], order: int) -> tuple[RangeSet, ...]:
     return tuple(distinct[id(plane)] for plane in planes)
 
 
+def union_all(masks: Iterable[Mask]) -> Mask:
+    """What any of the masks keeps, in one pass over all of them.
+
+    Parameters
+    ----------
+    masks : iterable of Mask
+        At least one mask; orders may differ. A mask without energy holds in all bins of the others.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no mask, one is of another type, or frames or energy axes differ.
+
+    Examples
+    --------
+    >>> import hpmask
+    >>> from hpmask import Mask
+    >>> zones = [Mask.from_zone((f"{lon} deg", f"{lon + 90} deg"), None, order=5) for lon in (0, 90, 180, 270)]
+    >>> hpmask.union_all(zones).is_full
+    True
+    """
+    return _many(masks, RangeSet.union_all, "|")
+
+
+def intersection_all(masks: Iterable[Mask]) -> Mask:
+    """What all of the masks keep, in one pass over all of them.
+
+    Parameters
+    ----------
+    masks : iterable of Mask
+        At least one mask; orders may differ. A mask without energy holds in all bins of the others.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no mask, one is of another type, or frames or energy axes differ.
+
+    Examples
+    --------
+    >>> import hpmask
+    >>> from hpmask import Mask
+    >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=5)
+    >>> east = Mask.from_zone(("0 deg", "90 deg"), None, order=5)
+    >>> hpmask.intersection_all([north, east]) == north & east
+    True
+    """
+    return _many(masks, RangeSet.intersection_all, "&")
+
+
 def _many(masks: Iterable[Mask], many: Callable[[Iterable[RangeSet]], RangeSet], sign: str) -> Mask:
     masks = list(masks)
     if not masks:
@@ -357,7 +425,7 @@ def _many(masks: Iterable[Mask], many: Callable[[Iterable[RangeSet]], RangeSet],
             done[key] = many(column)
         planes.append(done[key])
     lines = [line for mask in masks for line in mask.history]
-    history = joined(lines, (), f"{sign} of {len(masks)} masks")
+    history = joined(lines, (), f"{sign} of {counted(len(masks), 'mask')}")
     order = max(mask.order for mask in masks)
     return Mask(planes, order=order, frame=first.frame, energy=first.energy, history=history)
 

@@ -17,6 +17,7 @@ from hpmask.history import joined
 from hpmask.morphology import Width
 from hpmask.rangeset import RangeSet, check_order
 from hpmask.rasterize import DEGRADE, Mode, check_mode
+from hpmask.words import counted
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask
@@ -52,7 +53,7 @@ class Changing:
             raise ValueError(f"how must be 'any' or 'all', got {how!r}")
         if self._energy is None:
             return self
-        many = RangeSet.union if how == "any" else RangeSet.intersection
+        many = RangeSet.union_all if how == "any" else RangeSet.intersection_all
         history = joined(self._history, (), f"reduce({how!r})")
         return type(self)(many(self._planes), order=self._order, frame=self._frame, history=history)
 
@@ -84,7 +85,7 @@ class Changing:
         array([0., 1.])
         """
         planes = energy_bins.resampled(self._planes, self._energy, axis, how)
-        history = joined(self._history, (), f"resample_energy({axis.n_bins} bins, how={how!r})")
+        history = joined(self._history, (), f"resample_energy({counted(axis.n_bins, 'bin')}, how={how!r})")
         return type(self)(planes, order=self._order, frame=self._frame, energy=axis, history=history)
 
     def slice_energy(
@@ -422,5 +423,5 @@ class Changing:
 def _told(width: Any) -> str:
     """A width as the history tells it."""
     if isinstance(width, u.Quantity):
-        return f"{width.value:.6g} {width.unit}" if width.isscalar else f"{width.size} widths"
+        return f"{width.value:.6g} {width.unit}" if width.isscalar else counted(width.size, "width")
     return getattr(width, "__name__", str(width))

@@ -40,6 +40,16 @@ class Looking:
         """Area that is kept, in deg2; of shape (n_bins,) for a mask with energy."""
         return (self.sky_fraction * 4 * np.pi * u.sr).to(u.deg**2)
 
+    @property
+    def is_empty(self: Mask) -> bool | NDArray[np.bool_]:
+        """Whether nothing is kept; an array of shape (n_bins,) for a mask with energy."""
+        return self._per_plane(plane.is_empty for plane in self._planes)  # type: ignore[no-any-return]
+
+    @property
+    def is_full(self: Mask) -> bool | NDArray[np.bool_]:
+        """Whether the whole sky is kept; an array of shape (n_bins,) for a mask with energy."""
+        return self._per_plane(plane.is_full for plane in self._planes)  # type: ignore[no-any-return]
+
     def contains(self: Mask, coord: SkyCoord, energy: u.Quantity | str | None = None) -> Any:
         """Whether positions (and energies) are kept.
 

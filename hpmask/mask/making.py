@@ -21,6 +21,7 @@ from hpmask.history import joined
 from hpmask.morphology import Width
 from hpmask.rangeset import MAX_ORDER, RangeSet, check_order
 from hpmask.rasterize import Mode
+from hpmask.words import counted
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -108,7 +109,7 @@ class Making:
         planes = rasterize.cone_planes(
             lon, lat, radii, order=order, mode=mode, n_threads=n_threads, progress=progress
         )
-        history = [f"from_cones({lon.size} discs, order={order}, mode={mode!r})"]
+        history = [f"from_cones({counted(lon.size, 'disc')}, order={order}, mode={mode!r})"]
         return cls(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
 
     @classmethod
@@ -191,7 +192,7 @@ class Making:
             planes.append(plane if inside else ~plane)
             count += len(spheres)
         left_out = f", {n_skipped} left out" if n_skipped else ""
-        history = [f"from_regions({count} regions{left_out}, order={order}, mode={mode!r}, inside={inside})"]
+        history = [f"from_regions({counted(count, 'region')}{left_out}, order={order}, mode={mode!r}, inside={inside})"]
         return cls(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
 
     @classmethod
@@ -490,7 +491,7 @@ class Making:
         energy = energy_bins.stacked_axis([mask.energy for mask in masks], axis)
         planes = [plane for mask in masks for plane in mask.planes]
         lines = [line for mask in masks for line in mask.history]
-        history = joined(lines, (), f"stack of {len(masks)} masks")
+        history = joined(lines, (), f"stack of {counted(len(masks), 'mask')}")
         order = max(mask.order for mask in masks)
         return cls(planes, order=order, frame=masks[0].frame, energy=energy, history=history)
 

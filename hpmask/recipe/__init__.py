@@ -74,7 +74,7 @@ from astropy.wcs import WCS
 
 from hpmask import field, frames
 from hpmask.energy import EnergyAxis
-from hpmask.mask import Mask
+from hpmask.mask import Mask, intersection_all, union_all
 from hpmask.rangeset import MAX_ORDER, RangeSet
 from hpmask.rasterize import Mode
 from hpmask.recipe.sections import RecipeError, Section, load
@@ -230,9 +230,9 @@ class Recipe:
         whole = Mask.full(order=grid.order, frame=grid.frame, energy=grid.energy)
         kept = [whole, *(_confined(part, grid, False) for part in parts if part.entry.verb == "keep")]
         excluded = [_confined(part, grid, True) for part in parts if part.entry.verb == "exclude"]
-        mask = Mask.intersection(kept)
+        mask = intersection_all(kept)
         if excluded:
-            mask = mask - Mask.union(excluded)
+            mask = mask - union_all(excluded)
         how = " (invalid rows and regions left out)" if grid.invalid == "skip" else ""
         return mask._with_history([f"recipe {self.path.name}{how}:", *self.text.splitlines()])
 
@@ -355,7 +355,7 @@ def _bins(section: Section, energy: EnergyAxis | None) -> tuple[bool, ...] | Non
             continue
         if energy is None:
             raise section.error(f"{key} needs a recipe with 'energy'", key)
-        edges = energy.edges.value
+        edges = energy.ascending().edges.value
         near = np.flatnonzero(np.isclose(edges, limit.to_value(energy.unit), rtol=1e-6, atol=0))
         if not near.size:
             known = ", ".join(f"{edge:.6g}" for edge in edges)
@@ -366,4 +366,5 @@ def _bins(section: Section, energy: EnergyAxis | None) -> tuple[bool, ...] | Non
     last = energy.n_bins if numbers[1] is None else numbers[1]
     if first >= last:
         raise section.error("energy_min must be below energy_max", "energy_min")
-    return tuple(first <= i < last for i in range(energy.n_bins))
+    numbers_of_bins = energy.ascending().bin_of(energy.energy_min)
+    return tuple(bool(first <= i < last) for i in numbers_of_bins)

@@ -15,7 +15,7 @@ from astropy.table import Table
 from hpmask import catalog, catalog_files
 from hpmask.arguments import CLOSED, Closed
 from hpmask.energy import EnergyAxis
-from hpmask.mask import Mask
+from hpmask.mask import Mask, union_all
 from hpmask.rasterize import Mode
 from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.sections import Section
@@ -369,7 +369,7 @@ class Masks:
                     )
                 mask = mask.to_frame(grid.frame, order=grid.order)
             masks.append(mask.at_order(grid.order, mode=mode))
-        return Mask.union(masks), {}
+        return union_all(masks), {}
 
 
 def _names(paths: Sequence[Path]) -> str:

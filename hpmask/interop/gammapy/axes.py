@@ -33,7 +33,7 @@ def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
     TypeError
         If it is no MapAxis.
     ValueError
-        If it does not hold increasing, positive energies, or interpolates in another way than "log" or "lin".
+        If it does not hold positive energies, or interpolates in another way than "log" or "lin".
     """
     need_gammapy()
     from gammapy.maps import MapAxis
@@ -46,7 +46,9 @@ def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
 
 
 def axis_to_gammapy(axis: EnergyAxis) -> MapAxis:
-    """The axis as a `MapAxis` with nodes at its edges.
+    """The axis as a `MapAxis` with nodes at its edges, in the order of increasing energy.
+
+    gammapy finds no bin of an axis whose edges decrease.
 
     Parameters
     ----------
@@ -65,4 +67,4 @@ def axis_to_gammapy(axis: EnergyAxis) -> MapAxis:
     need_gammapy()
     from gammapy.maps import MapAxis
 
-    return MapAxis.from_edges(axis.edges, name=axis.name, interp=axis.interp)
+    return MapAxis.from_edges(axis.ascending().edges, name=axis.name, interp=axis.interp)

@@ -142,7 +142,7 @@ def offset_masks(
 ) -> list[Mask]:
     """For each observation, the sky within an offset from its pointing.
 
-    ``Mask.union`` of them is the field of a survey.
+    `hpmask.union_all` of them is the field of a survey.
 
     Parameters
     ----------
@@ -159,12 +159,12 @@ def offset_masks(
 
     Examples
     --------
+    >>> import hpmask
     >>> from astropy.coordinates import SkyCoord
-    >>> from hpmask import Mask
     >>> from hpmask.interop.gammapy import offset_masks
     >>> pointings = SkyCoord([83.6, 84.6], [22.0, 22.0], unit="deg")
     >>> fields = offset_masks(pointings, "2 deg", order=10)
-    >>> print(f"{fields[0].area:.2f} {Mask.union(fields).area:.2f}")
+    >>> print(f"{fields[0].area:.2f} {hpmask.union_all(fields).area:.2f}")
     12.55 deg2 16.23 deg2
     """
     from hpmask import frames

@@ -9,6 +9,7 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis, difference
+from hpmask.words import counted
 
 __all__ = ["bins_at_centres", "bins_by_edges", "energy_axis"]
 
@@ -36,8 +37,8 @@ def energy_axis(geom: Any, name: str | None = None) -> Any:
 def bins_by_edges(energy: EnergyAxis | None, geom: Any) -> NDArray[np.intp]:
     """The bin of a mask for each energy bin of a geometry, shape (n_bins,), or (1,) if the geometry has no energy.
 
-    Edges that are equal within a relative 1e-6 match; the names of the axes need not, as a geometry has one energy
-    axis. A mask without energy has its one plane everywhere.
+    Edges that are equal within a relative 1e-6 match, in increasing or decreasing order; the names of the axes need
+    not, as a geometry has one energy axis. A mask without energy has its one plane everywhere.
 
     Raises
     ------
@@ -49,19 +50,22 @@ def bins_by_edges(energy: EnergyAxis | None, geom: Any) -> NDArray[np.intp]:
         if energy is None:
             return np.zeros(1, dtype=np.intp)
         raise ValueError(
-            f"geom has no energy axis, but the mask has {energy.n_bins} bins: make one sky of them with "
+            f"geom has no energy axis, but the mask has {counted(energy.n_bins, 'bin')}: make one sky of them with "
             "reduce('any') or reduce('all')"
         )
     if energy is None:
         return np.zeros(axis.nbin, dtype=np.intp)
     theirs = EnergyAxis(u.Quantity(axis.edges), name=energy.name, interp=energy.interp)
+    bins = np.arange(axis.nbin, dtype=np.intp)
+    if energy == theirs[::-1]:
+        return bins[::-1]
     what = difference(energy, theirs)
     if what is not None:
         raise ValueError(
             f"the energy bins of the mask are not those of geom: {energy} and {theirs}, whose {what}; "
             "resample_energy brings the mask to the bins of geom"
         )
-    return np.arange(axis.nbin, dtype=np.intp)
+    return bins
 
 
 def bins_at_centres(energy: EnergyAxis | None, geom: Any) -> NDArray[np.intp]:

@@ -50,8 +50,9 @@ class PsfContainment:
         if bad.size:
             k = int(bad[0])
             raise ValueError(
-                f"the PSF has no radius of {100 * self.fraction:g}% containment in energy bin {k}, {energy.edges[k]} "
-                f"to {energy.edges[k + 1]}: it reaches {100 * np.array(reached)[:, k].min():.3g}%"
+                f"the PSF has no radius of {100 * self.fraction:g}% containment in energy bin {k}, "
+                f"{energy.energy_min[k]} to {energy.energy_max[k]}: "
+                f"it reaches {100 * np.array(reached)[:, k].min():.3g}%"
             )
         return u.Quantity(np.max(radii, axis=0), u.deg)
 

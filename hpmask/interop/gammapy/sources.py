@@ -20,6 +20,7 @@ from hpmask.frames import as_angle
 from hpmask.interop.gammapy.catalogs import Missing, catalog_models
 from hpmask.interop.gammapy.needed import need_gammapy
 from hpmask.rasterize import Mode
+from hpmask.words import counted
 
 if TYPE_CHECKING:
     from hpmask.energy import EnergyAxis
@@ -133,7 +134,7 @@ def from_sources(
     order, mode, frame, energy, n_threads, progress
         As in `hpmask.Mask.from_cones`.
     """
-    from hpmask.mask import Mask
+    from hpmask.mask import Mask, union_all
 
     need_gammapy()
     if invalid not in ("raise", "skip"):
@@ -164,9 +165,9 @@ def from_sources(
     if found.ellipses:
         parts.append(Mask.from_regions(found.ellipses, **options))
     parts += [_of_template(map_, rule, **options) for map_ in found.templates]
-    sky = Mask.union(parts) if parts else Mask.empty(order=order, frame=frame)
+    sky = union_all(parts) if parts else Mask.empty(order=order, frame=frame)
     kind = f"{type(sources).__module__.partition('.')[0]} {type(sources).__name__}"
-    told = f"{kind}: {found.n} sources, {getattr(rule, '__name__', rule)}"
+    told = f"{kind}: {counted(found.n, 'source')}, {getattr(rule, '__name__', rule)}"
     if found.without:
         told += f", {len(found.without)} left out"
     return Mask(
