@@ -169,7 +169,8 @@ def _bins(mask: Mask, target: Target) -> list[int] | None:
 
 def _bins_at(axis: EnergyAxis, nodes: u.Quantity) -> list[int]:
     """The bin of each energy; edges belong to the bin above, and the last one to the last bin."""
-    edges, values = axis.edges.value, nodes.to_value(axis.unit)
+    ascending = axis.ascending()
+    edges, values = ascending.edges.value, nodes.to_value(axis.unit)
     bins = np.searchsorted(edges * (1 - 1e-6), values, side="right") - 1
     bins[(bins == axis.n_bins) & (values <= edges[-1] * (1 + 1e-6))] = axis.n_bins - 1
     bad = np.flatnonzero((bins < 0) | (bins >= axis.n_bins))
@@ -178,7 +179,7 @@ def _bins_at(axis: EnergyAxis, nodes: u.Quantity) -> list[int]:
             f"the energy of every plane of the image must lie in one of the mask's bins, but {nodes[bad[0]]:.6g} does "
             f"not: the mask has {axis}"
         )
-    return [int(k) for k in bins]
+    return [int(k) if ascending is axis else axis.n_bins - 1 - int(k) for k in bins]
 
 
 def from_wcs(
