@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ from hpmask.rangeset import RangeSet, check_order
 from hpmask.wcs_areas import by_areas
 from hpmask.wcs_grid import Grid, Way, celestial, order_for
 from hpmask.wcs_image import Target, as_target, booleans, open_image
-from hpmask.wcs_in import plane_of
+from hpmask.wcs_in import off_sky, plane_of
 from hpmask.wcs_out import at_centers
 
 if TYPE_CHECKING:
@@ -175,6 +176,7 @@ def from_wcs(
         raise ValueError(f"image of shape {pixels.shape} must have {wanted}")
     order = order_for(grid) if order is None else check_order(order)
     way = Way.between(grid.frame, frame)
+    _warn_off_sky(sheets, grid, outside)
     done: dict[bytes, RangeSet] = {}
     planes = []
     for sheet in sheets:
@@ -189,6 +191,17 @@ def from_wcs(
         f"{'kept' if outside else 'not kept'}, order={order}, mode={mode!r})"
     ]
     return Mask(planes if len(planes) > 1 else planes[0], order=order, frame=frame, energy=axis, history=history)
+
+
+def _warn_off_sky(sheets: NDArray[np.bool_], grid: Grid, outside: bool) -> None:
+    row, column = off_sky((sheets != outside).any(axis=0), grid)
+    if row.size:
+        warnings.warn(
+            f"{row.size} of {sheets[0].size} pixels of image are {not outside} but lie off the sky, the first at "
+            f"({row[0]}, {column[0]}): they are left out. Check CRPIX, CRVAL and CDELT if they should be sky",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def write_wcs(

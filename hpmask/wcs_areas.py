@@ -46,7 +46,7 @@ def by_areas(
     """What each of the stacks' sets, which are `planes`, has of the pixels' areas: shape (n_planes, ny, nx)."""
     kind = np.float32 if mode == "fraction" else np.bool_
     images: NDArray[Any] = np.zeros((len(planes), *grid.shape), dtype=kind)
-    bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape)
+    bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape, turns=grid.turns)
 
     def work(wcs: Callable[[], Any], rows: range) -> None:
         first = 0

@@ -14,6 +14,7 @@ from astropy.wcs import WCS, FITSFixedWarning
 from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
+from hpmask.wcs_check import check_wcs
 
 __all__ = ["Target", "as_target", "booleans", "open_image"]
 
@@ -131,7 +132,9 @@ def _first_image(hdus: Any, path: str | Path) -> Any:
 def _header_wcs(header: fits.Header, hdus: Any = None) -> WCS:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
-        return WCS(header, hdus)
+        wcs = WCS(header, hdus)
+    check_wcs(wcs)
+    return wcs
 
 
 def _sky_axes(wcs: WCS) -> tuple[int, int]:
