@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-__all__ = ["check_wcs", "radesys_advice"]
+__all__ = ["check_wcs", "header_advice", "radesys_advice"]
 
 Floats = NDArray[np.float64]
 
+_ZERO = "wcs has {} = 0, it must be the step from pixel to pixel"
 _RADESYS = ("ICRS", "FK5", "FK4", "FK4-NO-E")
 _OTHER_NAMES = {"J2000": "FK5", "J2000.0": "FK5", "B1950": "FK4", "B1950.0": "FK4"}
 
@@ -42,7 +44,7 @@ def check_wcs(wcs: WCS) -> None:
     if not wcs.wcs.has_cd():
         zero = np.flatnonzero(wcs.wcs.cdelt == 0)
         if zero.size:
-            raise ValueError(f"wcs has CDELT{zero[0] + 1} = 0, it must be the step from pixel to pixel")
+            raise ValueError(_ZERO.format(f"CDELT{zero[0] + 1}"))
     name, matrix = _matrix(wcs)
     scale = np.abs(matrix).max(axis=1, keepdims=True)
     if not scale.all() or np.linalg.cond(matrix / scale) > 1e12:
@@ -61,6 +63,12 @@ def radesys_advice(wcs: Any) -> str:
     meant = _OTHER_NAMES.get(plain, plain)
     right = f"write {meant!r}" if meant in _RADESYS else f"it must be one of {', '.join(_RADESYS)}"
     return f"wcs has RADESYS = {name!r}, which FITS does not know: {right}"
+
+
+def header_advice(header: fits.Header) -> str:
+    """What to say of a header of which astropy can make no WCS; empty if it is not known."""
+    zero = next((card for card in header["CDELT*"] if header[card] == 0), None)
+    return "" if zero is None else _ZERO.format(zero)
 
 
 def _is_sky(ctype: str) -> bool:

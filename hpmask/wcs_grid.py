@@ -63,6 +63,11 @@ class Grid:
             f"its world axes are {types}{_ctypes(low)}"
         )
 
+    @property
+    def faceted(self) -> bool:
+        """Whether the projection is in facets, across whose edges pixels are bent or torn."""
+        return isinstance(self.wcs, WCS) and str(self.wcs.wcs.ctype[self.wcs.wcs.lng])[5:8] in _FACETED
+
     def positions(self, wcs: Any, x: Angles, y: Angles) -> tuple[Angles, Angles]:
         """Longitude and latitude at pixel coordinates, in radians; NaN where there is no sky.
 
@@ -132,6 +137,7 @@ class Grid:
 # Projections whose plane repeats itself after 360 deg of native longitude; in those of the sky on a cube and in HPX,
 # that is the belt.
 _PERIODIC = ("CYP", "CEA", "CAR", "MER", "HPX", "TSC", "CSC", "QSC")
+_FACETED = ("TSC", "CSC", "QSC", "HPX", "XPH")
 # An image that goes round the sky but for less than this, in pixels, does so: its CDELT was rounded.
 _WIDEST_GAP = 0.1
 
@@ -149,11 +155,14 @@ class Turns:
         From a natural place to those where the image may have it; the first is (0, 0).
     gap : numpy.ndarray, shape (2,)
         What may lie between the two ends of an image that goes round the sky once, by rounding, in x and in y.
+    overlap : bool
+        Whether a part of the sky is on the image twice.
     """
 
     period: Angles
     steps: Angles
     gap: Angles
+    overlap: bool
     along: Angles       # native longitude / 360 deg is along . (x, y) + start
     start: float
     origin: Angles
@@ -184,7 +193,8 @@ class Turns:
         # A rounding of the coordinates themselves is always possible.
         gap = np.where((gap < _WIDEST_GAP) & (np.abs(period[::-1]) < _WIDEST_GAP), gap + 1e-6, 0)
         numbers = sorted({0, *range(int(first), int(last) + 1)}, key=abs)
-        return cls(period, np.array(numbers)[:, np.newaxis] * period, gap, along, start, origin)
+        overlap = bool(np.ptp(corners) > 1 + room) and not gap.any()
+        return cls(period, np.array(numbers)[:, np.newaxis] * period, gap, overlap, along, start, origin)
 
     def natural(self, x: Angles, y: Angles) -> tuple[Angles, Angles]:
         """Places with a native longitude between -180 and 180 deg for the same positions as some pixel coordinates."""
@@ -213,9 +223,9 @@ def corner_vectors(grid: Grid, way: Way, *, margin: int = 0, rows: range | None 
     return frames.unit_vectors(*way.turned(*grid.positions(grid.wcs, x, y)))
 
 
-def order_for(grid: Grid) -> int:
-    """The coarsest order whose cells are no larger than half the smallest pixel, both as squares of their area."""
-    return int(np.clip(np.ceil(np.log2(np.sqrt(np.pi / 3) / (smallest_side(grid) / 2)) - 1e-6), 0, 29))
+def order_for(grid: Grid, *, per_side: int = 2) -> int:
+    """The coarsest order with `per_side` cells along a side of the smallest pixel, both as squares of their area."""
+    return int(np.clip(np.ceil(np.log2(np.sqrt(np.pi / 3) / (smallest_side(grid) / per_side)) - 1e-6), 0, 29))
 
 
 def smallest_side(grid: Grid) -> float:

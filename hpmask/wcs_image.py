@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs import WCS, FITSFixedWarning, WcsError
 from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
-from hpmask.wcs_check import check_wcs
+from hpmask.wcs_check import check_wcs, header_advice
 
 __all__ = ["Target", "as_target", "booleans", "open_image"]
 
@@ -132,7 +132,10 @@ def _first_image(hdus: Any, path: str | Path) -> Any:
 def _header_wcs(header: fits.Header, hdus: Any = None) -> WCS:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
-        wcs = WCS(header, hdus)
+        try:
+            wcs = WCS(header, hdus)
+        except WcsError as error:
+            raise ValueError(header_advice(header) or f"wcs cannot be used: {error}") from None
     check_wcs(wcs)
     return wcs
 

@@ -24,7 +24,7 @@ from hpmask.steps import dilate_steps
 from hpmask.wcs_bounds import Bounds
 from hpmask.wcs_grid import Grid, Places, Way, corner_vectors, smallest_side
 
-__all__ = ["off_sky", "plane_of"]
+__all__ = ["plane_of", "unused"]
 
 # Nodes that a thread works on at once.
 _BLOCK = 1 << 16
@@ -63,31 +63,33 @@ def plane_of(
     return center | edges if value else center - edges
 
 
-def off_sky(differs: Image, grid: Grid) -> tuple[Places, Places]:
-    """Rows and columns of the True pixels of `differs` that hold no sky, not at their centre nor at a corner.
+def unused(differs: Image, grid: Grid) -> tuple[Places, Places]:
+    """Rows and columns of the True pixels of `differs` that no cell could take its value from.
 
-    None are given where that is a frame of one value round an image of the whole sky: it says nothing.
+    Neither their centre nor a corner is sky, or the sky there belongs to another pixel that is not True. None are given
+    where that is a frame of one value round an image of the whole sky: it says nothing.
     """
     bounds = Bounds.of(grid.wcs, grid.shape, turns=grid.turns)
-    ny, nx = grid.shape
-    first_row, first_column = (np.arange(0, n, _TILE) for n in grid.shape)
-    doubt = np.ones((first_row.size, first_column.size), dtype=np.bool_)
-    if bounds is not None:
-        y, x = (a.ravel() + 0.5 * (_TILE - 1) for a in np.meshgrid(first_row, first_column, indexing="ij"))
+    doubt = np.ones(-(-np.array(grid.shape) // _TILE), dtype=np.bool_)
+    if bounds is not None and not (grid.turns is not None and grid.turns.overlap):
+        y, x = (a.ravel() * float(_TILE) + 0.5 * (_TILE - 1) for a in np.indices(doubt.shape))
         doubt = ~np.isfinite(bounds.on_sky(x, y, 0.5 * _TILE)).reshape(doubt.shape)
     if not doubt.any():
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    looked_at = np.repeat(np.repeat(doubt, _TILE, axis=0), _TILE, axis=1)[:ny, :nx]
+    doubtful = np.repeat(np.repeat(doubt, _TILE, axis=0), _TILE, axis=1)[: grid.shape[0], : grid.shape[1]]
 
-    def off(pixels: Image) -> tuple[Places, Places]:
-        row, column = np.nonzero(pixels)
+    def lost(value: bool) -> tuple[Places, Places]:
+        row, column = np.nonzero(doubtful & (differs == value))
         for dx, dy in ((0, 0), (-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
-            lost = ~np.isfinite(grid.positions(grid.wcs, column + dx, row + dy)[0])
-            row, column = row[lost], column[lost]
+            sky = grid.positions(grid.wcs, column + np.float64(dx), row + np.float64(dy))
+            own_row, own_column, index = grid.under(grid.wcs, *sky)[2:]
+            left = np.ones(row.size, dtype=np.bool_)
+            left[index[differs[own_row, own_column] == value]] = False
+            row, column = row[left], column[left]
         return row, column
 
-    row, column = off(looked_at & differs)
-    if row.size and not off(looked_at & ~differs)[0].size:
+    row, column = lost(True)
+    if row.size and not lost(False)[0].size:
         lon, lat = healpix.centres(np.arange(healpix.n_cells(4), dtype=np.uint64), 4)
         if grid.under(grid.wcs, lon, lat)[-1].size == lon.size:
             return row[:0], column[:0]
