@@ -152,7 +152,7 @@ class Turns:
     Attributes
     ----------
     steps : numpy.ndarray, shape (n, 2)
-        From a natural place to those where the image may have it; the first is (0, 0).
+        From a natural place to those where the image may have it, the nearest first, which is (0, 0).
     gap : numpy.ndarray, shape (2,)
         What may lie between the two ends of an image that goes round the sky once, by rounding, in x and in y.
     overlap : bool
@@ -192,7 +192,7 @@ class Turns:
         gap = np.abs(np.abs(period) - [nx, ny])
         # A rounding of the coordinates themselves is always possible.
         gap = np.where((gap < _WIDEST_GAP) & (np.abs(period[::-1]) < _WIDEST_GAP), gap + 1e-6, 0)
-        numbers = sorted({0, *range(int(first), int(last) + 1)}, key=abs)
+        numbers = sorted({0, *range(int(first), int(last) + 1)}, key=lambda k: (abs(k), k))
         overlap = bool(np.ptp(corners) > 1 + room) and not gap.any()
         return cls(period, np.array(numbers)[:, np.newaxis] * period, gap, overlap, along, start, origin)
 

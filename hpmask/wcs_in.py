@@ -72,7 +72,7 @@ def unused(differs: Image, grid: Grid) -> tuple[Places, Places]:
     bounds = Bounds.of(grid.wcs, grid.shape, turns=grid.turns)
     doubt = np.ones(-(-np.array(grid.shape) // _TILE), dtype=np.bool_)
     if bounds is not None and not (grid.turns is not None and grid.turns.overlap):
-        y, x = (a.ravel() * float(_TILE) + 0.5 * (_TILE - 1) for a in np.indices(doubt.shape))
+        y, x = (a.ravel().astype(np.float64) * _TILE + 0.5 * (_TILE - 1) for a in np.indices(doubt.shape))
         doubt = ~np.isfinite(bounds.on_sky(x, y, 0.5 * _TILE)).reshape(doubt.shape)
     if not doubt.any():
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
@@ -269,6 +269,13 @@ def _edge_pixels(
 ) -> RangeSet:
     """All cells that meet a pixel of a value, out of those pixels that have one of the other value beside them."""
     padded = np.pad(image, 2, constant_values=outside)
+    if grid.turns is not None:
+        # Round the sky, there are pixels of the image beyond its edge.
+        ring = np.pad(np.zeros(image.shape, dtype=np.bool_), 2, constant_values=True)
+        rows, columns = np.nonzero(ring)
+        sky = grid.positions(grid.wcs, columns.astype(np.float64) - 2, rows.astype(np.float64) - 2)
+        index, values = _at(image, grid, grid.wcs, *sky)
+        padded[rows[index], columns[index]] = values
     has = padded == value
     core = has[1:-1, 1:-1].copy()
     alone = np.ones_like(core)

@@ -24,9 +24,9 @@ __all__ = ["from_map"]
 
 Booleans = NDArray[np.bool_]
 
-# A width moves an outline by cells: a pixel's centre is up to a cell's radius from that of its cell, and the nearest cell
-# beyond the edge has its centre up to twice that from the edge. Of an eighth of a pixel, with a radius of 0.7 of its
-# side, these are a quarter of a pixel.
+# A width is measured between cells' centres. A pixel's centre is up to a cell's radius from that of its cell, and the
+# nearest cell beyond an edge has its centre up to twice that from the edge. For cells of an eighth of a pixel, with a
+# radius of 0.7 of their side, that is a quarter of a pixel.
 _CELLS_PER_SIDE = 8
 
 
