@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +24,7 @@ from hpmask.rangeset import RangeSet, check_order
 from hpmask.wcs_areas import by_areas
 from hpmask.wcs_grid import Grid, Way, celestial, order_for
 from hpmask.wcs_image import Target, as_target, booleans, open_image
-from hpmask.wcs_in import plane_of
+from hpmask.wcs_in import plane_of, unused
 from hpmask.wcs_out import at_centers
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def to_wcs(
         followed to 2e-4 of the pixel.
 
         "fraction": the part of the pixel's area (as a solid angle) that the mask keeps, to better than 1e-3. At the
-        rim of an all-sky map, a pixel's area is the part of it that is sky, looked at in 32 x 32 places.
+        rim of an all-sky map, a pixel's area is the part of it that is sky, looked at in 32 x 32 places, and so are
+        pixels across the edge of a facet (HPX, XPH, TSC, CSC, QSC): to about 1e-2.
     hdu : int or str, optional
         Number or name of the image that counts, of a file with several.
 
@@ -238,6 +240,7 @@ def _of_pixels(
         raise ValueError(f"image of shape {pixels.shape} must have {wanted}")
     order = order_for(grid) if order is None else order
     way = Way.between(grid.frame, frame)
+    _warn_unused(sheets, grid, outside)
     done: dict[bytes, RangeSet] = {}
     planes = []
     for sheet in sheets:
@@ -252,6 +255,18 @@ def _of_pixels(
         f"{'kept' if outside else 'not kept'}, order={order}, mode={mode!r})"
     ]
     return Mask(planes if len(planes) > 1 else planes[0], order=order, frame=frame, energy=axis, history=history)
+
+
+def _warn_unused(sheets: NDArray[np.bool_], grid: Grid, outside: bool) -> None:
+    row, column = unused((sheets != outside).any(axis=0), grid)
+    if row.size:
+        warnings.warn(
+            f"{row.size} of {sheets[0].size} pixels of image are {not outside} but lie off the sky, or where another "
+            f"pixel has the sky; the first is at ({row[0]}, {column[0]}). They are left out: check CRPIX, CRVAL and "
+            "CDELT if they should be sky",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def write_wcs(

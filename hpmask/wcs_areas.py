@@ -3,8 +3,8 @@
 A pixel's area is the sky under its square of pixel coordinates. Its sides are followed by pieces of great circles, to
 2e-4 of the pixel. Tiles and pixels are decided at once where the mask is the same all over a cap that holds them
 (see `hpmask.wcs_out`); the cells of the mask are cut out of the others (_kernels/pixels.pyx). A pixel of which a corner
-is no sky, at the rim of a projection, is looked at in 32 x 32 places, each with the solid angle round it: only those
-that are sky count, and it is never inside if its centre is none.
+is no sky, at the rim of a projection, or that lies across the edge of a facet, is looked at in 32 x 32 places, each
+with the solid angle round it: only those that are sky count, and it is never inside if its centre is none.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ Floats = NDArray[np.float64]
 _POINTS = 32
 # A piece of a side as long as this (radians) strays from a great circle by 2e-4 of itself, or less.
 _PIECE = 2.4e-3
+# A side whose middle is farther off than this part of the side, and what the curvature of large pixels gives, is bent.
+_BEND = 5e-3
+_NINE_X = np.array([0, -0.5, 0.5, 0.5, -0.5, 0, 0.5, 0, -0.5])
+_NINE_Y = np.array([0, -0.5, -0.5, 0.5, 0.5, -0.5, 0, 0.5, 0])
 
 
 def by_areas(
@@ -46,7 +50,7 @@ def by_areas(
     """What each of the stacks' sets, which are `planes`, has of the pixels' areas: shape (n_planes, ny, nx)."""
     kind = np.float32 if mode == "fraction" else np.bool_
     images: NDArray[Any] = np.zeros((len(planes), *grid.shape), dtype=kind)
-    bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape)
+    bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape, turns=grid.turns)
 
     def work(wcs: Callable[[], Any], rows: range) -> None:
         first = 0
@@ -80,8 +84,9 @@ def _by_pixels(
         lon, lat = way.turned(*grid.positions(wcs, column[:, np.newaxis] + x, row[:, np.newaxis] + y))
         return frames.unit_vectors(lon, lat)
 
-    # The middle, and the corners.
-    five = sky(np.array([0, -0.5, 0.5, 0.5, -0.5]), np.array([0, -0.5, -0.5, 0.5, 0.5]))
+    # The middle, the corners, and where facets meet the middles of the sides.
+    nine = sky(_NINE_X, _NINE_Y) if grid.faceted else sky(_NINE_X[:5], _NINE_Y[:5])
+    five = nine[:, :5]
     middle = five[:, 1:].mean(axis=1)
     middle /= np.linalg.norm(middle, axis=1, keepdims=True)
     radius = np.linalg.norm(five[:, 1:] - middle[:, np.newaxis], axis=2).max(axis=1)
@@ -89,6 +94,12 @@ def _by_pixels(
         away = np.linalg.norm(five[:, 0] - middle, axis=1)
         # Not so of a pixel at a rim, or across a seam.
         whole = np.isfinite(away) & (radius < 1.2) & (away < 0.5 * radius)
+        if grid.faceted:
+            # Nor of one that a facet's edge crosses: its sides are bent there.
+            ends = np.roll(five[:, 1:], -1, axis=1)
+            bend = np.linalg.norm(nine[:, 5:] - 0.5 * (five[:, 1:] + ends), axis=2)
+            limit = (_BEND + 0.3 * radius[:, np.newaxis]) * np.linalg.norm(five[:, 1:] - ends, axis=2)
+            whole &= (bend <= limit).all(axis=1)
         # The chord, as an angle, and the bulge of its sides.
         cap = 2 * np.arcsin(np.minimum(radius / 2, 1)) * 1.05
     words, one = stack.caps(*frames.lonlat(middle), np.where(whole, cap, np.inf), None)

@@ -25,6 +25,7 @@ from hpmask import frames
 from hpmask._kernels import image_tiles as _tiles
 from hpmask._kernels import images as _kernel
 from hpmask.stack import Stack
+from hpmask.wcs_grid import Turns
 
 __all__ = ["Bounds"]
 
@@ -53,7 +54,10 @@ class Bounds:
         Whether there are bounds on the way from the sky to pixels, too (`walk`).
     """
 
-    def __init__(self, wcs: WCS, shape: tuple[int, int], name: str) -> None:
+    def __init__(self, wcs: WCS, shape: tuple[int, int], name: str, turns: Turns | None) -> None:
+        self._turns = turns
+        # In the plane, how far from the meridian in the middle there is sky in a cylindrical projection.
+        self._rim = np.pi if turns is None else np.inf
         self._code = _kernel.CODES[name]
         self._rows = [wcs.wcs.lng, wcs.wcs.lat]
         self._matrix = np.ascontiguousarray(np.radians(wcs.pixel_scale_matrix)[self._rows])
@@ -73,7 +77,7 @@ class Bounds:
         self._native = self._native_axes(wcs)
 
     @classmethod
-    def of(cls, wcs: Any, shape: tuple[int, int]) -> Bounds | None:
+    def of(cls, wcs: Any, shape: tuple[int, int], *, turns: Turns | None = None) -> Bounds | None:
         """The bounds of a WCS, if it is one of those that they are known for.
 
         These are astropy's own with two axes in one of the projections TAN, SIN, STG, ARC, ZEA, CAR, CEA, MER, SFL and
@@ -94,7 +98,7 @@ class Bounds:
         if set(map(str, wcs.wcs.cunit)) != {"deg"}:
             return None
         try:
-            bounds = cls(wcs, shape, code[:3])
+            bounds = cls(wcs, shape, code[:3], turns)
         except np.linalg.LinAlgError:
             return None
         return bounds if bounds._agrees(wcs) else None
@@ -108,7 +112,7 @@ class Bounds:
         # The square's own radius in the plane, and how far its centre may be from where it is without polynomials.
         reach = half * self._side
         stretch = np.empty_like(u)
-        _tiles.stretches(self._code, u, v, np.full_like(u, reach + self._shift * self._norm), stretch)
+        _tiles.stretches(self._code, u, v, np.full_like(u, reach + self._shift * self._norm), self._rim, stretch)
         return np.asarray(stretch * reach + self._slack)
 
     def paint(
@@ -123,7 +127,7 @@ class Bounds:
         sip, origin = (np.empty((0, 0, 0)), np.empty(0)) if self._sip is None else (self._sip.tables, self._sip.origin)
         index = stack.index
         left = _tiles.paint(
-            images, first, self._code, self._matrix, self._origin, np.ascontiguousarray(turn), self._side,
+            images, first, self._code, self._rim, self._matrix, self._origin, np.ascontiguousarray(turn), self._side,
             self._slack, margin, sip, origin, index.boundaries, index.entries, index.shift, stack.words, stack.order,
             rows.start, rows.stop,
         )  # fmt: skip
@@ -143,15 +147,18 @@ class Bounds:
 
         See _kernels/images.pyx; `rotation` takes unit vectors of the cells' frame to the frame of the WCS.
         """
+        steps = np.empty((0, 2)) if self._turns is None else np.ascontiguousarray(self._turns.steps[1:])
         slack = _SLACK_PIXEL + np.abs(self._inverse).sum(axis=1) * _SLACK_PLANE
         sip, limits = np.empty((0, 0, 0)), np.empty(0)
         if self._sip is not None:
             slack += _SLACK_INVERSE
             (shift, slope), margin = self._sip.far, self._sip.margin
             sip, limits = self._sip.tables, np.array([*self._sip.origin, shift, margin, slope])
+        if self._turns is not None:
+            slack += self._turns.gap
         return _kernel.walk(  # type: ignore[no-any-return]
             nodes, level, order, self._code, np.ascontiguousarray(self._native @ rotation), self._inverse,
-            self._origin, slack, image, total, outside, sip, limits,
+            self._origin, slack, steps, image, total, outside, sip, limits,
         )  # fmt: skip
 
     def _projected(self, wcs: WCS, plane: Floats) -> dict[str, Any]:

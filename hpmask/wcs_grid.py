@@ -15,11 +15,12 @@ from astropy.wcs.wcsapi import BaseHighLevelWCS, BaseLowLevelWCS
 from numpy.typing import NDArray
 
 from hpmask import frames
+from hpmask.wcs_check import check_wcs, radesys_advice
 
-__all__ = ["Grid", "Way", "celestial", "corner_vectors", "order_for", "smallest_side"]
+__all__ = ["Grid", "Turns", "Way", "celestial", "corner_vectors", "order_for", "smallest_side"]
 
 Angles = NDArray[np.float64]
-
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Grid:
     lon_unit: float     # in radians
     lat_unit: float
     frame: BaseCoordinateFrame
+    turns: Turns | None = None      # where the image reaches a seam
 
     @classmethod
     def of(cls, wcs: Any, shape: Any) -> Grid:
@@ -40,6 +42,7 @@ class Grid:
             raise TypeError(f"wcs must be an astropy.wcs.WCS, got {type(wcs).__name__}")
         low = wcs.low_level_wcs if isinstance(wcs, BaseHighLevelWCS) else wcs
         if isinstance(low, WCS):
+            check_wcs(low)
             low = celestial(low)
         if low.pixel_n_dim != 2:
             raise ValueError(f"wcs must have two pixel axes, it has {low.pixel_n_dim}: take a slice of it")
@@ -49,18 +52,29 @@ class Grid:
             if kind is SkyCoord and {0, 1} <= axes.keys():
                 lon_unit, lat_unit = _units(options.get("unit", u.deg))
                 frame = _frame(options["frame"], low.world_axis_physical_types[axes[0]])
-                return cls(low, _shape(low, shape), axes[0], axes[1], lon_unit, lat_unit, frame)
+                shape = _shape(low, shape)
+                return cls(low, shape, axes[0], axes[1], lon_unit, lat_unit, frame, Turns.of(low, shape))
+        advice = radesys_advice(low)
+        if advice:
+            raise ValueError(advice)
         types = ", ".join(map(str, low.world_axis_physical_types))
         raise ValueError(
             "wcs must have a longitude and a latitude in a frame that astropy knows, "
             f"its world axes are {types}{_ctypes(low)}"
         )
 
+    @property
+    def faceted(self) -> bool:
+        """Whether the projection is in facets, across whose edges pixels are bent or torn."""
+        return isinstance(self.wcs, WCS) and str(self.wcs.wcs.ctype[self.wcs.wcs.lng])[5:8] in _FACETED
+
     def positions(self, wcs: Any, x: Angles, y: Angles) -> tuple[Angles, Angles]:
         """Longitude and latitude at pixel coordinates, in radians; NaN where there is no sky.
 
         `wcs` is this grid's or a copy, which each thread needs for itself.
         """
+        if self.turns is not None:
+            x, y = self.turns.natural(x, y)
         world = wcs.pixel_to_world_values(x, y)
         lon = np.asarray(world[self.lon_axis], dtype=np.float64) * self.lon_unit
         lat = np.asarray(world[self.lat_axis], dtype=np.float64) * self.lat_unit
@@ -82,6 +96,121 @@ class Grid:
             x, y = wcs.world_to_pixel_values(*world)
         return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
 
+    def under(self, wcs: Any, lon: Angles, lat: Angles) -> tuple[Angles, Angles, Places, Places, Places]:
+        """The pixels under positions in radians: pixel coordinates x and y, row, column, and whose they are.
+
+        Positions that are not on the image have no entry.
+        """
+        x, y = self.pixels(wcs, lon, lat)
+        index = np.flatnonzero(self._holds(x, y))
+        if self.turns is not None and index.size < x.size:
+            rest = np.ones(x.shape, dtype=np.bool_)
+            rest[index] = False
+            # The seam of an image that goes round the sky is no wider than rounding: it comes last.
+            for room in (np.zeros(2), self.turns.gap) if self.turns.gap.any() else (np.zeros(2),):
+                for dx, dy in self.turns.steps[0 if room.any() else 1 :]:
+                    left = np.flatnonzero(rest)
+                    found = left[self._holds(x[left] + dx, y[left] + dy, *room)]
+                    x[found] += dx
+                    y[found] += dy
+                    rest[found] = False
+            index = np.flatnonzero(~rest)
+        x, y = x[index], y[index]
+        ny, nx = self.shape
+        column = np.clip(np.floor(x + 0.5).astype(np.int64), 0, nx - 1)
+        row = np.clip(np.floor(y + 0.5).astype(np.int64), 0, ny - 1)
+        return x, y, row, column, index
+
+    def _holds(self, x: Angles, y: Angles, room_x: float = 0.0, room_y: float = 0.0) -> NDArray[np.bool_]:
+        """Whether pixel coordinates are on the image, or no farther off than some room."""
+        ny, nx = self.shape
+        with np.errstate(invalid="ignore"):
+            column, row = np.floor(x + 0.5), np.floor(y + 0.5)
+            within = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
+            if room_x or room_y:
+                within |= (np.abs(x - 0.5 * (nx - 1)) <= 0.5 * nx + room_x) & (
+                    np.abs(y - 0.5 * (ny - 1)) <= 0.5 * ny + room_y
+                )
+        return within
+
+
+# Projections whose plane repeats itself after 360 deg of native longitude; in those of the sky on a cube and in HPX,
+# that is the belt.
+_PERIODIC = ("CYP", "CEA", "CAR", "MER", "HPX", "TSC", "CSC", "QSC")
+_FACETED = ("TSC", "CSC", "QSC", "HPX", "XPH")
+# An image that goes round the sky but for less than this, in pixels, does so: its CDELT was rounded.
+_WIDEST_GAP = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """The ways round the sky of an image that reaches native longitude +180 or -180 deg, or beyond.
+
+    wcslib gives a position the one place that has its native longitude between -180 and 180 deg. All places a number of
+    `period` away, in pixels, are the same position.
+
+    Attributes
+    ----------
+    steps : numpy.ndarray, shape (n, 2)
+        From a natural place to those where the image may have it, the nearest first, which is (0, 0).
+    gap : numpy.ndarray, shape (2,)
+        What may lie between the two ends of an image that goes round the sky once, by rounding, in x and in y.
+    overlap : bool
+        Whether a part of the sky is on the image twice.
+    """
+
+    period: Angles
+    steps: Angles
+    gap: Angles
+    overlap: bool
+    along: Angles       # native longitude / 360 deg is along . (x, y) + start
+    start: float
+    origin: Angles
+
+    @classmethod
+    def of(cls, wcs: Any, shape: tuple[int, int]) -> Turns | None:
+        """The turns of an image; None if there are none, or its WCS has distortions or is not astropy's own."""
+        if not isinstance(wcs, WCS) or wcs.naxis != 2 or str(wcs.wcs.ctype[wcs.wcs.lng])[5:] not in _PERIODIC:
+            return None
+        tables = (wcs.sip, wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
+        if any(table is not None for table in tables):
+            return None
+        matrix = wcs.pixel_scale_matrix[[wcs.wcs.lng, wcs.wcs.lat]]
+        origin = np.asarray(wcs.wcs.crpix, dtype=np.float64) - 1
+        middle = wcs.wcs.p2s([origin + 1], 1)
+        if middle["stat"].any():
+            return None
+        along = matrix[0] / 360
+        start = float(middle["phi"][0] / 360 - along @ origin)
+        ny, nx = shape
+        corners = np.array([[-0.5, -0.5], [nx - 0.5, -0.5], [-0.5, ny - 0.5], [nx - 0.5, ny - 0.5]]) @ along + start
+        room = _WIDEST_GAP * float(np.abs(along).sum())
+        first, last = np.floor(corners.min() + 0.5 - room), np.floor(corners.max() + 0.5 + room)
+        if first == last == 0:
+            return None
+        period = np.linalg.solve(matrix, [360.0, 0.0])
+        gap = np.abs(np.abs(period) - [nx, ny])
+        # A rounding of the coordinates themselves is always possible.
+        gap = np.where((gap < _WIDEST_GAP) & (np.abs(period[::-1]) < _WIDEST_GAP), gap + 1e-6, 0)
+        numbers = sorted({0, *range(int(first), int(last) + 1)}, key=lambda k: (abs(k), k))
+        overlap = bool(np.ptp(corners) > 1 + room) and not gap.any()
+        return cls(period, np.array(numbers)[:, np.newaxis] * period, gap, overlap, along, start, origin)
+
+    def natural(self, x: Angles, y: Angles) -> tuple[Angles, Angles]:
+        """Places with a native longitude between -180 and 180 deg for the same positions as some pixel coordinates."""
+        x, y = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+        turn = x * self.along[0] + y * self.along[1] + self.start
+        whole = np.round(turn)
+        x, y = x - whole * self.period[0], y - whole * self.period[1]
+        # wcslib refuses what rounding puts beyond 180 deg by more than a few units in the last place: a step back.
+        edge = np.abs(turn - whole) > 0.5 - 1e-13
+        if edge.any():
+            x, y = (
+                np.where(edge, o + (values - o) * (1 - 1e-14), values)
+                for values, o in zip((x, y), self.origin, strict=True)
+            )
+        return x, y
+
 
 def corner_vectors(grid: Grid, way: Way, *, margin: int = 0, rows: range | None = None) -> NDArray[np.float64]:
     """Unit vectors, in the frame of the mask, of the corners of an image's pixels and of `margin` more all round.
@@ -94,9 +223,9 @@ def corner_vectors(grid: Grid, way: Way, *, margin: int = 0, rows: range | None 
     return frames.unit_vectors(*way.turned(*grid.positions(grid.wcs, x, y)))
 
 
-def order_for(grid: Grid) -> int:
-    """The coarsest order whose cells are no larger than half the smallest pixel, both as squares of their area."""
-    return int(np.clip(np.ceil(np.log2(np.sqrt(np.pi / 3) / (smallest_side(grid) / 2)) - 1e-6), 0, 29))
+def order_for(grid: Grid, *, per_side: int = 2) -> int:
+    """The coarsest order with `per_side` cells along a side of the smallest pixel, both as squares of their area."""
+    return int(np.clip(np.ceil(np.log2(np.sqrt(np.pi / 3) / (smallest_side(grid) / per_side)) - 1e-6), 0, 29))
 
 
 def smallest_side(grid: Grid) -> float:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs import WCS, FITSFixedWarning, WcsError
 from numpy.typing import NDArray
 
 from hpmask.energy import EnergyAxis
 from hpmask.fits_file import faults_of
+from hpmask.wcs_check import check_wcs, header_advice
 from hpmask.wcs_file import SkyImage, read_image
 from hpmask.wcs_grid import Grid
 
@@ -158,7 +159,12 @@ def _of_file(path: str | Path, image: SkyImage) -> Target:
 def _header_wcs(header: fits.Header, hdus: Any = None) -> WCS:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
-        return WCS(header, hdus)
+        try:
+            wcs = WCS(header, hdus)
+        except WcsError as error:
+            raise ValueError(header_advice(header) or f"wcs cannot be used: {error}") from None
+    check_wcs(wcs)
+    return wcs
 
 
 def _sky_axes(wcs: WCS) -> tuple[int, int]:

@@ -20,19 +20,25 @@ from hpmask._kernels import images as _kernel
 from hpmask._kernels import shapes as _shapes
 from hpmask.parallel import thread_count
 from hpmask.rangeset import MAX_ORDER, RangeSet
+from hpmask.steps import dilate_steps
 from hpmask.wcs_bounds import Bounds
-from hpmask.wcs_grid import Grid, Way, corner_vectors, smallest_side
+from hpmask.wcs_grid import Grid, Places, Way, corner_vectors, smallest_side
 
-__all__ = ["plane_of"]
+__all__ = ["plane_of", "unused"]
 
 # Nodes that a thread works on at once.
 _BLOCK = 1 << 16
 # Along the outline: 16 GB of ranges.
 _MOST_CELLS = 1e9
+# Cells beyond those found on the image that are tried next.
+_RING = 4
+# Pixels along a side of the tiles that are looked at for places off the sky.
+_TILE = 32
 
 Image = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Cells = NDArray[np.uint64]
+Ranges = tuple[Cells, Cells]
 
 
 def plane_of(
@@ -45,7 +51,7 @@ def plane_of(
     if not image.any() and not outside:
         return RangeSet.empty(order)
     _check_size(image, grid, order)
-    bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape)
+    bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape, turns=grid.turns)
     if bounds is not None and bounds.invertible:
         center = _walk(image, grid, way, bounds, order, outside, threads)
     else:
@@ -55,6 +61,39 @@ def plane_of(
     value = mode == "overlap"
     edges = _edge_pixels(image, grid, way, order, outside, value, threads)
     return center | edges if value else center - edges
+
+
+def unused(differs: Image, grid: Grid) -> tuple[Places, Places]:
+    """Rows and columns of the True pixels of `differs` that no cell could take its value from.
+
+    Neither their centre nor a corner is sky, or the sky there belongs to another pixel that is not True. None are given
+    where that is a frame of one value round an image of the whole sky: it says nothing.
+    """
+    bounds = Bounds.of(grid.wcs, grid.shape, turns=grid.turns)
+    doubt = np.ones(-(-np.array(grid.shape) // _TILE), dtype=np.bool_)
+    if bounds is not None and not (grid.turns is not None and grid.turns.overlap):
+        y, x = (a.ravel().astype(np.float64) * _TILE + 0.5 * (_TILE - 1) for a in np.indices(doubt.shape))
+        doubt = ~np.isfinite(bounds.on_sky(x, y, 0.5 * _TILE)).reshape(doubt.shape)
+    if not doubt.any():
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    doubtful = np.repeat(np.repeat(doubt, _TILE, axis=0), _TILE, axis=1)[: grid.shape[0], : grid.shape[1]]
+
+    def lost(value: bool) -> tuple[Places, Places]:
+        row, column = np.nonzero(doubtful & (differs == value))
+        for dx, dy in ((0, 0), (-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
+            sky = grid.positions(grid.wcs, column + np.float64(dx), row + np.float64(dy))
+            own_row, own_column, index = grid.under(grid.wcs, *sky)[2:]
+            left = np.ones(row.size, dtype=np.bool_)
+            left[index[differs[own_row, own_column] == value]] = False
+            row, column = row[left], column[left]
+        return row, column
+
+    row, column = lost(True)
+    if row.size and not lost(False)[0].size:
+        lon, lat = healpix.centres(np.arange(healpix.n_cells(4), dtype=np.uint64), 4)
+        if grid.under(grid.wcs, lon, lat)[-1].size == lon.size:
+            return row[:0], column[:0]
+    return row, column
 
 
 def _check_size(image: Image, grid: Grid, order: int) -> None:
@@ -94,7 +133,9 @@ def _walk(
     cells = _union(list(doubt), order).cells(order)
     if cells.size:
         lon, lat = way.back(*healpix.centres(cells, order))
-        inside = _at(image, grid, grid.wcs, lon, lat, outside)
+        index, values = _at(image, grid, grid.wcs, lon, lat)
+        inside = np.full(cells.shape, outside)
+        inside[index] = values
         plane = plane | RangeSet.from_cells(cells[inside], order)
     return plane if around is None or not outside else plane | ~around
 
@@ -116,24 +157,22 @@ def _first_nodes(grid: Grid, way: Way, bounds: Bounds, order: int) -> tuple[int,
 
 
 def _at(
-    image: Image, grid: Grid, wcs: Any, lon: Floats, lat: Floats, outside: bool, *, near: float | None = None
-) -> Image:
-    """The pixels under positions. With `near`, only those that the WCS sends back to within that angle."""
-    x, y = grid.pixels(wcs, lon, lat)
-    ny, nx = image.shape
-    with np.errstate(invalid="ignore"):
-        column, row = np.floor(x + 0.5), np.floor(y + 0.5)
-        within = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
-    places = np.flatnonzero(within)
-    if near is not None and places.size:
+    image: Image, grid: Grid, wcs: Any, lon: Floats, lat: Floats, *, near: float | None = None
+) -> tuple[Places, Image]:
+    """Which of some positions are on the image, and the pixels under them.
+
+    With `near`, only those that the WCS sends back to within that angle.
+    """
+    x, y, row, column, index = grid.under(wcs, lon, lat)
+    if near is not None and index.size:
         # The inverse of a distortion, or a projection that shows two places at one, may give a pixel that is elsewhere.
-        there_lon, there_lat = grid.positions(wcs, x[places], y[places])
-        up, along = 0.5 * (there_lat - lat[places]), 0.5 * (there_lon - lon[places])
-        chord = np.sin(up) ** 2 + np.cos(there_lat) * np.cos(lat[places]) * np.sin(along) ** 2
-        places = places[chord < (0.5 * near) ** 2]
-    out = np.full(lon.shape, outside)
-    out[places] = image[row[places].astype(np.intp), column[places].astype(np.intp)]
-    return out
+        there_lon, there_lat = grid.positions(wcs, x, y)
+        up, along = 0.5 * (there_lat - lat[index]), 0.5 * (there_lon - lon[index])
+        chord = np.sin(up) ** 2 + np.cos(there_lat) * np.cos(lat[index]) * np.sin(along) ** 2
+        # At a rim, rounding may put the place where there is no sky.
+        good = ~(chord >= (0.5 * near) ** 2)
+        row, column, index = row[good], column[good], index[good]
+    return index, image[row, column]
 
 
 def _ranges(cells: Cells, order: int) -> tuple[Cells, Cells]:
@@ -151,48 +190,63 @@ def _union(found: list[tuple[Cells, Cells]], order: int) -> RangeSet:
 
 def _all_cells(image: Image, grid: Grid, way: Way, order: int, outside: bool, threads: int) -> RangeSet:
     """Project the centre of every cell that may have its centre under a pixel."""
-    around = _pixel_caps(grid, way, order)
+    around, rim = _pixel_caps(grid, way, order)
     # Loose, since CSC has formulas for there and back that differ by up to 90 arcsec.
     near = 0.5 * smallest_side(grid)
-    blocks = list(_blocks_of(around, order))
     copies = [deepcopy(grid.wcs) for _ in range(threads)]
+    empty = _ranges(np.empty(0, dtype=np.uint64), order)
 
-    def work(share: int) -> list[tuple[Cells, Cells]]:
-        found = [_ranges(np.empty(0, dtype=np.uint64), order)]
-        for cells in blocks[share::threads]:
-            lon, lat = way.back(*healpix.centres(cells, order))
-            inside = _at(image, grid, copies[share], lon, lat, outside, near=near)
-            found.append(_ranges(cells[inside], order))
-        return found
+    def tried(cells: RangeSet) -> tuple[RangeSet, RangeSet]:
+        """Those of some cells that are on the image, and of these the ones under a True pixel."""
+        blocks = list(_blocks_of(cells, order))
 
-    with ThreadPoolExecutor(threads) as pool:
-        found = [pair for part in pool.map(work, range(threads)) for pair in part]
-    plane = _union(found, order)
-    return plane | ~around if outside else plane
+        def work(share: int) -> list[tuple[Ranges, Ranges]]:
+            found = [(empty, empty)]
+            for block in blocks[share::threads]:
+                index, values = _at(image, grid, copies[share], *way.back(*healpix.centres(block, order)), near=near)
+                found.append((_ranges(block[index], order), _ranges(block[index[values]], order)))
+            return found
+
+        with ThreadPoolExecutor(threads) as pool:
+            pairs = [pair for part in pool.map(work, range(threads)) for pair in part]
+        on, kept = zip(*pairs, strict=True)
+        return _union(list(on), order), _union(list(kept), order)
+
+    covered, plane = fresh, _ = tried(around)
+    seen = around
+    # At a rim, a pixel may be much larger on the sky than its corners tell: go on from what is found.
+    while rim and fresh:
+        ring = dilate_steps(fresh, _RING) - seen
+        seen = seen | ring
+        fresh, kept = tried(ring)
+        covered, plane = covered | fresh, plane | kept
+    return plane | ~covered if outside else plane
 
 
-def _pixel_caps(grid: Grid, way: Way, order: int) -> RangeSet:
-    """Cells round all pixels: discs twice as large as it takes for their corners."""
+def _pixel_caps(grid: Grid, way: Way, order: int) -> tuple[RangeSet, bool]:
+    """Cells round all pixels, by discs twice as large as it takes for their corners; and whether there is a rim."""
     ny, nx = grid.shape
     height = max(1, 4 * _BLOCK // nx)
     parts = [_caps_of_rows(grid, way, order, range(j, min(j + height, ny))) for j in range(0, ny, height)]
-    return RangeSet.union_all([RangeSet.empty(order), *parts])
+    return RangeSet.union_all([RangeSet.empty(order), *(part for part, _ in parts)]), any(rim for _, rim in parts)
 
 
-def _caps_of_rows(grid: Grid, way: Way, order: int, rows: range) -> RangeSet:
+def _caps_of_rows(grid: Grid, way: Way, order: int, rows: range) -> tuple[RangeSet, bool]:
     corners = corner_vectors(grid, way, rows=rows)
     four = np.stack([corners[:-1, :-1], corners[:-1, 1:], corners[1:, 1:], corners[1:, :-1]])
     four = four.reshape(4, -1, 3)
-    four = four[:, np.isfinite(four).any(axis=(0, 2))]
+    known = np.isfinite(four[..., 0])
+    rim = not bool(known.all())
+    four = four[:, known.any(axis=0)]
     if not four.size:
-        return RangeSet.empty(order)
+        return RangeSet.empty(order), rim
     middle = np.nanmean(four, axis=0)
     middle /= np.linalg.norm(middle, axis=1, keepdims=True)
     reach = np.nanmax(np.linalg.norm(four - middle, axis=2), axis=0)
     # At a rim only some of the corners are sky: take the usual size there.
     reach = np.clip(reach, np.median(reach), None)
     lon, lat = frames.lonlat(middle)
-    return rasterize.discs(lon, lat, np.minimum(2 * reach, np.pi), order=order, mode="overlap")
+    return rasterize.discs(lon, lat, np.minimum(2 * reach, np.pi), order=order, mode="overlap"), rim
 
 
 def _blocks_of(plane: RangeSet, order: int) -> Iterator[Cells]:
@@ -215,6 +269,13 @@ def _edge_pixels(
 ) -> RangeSet:
     """All cells that meet a pixel of a value, out of those pixels that have one of the other value beside them."""
     padded = np.pad(image, 2, constant_values=outside)
+    if grid.turns is not None:
+        # Round the sky, there are pixels of the image beyond its edge.
+        ring = np.pad(np.zeros(image.shape, dtype=np.bool_), 2, constant_values=True)
+        rows, columns = np.nonzero(ring)
+        sky = grid.positions(grid.wcs, columns.astype(np.float64) - 2, rows.astype(np.float64) - 2)
+        index, values = _at(image, grid, grid.wcs, *sky)
+        padded[rows[index], columns[index]] = values
     has = padded == value
     core = has[1:-1, 1:-1].copy()
     alone = np.ones_like(core)

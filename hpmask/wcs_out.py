@@ -37,7 +37,7 @@ def at_centers(grid: Grid, way: Way, stacks: Sequence[Stack], *, n_threads: int 
     """What each set of the stacks holds at the pixels' centres, shape (n_sets, ny, nx)."""
     images = np.empty((sum(stack.n for stack in stacks), *grid.shape), dtype=np.bool_)
     # A frame that is no rotation away would need a bound of its own.
-    bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape)
+    bounds = None if way.transformed is not None else Bounds.of(grid.wcs, grid.shape, turns=grid.turns)
     ends = np.cumsum([stack.n for stack in stacks])
     parts = [images[end - stack.n : end].view(np.uint8) for end, stack in zip(ends, stacks, strict=True)]
 

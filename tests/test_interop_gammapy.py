@@ -524,3 +524,26 @@ def test_image_without_a_say_on_nan():
 def test_function_and_method_are_the_same():
     geom = HpxGeom(8)
     assert (to_map(discs(), geom).data == discs().to_gammapy(geom).data).all()
+
+
+@pytest.mark.parametrize(
+    ("geometry", "binsz"),
+    [
+        ({"skydir": (184.6, -5.8), "width": (10, 8), "frame": "galactic", "proj": "CAR"}, 0.05),
+        ({"skydir": (83.6, 60.0), "width": (4, 3), "proj": "TAN"}, 0.05),
+        ({"skydir": (0.0, 0.0), "width": (6, 5), "proj": "AIT"}, 0.04),
+    ],
+)
+def test_default_order_of_images(geometry, binsz):
+    """Back on its geometry an image is the same, and the footprint's edge is where gammapy has it.
+
+    gammapy keeps pixels whose centre is `width` or more from the edge, counted in pixels.
+    """
+    geom = WcsGeom.create(binsz=binsz, **geometry)
+    image = np.random.default_rng(1).random(geom.data_shape) < 0.5
+    mask = Mask.from_gammapy(Map.from_geom(geom, data=image))
+    np.testing.assert_array_equal(mask.to_gammapy(geom).data, image)
+    footprint = Mask.from_gammapy(Map.from_geom(geom, data=np.ones(geom.data_shape, bool)))
+    for pixels in (1, 2, 3.25, 5, 7.8, 9.78):
+        width = pixels * binsz * u.deg
+        np.testing.assert_array_equal(footprint.erode(width).to_gammapy(geom).data, geom.boundary_mask(width).data)

@@ -28,7 +28,7 @@ def own_positions(bounds, wcs, x, y):
     place = np.ascontiguousarray((bounds._matrix @ np.array([u_, v_])).T)
     stretch, native = np.empty(len(place)), np.empty((len(place), 3))
     columns = (np.ascontiguousarray(place[:, k]) for k in range(2))
-    image_tiles.stretches(bounds._code, *columns, np.zeros(len(place)), stretch)
+    image_tiles.stretches(bounds._code, *columns, np.zeros(len(place)), np.pi, stretch)
     image_tiles.native_vectors(bounds._code, place, native)
     return native @ bounds._native, np.isfinite(stretch), place, native
 

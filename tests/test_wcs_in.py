@@ -1,11 +1,14 @@
 """Mask.from_wcs. Referee: astropy's world_to_pixel at the centres of all cells of the footprint."""
 
+import warnings
+
 import astropy.units as u
 import healpy as hp
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
+from astropy.wcs import WCS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from wcs_images import (
@@ -26,6 +29,9 @@ from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask._kernels import images
 from hpmask.wcs_bounds import Bounds
 from hpmask.wcs_grid import Grid, order_for
+
+# Random images have values in pixels without a sky, too.
+pytestmark = pytest.mark.filterwarnings("ignore:.*lie off the sky:UserWarning")
 
 
 def cells_around(wcs, shape, frame, order):
@@ -139,7 +145,7 @@ def test_sip(projection, strength, monkeypatch):
     image = blobs(shape, 13)
     masks = {outside: Mask.from_wcs(image, wcs, order=13, outside=outside) for outside in (False, True)}
     with monkeypatch.context() as patched:
-        patched.setattr(Bounds, "of", lambda wcs, shape: None)
+        patched.setattr(Bounds, "of", lambda *_, **options: None)
         for outside, mask in masks.items():
             assert Mask.from_wcs(image, wcs, order=13, outside=outside) == mask
     # At 2e-4 pixel from an edge astropy's inverse may be on either side of it.
@@ -467,3 +473,171 @@ def test_wide_images_of_few_patches():
     image[3:9, 7:300] = image[20:21, 390:] = image[40:, 100:109] = image[56, 402] = True
     check(image, wcs, 13)
     assert Mask.from_wcs(~image, wcs, order=13, outside=True) == ~Mask.from_wcs(image, wcs, order=13)
+
+
+# ---------------------------------------------------------------------- round the sky, and up to the rim
+
+
+def plate(crval=0.0, crpix=None, cdelt=-1.0, shape=(180, 360), projection="CAR", swap=False, turn=1):
+    """An image of the sky along the equator; swapped, its first axis is the latitude, and turned it is upside down."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = [f"RA---{projection}", f"DEC--{projection}"]
+    wcs.wcs.crval = crval, 0
+    wcs.wcs.crpix = (shape[1] + 1) / 2 if crpix is None else crpix, (shape[0] + 1) / 2
+    wcs.wcs.cdelt = turn * cdelt, turn * abs(cdelt)
+    if swap:
+        for card in ("ctype", "crval", "crpix", "cdelt"):
+            setattr(wcs.wcs, card, list(getattr(wcs.wcs, card))[::-1])
+    wcs.wcs.set()
+    return wcs
+
+
+def car_referee(image, crval, crpix, cdelt, order):
+    """The pixels of a CAR image by hand: the one nearest to CRPIX that has the sky of a cell."""
+    lon, lat = hp.pix2ang(1 << order, np.arange(12 << 2 * order), nest=True, lonlat=True)
+    ny, nx = image.shape
+    turn = (lon - crval + 180) % 360 - 180
+    row = np.floor(lat / abs(cdelt) + (ny - 1) / 2 + 0.5).astype(int)
+    expected = np.zeros(lon.size, bool)
+    edge = np.zeros(lon.size, bool)
+    for step in (2, -2, 1, -1, 0):
+        x = (turn + 360 * step) / cdelt + crpix - 1
+        column = np.floor(x + 0.5).astype(int)
+        on = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
+        expected[on] = image[row[on], column[on]]
+        edge |= np.abs((x + 0.5) - np.round(x + 0.5)) < 1e-9
+    y = lat / abs(cdelt) + (ny - 1) / 2
+    edge |= np.abs((y + 0.5) - np.round(y + 0.5)) < 1e-9
+    return expected, edge
+
+
+@pytest.mark.parametrize("projection", ["CAR", "CEA", "MER", "CYP"])
+@pytest.mark.parametrize(("crval", "cdelt"), [(0, -4.0), (45, 4.0), (180, -4.5), (180, 360 / 91), (83.6, -3.9999)])
+def test_no_cell_is_lost_on_the_seam(projection, crval, cdelt):
+    nx, ny = round(360 / abs(cdelt)), 56
+    lat = np.abs(hp.pix2ang(32, np.arange(12 << 10), nest=True, lonlat=True)[1])
+    for crpix in (None, nx / 2, 1.0, -25.25):
+        for options in ({}, {"swap": True}, {"turn": -1}):
+            wcs = plate(crval, crpix, cdelt, (ny, nx), projection, **options)
+            image = np.ones((nx, ny) if "swap" in options else (ny, nx), bool)
+            with warnings.catch_warnings():
+                # Rows beyond the poles.
+                warnings.filterwarnings("ignore", message=".*lie off the sky")
+                kept = Mask.from_wcs(image, wcs, order=5).to_healpix(5, nest=True)
+            # MER and CYP end before the poles.
+            np.testing.assert_array_equal(kept, lat < (91 if kept.all() else lat[~kept].min()))
+            assert kept[lat < 65].all()
+            assert kept.all() or projection in ("MER", "CYP")
+
+
+@pytest.mark.parametrize(
+    ("crval", "crpix", "cdelt", "nx"),
+    [
+        (180.013, 1.0, -1.0, 361),
+        (0.013, 1.0, 1.0, 360),
+        (0.013, 160.0, -1.125, 320),
+        (30.013, 500.0, 1.0, 100),
+        (0.013, 200.3, 1.0, 500),
+        (0.013, -300.0, 1.0, 60),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*where another pixel has the sky:UserWarning")
+def test_pixels_beyond_180_degrees(crval, crpix, cdelt, nx):
+    """Both ways, with astropy's bounds and without."""
+    ny = int(np.ceil(180 / abs(cdelt) + 1))
+    wcs = plate(crval, crpix, cdelt, (ny, nx))
+    image = blobs((ny, nx), 4)
+    expected, edge = car_referee(image, crval, crpix, cdelt, 6)
+    mask = Mask.from_wcs(image, wcs, order=6)
+    wrong = (mask.to_healpix(6, nest=True) != expected) & ~edge
+    assert not wrong.any()
+    lon = crval + (np.arange(nx) - crpix + 1) * cdelt
+    lat = (np.arange(ny) - (ny - 1) / 2) * abs(cdelt)
+    sky = np.broadcast_to((np.abs(lat) <= 90)[:, np.newaxis], image.shape)
+    lon, lat = np.meshgrid(lon, np.clip(lat, -90, 90))
+    there = mask.contains(SkyCoord(lon, lat, unit="deg")) & sky
+    np.testing.assert_array_equal(mask.to_wcs(wcs, image.shape), there)
+    part = mask.to_wcs(wcs, image.shape, mode="fraction")
+    np.testing.assert_array_equal(part > 0, mask.to_wcs(wcs, image.shape, mode="overlap"))
+    wcs.wcs.bounds_check(False, False)
+    assert Mask.from_wcs(image, wcs, order=6) == mask
+    np.testing.assert_array_equal(mask.to_wcs(wcs, image.shape), there)
+
+
+@pytest.mark.parametrize("mode", ["overlap", "inside"])
+def test_areas_of_pixels_go_round_the_sky(mode):
+    image = np.ones((47, 90), bool)
+    assert Mask.from_wcs(image, plate(180, cdelt=-4.0, shape=image.shape), order=6, mode=mode) == Mask.full(order=6)
+
+
+def test_facets_over_the_edge_of_hpx_and_cubes():
+    """An image turned by 45 deg, as HPXcvt writes it, has one facet twice; a cube may begin with the fourth face."""
+    wcs = simple("HPX", lon=0, lat=0, step=4.0, shape=(80, 80), rotation=45)
+    assert Mask.from_wcs(np.ones((80, 80), bool), wcs, order=5) == Mask.full(order=5)
+    for projection in ("TSC", "CSC", "QSC"):
+        for crpix in (15, 45, 105):
+            wcs = simple(projection, lon=0, lat=0, step=3.0, shape=(90, 120), crpix=(crpix + 0.5, 45.5))
+            assert Mask.from_wcs(np.ones((90, 120), bool), wcs, order=5) == Mask.full(order=5)
+
+
+@pytest.mark.parametrize(
+    "wcs",
+    [
+        pytest.param(simple("CEA", lon=0, lat=0, step=1.0, shape=(120, 362), radesys="FK4", equinox=1950.0), id="FK4"),
+        pytest.param(simple("MOL", lon=0, lat=40, step=2.0, shape=(90, 181), rotation=30), id="MOL"),
+        pytest.param(simple("PAR", lon=20, lat=0, step=2.0, shape=(90, 181)), id="PAR"),
+        pytest.param(simple("HPX", lon=20, lat=0, step=2.0, shape=(120, 181), rotation=10), id="HPX"),
+        pytest.param(simple("XPH", lon=20, lat=90, step=2.0, shape=(120, 120)), id="XPH"),
+        pytest.param("SIN", id="slant SIN"),
+        pytest.param("AZP", id="AZP"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*lie off the sky:UserWarning")
+def test_cells_up_to_the_rim(wcs):
+    """A cell's own pixel counts, though its centre may be no sky: all cells of the sky, one by one."""
+    if isinstance(wcs, str):
+        parameters = {"SIN": [(2, 1, 0.5), (2, 2, 0.3)], "AZP": [(2, 1, 2.0), (2, 2, 20.0)]}[wcs]
+        wcs = simple(wcs, lon=20, lat=87, step=2.0, shape=(90, 100))
+        wcs.wcs.set_pv(parameters)
+    shape, order = wcs.array_shape, 6
+    image = np.random.default_rng(2).random(shape) < 0.5
+    cells = np.arange(12 << 2 * order)
+    sky = SkyCoord(*hp.pix2ang(1 << order, cells, nest=True, lonlat=True), unit="deg")
+    x, y = wcs.world_to_pixel(sky)
+    on = (np.abs(x - (shape[1] - 1) / 2) < shape[1] / 2) & (np.abs(y - (shape[0] - 1) / 2) < shape[0] / 2)
+    sure = ~on | (np.abs(np.stack([x, y]) % 1 - 0.5).min(axis=0) > 1e-6)
+    expected = np.zeros(cells.size, bool)
+    expected[on] = image[np.floor(y[on] + 0.5).astype(int), np.floor(x[on] + 0.5).astype(int)]
+    assert (on & ~np.isfinite(wcs.pixel_to_world_values(np.round(x), np.round(y))[0])).any()
+    for outside in (False, True):
+        got = Mask.from_wcs(image, wcs, order=order, outside=outside).to_healpix(order, nest=True)
+        assert not (sure & (got != np.where(on, expected, outside))).any()
+
+
+def test_pixels_off_the_sky_are_told_of():
+    shape = (45, 90)
+    wcs = simple("SFL", lon=180, lat=0, step=4.0, shape=shape, crpix=(1.0, 23.0))
+    lost = np.isnan(wcs.pixel_to_world_values(*np.indices(shape)[::-1])[0])
+    with pytest.warns(UserWarning, match=r"(\d+) of 4050 pixels of image are True but lie off the sky") as told:
+        Mask.from_wcs(np.ones(shape, bool), wcs, order=5)
+    # Those that the rim crosses are used.
+    count = int(str(told[0].message).split()[0])
+    assert lost.sum() - 90 < count <= lost.sum()
+    with pytest.warns(UserWarning, match="pixels of image are False but"):
+        Mask.from_wcs(np.zeros(shape, bool), wcs, order=5, outside=True)
+    wcs.wcs.bounds_check(False, False)
+    image = np.zeros(shape, bool)
+    image[20:25, 70:] = True
+    with pytest.warns(UserWarning, match="pixels of image are True but lie off the sky, or where another"):
+        assert Mask.from_wcs(image, wcs, order=5) == Mask.empty(order=5)
+
+
+def test_frame_round_all_of_the_sky_is_not_told_of():
+    wcs = simple("AIT", lon=0, lat=0, step=2.0, shape=(90, 180))
+    image = np.ones((90, 180), bool)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Mask.from_wcs(image, wcs, order=5) == Mask.full(order=5)
+    image[0, 0] = False
+    with pytest.warns(UserWarning, match="lie off the sky"):
+        Mask.from_wcs(image, wcs, order=5)

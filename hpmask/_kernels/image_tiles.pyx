@@ -27,6 +27,7 @@ cdef enum:
 
 cdef struct Field:
     Projection projection
+    double rim              # where the sky ends in cylindrical projections
     double plane[4]
     double origin[2]
     double turn[9]          # takes native unit vectors to the masks' frame
@@ -61,7 +62,7 @@ cdef inline bint one_word(Field* field, double x, double y, double half) noexcep
     b = field.plane[2] * u + field.plane[3] * v
     r = half * field.side
     # Of a single place it is infinity times 0, and NaN fails the comparison.
-    r = stretch(field.projection, a, b, r) * r + field.slack
+    r = stretch(field.projection, a, b, r, field.rim) * r + field.slack
     if not r < 0.3:
         return False
     native_at(field.projection, a, b, q)
@@ -100,7 +101,7 @@ cdef void descend(Field* field, Py_ssize_t row, Py_ssize_t column, int size) noe
 
 
 def paint(
-    unsigned char[:, :, ::1] images, Py_ssize_t first, int projection, const double[:, ::1] plane,
+    unsigned char[:, :, ::1] images, Py_ssize_t first, int projection, double rim, const double[:, ::1] plane,
     const double[::1] origin, const double[:, ::1] turn, double side, double slack, double margin,
     const double[:, :, ::1] sip, const double[::1] sip_origin, const uint64_t[::1] boundaries,
     const uint32_t[::1] entries, int shift, const uint64_t[::1] words, int order, Py_ssize_t start, Py_ssize_t stop,
@@ -121,6 +122,7 @@ def paint(
     if not first <= start <= stop <= first + images.shape[1] or not 1 <= images.shape[0] <= 64:
         raise ValueError("there are no such rows, or no images")
     field.projection = <Projection> projection
+    field.rim = rim
     for k in range(4):
         field.plane[k] = plane[k // 2, k % 2]
     for k in range(9):
@@ -156,7 +158,9 @@ def paint(
     return field.undecided
 
 
-def stretches(int projection, const double[::1] x, const double[::1] y, const double[::1] r, double[::1] out):
+def stretches(
+    int projection, const double[::1] x, const double[::1] y, const double[::1] r, double rim, double[::1] out
+):
     """The most by which paths within r of places in the plane are stretched on the sky; infinite if not known."""
     cdef Py_ssize_t i
     if x.shape[0] != y.shape[0] or r.shape[0] != x.shape[0] or out.shape[0] != x.shape[0]:
@@ -164,7 +168,7 @@ def stretches(int projection, const double[::1] x, const double[::1] y, const do
     if not 0 <= projection <= AIT:
         raise ValueError("no such projection")
     for i in range(x.shape[0]):
-        out[i] = stretch(<Projection> projection, x[i], y[i], r[i])
+        out[i] = stretch(<Projection> projection, x[i], y[i], r[i], rim)
 
 
 def native_vectors(int projection, const double[:, ::1] places, double[:, ::1] out):

@@ -40,6 +40,7 @@ cdef enum Answer:
     NO = 0          # nothing but False
     YES = 1         # nothing but True
     BOTH = 2        # both, or not known
+    OFF = 3         # it is not on the image
 
 
 
@@ -49,6 +50,8 @@ cdef struct Walk:
     double pixel[4]         # takes places in the plane to pixels,
     double origin[2]        # from this one
     double slack[2]         # rounding, in pixels
+    const double* steps     # from a place on the image to others that are the same position, round the sky
+    Py_ssize_t n_steps
     const unsigned char* image
     const uint32_t* total   # True pixels of the blocks below and to the left: count_pixels
     int64_t ny
@@ -106,7 +109,7 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     cdef Answer answer
     cdef bint beyond
     if not (b >= 0 and a < walk.nx and d >= 0 and c < walk.ny):
-        return YES if walk.outside else NO
+        return OFF
     if a == b and c == d:
         # One pixel.
         return YES if walk.image[<int64_t> c * walk.nx + <int64_t> a] else NO
@@ -116,7 +119,8 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     right = <int64_t> b + 1 if b < walk.nx else walk.nx
     high = <int64_t> d + 1 if d < walk.ny else walk.ny
     answer = within(walk, left, right, low, high)
-    return BOTH if beyond and (answer == YES) != walk.outside else answer
+    # What is beyond the image has the value `outside`, or, round the sky, any.
+    return BOTH if beyond and (walk.n_steps or (answer == YES) != walk.outside) else answer
 
 
 cdef Known unmoved(const Walk* walk, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
@@ -169,6 +173,7 @@ cdef void descend(
     cdef double u, v, half_u, half_v, cap, a, b, half_a, half_b, cos_lat, n = <double> ((<int64_t> 1) << level)
     cdef double rho = (2 + (face >> 2)) * n - <double> (x + y + 1)
     cdef int i, east, shift = 2 * (29 - level)
+    cdef Py_ssize_t k
     cdef bint belt = n <= rho <= 3 * n
     cdef Known known
     cdef Answer answer = BOTH
@@ -198,6 +203,12 @@ cdef void descend(
             known = unmoved(walk, &a, &b, &half_a, &half_b)
         if known == KNOWN:
             answer = rectangle(walk, a, b, half_a, half_b)
+            for k in range(walk.n_steps):
+                if answer != OFF:
+                    break
+                answer = rectangle(walk, a + walk.steps[2 * k], b + walk.steps[2 * k + 1], half_a, half_b)
+            if answer == OFF:
+                answer = YES if walk.outside else NO
         elif known == NOWHERE:
             answer = YES if walk.outside else NO
     if answer == YES:
@@ -257,14 +268,15 @@ def count_pixels(const unsigned char[:, ::1] image, uint32_t[:, ::1] total):
 
 def walk(
     const uint64_t[::1] nodes, int level, int order, int projection, const double[:, ::1] native,
-    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const unsigned char[:, ::1] image,
-    const uint32_t[:, ::1] total, bint outside, const double[:, :, ::1] sip, const double[::1] sip_limits,
+    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const double[:, ::1] steps,
+    const unsigned char[:, ::1] image, const uint32_t[:, ::1] total, bint outside, const double[:, :, ::1] sip, const double[::1] sip_limits,
 ):
     """Ranges (order 29) of the cells in some nodes whose centre is under a True pixel, and of those in doubt.
 
     Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels` for the image;
     beyond the image the value is `outside`. `pixel` takes places in the projection's plane (radians) to pixels, and
-    `origin` is the pixel at the plane's origin. `sip`, of shape (2, degree + 1, degree + 1) or empty, holds the
+    `origin` is the pixel at the plane's origin. A cell that is not on the image is looked for at each of the `steps`
+    (pixels) from its place, and the first place on the image counts. `sip`, of shape (2, degree + 1, degree + 1) or empty, holds the
     polynomials' coefficients, and `sip_limits` their origin (x, y), shift, margin and slope.
     """
     cdef Walk walk
@@ -292,6 +304,10 @@ def walk(
     walk.total = &total[0, 0]
     walk.ny = image.shape[0]
     walk.nx = image.shape[1]
+    if steps.shape[1] != 2:
+        raise ValueError("steps must have shape (n, 2)")
+    walk.steps = &steps[0, 0] if steps.shape[0] else NULL
+    walk.n_steps = steps.shape[0]
     walk.outside = outside
     walk.order = order
     for k in range(order):

@@ -105,10 +105,10 @@ cdef inline Known place(
     return KNOWN
 
 
-cdef inline double stretch(Projection kind, double x, double y, double r) noexcept nogil:
+cdef inline double stretch(Projection kind, double x, double y, double r, double rim) noexcept nogil:
     """The most by which a path in the plane within r of (x, y) is stretched on the sky; infinite if not known.
 
-    It is known only where wcslib gives positions to better than 1e-12.
+    It is known only where wcslib gives positions to better than 1e-12. In CAR, CEA and MER there is sky up to |x| = `rim`.
     """
     cdef double away, top, lon
     if kind == TAN or kind == STG:
@@ -132,7 +132,7 @@ cdef inline double stretch(Projection kind, double x, double y, double r) noexce
             return INFINITY
         lon = (fabs(x) + r) / cos(top)
         return 1 + lon * sin(top) if lon < M_PI else INFINITY
-    if not fabs(x) + r < M_PI:
+    if not fabs(x) + r < rim:
         return INFINITY
     if kind == CEA:
         return 1 / sqrt(1 - top * top) if top < 0.9999 else INFINITY

@@ -514,8 +514,8 @@ class Making:
             True = kept. 0 and 1 of other types are taken for False and True, as gammapy's files often give a mask
             back.
         order : int, optional
-            Order of the cells. By default HEALPix maps keep theirs, and images have cells smaller than half a
-            pixel. A region needs it.
+            Order of the cells. By default HEALPix maps keep theirs, and images have cells smaller than an eighth
+            of a pixel, so that `to_gammapy` gives the image back. A region needs it.
         mode : {"center", "overlap", "inside"}, optional
             For images as in `from_wcs`, for regions as in `from_regions`.
         outside : bool, optional
@@ -559,6 +559,10 @@ class Making:
     ) -> Mask:
         """A mask from a WCS image: a cell is in iff the pixel under its centre is True.
 
+        Cylindrical images repeat themselves after 360 degrees of longitude, and so do HPX and the belt of TSC, CSC
+        and QSC: pixels beyond native longitude +-180 degrees are used. If an image has a position twice, the pixel
+        nearer to CRPIX counts.
+
         Parameters
         ----------
         image : numpy.ndarray, path, FITS image HDU or gammapy map
@@ -594,10 +598,16 @@ class Making:
         ------
         TypeError, ValueError
             If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the first one is named), or the WCS
-            is not celestial or does not fit.
+            is not celestial or does not fit, or a number in it is NaN or infinite (the keyword is named).
         MaskFormatError
             If the file has no image of the sky that could be a mask, or several and `hdu` is not given, or is damaged:
             CHECKSUM and DATASUM of what is used are checked, if it has them. The message begins with the path.
+
+        Warns
+        -----
+        UserWarning
+            If pixels that differ from `outside` lie off the sky, or where another pixel has the sky, with their
+            number. A frame of one value round an image of the whole sky does not count.
 
         Examples
         --------

@@ -16,6 +16,7 @@ from hpmask.interop.gammapy.needed import need_gammapy
 from hpmask.interop.gammapy.onto import sky_wcs
 from hpmask.rangeset import RangeSet
 from hpmask.rasterize import Mode
+from hpmask.wcs_grid import Grid, order_for
 
 if TYPE_CHECKING:
     from hpmask.mask import Mask
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["from_map"]
 
 Booleans = NDArray[np.bool_]
+
+# A width is measured between cells' centres. A pixel's centre is up to a cell's radius from that of its cell, and the
+# nearest cell beyond an edge has its centre up to twice that from the edge. For cells of an eighth of a pixel, with a
+# radius of 0.7 of their side, that is a quarter of a pixel.
+_CELLS_PER_SIDE = 8
 
 
 def from_map(
@@ -41,8 +47,11 @@ def from_map(
         True = kept. 0 and 1 of other types are taken for False and True, as gammapy's files often give a mask back.
         With an energy axis, or without; other axes must have one bin.
     order : int, optional
-        Order of the cells. By default HEALPix maps keep theirs, and cells are smaller than half a pixel for images.
-        A region has no pixels and needs it.
+        Order of the cells. By default HEALPix maps keep theirs, and cells are smaller than an eighth of a pixel for
+        images: back on the same geometry each pixel has its value, and ``erode(width)`` of a footprint keeps the pixels
+        that ``geom.boundary_mask(width)`` keeps, unless their centres are within a quarter of a pixel of that distance
+        from the edge. Pixels much thinner than the others, at the poles of CAR maps, need a finer order. A region has
+        no pixels and needs it.
     mode : {"center", "overlap", "inside"}, optional
         For images, as in `hpmask.Mask.from_wcs`; for regions, as in `hpmask.Mask.from_regions`.
     outside : bool, optional
@@ -123,7 +132,10 @@ def _from_image(
     if not geom.is_regular:
         raise ValueError("map must have the same pixels in all energy bins")
     image = values if energy is not None else values[0]
-    return Mask.from_wcs(image, sky_wcs(geom), order=order, mode=mode, outside=outside, energy=energy, frame=frame)
+    wcs = sky_wcs(geom)
+    if order is None:
+        order = order_for(Grid.of(wcs, image.shape[-2:]), per_side=_CELLS_PER_SIDE)
+    return Mask.from_wcs(image, wcs, order=order, mode=mode, outside=outside, energy=energy, frame=frame)
 
 
 def _from_cells(
