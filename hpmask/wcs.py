@@ -265,7 +265,7 @@ def _warn_unused(sheets: NDArray[np.bool_], grid: Grid, outside: bool) -> None:
             f"pixel has the sky; the first is at ({row[0]}, {column[0]}). They are left out: check CRPIX, CRVAL and "
             "CDELT if they should be sky",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
