@@ -110,6 +110,10 @@ class Workload:
         cells.centre_vectors(self.cells, self.order, vectors)
         cells.edges(self.cells, self.order, 3, edges)
         yield from (lon, lat, vectors, edges)
+        ring, cells = np.zeros(12 << 8, np.uint8), np.empty(100, np.uint8)
+        load("cells").set_ring(np.array([3, 40, 700, 900], np.uint64), 4, 1, ring)
+        load("cells").read_ring(ring, 4, 20, cells)
+        yield from (ring, cells)
 
     def call_components(self) -> Iterable[Any]:
         components = load("components")
@@ -153,14 +157,14 @@ class Workload:
         for projection in range(10):
             images = np.empty((3, 70, 90), np.uint8)
             yield tiles.paint(
-                images, 0, projection, plane, origin, self.turn, 0.02, 1e-12, 0.0, np.empty((0, 0, 0)), np.empty(0),
-                *self.index, self.words, self.order, 0, 70,
+                images, 0, projection, np.pi, plane, origin, self.turn, 0.02, 1e-12, 0.0, np.empty((0, 0, 0)),
+                np.empty(0), *self.index, self.words, self.order, 0, 70,
             )  # fmt: skip
             yield images
             places = np.ascontiguousarray(self.vectors[:, :2] * 0.5)
             out, native = np.empty(60), np.empty((60, 3))
             x, y = np.ascontiguousarray(places.T)
-            tiles.stretches(projection, x, y, np.full(60, 0.1), out)
+            tiles.stretches(projection, x, y, np.full(60, 0.1), np.pi, out)
             tiles.native_vectors(projection, places, native)
             yield from (out, native)
 
@@ -179,7 +183,7 @@ class Workload:
                 for pair in images.walk(
                     np.arange(12, dtype=np.uint64), 0, self.order, projection, self.turn,
                     np.array([[-100.0, 0.0], [0.0, 100.0]]), np.array([45.0, 35.0]), np.array([1e-9, 1e-9]),
-                    self.image, total, False, terms, limits,
+                    np.zeros((1, 2)), self.image, total, False, terms, limits,
                 ):  # fmt: skip
                     yield from pair
             out = np.empty((60, 2))
@@ -260,10 +264,11 @@ class Workload:
         for lon in (0.0, np.pi):
             first, last = _vectors(np.array([lon, lon + np.pi]), np.array([0.2, 0.2]))
             arcs.append([*axis, level, np.pi / 2 - 0.2, *first, *last, *np.cross(axis, first), *np.cross(last, axis)])
+        limits, closed = np.array([0.2, np.pi / 2, 0.0, 2 * np.pi]), np.array([1, 0, 1, 0], np.uint8)
         outlines = (
             shapes.polygon(wobbly),
             shapes.ellipse(foci[0], foci[1], foci[2], float(_angle(foci[2], foci[0]) + _angle(foci[2], foci[1]))),
-            shapes.zone(np.array(arcs), axis, axis, axis, 0.2, 2.0, 0),
+            *(shapes.zone(np.array(arcs), np.eye(3), aligned, limits, 2 * np.pi, closed) for aligned in (True, False)),
         )
         for outline in outlines:
             for mode in range(3):

@@ -147,7 +147,7 @@ def test_as_angle(angle):
         ([1, 2], TypeError, "width must be a Quantity"),
         (None, TypeError, "width must be a Quantity"),
         (3 * u.m, ValueError, "width must be an angle, got the unit 'm'"),
-        ("3", ValueError, "width must be an angle, got the unit ''"),
+        ("3", ValueError, "width must be an angle with a unit, such as '3 deg', got 3.0 without one"),
         ("wide", ValueError, "width must be an angle such as '0.3 deg', got 'wide'"),
         ("3 TeV", ValueError, "width must be an angle, got the unit 'TeV'"),
     ],

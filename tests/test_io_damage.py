@@ -172,7 +172,7 @@ def set_units(unit):
         (set_value(2, "E_MAX", 0, 0.05), "bin 0 ends at 0.05 but bin 1 begins at 1"),
         (set_value(2, "E_MIN", 0, np.nan), "finite and positive, edge 0"),
         (set_value(2, "E_MIN", 0, -1.0), "finite and positive, edge 0"),
-        (set_value(2, "E_MIN", 0, 2.0), "increase strictly"),
+        (set_value(2, "E_MIN", 0, 2.0), "bin 0 ends at 2.0 but bin 1 begins at 30.0"),
         (set_value(2, "PLANE", 1, 3), "bin 1 has plane 3, there are 1 to 2"),
         (set_value(2, "PLANE", 0, 0), "bin 0 has plane 0, there are 1 to 2"),
         (set_value(3, "RANGE", 0, 1 << 50), "damaged MOC: ranges must"),

@@ -143,7 +143,7 @@ def walk(k):
     k.count_pixels(image, total)
     return k.walk(
         np.arange(12, dtype=np.uint64), 0, 12, 4, turn, np.diag([-1000.0, 1000.0]), np.array([500.0, 500.0]),
-        np.full(2, 1e-9), image, total, False, np.empty((0, 0, 0)), np.empty(0),
+        np.full(2, 1e-9), np.zeros((0, 2)), image, total, False, np.empty((0, 0, 0)), np.empty(0),
     )
 
 out = np.empty(12 << 12)

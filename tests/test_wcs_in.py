@@ -586,7 +586,6 @@ def test_facets_over_the_edge_of_hpx_and_cubes():
         pytest.param(simple("CEA", lon=0, lat=0, step=1.0, shape=(120, 362), radesys="FK4", equinox=1950.0), id="FK4"),
         pytest.param(simple("MOL", lon=0, lat=40, step=2.0, shape=(90, 181), rotation=30), id="MOL"),
         pytest.param(simple("PAR", lon=20, lat=0, step=2.0, shape=(90, 181)), id="PAR"),
-        pytest.param(simple("HPX", lon=20, lat=0, step=2.0, shape=(120, 181), rotation=10), id="HPX"),
         pytest.param(simple("XPH", lon=20, lat=90, step=2.0, shape=(120, 120)), id="XPH"),
         pytest.param("SIN", id="slant SIN"),
         pytest.param("AZP", id="AZP"),
