@@ -73,7 +73,7 @@ class EnergyAxis:
     EnergyAxis([2.47968, 2.0664, 1.7712] eV, name='energy', interp='log')
     """
 
-    __slots__ = ("_edges", "_interp", "_name")
+    __slots__ = ("_edges", "_interp", "_name", "_nodes")
 
     def __init__(self, edges: u.Quantity, *, name: str = "energy", interp: Interp = "log") -> None:
         if not isinstance(edges, u.Quantity):
@@ -106,6 +106,8 @@ class EnergyAxis:
         self._edges = u.Quantity(values, unit, copy=False)
         self._name = name
         self._interp = interp
+        # What the space between edges is measured by: n_bins + 1 edges or, of some axes of gammapy, n_bins centres.
+        self._nodes: NDArray[np.float64] = values
 
     # ------------------------------------------------------------------ making
 
@@ -213,6 +215,9 @@ class EnergyAxis:
     @classmethod
     def from_gammapy(cls, axis: MapAxis) -> EnergyAxis:
         """The bins of a gammapy ``MapAxis``: its edges as gammapy gives them, also where its nodes are centres.
+
+        The axis remembers the nodes, so that ``round_to_edge=True`` gives the same bins as gammapy's
+        ``Geom.energy_mask``, to the last bit. Its slices, and what is read from a file, only know the edges.
 
         Raises
         ------
@@ -336,6 +341,8 @@ class EnergyAxis:
                 )
             if not chosen:
                 raise ValueError(f"{bins} holds no bin of {self.n_bins}, and an axis has at least one")
+            if bins.step in (None, 1) and len(chosen) == self.n_bins:
+                return self
         else:
             start = operator.index(bins)
             if not -self.n_bins <= start < self.n_bins:
@@ -374,7 +381,7 @@ class EnergyAxis:
 
     def rename(self, name: str) -> EnergyAxis:
         """The axis under another name."""
-        return EnergyAxis(self._edges, name=name, interp=self._interp)
+        return EnergyAxis(self._edges, name=name, interp=self._interp)._measured_by(self._nodes)
 
     def downsample(self, factor: int) -> EnergyAxis:
         """The axis with each `factor` bins merged into one, as in gammapy.
@@ -421,6 +428,11 @@ class EnergyAxis:
     def _with_edges(self, edges: u.Quantity) -> EnergyAxis:
         return EnergyAxis(edges, name=self._name, interp=self._interp)
 
+    def _measured_by(self, nodes: NDArray[np.float64]) -> EnergyAxis:
+        """This axis, just made, with the nodes of one of gammapy: edges or centres of the bins, in its unit."""
+        self._nodes = nodes
+        return self
+
     # ------------------------------------------------------------------ handing over
 
     def to_gammapy(self) -> MapAxis:
@@ -458,7 +470,7 @@ class EnergyAxis:
         return hash((self.n_bins, self._name, self._interp))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (np.array(self._edges.value), self.unit, self._name, self._interp)
+        return _rebuild, (np.array(self._edges.value), self.unit, self._name, self._interp, np.array(self._nodes))
 
     def __repr__(self) -> str:
         values = ", ".join(f"{value:.6g}" for value in _shortened(self._edges.value))
@@ -472,8 +484,10 @@ def _shortened(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([values[:3], [np.nan], values[-3:]])
 
 
-def _rebuild(values: NDArray[np.float64], unit: u.UnitBase, name: str, interp: Any) -> EnergyAxis:
-    return EnergyAxis(u.Quantity(values, unit), name=name, interp=interp)
+def _rebuild(
+    values: NDArray[np.float64], unit: u.UnitBase, name: str, interp: Any, nodes: NDArray[np.float64]
+) -> EnergyAxis:
+    return EnergyAxis(u.Quantity(values, unit), name=name, interp=interp)._measured_by(nodes)
 
 
 def _check_factor(factor: int) -> int:

@@ -41,7 +41,7 @@ def kept_bins(
         The energies; by default where the axis begins and ends.
     round_to_edge : bool, optional
         Take the nearest edges instead of the energies: in the logarithm for a "log" axis; from the middle of a bin to
-        the edge of even number.
+        the edge of even number. Between nodes of gammapy that are centres, "nearest" is by the number of the bin.
     stacklevel : int, optional
         Whom a warning is meant for, as of `warnings.warn`.
 
@@ -115,20 +115,21 @@ def _scalar(energy: u.Quantity | str | None, argument: str, default: u.Quantity)
 def _edge_numbers(axis: EnergyAxis, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where energies lie between the edges of an ascending axis, at 0, 1, 2, ..., going on beyond the ends.
 
-    Sums and products in the order of gammapy (a spline of order 1 of scipy's), so that energies half way between two
-    edges are rounded to the same one.
+    Sums and products in the order of gammapy (a spline of order 1 of scipy's), between the same nodes, so that energies
+    half way between two edges are rounded to the same one: rounding errors decide there, not the energy.
     """
-    edges = axis.edges.value
+    nodes = axis._nodes
     if axis.interp == "log":
         # As gammapy does with energies of 0 and below.
-        edges, values = np.log(edges), np.log(np.maximum(values, np.finfo(np.float32).tiny))
+        nodes, values = np.log(nodes), np.log(np.maximum(values, np.finfo(np.float32).tiny))
     # So far beyond the ends it makes no difference how far.
-    span = 4 * (edges[-1] - edges[0])
-    values = np.clip(values, edges[0] - span, edges[-1] + span)
-    i = np.clip(np.searchsorted(edges, values, side="right"), 1, axis.n_bins)
-    weight = 1 / (edges[i] - edges[i - 1])
-    numbers = (i - 1) * (weight * (edges[i] - values)) + i * (weight * (values - edges[i - 1]))
-    return np.asarray(numbers - 0.5 + 0.5)
+    span = 4 * (nodes[-1] - nodes[0])
+    values = np.clip(values, nodes[0] - span, nodes[-1] + span)
+    i = np.clip(np.searchsorted(nodes, values, side="right"), 1, nodes.size - 1)
+    weight = 1 / (nodes[i] - nodes[i - 1])
+    numbers = (i - 1) * (weight * (nodes[i] - values)) + i * (weight * (values - nodes[i - 1]))
+    # Pixels of gammapy count from the centre of bin 0.
+    return np.asarray((numbers if nodes.size == axis.n_bins else numbers - 0.5) + 0.5)
 
 
 # ---------------------------------------------------------------------- other bins

@@ -2,13 +2,15 @@
 
 A pixel's area is the sky under its square of pixel coordinates. Its sides are followed by pieces of great circles, to
 2e-4 of the pixel. Tiles and pixels are decided at once where the mask is the same all over a cap that holds them
-(see `hpmask.wcs_out`); the cells of the mask are cut out of the others (_kernels/pixels.pyx). A pixel of which a corner
-is no sky, at the rim of a projection, or that lies across the edge of a facet, is looked at in 32 x 32 places, each
-with the solid angle round it: only those that are sky count, and it is never inside if its centre is none.
+(see `hpmask.wcs_out`); the cells of the mask are cut out of the others (_kernels/pixels.pyx). Sides that are bent, where
+a facet's edge crosses them, are followed in 64 pieces. A pixel of which a part is no sky, at the rim of a projection, or
+that the edge of a facet tears apart, is looked at in 32 x 32 places, each with the solid angle round it: only those that
+are sky count, and it is never inside if its centre is none.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -33,9 +35,15 @@ _POINTS = 32
 # A piece of a side as long as this (radians) strays from a great circle by 2e-4 of itself, or less.
 _PIECE = 2.4e-3
 # A side whose middle is farther off than this part of the side, and what the curvature of large pixels gives, is bent.
-_BEND = 5e-3
+_BEND = 2e-3
+# Pieces of a side that is bent, and how much longer than the usual one is a piece across a tear.
+_MANY = 64
+_TEAR = 4
 _NINE_X = np.array([0, -0.5, 0.5, 0.5, -0.5, 0, 0.5, 0, -0.5])
 _NINE_Y = np.array([0, -0.5, -0.5, 0.5, 0.5, -0.5, 0, 0.5, 0])
+# Where sky that reaches into a pixel between these places is looked for: middles of its sides and of the pixels round it.
+_AROUND_X = np.array([0, 0.5, 0, -0.5, -1, 0, 1, -1, 1, -1, 0, 1])
+_AROUND_Y = np.array([-0.5, 0, 0.5, 0, -1, -1, -1, 0, 0, 1, 1, 1])
 
 
 def by_areas(
@@ -79,9 +87,9 @@ def _by_pixels(
     row: Places,
     column: Places,
 ) -> None:
-    def sky(x: Floats, y: Floats) -> Floats:
+    def sky(x: Floats, y: Floats, these: Any = slice(None)) -> Floats:
         """Unit vectors in the frame of the mask, NaN where there is no sky."""
-        lon, lat = way.turned(*grid.positions(wcs, column[:, np.newaxis] + x, row[:, np.newaxis] + y))
+        lon, lat = way.turned(*grid.positions(wcs, column[these, np.newaxis] + x, row[these, np.newaxis] + y))
         return frames.unit_vectors(lon, lat)
 
     # The middle, the corners, and where facets meet the middles of the sides.
@@ -94,26 +102,30 @@ def _by_pixels(
         away = np.linalg.norm(five[:, 0] - middle, axis=1)
         # Not so of a pixel at a rim, or across a seam.
         whole = np.isfinite(away) & (radius < 1.2) & (away < 0.5 * radius)
+        straight = whole.copy()
         if grid.faceted:
-            # Nor of one that a facet's edge crosses: its sides are bent there.
+            # Where a facet's edge crosses the sides, they are bent.
             ends = np.roll(five[:, 1:], -1, axis=1)
             bend = np.linalg.norm(nine[:, 5:] - 0.5 * (five[:, 1:] + ends), axis=2)
-            limit = (_BEND + 0.3 * radius[:, np.newaxis]) * np.linalg.norm(five[:, 1:] - ends, axis=2)
-            whole &= (bend <= limit).all(axis=1)
+            limit = (_BEND + 0.1 * radius[:, np.newaxis]) * np.linalg.norm(five[:, 1:] - ends, axis=2)
+            straight &= (bend <= limit).all(axis=1)
         # The chord, as an angle, and the bulge of its sides.
         cap = 2 * np.arcsin(np.minimum(radius / 2, 1)) * 1.05
-    words, one = stack.caps(*frames.lonlat(middle), np.where(whole, cap, np.inf), None)
+    words, one = stack.caps(*frames.lonlat(middle), np.where(straight, cap, np.inf), None)
     for k in range(len(planes)):
         images[k, row[one], column[one]] = (words[one] >> np.uint64(k)) & np.uint64(1)
     pieces = np.ceil(np.sqrt(np.where(whole, radius, 0) * 2 / _PIECE)).clip(1, 16).astype(int)
+    pieces[~straight] = _MANY
     for n in np.unique(pieces[whole & ~one]):
         these = np.flatnonzero(whole & ~one & (pieces == n))
         side = np.arange(n) / n - 0.5
         x = np.concatenate([side, np.full(n, 0.5), -side, np.full(n, -0.5)])
         y = np.concatenate([np.full(n, -0.5), side, np.full(n, 0.5), -side])
-        lon, lat = grid.positions(wcs, column[these, np.newaxis] + x, row[these, np.newaxis] + y)
-        outline = frames.unit_vectors(*way.turned(lon, lat))
+        outline = sky(x, y, these)
         known = np.isfinite(outline).all(axis=(1, 2))
+        if n == _MANY:
+            steps = np.linalg.norm(np.roll(outline, -1, axis=1) - outline, axis=2).reshape(these.size, 4, n)
+            known &= (steps.max(axis=2) <= _TEAR * np.median(steps, axis=2)).all(axis=1)
         whole[these[~known]] = False
         these, outline = these[known], np.ascontiguousarray(outline[known])
         for k, plane in enumerate(planes):
@@ -121,6 +133,8 @@ def _by_pixels(
             images[k, row[these[good]], column[these[good]]] = value[good]
             whole[these[~good]] = False
     rim = ~whole & np.isfinite(five).any(axis=(1, 2))
+    off = np.flatnonzero(~whole & ~rim)
+    rim[off] = np.isfinite(sky(_AROUND_X, _AROUND_Y, off)).any(axis=(1, 2))
     if rim.any():
         _point_by_point(images, grid, wcs, way, stack, mode, row[rim], column[rim])
         if mode == "inside":
@@ -157,6 +171,14 @@ def _point_by_point(
         p = p.reshape(j.size, _POINTS + 1, _POINTS + 1, 3)
         area = np.linalg.norm(np.cross(p[:, 1:, 1:] - p[:, :-1, :-1], p[:, 1:, :-1] - p[:, :-1, 1:]), axis=-1)
         area = area.reshape(lon.shape)
+        if grid.faceted:
+            with warnings.catch_warnings():
+                # Of a pixel without any known place.
+                warnings.simplefilter("ignore", RuntimeWarning)
+                usual = np.nanmedian(area, axis=1, keepdims=True)
+            with np.errstate(invalid="ignore"):
+                # The square round a place at a tear has corners on both sides of it.
+                area = np.where(area > _TEAR * usual, usual, area)
         # Of a point whose own square is cut by the rim, half of the largest.
         area = np.where(np.isfinite(area), area, 0.5 * np.nanmax(area, axis=1, initial=1e-30, keepdims=True))
         area[~np.isfinite(lon)] = 0

@@ -1,5 +1,6 @@
 """Masks along their energy axis: from energies, stacks, slices, other bins, and what energies are kept where."""
 
+import pickle
 import re
 import warnings
 
@@ -107,23 +108,54 @@ def test_halves_are_rounded_as_gammapy_rounds_them():
 
 
 @pytest.mark.parametrize("interp", ["log", "lin"])
-def test_rounding_of_any_units_as_gammapys(interp):
-    """Middles and edges of bins, in units of their own: equal sums and products give equal rounding errors."""
+@pytest.mark.parametrize("node_type", ["edges", "center"])
+def test_rounding_of_any_units_as_gammapys(interp, node_type):
+    """Middles, edges and nodes of bins, in units of their own: equal sums and products give equal rounding errors."""
     maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
     rng = np.random.default_rng(1)
     units = [u.eV, u.keV, u.MeV, u.GeV, u.TeV, u.erg, u.J]
     for _ in range(1000):
         unit, other = rng.choice(units, 2)
-        edges = np.cumprod(rng.uniform(1.05, 3, rng.integers(3, 12)))
-        theirs = maps.MapAxis.from_energy_edges(edges * unit, interp=interp)
+        n = rng.integers(3, 12)
+        nodes = np.cumprod(rng.uniform(1.05, 3, n))
+        if rng.random() < 0.5:
+            nodes = (np.geomspace if interp == "log" else np.linspace)(*np.sort(rng.uniform(50, 100, 2)), n)
+        nodes *= 10.0 ** rng.integers(-12, 13)
+        theirs = maps.MapAxis(nodes, interp=interp, node_type=node_type, unit=unit, name="energy")
+        if theirs.edges.value[0] <= 0:
+            continue
         axis = EnergyAxis.from_gammapy(theirs)
         k = rng.integers(axis.n_bins)
-        energy = rng.choice([axis.center.value[k], theirs.center.value[k], edges[k], (edges[k] + edges[k + 1]) / 2])
-        energy = (energy * unit).to(other)
+        edges = theirs.edges.value
+        energy = rng.choice([axis.center.value[k], theirs.center.value[k], nodes[k], (edges[k] + edges[k + 1]) / 2])
+        energy = (energy * unit).to(rng.choice([unit, other]))
         low, high = theirs.round([energy, energy])  # as Geom.energy_mask does
-        ours = [kept_bins(axis, *limits, round_to_edge=True) for limits in ((energy, None), (None, energy))]
-        assert ours[0].tolist() == (theirs.edges[:-1] >= low).tolist()
-        assert ours[1].tolist() == (theirs.edges[1:] <= high).tolist()
+        for same in (axis, axis.rename("energy"), axis[:], pickle.loads(pickle.dumps(axis))):
+            ours = [kept_bins(same, *limits, round_to_edge=True) for limits in ((energy, None), (None, energy))]
+            assert ours[0].tolist() == (theirs.edges[:-1] >= low).tolist()
+            assert ours[1].tolist() == (theirs.edges[1:] <= high).tolist()
+
+
+def test_rounding_between_uneven_centres():
+    """Edges lie half way between nodes in their number, so that bins begin to count at the nodes."""
+    maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+    theirs = maps.MapAxis.from_nodes([1, 10, 1000] * u.TeV, interp="log", name="energy")
+    geom = maps.WcsGeom.create(npix=1, axes=[theirs])
+    axis = EnergyAxis.from_gammapy(theirs)
+    assert axis == EnergyAxis(axis.edges)
+    for energy, expected in ((9, [False, True, True]), (11, [False, False, True])):
+        assert geom.energy_mask(energy * u.TeV, round_to_edge=True).data.ravel().tolist() == expected
+        assert kept(Mask.from_energy(axis, energy * u.TeV, round_to_edge=True)) == expected
+    # Of a slice only the edges are left: the middle of 3.2 to 100 TeV is 17.8 TeV.
+    for energy, expected in ((17, [True, True]), (18, [False, True])):
+        assert kept(Mask.from_energy(axis[1:], energy * u.TeV, round_to_edge=True)) == expected
+
+
+def test_wavelengths_of_gammapy_are_rounded_as_energies():
+    maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+    theirs = maps.MapAxis.from_nodes([400, 500, 600] * u.nm, interp="lin", name="energy")
+    axis = EnergyAxis.from_gammapy(theirs)
+    assert kept(Mask.from_energy(axis, 549 * u.nm, round_to_edge=True)) == [True, True, False]
 
 
 @pytest.mark.parametrize("interp", ["log", "lin"])

@@ -423,7 +423,8 @@ class Making:
             The energies; by default where the axis begins and ends.
         round_to_edge : bool, optional
             Take the nearest edges instead of the energies: in the logarithm for a "log" axis; from the middle of a bin
-            to the edge of even number.
+            to the edge of even number. A middle is one that is exact in floating point, in the unit of `axis`.
+            With `EnergyAxis.from_gammapy` the bins are those of gammapy's ``Geom.energy_mask``.
         order : int, optional
             Order of the mask. Together with another mask the finer order counts, so that 0 will do.
         frame : {"icrs", "galactic"}, optional

@@ -24,7 +24,8 @@ def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
     Returns
     -------
     EnergyAxis
-        With the edges as gammapy gives them, to the last bit, and with its name.
+        With the edges as gammapy gives them, to the last bit, and with its name. It keeps the nodes, which decide how
+        energies are rounded to edges.
 
     Raises
     ------
@@ -42,7 +43,12 @@ def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
         raise TypeError(f"axis must be a gammapy MapAxis, got {type(axis).__name__}")
     if axis.interp not in ("log", "lin"):
         raise ValueError(f"axis must have the interp 'log' or 'lin', the axis {axis.name!r} has {axis.interp!r}")
-    return EnergyAxis(axis.edges, name=axis.name, interp=axis.interp)
+    bins = EnergyAxis(axis.edges, name=axis.name, interp=axis.interp)
+    if bins.unit != axis.unit:
+        # Frequencies and wavelengths, which gammapy rounds in their own unit.
+        return bins
+    nodes = axis.edges if axis.node_type == "edges" else axis.center
+    return bins._measured_by(nodes.value)
 
 
 def axis_to_gammapy(axis: EnergyAxis) -> MapAxis:
