@@ -21,7 +21,6 @@ from astropy.table import MaskedColumn, Table
 
 from hpmask.catalog_columns import NoPositionError, find_position
 from hpmask.fits_file import is_table, loaded, name_of, units_of
-from hpmask.io.hdu import Hdu
 from hpmask.io.unpack import unpacked
 
 __all__ = ["load"]
@@ -288,19 +287,20 @@ def _read_fits(path: Path, lon: str | None, lat: str | None, hdu: int | str | No
     """The table that is named, or the first one that has positions."""
     with _reading(path, "fits"):
         units = units_of(path)
-    tables = {i for i, unit in enumerate(units) if is_table(unit)} if hdu is None else {_numbered(units, hdu, path)}
+        names = [name_of(unit) for unit in units]
+        tables = {i for i, unit in enumerate(units) if is_table(unit)}
+    if hdu is not None:
+        tables = {_chosen(names, tables, hdu, path)}
     missing = []
     # Published catalogs have sums that were right before the last change.
     each = loaded(path, tables, sums=False)
-    while True:
+    for number in sorted(tables):
         with _reading(path, "fits"):
-            number, found = next(each, (None, None))
-            if number is None:
-                break
             # As it stands in the file, and as a Table.
             _check_memory(2 * units[number].size, path, "unpack the file first, if it is right")
+            _, found = next(each)
             table = _of_hdu(found)
-        source = f"{path.name!r}, table {name_of(units[number]) or number}"
+        source = f"{path.name!r}, table {names[number] or number}"
         if hdu is not None:
             return table, source
         try:
@@ -312,12 +312,12 @@ def _read_fits(path: Path, lon: str | None, lat: str | None, hdu: int | str | No
     raise NoPositionError("; ".join(missing) or f"{path.name!r} holds no table")
 
 
-def _numbered(units: list[Hdu], hdu: int | str, path: Path) -> int:
+def _chosen(names: list[str], tables: set[int], hdu: int | str, path: Path) -> int:
     """The number of the table that is asked for."""
-    found = [i for i, unit in enumerate(units) if hdu == i or str(hdu).strip().upper() == name_of(unit)]
+    found = [i for i, name in enumerate(names) if hdu == i or str(hdu).strip().upper() == name]
     if not found:
-        names = ", ".join(f"{i} ({name_of(unit)})" for i, unit in enumerate(units[:20]))
-        raise ValueError(f"{path.name} has no HDU {hdu!r}; it has {names}")
-    if not is_table(units[found[0]]):
-        raise ValueError(f"HDU {hdu!r} of {path.name} is no table")
+        listed = ", ".join(f"{i} ({name})" for i, name in enumerate(names[:20]))
+        raise ValueError(f"{path.name!r} has no HDU {hdu!r}; it has {listed}")
+    if found[0] not in tables:
+        raise ValueError(f"HDU {hdu!r} of {path.name!r} is no table")
     return found[0]
