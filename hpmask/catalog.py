@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import Parameter, signature
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -104,22 +106,35 @@ def read_discs(
     if invalid not in ("raise", "skip"):
         raise ValueError(f"invalid must be 'raise' or 'skip', got {invalid!r}")
     data, source = catalog_files.load(table, lon, lat)
-    position = catalog_columns.find_position(data, lon, lat, catalog_frame, source)
-    longitude, latitude = position.degrees(data)
-    radii, how = _radii(data, radius, energy)
+    place = f"{source}: " if isinstance(table, str | PathLike) else ""
+    with _faults_at(place):
+        position = catalog_columns.find_position(data, lon, lat, catalog_frame, source)
+        longitude, latitude = position.degrees(data)
+        radii, how = _radii(data, radius, energy)
 
     problems = _problems(longitude, latitude, radii)
     usable = ~np.logical_or.reduce([bad for _, bad in problems])
     n_rows, n_skipped = usable.size, int(np.count_nonzero(~usable))
     summary = f"{source}: {counted(n_rows - n_skipped, 'disc')} round {', '.join(position.names)}, radius {how}"
     if n_skipped:
-        _report(problems, n_skipped, n_rows, invalid)
+        _report(problems, n_skipped, n_rows, invalid, place)
         summary += f", {n_skipped} of {n_rows} rows left out"
         longitude, latitude = longitude[usable], latitude[usable]
         if _is_per_row(radii, n_rows):
             radii = radii[usable]
     center = SkyCoord(longitude * u.deg, latitude * u.deg, frame=position.frame)
     return Discs(center, radii, summary, n_skipped)
+
+
+@contextmanager
+def _faults_at(place: str) -> Iterator[None]:
+    """Errors begin with the file, if the table comes from one."""
+    try:
+        yield
+    except ValueError as error:
+        if type(error) is not ValueError or place.removesuffix(": ") in str(error):
+            raise
+        raise ValueError(f"{place}{error}") from error
 
 
 # ---------------------------------------------------------------------- radii
@@ -247,7 +262,7 @@ def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], radii: u.Quant
     return problems
 
 
-def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str) -> None:
+def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str, place: str) -> None:
     """Raise or warn about rows that cannot be used."""
     reasons = []
     for what, bad in problems:
@@ -257,5 +272,7 @@ def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str) -> N
             reasons.append(f"{what} in {rows.size} (row{'s' if rows.size > 1 else ''} {listed})")
     why = "; ".join(reasons)
     if invalid == "raise":
-        raise ValueError(f"{n_bad} of {n_rows} rows cannot be used: {why}. With invalid='skip' they are left out")
-    warnings.warn(f"left out {n_bad} of {n_rows} rows: {why}", UserWarning, stacklevel=4)
+        raise ValueError(
+            f"{place}{n_bad} of {n_rows} rows cannot be used: {why}. With invalid='skip' they are left out"
+        )
+    warnings.warn(f"{place}left out {n_bad} of {n_rows} rows: {why}", UserWarning, stacklevel=4)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
+import csv
+import io
+import itertools
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from astropy import units as u
@@ -17,6 +20,8 @@ from astropy.io.votable.tree import FieldRef
 from astropy.table import MaskedColumn, Table
 
 from hpmask.catalog_columns import NoPositionError, find_position
+from hpmask.fits_file import is_table, loaded, name_of, units_of
+from hpmask.io.unpack import unpacked
 
 __all__ = ["load"]
 
@@ -35,7 +40,14 @@ _FORMATS = {
 }
 
 
-def load(table: Any, lon: str | None = None, lat: str | None = None) -> tuple[Table, str]:
+_GZIP = b"\x1f\x8b"
+
+# A table in memory may take this many times the size of its file, and a fixed number of bytes more.
+_RATIO = 50
+_ALLOWANCE = 200 << 20
+
+
+def load(table: Any, lon: str | None = None, lat: str | None = None, hdu: int | str | None = None) -> tuple[Table, str]:
     """A catalog as a Table.
 
     Parameters
@@ -47,6 +59,8 @@ def load(table: Any, lon: str | None = None, lat: str | None = None) -> tuple[Ta
     lon, lat : str, optional
         Columns that the table must have: of a FITS file, the first table with them, or with any positions, is
         taken.
+    hdu : int or str, optional
+        Number or name of the table in a FITS file, if it is known.
 
     Returns
     -------
@@ -61,7 +75,8 @@ def load(table: Any, lon: str | None = None, lat: str | None = None) -> tuple[Ta
     ImportError
         If a package that reads the file is missing.
     TypeError, ValueError
-        If it is no table, or the file cannot be read.
+        If it is no table, or the file cannot be read, or a small file would take far more memory than its size
+        explains.
 
     Examples
     --------
@@ -72,7 +87,7 @@ def load(table: Any, lon: str | None = None, lat: str | None = None) -> tuple[Ta
     (['ra', 'dec'], 'a data frame')
     """
     if isinstance(table, str | PathLike):
-        return _read(Path(table), lon, lat)
+        return _read(Path(table), lon, lat, hdu)
     if isinstance(table, Table):
         return table, "a table"
     if isinstance(table, fits.BinTableHDU | fits.TableHDU):
@@ -130,7 +145,7 @@ def _of_hdu(hdu: Any) -> Table:
     return table
 
 
-def _read(path: Path, lon: str | None, lat: str | None) -> tuple[Table, str]:
+def _read(path: Path, lon: str | None, lat: str | None, hdu: int | str | None) -> tuple[Table, str]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no catalog file {str(path)!r}")
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
@@ -140,16 +155,37 @@ def _read(path: Path, lon: str | None, lat: str | None) -> tuple[Table, str]:
             f"the format of {path.name!r} is not known: the name of a catalog ends in one of "
             f"{', '.join(_FORMATS)}, but any Table can be given instead of a file"
         )
+    if language == "fits":
+        return _read_fits(path, lon, lat, hdu)
+    if hdu is not None:
+        raise ValueError(f"hdu is {hdu!r}, but {path.name!r} is no FITS file")
     if language == "parquet":
         _need_pyarrow()
-    if language == "fits":
-        return _read_fits(path, lon, lat)
-    with _reading(path, language):
-        if language in ("ascii.csv", "ascii.tab"):
-            return _read_text(path, language), repr(path.name)
+    with _reading(path, language), _opened(path) as file:
         if language == "votable":
-            return _read_votable(path), repr(path.name)
-        return Table.read(path, format=language), repr(path.name)
+            table = _read_votable(file, path)
+        elif language == "parquet":
+            table = _read_parquet(file, path)
+        else:
+            table = _read_text(file, path, language)
+    return table, repr(path.name)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The content of a file, unpacked if it is gzipped."""
+    with open(path, "rb") as raw:
+        yield unpacked(raw, _RATIO) if raw.peek(2)[:2] == _GZIP else raw
+
+
+def _check_memory(n_bytes: int, path: Path, why: str) -> None:
+    """Raise if a table would take memory out of proportion to its file."""
+    size = os.path.getsize(path)
+    if n_bytes > _RATIO * size + _ALLOWANCE:
+        raise ValueError(
+            f"the table would take {n_bytes} bytes of memory, more than {_RATIO} times the {size} of the file and "
+            f"{_ALLOWANCE >> 20} MiB: {why}"
+        )
 
 
 @contextmanager
@@ -163,23 +199,41 @@ def _reading(path: Path, language: str) -> Iterator[None]:
         raise ValueError(f"{path.name!r} cannot be read as {language}: {error}") from error
 
 
-def _read_text(path: Path, language: str) -> Table:
-    """A table of separated values, in which lines that begin with # are comments.
+def _read_text(file: IO[bytes], path: Path, language: str) -> Table:
+    """A table of text. In one of separated values, lines that begin with # are comments.
 
     Where nothing but numbers follows them, the last comment has the names of the columns.
     """
-    opened = gzip.open if path.name.lower().endswith(".gz") else open
-    with opened(path, "rt", encoding="utf-8-sig") as file:
-        comments = []
-        first = file.readline()
-        while first and (not first.strip() or first.startswith("#")):
-            comments.append(first)
-            first = file.readline()
-        lines = first + file.read()
-    fields = first.strip().split("," if language == "ascii.csv" else "\t")
-    if comments and comments[-1].startswith("#") and all(_is_number(field) for field in fields):
+    text = io.TextIOWrapper(file, encoding="utf-8-sig")
+    if language == "ascii.ecsv":
+        return Table.read(_as_text(text.read()), format=language)
+    comments = []
+    first = text.readline()
+    while first and (not first.strip() or first.startswith("#")):
+        comments.append(first)
+        first = text.readline()
+    lines = first + text.read()
+    delimiter = "," if language == "ascii.csv" else "\t"
+    if comments and comments[-1].startswith("#") and all(map(_is_number, first.strip().split(delimiter))):
         lines = comments[-1].lstrip("#").lstrip() + lines
-    return Table.read(lines, format=language, comment="#")
+    _check_memory(_bytes_of_fields(lines, delimiter), path, "is a quote missing or a line too long?")
+    return Table.read(_as_text(lines), format=language, comment="#")
+
+
+def _as_text(text: str) -> str:
+    """Text that astropy does not take for the name of a file."""
+    return text if "\n" in text else text + "\n"
+
+
+def _bytes_of_fields(text: str, delimiter: str) -> int:
+    """How many bytes the columns of a text take at most: of text, each row takes as much as the longest one."""
+    lines = text.split("\n")
+    if '"' not in text:
+        return 4 * len(lines) * max(map(len, lines))
+    widths: list[int] = []
+    for row in csv.reader(lines, delimiter=delimiter):
+        widths = [max(pair) for pair in itertools.zip_longest(widths, map(len, row), fillvalue=0)]
+    return 4 * len(lines) * sum(widths)
 
 
 def _is_number(text: str) -> bool:
@@ -190,12 +244,13 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _read_votable(path: Path) -> Table:
+def _read_votable(file: IO[bytes], path: Path) -> Table:
     """The first table, with the coordinate system of each column that refers to one."""
-    file = votable.parse(path, verify="ignore")
-    first = file.get_first_table()
+    content = file.read()
+    document = votable.parse(io.BytesIO(content), verify="ignore")
+    first = document.get_first_table()
     table = first.to_table(use_names_over_ids=True)
-    systems = {system.ID: system for system in file.iter_coosys()}
+    systems = {system.ID: system for system in document.iter_coosys()}
     referring = {field.ID: field.ref for field in first.fields}
     for group in first.iter_groups():
         if group.ref in systems:
@@ -217,22 +272,52 @@ def _need_pyarrow() -> None:
         raise ImportError(f'parquet files need pyarrow: pip install "hpmask[parquet]" ({error})') from error
 
 
-def _read_fits(path: Path, lon: str | None, lat: str | None) -> tuple[Table, str]:
-    """The first table that has positions."""
-    missing = []
+def _read_parquet(file: IO[bytes], path: Path) -> Table:
+    from pyarrow import parquet
+
+    content = io.BytesIO(file.read())
+    metadata = parquet.read_metadata(content)
+    # A column of one value takes next to nothing in the file.
+    _check_memory(8 * metadata.num_rows * metadata.num_columns, path, "give a Table of the columns that are needed")
+    content.seek(0)
+    return Table.read(content, format="parquet")
+
+
+def _read_fits(path: Path, lon: str | None, lat: str | None, hdu: int | str | None) -> tuple[Table, str]:
+    """The table that is named, or the first one that has positions."""
     with _reading(path, "fits"):
-        hdus = fits.open(path, memmap=False, lazy_load_hdus=False)
-    with hdus:
-        for index, hdu in enumerate(hdus):
-            if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU) or isinstance(hdu, fits.CompImageHDU):
-                continue
-            with _reading(path, "fits"):
-                table = _of_hdu(hdu)
-            source = f"{path.name!r}, table {hdu.name or index}"
-            try:
-                find_position(table, lon, lat, "icrs", source)
-            except NoPositionError as error:
-                missing.append(str(error))
-            else:
-                return table, source
+        units = units_of(path)
+        names = [name_of(unit) for unit in units]
+        tables = {i for i, unit in enumerate(units) if is_table(unit)}
+    if hdu is not None:
+        tables = {_chosen(names, tables, hdu, path)}
+    missing = []
+    # Published catalogs have sums that were right before the last change.
+    each = loaded(path, tables, sums=False)
+    for number in sorted(tables):
+        with _reading(path, "fits"):
+            # As it stands in the file, and as a Table.
+            _check_memory(2 * units[number].size, path, "unpack the file first, if it is right")
+            _, found = next(each)
+            table = _of_hdu(found)
+        source = f"{path.name!r}, table {names[number] or number}"
+        if hdu is not None:
+            return table, source
+        try:
+            find_position(table, lon, lat, "icrs", source)
+        except NoPositionError as error:
+            missing.append(str(error))
+        else:
+            return table, source
     raise NoPositionError("; ".join(missing) or f"{path.name!r} holds no table")
+
+
+def _chosen(names: list[str], tables: set[int], hdu: int | str, path: Path) -> int:
+    """The number of the table that is asked for."""
+    found = [i for i, name in enumerate(names) if hdu == i or str(hdu).strip().upper() == name]
+    if not found:
+        listed = ", ".join(f"{i} ({name})" for i, name in enumerate(names[:20]))
+        raise ValueError(f"{path.name!r} has no HDU {hdu!r}; it has {listed}")
+    if found[0] not in tables:
+        raise ValueError(f"HDU {hdu!r} of {path.name!r} is no table")
+    return found[0]

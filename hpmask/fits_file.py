@@ -18,7 +18,7 @@ from astropy.utils.data import get_readable_fileobj
 from hpmask.errors import MaskFormatError
 from hpmask.io.hdu import Hdu
 
-__all__ = ["check_unpacked", "faults_of", "is_compressed", "is_table", "load", "name_of", "units_of"]
+__all__ = ["check_unpacked", "faults_of", "is_compressed", "is_table", "load", "loaded", "name_of", "units_of"]
 
 # A packed file may unpack to this many times its size, and a fixed number of bytes more.
 _RATIO = 50
@@ -94,7 +94,17 @@ def _is_plain(path: str | Path) -> bool:
 
 def load(path: str | Path, whole: set[int], used: set[int]) -> dict[int, Any]:
     """The units of the numbers `whole` as astropy's HDUs. They are checked, and so are all in `used`."""
-    found: dict[int, Any] = {}
+    return dict(loaded(path, whole, used))
+
+
+def loaded(
+    path: str | Path, whole: set[int], used: set[int] | None = None, *, sums: bool = True
+) -> Iterator[tuple[int, Any]]:
+    """As `load`, one unit after another with its number, so that those behind the one that is wanted stay unread.
+
+    Without `sums`, CHECKSUM and DATASUM are not looked at.
+    """
+    used = used or set()
     primary = fits.PrimaryHDU().header.tostring().encode("ascii")
     with _opened(path) as file:
         for number in range(max(whole | used, default=-1) + 1):
@@ -102,18 +112,16 @@ def load(path: str | Path, whole: set[int], used: set[int]) -> dict[int, Any]:
             if number in whole:
                 if unit.get("XTENSION") in ("BINTABLE", "TABLE") and not 0 <= unit.integer("TFIELDS") <= _MAX_TFIELDS:
                     raise MaskFormatError(f"HDU {number}: TFIELDS must be from 0 to {_MAX_TFIELDS}")
-                content = unit.whole()
                 # Of a list astropy knows what each unit is; an extension cannot be the first.
-                hdus = fits.HDUList.fromstring(content if number == 0 else primary + content)
+                hdus = fits.HDUList.fromstring(unit.whole(primary if number else b"", sums=sums))
                 if len(hdus) != (1 if number == 0 else 2):
                     raise MaskFormatError(f"HDU {number}: astropy cannot read it")
-                found[number] = hdus[-1]
                 hdus[-1].data  # noqa: B018  what is damaged shows here
+                yield number, hdus[-1]
             elif number in used:
                 unit.check()
             else:
                 unit.skip()
-    return found
 
 
 def name_of(unit: Hdu) -> str:

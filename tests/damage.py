@@ -1,5 +1,7 @@
 """Damaged copies of files, the same ones in every run, for tests that readers fail as they should."""
 
+import re
+
 import numpy as np
 
 # What stands in a card where it should not: other types, numbers beyond all bounds, words, nothing.
@@ -13,7 +15,9 @@ NASTY = (
 def damaged(content, n, seed):
     """Yield `n` times what was done to the bytes, in words, and a copy of them with it."""
     rng = np.random.default_rng(seed)
-    ways = (_bits, _zeros, _noise, _card, _card, _card, _lost_card, _cut, _moved)
+    ways = (_bits, _zeros, _noise, _cut, _moved)
+    if _cards(content):
+        ways += (_card, _card, _card, _lost_card)
     for k in range(n):
         way = ways[k % len(ways)]
         copy = bytearray(content)
@@ -50,8 +54,6 @@ def _cards(content):
 
 def _card(content, rng):
     cards = _cards(content)
-    if not cards:
-        return content
     at = cards[int(rng.integers(len(cards)))]
     value = NASTY[int(rng.integers(len(NASTY)))]
     content[at + 10 : at + 80] = value.rjust(20).ljust(70).encode("latin-1")
@@ -61,8 +63,6 @@ def _card(content, rng):
 def _lost_card(content, rng):
     """A card is gone, or stands there twice."""
     cards = _cards(content)
-    if not cards:
-        return content
     at, other = (cards[int(i)] for i in rng.integers(len(cards), size=2))
     content[at : at + 80] = b" " * 80 if rng.random() < 0.5 else content[other : other + 80]
     return content
@@ -80,3 +80,44 @@ def _moved(content, rng):
     else:
         content[at:at] = rng.bytes(int(rng.choice([1, 80, 2880])))
     return content
+
+
+# ---------------------------------------------------------------------- texts
+
+TOKEN = re.compile(r"[\w.+-]+|\s+|.", re.DOTALL)
+ODD_TOKENS = (
+    "\0", "é", "nan", "1e400", "-1", "9" * 40, "{", '"', "'", "(", "]]", ";", "#", ",", "\t", "\n", "<", "/>", "--",
+    "\x85", "-", "&lt;", "float16", "string", "deg", "[2,null]", "999999999", "!!python/name:os.system", "*a", "&a",
+)  # fmt: skip
+
+
+def damaged_text(content, n, seed):
+    """As `damaged`, for texts: half of the copies have tokens deleted, doubled, exchanged or put in."""
+    rng = np.random.default_rng(seed)
+    tokens = TOKEN.findall(content.decode())
+    for k, (what, copy) in enumerate(damaged(content, n, seed)):
+        if k % 2:
+            yield what, copy
+        else:
+            yield f"tokens {k} of seed {seed}", _tokens(list(tokens), rng).encode()
+
+
+def _tokens(tokens, rng):
+    for _ in range(int(rng.integers(1, 5))):
+        # Half of the damage goes to the beginning, since most of a table is rows.
+        span = len(tokens) if rng.random() < 0.5 else min(len(tokens), 200)
+        i, j = (int(k) for k in rng.integers(span, size=2))
+        match int(rng.integers(6)):
+            case 0:
+                del tokens[i]
+            case 1:
+                tokens.insert(i, tokens[i])
+            case 2:
+                tokens.insert(i, tokens[j])
+            case 3:
+                tokens[i], tokens[j] = tokens[j], tokens[i]
+            case 4:
+                tokens.insert(i, ODD_TOKENS[int(rng.integers(len(ODD_TOKENS)))])
+            case 5:
+                tokens[i] = ODD_TOKENS[int(rng.integers(len(ODD_TOKENS)))]
+    return "".join(tokens)

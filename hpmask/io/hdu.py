@@ -8,6 +8,7 @@ CHECKSUM and DATASUM follow the FITS standard 4.0, section 4.4.2.7 and appendix 
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -219,17 +220,23 @@ class Hdu:
         self._check(data)
         return data[: self.size // dtype.itemsize * dtype.itemsize].view(dtype)
 
-    def whole(self) -> bytes:
+    def whole(self, before: bytes = b"", *, sums: bool = True) -> bytes:
         """The unit as it stands in the file, header and padded data; the file is then at the next unit.
 
-        Characters in the header that FITS does not allow are question marks, so that astropy reads it.
+        Characters in the header that FITS does not allow are question marks, so that astropy reads it. The bytes
+        `before` are put in front.
 
         Raises
         ------
         MaskFormatError
-            If the file is cut short, or a sum that the header has is wrong.
+            If the file is cut short, or a sum that the header has is wrong and `sums` is True.
         """
-        return b"".join([self._raw.translate(_PLAIN), *self._pieces()])
+        whole = io.BytesIO()
+        whole.write(before + self._raw.translate(_PLAIN))
+        # It grows in place, and hands over what it has: the data of large tables are in memory once.
+        for piece in self._pieces(sums):
+            whole.write(piece)
+        return whole.getvalue()
 
     def check(self) -> None:
         """Go to the next unit, as `whole` does, and keep nothing.
@@ -242,8 +249,8 @@ class Hdu:
         for _ in self._pieces():
             pass
 
-    def _pieces(self) -> Iterator[bytes]:
-        """The padded data in pieces; the sums are checked behind the last."""
+    def _pieces(self, sums: bool = True) -> Iterator[bytes]:
+        """The padded data in pieces; if `sums` is True, the sums are checked behind the last."""
         padded = self.size + -self.size % _BLOCK
         count = total = 0
         while count < padded:
@@ -253,9 +260,11 @@ class Hdu:
                 raise MaskFormatError(
                     f"the file is cut short: {self._name} has {count} of the {padded} bytes of its data"
                 )
-            total = _added(total, _sum(piece))
+            if sums:
+                total = _added(total, _sum(piece))
             yield piece
-        self._check_sum(total)
+        if sums:
+            self._check_sum(total)
 
     def skip(self) -> None:
         """Move the file to the next unit."""

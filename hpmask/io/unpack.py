@@ -10,9 +10,12 @@ from __future__ import annotations
 import gzip
 import io
 import os
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from hpmask.errors import MaskFormatError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 __all__ = ["unpacked"]
 
@@ -23,35 +26,37 @@ _ALLOWANCE = 1 << 24
 _BUFFER = 1 << 16
 
 
-def unpacked(file: IO[bytes]) -> io.BufferedReader:
+def unpacked(file: IO[bytes], ratio: int = _RATIO) -> io.BufferedReader:
     """The content of a gzipped file. It can be read and peeked into, but not be sought in.
 
     Raises
     ------
     MaskFormatError
-        On reading more than 400 times the size of the file and 16 MiB.
+        On reading more than `ratio` times the size of the file and 16 MiB.
     """
-    return io.BufferedReader(_Unpacked(file), _BUFFER)
+    return io.BufferedReader(_Unpacked(file, ratio), _BUFFER)
 
 
 class _Unpacked(io.RawIOBase):
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], ratio: int) -> None:
         self._gzip = gzip.GzipFile(fileobj=file)
         self._size = os.fstat(file.fileno()).st_size
-        self._left = _RATIO * self._size + _ALLOWANCE
+        self._most = self._left = ratio * self._size + _ALLOWANCE
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Buffer) -> int:
+        # Of a bytearray, which `read` of all of it gives, a slice would be a copy.
+        view = memoryview(buffer)
         # A piece is filled as far as it goes: a peek must not end with one of many gzip members.
         count = 0
-        while count < len(buffer) and (got := self._gzip.readinto(buffer[count:])):
+        while count < len(view) and (got := self._gzip.readinto(view[count:])):
             count += got
         self._left -= count
         if self._left < 0:
             raise MaskFormatError(
-                f"its {self._size} bytes unpack to more than {_RATIO * self._size + _ALLOWANCE}, "
-                "which is more than a mask does"
+                f"its {self._size} bytes unpack to more than {self._most}, which is more than such a file does: "
+                "unpack it first, if it is right"
             )
         return count

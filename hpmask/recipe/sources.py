@@ -132,7 +132,7 @@ class Catalog:
         return self.path.name if self.hdu is None else f"{self.path.name} [{self.hdu}]"
 
     def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        table = self._table()
+        table, _ = catalog_files.load(self.path, self.lon, self.lat, self.hdu)
         wanted = np.ones(len(table), dtype=bool)
         for condition in self.where:
             wanted &= condition(table)
@@ -172,23 +172,6 @@ class Catalog:
                 n_threads=n_threads,
             )
         return mask, counts
-
-    def _table(self) -> Table:
-        if self.hdu is None:
-            table, _ = catalog_files.load(self.path, self.lon, self.lat)
-            return table
-        from astropy.io import fits
-
-        with fits.open(self.path) as hdus:
-            try:
-                hdu = hdus[self.hdu]
-            except (KeyError, IndexError):
-                names = ", ".join(f"{i} ({one.name})" for i, one in enumerate(hdus))
-                raise ValueError(f"{self.path.name} has no HDU {self.hdu!r}; it has {names}") from None
-            if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
-                raise ValueError(f"HDU {self.hdu!r} of {self.path.name} is no table")
-            # What is NaN or blank stays as it is, as in `catalog_files`.
-            return Table.read(hdu, mask_invalid=False)
 
     def _angles(self, table: Table) -> u.Quantity:
         """The angles of each row, shape (n, k): radii, or both half axes and the position angle."""

@@ -1,0 +1,182 @@
+"""Damaged catalogs: read as some table, or refused by a ValueError that names the file.
+
+To run more than the few hundred cases of the test: ``python tests/test_catalog_damage.py 10000``, which also prints
+the slowest case and the most memory.
+"""
+
+import gzip
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.coordinates import Angle, SkyCoord
+from astropy.io import fits
+from astropy.table import Column, MaskedColumn, Table
+from damage import damaged, damaged_text
+
+from hpmask import Mask
+from hpmask.catalog_columns import NoPositionError
+
+
+def sources():
+    rng = np.random.default_rng(5)
+    n = 40
+    return Table(
+        {
+            "name": [f"source {i}" for i in range(n)],
+            "RAJ2000": Column(rng.uniform(0, 360, n), unit="deg"),
+            "DEJ2000": Column(rng.uniform(-90, 90, n), unit="deg"),
+            "flux": MaskedColumn(rng.uniform(0, 1, n), mask=np.arange(n) % 7 == 0),
+            "spectrum": rng.uniform(0, 1, (n, 3)),
+        },
+        meta={"EQUINOX": 2000.0},
+    )
+
+
+def flat():
+    table = sources()
+    table.remove_column("spectrum")
+    return table
+
+
+def fits_table(path):
+    hdu = fits.table_to_hdu(sources())
+    hdu.header["TUCD2"] = "pos.eq.ra;meta.main"
+    fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(Table({"start": [1.0]})), hdu]).writeto(path)
+
+
+def fits_sums(path):
+    fits.table_to_hdu(sources()).writeto(path, checksum=True)
+
+
+def fits_text(path):
+    columns = [
+        fits.Column(name, form, unit="deg", array=sources()[name])
+        for name, form in (("RAJ2000", "F12.6"), ("DEJ2000", "E15.7"))
+    ]
+    fits.HDUList([fits.PrimaryHDU(), fits.TableHDU.from_columns(columns)]).writeto(path)
+
+
+def fits_odd(path):
+    """Columns of variable length, of bits, scaled, and with a dimension."""
+    columns = [
+        fits.Column("RA", "I", unit="deg", bzero=2**15, array=np.linspace(0, 300, 20).astype(np.uint16)),
+        fits.Column("DEC", "J", unit="deg", null=-99, array=np.arange(20)),
+        fits.Column("list", "PE()", array=np.array([np.arange(i, dtype=np.float32) for i in range(20)], object)),
+        fits.Column("flags", "8X", array=np.zeros((20, 8), bool)),
+        fits.Column("image", "6E", dim="(2,3)", array=np.zeros((20, 3, 2))),
+        fits.Column("names", "20A", dim="(10,2)", array=np.full((20, 2), "abc")),
+    ]
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(path)
+
+
+def csv(path):
+    flat().write(path, format="ascii.csv")
+    path.write_text("\ufeff# A comment\n# another\n" + path.read_text())
+
+
+def tsv(path):
+    flat().write(path, format="ascii.tab")
+
+
+def ecsv(path):
+    table = sources()
+    table["center"] = SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5")
+    table["object"] = np.array([{"a": 1}] * len(table), object)
+    table.write(path, format="ascii.ecsv")
+
+
+def ecsv_angles(path):
+    table = flat()
+    table["RAJ2000"] = Angle(table["RAJ2000"].quantity).to_string(sep=":", unit="hourangle", precision=2)
+    table["RAJ2000"].unit = "h:m:s"
+    table.write(path, format="ascii.ecsv")
+
+
+def votable(path):
+    sources().write(path, format="votable")
+    system = '<COOSYS ID="J2000" system="eq_FK5" equinox="J2000"/>\n <TABLE>'
+    text = path.read_text().replace("<TABLE>", system)
+    path.write_text(text.replace('name="RAJ2000"', 'name="RAJ2000" ref="J2000" ucd="pos.eq.ra;meta.main"'))
+
+
+def votable_binary(path):
+    flat().write(path, format="votable", tabledata_format="binary2")
+
+
+def parquet(path):
+    pytest.importorskip("pyarrow")
+    sources().write(path, format="parquet")
+
+
+ENDS = {csv: ".csv", tsv: ".tsv", ecsv: ".ecsv", ecsv_angles: ".ecsv", votable: ".vot", votable_binary: ".vot"}
+ENDS |= {parquet: ".parquet"}
+PLAIN = [fits_table, fits_sums, fits_text, fits_odd, *ENDS]
+FILES = [(write, ENDS.get(write, ".fits")) for write in PLAIN]
+# Damage within what is packed, and to the packed file.
+FILES += [(write, ENDS.get(write, ".fits") + end) for write in (fits_table, csv, votable) for end in (".gz", ".Gz")]
+
+
+def outcome(path):
+    """What reading a file ends in: "read" or "refused"; raises where it ends in anything else."""
+    try:
+        Mask.from_catalog(path, "0.1 deg", order=6, n_threads=1)
+    except ValueError as error:
+        if type(error) not in (ValueError, NoPositionError) or path.name not in str(error):
+            raise
+        return "refused"
+    return "read"
+
+
+def run(write, end, n, seed, folder):
+    """How many of `n` damaged copies were read and refused, the slowest one, and those that ended otherwise."""
+    path = Path(folder) / f"{write.__name__}{end}"
+    plain = path.with_name(f"whole{end.removesuffix('.gz').removesuffix('.Gz')}")
+    plain.unlink(missing_ok=True)
+    write(plain)
+    whole = plain.read_bytes()
+    path.write_bytes(gzip.compress(whole) if end.lower().endswith(".gz") else whole)
+    assert outcome(path) == "read"
+    packs = end.endswith(".Gz")
+    if end.endswith(".gz"):
+        whole = gzip.compress(whole, mtime=0)
+    is_text = not end.startswith((".fits", ".parquet")) and not end.endswith(".gz")
+    counts, slowest, failed = {"read": 0, "refused": 0}, (0.0, ""), []
+    for what, content in (damaged_text if is_text else damaged)(whole, n, seed):
+        path.write_bytes(gzip.compress(content, mtime=0) if packs else content)
+        start = time.process_time()
+        try:
+            counts[outcome(path)] += 1
+        except Exception as error:
+            failed.append(f"{what}: {type(error).__name__}: {error}")
+        slowest = max(slowest, (time.process_time() - start, what))
+    return counts, slowest, failed
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("write", "end"), FILES, ids=lambda one: getattr(one, "__name__", one))
+def test_damaged_catalogs_are_read_or_refused(write, end, tmp_path):
+    counts, slowest, failed = run(write, end, 27, 7, tmp_path)
+    assert not failed
+    assert counts["refused"] > 3
+    assert slowest[0] < 5, slowest
+
+
+if __name__ == "__main__":
+    import resource
+    import tempfile
+
+    warnings.simplefilter("ignore")
+    total = int(sys.argv[1])
+    most = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(100, 100 + -(-total // 90 // len(FILES))):
+            for write, end in FILES:
+                result = run(write, end, 90, seed, folder)
+                now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+                print(seed, write.__name__, end, *result, f"{now:.0f} MB" if now > most + 10 else "", flush=True)
+                most = max(most, now)
+        print(f"at most {most:.0f} MB of memory")
