@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import io
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -169,7 +171,10 @@ def _read_text(path: Path, language: str) -> Table:
     Where nothing but numbers follows them, the last comment has the names of the columns.
     """
     opened = gzip.open if path.name.lower().endswith(".gz") else open
-    with opened(path, "rt", encoding="utf-8-sig") as file:
+    with opened(path, "rb") as packed:
+        content = packed.read()
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    with io.StringIO(content.decode("utf-16" if utf16 else "utf-8-sig"), newline=None) as file:
         comments = []
         first = file.readline()
         while first and (not first.strip() or first.startswith("#")):
