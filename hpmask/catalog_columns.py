@@ -161,11 +161,21 @@ def numbers(column: Any, name: str) -> NDArray[np.float64]:
     try:
         result = np.array(getattr(values, "value", values), dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"column {name!r} must hold numbers: {error}") from error
+        first = next(((row, value) for row, value in enumerate(values) if not _is_number(value)), None)
+        what = str(error) if first is None else f"row {first[0]} has {first[1]!r}"
+        raise ValueError(f"column {name!r} must hold numbers: {what}") from error
     mask = getattr(column, "mask", None)
     if mask is not None:
         result[mask] = np.nan
     return result
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return value is None
+    return True
 
 
 # ---------------------------------------------------------------------- finding
@@ -244,8 +254,12 @@ _UNITS = {"degree": u.deg, "degrees": u.deg, "radian": u.rad, "radians": u.rad}
 
 def _is_text(column: Any) -> bool:
     kind = getattr(getattr(column, "dtype", None), "kind", "")
-    # A column of objects holds numbers with None for those that are missing, or text.
-    return kind in ("S", "U") or (kind == "O" and any(isinstance(value, str | bytes) for value in column))
+    if kind == "O":
+        # Numbers with None for those that are missing, or text. Where both are, a number was not read as one.
+        mask = np.broadcast_to(getattr(column, "mask", False), len(column))
+        there = [value for value, masked in zip(column, mask, strict=True) if not masked and value is not None]
+        return bool(there) and all(isinstance(value, str | bytes) for value in there)
+    return kind in ("S", "U")
 
 
 def _is_readable(table: Table, position: Position) -> bool:

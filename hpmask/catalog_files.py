@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -204,7 +205,9 @@ def _read_text(file: IO[bytes], path: Path, language: str) -> Table:
 
     Where nothing but numbers follows them, the last comment has the names of the columns.
     """
-    text = io.TextIOWrapper(file, encoding="utf-8-sig")
+    content = file.read()
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = io.StringIO(content.decode("utf-16" if utf16 else "utf-8-sig"), newline=None)
     if language == "ascii.ecsv":
         return Table.read(_as_text(text.read()), format=language)
     comments = []

@@ -55,7 +55,7 @@ def distance(
     numbers = np.empty(lon.size, dtype=np.uint64)
     bad = _lookup_kernel.numbers(lon, lat, unit, mask.order, matrix, numbers)
     if bad >= 0:
-        frames.check_finite(lon.reshape(shape), lat.reshape(shape), "coord")
+        frames.check_finite(lon.reshape(shape) * unit, lat.reshape(shape) * unit, "coord")
     # Neighbours on the sky follow each other.
     sequence = np.argsort(numbers)
     row = np.broadcast_to(np.arange(lon.size).reshape(shape), np.broadcast_shapes(shape, bins.shape))

@@ -166,7 +166,7 @@ def turned(there: BaseCoordinateFrame, frame: str, argument: str) -> BaseCoordin
     if there.name == frame:
         return there
     lon, lat = there.data.lon, there.data.lat
-    check_finite(lon.value, lat.value, argument)
+    check_finite(lon, lat, argument)
     # Some of astropy's transformations move the origin, and refuse what has no distance.
     distance = np.broadcast_to(_FAR, lon.shape, subok=True)
     far = there.realize_frame(SphericalRepresentation(lon, lat, distance, copy=False))
@@ -187,13 +187,17 @@ def seen(coord: SkyCoord, frame: str, argument: str) -> SkyCoord:
 
 
 def check_finite(lon: NDArray[np.float64], lat: NDArray[np.float64], argument: str) -> None:
-    """Raise a ValueError that names the first position that is not finite."""
+    """Raise a ValueError that names the first position that is not finite, in degrees.
+
+    `lon` and `lat` are Quantities, or arrays in radians.
+    """
     bad = np.flatnonzero(~(np.isfinite(lon) & np.isfinite(lat)))
     if not bad.size:
         return
     row = bad[0]
     where = f"{bad.size} of {np.size(lon)} positions are not, the first in row {row}: " if np.ndim(lon) else "got "
-    raise ValueError(f"{argument} must be finite, {where}lon={np.ravel(lon)[row]}, lat={np.ravel(lat)[row]}")
+    degrees = [u.Quantity(np.ravel(angle)[row], u.rad).to_value(u.deg) for angle in (lon, lat)]
+    raise ValueError(f"{argument} must be finite, {where}lon={degrees[0]:.10g} deg, lat={degrees[1]:.10g} deg")
 
 
 def unit_vectors(lon: Any, lat: Any) -> NDArray[np.float64]:

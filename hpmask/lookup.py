@@ -72,7 +72,7 @@ def contains(
     distinct = list({id(plane): plane for plane in planes}.values())
     answers, bad = _answers(distinct, order, lon, lat, unit, matrix, n_threads=None)
     if bad >= 0:
-        frames.check_finite(lon.reshape(shape), lat.reshape(shape), "coord")
+        frames.check_finite(lon.reshape(shape) * unit, lat.reshape(shape) * unit, "coord")
     answers = answers.reshape(len(distinct), *shape)
     place = {id(plane): k for k, plane in enumerate(distinct)}
     rows = np.array([place[id(plane)] for plane in planes])

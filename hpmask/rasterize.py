@@ -85,9 +85,9 @@ def check_cones(
         if energy is None:
             raise ValueError(f"radius of shape {radii.shape} has a column per energy bin: energy must be given")
         if radii.ndim > 2 or radii.shape[1] != energy.n_bins or radii.shape[0] not in (1, lon.size):
+            shapes = " or ".join(f"({n}, {energy.n_bins})" for n in dict.fromkeys((lon.size, 1)))
             raise ValueError(
-                f"radius must have shape ({lon.size}, {energy.n_bins}) or (1, {energy.n_bins}), one row per centre "
-                f"and one column per energy bin, got {radii.shape}"
+                f"radius must have shape {shapes}, one row per centre and one column per energy bin, got {radii.shape}"
             )
         radii = np.broadcast_to(radii, (lon.size, energy.n_bins))
     # 180 deg in other units may come out a bit above pi.

@@ -351,3 +351,37 @@ def test_what_is_masked():
     values = [1.0, 2.0] * u.deg
     assert arguments.unmasked(values, "x") is values
     assert arguments.float64(values) is values
+
+
+def test_positions_in_errors_are_in_degrees():
+    """Of radians and degrees alike, and in each frame."""
+    two = SkyCoord([1, 2], [3, np.nan], unit="deg")
+    mask = Mask.full(order=3)
+    doors = {
+        "center": lambda coord: Mask.from_cones(coord, "1 deg", order=5),
+        "coord": mask.contains,
+        "center ": lambda coord: Mask.from_cones(coord, "1 deg", order=5, frame="galactic"),
+    }
+    for argument, door in doors.items():
+        with pytest.raises(ValueError, match=rf"^{argument.strip()} must be finite, .* row 1: lon=2 deg, lat=nan deg$"):
+            door(two)
+    with pytest.raises(ValueError, match="row 1: lon=2 deg, lat=nan deg"):
+        Mask.from_cones(two[:1], "1 deg", order=5).distance(two)
+
+
+def test_regions_by_their_name():
+    text = "icrs; circle(1, 1, 1)"
+    assert Mask.from_regions(regions=text, order=5) == Mask.from_regions(text, order=5)
+
+
+def test_a_list_of_masks_in_place_of_a_mask():
+    masks = [Mask.full(), Mask.empty()]
+    with pytest.raises(TypeError, match=r"got list \(lists of masks go to hpmask\.union_all"):
+        Mask.union(masks)
+
+
+def test_shapes_of_radii_per_bin_are_listed_once():
+    center = SkyCoord([1], [2], unit="deg")
+    axis = EnergyAxis([1, 2] * u.TeV)
+    with pytest.raises(ValueError, match=r"radius must have shape \(1, 1\), one row"):
+        Mask.from_cones(center, [[1, 2]] * u.deg, order=6, energy=axis)

@@ -809,3 +809,20 @@ def test_what_is_kept_is_what_can_be_used(rows):
     if len(good) < len(rows):
         with pytest.raises(ValueError, match=f"^{len(rows) - len(good)} of {len(rows)} rows"):
             read_discs(stars, "size")
+
+
+def test_text_among_numbers_is_named_with_its_row():
+    table = pd.DataFrame({"ra": [10.5, "n/a", None], "dec": [1.0, 2.0, 3.0]}, dtype=object)
+    with pytest.raises(ValueError, match="column 'ra' must hold numbers: row 1 has 'n/a'"):
+        Mask.from_catalog(table, "1 deg", order=8)
+    table = pd.DataFrame({"ra": [[10.5], [20.0]], "dec": [1.0, 2.0]})
+    with pytest.raises(ValueError, match=r"column 'ra' must hold numbers: row 0 has \[10.5\]"):
+        Mask.from_catalog(table, "1 deg", order=8)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_csv_files_with_a_byte_order_mark(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    path.write_text("# Café\nra,dec\n10.5,1\n20,2\n", encoding=encoding)
+    expected = Mask.from_cones(SkyCoord([10.5, 20], [1, 2], unit="deg"), "1 deg", order=8)
+    assert Mask.from_catalog(path, "1 deg", order=8) == expected

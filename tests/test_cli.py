@@ -357,6 +357,7 @@ class TestToWcs:
             assert np.array_equal(written != 0, mask.to_wcs("like.fits", hdu=hdu))
         message = run("to-wcs", "energy.fits", "--like", "like.fits", "-o", "no.fits", code=1).stderr
         assert "there are 2 images of the sky, HDU 1 CHIP" in message
+        assert "such as --hdu 'CHIP'" in message
 
     def test_field(self, run, hole):
         run(
@@ -523,6 +524,10 @@ class TestAllOrNothing:
         Path("a.reg").write_text("icrs\ncircle(83,22,3)\n# text(83,22) text={Crab}\n")
         Path("r.toml").write_text('order = 6\n[[exclude]]\nregions = "a.reg"\n')
         assert "region 1 (text) in line 3 of 'a.reg'" in run("build", "r.toml", "-o", "new.fits", code=1).stderr
+        advice = "With --invalid skip, or invalid = 'skip' in the entry, such regions are left out"
+        message = run("build", "r.toml", "-o", "new.fits", code=1).stderr
+        assert advice in message
+        assert "of item" not in message
         result = run("build", "r.toml", "-o", "new.fits", "--invalid", "skip")
         assert "hpmask: warning: left out 1 of 2 regions: region 1 (text) in line 3" in result.stderr
         mask = Mask.read("new.fits")

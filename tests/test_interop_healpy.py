@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask._kernels import cells
 
 AXIS = EnergyAxis([0.1, 1, 10, 100] * u.TeV)
 
@@ -207,3 +208,15 @@ def test_a_partial_map_and_the_same_map_in_full(data):
     full = np.zeros(12 * 4**11, dtype=bool)
     full[cells] = True
     assert Mask.from_healpix(full, nest=False, frame="icrs") == mask
+
+
+def test_ring_maps_of_more_than_2_to_31_cells():
+    """The kernels count cells in 64 bits. An array of zeros takes no memory until it is written."""
+    order = 14
+    full = np.zeros(12 << (2 * order), dtype=np.uint8)
+    cell = full.size - 1
+    cells.set_ring(np.array([cell, cell + 1], dtype=np.uint64), order, 1, full)
+    assert full[healpy.nest2ring(1 << order, cell)] == 1
+    back = np.zeros(2, dtype=np.uint8)
+    cells.read_ring(full, order, cell - 1, back)
+    assert back.tolist() == [0, 1]

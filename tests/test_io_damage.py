@@ -303,7 +303,9 @@ def test_an_image_and_a_catalog(tmp_path):
     refused(tmp_path / "image.fits", "it has an image: an image becomes a mask by Mask.from_wcs")
     column = fits.Column("RAJ2000", "1D", array=[1.0])
     fits.BinTableHDU.from_columns([column], name="STARS").writeto(tmp_path / "catalog.fits")
-    refused(tmp_path / "catalog.fits", "a table 'STARS'")
+    refused(tmp_path / "catalog.fits", "a table 'STARS': a table becomes a mask by Mask.from_catalog")
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(np.zeros((3, 4), "i2"))]).writeto(tmp_path / "packed.fits")
+    refused(tmp_path / "packed.fits", "'COMPRESSED_IMAGE': an image becomes a mask by Mask.from_wcs")
 
 
 def test_a_directory_and_a_file_that_is_not_there(tmp_path):

@@ -103,7 +103,7 @@ def set_ring(const uint64_t[::1] boundaries, int order, uint8_t value, uint8_t[:
     """Write `value` to the cells of a set into a full RING map; the boundaries are NESTED cells of its order."""
     cdef Py_ssize_t n = boundaries.shape[0] // 2, i
     cdef uint64_t cell
-    if not 0 <= order <= 29 or out.shape[0] != 12 << (2 * order):
+    if not 0 <= order <= 29 or out.shape[0] != (<Py_ssize_t> 12) << (2 * order):
         raise ValueError("out must be a full map, order 0 to 29")
     if n and boundaries[2 * n - 1] > <uint64_t> out.shape[0]:
         raise ValueError("the boundaries must be ascending cells of the order")
@@ -116,7 +116,8 @@ def set_ring(const uint64_t[::1] boundaries, int order, uint8_t value, uint8_t[:
 def read_ring(const uint8_t[::1] values, int order, uint64_t start, uint8_t[::1] out):
     """The values of a full RING map in the NESTED cells from `start` on."""
     cdef Py_ssize_t n = out.shape[0], i
-    if not 0 <= order <= 29 or values.shape[0] != 12 << (2 * order) or start + n > <uint64_t> values.shape[0]:
+    if not 0 <= order <= 29 or values.shape[0] != (<Py_ssize_t> 12) << (2 * order) \
+            or start + n > <uint64_t> values.shape[0]:
         raise ValueError("values must be a full map that has the cells, order 0 to 29")
     with nogil:
         for i in range(n):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import warnings
 from typing import IO, Any
@@ -21,6 +22,9 @@ from hpmask.cli.look import info, plot, query
 from hpmask.cli.write import convert, to_wcs
 
 __all__ = ["main"]
+
+
+_HDU = re.compile(r"\bhdu=('[^']*'|\d+)")
 
 
 class _Failure(click.ClickException):
@@ -53,7 +57,7 @@ class _Command(click.Group):
                 quiet = isinstance(error, OSError) and error.errno == errno.EPIPE
                 if quiet or os.environ.get("HPMASK_DEBUG"):
                     raise
-                raise _Failure(f"error: {_message(error)}") from error
+                raise _Failure(f"error: {_by_options(_message(error), ctx.invoked_subcommand)}") from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         # In the order in which they are used.
@@ -66,6 +70,15 @@ def _message(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}"
     return str(error) or type(error).__name__
+
+
+def _by_options(text: str, command: str | None) -> str:
+    """What a message advises in words of Python, by options of the command."""
+    if command == "build":
+        return text.replace("With invalid='skip'", "With --invalid skip, or invalid = 'skip' in the entry,")
+    if command == "to-wcs":
+        return _HDU.sub(lambda found: f"--hdu {found[1]}", text)
+    return text
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -270,8 +270,10 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
         try:
             hdu = Hdu(file, len(found))
         except EOFError:
-            advice = ": an image becomes a mask by Mask.from_wcs" if any("an image" in one for one in found) else ""
-            raise MaskFormatError(f"no MOC in this FITS file, it has {', '.join(found)}{advice}") from None
+            ways = {"an image": "from_wcs", "a table": "from_catalog"}
+            advice = [f"{kind} becomes a mask by Mask.{way}" for kind, way in ways.items() if kind in " ".join(found)]
+            what = f"no MOC in this FITS file, it has {', '.join(found)}"
+            raise MaskFormatError(": ".join([what, *advice[:1]])) from None
         ordering = str(hdu.get("ORDERING")).upper()
         if hdu.get("XTENSION") == "BINTABLE" and ordering in ("NUNIQ", "RANGE"):
             break
@@ -307,7 +309,7 @@ def _name_of_next(file: IO[bytes], number: int) -> str | None:
 def _told(hdu: Hdu) -> str:
     """What a unit is, in a few words."""
     kind = {None: "an image", "IMAGE": "an image", "BINTABLE": "a table", "TABLE": "an ASCII table"}
-    extension = hdu.get("XTENSION")
+    extension = "IMAGE" if "ZIMAGE" in hdu else hdu.get("XTENSION")
     if extension is None and hdu.get("NAXIS") == 0:
         return "a primary header"
     extname = hdu.get("EXTNAME")

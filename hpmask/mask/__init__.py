@@ -411,7 +411,9 @@ def _many(masks: Iterable[Mask], many: Callable[[Iterable[RangeSet]], RangeSet],
         raise ValueError("at least one mask is needed, got none")
     for mask in masks:
         if not isinstance(mask, Mask):
-            raise TypeError(f"expected Masks, got {type(mask).__name__}")
+            raise TypeError(
+                f"expected Masks, got {type(mask).__name__} (lists of masks go to hpmask.union_all or intersection_all)"
+            )
     first = next((mask for mask in masks if mask.energy is not None), masks[0])
     for mask in masks:
         first._common_energy(mask)

@@ -290,7 +290,7 @@ class Looking:
         return distance.apodize(self, width, kind=kind, order=order, nest=nest, n_threads=n_threads)
 
     def components(self: Mask, *, connectivity: int = 8) -> Components:
-        """The parts of the mask that hang together, largest first.
+        """The connected components of the mask, the largest first.
 
         The graph is that of neighbouring cells of the mask's order. The work is linear in the number of ranges.
 
@@ -328,7 +328,7 @@ class Looking:
         return Components(self, connectivity)
 
     def n_components(self: Mask, *, connectivity: int = 8) -> int | NDArray[np.int64]:
-        """How many parts the mask has that hang together; of shape (n_bins,) for a mask with energy.
+        """The number of connected components of the mask; of shape (n_bins,) for a mask with energy.
 
         Parameters as in `components`.
         """

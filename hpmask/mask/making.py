@@ -14,13 +14,14 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike
 
-from hpmask import energy_bins, frames, rasterize, regions, shapes
+from hpmask import energy_bins, frames, rasterize, shapes
 from hpmask.arguments import Closed, as_flag
 from hpmask.energy import EnergyAxis
 from hpmask.history import joined
 from hpmask.morphology import Width
 from hpmask.rangeset import MAX_ORDER, RangeSet, check_order
 from hpmask.rasterize import Mode
+from hpmask.regions import cells_of_points, checked_shapes, of_bins
 from hpmask.words import counted
 
 if TYPE_CHECKING:
@@ -115,8 +116,7 @@ class Making:
     @classmethod
     def from_regions(
         cls: type[Mask],
-        regions_: Any,
-        /,
+        regions: Any,
         *,
         order: int | None = None,
         mode: Mode = "center",
@@ -130,7 +130,7 @@ class Making:
 
         Parameters
         ----------
-        regions_ : str, path, astropy Region or Regions, a list of these, or callable
+        regions : str, path, astropy Region or Regions, a list of these, or callable
             A ds9 or CRTF string, the path of such a file, or regions of astropy's `regions` package in any
             of their frames: circles, ellipses, rectangles, annuli of each, polygons and points. Excluded
             regions are taken away from the others of their list or file (`hpmask.regions` has the details).
@@ -183,12 +183,12 @@ class Making:
         order = _needed(order, "from_regions")
         frame, inside = frames.check_frame(frame), as_flag(inside, "inside")
         planes, count, n_skipped = [], 0, 0
-        for given in regions.of_bins(regions_, energy):
-            spheres, skipped = regions.checked_shapes(given, frame, invalid)
+        for given in of_bins(regions, energy):
+            spheres, skipped = checked_shapes(given, frame, invalid)
             n_skipped += skipped
             plane = rasterize.shapes_plane(spheres, order=order, mode=mode, n_threads=n_threads)
             if mode != "inside":
-                plane = plane | regions.cells_of_points(spheres, order)
+                plane = plane | cells_of_points(spheres, order)
             planes.append(plane if inside else ~plane)
             count += len(spheres)
         left_out = f", {n_skipped} left out" if n_skipped else ""

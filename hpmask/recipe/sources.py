@@ -214,11 +214,13 @@ class Regions:
         return _names(self.paths)
 
     def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        return _of_regions(self.paths, self.invalid, grid, mode, n_threads)
+        # Of a list, errors would name the item, too.
+        given = self.paths[0] if len(self.paths) == 1 else self.paths
+        return _of_regions(given, self.invalid, grid, mode, n_threads)
 
 
 def _of_regions(
-    given: list[Path] | str, invalid: Invalid, grid: Grid, mode: Mode, n_threads: int | None
+    given: list[Path] | Path | str, invalid: Invalid, grid: Grid, mode: Mode, n_threads: int | None
 ) -> tuple[Mask, dict[str, int]]:
     mask = Mask.from_regions(
         given, order=grid.order, mode=mode, frame=grid.frame, invalid=invalid, n_threads=n_threads
