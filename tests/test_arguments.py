@@ -16,6 +16,7 @@ from regions import CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion
 
 from hpmask import EnergyAxis, Mask, RangeSet, arguments
 from hpmask.field import field_wcs
+from hpmask.parallel import thread_count
 from hpmask.testing import assert_masks_equal
 
 STARS = SkyCoord([10, 50], [0, 20], unit="deg")
@@ -346,3 +347,9 @@ def test_what_is_masked():
     values = [1.0, 2.0] * u.deg
     assert arguments.unmasked(values, "x") is values
     assert arguments.float64(values) is values
+
+
+def test_integers_of_numpy_count_threads():
+    assert thread_count(np.int64(3)) == 3
+    with pytest.raises(TypeError, match="n_threads must be a positive integer or None, got True"):
+        thread_count(True)
