@@ -75,7 +75,7 @@ def to_wcs(
 
         "fraction": the part of the pixel's area (as a solid angle) that the mask keeps, to better than 1e-3. At the
         rim of an all-sky map, a pixel's area is the part of it that is sky, looked at in 32 x 32 places, and so are
-        pixels across the edge of a facet (HPX, XPH, TSC, CSC, QSC): to about 1e-2.
+        pixels that a facet's edge tears apart (HPX, XPH, TSC, CSC, QSC): to some 1e-2, or 1e-1 if little of it is sky.
     hdu : int or str, optional
         Number or name of the image that counts, of a file with several.
 

@@ -2,9 +2,9 @@
 
 A pixel's area is the sky under its square of pixel coordinates. Its sides are followed by pieces of great circles, to
 2e-4 of the pixel. Tiles and pixels are decided at once where the mask is the same all over a cap that holds them
-(see `hpmask.wcs_out`); the cells of the mask are cut out of the others (_kernels/pixels.pyx). Sides that are bent, where
-a facet's edge crosses them, are followed in 64 pieces. A pixel of which a part is no sky, at the rim of a projection, or
-that the edge of a facet tears apart, is looked at in 32 x 32 places, each with the solid angle round it: only those that
+(see `hpmask.wcs_out`); the cells of the mask are cut out of the others (_kernels/pixels.pyx). Where a facet's edge
+crosses sides, they are bent and followed in 64 pieces. A pixel of which a part is no sky, at the rim of a projection,
+or that a facet's edge tears apart, is looked at in 32 x 32 places, each with the solid angle round it: only those that
 are sky count, and it is never inside if its centre is none.
 """
 
@@ -41,7 +41,7 @@ _MANY = 64
 _TEAR = 4
 _NINE_X = np.array([0, -0.5, 0.5, 0.5, -0.5, 0, 0.5, 0, -0.5])
 _NINE_Y = np.array([0, -0.5, -0.5, 0.5, 0.5, -0.5, 0, 0.5, 0])
-# Where sky that reaches into a pixel between these places is looked for: middles of its sides and of the pixels round it.
+# Where to look for sky that reaches into a pixel between these: the middles of its sides and of the pixels round it.
 _AROUND_X = np.array([0, 0.5, 0, -0.5, -1, 0, 1, -1, 1, -1, 0, 1])
 _AROUND_Y = np.array([-0.5, 0, 0.5, 0, -1, -1, -1, 0, 0, 1, 1, 1])
 

@@ -16,6 +16,7 @@ from regions import CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion
 
 from hpmask import EnergyAxis, Mask, RangeSet, arguments
 from hpmask.field import field_wcs
+from hpmask.parallel import thread_count
 from hpmask.testing import assert_masks_equal
 
 STARS = SkyCoord([10, 50], [0, 20], unit="deg")
@@ -385,3 +386,9 @@ def test_shapes_of_radii_per_bin_are_listed_once():
     axis = EnergyAxis([1, 2] * u.TeV)
     with pytest.raises(ValueError, match=r"radius must have shape \(1, 1\), one row"):
         Mask.from_cones(center, [[1, 2]] * u.deg, order=6, energy=axis)
+
+
+def test_integers_of_numpy_count_threads():
+    assert thread_count(np.int64(3)) == 3
+    with pytest.raises(TypeError, match="n_threads must be a positive integer or None, got True"):
+        thread_count(True)

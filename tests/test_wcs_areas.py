@@ -1,5 +1,7 @@
 """to_wcs by areas: overlap, inside and fraction. Referee: points spread over the pixels, 100 x 100 in each."""
 
+import warnings
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -182,3 +184,52 @@ def test_fractions_are_much_better_than_promised():
     part = mask.to_wcs(wcs, mode="fraction")
     row, column = np.argwhere((part > 0) & (part < 1))[::29].T
     np.testing.assert_allclose(part[row, column], sampled(mask, wcs, row, column, 1200), atol=2e-4)
+
+
+@pytest.mark.parametrize(("size", "seed"), [(9, 1), (20, 2), (35, 4)])
+@pytest.mark.parametrize(("projection", "wide"), [("XPH", 300), ("QSC", 350), ("HPX", 340), ("TSC", 350), ("CSC", 350)])
+def test_edges_of_facets(projection, wide, size, seed):
+    """All pixels of whole facets, in 20 x 20 places each, and closely where that differs most."""
+    rng = np.random.default_rng(seed)
+    wcs = simple(
+        projection, lon=rng.uniform(0, 360), lat=90 if projection == "XPH" else 0, step=wide / size / np.sqrt(2),
+        shape=(size, size), rotation=rng.uniform(0, 360),
+    )  # fmt: skip
+    center = SkyCoord(rng.uniform(0, 360, 60), np.degrees(np.arcsin(rng.uniform(-1, 1, 60))), unit="deg")
+    mask = Mask.from_cones(center, rng.uniform(2, 14, 60) * u.deg, order=6)
+    part, overlap, inside = (mask.to_wcs(wcs, mode=mode) for mode in ("fraction", "overlap", "inside"))
+
+    def fractions(row, column, n):
+        """Sky and kept sky in n x n places of pixels, as parts of the places, and the kept part of the solid angle."""
+        step, edge = (np.arange(n) + 0.5) / n - 0.5, np.arange(n + 1) / n - 0.5
+        x, y = column[:, None, None] + step, row[:, None, None] + step[:, None]
+        lon, lat = wcs.pixel_to_world_values(*np.broadcast_arrays(x, y))
+        sky = np.isfinite(lon)
+        kept = np.zeros(sky.shape, bool)
+        kept[sky] = mask.contains(SkyCoord(lon[sky], lat[sky], unit="deg"))
+        x, y = column[:, None, None] + edge, row[:, None, None] + edge[:, None]
+        lon, lat = np.radians(wcs.pixel_to_world_values(*np.broadcast_arrays(x, y)))
+        p = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+        area = np.cross(p[:, 1:, 1:] - p[:, :-1, :-1], p[:, 1:, :-1] - p[:, :-1, 1:])
+        area = np.linalg.norm(area, axis=-1)
+        # Squares at a tear.
+        usual = np.nanmedian(area, axis=(1, 2), keepdims=True)
+        area = np.where(sky, np.where(area < 4 * usual, area, usual), 0)
+        return sky.mean(axis=(1, 2)), kept.mean(axis=(1, 2)), (kept * area).sum(axis=(1, 2)) / area.sum(axis=(1, 2))
+
+    row, column = (a.ravel() for a in np.indices((size, size)))
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)
+        sky, kept, expected = fractions(row, column, 20)
+    # What lies beyond 180 deg of native longitude is used, too, where astropy gives no sky.
+    whole = sky == 1
+    # At a rim, 32 x 32 places may miss what is in one of the 20 x 20.
+    assert overlap[row, column][kept > np.where(whole, 0, 0.01)].all()
+    assert not inside[row, column][(kept < sky) & whole].any()
+    difference = np.where(whole, np.abs(part[row, column] - expected), 0)
+    worst = np.argsort(-difference)[:10]
+    fine = fractions(row[worst], column[worst], 150)[2]
+    assert np.abs(part[row, column][worst] - fine).max() < 5e-3
+    some = (sky < 1) & (sky > 0.2)
+    if projection in ("XPH", "QSC"):
+        assert np.abs(part[row, column] - expected)[some].max(initial=0) < 0.08
