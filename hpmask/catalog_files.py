@@ -328,8 +328,8 @@ def _read_fits(path: Path, lon: str | None, lat: str | None, hdu: int | str | No
     each = loaded(path, tables, sums=False)
     for number in sorted(tables):
         with _reading(path, "fits"):
-            # As it stands in the file, and as a Table.
-            _check_memory(2 * units[number].size, path, "unpack the file first, if it is right")
+            # As it stands in the file, as a Table, and its positions and their copies.
+            _check_memory(4 * units[number].size, path, "unpack the file first, if it is right")
             _, found = next(each)
             table = _of_hdu(found)
         source = f"{path.name!r}, table {names[number] or number}"

@@ -195,7 +195,7 @@ def test_packed_files_that_unpack_to_too_much(tmp_path, name, content):
 
 def test_a_packed_fits_table_that_takes_too_much(tmp_path):
     hdu = fits.BinTableHDU.from_columns([fits.Column("RA", "D"), fits.Column("DEC", "D")])
-    for n_rows, match in ((10**9, "would unpack to"), (8 * 10**6, "would take 256000000 bytes of memory")):
+    for n_rows, match in ((10**9, "would unpack to"), (8 * 10**6, "would take 512000000 bytes of memory")):
         hdu.header["NAXIS2"] = n_rows
         content = fits.PrimaryHDU().header.tostring() + hdu.header.tostring()
         (tmp_path / "a.fits.gz").write_bytes(gzip.compress(content.encode() + bytes(1_000_000)))
