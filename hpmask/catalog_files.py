@@ -6,7 +6,9 @@ import codecs
 import csv
 import io
 import itertools
+import math
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -46,6 +48,8 @@ _GZIP = b"\x1f\x8b"
 # A table in memory may take this many times the size of its file, and a fixed number of bytes more.
 _RATIO = 50
 _ALLOWANCE = 200 << 20
+# Of a packed file; what is read of a text takes some thirty times as much.
+_ALLOWANCE_PACKED = 4 << 20
 
 
 def load(table: Any, lon: str | None = None, lat: str | None = None, hdu: int | str | None = None) -> tuple[Table, str]:
@@ -176,7 +180,7 @@ def _read(path: Path, lon: str | None, lat: str | None, hdu: int | str | None) -
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     """The content of a file, unpacked if it is gzipped."""
     with open(path, "rb") as raw:
-        yield unpacked(raw, _RATIO) if raw.peek(2)[:2] == _GZIP else raw
+        yield unpacked(raw, _RATIO, _ALLOWANCE_PACKED) if raw.peek(2)[:2] == _GZIP else raw
 
 
 def _check_memory(n_bytes: int, path: Path, why: str) -> None:
@@ -210,15 +214,15 @@ def _read_text(file: IO[bytes], path: Path, language: str) -> Table:
     text = io.StringIO(content.decode("utf-16" if utf16 else "utf-8-sig"), newline=None)
     if language == "ascii.ecsv":
         return Table.read(_as_text(text.read()), format=language)
-    comments = []
+    comment = ""
     first = text.readline()
     while first and (not first.strip() or first.startswith("#")):
-        comments.append(first)
+        comment = first
         first = text.readline()
     lines = first + text.read()
     delimiter = "," if language == "ascii.csv" else "\t"
-    if comments and comments[-1].startswith("#") and all(map(_is_number, first.strip().split(delimiter))):
-        lines = comments[-1].lstrip("#").lstrip() + lines
+    if comment.startswith("#") and all(map(_is_number, first.strip().split(delimiter))):
+        lines = comment.lstrip("#").lstrip() + lines
     _check_memory(_bytes_of_fields(lines, delimiter), path, "is a quote missing or a line too long?")
     return Table.read(_as_text(lines), format=language, comment="#")
 
@@ -250,6 +254,7 @@ def _is_number(text: str) -> bool:
 def _read_votable(file: IO[bytes], path: Path) -> Table:
     """The first table, with the coordinate system of each column that refers to one."""
     content = file.read()
+    _check_memory(_bytes_of_votable(content), path, "are nrows and arraysize right?")
     document = votable.parse(io.BytesIO(content), verify="ignore")
     first = document.get_first_table()
     table = first.to_table(use_names_over_ids=True)
@@ -268,6 +273,20 @@ def _read_votable(file: IO[bytes], path: Path) -> Table:
     return table
 
 
+def _bytes_of_votable(content: bytes) -> int:
+    """How many bytes the arrays take that a VOTable's nrows and arraysize ask for."""
+    told = [int(number) for number in re.findall(rb"""\bnrows\s*=\s*["'](\d{1,18})""", content)]
+    width = 0
+    for field in re.findall(rb"<(?:\w{1,20}:)?FIELD\b[^<>]{0,5000}", content):
+        size = re.search(rb"""\barraysize\s*=\s*["'](\d[\dx]{0,60})""", field)
+        n = math.prod(int(one) for one in size[1].split(b"x") if one) if size else 1
+        is_text = re.search(rb"""\bdatatype\s*=\s*["'](char|unicodeChar)""", field) is not None
+        if not is_text and n > len(content):
+            raise ValueError(f"a field has an arraysize of {n}, more than a row can hold")
+        width += 4 * n if is_text else 9 * n
+    return width * max([1, content.count(b"<TR"), *told])
+
+
 def _need_pyarrow() -> None:
     try:
         import pyarrow  # noqa: F401
@@ -276,12 +295,25 @@ def _need_pyarrow() -> None:
 
 
 def _read_parquet(file: IO[bytes], path: Path) -> Table:
-    from pyarrow import parquet
+    from pyarrow import compute, parquet, types
 
     content = io.BytesIO(file.read())
-    metadata = parquet.read_metadata(content)
-    # A column of one value takes next to nothing in the file.
-    _check_memory(8 * metadata.num_rows * metadata.num_columns, path, "give a Table of the columns that are needed")
+    schema = parquet.read_schema(content)
+    is_text = types.is_string, types.is_large_string, types.is_binary, types.is_large_binary
+    texts = [field.name for field in schema if any(kind(field.type) for kind in is_text)]
+    # A text that comes again and again stands in the file once, and is to be looked at once.
+    packed = parquet.ParquetFile(content, read_dictionary=texts)
+    advice = "give a Table of the columns that are needed"
+    n_rows, width = packed.metadata.num_rows, 8 * packed.metadata.num_columns
+    _check_memory(n_rows * width, path, advice)
+    for name in texts:
+        # astropy writes the length of the longest text; each row takes as much.
+        longest = int((schema.metadata or {}).get(f"table::len::{name}".encode(), 0))
+        for batch in packed.iter_batches(columns=[name]):
+            column = getattr(batch.column(0), "dictionary", batch.column(0))
+            longest = max(longest, compute.max(compute.binary_length(column)).as_py() or 0)
+        width += 4 * longest
+    _check_memory(n_rows * width, path, advice)
     content.seek(0)
     return Table.read(content, format="parquet")
 
@@ -299,8 +331,8 @@ def _read_fits(path: Path, lon: str | None, lat: str | None, hdu: int | str | No
     each = loaded(path, tables, sums=False)
     for number in sorted(tables):
         with _reading(path, "fits"):
-            # As it stands in the file, and as a Table.
-            _check_memory(2 * units[number].size, path, "unpack the file first, if it is right")
+            # As it stands in the file, as a Table, and its positions and their copies.
+            _check_memory(4 * units[number].size, path, "unpack the file first, if it is right")
             _, found = next(each)
             table = _of_hdu(found)
         source = f"{path.name!r}, table {names[number] or number}"

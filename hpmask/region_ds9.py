@@ -119,6 +119,8 @@ class Reader:
         sign, word, rest = match[1], match[2].lower(), head[match.end() :]
         if word == "global":
             include = _included(rest + properties)
+            if "(" in _LABEL.sub("=", rest):
+                raise ValueError(f"{rest.strip()!r} follows 'global': these are no properties")
             if sign:
                 raise ValueError("a sign belongs before a region, not before 'global'")
             self._include = self._include if include is None else include

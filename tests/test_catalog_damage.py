@@ -165,6 +165,95 @@ def test_damaged_catalogs_are_read_or_refused(write, end, tmp_path):
     assert slowest[0] < 5, slowest
 
 
+def refused(path, match):
+    with pytest.raises(ValueError, match=match) as caught:
+        Mask.from_catalog(path, "0.1 deg", order=6)
+    assert repr(path.name) in str(caught.value)
+
+
+VOTABLE = (
+    '<VOTABLE><RESOURCE><TABLE{}><FIELD name="ra" datatype="double"/><FIELD name="dec" datatype="double"/>'
+    '<FIELD name="x" {}/><DATA><TABLEDATA><TR><TD>1</TD><TD>1</TD><TD>1</TD></TR></TABLEDATA></DATA></TABLE>'
+    "</RESOURCE></VOTABLE>"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv.gz", b"ra,dec\n" + b"1,1\n" * 2_000_000),
+        ("a.tsv.gz", (b"#" * 99 + b"\n") * 80_000),
+        ("a.ecsv.gz", b"# %ECSV 1.0\n# ---\n" + (b"#" * 99 + b"\n") * 80_000),
+        ("a.vot.gz", b"<VOTABLE>" + b"<RESOURCE/>" * 700_000),
+        ("a.parquet.gz", bytes(8_000_000)),
+    ],
+)
+def test_packed_files_that_unpack_to_too_much(tmp_path, name, content):
+    (tmp_path / name).write_bytes(gzip.compress(content))
+    refused(tmp_path / name, r"its \d+ bytes unpack to more than")
+
+
+def test_a_packed_fits_table_that_takes_too_much(tmp_path):
+    hdu = fits.BinTableHDU.from_columns([fits.Column("RA", "D"), fits.Column("DEC", "D")])
+    for n_rows, match in ((10**9, "would unpack to"), (8 * 10**6, "would take 512000000 bytes of memory")):
+        hdu.header["NAXIS2"] = n_rows
+        content = fits.PrimaryHDU().header.tostring() + hdu.header.tostring()
+        (tmp_path / "a.fits.gz").write_bytes(gzip.compress(content.encode() + bytes(1_000_000)))
+        refused(tmp_path / "a.fits.gz", match)
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "match"),
+    [
+        ("", 'datatype="int"', None),
+        (' nrows="1"', 'datatype="char" arraysize="1000"', None),
+        (' nrows="2000000000"', 'datatype="int"', "would take 54000000000 bytes"),
+        ("", 'datatype="char" arraysize="100000000"', "would take 4000000"),
+        ("", 'datatype="char" arraysize="1000x100000*"', "would take 4000000"),
+        ("", 'datatype="double" arraysize="10000000"', "arraysize of 10000000, more than a row can hold"),
+    ],
+)
+def test_sizes_in_a_votable(tmp_path, table, field, match):
+    (tmp_path / "a.vot").write_text(VOTABLE.format(table, field))
+    if match is None:
+        assert Mask.from_catalog(tmp_path / "a.vot", "2 deg", order=6) == Mask.from_cones(
+            SkyCoord(1, 1, unit="deg"), "2 deg", order=6
+        )
+    else:
+        refused(tmp_path / "a.vot", match)
+
+
+def test_a_quote_that_is_not_closed(tmp_path):
+    (tmp_path / "a.csv").write_text('ra,dec,name\n1,1,"a\n' + "1,1,a\n" * 15_000)
+    refused(tmp_path / "a.csv", "would take .* is a quote missing")
+    (tmp_path / "a.csv").write_text("ra,dec,name\n" + "1,1,a\n" * 15_000 + "1,1," + "a" * 60_000)
+    refused(tmp_path / "a.csv", "would take .* is a quote missing or a line too long")
+    (tmp_path / "a.csv").write_text('ra,dec,name\n1,1,"a,""b"""\n' + '1,1,5"\n' * 15_000)
+    assert Mask.from_catalog(tmp_path / "a.csv", "1 deg", order=6).area.value > 0
+
+
+def test_parquet_files_that_pack_well(tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pa = pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    positions = {"ra": np.ones(1000), "dec": np.ones(1000)}
+    one = pa.table({**positions, "n": ["a"] * 999 + ["b" * 10**5]})
+    parquet.write_table(one, path)
+    refused(path, "would take 400024000")
+    # Of few bytes for the rows, and gigabytes in memory.
+    parquet.write_table(pa.table({**positions, "n": ["b" * 10**5] * 1000}), path)
+    refused(path, "would take 400024000")
+    short = pa.table({**positions, "n": ["a"] * 1000})
+    parquet.write_table(short.replace_schema_metadata({"table::len::n": "100000"}), path)
+    refused(path, "would take 400024000")
+    parquet.write_table(short, path)
+    assert Mask.from_catalog(path, "1 deg", order=6).area.value > 0
+    # One value in each column: the file is small however many rows there are.
+    parquet.write_table(pa.table({name: np.ones(10**6) for name in ("ra", "dec")}), path)
+    monkeypatch.setattr("hpmask.catalog_files._ALLOWANCE", 1 << 20)
+    refused(path, "would take 16000000 bytes")
+
+
 if __name__ == "__main__":
     import resource
     import tempfile

@@ -10,6 +10,7 @@ from regions import Regions
 from same_shapes import assert_same_shapes
 
 from hpmask import Mask
+from hpmask.region_text import read
 from hpmask.regions import to_shapes
 
 VALID = [
@@ -113,3 +114,10 @@ def test_areas_are_those_of_the_sphere():
     there = SkyCoord(83, 22, unit="deg").directional_offset_by([0, 0, 90, 90] * u.deg, [1.99, 2.01, 0.99, 1.01] * u.deg)
     mask = Mask.from_regions("icrs;ellipse(83,22,1,2)", order=13)
     np.testing.assert_array_equal(mask.contains(there), [True, False, True, False])
+
+
+def test_a_region_behind_global_is_not_lost():
+    with pytest.raises(ValueError, match=r"line 1 .*follows 'global': these are no properties"):
+        read("global circle(1,2,3) color=red\nfk5;circle(1,2,3)\n")
+    regions, _ = read('global color=red font="a (b) c" text={(x)}\nfk5;circle(1,2,3)\n')
+    assert len(regions) == 1

@@ -39,4 +39,4 @@ export PYTHONPATH=$work
 "$python" tests/kernel_workload.py
 files=("${tests[@]/#/tests/test_}")
 files=("${files[@]/%/.py}")
-"$python" -m pytest -q -p no:cacheprovider "${files[@]}" "$@"
+"$python" -m pytest -q -p no:cacheprovider -k "not resident_memory" "${files[@]}" "$@"

@@ -26,22 +26,22 @@ _ALLOWANCE = 1 << 24
 _BUFFER = 1 << 16
 
 
-def unpacked(file: IO[bytes], ratio: int = _RATIO) -> io.BufferedReader:
+def unpacked(file: IO[bytes], ratio: int = _RATIO, allowance: int | None = None) -> io.BufferedReader:
     """The content of a gzipped file. It can be read and peeked into, but not be sought in.
 
     Raises
     ------
     MaskFormatError
-        On reading more than `ratio` times the size of the file and 16 MiB.
+        On reading more than `ratio` times the size of the file and `allowance` bytes, by default 16 MiB.
     """
-    return io.BufferedReader(_Unpacked(file, ratio), _BUFFER)
+    return io.BufferedReader(_Unpacked(file, ratio, _ALLOWANCE if allowance is None else allowance), _BUFFER)
 
 
 class _Unpacked(io.RawIOBase):
-    def __init__(self, file: IO[bytes], ratio: int) -> None:
+    def __init__(self, file: IO[bytes], ratio: int, allowance: int) -> None:
         self._gzip = gzip.GzipFile(fileobj=file)
         self._size = os.fstat(file.fileno()).st_size
-        self._most = self._left = ratio * self._size + _ALLOWANCE
+        self._most = self._left = ratio * self._size + allowance
 
     def readable(self) -> bool:
         return True
