@@ -24,9 +24,10 @@ def centres(const uint64_t[::1] cells, int order, double[::1] lon, double[::1] l
     cdef Py_ssize_t n = cells.shape[0], i
     cdef int face
     cdef int64_t x, y
-    cdef double z, cos_lat, size = <double> ((<int64_t> 1) << order)
+    cdef double z, cos_lat, size
     if lon.shape[0] != n or lat.shape[0] != n or not 0 <= order <= 29:
         raise ValueError("cells, lon and lat must have one length, order 0 to 29")
+    size = <double> ((<int64_t> 1) << order)
     with nogil:
         for i in range(n):
             cell_xy(cells[i], order, &face, &x, &y)
@@ -39,9 +40,10 @@ def centre_vectors(const uint64_t[::1] cells, int order, double[:, ::1] out):
     cdef Py_ssize_t n = cells.shape[0], i
     cdef int face
     cdef int64_t x, y
-    cdef double size = <double> ((<int64_t> 1) << order)
+    cdef double size
     if out.shape[0] != n or out.shape[1] != 3 or not 0 <= order <= 29:
         raise ValueError("out must have shape (n, 3), order be 0 to 29")
+    size = <double> ((<int64_t> 1) << order)
     with nogil:
         for i in range(n):
             cell_xy(cells[i], order, &face, &x, &y)
@@ -56,9 +58,10 @@ def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out
     cdef Py_ssize_t n = cells.shape[0], i
     cdef int face, k
     cdef int64_t x, y
-    cdef double size = <double> ((<int64_t> 1) << order), dx, dy, part
+    cdef double size, dx, dy, part
     if out.shape[0] != n or steps < 1 or out.shape[1] != 4 * steps or out.shape[2] != 3 or not 0 <= order <= 29:
         raise ValueError("out must have shape (n, 4 * steps, 3), order be 0 to 29")
+    size = <double> ((<int64_t> 1) << order)
     with nogil:
         for i in range(n):
             cell_xy(cells[i], order, &face, &x, &y)
