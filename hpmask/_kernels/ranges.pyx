@@ -289,10 +289,11 @@ cdef inline int _pairs(const uint64_t[::1] boundaries) except -1:
 def widen(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
     """Boundaries of all cells of 2**shift numbers that the set touches; returns how many were written."""
     cdef Py_ssize_t n = boundaries.shape[0], i, k = 0
-    cdef uint64_t start, stop, low = ((<uint64_t> 1) << shift) - 1
+    cdef uint64_t start, stop, low
     _pairs(boundaries)
-    if out.shape[0] < n:
-        raise ValueError("out is too small")
+    if out.shape[0] < n or not 0 <= shift <= 58:
+        raise ValueError("out is too small, or shift is not from 0 to 58")
+    low = ((<uint64_t> 1) << shift) - 1
     with nogil:
         for i in range(0, n, 2):
             start = boundaries[i] & ~low
@@ -315,10 +316,11 @@ def centres(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
     Returns how many were written.
     """
     cdef Py_ssize_t n = boundaries.shape[0], i, k = 0
-    cdef uint64_t start, stop, before = ((<uint64_t> 1) << (shift - 2)) - 1
+    cdef uint64_t start, stop, before
     _pairs(boundaries)
-    if out.shape[0] < n:
-        raise ValueError("out is too small")
+    if out.shape[0] < n or not 2 <= shift <= 58:
+        raise ValueError("out is too small, or shift is not from 2 to 58")
+    before = ((<uint64_t> 1) << (shift - 2)) - 1
     with nogil:
         for i in range(0, n, 2):
             start = ((boundaries[i] + before) >> shift) << shift

@@ -168,9 +168,11 @@ def mirror(const uint64_t[::1] runs, int order, uint64_t[::1] out):
     """The runs on the other side of the equator: ring r becomes 4 nside - r. Sorted again."""
     cdef Py_ssize_t count = runs.shape[0], i = 0, end, k
     cdef int bits = order + 3
-    cdef uint64_t ring, last = (<uint64_t> 4) << order, rest = ((<uint64_t> 1) << bits) - 1
-    if out.shape[0] != count:
-        raise ValueError("out must be as long as runs")
+    cdef uint64_t ring, last, rest
+    if out.shape[0] != count or not 0 <= order <= 29:
+        raise ValueError("out must be as long as runs, order from 0 to 29")
+    last = (<uint64_t> 4) << order
+    rest = ((<uint64_t> 1) << bits) - 1
     with nogil:
         while i < count:
             ring = runs[i] >> bits
@@ -190,10 +192,14 @@ def fringe(const uint64_t[::1] runs, int order):
     """
     cdef Py_ssize_t count = runs.shape[0] // 2, i
     cdef int bits = order + 3
-    cdef int64_t n = (<int64_t> 1) << order, ring, target, width, other, low, high, size, odd, odd_other
-    cdef uint64_t rest = ((<uint64_t> 1) << bits) - 1, key
+    cdef int64_t n, ring, target, width, other, low, high, size, odd, odd_other
+    cdef uint64_t rest, key
     cdef double a, b, by
     cdef Sink sink
+    if not 0 <= order <= 29:
+        raise ValueError("order must be from 0 to 29")
+    n = (<int64_t> 1) << order
+    rest = ((<uint64_t> 1) << bits) - 1
     # Five rings for each run.
     sink_open(&sink, 5 * <size_t> count)
     with nogil:

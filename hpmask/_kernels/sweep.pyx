@@ -453,13 +453,14 @@ def southward(
     """
     cdef size_t count = runs.shape[0] // 2, i, k
     cdef int bits = order + 3
-    cdef int64_t ring, n_rings = (<int64_t> 4 << order) - 1
+    cdef int64_t ring, n_rings
     cdef double z, cos_lat, ignored, half = 0.5 * angle
     cdef Sweep sweep
     cdef Line line
     cdef const uint64_t* run = &runs[0] if count else NULL
     if not 0 <= order <= 29 or not 0 <= angle < M_PI or first < 1 or progress.shape[0] < 1:
         raise ValueError("order must be 0 to 29, the angle from 0 to below pi, first at least 1, progress an array")
+    n_rings = (<int64_t> 4 << order) - 1
     memset(&sweep, 0, sizeof(Sweep))
     sweep.order = order
     sweep.n = <double> ((<int64_t> 1) << order)
