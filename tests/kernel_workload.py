@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import sys
 import types
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,9 @@ def load(name: str) -> Any:
     """A kernel, without the code of hpmask/__init__.py if hpmask has not been imported."""
     if "hpmask" not in sys.modules:
         package = types.ModuleType("hpmask")
-        package.__path__ = [str(Path(__file__).resolve().parent.parent / "hpmask")]
+        spec = importlib.util.find_spec("hpmask")
+        assert spec is not None
+        package.__path__ = list(spec.submodule_search_locations or ())
         sys.modules["hpmask"] = package
     return importlib.import_module(f"hpmask._kernels.{name}")
 

@@ -315,7 +315,7 @@ def test_single_precision_for_gammapy(frame):
 def test_errors_name_the_position(argument, call):
     with pytest.raises(TypeError, match=rf"^{argument} must be a SkyCoord, got tuple: \(10, 20\)$"):
         call((10, 20))
-    with pytest.raises(ValueError, match=rf"^{argument} must be finite, got lon=nan, lat="):
+    with pytest.raises(ValueError, match=rf"^{argument} must be finite, got lon=nan deg, lat="):
         call(SkyCoord(np.nan, 20, unit="deg"))
     with pytest.raises(ValueError, match=rf"^{argument} must not be masked$"):
         call(SkyCoord(Masked(10 * u.deg, mask=True), 20 * u.deg))

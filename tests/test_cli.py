@@ -583,9 +583,11 @@ class TestProcess:
     def test_interrupt(self, tmp_path):
         # Reading from a pipe that nobody writes to lasts for ever.
         os.mkfifo(tmp_path / "recipe.toml")
+        # Where the tests run in the background, the interrupt is ignored, and a new process inherits that.
         process = subprocess.Popen(
             [*COMMAND, "build", "recipe.toml", "-o", "m.fits"],
             cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         # The pipe opens for writing as soon as the command reads it.
         write = os.open(tmp_path / "recipe.toml", os.O_WRONLY)
