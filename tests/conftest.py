@@ -3,7 +3,13 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The same examples in every run of CI: a new one is found at a desk, not in somebody's pull request.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 # Processes that tests start import the hpmask that is tested, and not the source beside which they are started.
 os.environ["PYTHONSAFEPATH"] = "1"

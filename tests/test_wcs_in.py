@@ -178,6 +178,7 @@ def test_any_wcs(projection, kind, lon, lat, step, ratio, rotation, shape, seed,
 
 @settings(max_examples=60, deadline=None)
 @example("AIT", "RA", 1.0, 2.0, 2.0, 2.0, 0.0, (35, 85), 0, 6, False)
+@example("CAR", "RA", 0.0, 0.0, 3.0, 1.0, 95.0, (159, 1), 0, 1, False)
 @given(
     projection=st.sampled_from(BOUNDED),
     kind=st.sampled_from(["RA", "GLON"]),
@@ -206,6 +207,26 @@ def test_all_cells_of_the_sky(projection, kind, lon, lat, step, ratio, rotation,
     expected = np.full(cells.size, outside)
     expected[good] = image[j[good].astype(int), i[good].astype(int)]
     edge = (np.abs(x + 0.5 - np.round(x + 0.5)) < 1e-6) | (np.abs(y + 0.5 - np.round(y + 0.5)) < 1e-6)
+    if projection in ("CAR", "CEA", "MER"):
+        # Images that go on beyond 180 deg of native longitude: the place a turn or more away, the nearest first.
+        turn = np.linalg.solve(wcs.pixel_scale_matrix, [360.0, 0.0])
+        for k in range(1, 12):
+            before = good.copy()
+            for sign in (1, -1):
+                u, v = x + sign * k * turn[0], y + sign * k * turn[1]
+                i, j = np.floor(u + 0.5), np.floor(v + 0.5)
+                on = ~before & (i >= 0) & (i < shape[1]) & (j >= 0) & (j < shape[0])
+                # At both is one too many for this referee.
+                edge |= on & good
+                edge |= on & ((np.abs(u % 1 - 0.5) < 1e-6) | (np.abs(v % 1 - 0.5) < 1e-6))
+                expected[on] = image[j[on].astype(int), i[on].astype(int)]
+                good |= on
+            # A pixel's width beyond the image, rounding decides.
+            for sign in (1, -1):
+                u, v = x + sign * k * turn[0], y + sign * k * turn[1]
+                beside = np.minimum(np.abs(u + 0.5 - np.clip(np.round(u + 0.5), 0, shape[1])),
+                                    np.abs(v + 0.5 - np.clip(np.round(v + 0.5), 0, shape[0])))  # fmt: skip
+                edge |= ~before & (beside < 1e-6)
     # A centre on the seam is at both ends of the image.
     there = (sky if kind == "RA" else sky.galactic).spherical
     phi = wcs.wcs.s2p(np.stack([there.lon.deg, there.lat.deg], axis=1), 0)["phi"]
