@@ -454,3 +454,19 @@ def test_smooth_says_what_it_needs(monkeypatch):
     monkeypatch.setitem(sys.modules, "healpy", None)
     with pytest.raises(ImportError, match=r"hpmask\[healpy\]"):
         Mask.full().apodize("3 deg", kind="smooth")
+
+
+def test_maps_do_not_depend_on_what_the_heap_holds():
+    mask = ~Mask.from_cones(sky(40, seed=1), "5 deg", order=6)
+    centres = np.arange(healpix.n_cells(6), dtype=np.uint64)
+    expected = by_tree(mask, healpix.centre_vectors(centres, 6), mask.to_healpix(nest=True))
+    for _ in range(5):
+        # Blocks of the sizes that the kernel asks for, full of NaN, are freed right before it does.
+        for size in (2000, 8000, 12000, 14000, 15500, 16000):
+            blocks = [np.full(size, np.nan) for _ in range(6)]
+            del blocks
+        found = mask.distance_map(nest=True, n_threads=1).to_value(u.rad)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=ROUNDING)
+    weights = mask.apodize("5 deg", nest=True, n_threads=1)
+    np.testing.assert_array_equal(weights[expected < 0], 0)
+    np.testing.assert_array_equal(weights[expected > np.radians(5.001)], 1)

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Caps on the sky in which masks are the same all over.
 
 The masks of several energy bins are asked together. Between two boundaries of any of them nothing changes, so that a
@@ -17,7 +17,7 @@ from libc.math cimport M_PI, fabs, floor, ilogb, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport COVER, cell_at, cell_in, cell_xy, neighbour
-from hpmask._kernels.index cimport Index, at_or_below
+from hpmask._kernels.index cimport END, Index, at_or_below, open_index
 
 cdef extern from *:
     """
@@ -184,19 +184,23 @@ cdef inline bint around(Cap* cap, uint64_t cell, double radius) noexcept nogil:
     return True
 
 
-cdef inline void open_cap(
+cdef inline int open_cap(
     Cap* cap, const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift, const uint64_t[::1] words,
     int order,
-) noexcept nogil:
+) except -1:
     """Make ready for the masks of a stack (see stack.py)."""
-    cap.index.edge = &boundaries[0] if boundaries.shape[0] else NULL
-    cap.index.entry = &entries[0]
-    cap.index.shift = shift
+    if words.shape[0] and words.shape[0] != boundaries.shape[0] + 1:
+        raise ValueError("there must be one word more than boundaries")
+    if not 0 <= order <= 29:
+        raise ValueError("order must be 0 to 29")
+    open_index(&cap.index, boundaries, entries, shift, END)
     cap.count = boundaries.shape[0]
     cap.word = &words[0] if words.shape[0] else NULL
     cap.order = order
     cap.first = 1
     cap.final = 0
+    cap.here = 0
+    return 0
 
 
 cdef inline bint holds_one(Cap* cap, double z, double cos_lat, double phi, double r) noexcept nogil:

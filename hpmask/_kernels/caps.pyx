@@ -23,10 +23,10 @@ def caps(
     cdef bint turn = matrix.shape[0] == 3
     if lat.shape[0] != n or radius.shape[0] != n or word.shape[0] != n or one.shape[0] != n:
         raise ValueError("lon, lat, radius, word and one must have one length")
-    if words.shape[0] and words.shape[0] != boundaries.shape[0] + 1:
-        raise ValueError("there must be one word more than boundaries")
+    if turn and matrix.shape[1] != 3:
+        raise ValueError("matrix must have shape (3, 3), or (0, 3)")
+    open_cap(&cap, boundaries, entries, shift, words, order)
     with nogil:
-        open_cap(&cap, boundaries, entries, shift, words, order)
         for i in range(n):
             one[i] = 0
             word[i] = 0
@@ -57,10 +57,8 @@ def words_at(
     cdef Cap cap
     if out.shape[0] != n:
         raise ValueError("number and out must have one length")
-    if words.shape[0] and words.shape[0] != boundaries.shape[0] + 1:
-        raise ValueError("there must be one word more than boundaries")
+    open_cap(&cap, boundaries, entries, shift, words, 29)
     with nogil:
-        open_cap(&cap, boundaries, entries, shift, words, 29)
         for i in range(n):
             out[i] = 0 if number[i] == ~<uint64_t> 0 else word_of(&cap, number[i], 29)
 

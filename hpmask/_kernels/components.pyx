@@ -11,10 +11,10 @@ At the edges of a base cell, where x and y may change places, the cells of tiles
 
 from libc.math cimport asin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 
+from hpmask._kernels.buffer cimport SIZE_MAX, Extent, allocate, grow
 from hpmask._kernels.geometry cimport CELL_RADIUS, cell_xy, neighbour, place_vector
-from hpmask._kernels.sink cimport enlarge
 from hpmask._kernels.tiles cimport (
     Tiles,
     around,
@@ -36,25 +36,25 @@ cdef struct Forest:
     uint32_t* first     # number of the first part of each node, and one more
     uint64_t* word      # the cells of each part
     uint32_t* parent    # of each part: an earlier part, or itself for a root
-    uint32_t count
-    size_t room
-    bint failed
+    Extent extent       # of the parts: fewer than 2**32
+
+
+cdef bint forest_grow(Forest* forest, size_t more) noexcept nogil:
+    # Beyond what a part's number can be there is no memory either.
+    if forest.extent.count + more > <size_t> 0xFFFFFFFF:
+        more = SIZE_MAX
+    return grow(
+        &forest.extent, more, &forest.word, sizeof(uint64_t), &forest.parent, sizeof(uint32_t), NULL, 0
+    )
 
 
 cdef inline void put_part(Forest* forest, uint64_t word) noexcept nogil:
-    if forest.count == forest.room:
-        forest.room += forest.room // 2 + 16
-        if (
-            not enlarge(<void**> &forest.word, forest.room * sizeof(uint64_t))
-            or not enlarge(<void**> &forest.parent, forest.room * sizeof(uint32_t))
-            or forest.room > <size_t> 0xFFFFFFFF
-        ):
-            forest.failed = True
-    if forest.failed:
+    cdef size_t count = forest.extent.count
+    if count == forest.extent.room and not forest_grow(forest, 1):
         return
-    forest.word[forest.count] = word
-    forest.parent[forest.count] = forest.count
-    forest.count += 1
+    forest.word[count] = word
+    forest.parent[count] = <uint32_t> count
+    forest.extent.count = count + 1
 
 
 cdef inline uint32_t root(Forest* forest, uint32_t part) noexcept nogil:
@@ -188,31 +188,27 @@ cdef class Labelling:
         cdef Tiles* tiles = &self.tiles
         open_tiles(tiles, start, level, word, entry, shift, order)
         self.arrays = (start, level, word, entry)
-        forest.count = 0
-        forest.room = tiles.count + tiles.count // 8 + 16
-        forest.first = <uint32_t*> malloc((tiles.count + 1) * sizeof(uint32_t))
-        forest.word = <uint64_t*> malloc(forest.room * sizeof(uint64_t))
-        forest.parent = <uint32_t*> malloc(forest.room * sizeof(uint32_t))
-        forest.failed = forest.first == NULL or forest.word == NULL or forest.parent == NULL
-        if not forest.failed:
+        # The memory of a new object is zero.
+        forest.first = <uint32_t*> allocate(<size_t> tiles.count + 1, sizeof(uint32_t))
+        if forest.first != NULL and forest_grow(forest, tiles.count):
             with nogil:
                 for i in range(tiles.count):
-                    forest.first[i] = forest.count
+                    forest.first[i] = <uint32_t> forest.extent.count
                     if tiles.word[i] == tiles.full:
                         put_part(forest, tiles.full)
                     else:
                         split(forest, tiles.word[i], corners)
-                forest.first[tiles.count] = forest.count
-                if not forest.failed:
+                forest.first[tiles.count] = <uint32_t> forest.extent.count
+                if not forest.extent.failed:
                     for i in range(tiles.count):
                         if tiles.level[i]:
                             join_block(forest, tiles, i, corners)
                         else:
                             join_tile(forest, tiles, i, corners)
                     self.n_components = 0
-                    for part in range(forest.count):
+                    for part in range(<uint32_t> forest.extent.count):
                         self.n_components += forest.parent[part] == part
-        if forest.failed:
+        if forest.first == NULL or forest.extent.failed:
             raise MemoryError("no memory for the components")
 
     def __dealloc__(self):
@@ -269,10 +265,10 @@ cdef class Labelling:
         cdef Py_ssize_t n, i
         cdef uint32_t part, next = 0
         cdef int shift = 2 * (29 - self.tiles.order)
-        labels = np.empty(self.forest.count, np.uint32)
+        labels = np.empty(self.forest.extent.count, np.uint32)
         cdef uint32_t[::1] label = labels
         with nogil:
-            for part in range(self.forest.count):
+            for part in range(<uint32_t> self.forest.extent.count):
                 if self.forest.parent[part] == part:
                     label[part] = next
                     next += 1
@@ -300,13 +296,20 @@ def group(
     """
     cdef Py_ssize_t n = start.shape[0], m = rank.shape[0], i
     cdef int64_t k
+    cdef bint bad = False
     if stop.shape[0] != n or number.shape[0] != n or boundaries.shape[0] != 2 * n or offset.shape[0] != m + 1:
         raise ValueError("start, stop and number must have one length, boundaries twice that, offset rank's and one")
     offset[:] = 0
     with nogil:
         for i in range(n):
+            bad = number[i] >= m or rank[number[i]] >= m
+            if bad:
+                break
             if rank[number[i]] + 1 < m:
                 offset[rank[number[i]] + 2] += 1
+    if bad:
+        raise ValueError("number and rank must be numbers of components")
+    with nogil:
         for i in range(2, m + 1):
             offset[i] += offset[i - 1]
         # offset[r + 1] goes from where component r begins to where it ends.
@@ -332,6 +335,11 @@ cdef inline void centre_of(uint64_t number, int shift, double* p) noexcept nogil
     place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << order), p)
 
 
+cdef inline bint fits(const int64_t[::1] offset, const uint64_t[::1] boundaries) noexcept:
+    """Whether the ranges that offsets, which ascend, tell of are there."""
+    return offset.shape[0] > 0 and offset[0] >= 0 and offset[offset.shape[0] - 1] <= boundaries.shape[0] // 2
+
+
 def vector_sums(
     const uint64_t[::1] boundaries, const int64_t[::1] offset, int order, int coarsest, double[:, ::1] out
 ):
@@ -342,7 +350,7 @@ def vector_sums(
     cdef uint64_t a, b
     cdef double p[3]
     cdef double weight
-    if offset.shape[0] != n + 1 or out.shape[1] != 3 or not 0 <= coarsest <= order <= 29:
+    if offset.shape[0] != n + 1 or out.shape[1] != 3 or not fits(offset, boundaries) or not 0 <= coarsest <= order <= 29:
         raise ValueError("out must have shape (n, 3), offset n + 1 values, and the orders must be 0 to 29")
     with nogil:
         for i in range(n):
@@ -396,7 +404,10 @@ def extents(
     cdef int low = 2 * (29 - order), shift
     cdef uint64_t a, b
     cdef double best
-    if offset.shape[0] != n + 1 or centre.shape[0] != n or centre.shape[1] != 3 or not 0 <= order <= 29:
+    if (
+        offset.shape[0] != n + 1 or centre.shape[0] != n or centre.shape[1] != 3 or not fits(offset, boundaries)
+        or not 0 <= order <= 29
+    ):
         raise ValueError("centre must have shape (n, 3), offset n + 1 values, order be 0 to 29")
     with nogil:
         for i in range(n):

@@ -16,8 +16,10 @@ the derivative of high(s) +- s changes sign.
 
 from libc.math cimport M_PI, asin, ceil, cos, fabs, floor, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
+from libc.string cimport memset
 
+from hpmask._kernels.buffer cimport Extent, grow
 from hpmask._kernels.geometry cimport base_ring, cell_in, central_longitude, ring_height
 from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
 
@@ -44,13 +46,22 @@ cdef struct Disc:
     double full_max
 
 
+cdef struct Row:
+    # The memory that a table takes for each ring.
+    int64_t low
+    int64_t high
+    double half
+    double edge[2]
+
+
 cdef struct Table:
     # Intervals of v for the rings first .. last, in a buffer with two empty rings at either end.
     int64_t* low
     int64_t* high
     double* half        # half-widths of the rings, before they are brought to a base cell's chart
     double* edge        # extremes of the edge between two rings
-    size_t room
+    Row* memory         # of all four
+    Extent extent
     int64_t first
     int64_t last
 
@@ -308,6 +319,8 @@ cdef void descend(Walk* walk, int64_t x, int64_t y, int k, uint64_t cell) noexce
         if r > s + 2 * m:
             put(walk, cell, k)
             return
+    if walk.sink.extent.failed:
+        return
     k -= 1
     m = (<int64_t> 1) << k
     descend(walk, x, y, k, cell)
@@ -326,20 +339,17 @@ cdef int bit_length(uint64_t value) noexcept nogil:
 
 cdef bint make_room(Table* table, size_t rows) noexcept nogil:
     """Room for `rows` rings and their margins; False if there is no memory."""
-    cdef size_t room = rows + 8
-    if room <= table.room:
-        return True
-    room += room // 2
-    free(table.low)
-    free(table.high)
-    free(table.half)
-    free(table.edge)
-    table.low = <int64_t*> malloc(room * sizeof(int64_t))
-    table.high = <int64_t*> malloc(room * sizeof(int64_t))
-    table.half = <double*> malloc(room * sizeof(double))
-    table.edge = <double*> malloc(2 * room * sizeof(double))
-    table.room = room
-    return table.low != NULL and table.high != NULL and table.half != NULL and table.edge != NULL
+    cdef size_t room
+    if rows + 8 > table.extent.room:
+        if not grow(&table.extent, rows + 8, &table.memory, sizeof(Row), NULL, 0, NULL, 0):
+            return False
+        # Nothing is kept from disc to disc, so that the arrays may lie one behind the other.
+        room = table.extent.room
+        table.low = <int64_t*> table.memory
+        table.high = table.low + room
+        table.half = <double*> (table.high + room)
+        table.edge = table.half + room
+    return True
 
 
 cdef void in_face(
@@ -562,22 +572,20 @@ def rasterize(const double[::1] lon, const double[::1] lat, const double[::1] ra
     cdef Sink sink
     cdef Table table
     cdef bint good = True
+    cdef double each, ranges = 0
     if lat.shape[0] != n or radius.shape[0] != n or not 0 <= order <= 29 or not 0 <= mode <= 2:
         raise ValueError("lon, lat and radius must have one length, order 0 to 29, mode 0 to 2")
-    table.low = NULL
-    table.high = NULL
-    table.half = NULL
-    table.edge = NULL
-    table.room = 0
-    sink_open(&sink, 32 * <size_t> n)
+    memset(&table, 0, sizeof(Table))
     with nogil:
+        # About two ranges for each ring that a small disc meets; what large ones need beyond that comes as they go.
+        for i in range(n):
+            each = 2 + 3 * radius[i] * <double> ((<int64_t> 1) << order)
+            ranges += each if each < 32 else 32
+        sink_open(&sink, <size_t> ranges)
         for i in range(n):
             good = one_disc(lon[i], lat[i], radius[i], order, <Mode> mode, &table, &sink)
-            if not good or sink.failed:
+            if not good or sink.extent.failed:
                 break
-    free(table.low)
-    free(table.high)
-    free(table.half)
-    free(table.edge)
-    sink.failed = sink.failed or not good
+    free(table.memory)
+    sink.extent.failed |= table.extent.failed
     return sink_take(&sink)

@@ -4,7 +4,7 @@
 from libc.math cimport cos, sin
 from libc.stdint cimport uint32_t, uint64_t
 
-from hpmask._kernels.index cimport Index, at_or_below
+from hpmask._kernels.index cimport END, Index, at_or_below, open_index
 from hpmask._kernels.nearest cimport LAST, Target, begin, nearest
 
 
@@ -15,8 +15,8 @@ def vectors(const double[::1] lon, const double[::1] lat, double unit, const dou
     cdef double cos_lat
     cdef double p[3]
     cdef bint turn = matrix.shape[0] == 3
-    if lat.shape[0] != n or out.shape[0] != n or out.shape[1] != 3:
-        raise ValueError("lon, lat and out must have one length")
+    if lat.shape[0] != n or out.shape[0] != n or out.shape[1] != 3 or matrix.shape[1] != 3:
+        raise ValueError("lon, lat and out must have one length, out shape (n, 3), matrix (3, 3) or (0, 3)")
     with nogil:
         for i in range(n):
             cos_lat = cos(lat[i] * unit)
@@ -43,9 +43,7 @@ def signed(
     cdef double angle
     if position.shape[0] != n or position.shape[1] != 3 or out.shape[0] != n or not 0 <= order <= LAST:
         raise ValueError("position, number and out must have one length, order be 0 to 29")
-    index.edge = &boundaries[0] if boundaries.shape[0] else NULL
-    index.entry = &entries[0]
-    index.shift = shift
+    open_index(&index, boundaries, entries, shift, END)
     with nogil:
         for inside in range(2):
             begin(&target[inside], &index, boundaries.shape[0], order, 1 - inside, most)

@@ -31,14 +31,14 @@ Pieces are kept for the whole walk, each with its children once it has been divi
 from libc.math cimport INFINITY, M_PI, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
+from hpmask._kernels.buffer cimport Extent, grow
 from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, place_vector, ring_width
-from hpmask._kernels.index cimport Index, at_or_below
+from hpmask._kernels.index cimport END, Index, at_or_below, open_index
 from hpmask._kernels.nearest cimport (
     LAST, Node, Target, angle_of, begin, beyond, candidate, centre_of, count, divide, frame, nearest, opposite, square,
 )
-from hpmask._kernels.sink cimport enlarge
 
 cdef enum:
     # Centres that all cells of a node compare.
@@ -83,12 +83,11 @@ cdef struct Walk:
     double* out
     Piece* piece
     int n_pieces
-    int piece_room
+    Extent pieces           # their room
     int* list
     int top
-    int list_room
+    Extent entries          # the lists' room
     bint alone              # each cell searches for itself
-    bint failed             # out of memory
 
 
 cdef inline double radius(const Node* node, double reach) noexcept nogil:
@@ -102,30 +101,24 @@ cdef inline double radius(const Node* node, double reach) noexcept nogil:
     return min(reach, (sqrt(max(a, b)) + node.bend) / 2)
 
 
+cdef inline bint out_of_memory(const Walk* walk) noexcept nogil:
+    return walk.pieces.failed or walk.entries.failed
+
+
 cdef bint more_list(Walk* walk, int n) noexcept nogil:
     """Make room for n more entries in the lists."""
-    cdef int room = walk.list_room
-    if walk.top + n > room:
-        while walk.top + n > room:
-            room *= 2
-        if not enlarge(<void**> &walk.list, room * sizeof(int)):
-            walk.failed = True
-            return False
-        walk.list_room = room
-    return True
+    walk.entries.count = walk.top
+    return grow(&walk.entries, n, &walk.list, sizeof(int), NULL, 0, NULL, 0)
 
 
 cdef bint add_pieces(Walk* walk, int inside, const Node* node, int n, const double* some) noexcept nogil:
     """Keep nodes as pieces; `some` is the centre of their first cell, if it is known."""
     cdef Piece* piece
-    cdef int i, room = walk.piece_room, order = walk.target[inside].order
+    cdef int i, order = walk.target[inside].order
     cdef uint64_t first
-    if walk.n_pieces + n > room:
-        room *= 2
-        if not enlarge(<void**> &walk.piece, room * sizeof(Piece)):
-            walk.failed = True
-            return False
-        walk.piece_room = room
+    walk.pieces.count = walk.n_pieces
+    if not grow(&walk.pieces, n, &walk.piece, sizeof(Piece), NULL, 0, NULL, 0):
+        return False
     for i in range(n):
         piece = &walk.piece[walk.n_pieces + i]
         piece.node = node[i]
@@ -303,7 +296,7 @@ cdef void finish(Walk* walk, const Node* node, const Best* list) noexcept nogil:
     cdef uint64_t stop = cell + ((<uint64_t> 1) << (2 * (order - node.order)))
     cdef double p[3]
     cdef double angle
-    while cell < stop:
+    while cell < stop and not out_of_memory(walk):
         number = (cell << (2 * (LAST - order))) + walk.centre
         inside = node.low & 1
         if node.low != node.high:
@@ -350,7 +343,7 @@ cdef void descend(Walk* walk, Node* node, const Best* above) noexcept nogil:
             )
             low = child.high
             descend(walk, &child, list)
-            if walk.failed:
+            if out_of_memory(walk):
                 return
     walk.top = top
 
@@ -365,6 +358,8 @@ cdef bint walk_down(Walk* walk, uint64_t cell, int order) noexcept nogil:
         list[inside].found = list[inside].whole = False
         list[inside].first = walk.top
         list[inside].n = walk.target[inside].n_base
+        if not more_list(walk, list[inside].n):
+            return False
         for i in range(list[inside].n):
             walk.list[walk.top] = walk.n_pieces + i
             walk.top += 1
@@ -375,7 +370,7 @@ cdef bint walk_down(Walk* walk, uint64_t cell, int order) noexcept nogil:
     node.low = at_or_below(&walk.target[0].index, node.start)
     node.high = at_or_below(&walk.target[0].index, node.start + (((<uint64_t> 1) << shift) - 1))
     descend(walk, &node, list)
-    return not walk.failed
+    return not out_of_memory(walk)
 
 
 def fill(
@@ -398,34 +393,29 @@ def fill(
         raise ValueError("orders must be 0 to 29, and cells of them")
     if <uint64_t> out.shape[0] != (<uint64_t> 12) << (2 * map_order):
         raise ValueError("out must be a full map")
-    index.edge = &boundaries[0] if boundaries.shape[0] else NULL
-    index.entry = &entries[0]
-    index.shift = shift
+    open_index(&index, boundaries, entries, shift, END)
     walk = <Walk*> malloc(sizeof(Walk))
     if walk == NULL:
-        raise MemoryError
-    walk.piece_room = walk.list_room = 1024
-    walk.piece = <Piece*> malloc(walk.piece_room * sizeof(Piece))
-    walk.list = <int*> malloc(walk.list_room * sizeof(int))
+        raise MemoryError("no memory for the distances")
+    walk.piece = NULL
+    walk.list = NULL
+    memset(&walk.pieces, 0, sizeof(Extent))
+    memset(&walk.entries, 0, sizeof(Extent))
     walk.alone = own > map_order and boundaries.shape[0] > CROWD * out.shape[0]
-    walk.failed = False
     walk.nest = nest
     walk.sides = sides
     walk.centre = centre
     walk.out = &out[0]
-    if walk.piece == NULL or walk.list == NULL:
-        ok = False
-    else:
-        with nogil:
-            for inside in range(2):
-                begin(&walk.target[inside], &index, boundaries.shape[0], own, 1 - inside, most)
-            begin(&walk.grid, &index, boundaries.shape[0], map_order, 1, M_PI)
-            cell = start
-            while ok and cell < stop:
-                ok = walk_down(walk, cell, order)
-                cell += 1
+    with nogil:
+        for inside in range(2):
+            begin(&walk.target[inside], &index, boundaries.shape[0], own, 1 - inside, most)
+        begin(&walk.grid, &index, boundaries.shape[0], map_order, 1, M_PI)
+        cell = start
+        while ok and cell < stop:
+            ok = walk_down(walk, cell, order)
+            cell += 1
     free(walk.piece)
     free(walk.list)
     free(walk)
     if not ok:
-        raise MemoryError
+        raise MemoryError("no memory for the distances")

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """HEALPix cell geometry (Gorski et al. 2005, ApJ 622, 759), written in one chart per base cell.
 
 Base cell f (0 to 11) holds cells (x, y), 0 <= x, y < n = 2**order, x towards the north-east and y towards the

@@ -120,8 +120,6 @@ def paint(
         raise ValueError("there is no such projection or order, or slack or margin is none")
     if not first <= start <= stop <= first + images.shape[1] or not 1 <= images.shape[0] <= 64:
         raise ValueError("there are no such rows, or no images")
-    if words.shape[0] and words.shape[0] != boundaries.shape[0] + 1:
-        raise ValueError("there must be one word more than boundaries")
     field.projection = <Projection> projection
     for k in range(4):
         field.plane[k] = plane[k // 2, k % 2]

@@ -206,6 +206,8 @@ cdef void descend(
         if level == walk.order:
             sink_put(walk.doubt, cell << shift, (cell + 1) << shift)
             return
+        if walk.sink.extent.failed or walk.doubt.extent.failed:
+            return
         # In the belt, two of the children have the longitude of their parent, the others are a step away.
         u = walk.step[2 * level]
         v = walk.step[2 * level + 1]
@@ -311,19 +313,16 @@ def walk(
         walk.shift = sip_limits[2]
         walk.margin = sip_limits[3]
         walk.slope = sip_limits[4]
-    sink_open(&sink, 1024)
+    sink_open(&sink, 16)
     sink_open(&doubt, 16)
-    if not (sink.failed or doubt.failed):
-        with nogil:
-            for i in range(nodes.shape[0]):
-                cell_xy(nodes[i], level, &face, &x, &y)
-                descend(&walk, face, x, y, level, nodes[i], 1, 0, False)
+    with nogil:
+        for i in range(nodes.shape[0]):
+            cell_xy(nodes[i], level, &face, &x, &y)
+            descend(&walk, face, x, y, level, nodes[i], 1, 0, False)
     try:
-        inside = sink_take(&sink)
-    except MemoryError:
+        return sink_take(&sink), sink_take(&doubt)
+    finally:
         sink_close(&doubt)
-        raise
-    return inside, sink_take(&doubt)
 
 
 def places(int projection, const double[:, ::1] vectors, double[:, ::1] out):

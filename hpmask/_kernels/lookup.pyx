@@ -10,7 +10,7 @@ from libc.math cimport atan2, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_at
-from hpmask._kernels.index cimport search
+from hpmask._kernels.index cimport END, Index, open_index, search
 
 cdef extern from *:
     """
@@ -32,6 +32,8 @@ cdef enum:
 def fill_index(const uint64_t[::1] boundaries, int shift, uint32_t[::1] index):
     """index[b] = number of boundaries <= b << shift, for each bucket b; one more entry closes the last bucket."""
     cdef Py_ssize_t n = boundaries.shape[0], buckets = index.shape[0], b, i = 0
+    if not 0 <= shift < 64 or <uint64_t> n > <uint32_t> ~<uint32_t> 0:
+        raise ValueError("shift must be 0 to 63, boundaries fewer than 2**32")
     with nogil:
         for b in range(buckets):
             while i < n and boundaries[i] <= <uint64_t> b << shift:
@@ -69,8 +71,8 @@ def numbers(
     cdef double sine[BLOCK]
     cdef double z, cos_lat, phi, x, y, u, v
     cdef bint turn = matrix.shape[0] == 3
-    if lat.shape[0] != n or out.shape[0] != n or not 0 <= order <= 29:
-        raise ValueError("lon, lat and out must have one length, order 0 to 29")
+    if lat.shape[0] != n or out.shape[0] != n or matrix.shape[1] != 3 or not 0 <= order <= 29:
+        raise ValueError("lon, lat and out must have one length, matrix shape (3, 3) or (0, 3), order be 0 to 29")
     with nogil:
         for first from 0 <= first < n by BLOCK:
             count = <int> (n - first) if n - first < BLOCK else BLOCK
@@ -109,10 +111,10 @@ def inside(
     unsigned char[::1] out,
 ):
     """Whether each number (at order 29) is in the ranges, by their index (see `fill_index`)."""
-    cdef Py_ssize_t n = number.shape[0], first, i, buckets = index.shape[0] - 1
+    cdef Py_ssize_t n = number.shape[0], first
     cdef int k, count
     cdef uint64_t value
-    cdef const uint64_t* edge = &boundaries[0] if boundaries.shape[0] else NULL
+    cdef Index checked
     cdef uint32_t low[BLOCK]
     cdef uint32_t high[BLOCK]
     if out.shape[0] != n:
@@ -120,6 +122,7 @@ def inside(
     if boundaries.shape[0] == 0:
         out[:] = 0
         return
+    open_index(&checked, boundaries, index, shift, END)
     with nogil:
         for first from 0 <= first < n by BLOCK:
             count = <int> (n - first) if n - first < BLOCK else BLOCK
@@ -137,6 +140,6 @@ def inside(
                 low[k] = index[value >> shift]
                 high[k] = index[(value >> shift) + 1]
                 if low[k] != high[k]:
-                    prefetch(&edge[low[k]])
+                    prefetch(&checked.edge[low[k]])
             for k in range(count):
-                out[first + k] = search(edge, low[k], high[k], number[first + k]) & 1
+                out[first + k] = search(checked.edge, low[k], high[k], number[first + k]) & 1

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Distances to the nearest cell centre of a set, or of its complement: branch and bound in the quad-tree of the cells.
 
 A node of the tree is a cell of any order. Two look-ups in the boundaries tell whether a node meets the target, the side
@@ -57,7 +57,7 @@ cdef struct Node:
     double along[3]         # 4 h dx/ds
     double across[3]        # 4 h dx/dv
     double bend             # twice that; infinite where there is no second bound
-    double chord2           # from the position to the centre
+    double chord2           # from a position to the centre: of the nodes that a search holds
 
 
 cdef struct Start:
@@ -221,7 +221,7 @@ cdef inline int divide(const Target* target, const Node* node, const double* p, 
         lean(node, p, &along, &across)
         x = (along + across) / 2
         y = (along - across) / 2
-        lower = node.chord2 - node.bend
+        lower = square(p, node.centre) - node.bend
     for k in range(4):
         high = node.high
         next_low = low

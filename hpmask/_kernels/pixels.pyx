@@ -8,12 +8,14 @@ and is small against the pixel: then its four corners cut out a piece of the pol
 known exactly. What is left is how far the edge of a small cell strays from a great circle.
 """
 
+from libc.limits cimport INT_MAX
 from libc.math cimport M_PI, atan2, fabs, fmax, hypot, ilogb, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 
+from hpmask._kernels.buffer cimport allocate
 from hpmask._kernels.geometry cimport CELL_RADIUS, COVER, cell_at, cell_xy, neighbour, place_vector
-from hpmask._kernels.index cimport Index, at_or_below
+from hpmask._kernels.index cimport END, Index, at_or_below, open_index
 
 # Cells nearer to a pixel's edge than this part of the pixel touch it.
 cdef double TOUCH = 1e-3
@@ -335,24 +337,24 @@ def covered(
     for a pixel without an area or of more than some 140 deg; else `has`, shape (n, 2), which is then 2.
     """
     cdef Py_ssize_t n = corners.shape[0], i
-    cdef int m = <int> corners.shape[1]
+    cdef int m
     cdef bint areas = fraction.shape[0] > 0
     cdef Pixel pixel
     cdef double* memory
     cdef double whole
-    if corners.shape[2] != 3 or m < 3 or (areas and fraction.shape[0] != n):
+    # `cut_out` counts its room by ints.
+    if not 3 <= corners.shape[1] <= INT_MAX // 16 or corners.shape[2] != 3 or (areas and fraction.shape[0] != n):
         raise ValueError("corners must have shape (n, at least 3, 3), fraction shape (n,)")
     if not areas and (has.shape[0] != n or has.shape[1] != 2):
         raise ValueError("has must have shape (n, 2)")
-    memory = <double*> malloc((2 * m + 4 * (2 * m + 16)) * sizeof(double))
+    m = <int> corners.shape[1]
+    open_index(&pixel.index, boundaries, entries, shift, END)
+    memory = <double*> allocate(2 * m + 4 * (2 * m + 16), sizeof(double))
     if memory == NULL:
         raise MemoryError("no memory for a pixel")
     pixel.x = memory
     pixel.y = memory + m
     pixel.work = memory + 2 * m
-    pixel.index.edge = &boundaries[0] if boundaries.shape[0] else NULL
-    pixel.index.entry = &entries[0]
-    pixel.index.shift = shift
     pixel.n_boundaries = <uint32_t> boundaries.shape[0]
     with nogil:
         for i in range(n):

@@ -1,12 +1,16 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Which points a polygon holds: the even-odd rule along meridians, in a frame whose poles are far from its outline.
 
 Each edge that passes north of a point, on the way from the point to the pole, changes sides. The edges are sorted into
 parts of the longitude circle, so that a point asks only those that may pass its meridian.
 """
 
+from libc.limits cimport INT_MAX
 from libc.math cimport M_PI, atan2, cos, fabs, floor, hypot, sin, sqrt
-from libc.stdlib cimport free, malloc
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free
+
+from hpmask._kernels.buffer cimport allocate
 
 cdef enum:
     SAMPLES = 4096
@@ -128,7 +132,8 @@ cdef inline void choose_frame(Edges* edges, const double* vertices, const double
 
 cdef inline bint fill_buckets(Edges* edges, const double* step) noexcept nogil:
     """Sort the edges into equal parts of the longitudes; False if there is no memory."""
-    cdef int n = edges.n, count = n, e, k, part, low, high, total = 0, i
+    cdef int n = edges.n, count = n, e, k, part, low, high, i
+    cdef int64_t total = 0
     cdef double scale, west
     if count < 8:
         count = 8
@@ -136,7 +141,7 @@ cdef inline bint fill_buckets(Edges* edges, const double* step) noexcept nogil:
         count = 4096
     scale = count / (2 * M_PI)
     edges.n_buckets = count
-    edges.bucket = <int*> malloc((count + 1) * sizeof(int))
+    edges.bucket = <int*> allocate(count + 1, sizeof(int))
     if edges.bucket == NULL:
         return False
     for k in range(count + 1):
@@ -145,9 +150,12 @@ cdef inline bint fill_buckets(Edges* edges, const double* step) noexcept nogil:
         if i == 1:
             for k in range(count):
                 total += edges.bucket[k]
-                edges.bucket[k] = total
-            edges.bucket[count] = total
-            edges.edge_of = <int*> malloc((total + 1) * sizeof(int))
+                # An edge may be in all of the parts: they may be more than an int counts.
+                if total > INT_MAX:
+                    return False
+                edges.bucket[k] = <int> total
+            edges.bucket[count] = <int> total
+            edges.edge_of = <int*> allocate(total, sizeof(int))
             if edges.edge_of == NULL:
                 return False
         for e in range(n):
@@ -267,9 +275,9 @@ cdef inline bint edges_open(Edges* edges, const double* vertices, const double* 
     edges.n = n
     edges.bucket = NULL
     edges.edge_of = NULL
-    edges.lon = <double*> malloc(n * sizeof(double))
-    edges.normal = <double*> malloc(3 * n * sizeof(double))
-    step = <double*> malloc(n * sizeof(double))
+    edges.lon = <double*> allocate(n, sizeof(double))
+    edges.normal = <double*> allocate(n, 3 * sizeof(double))
+    step = <double*> allocate(n, sizeof(double))
     good = edges.lon != NULL and edges.normal != NULL and step != NULL
     if good:
         choose_frame(edges, vertices, normals)

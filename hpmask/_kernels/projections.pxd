@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Projections of images, both ways: Calabretta & Greisen 2002, A&A 395, 1077.
 
 In radians, with X, Y the coordinates of the projection's plane, and native unit vectors (cos theta cos phi,

@@ -99,7 +99,7 @@ cdef inline Py_ssize_t _gallop(const uint64_t* a, Py_ssize_t i, Py_ssize_t n, ui
 
 cdef inline void _copy(Side* side, const uint64_t* from_, Py_ssize_t count, bint matters) noexcept nogil:
     """Pass boundaries of one list while the other stands still: all change the value, or none does."""
-    if matters:
+    if matters and count:
         memcpy(side.out + side.count, from_, count * sizeof(uint64_t))
         side.count += count
     side.value = _value(side.truth, side.i, side.j)
@@ -206,8 +206,8 @@ def combine_part(
 
     With parts that meet at one value of the cell number, so that each may run on a thread of its own.
     """
-    if out.shape[0] < n + m or n > a.shape[0] or m > b.shape[0]:
-        raise ValueError("out is too small")
+    if not (0 <= i <= n <= a.shape[0] and 0 <= j <= m <= b.shape[0] and out.shape[0] >= n + m):
+        raise ValueError("out is too small, or there are no such parts")
     if n - i + m - j <= 0:
         return 0
     cdef Py_ssize_t count
@@ -279,10 +279,18 @@ def first_fault(const uint64_t[::1] boundaries, uint64_t unit, uint64_t end):
     return i if bad else -1
 
 
+cdef inline int _pairs(const uint64_t[::1] boundaries) except -1:
+    """ValueError unless each range has its stop: kernels go from range to range."""
+    if boundaries.shape[0] & 1:
+        raise ValueError("boundaries must be pairs of starts and stops")
+    return 0
+
+
 def widen(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
     """Boundaries of all cells of 2**shift numbers that the set touches; returns how many were written."""
     cdef Py_ssize_t n = boundaries.shape[0], i, k = 0
     cdef uint64_t start, stop, low = ((<uint64_t> 1) << shift) - 1
+    _pairs(boundaries)
     if out.shape[0] < n:
         raise ValueError("out is too small")
     with nogil:
@@ -308,6 +316,7 @@ def centres(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
     """
     cdef Py_ssize_t n = boundaries.shape[0], i, k = 0
     cdef uint64_t start, stop, before = ((<uint64_t> 1) << (shift - 2)) - 1
+    _pairs(boundaries)
     if out.shape[0] < n:
         raise ValueError("out is too small")
     with nogil:
@@ -352,6 +361,7 @@ def count_cells(const uint64_t[::1] boundaries, int shift_min):
     """How many multi-order cells the ranges consist of, none smaller than 2**shift_min numbers."""
     cdef Py_ssize_t n = boundaries.shape[0], i, count = 0
     cdef uint64_t start, stop
+    _pairs(boundaries)
     with nogil:
         for i in range(0, n, 2):
             start = boundaries[i]
@@ -367,6 +377,7 @@ def fill_cells(const uint64_t[::1] boundaries, int shift_min, uint64_t[::1] numb
     cdef Py_ssize_t n = boundaries.shape[0], i, k = 0, room = number.shape[0]
     cdef uint64_t start, stop
     cdef int shift
+    _pairs(boundaries)
     if order.shape[0] < room:
         room = order.shape[0]
     with nogil:
@@ -386,6 +397,7 @@ def total(const uint64_t[::1] boundaries):
     """How many numbers the ranges hold."""
     cdef Py_ssize_t n = boundaries.shape[0], i
     cdef uint64_t count = 0
+    _pairs(boundaries)
     with nogil:
         for i in range(0, n, 2):
             count += boundaries[i + 1] - boundaries[i]

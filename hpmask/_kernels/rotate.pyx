@@ -12,7 +12,7 @@ from libc.math cimport atan2, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_at, cell_xy, neighbour, place_vector
-from hpmask._kernels.index cimport Index, at_or_below
+from hpmask._kernels.index cimport END, Index, at_or_below, open_index
 from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
 
 
@@ -67,6 +67,8 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
     old = cell_at(q[2], sqrt(q[0] * q[0] + q[1] * q[1]), atan2(q[1], q[0]), coarse)
     if level == walk.order:
         inside = at_or_below(&walk.index, old << (2 * (29 - coarse))) & 1
+    elif walk.sink.extent.failed:
+        return
     elif not same_around(&walk.index, old, coarse, &inside):
         for i in range(4):
             descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i)
@@ -91,16 +93,13 @@ def rotate(
         raise ValueError("the set must not be empty and the matrix must have shape (3, 3)")
     if not 0 <= order <= 29 or not 0 <= old_order <= 29 or not 0 <= face < 12:
         raise ValueError("orders must be 0 to 29, the base cell 0 to 11")
-    walk.index.edge = &boundaries[0]
-    walk.index.entry = &entries[0]
-    walk.index.shift = shift
+    open_index(&walk.index, boundaries, entries, shift, END)
     walk.old_order = old_order
     walk.order = order
     walk.sink = &sink
     for i in range(9):
         walk.matrix[i] = matrix[i // 3, i % 3]
-    sink_open(&sink, 1024)
-    if not sink.failed:
-        with nogil:
-            descend(&walk, face, 0, 0, 0, <uint64_t> face)
+    sink_open(&sink, 16)
+    with nogil:
+        descend(&walk, face, 0, 0, 0, <uint64_t> face)
     return sink_take(&sink)

@@ -11,17 +11,19 @@ Both ways go by tiles of 8 x 8 cells, whose NESTED numbers are the 64 bits of a 
 
 from libc.math cimport ceil, floor
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 from libc.string cimport memset
 
+from hpmask._kernels.buffer cimport Extent, grow
 from hpmask._kernels.geometry cimport base_ring, cell_in, cell_xy, central_longitude, ring_odd, ring_width, spread
-from hpmask._kernels.sink cimport Line, Sink, enlarge, line_open, line_put, line_take, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Line, Sink, line_open, line_put, line_take, sink_open, sink_put, sink_take
 from hpmask._kernels.tiles cimport begin, lowest, put_word
 
 cdef enum:
     ROWS = 15
     FACES = 12
     DIGIT = 11
+    SIZE = 1 << DIGIT
 
 cdef int64_t NONE = <int64_t> 1 << 60
 
@@ -126,13 +128,12 @@ def from_ranges(const uint64_t[::1] boundaries, int order):
     cdef Sink sink
     if not 0 <= order <= 29:
         raise ValueError("order must be 0 to 29")
-    # Room that is not used costs nothing, room that grows is copied.
-    sink_open(&sink, 4 * count)
+    sink_open(&sink, 2 * <size_t> count)
     with nogil:
         for i in range(count):
             first = boundaries[2 * i] >> shift
             stop = boundaries[2 * i + 1] >> shift
-            while first < stop and not sink.failed:
+            while first < stop and not sink.extent.failed:
                 level = begin(first, stop, bits, order - bits, &some, &rest)
                 if level >= 0:
                     _put_block(&sink, first, level + bits, order)
@@ -193,9 +194,12 @@ def fringe(const uint64_t[::1] runs, int order):
     cdef uint64_t rest = ((<uint64_t> 1) << bits) - 1, key
     cdef double a, b, by
     cdef Sink sink
-    sink_open(&sink, 5 * count)
+    # Five rings for each run.
+    sink_open(&sink, 5 * <size_t> count)
     with nogil:
         for i in range(count):
+            if sink.extent.failed:
+                break
             ring = <int64_t> (runs[2 * i] >> bits)
             width = ring_width(ring, n)
             odd = ring_odd(ring, n)
@@ -231,21 +235,16 @@ cdef struct Rows:
     # Rows of a base cell, by ascending s, with their pieces [v0, v1] by ascending v, none touching the next.
     int64_t* s
     size_t* first       # index of each row's first piece, and one more entry behind the last
-    size_t count
-    size_t room
+    Extent rows
     int64_t* v0
     int64_t* v1
-    size_t pieces
-    size_t piece_room
-    bint failed
+    Extent pieces
 
 
 cdef struct Tiles:
     uint64_t* tile
     uint64_t* word
-    size_t count
-    size_t room
-    bint failed
+    Extent extent
 
 
 cdef void _rows_free(Rows* rows) noexcept nogil:
@@ -256,70 +255,53 @@ cdef void _rows_free(Rows* rows) noexcept nogil:
     memset(rows, 0, sizeof(Rows))
 
 
-cdef bint _rows_grow(Rows* rows) noexcept nogil:
-    cdef size_t room = 2 * rows.room + 64, piece_room = 2 * rows.piece_room + 64
-    if rows.count + 1 >= rows.room:
-        if enlarge(<void**> &rows.s, room * sizeof(int64_t)) and enlarge(<void**> &rows.first, room * sizeof(size_t)):
-            rows.room = room
-        else:
-            rows.failed = True
-    if rows.pieces == rows.piece_room:
-        if (
-            enlarge(<void**> &rows.v0, piece_room * sizeof(int64_t))
-            and enlarge(<void**> &rows.v1, piece_room * sizeof(int64_t))
-        ):
-            rows.piece_room = piece_room
-        else:
-            rows.failed = True
-    return not rows.failed
-
-
-cdef void _rows_open(Rows* rows, size_t n_rows, size_t pieces) noexcept nogil:
-    """Room for so many rows, or fewer if there are not as many pieces, and for twice as many pieces."""
-    rows.room = (n_rows if n_rows < pieces else pieces) + 64
-    rows.piece_room = 2 * pieces + 64
-    rows.failed = not (
-        enlarge(<void**> &rows.s, rows.room * sizeof(int64_t))
-        and enlarge(<void**> &rows.first, rows.room * sizeof(size_t))
-        and enlarge(<void**> &rows.v0, rows.piece_room * sizeof(int64_t))
-        and enlarge(<void**> &rows.v1, rows.piece_room * sizeof(int64_t))
-    )
+cdef inline bint _rows_failed(const Rows* rows) noexcept nogil:
+    return rows.rows.failed or rows.pieces.failed
 
 
 cdef inline void _rows_put(Rows* rows, int64_t s, int64_t v0, int64_t v1) noexcept nogil:
     """Add a piece; rows and pieces come in ascending order."""
-    if rows.failed:
+    cdef size_t row = rows.rows.count, piece = rows.pieces.count
+    # Behind the last row is one more entry.
+    if row + 2 > rows.rows.room and not grow(
+        &rows.rows, 2, &rows.s, sizeof(int64_t), &rows.first, sizeof(size_t), NULL, 0
+    ):
         return
-    if rows.count + 1 >= rows.room or rows.pieces == rows.piece_room:
-        if not _rows_grow(rows):
-            return
-    if rows.count == 0 or rows.s[rows.count - 1] != s:
-        rows.s[rows.count] = s
-        rows.first[rows.count] = rows.pieces
-        rows.count += 1
-    elif rows.v1[rows.pieces - 1] + 2 == v0:
-        rows.v1[rows.pieces - 1] = v1
+    if piece == rows.pieces.room and not grow(
+        &rows.pieces, 1, &rows.v0, sizeof(int64_t), &rows.v1, sizeof(int64_t), NULL, 0
+    ):
         return
-    rows.v0[rows.pieces] = v0
-    rows.v1[rows.pieces] = v1
-    rows.pieces += 1
-    rows.first[rows.count] = rows.pieces
+    if row == 0 or rows.s[row - 1] != s:
+        rows.s[row] = s
+        rows.first[row] = piece
+        row += 1
+        rows.rows.count = row
+    elif rows.v1[piece - 1] + 2 == v0:
+        rows.v1[piece - 1] = v1
+        return
+    rows.v0[piece] = v0
+    rows.v1[piece] = v1
+    rows.pieces.count = piece + 1
+    rows.first[row] = piece + 1
 
 
-cdef void _tiles_put(Tiles* tiles, uint64_t tile, uint64_t word) noexcept nogil:
-    cdef size_t room = 2 * tiles.room + 1024
-    if tiles.count == tiles.room:
-        if not tiles.failed and (
-            enlarge(<void**> &tiles.tile, room * sizeof(uint64_t))
-            and enlarge(<void**> &tiles.word, room * sizeof(uint64_t))
-        ):
-            tiles.room = room
-        else:
-            tiles.failed = True
-            return
-    tiles.tile[tiles.count] = tile
-    tiles.word[tiles.count] = word
-    tiles.count += 1
+cdef inline bint _tiles_grow(Tiles* tiles, size_t more) noexcept nogil:
+    return grow(&tiles.extent, more, &tiles.tile, sizeof(uint64_t), &tiles.word, sizeof(uint64_t), NULL, 0)
+
+
+cdef inline void _tiles_put(Tiles* tiles, uint64_t tile, uint64_t word) noexcept nogil:
+    cdef size_t count = tiles.extent.count
+    if count == tiles.extent.room and not _tiles_grow(tiles, 1):
+        return
+    tiles.tile[count] = tile
+    tiles.word[count] = word
+    tiles.extent.count = count + 1
+
+
+cdef void _tiles_free(Tiles* tiles) noexcept nogil:
+    free(tiles.tile)
+    free(tiles.word)
+    memset(tiles, 0, sizeof(Tiles))
 
 
 cdef void _split_belt(Rows* faces, int64_t ring, int64_t n, int64_t u0, int64_t u1) noexcept nogil:
@@ -441,7 +423,7 @@ cdef void _tile_row(const Rows* rows, size_t row, int64_t t, int face, int order
     for h in range(ROWS):
         cursors[h].at = 0
         cursors[h].end = 0
-    while row < rows.count and rows.s[row] <= 8 * t + 7:
+    while row < rows.rows.count and rows.s[row] <= 8 * t + 7:
         h = <int> (rows.s[row] - (8 * t - 7))
         cursors[h].at = rows.first[row]
         cursors[h].end = rows.first[row + 1]
@@ -502,58 +484,46 @@ cdef void _tile_rows(const Rows* rows, int face, int order, Tiles* tiles, Rows* 
     """All rows of tiles of a base cell."""
     cdef size_t row = 0
     cdef int64_t t = 0
-    while not tiles.failed and not full.failed:
+    while not tiles.extent.failed and not _rows_failed(full):
         t += 1
-        while row < rows.count and rows.s[row] < 8 * t - 7:
+        while row < rows.rows.count and rows.s[row] < 8 * t - 7:
             row += 1
-        if row == rows.count:
+        if row == rows.rows.count:
             return
         if rows.s[row] > 8 * t + 7:
             t = rows.s[row] >> 3
         _tile_row(rows, row, t, face, order, tiles, full)
 
 
-cdef bint _sort(Tiles* tiles, int key_bits) noexcept nogil:
-    """Sort the tiles by number, digit by digit; False if there is no memory."""
-    cdef size_t* counts = <size_t*> malloc((<size_t> 1 << DIGIT) * sizeof(size_t))
-    cdef uint64_t* tile = NULL
-    cdef uint64_t* word = NULL
-    cdef uint64_t* swap
-    cdef size_t i, k, total, size = <size_t> 1 << DIGIT
+cdef bint _sort(Tiles* tiles, Tiles* other, int key_bits) noexcept nogil:
+    """Sort the tiles by number, digit by digit, with the help of others; False if there is no memory."""
+    cdef size_t[SIZE] counts
+    cdef size_t i, k, total, n = tiles.extent.count
     cdef int shift = 0
-    cdef bint done = (
-        counts != NULL
-        and enlarge(<void**> &tile, tiles.count * sizeof(uint64_t))
-        and enlarge(<void**> &word, tiles.count * sizeof(uint64_t))
-    )
-    if done:
-        while shift < key_bits:
-            memset(counts, 0, size * sizeof(size_t))
-            for i in range(tiles.count):
-                counts[(tiles.tile[i] >> shift) & (size - 1)] += 1
-            total = 0
-            for k in range(size):
-                i = counts[k]
-                counts[k] = total
-                total += i
-            for i in range(tiles.count):
-                k = (tiles.tile[i] >> shift) & (size - 1)
-                tile[counts[k]] = tiles.tile[i]
-                word[counts[k]] = tiles.word[i]
-                counts[k] += 1
-            swap = tiles.tile
-            tiles.tile = tile
-            tile = swap
-            swap = tiles.word
-            tiles.word = word
-            word = swap
-            # Either of the two buffers may stay: no more than both have.
-            tiles.room = tiles.count
-            shift += DIGIT
-    free(counts)
-    free(tile)
-    free(word)
-    return done
+    cdef Tiles swap
+    other.extent.count = 0
+    if not _tiles_grow(other, n):
+        return False
+    while shift < key_bits:
+        memset(counts, 0, sizeof(counts))
+        for i in range(n):
+            counts[(tiles.tile[i] >> shift) & (SIZE - 1)] += 1
+        total = 0
+        for k in range(SIZE):
+            i = counts[k]
+            counts[k] = total
+            total += i
+        for i in range(n):
+            k = (tiles.tile[i] >> shift) & (SIZE - 1)
+            other.tile[counts[k]] = tiles.tile[i]
+            other.word[counts[k]] = tiles.word[i]
+            counts[k] += 1
+        swap = tiles[0]
+        tiles[0] = other[0]
+        other[0] = swap
+        tiles.extent.count = n
+        shift += DIGIT
+    return True
 
 
 cdef void _put_cells(Line* line, const Rows* rows, int face, int order) noexcept nogil:
@@ -561,7 +531,7 @@ cdef void _put_cells(Line* line, const Rows* rows, int face, int order) noexcept
     cdef size_t row, i
     cdef int64_t v
     cdef uint64_t word = 0
-    for row in range(rows.count):
+    for row in range(rows.rows.count):
         for i in range(rows.first[row], rows.first[row + 1]):
             for v from rows.v0[i] <= v <= rows.v1[i] by 2:
                 word |= (<uint64_t> 1) << cell_in(0, (rows.s[row] - 1 + v) >> 1, (rows.s[row] - 1 - v) >> 1, order)
@@ -577,7 +547,7 @@ def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face
     """
     cdef Rows[FACES] faces
     cdef Rows full
-    cdef Tiles tiles
+    cdef Tiles tiles, other
     cdef Line line
     cdef int face, level
     cdef size_t i
@@ -586,46 +556,45 @@ def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face
     if not (0 <= order <= 29 and 0 <= first_face <= last_face < FACES):
         raise ValueError("order must be 0 to 29, base cells 0 to 11")
     memset(faces, 0, sizeof(faces))
-    memset(&tiles, 0, sizeof(tiles))
+    memset(&full, 0, sizeof(Rows))
+    memset(&tiles, 0, sizeof(Tiles))
+    memset(&other, 0, sizeof(Tiles))
     result = []
     try:
         with nogil:
             for face in range(FACES):
-                faces[face].failed = not first_face <= face <= last_face
-                if not faces[face].failed:
-                    # as many as in a uniform set
-                    _rows_open(&faces[face], (<size_t> 2) << order, runs.shape[0] // 2 // FACES)
+                # Those that are not asked for take nothing.
+                faces[face].rows.failed = not first_face <= face <= last_face
             _split(faces, run, runs.shape[0] // 2, order)
         for face in range(first_face, last_face + 1):
             sets = []
             result.append(sets)
             level = order
             while True:
-                line_open(&line, 2 * faces[face].pieces)
+                line_open(&line, faces[face].pieces.count)
                 with nogil:
-                    failed = faces[face].failed
+                    failed = _rows_failed(&faces[face])
                     if level >= 3:
-                        tiles.count = 0
-                        memset(&full, 0, sizeof(full))
+                        tiles.extent.count = 0
                         _tile_rows(&faces[face], face, level, &tiles, &full)
-                        failed |= tiles.failed or full.failed
-                        if not failed and tiles.count > 1:
-                            failed |= not _sort(&tiles, 2 * (level - 3) + 4)
-                        if not failed:
-                            for i in range(tiles.count):
-                                put_word(&line, tiles.tile[i], tiles.word[i], 6, 2 * (29 - level))
+                        if tiles.extent.count > 1:
+                            failed |= not _sort(&tiles, &other, 2 * (level - 3) + 4)
+                        failed |= tiles.extent.failed or _rows_failed(&full)
+                        for i in range(tiles.extent.count):
+                            put_word(&line, tiles.tile[i], tiles.word[i], 6, 2 * (29 - level))
                         _rows_free(&faces[face])
                         faces[face] = full
-                    elif not failed:
+                        memset(&full, 0, sizeof(Rows))
+                    else:
                         _put_cells(&line, &faces[face], face, level)
-                line.failed |= failed
+                line.extent.failed |= failed
                 sets.append(line_take(&line))
                 level -= 3
-                if level < 0 or faces[face].count == 0:
+                if level < 0 or faces[face].rows.count == 0:
                     break
     finally:
-        free(tiles.tile)
-        free(tiles.word)
+        _tiles_free(&tiles)
+        _tiles_free(&other)
         for face in range(FACES):
             _rows_free(&faces[face])
     return result

@@ -13,11 +13,13 @@ are those of the circle with (n x a).p >= 0 and (b x n).p >= 0. An ellipse is th
 have a given sum.
 """
 
+from libc.limits cimport INT_MAX
 from libc.math cimport M_PI, asin, atan2, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy
 
+from hpmask._kernels.buffer cimport allocate
 from hpmask._kernels.geometry cimport CELL_RADIUS, cell_at, cell_xy, place_vector
 from hpmask._kernels.polygon cimport (
     Edges, chord2, cross, dot, edge_normal, edges_close, edges_hold, edges_open,
@@ -270,7 +272,7 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
     cdef double p[3]
     cdef double size = <double> ((<int64_t> 1) << level), radius = CELL_RADIUS / size
     cdef double chord = radius      # the chord is shorter than the angle
-    cdef int* active = walk.active + level * g.n_arcs
+    cdef int* active = walk.active + <size_t> level * g.n_arcs
     cdef int i, now = 0, shift = 2 * (29 - level)
     cdef bint inside
     place_vector(face, <double> (x + y + 1), <double> (x - y), size, p)
@@ -290,6 +292,8 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
             inside = inside and not meets(walk, cell, active, now)
         if inside:
             sink_put(walk.sink, cell << shift, (cell + 1) << shift)
+        return
+    if walk.sink.extent.failed:
         return
     for i in range(4):
         descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, active, now)
@@ -363,13 +367,14 @@ cdef class Outline:
         walk.order = order
         walk.mode = <Mode> mode
         walk.sink = &sink
-        walk.cell_of = <uint64_t*> malloc((n + 1) * sizeof(uint64_t))
-        walk.active = <int*> malloc((order + 2) * (n + 1) * sizeof(int))
-        sink_open(&sink, 256)
-        sink.failed = sink.failed or walk.cell_of == NULL or walk.active == NULL
-        if not sink.failed:
+        walk.cell_of = <uint64_t*> allocate(n, sizeof(uint64_t))
+        walk.active = <int*> allocate(n, (order + 2) * sizeof(int))
+        sink_open(&sink, 16)
+        if walk.cell_of == NULL or walk.active == NULL:
+            sink.extent.failed = True
+        else:
             with nogil:
-                all_arcs = walk.active + (order + 1) * n
+                all_arcs = walk.active + <size_t> (order + 1) * n
                 for i in range(n):
                     all_arcs[i] = i
                     p = &self.g.tip[0] if self.g.kind == ELLIPSE else self.g.arcs + i * ARC_SIZE + FIRST
@@ -405,14 +410,18 @@ def polygon(const double[:, ::1] vertices):
     Raises ValueError for vertices that are not finite, too few, or opposite to the next one.
     """
     cdef Outline self = Outline()
-    cdef int given = <int> vertices.shape[0], n = 0, i, k, last
+    cdef int given, n = 0, i, k, last
     cdef double* kept
     cdef double* normals
     cdef double opposite[3]
     if vertices.shape[1] != 3:
         raise ValueError("vertices must have shape (n, 3)")
+    # Edges and vertices are numbered by ints, by ARC_SIZE and then some numbers each.
+    if vertices.shape[0] > INT_MAX // (ARC_SIZE + 6):
+        raise ValueError(f"a polygon must have fewer vertices, got {vertices.shape[0]}")
+    given = <int> vertices.shape[0]
     self.g.kind = POLYGON
-    self._memory = <double*> malloc((given + 1) * (ARC_SIZE + 6) * sizeof(double))
+    self._memory = <double*> allocate(given, (ARC_SIZE + 6) * sizeof(double))
     if self._memory == NULL:
         raise MemoryError("no memory for the polygon")
     kept = self._memory + given * ARC_SIZE
@@ -471,7 +480,7 @@ def zone(
     """
     cdef Outline self = Outline()
     cdef int i
-    if arcs.shape[1] != ARC_SIZE or axis.shape[0] != 3 or west.shape[0] != 3 or east.shape[0] != 3:
+    if arcs.shape[1] != ARC_SIZE or arcs.shape[0] > INT_MAX // ARC_SIZE or axis.shape[0] != 3 or west.shape[0] != 3 or east.shape[0] != 3:
         raise ValueError("arcs, axis, west or east has a wrong shape")
     self.g.kind = ZONE
     set_arcs(self, arcs)

@@ -50,19 +50,17 @@ cdef struct Step:
 
 
 cdef inline void note(Sink* sink, uint64_t tile, uint64_t word) noexcept nogil:
+    cdef size_t count = sink.extent.count
     if word == 0:
         return
-    if sink.count and sink.starts[sink.count - 1] == tile:
-        sink.stops[sink.count - 1] |= word
+    if count and sink.starts[count - 1] == tile:
+        sink.stops[count - 1] |= word
         return
-    if sink.count == sink.room:
-        if not sink.failed:
-            sink_grow(sink)
-        if sink.failed:
-            return
-    sink.starts[sink.count] = tile
-    sink.stops[sink.count] = word
-    sink.count += 1
+    if count == sink.extent.room and not sink_grow(sink, 1):
+        return
+    sink.starts[count] = tile
+    sink.stops[count] = word
+    sink.extent.count = count + 1
 
 
 cdef inline void give(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
@@ -283,7 +281,7 @@ cdef int open_step(
     step.high = high
     step.corners = corners
     step.outside = outside
-    sink_open(outside, (high - low) // 2)
+    sink_open(outside, 16)
     return 0
 
 
@@ -302,18 +300,19 @@ def touched(
     open_tiles(&step.tiles, start, level, word, entry, shift, order)
     open_step(&step, found, corners, low, high, &outside)
     step.grown = &found[0]
-    if not outside.failed:
-        with nogil:
-            for k in range(low, high):
-                found[k] = 0
-            for k in range(low, high):
-                if step.tiles.level[k]:
-                    outline(&step, step.tiles.start[k], step.tiles.level[k])
-                else:
-                    step.grown[k] |= around(step.tiles.word[k], corners)
-                    give_around(&step, step.tiles.start[k], step.tiles.word[k])
-            for k in range(low, high):
-                step.grown[k] &= step.tiles.full & ~step.tiles.word[k]
+    with nogil:
+        for k in range(low, high):
+            found[k] = 0
+        for k in range(low, high):
+            if outside.extent.failed:
+                break
+            if step.tiles.level[k]:
+                outline(&step, step.tiles.start[k], step.tiles.level[k])
+            else:
+                step.grown[k] |= around(step.tiles.word[k], corners)
+                give_around(&step, step.tiles.start[k], step.tiles.word[k])
+        for k in range(low, high):
+            step.grown[k] &= step.tiles.full & ~step.tiles.word[k]
     return sink_take(&outside)
 
 
@@ -332,14 +331,15 @@ def edges(
     open_tiles(&step.tiles, start, level, word, entry, shift, order)
     open_step(&step, found, corners, low, high, &inside)
     step.grown = NULL
-    if not inside.failed:
-        with nogil:
-            for k in range(low, high):
-                if step.tiles.level[k]:
-                    found[k] = 0
-                    outline(&step, step.tiles.start[k], step.tiles.level[k])
-                else:
-                    found[k] = edge_of(&step, step.tiles.start[k], step.tiles.word[k])
+    with nogil:
+        for k in range(low, high):
+            if inside.extent.failed:
+                break
+            if step.tiles.level[k]:
+                found[k] = 0
+                outline(&step, step.tiles.start[k], step.tiles.level[k])
+            else:
+                found[k] = edge_of(&step, step.tiles.start[k], step.tiles.word[k])
     return sink_take(&inside)
 
 
@@ -357,25 +357,24 @@ def boundaries(
     cdef Line line
     if level.shape[0] != n or word.shape[0] != n or tile_word.shape[0] != m:
         raise ValueError("start, level and word must have one length, and tile and tile_word")
-    line_open(&line, 4 * (n + m))
-    if not line.failed:
-        with nogil:
-            while i < n or j < m:
-                if j == m or (i < n and start[i] < tile[j]):
-                    if level[i] == 0:
-                        put_word(&line, start[i], word[i], width, shift)
-                    elif word[i]:
-                        stop = start[i] + ((<uint64_t> 1) << (2 * level[i]))
-                        line_put(&line, start[i] << width << shift, stop << width << shift)
-                    i += 1
-                    continue
-                here = tile[j]
-                some = 0
-                while j < m and tile[j] == here:
-                    some |= tile_word[j]
-                    j += 1
-                if i < n and start[i] == here and level[i] == 0:
-                    some |= word[i]
-                    i += 1
-                put_word(&line, here, some, width, shift)
+    line_open(&line, n + m)
+    with nogil:
+        while (i < n or j < m) and not line.extent.failed:
+            if j == m or (i < n and start[i] < tile[j]):
+                if level[i] == 0:
+                    put_word(&line, start[i], word[i], width, shift)
+                elif word[i]:
+                    stop = start[i] + ((<uint64_t> 1) << (2 * level[i]))
+                    line_put(&line, start[i] << width << shift, stop << width << shift)
+                i += 1
+                continue
+            here = tile[j]
+            some = 0
+            while j < m and tile[j] == here:
+                some |= tile_word[j]
+                j += 1
+            if i < n and start[i] == here and level[i] == 0:
+                some |= word[i]
+                i += 1
+            put_word(&line, here, some, width, shift)
     return line_take(&line)

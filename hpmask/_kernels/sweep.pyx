@@ -22,11 +22,12 @@ j's pixels that nothing else has covered are asked one by one.
 
 from libc.math cimport M_PI, asin, sin, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
+from hpmask._kernels.buffer cimport Extent, allocate, grow
 from hpmask._kernels.geometry cimport ring_height, ring_odd, ring_width
-from hpmask._kernels.sink cimport Line, enlarge, line_open, line_put, line_take
+from hpmask._kernels.sink cimport Line, line_open, line_put, line_take
 
 cdef double NO_REACH = -1.0
 cdef double ALL_AROUND = 3.0        # half a turn is 2: longitudes are in quarters of a turn here
@@ -65,13 +66,13 @@ cdef struct Sweep:
     Arc* arcs                   # the list, sorted by l
     size_t n_arcs
     Arc* fresh                  # room to merge
-    size_t room
+    Extent arc_room
     Span* spans                 # what is covered of the present ring
     size_t n_spans
     Span* other
     Span* third
-    size_t span_room
-    bint failed
+    Extent span_room
+    bint failed                 # out of memory for what each ring with runs needs
 
 
 cdef inline int64_t _floor(double x) noexcept nogil:
@@ -96,30 +97,18 @@ cdef inline double _reach(double z, double cos_lat, double z_source, double cos_
     return (4 / M_PI) * asin(sqrt(q / below))
 
 
+cdef inline bint _out_of_memory(const Sweep* sweep) noexcept nogil:
+    return sweep.failed or sweep.arc_room.failed or sweep.span_room.failed
+
+
 cdef bint _room_for_arcs(Sweep* sweep, size_t count) noexcept nogil:
-    cdef size_t room = 2 * count + 64
-    if count <= sweep.room:
-        return True
-    if enlarge(<void**> &sweep.arcs, room * sizeof(Arc)) and enlarge(<void**> &sweep.fresh, room * sizeof(Arc)):
-        sweep.room = room
-    else:
-        sweep.failed = True
-    return not sweep.failed
+    return grow(&sweep.arc_room, count, &sweep.arcs, sizeof(Arc), &sweep.fresh, sizeof(Arc), NULL, 0)
 
 
 cdef bint _room_for_spans(Sweep* sweep, size_t count) noexcept nogil:
-    cdef size_t room = 2 * count + 64
-    if count <= sweep.span_room:
-        return True
-    if (
-        enlarge(<void**> &sweep.spans, room * sizeof(Span))
-        and enlarge(<void**> &sweep.other, room * sizeof(Span))
-        and enlarge(<void**> &sweep.third, room * sizeof(Span))
-    ):
-        sweep.span_room = room
-    else:
-        sweep.failed = True
-    return not sweep.failed
+    return grow(
+        &sweep.span_room, count, &sweep.spans, sizeof(Span), &sweep.other, sizeof(Span), &sweep.third, sizeof(Span)
+    )
 
 
 cdef void _advance(Sweep* sweep, double z, double cos_lat) noexcept nogil:
@@ -404,7 +393,7 @@ cdef void _fill_gaps(Sweep* sweep, int64_t width, int64_t odd, size_t gaps) noex
             found = _holes(
                 sweep, arc, width, odd, low if low > 0 else 0, high if high < size else size - 1, 0, found
             )
-        if sweep.failed:
+        if sweep.span_room.failed:
             return
     if found == 0:
         return
@@ -436,7 +425,7 @@ cdef void _ring(Sweep* sweep, const uint64_t* run, int64_t ring, int32_t here, b
     _advance(sweep, z, cos_lat)
     if here >= 0:
         _enter(sweep, run, here, width, odd)
-    if sweep.failed:
+    if _out_of_memory(sweep):
         return
     for i in range(sweep.n_live):
         if sweep.reach[sweep.live[i]] >= ALL_AROUND:
@@ -480,22 +469,21 @@ def southward(
         if i == 0 or run[2 * i] >> bits != run[2 * i - 2] >> bits:
             k += 1
     sweep.n_sources = k
-    sweep.ring = <int64_t*> malloc((k + 1) * sizeof(int64_t))
-    sweep.begin = <size_t*> malloc((k + 1) * sizeof(size_t))
-    sweep.z = <double*> malloc((k + 1) * sizeof(double))
-    sweep.cos_lat = <double*> malloc((k + 1) * sizeof(double))
-    sweep.spacing = <double*> malloc((k + 1) * sizeof(double))
-    sweep.reach = <double*> malloc((k + 1) * sizeof(double))
-    sweep.before = <double*> malloc((k + 1) * sizeof(double))
-    sweep.own = <double*> malloc((k + 1) * sizeof(double))
-    sweep.seen = <int32_t*> calloc(k + 1, sizeof(int32_t))
-    sweep.live = <int32_t*> malloc((k + 1) * sizeof(int32_t))
+    sweep.ring = <int64_t*> allocate(k + 1, sizeof(int64_t))
+    sweep.begin = <size_t*> allocate(k + 1, sizeof(size_t))
+    sweep.z = <double*> allocate(k + 1, sizeof(double))
+    sweep.cos_lat = <double*> allocate(k + 1, sizeof(double))
+    sweep.spacing = <double*> allocate(k + 1, sizeof(double))
+    sweep.reach = <double*> allocate(k + 1, sizeof(double))
+    sweep.before = <double*> allocate(k + 1, sizeof(double))
+    sweep.own = <double*> allocate(k + 1, sizeof(double))
+    sweep.seen = <int32_t*> allocate(k + 1, sizeof(int32_t))
+    sweep.live = <int32_t*> allocate(k + 1, sizeof(int32_t))
     sweep.failed = (
         sweep.ring == NULL or sweep.begin == NULL or sweep.z == NULL or sweep.cos_lat == NULL or sweep.spacing == NULL
         or sweep.reach == NULL or sweep.before == NULL or sweep.own == NULL or sweep.seen == NULL or sweep.live == NULL
     )
-    # Room that is not used costs nothing, room that grows is copied.
-    line_open(&line, 4 * count)
+    line_open(&line, 2 * count)
     with nogil:
         if not sweep.failed:
             k = 0
@@ -518,7 +506,7 @@ def southward(
             ring = 1 if k == sweep.n_sources else sweep.ring[k]
             if last > n_rings:
                 last = n_rings
-            while ring <= last and not sweep.failed and not line.failed:
+            while ring <= last and not _out_of_memory(&sweep) and not line.extent.failed:
                 if sweep.n_live == 0:
                     # on to the next ring that has runs
                     if k == sweep.n_sources or sweep.ring[k] > last:
@@ -548,5 +536,5 @@ def southward(
         free(sweep.spans)
         free(sweep.other)
         free(sweep.third)
-    line.failed |= sweep.failed
+    line.extent.failed |= _out_of_memory(&sweep)
     return line_take(&line)

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Sets of cells as blocks and tiles: what cells do to their neighbours, 64 cells at a time.
 
 A tile is a cell of three orders above the set's, so 8 x 8 cells, and their NESTED numbers within it are the bits of
@@ -12,7 +12,7 @@ All cells move by one in x by three shifts: those of even x by one bit, and so o
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_xy, neighbour
-from hpmask._kernels.index cimport Index, at_or_below
+from hpmask._kernels.index cimport Index, at_or_below, open_index
 from hpmask._kernels.sink cimport Line, line_put
 
 cdef extern from *:
@@ -153,11 +153,9 @@ cdef inline int open_tiles(
     tiles.start = &start[0]
     tiles.level = &level[0]
     tiles.word = &word[0]
-    tiles.index.edge = &start[0]
-    tiles.index.entry = &entry[0]
-    tiles.index.shift = shift
     tiles.order = order
     tiles.bits = 3 if order > 3 else order
+    open_index(&tiles.index, start, entry, shift, (<uint64_t> 12) << (2 * (order - tiles.bits)))
     tiles.full = ~<uint64_t> 0 >> (64 - (1 << (2 * tiles.bits)))
     return 0
 

@@ -35,8 +35,15 @@ cdef Py_ssize_t _walk(
     return k
 
 
+cdef inline int _check(const uint64_t[::1] boundaries, int order) except -1:
+    if boundaries.shape[0] & 1 or not 0 <= order <= 29:
+        raise ValueError("boundaries must be pairs of starts and stops, order 0 to 29")
+    return 0
+
+
 def count(const uint64_t[::1] boundaries, int order):
     """How many nodes a set has."""
+    _check(boundaries, order)
     if boundaries.shape[0] == 0:
         return 0
     cdef Py_ssize_t k
@@ -49,6 +56,7 @@ def fill(
     const uint64_t[::1] boundaries, int order, uint64_t[::1] start, unsigned char[::1] level, uint64_t[::1] word
 ):
     """Write the nodes of a set, whose number is `count`, in ascending place."""
+    _check(boundaries, order)
     if boundaries.shape[0] == 0 or start.shape[0] == 0:
         return
     if level.shape[0] != start.shape[0] or word.shape[0] != start.shape[0]:

@@ -1,0 +1,344 @@
+"""One small call of every function of the compiled kernels, with a digest of what each gives.
+
+    python tests/kernel_workload.py [NAME ...]
+
+prints a line for each call: the name and the digest. Names choose some of the calls; `--nan` fills the free memory with
+NaN before each of them. The kernels are loaded without the rest of hpmask, which needs numpy alone, so that this also
+runs under valgrind in reasonable time (tests/test_kernel_memory.py, tools/sanitize.sh).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import sys
+import types
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+KERNELS = (
+    "caps", "cells", "components", "discs", "distance", "distance_map", "image_tiles", "images", "lookup", "pixels",
+    "ranges", "rotate", "runs", "shapes", "steps", "sweep", "tiles",
+)  # fmt: skip
+_NONE = np.empty(0, np.uint64)
+_NO_TURN = np.empty((0, 3))
+
+
+def load(name: str) -> Any:
+    """A kernel, without the code of hpmask/__init__.py if hpmask has not been imported."""
+    if "hpmask" not in sys.modules:
+        package = types.ModuleType("hpmask")
+        package.__path__ = [str(Path(__file__).resolve().parent.parent / "hpmask")]
+        sys.modules["hpmask"] = package
+    return importlib.import_module(f"hpmask._kernels.{name}")
+
+
+class Workload:
+    """The input of the calls: a set of random cells, some positions, and an image."""
+
+    def __init__(self, *, order: int = 6, n: int = 300) -> None:
+        self.order, self.shift_min = order, 2 * (29 - order)
+        rng = np.random.default_rng(1)
+        # Cells of the order, and some of coarser orders, as disjoint ranges that do not touch.
+        some = np.zeros(12 << (2 * order), bool)
+        some[rng.integers(0, some.size, n)] = True
+        for start in rng.integers(0, some.size >> 6, n // 30):
+            some[start << 6 : (start + 1) << 6] = True
+        self.boundaries = _boundaries(some, self.shift_min)
+        other = np.roll(some, some.size // 3)
+        other[::7] = True
+        self.other = _boundaries(other, self.shift_min)
+        # As lookup.Index does it.
+        bits = min(self.boundaries.size.bit_length(), 4 + 2 * order)
+        self.shift = 62 - bits
+        self.entries = np.empty((12 << 58 >> self.shift) + 1, np.uint32)
+        load("lookup").fill_index(self.boundaries, self.shift, self.entries)
+        self.index = (self.boundaries, self.entries, self.shift)
+        self.words = rng.integers(0, 8, self.boundaries.size + 1).astype(np.uint64)
+        self.lon = rng.uniform(0, 2 * np.pi, 60)
+        self.lat = np.arcsin(rng.uniform(-1, 1, 60))
+        self.vectors = _vectors(self.lon, self.lat)
+        self.turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        self.image = (rng.uniform(size=(70, 90)) < 0.3).astype(np.uint8)
+        self.cells = rng.integers(0, some.size, 40).astype(np.uint64)
+        self.results: list[tuple[str, list[Any]]] = []
+
+    def numbers(self) -> Any:
+        out = np.empty(self.lon.size, np.uint64)
+        load("lookup").numbers(self.lon, self.lat, 1.0, 29, _NO_TURN, out)
+        return out
+
+    def runs(self) -> Any:
+        starts, stops = load("runs").from_ranges(self.boundaries, self.order)
+        out = np.empty(2 * starts.size, np.uint64)
+        return out[: load("ranges").at_least(np.sort(starts), np.sort(stops), 1, out)]
+
+    def nodes(self) -> tuple[Any, ...]:
+        """As tiles.Tiles does it."""
+        tiles, order = load("tiles"), self.order
+        n = tiles.count(self.boundaries, order)
+        start, level, word = np.empty(n, np.uint64), np.empty(n, np.uint8), np.empty(n, np.uint64)
+        tiles.fill(self.boundaries, order, start, level, word)
+        counted_in = order - min(order, 3)
+        shift = max(0, 4 + 2 * counted_in - n.bit_length())
+        entries = np.empty((-(-(12 << (2 * counted_in)) >> shift)) + 1, np.uint32)
+        load("lookup").fill_index(start, shift, entries)
+        return start, level, word, entries, shift, order
+
+    def call_caps(self) -> Iterable[Any]:
+        caps, words, one = load("caps"), np.empty(60, np.uint64), np.empty(60, np.uint8)
+        radius = np.geomspace(1e-6, 0.2, 60)
+        for matrix in (_NO_TURN, self.turn):
+            for planes in (_NONE, self.words):
+                caps.caps(self.lon, self.lat, radius, matrix, *self.index, planes, self.order, words, one)
+                yield from (words.copy(), one.copy())
+        caps.words_at(self.numbers(), *self.index, self.words, words)
+        yield words
+        images = np.zeros((3, 8, 8), np.uint8)
+        caps.paint(images, np.arange(8), np.arange(8)[::-1].copy(), words[:8])
+        yield images
+
+    def call_cells(self) -> Iterable[Any]:
+        cells, out = load("cells"), np.empty(60, np.uint64)
+        cells.cells_at(self.lon, self.lat, self.order, out)
+        yield out
+        lon, lat, vectors, edges = np.empty(40), np.empty(40), np.empty((40, 3)), np.empty((40, 12, 3))
+        cells.centres(self.cells, self.order, lon, lat)
+        cells.centre_vectors(self.cells, self.order, vectors)
+        cells.edges(self.cells, self.order, 3, edges)
+        yield from (lon, lat, vectors, edges)
+
+    def call_components(self) -> Iterable[Any]:
+        components = load("components")
+        for corners in (False, True):
+            labelling = components.Labelling(*self.nodes(), corners)
+            n = labelling.n_components
+            starts, stops, numbers, sizes = labelling.pieces()
+            yield from (n, starts, stops, numbers, sizes)
+            offset, boundaries = np.empty(n + 1, np.int64), np.empty(2 * starts.size, np.uint64)
+            components.group(starts, stops, numbers, np.arange(n, dtype=np.uint32)[::-1].copy(), offset, boundaries)
+            sums, farthest = np.empty((n, 3)), np.empty(n)
+            components.vector_sums(boundaries, offset, self.order, 3, sums)
+            centre = sums / np.linalg.norm(sums, axis=1)[:, None]
+            components.extents(boundaries, offset, self.order, centre, farthest)
+            yield from (offset, boundaries, sums, farthest)
+
+    def call_discs(self) -> Iterable[Any]:
+        radius = np.geomspace(1e-3, 1.0, 60)
+        for mode in range(3):
+            yield from load("discs").rasterize(self.lon, self.lat, radius, self.order, mode)
+
+    def call_distance(self) -> Iterable[Any]:
+        distance, vectors, out = load("distance"), np.empty((60, 3)), np.empty(60)
+        distance.vectors(self.lon, self.lat, 1.0, self.turn, vectors)
+        yield vectors
+        for most in (np.inf, 0.05):
+            distance.signed(self.vectors, self.numbers(), self.order, most, *self.index, out)
+            yield out.copy()
+
+    def call_distance_map(self) -> Iterable[Any]:
+        for order, own, sides, most in ((4, 6, 3, np.inf), (2, 6, 2, 0.1), (5, 3, 3, np.inf), (3, 3, 1, np.inf)):
+            for nest in (True, False):
+                out = np.empty(12 << (2 * order))
+                load("distance_map").fill(0, 12, 0, order, nest, sides, 0, own, most, *self.index, out)
+                yield out
+
+    def call_image_tiles(self) -> Iterable[Any]:
+        tiles = load("image_tiles")
+        plane = np.array([[-0.01, 0.001], [0.001, 0.01]])
+        origin = np.array([45.0, 35.0])
+        for projection in range(10):
+            images = np.empty((3, 70, 90), np.uint8)
+            yield tiles.paint(
+                images, 0, projection, plane, origin, self.turn, 0.02, 1e-12, 0.0, np.empty((0, 0, 0)), np.empty(0),
+                *self.index, self.words, self.order, 0, 70,
+            )  # fmt: skip
+            yield images
+            places = np.ascontiguousarray(self.vectors[:, :2] * 0.5)
+            out, native = np.empty(60), np.empty((60, 3))
+            x, y = np.ascontiguousarray(places.T)
+            tiles.stretches(projection, x, y, np.full(60, 0.1), out)
+            tiles.native_vectors(projection, places, native)
+            yield from (out, native)
+
+    def call_images(self) -> Iterable[Any]:
+        images = load("images")
+        total = np.empty((images.blocks_of(70) + 1, images.blocks_of(90) + 1), np.uint32)
+        images.count_pixels(self.image, total)
+        yield total
+        sip = np.zeros((2, 3, 3))
+        sip[:, 0, 2] = sip[:, 2, 0] = 1e-5
+        for projection in range(10):
+            for terms, limits in (
+                (np.empty((0, 0, 0)), np.empty(0)),
+                (sip, np.array([45.0, 35.0, 0.1, 10.0, 0.01])),
+            ):
+                for pair in images.walk(
+                    np.arange(12, dtype=np.uint64), 0, self.order, projection, self.turn,
+                    np.array([[-100.0, 0.0], [0.0, 100.0]]), np.array([45.0, 35.0]), np.array([1e-9, 1e-9]),
+                    self.image, total, False, terms, limits,
+                ):  # fmt: skip
+                    yield from pair
+            out = np.empty((60, 2))
+            images.places(projection, self.vectors, out)
+            yield out
+
+    def call_lookup(self) -> Iterable[Any]:
+        lookup, out = load("lookup"), np.empty(60, np.uint8)
+        yield self.entries
+        for matrix in (_NO_TURN, self.turn):
+            numbers = np.empty(60, np.uint64)
+            yield lookup.numbers(self.lon, self.lat, 1.0, 29, matrix, numbers)
+            lookup.inside(numbers, *self.index, out)
+            yield from (numbers, out.copy())
+
+    def call_pixels(self) -> Iterable[Any]:
+        pixels = load("pixels")
+        around = np.linspace(0, 2 * np.pi, 4, endpoint=False)
+        for size in (0.001, 0.02, 0.4):
+            lon, lat = self.lon[:, None] + size * np.cos(around), self.lat[:, None] + size * np.sin(around)
+            corners = _vectors(lon, np.clip(lat, -1.5, 1.5))
+            fraction, has = np.empty(60), np.empty((60, 2), np.uint8)
+            pixels.covered(corners, *self.index, fraction, np.empty((0, 2), np.uint8))
+            pixels.covered(corners, *self.index, np.empty(0), has)
+            yield from (fraction, has)
+
+    def call_ranges(self) -> Iterable[Any]:
+        ranges, a, b = load("ranges"), self.boundaries, self.other
+        for left, right in ((a, b), (b, a), (a, _NONE), (_NONE, b), (_NONE, _NONE)):
+            for truth in (0b1000, 0b1110, 0b0010, 0b0110):
+                out = np.empty(left.size + right.size, np.uint64)
+                yield out[: ranges.combine(left, right, truth, out)]
+                yield ranges.any_inside(left, right, truth)
+        out = np.empty(a.size + b.size, np.uint64)
+        i, value = a.size // 2, a[a.size // 2]
+        j = int(np.searchsorted(b, value))
+        yield out[: ranges.combine_part(a, b, 0b1000, out, 0, i, 0, j)].copy()
+        n = ranges.combine_part(a, b, 0b1000, out, i, a.size, j, b.size)
+        yield out[i + j : i + j + n]
+        starts, stops = (np.sort(np.concatenate([a[k::2], b[k::2]])) for k in range(2))
+        for depth in (1, 2):
+            out = np.empty(2 * starts.size, np.uint64)
+            yield out[: ranges.at_least(starts, stops, depth, out)]
+        yield ranges.first_fault(a, 1 << self.shift_min, 12 << 58)
+        yield ranges.first_fault(a[::-1].copy(), 1 << self.shift_min, 12 << 58)
+        for function in (ranges.widen, ranges.centres):
+            out = np.empty(a.size, np.uint64)
+            yield out[: function(a, self.shift_min + 4, out)]
+        n = ranges.count_cells(a, self.shift_min)
+        number, order = np.empty(n, np.uint64), np.empty(n, np.uint8)
+        ranges.fill_cells(a, self.shift_min, number, order)
+        yield from (number, order, ranges.total(a))
+
+    def call_rotate(self) -> Iterable[Any]:
+        for face in (0, 5, 11):
+            yield from load("rotate").rotate(*self.index, self.order, self.turn, self.order, face)
+
+    def call_runs(self) -> Iterable[Any]:
+        runs, some = load("runs"), self.runs()
+        for order in (2, self.order):
+            yield runs.count_rows(self.boundaries, order)
+            yield from runs.from_ranges(self.boundaries, order)
+        out = np.empty_like(some)
+        runs.mirror(some, self.order, out)
+        yield out
+        yield from runs.fringe(some, self.order)
+        for first, last in ((0, 5), (6, 11)):
+            for sets in runs.to_ranges(some, self.order, first, last):
+                yield from sets
+
+    def call_shapes(self) -> Iterable[Any]:
+        shapes = load("shapes")
+        around = np.linspace(0, 2 * np.pi, 9, endpoint=False)
+        wobbly = _vectors(1 + 0.3 * np.cos(around), 0.5 + 0.1 * (2 + np.sin(3 * around)) * np.sin(around))
+        foci = _vectors(np.array([2.0, 2.2, 2.4]), np.array([-0.3, -0.25, -0.2]))
+        axis, level = np.array([0.0, 0.0, 1.0]), np.sin(0.2)
+        arcs = []
+        for lon in (0.0, np.pi):
+            first, last = _vectors(np.array([lon, lon + np.pi]), np.array([0.2, 0.2]))
+            arcs.append([*axis, level, np.pi / 2 - 0.2, *first, *last, *np.cross(axis, first), *np.cross(last, axis)])
+        outlines = (
+            shapes.polygon(wobbly),
+            shapes.ellipse(foci[0], foci[1], foci[2], float(_angle(foci[2], foci[0]) + _angle(foci[2], foci[1]))),
+            shapes.zone(np.array(arcs), axis, axis, axis, 0.2, 2.0, 0),
+        )
+        for outline in outlines:
+            for mode in range(3):
+                yield from outline.rasterize(self.order, mode)
+            out = np.empty(60, np.uint8)
+            outline.contains(self.vectors, out)
+            yield from (out, outline.length, outline.cap(self.vectors[0], 0.01))
+
+    def call_steps(self) -> Iterable[Any]:
+        steps, nodes = load("steps"), self.nodes()
+        start, level, word = nodes[:3]
+        for function in (steps.touched, steps.edges):
+            for corners in (False, True):
+                found = np.empty_like(word)
+                tile, tile_word = function(*nodes, corners, found, 0, word.size)
+                yield from (found, tile, tile_word)
+                by_tile = np.argsort(tile, kind="stable")
+                yield steps.boundaries(start, level, found, tile[by_tile], tile_word[by_tile], self.order)
+
+    def call_sweep(self) -> Iterable[Any]:
+        for angle in (0.001, 0.02, 0.2):
+            done = np.zeros(1, np.int64)
+            yield load("sweep").southward(self.runs(), self.order, angle, 1, (4 << self.order) - 1, done)
+            yield done
+
+    def call_tiles(self) -> Iterable[Any]:
+        yield from self.nodes()
+
+
+def _boundaries(some: Any, shift: int) -> Any:
+    changes = np.flatnonzero(np.diff(np.concatenate([[0], some.astype(np.int8), [0]])))
+    return changes.astype(np.uint64) << np.uint64(shift)
+
+
+def _vectors(lon: Any, lat: Any) -> Any:
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def _angle(a: Any, b: Any) -> Any:
+    return np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)
+
+
+def fill_heap_with_nan() -> None:
+    """Leave NaN in what the allocator hands out next, for blocks of all sizes."""
+    for size in (2, 4, 8, 16, 32, 64, 128, 256, 500, 1000, 2000, 4000, 8000, 12000, 14000, 15500, 16000, 50_000):
+        blocks = [np.full(size, np.nan) for _ in range(8)]
+        del blocks
+
+
+def digest(results: Iterable[Any]) -> str:
+    """A digest of arrays and numbers, to the last bit."""
+    total = hashlib.sha256()
+    for result in results:
+        array = np.ascontiguousarray(result)
+        total.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
+    return total.hexdigest()[:16]
+
+
+def call(workload: Workload, kernel: str) -> Callable[[], Iterable[Any]]:
+    """What calls all functions of a kernel."""
+    function: Callable[[], Iterable[Any]] = getattr(workload, f"call_{kernel}")
+    return function
+
+
+def main(names: list[str]) -> None:
+    dirty = "--nan" in names
+    chosen = [name for name in names if name != "--nan"] or KERNELS
+    if dirty:
+        fill_heap_with_nan()
+    workload = Workload()
+    for name in chosen:
+        if dirty:
+            fill_heap_with_nan()
+        print(name, digest(call(workload, name)()), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
