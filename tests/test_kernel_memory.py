@@ -107,7 +107,7 @@ SHORT = {
     "steps.boundaries": "k = load('steps'); work = lambda: [k.boundaries(*nodes[:3], none, none, 12)]",
     "shapes": "k = load('shapes'); o = k.polygon(star); work = lambda: o.rasterize(14, 0)",
     "polygon": "k = load('shapes'); work = lambda: k.polygon(star).rasterize(5, 1)",
-    "rotate": "k = load('rotate'); work = lambda: k.rotate(*index, 12, turn, 10, 3)",
+    "rotate": "k = load('rotate'); work = lambda: k.rotate(*index, 12, turn, 12, 3)",
     "images": "k = load('images'); work = lambda: [x for pair in walk(k) for x in pair]",
     "distance_map": "k = load('distance_map'); work = lambda: [distances(k)]",
 }
@@ -146,9 +146,9 @@ def walk(k):
         np.full(2, 1e-9), image, total, False, np.empty((0, 0, 0)), np.empty(0),
     )
 
-out = np.empty(12 << 10)
+out = np.empty(12 << 12)
 def distances(k):
-    k.fill(0, 12, 0, 5, True, 3, 0, 10, np.inf, *index, out)
+    k.fill(0, 12, 0, 6, True, 3, 0, 6, np.inf, *small.index, out)
     return out.copy()
 
 def in_steps(function, nodes):
