@@ -34,7 +34,8 @@ import numpy as np
 from astropy.coordinates import Latitude, Longitude, SkyCoord
 from astropy.wcs import WCS
 
-from hpmask import EnergyAxis, Mask, RangeSet, healpix
+from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask.geometry import healpix
 
 PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy", "reproject")
 MAX_ORDER = 29
@@ -179,9 +180,7 @@ def discs(n: int, radius: tuple[float, float], order: int, mode: str, seed: int,
                 ]
             )
 
-        works.append(
-            Work("hpgeom", "loop of query_circle(return_pixel_ranges=True), ranges merged", hpgeom_loop)
-        )
+        works.append(Work("hpgeom", "loop of query_circle(return_pixel_ranges=True), ranges merged", hpgeom_loop))
     if peer("healpy"):
         vectors, radians = peer("healpy").ang2vec(lon, lat, lonlat=True), np.radians(degrees)
 
@@ -321,9 +320,7 @@ def contains_row(title: str, mask: Mask, lon: np.ndarray, lat: np.ndarray, quick
             cells = peer("hpgeom").angle_to_pixel(1 << order, lon, lat, n_threads=threads)
             return np.searchsorted(boundaries, cells, side="right") % 2 == 1
 
-        works.append(
-            Work("hpgeom", f"angle_to_pixel, {threads} threads, and numpy.searchsorted", with_hpgeom)
-        )
+        works.append(Work("hpgeom", f"angle_to_pixel, {threads} threads, and numpy.searchsorted", with_hpgeom))
     if peer("healpy"):
 
         def with_healpy() -> np.ndarray:
@@ -356,9 +353,7 @@ def files_rows(directory: Path, quick: bool) -> Iterator[Row]:
     reads = [Work("hpmask", "Mask.read", lambda: Mask.read(ours))]
     if peer("mocpy"):
         moc, load = big_moc((1, 1), quick), peer("mocpy").MOC.load
-        writes.append(
-            Work("mocpy", "MOC.save(format='fits')", lambda: moc.save(str(theirs), "fits", overwrite=True))
-        )
+        writes.append(Work("mocpy", "MOC.save(format='fits')", lambda: moc.save(str(theirs), "fits", overwrite=True)))
         reads.append(Work("mocpy", "MOC.load(format='fits')", lambda: load(str(theirs), "fits")))
 
     def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
@@ -607,9 +602,7 @@ def from_wcs(quick: bool) -> Iterator[Row]:
 def from_wcs_row(title: str, image: np.ndarray, wcs: WCS, order: int) -> Row:
     from astropy.io import fits
 
-    works = [
-        Work("hpmask", "Mask.from_wcs(image, wcs, order=order)", lambda: Mask.from_wcs(image, wcs, order=order))
-    ]
+    works = [Work("hpmask", "Mask.from_wcs(image, wcs, order=order)", lambda: Mask.from_wcs(image, wcs, order=order))]
     if peer("mocpy"):
         hdu = fits.ImageHDU(image.astype(np.uint8), header=wcs.to_header())
         load = peer("mocpy").MOC.from_fits_image
@@ -708,9 +701,7 @@ def circles(quick: bool) -> Iterator[Row]:
             a, b = pixels_lonlat(wcs)
             return cones.contains_lonlat(a * u.deg, b * u.deg)
 
-        works.append(
-            Work("mocpy", "MOC.from_cones, wcs.pixel_to_world_values, MOC.contains_lonlat", with_mocpy)
-        )
+        works.append(Work("mocpy", "MOC.from_cones, wcs.pixel_to_world_values, MOC.contains_lonlat", with_mocpy))
     if peer("gammapy"):
         works.append(
             Work(
@@ -1240,16 +1231,10 @@ def heading() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS)
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--repeat", type=int, default=5, help="rounds (default 5)")
-    parser.add_argument(
-        "--quick", action="store_true", help="small inputs: to see that all works, not to measure"
-    )
+    parser.add_argument("--quick", action="store_true", help="small inputs: to see that all works, not to measure")
     options = parser.parse_args(arguments)
     if options.repeat < 1:
         parser.error("--repeat must be at least 1")

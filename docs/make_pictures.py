@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon
 from numpy.typing import NDArray
 
-from hpmask import EnergyAxis, Mask, RangeSet, healpix
+from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask.geometry import healpix
 
 PICTURES = Path(__file__).parent / "pictures"
 
@@ -135,12 +136,8 @@ def modes() -> Figure:
     }
     for ax, (mode, words) in zip(figure.subplots(1, 3), says.items(), strict=True):
         cells = Mask.from_cones(CENTER, RADIUS, order=order, mode=mode).planes[0].cells()
-        ax.add_collection(
-            PolyCollection(outlines(grid, order), facecolor="none", edgecolor="#c5d0d6", linewidth=0.7)
-        )
-        ax.add_collection(
-            PolyCollection(outlines(cells, order), facecolor=ORDERS[3], edgecolor="white", linewidth=0.9)
-        )
+        ax.add_collection(PolyCollection(outlines(grid, order), facecolor="none", edgecolor="#c5d0d6", linewidth=0.7))
+        ax.add_collection(PolyCollection(outlines(cells, order), facecolor=ORDERS[3], edgecolor="white", linewidth=0.9))
         shown = centres[np.abs(centres).max(axis=1) < 6.3]
         ax.plot(*shown.T, linestyle="none", marker=".", markersize=3, color=INK, alpha=0.7)
         outline_of_disc(ax)
@@ -205,9 +202,7 @@ def order_of_numbers() -> Figure:
                     linewidth=1.5,
                 )
             )
-            ax.text(
-                (j - i) / n, (i + j + 1) / n, str(cell), ha="center", va="center", fontsize=12 - 2 * order
-            )
+            ax.text((j - i) / n, (i + j + 1) / n, str(cell), ha="center", va="center", fontsize=12 - 2 * order)
         ax.set_xlim(-1.05, 1.05)
         ax.set_ylim(-0.05, 2.05)
         ax.set_aspect("equal")

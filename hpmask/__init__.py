@@ -9,10 +9,11 @@ if find_spec("hpmask._kernels.ranges") is None:
         "start Python in another folder, or install it with `pip install -e .`"
     )
 
-from hpmask.energy import EnergyAxis
-from hpmask.errors import MaskFormatError
-from hpmask.mask import Mask, intersection_all, union_all
-from hpmask.rangeset import RangeSet
+from hpmask._utils.errors import MaskFormatError
+from hpmask.core.algebra import intersection_all, union_all
+from hpmask.core.rangeset import RangeSet
+from hpmask.energy.axis import EnergyAxis
+from hpmask.mask import Mask
 
 __all__ = [
     "EnergyAxis",

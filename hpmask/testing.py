@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpmask.arguments import as_flag
-from hpmask.energy import difference
+from hpmask._utils.arguments import as_flag
+from hpmask._utils.words import fraction_text
+from hpmask.core.rangeset import RangeSet
+from hpmask.energy.axis import difference
 from hpmask.mask import Mask
-from hpmask.rangeset import RangeSet
-from hpmask.words import fraction_text
 
 __all__ = ["assert_masks_equal"]
 
@@ -90,4 +90,4 @@ def _sky_differences(a: Mask, b: Mask) -> list[str]:
 def _area(sky: RangeSet) -> str:
     if not sky:
         return "none"
-    return f"{np.rad2deg(np.rad2deg(sky.area)):.5g} deg2 ({fraction_text(sky)} of the sky)"
+    return f"{sky.sky_fraction * 4 * np.rad2deg(np.rad2deg(np.pi)):.5g} deg2 ({fraction_text(sky)} of the sky)"

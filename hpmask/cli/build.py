@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from hpmask._utils.words import counted
 from hpmask.cli.pictures import all_sky, field
 from hpmask.cli.terminal import (
     area,
@@ -21,12 +21,9 @@ from hpmask.cli.terminal import (
     progress,
     staged,
 )
-from hpmask.words import counted
-
-if TYPE_CHECKING:
-    from hpmask.mask import Mask
-    from hpmask.recipe import Part, Recipe
-    from hpmask.recipe.sources import Invalid
+from hpmask.mask import Mask
+from hpmask.recipe import Part, Recipe, read_recipe
+from hpmask.recipe.sources import Invalid
 
 __all__ = ["build"]
 
@@ -58,8 +55,6 @@ def build(
 
     The cut-outs that the recipe asks for are written beside the mask. All files are written, or none.
     """
-    from hpmask.recipe import read_recipe
-
     start = time.perf_counter()
     plan = read_recipe(recipe, invalid=invalid)
     images = [output.parent / cutout.file for cutout in plan.cutouts if cutout.file is not None]

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
 
-from hpmask import field
+from hpmask._utils.words import counted
 from hpmask.cli import pictures
 from hpmask.cli.terminal import check_outputs, check_picture, columns, kept, overwrite_option
+from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
-from hpmask.words import counted
-
-if TYPE_CHECKING:
-    from hpmask.energy import EnergyAxis
+from hpmask.plotting.static import bin_title
+from hpmask.wcs import field
 
 __all__ = ["info", "plot", "query"]
 
@@ -45,7 +44,7 @@ def info(mask: Path, as_json: bool) -> None:
         rows.append(["energy", f"{bins} ({value.energy.name}), edges {edges} {value.energy.unit}"])
     rows += kept(value)
     rows.append(["ranges", f"{value.n_ranges} ({value.nbytes} bytes in memory)"])
-    rows += [["history" if i == 0 else "", line] for i, line in enumerate(value.history)]
+    rows += [["history" if i == 0 else "", line] for i, line in enumerate(value.history.splitlines())]
     click.echo(columns(rows))
 
 
@@ -59,7 +58,7 @@ def _facts(path: Path, mask: Mask) -> dict[str, Any]:
         "area_deg2": np.asarray(mask.area.value).tolist(),
         "n_ranges": mask.n_ranges,
         "nbytes": mask.nbytes,
-        "history": list(mask.history),
+        "history": mask.history,
     }
 
 
@@ -89,13 +88,9 @@ def _angle(degrees: float) -> str:
 )
 @click.option("--energy", help="Draw the bin of an energy, such as '30 GeV'.")
 @click.option("--bins", is_flag=True, help="Draw each energy bin.")
-@click.option(
-    "--frame", type=click.Choice(["icrs", "galactic"]), help="Frame of the picture [default: the mask's]."
-)
+@click.option("--frame", type=click.Choice(["icrs", "galactic"]), help="Frame of the picture [default: the mask's].")
 @click.option("--center", help="Longitude in the middle, such as '0 deg'.")
-@click.option(
-    "--projection", type=click.Choice(["MOL", "AIT"], case_sensitive=False), default="MOL", show_default=True
-)
+@click.option("--projection", type=click.Choice(["MOL", "AIT"], case_sensitive=False), default="MOL", show_default=True)
 @click.option("--title", help="Title of the picture.")
 @click.option("--dpi", type=click.IntRange(20, 2400), default=150, show_default=True, help="Pixels per inch.")
 @overwrite_option
@@ -148,8 +143,6 @@ def query(mask: Path, lon: str, lat: str, energy: str | None, frame: str) -> Non
         answers = [bool(value.contains(position, energy))]
         names = [""]
     else:
-        from hpmask.plot import bin_title
-
         answers = [bool(answer) for answer in value.contains(position)]
         names = [bin_title(value.energy, i) for i in range(value.energy.n_bins)]
     rows = [["kept" if answer else "excluded", name] for answer, name in zip(answers, names, strict=True)]

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpmask.cli.terminal import save
+from hpmask.mask import Mask
+from hpmask.plotting.static import KEPT, field_axes
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
-    from hpmask.mask import Mask
 
 __all__ = ["all_sky", "bins", "field"]
 
@@ -18,7 +19,7 @@ __all__ = ["all_sky", "bins", "field"]
 def all_sky(
     mask: Mask, path: Path, *, title: str | None = None, dpi: int = 150, overwrite: bool, **options: Any
 ) -> None:
-    """Write a picture of the whole sky; the options are those of `hpmask.plot.plot`."""
+    """Write a picture of the whole sky; the options are those of `hpmask.plotting.static.plot`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 5.8), dpi=dpi, layout="constrained")
@@ -26,10 +27,8 @@ def all_sky(
     save(figure, path, overwrite=overwrite)
 
 
-def bins(
-    mask: Mask, path: Path, *, title: str | None = None, dpi: int = 150, overwrite: bool, **options: Any
-) -> None:
-    """Write a picture of each energy bin; the options are those of `hpmask.plot.plot_grid`."""
+def bins(mask: Mask, path: Path, *, title: str | None = None, dpi: int = 150, overwrite: bool, **options: Any) -> None:
+    """Write a picture of each energy bin; the options are those of `hpmask.plotting.static.plot_grid`."""
     from matplotlib.figure import Figure
 
     figure = Figure(dpi=dpi, layout="constrained")
@@ -51,8 +50,6 @@ def field(
 ) -> None:
     """Write a picture of the field of an image."""
     from matplotlib.figure import Figure
-
-    from hpmask.plot import KEPT, field_axes
 
     ny, nx = shape
     # As wide as high as the image, within reason, and room for labels.

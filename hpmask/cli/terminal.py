@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpmask.files import check_target, replacing
-from hpmask.words import percent_text
+from hpmask import io
+from hpmask._files.atomic import check_target, replacing
+from hpmask._utils.words import percent_text
+from hpmask.core.rangeset import RangeSet
+from hpmask.mask import Mask
+from hpmask.plotting.static import bin_title, need_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hpmask.mask import Mask
-    from hpmask.rangeset import RangeSet
 
 __all__ = [
     "area",
@@ -49,20 +51,17 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 
 def area(sky: RangeSet) -> str:
     """A part of the sky, to be read."""
-    degrees = sky.area * (180 / math.pi) ** 2
+    degrees = sky.sky_fraction * 4 * 180**2 / math.pi
     number = f"{degrees:.2f}" if sky.is_empty or degrees >= 0.01 else f"{degrees:.3g}"
     return f"{number} deg2, {percent_text(sky, 4)} of the sky"
 
 
 def kept(mask: Mask) -> list[list[str]]:
     """What a mask keeps, in each bin, as rows of text."""
-    from hpmask.plot import bin_title
-
     if mask.energy is None:
         return [["kept", area(mask.planes[0])]]
     return [
-        ["kept" if i == 0 else "", f"{bin_title(mask.energy, i)}: {area(plane)}"]
-        for i, plane in enumerate(mask.planes)
+        ["kept" if i == 0 else "", f"{bin_title(mask.energy, i)}: {area(plane)}"] for i, plane in enumerate(mask.planes)
     ]
 
 
@@ -139,8 +138,6 @@ def staged(paths: Sequence[Path], *, overwrite: bool) -> Iterator[dict[Path, Pat
 
 def check_mask(path: Path) -> None:
     """Raise if the name of a file tells no format of masks."""
-    from hpmask import io
-
     known = tuple(suffix for one in io.formats.values() for suffix in one.suffixes)
     if not path.name.lower().removesuffix(".gz").endswith(known):
         raise ValueError(f"{path}: a mask's name must end in one of {', '.join(known)}")
@@ -154,16 +151,12 @@ def check_image(path: Path) -> None:
 
 def check_picture(path: Path) -> None:
     """Raise if a picture cannot be written in the format that its name tells."""
-    from hpmask.plot import need_matplotlib
-
     need_matplotlib()
     from matplotlib.backend_bases import FigureCanvasBase
 
     known = FigureCanvasBase.get_supported_filetypes()
     if path.suffix.lower().removeprefix(".") not in known:
-        raise ValueError(
-            f"{path}: a picture's name must end in one of {', '.join('.' + one for one in known)}"
-        )
+        raise ValueError(f"{path}: a picture's name must end in one of {', '.join('.' + one for one in known)}")
 
 
 def save(figure: Figure, path: Path, *, overwrite: bool, **options: Any) -> None:

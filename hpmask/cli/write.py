@@ -7,10 +7,10 @@ from typing import Literal
 
 import click
 
-from hpmask import field
 from hpmask.cli import pictures
 from hpmask.cli.terminal import check_mask, check_outputs, check_picture, overwrite_option
 from hpmask.mask import Mask
+from hpmask.wcs import field
 
 __all__ = ["convert", "to_wcs"]
 
@@ -24,9 +24,7 @@ __all__ = ["convert", "to_wcs"]
 @click.option("--width", help="Width of the image, such as '10 deg'.")
 @click.option("--height", help="Height of the image [default: its width].")
 @click.option("--binsz", default="0.05 deg", show_default=True, help="Size of a pixel.")
-@click.option(
-    "--proj", type=click.Choice(field.PROJECTIONS, case_sensitive=False), default="TAN", show_default=True
-)
+@click.option("--proj", type=click.Choice(field.PROJECTIONS, case_sensitive=False), default="TAN", show_default=True)
 @click.option("--frame", type=click.Choice(["icrs", "galactic"]), default="icrs", show_default=True)
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the image, too (.png, .pdf, .svg).")
 @overwrite_option
@@ -52,9 +50,7 @@ def to_wcs(
     """
     if like is not None:
         names = ("center", "width", "height", "binsz", "proj", "frame")
-        given = [
-            name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        ]
+        given = [name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
         if given:
             raise click.UsageError(f"--like gives all pixels: it does not go with --{given[0]}.")
     elif hdu is not None:
@@ -94,9 +90,7 @@ def to_wcs(
     help="Which cells of a coarser order are kept.",
 )
 @click.option("--frame", type=click.Choice(["icrs", "galactic"]), help="Bring the mask to another frame.")
-@click.option(
-    "--reduce", type=click.Choice(["any", "all"]), help="Keep the sky kept in any energy bin, or in all."
-)
+@click.option("--reduce", type=click.Choice(["any", "all"]), help="Keep the sky kept in any energy bin, or in all.")
 @overwrite_option
 def convert(
     source: Path,

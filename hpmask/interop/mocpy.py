@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mocpy import MOC
 
+from hpmask.core.rangeset import RangeSet
+from hpmask.core.value import MaskValue
 from hpmask.io.text import sky_of
-from hpmask.rangeset import RangeSet
-
-if TYPE_CHECKING:
-    from hpmask.mask import Mask
 
 __all__ = ["from_mask", "to_rangeset"]
 
@@ -44,7 +40,7 @@ def to_rangeset(moc: MOC) -> RangeSet:
     return RangeSet(moc.to_depth29_ranges, moc.max_order)
 
 
-def from_mask(mask: Mask) -> MOC:
+def from_mask(mask: MaskValue) -> MOC:
     """The MOC of a mask, of the mask's order.
 
     Parameters

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
@@ -20,17 +20,15 @@ from astropy.io import fits
 from mocpy import MOC, FrequencyMOC
 from numpy.typing import NDArray
 
-from hpmask.energy import EnergyAxis
-from hpmask.energy_bins import resampled
-from hpmask.rangeset import RangeSet
+from hpmask.core.energy_bins import resampled
+from hpmask.core.rangeset import RangeSet
+from hpmask.core.value import MaskValue
+from hpmask.energy.axis import EnergyAxis
 
 try:
     from mocpy import SFMOC
 except ImportError as error:
     raise ImportError('SF-MOCs need mocpy 0.18 or later: pip install "mocpy>=0.18"') from error
-
-if TYPE_CHECKING:
-    from hpmask.mask import Mask
 
 __all__ = ["from_mask", "to_planes"]
 
@@ -38,7 +36,7 @@ __all__ = ["from_mask", "to_planes"]
 _ORDERS = range(20, 46)
 
 
-def from_mask(mask: Mask, order_f: int) -> SFMOC:
+def from_mask(mask: MaskValue, order_f: int) -> SFMOC:
     """The SF-MOC of a mask; see `hpmask.Mask.to_sfmoc`."""
     axis = mask.energy
     if axis is None:

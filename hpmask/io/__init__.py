@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from io import BufferedReader, FileIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
-from hpmask.errors import MaskFormatError
-from hpmask.files import replacing
+from hpmask._files.atomic import replacing
+from hpmask._files.unpack import unpacked
+from hpmask._utils.errors import MaskFormatError
+from hpmask.core.value import MaskValue
 from hpmask.io import ascii, fits, json
 from hpmask.io.format import Format
-from hpmask.io.unpack import unpacked
-
-if TYPE_CHECKING:
-    from hpmask.mask import Mask
 
 __all__ = ["Format", "formats", "read", "write"]
 
@@ -35,7 +33,7 @@ _START = 1 << 16
 _GZIP_LEVEL = 6
 
 
-def read(path: str | Path, format: str | None = None) -> Mask:
+def read(path: str | Path, format: str | None = None) -> MaskValue:
     """Read a mask file, gzipped or not.
 
     Parameters
@@ -86,7 +84,7 @@ def read(path: str | Path, format: str | None = None) -> Mask:
     return mask
 
 
-def write(mask: Mask, path: str | Path, overwrite: bool = False, format: str | None = None) -> None:
+def write(mask: MaskValue, path: str | Path, overwrite: bool = False, format: str | None = None) -> None:
     """Write a mask file; at any moment the old file or the new one is there, never half of one.
 
     Parameters

@@ -13,12 +13,12 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from hpmask.errors import MaskFormatError
+from hpmask._utils.arguments import MAX_ORDER
+from hpmask._utils.errors import MaskFormatError
+from hpmask.core.value import MaskValue, new_mask
 from hpmask.io import text
 from hpmask.io.cells import Pieces
 from hpmask.io.format import Format
-from hpmask.mask import Mask
-from hpmask.rangeset import MAX_ORDER
 
 __all__ = ["FORMAT"]
 
@@ -63,7 +63,7 @@ def _matches(start: bytes) -> bool:
     return text.begins_with(start, _BEGINNING)
 
 
-def _read(file: IO[bytes], name: str) -> Mask:
+def _read(file: IO[bytes], name: str) -> MaskValue:
     told, pieces = text.opened(file)
     parser = _Parser()
     for piece in _whole_words(pieces):
@@ -73,7 +73,7 @@ def _read(file: IO[bytes], name: str) -> Mask:
     order = parser.deepest if told is None else told
     if parser.deepest > order:
         raise MaskFormatError(f"MOCORDER is {order}, but there is an order {parser.deepest} in the file")
-    return Mask(parser.cells.union(order), history=[f"read({name!r})"])
+    return new_mask(parser.cells.union(order), history=f"read({name!r})")
 
 
 def _whole_words(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -168,7 +168,7 @@ def _fault(piece: bytes, at: int, what: str = "text that is neither a cell nor a
 # ---------------------------------------------------------------------- writing
 
 
-def _write(mask: Mask, file: IO[bytes]) -> None:
+def _write(mask: MaskValue, file: IO[bytes]) -> None:
     plane = text.sky_of(mask)
     by_order = plane.cells_by_order()
     # The order of the mask stands there even if it has no cells.

@@ -10,14 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hpmask.rangeset import MAX_ORDER, RangeSet
+from hpmask._utils.arguments import MAX_ORDER
+from hpmask.core.rangeset import RangeSet
 
 __all__ = ["Pieces", "disjoint"]
 
 
-def disjoint(
-    starts: NDArray[np.uint64], stops: NDArray[np.uint64], finest: int, order: int | None = None
-) -> RangeSet:
+def disjoint(starts: NDArray[np.uint64], stops: NDArray[np.uint64], finest: int, order: int | None = None) -> RangeSet:
     """The set of ranges at order 29 that share no place.
 
     Parameters

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import warnings
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -37,14 +36,17 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 import hpmask
-from hpmask.energy import EnergyAxis
-from hpmask.errors import MaskFormatError
-from hpmask.fits_text import add_history, escaped, history_of, unescaped
+from hpmask._files.fits_text import add_history, escaped, history_of, unescaped
+from hpmask._files.hdu import Hdu, write_hdu
+from hpmask._utils.arguments import check_order
+from hpmask._utils.errors import MaskFormatError
+from hpmask._utils.warn import warn
+from hpmask.core.rangeset import RangeSet, uniq_ranges
+from hpmask.core.transform import reduce, to_frame
+from hpmask.core.value import MaskValue, new_mask
+from hpmask.energy.axis import EnergyAxis
 from hpmask.io.cells import disjoint
 from hpmask.io.format import Format
-from hpmask.io.hdu import Hdu, write_hdu
-from hpmask.mask import Mask
-from hpmask.rangeset import RangeSet, check_order, uniq_ranges
 
 __all__ = ["FORMAT"]
 
@@ -61,15 +63,15 @@ _EBOUNDS = np.dtype([("CHANNEL", "i4"), ("E_MIN", "f8"), ("E_MAX", "f8"), ("PLAN
 # ---------------------------------------------------------------------- writing
 
 
-def _write(mask: Mask, file: IO[bytes]) -> None:
+def _write(mask: MaskValue, file: IO[bytes]) -> None:
     plain = mask.energy is None and mask.frame == "icrs"
     # Equal planes are one object, so this is each distinct plane once.
     planes = [] if plain else list({id(plane): plane for plane in mask.planes}.values())
     # Anything that cannot be written shows before the first byte is.
     bounds = None if mask.energy is None else _bounds_hdu(mask, mask.energy, planes)
-    outline = mask.reduce("any")
+    outline = reduce(mask, "any")
     if mask.frame != "icrs":
-        outline = outline.to_frame("icrs")
+        outline = to_frame(outline, "icrs")
 
     write_hdu(file, _primary_header(mask, len(planes)))
     write_hdu(file, _ranges_header(outline.planes[0], "icrs", "MOC", 1), _boundaries(outline.planes[0]))
@@ -79,7 +81,7 @@ def _write(mask: Mask, file: IO[bytes]) -> None:
         write_hdu(file, _ranges_header(plane, mask.frame, "PLANE", number), _boundaries(plane))
 
 
-def _primary_header(mask: Mask, n_planes: int) -> fits.Header:
+def _primary_header(mask: MaskValue, n_planes: int) -> fits.Header:
     header = fits.PrimaryHDU().header
     header["HPMASK"] = (_LAYOUT, "version of hpmask's layout of masks")
     header["NPLANES"] = (n_planes, "PLANE tables; none if the MOC is the mask")
@@ -88,11 +90,11 @@ def _primary_header(mask: Mask, n_planes: int) -> fits.Header:
     header["MASKHASH"] = _digest(mask)
     header["CREATOR"] = (f"hpmask {hpmask.__version__}", "what wrote this file")
     header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "when, in UTC")
-    add_history(header, mask.history)
+    add_history(header, mask.history.split("\n"))
     return header
 
 
-def _digest(mask: Mask) -> str:
+def _digest(mask: MaskValue) -> str:
     """SHA-256 of a mask.
 
     Hashed are, one after the other: frame and order, for each bin the SHA-256 of its plane's ranges (unsigned 64-bit
@@ -123,7 +125,7 @@ def _ranges_header(plane: RangeSet, frame: str, name: str, version: int) -> fits
     return header
 
 
-def _bounds_hdu(mask: Mask, axis: EnergyAxis, planes: list[RangeSet]) -> tuple[fits.Header, NDArray[Any]]:
+def _bounds_hdu(mask: MaskValue, axis: EnergyAxis, planes: list[RangeSet]) -> tuple[fits.Header, NDArray[Any]]:
     unit = axis.unit.to_string()
     if u.Unit(unit, parse_strict="silent") != axis.unit:
         raise ValueError(
@@ -164,7 +166,7 @@ def _matches(start: bytes) -> bool:
     return start.startswith(b"SIMPLE  =")
 
 
-def _read(file: IO[bytes], name: str) -> Mask:
+def _read(file: IO[bytes], name: str) -> MaskValue:
     primary = Hdu(file, 0)
     if "HPMASK" in primary:
         return _read_own(file, primary, name)
@@ -172,7 +174,7 @@ def _read(file: IO[bytes], name: str) -> Mask:
     return _read_moc(file, primary, name)
 
 
-def _read_own(file: IO[bytes], primary: Hdu, name: str) -> Mask:
+def _read_own(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
     primary.require_sums()
     if (layout := primary.integer("HPMASK")) != _LAYOUT:
         raise MaskFormatError(f"the file has layout {layout}, hpmask {hpmask.__version__} reads {_LAYOUT}")
@@ -205,7 +207,7 @@ def _read_own(file: IO[bytes], primary: Hdu, name: str) -> Mask:
         planes = [planes[i - 1] for i in of_bin]
     elif n_planes > 1:
         raise MaskFormatError(f"the file has {n_planes} planes but no energy bins")
-    mask = Mask(planes, frame=frames[0], energy=axis, history=history_of(primary.history))
+    mask = new_mask(planes, frame=frames[0], energy=axis, history="\n".join(history_of(primary.history)))
     if digest != _digest(mask):
         told = "is missing" if digest is None else "is that of another mask"
         raise MaskFormatError(f"the file is damaged: MASKHASH, the digest of planes and energy bins, {told}")
@@ -263,7 +265,7 @@ def _check_bounds(table: NDArray[Any]) -> None:
         raise ValueError("the energies of the bins do not increase strictly")
 
 
-def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
+def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
     """The mask in a MOC file of another program: the first MOC in it."""
     found = [_told(primary)]
     while True:
@@ -295,7 +297,7 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> Mask:
         raise MaskFormatError(
             f"the file is damaged: it has hpmask's {' and '.join(own)}, but no keyword HPMASK in its primary header"
         )
-    return Mask(plane, frame=frame, history=[*hdu.history, f"read({name!r})"])
+    return new_mask(plane, frame=frame, history="\n".join([f"read({name!r})", *hdu.history]))
 
 
 def _name_of_next(file: IO[bytes], number: int) -> str | None:
@@ -394,7 +396,7 @@ def _from_uniq(values: NDArray[Any], order: int, name: str, *, fills: bool) -> R
             raise ValueError(
                 f"the last {blank} of {uniq.size} rows are 0, which is no cell: the file seems to have lost its end"
             )
-        warnings.warn(f"{name}: the last {blank} of {uniq.size} rows are 0 and no cells", stacklevel=2)
+        warn(f"{name}: the last {blank} of {uniq.size} rows are 0 and no cells")
     return disjoint(*uniq_ranges(uniq[:n_rows]), order)
 
 

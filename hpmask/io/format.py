@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-if TYPE_CHECKING:
-    from hpmask.mask import Mask
+from hpmask.core.value import MaskValue
 
 __all__ = ["Format"]
 
@@ -28,8 +27,8 @@ class Format:
     matches: Callable[[bytes], bool]
     """Whether a file that begins with these bytes looks like it."""
 
-    read: Callable[[IO[bytes], str], Mask]
+    read: Callable[[IO[bytes], str], MaskValue]
     """The mask in a file; the name goes into its history. Raises a ValueError that says what is wrong."""
 
-    write: Callable[[Mask, IO[bytes]], None]
+    write: Callable[[MaskValue, IO[bytes]], None]
     """Write a mask into a file. Raises a ValueError if the format cannot hold it."""

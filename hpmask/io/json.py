@@ -14,12 +14,13 @@ from typing import IO
 
 import numpy as np
 
-from hpmask.errors import MaskFormatError
+from hpmask._utils.arguments import MAX_ORDER
+from hpmask._utils.errors import MaskFormatError
+from hpmask.core.rangeset import RangeSet
+from hpmask.core.value import MaskValue, new_mask
 from hpmask.io import text
 from hpmask.io.cells import Pieces, disjoint
 from hpmask.io.format import Format
-from hpmask.mask import Mask
-from hpmask.rangeset import MAX_ORDER, RangeSet
 
 __all__ = ["FORMAT"]
 
@@ -43,7 +44,7 @@ def _matches(start: bytes) -> bool:
     return text.begins_with(start, _BEGINNING)
 
 
-def _read(file: IO[bytes], name: str) -> Mask:
+def _read(file: IO[bytes], name: str) -> MaskValue:
     told, pieces = text.opened(file)
     source = _Source(pieces)
     if source.peek() != b"{":
@@ -63,7 +64,7 @@ def _read(file: IO[bytes], name: str) -> Mask:
     if (deepest := max(cells, default=0)) > order:
         raise MaskFormatError(f"MOCORDER is {order}, but there is an order {deepest} in the file")
     boundaries = np.concatenate([np.empty(0, np.uint64), *(plane.boundaries for plane in cells.values())])
-    return Mask(disjoint(boundaries[::2], boundaries[1::2], order), history=[f"read({name!r})"])
+    return new_mask(disjoint(boundaries[::2], boundaries[1::2], order), history=f"read({name!r})")
 
 
 def _members(source: _Source, *, inner: bool = False) -> dict[int, RangeSet]:
@@ -201,7 +202,7 @@ class _Source:
 # ---------------------------------------------------------------------- writing
 
 
-def _write(mask: Mask, file: IO[bytes]) -> None:
+def _write(mask: MaskValue, file: IO[bytes]) -> None:
     plane = text.sky_of(mask)
     by_order = plane.cells_by_order()
     separator = b"{"

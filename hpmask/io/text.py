@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from hpmask.errors import MaskFormatError
-from hpmask.rangeset import MAX_ORDER, RangeSet
-
-if TYPE_CHECKING:
-    from hpmask.mask import Mask
+from hpmask._utils.arguments import MAX_ORDER
+from hpmask._utils.errors import MaskFormatError
+from hpmask.core.rangeset import RangeSet
+from hpmask.core.value import MaskValue
 
 __all__ = ["begins_with", "opened", "sky_of"]
 
@@ -69,7 +68,7 @@ def _pieces(first: bytes, file: IO[bytes]) -> Iterator[bytes]:
             raise MaskFormatError(f"there are more than {_PIECE} blanks in a row")
 
 
-def sky_of(mask: Mask) -> RangeSet:
+def sky_of(mask: MaskValue) -> RangeSet:
     """The one set of cells that makes up a mask.
 
     Raises
@@ -84,4 +83,4 @@ def sky_of(mask: Mask) -> RangeSet:
         )
     if mask.frame != "icrs":
         raise ValueError(f"a MOC is ICRS, the mask is {mask.frame}: bring it there with to_frame('icrs')")
-    return mask.planes[0].refine(mask.order)
+    return mask.planes[0].at_order(mask.order)

@@ -64,6 +64,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
@@ -72,17 +73,20 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
-from hpmask import field, frames
-from hpmask.energy import EnergyAxis
-from hpmask.mask import Mask, intersection_all, union_all
-from hpmask.rangeset import MAX_ORDER, RangeSet
-from hpmask.rasterize import Mode
+from hpmask._utils.arguments import MAX_ORDER, check_invalid
+from hpmask._utils.modes import MODES, Mode
+from hpmask.core.algebra import intersection_all, union_all
+from hpmask.core.rangeset import RangeSet
+from hpmask.core.value import with_history
+from hpmask.energy.axis import EnergyAxis
+from hpmask.geometry import frames
+from hpmask.mask import Mask
 from hpmask.recipe.sections import RecipeError, Section, load
 from hpmask.recipe.sources import Grid, Invalid, Source, read_source
+from hpmask.wcs import field
 
 __all__ = ["Cutout", "Entry", "Part", "Recipe", "RecipeError", "read_recipe"]
 
-_MODES = ("center", "overlap", "inside")
 _MOST_BINS = 10_000
 
 
@@ -114,7 +118,7 @@ class Cutout:
     """One ``[[cutout]]`` of a recipe: an image of a part of the mask.
 
     Its keys: ``file`` (FITS) and ``plot`` (a picture), one or both, which go beside the mask; ``center`` and
-    ``width``, and optionally ``height``, ``binsz``, ``proj``, ``frame``, as in `hpmask.field.field_wcs`;
+    ``width``, and optionally ``height``, ``binsz``, ``proj``, ``frame``, as in `hpmask.wcs.field.field_wcs`;
     ``title``.
     """
 
@@ -183,9 +187,7 @@ class Recipe:
     entries: tuple[Entry, ...]
     cutouts: tuple[Cutout, ...]
 
-    def build(
-        self, *, n_threads: int | None = None, begin: Callable[[Entry], None] = lambda entry: None
-    ) -> Mask:
+    def build(self, *, n_threads: int | None = None, begin: Callable[[Entry], None] = lambda entry: None) -> Mask:
         """The mask.
 
         Parameters
@@ -198,7 +200,7 @@ class Recipe:
         Returns
         -------
         Mask
-            Its history is the text of the recipe.
+            Its history names the recipe and its SHA-256 digest, above the text of the recipe.
 
         Raises
         ------
@@ -233,8 +235,9 @@ class Recipe:
         mask = intersection_all(kept)
         if excluded:
             mask = mask - union_all(excluded)
-        how = " (invalid rows and regions left out)" if grid.invalid == "skip" else ""
-        return mask._with_history([f"recipe {self.path.name}{how}:", *self.text.splitlines()])
+        how = ", invalid='skip'" if grid.invalid == "skip" else ""
+        digest = sha256(self.text.encode()).hexdigest()[:12]
+        return with_history(mask, f"recipe({self.path.name!r}{how}, sha256 {digest})\n{self.text}")
 
 
 def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
@@ -285,19 +288,16 @@ def read_recipe(path: str | Path, *, invalid: Invalid = "raise") -> Recipe:
     >>> print(f"{mask.sky_fraction:.4f}")
     0.9651
     """
-    if invalid not in ("raise", "skip"):
-        raise ValueError(f"invalid must be 'raise' or 'skip', got {invalid!r}")
+    check_invalid(invalid)
     top, text = load(path)
     order = top.require("order", int, hint=", such as order = 10 (cells of 3.4 arcmin), above the first [[...]]")
     if not 0 <= order <= MAX_ORDER:
         raise top.error(f"order must be 0 to {MAX_ORDER}, got {order}", "order")
     frame = top.choice("frame", frames.FRAMES, default="icrs")
-    mode = top.choice("mode", _MODES, default="center")
+    mode = top.choice("mode", MODES, default="center")
     title = top.get("title", str)
     grid = Grid(order, frame, _energy(top.table("energy")), invalid)
-    entries = [
-        _entry(section, verb, grid, mode) for verb in ("keep", "exclude") for section in top.tables(verb)
-    ]
+    entries = [_entry(section, verb, grid, mode) for verb in ("keep", "exclude") for section in top.tables(verb)]
     cutouts = [Cutout._read(section, frame) for section in top.tables("cutout")]
     top.close()
     if not entries:
@@ -307,7 +307,7 @@ def read_recipe(path: str | Path, *, invalid: Invalid = "raise") -> Recipe:
 
 def _entry(section: Section, verb: str, grid: Grid, mode: str) -> Entry:
     name = section.get("name", str)
-    mode = section.choice("mode", _MODES, default=mode)
+    mode = section.choice("mode", MODES, default=mode)
     bins = _bins(section, grid.energy)
     source = read_source(section, grid)
     section.close()

@@ -78,8 +78,7 @@ class Size:
         unit = self.unit or unit
         if unit is None:
             raise ValueError(
-                f"the column {self.column!r} has no unit: "
-                f"give it one, {{ column = {self.column!r}, unit = 'deg' }}"
+                f"the column {self.column!r} has no unit: give it one, {{ column = {self.column!r}, unit = 'deg' }}"
             )
         if not unit.is_equivalent(u.rad):
             raise ValueError(f"the column {self.column!r} is no angle, its unit is {str(unit)!r}")
@@ -153,9 +152,7 @@ class Condition:
         if self.value.unit == u.dimensionless_unscaled:
             limit = self.value.value
         elif unit is None or not unit.is_equivalent(self.value.unit):
-            raise ValueError(
-                f"the column {self.column!r} has the unit {str(unit)!r}, not one like {self.value.unit}"
-            )
+            raise ValueError(f"the column {self.column!r} has the unit {str(unit)!r}, not one like {self.value.unit}")
         else:
             limit = self.value.to_value(unit)
         return np.isfinite(values) & _SIGNS[self.sign](values, limit)

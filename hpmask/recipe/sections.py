@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
-from hpmask import frames
+from hpmask._utils.arguments import as_angle
 
 __all__ = ["RecipeError", "Section", "load"]
 
@@ -132,7 +132,7 @@ class Section:
     def as_angle(self, value: Any, key: str) -> u.Quantity:
         """`value`, which stands at `key`, as an angle."""
         try:
-            angle = frames.as_angle(value, key)
+            angle = as_angle(value, key)
         except (TypeError, ValueError) as error:
             if isinstance(value, str):
                 raise self.error(str(error), key) from None
@@ -192,9 +192,7 @@ class Section:
         for value in values:
             if not isinstance(value, dict):
                 raise self.error(f"{key} must be a list of tables, [[{key}]], got {reprlib.repr(value)}", key)
-        return [
-            Section(self._file, (*self._key, key, i), value, self._lines) for i, value in enumerate(values)
-        ]
+        return [Section(self._file, (*self._key, key, i), value, self._lines) for i, value in enumerate(values)]
 
     def close(self) -> None:
         """Raise if there is a key that was not asked for."""

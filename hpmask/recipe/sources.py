@@ -12,11 +12,12 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
-from hpmask import catalog, catalog_files
-from hpmask.arguments import CLOSED, Closed
-from hpmask.energy import EnergyAxis
-from hpmask.mask import Mask, union_all
-from hpmask.rasterize import Mode
+from hpmask._utils.arguments import CLOSED, Closed
+from hpmask._utils.modes import Mode
+from hpmask.catalog import files, to_discs
+from hpmask.core.algebra import union_all
+from hpmask.energy.axis import EnergyAxis
+from hpmask.mask import Mask
 from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.sections import Section
 
@@ -113,9 +114,7 @@ class Catalog:
         if not isinstance(value, list):
             return [Size.read(section, "radius")]
         if grid.energy is None:
-            raise section.error(
-                "a list of radii, one for each energy bin, needs a recipe with 'energy'", "radius"
-            )
+            raise section.error("a list of radii, one for each energy bin, needs a recipe with 'energy'", "radius")
         if len(value) != grid.energy.n_bins:
             raise section.error(
                 f"there must be a radius for each of the {grid.energy.n_bins} energy bins, got {len(value)}",
@@ -132,7 +131,7 @@ class Catalog:
         return self.path.name if self.hdu is None else f"{self.path.name} [{self.hdu}]"
 
     def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        table, _ = catalog_files.load(self.path, self.lon, self.lat, self.hdu)
+        table, _ = files.load(self.path, self.lon, self.lat, self.hdu)
         wanted = np.ones(len(table), dtype=bool)
         for condition in self.where:
             wanted &= condition(table)
@@ -140,7 +139,7 @@ class Catalog:
             raise ValueError(f"no row of {self.path.name} is wanted: it has {len(table)}")
         table = table[wanted]
         try:
-            discs = catalog.read_discs(
+            discs = to_discs.read_discs(
                 table,
                 self._angles,
                 lon=self.lon,
@@ -222,9 +221,7 @@ class Regions:
 def _of_regions(
     given: list[Path] | Path | str, invalid: Invalid, grid: Grid, mode: Mode, n_threads: int | None
 ) -> tuple[Mask, dict[str, int]]:
-    mask = Mask.from_regions(
-        given, order=grid.order, mode=mode, frame=grid.frame, invalid=invalid, n_threads=n_threads
-    )
+    mask = Mask.from_regions(given, order=grid.order, mode=mode, frame=grid.frame, invalid=invalid, n_threads=n_threads)
     return mask, {}
 
 
@@ -372,7 +369,5 @@ def read_source(section: Section, grid: Grid) -> Source:
             section.close()
         keys = ", ".join(repr(source.key) for source in SOURCES)
         got = " and ".join(repr(source.key) for source in named) or "none"
-        raise section.error(
-            f"an entry needs exactly one of {keys}, got {got}", named[-1].key if named else None
-        )
+        raise section.error(f"an entry needs exactly one of {keys}, got {got}", named[-1].key if named else None)
     return named[0].read(section, grid)

@@ -6,6 +6,7 @@ functions here are what goes beyond a single mask.
 
 from __future__ import annotations
 
+from hpmask.interop.gammapy.axes import axis_from_gammapy, axis_to_gammapy
 from hpmask.interop.gammapy.datasets import (
     DatasetMasks,
     fit_energy_range,
@@ -21,6 +22,8 @@ __all__ = [
     "DatasetMasks",
     "ExclusionMask",
     "Extension",
+    "axis_from_gammapy",
+    "axis_to_gammapy",
     "containment",
     "fit_energy_range",
     "from_dataset",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpmask.energy import EnergyAxis
-from hpmask.interop.gammapy.needed import need_gammapy
+from hpmask.energy.axis import EnergyAxis, with_nodes
+from hpmask.interop.gammapy._import import need_gammapy
 
 if TYPE_CHECKING:
     from gammapy.maps import MapAxis
@@ -48,7 +48,7 @@ def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
         # Frequencies and wavelengths, which gammapy rounds in their own unit.
         return bins
     nodes = axis.edges if axis.node_type == "edges" else axis.center
-    return bins._measured_by(nodes.value)
+    return with_nodes(bins, nodes.value)
 
 
 def axis_to_gammapy(axis: EnergyAxis) -> MapAxis:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from hpmask.arguments import as_flag
-from hpmask.energy import EnergyAxis
+from hpmask._utils.arguments import as_angle, as_flag
+from hpmask._utils.modes import Mode
+from hpmask.core.value import MaskValue
+from hpmask.energy.axis import EnergyAxis
+from hpmask.geometry import frames
+from hpmask.interop.gammapy._import import need_gammapy
 from hpmask.interop.gammapy.energies import energy_axis
-from hpmask.interop.gammapy.maps import from_map
-from hpmask.interop.gammapy.needed import need_gammapy
-from hpmask.interop.gammapy.onto import to_map
-from hpmask.rasterize import Mode
-
-if TYPE_CHECKING:
-    from hpmask.mask import Mask
+from hpmask.interop.gammapy.from_maps import from_map
+from hpmask.interop.gammapy.to_maps import to_map
+from hpmask.regions.masks import from_cones
 
 __all__ = ["DatasetMasks", "fit_energy_range", "from_dataset", "offset_masks", "set_mask_fit"]
 
@@ -26,8 +26,8 @@ __all__ = ["DatasetMasks", "fit_energy_range", "from_dataset", "offset_masks", "
 class DatasetMasks(NamedTuple):
     """The two masks of a dataset; None where it has none."""
 
-    safe: Mask | None
-    fit: Mask | None
+    safe: MaskValue | None
+    fit: MaskValue | None
 
 
 def from_dataset(
@@ -62,7 +62,7 @@ def from_dataset(
     return DatasetMasks(*masks)
 
 
-def set_mask_fit(datasets: Any, mask: Mask, *, mode: Mode = "center", update: bool = False) -> None:
+def set_mask_fit(datasets: Any, mask: MaskValue, *, mode: Mode = "center", update: bool = False) -> None:
     """Set `mask_fit` of datasets to a mask, each on its own pixels.
 
     Parameters
@@ -97,7 +97,7 @@ def set_mask_fit(datasets: Any, mask: Mask, *, mode: Mode = "center", update: bo
         dataset.mask_fit = map_
 
 
-def fit_energy_range(dataset: Any, mask: Mask, *, mode: Mode = "center") -> u.Quantity | None:
+def fit_energy_range(dataset: Any, mask: MaskValue, *, mode: Mode = "center") -> u.Quantity | None:
     """The energies between which a dataset would be fitted with a mask.
 
     Parameters
@@ -139,7 +139,7 @@ def offset_masks(
     mode: Mode = "center",
     frame: str = "icrs",
     energy: EnergyAxis | None = None,
-) -> list[Mask]:
+) -> list[MaskValue]:
     """For each observation, the sky within an offset from its pointing.
 
     `hpmask.union_all` of them is the field of a survey.
@@ -167,20 +167,17 @@ def offset_masks(
     >>> print(f"{fields[0].area:.2f} {hpmask.union_all(fields).area:.2f}")
     12.55 deg2 16.23 deg2
     """
-    from hpmask import frames
-    from hpmask.mask import Mask
-
     pointings = observations if isinstance(observations, SkyCoord) else _pointings(observations)
     pointings = frames.seen(pointings, frames.check_frame(frame), "observations")
     n = pointings.size
-    angle = frames.as_angle(offset_max, "offset_max")
+    angle = as_angle(offset_max, "offset_max")
     each = angle.ndim > 0 and angle.shape[0] == n
     if not each and angle.ndim and not (angle.ndim == 2 and angle.shape[0] == 1):
         raise ValueError(f"offset_max must be a scalar or have one row per observation ({n}), got shape {angle.shape}")
     fields = []
     for k, pointing in enumerate(pointings.reshape(n)):
         radius = angle[k : k + 1] if each else angle
-        fields.append(Mask.from_cones(pointing, radius, order=order, mode=mode, frame=frame, energy=energy))
+        fields.append(from_cones(pointing, radius, order=order, mode=mode, frame=frame, energy=energy))
     return fields
 
 

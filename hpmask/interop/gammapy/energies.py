@@ -8,8 +8,8 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
-from hpmask.energy import EnergyAxis, difference
-from hpmask.words import counted
+from hpmask._utils.words import counted
+from hpmask.energy.axis import EnergyAxis, difference
 
 __all__ = ["bins_at_centres", "bins_by_edges", "energy_axis"]
 

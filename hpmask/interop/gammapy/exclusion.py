@@ -8,21 +8,21 @@ of the whole sky has no end, so that none of this matters.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from hpmask import frames, lookup
-from hpmask.arguments import float64, unmasked
+from hpmask._utils.arguments import float64, unmasked
+from hpmask._utils.modes import Mode, check_mode
+from hpmask.core import lookup
+from hpmask.core.transform import reduce
+from hpmask.core.value import MaskValue
+from hpmask.geometry import frames
 from hpmask.interop.gammapy.energies import bins_at_centres
-from hpmask.interop.gammapy.onto import checked_geom, filled
-from hpmask.rasterize import Mode, check_mode
-
-if TYPE_CHECKING:
-    from hpmask.mask import Mask
+from hpmask.interop.gammapy.to_maps import checked_geom, filled
 
 __all__ = ["ExclusionMask"]
 
@@ -43,7 +43,7 @@ class ExclusionMask:
 
     is_mask = True
 
-    def __init__(self, mask: Mask, *, mode: Mode = "center") -> None:
+    def __init__(self, mask: MaskValue, *, mode: Mode = "center") -> None:
         self.mask = mask
         self.mode = check_mode(mode)
 
@@ -151,7 +151,7 @@ class ExclusionMask:
             raise ValueError("weights have no meaning for a mask")
         if self.mask.energy is None or (keepdims and self.mask.energy.n_bins == 1):
             return self
-        return ExclusionMask(self.mask.reduce("any"), mode=self.mode)
+        return ExclusionMask(reduce(self.mask, "any"), mode=self.mode)
 
     def copy(self) -> ExclusionMask:
         """Itself: it does not change."""

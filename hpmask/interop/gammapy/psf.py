@@ -10,9 +10,10 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from hpmask.energy import EnergyAxis
-from hpmask.frames import as_angle, seen
-from hpmask.interop.gammapy.needed import need_gammapy
+from hpmask._utils.arguments import as_angle
+from hpmask.energy.axis import EnergyAxis
+from hpmask.geometry.frames import seen
+from hpmask.interop.gammapy._import import need_gammapy
 
 __all__ = ["PsfContainment", "containment"]
 

@@ -7,7 +7,6 @@ map for what has no edge. Here a source is all of the sky that it shines on.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,16 +15,22 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from hpmask.frames import as_angle
+from hpmask._utils.arguments import as_angle, check_invalid
+from hpmask._utils.modes import Mode
+from hpmask._utils.warn import warn
+from hpmask._utils.words import counted
+from hpmask.core.algebra import union_all
+from hpmask.core.rangeset import RangeSet
+from hpmask.core.value import MaskValue, new_mask
+from hpmask.geometry import frames, healpix
+from hpmask.interop.gammapy._import import need_gammapy
 from hpmask.interop.gammapy.catalogs import Missing, catalog_models
-from hpmask.interop.gammapy.needed import need_gammapy
-from hpmask.rasterize import Mode
-from hpmask.words import counted
+from hpmask.interop.gammapy.from_maps import from_map
+from hpmask.morphology import dilation
+from hpmask.regions.masks import from_cones, from_regions
 
 if TYPE_CHECKING:
-    from hpmask.energy import EnergyAxis
-    from hpmask.mask import Mask
-
+    from hpmask.energy.axis import EnergyAxis
 __all__ = ["Extension", "from_sources", "has_columns", "is_sources"]
 
 
@@ -118,7 +123,7 @@ def from_sources(
     energy: EnergyAxis | None = None,
     n_threads: int | None = None,
     progress: bool = False,
-) -> Mask:
+) -> MaskValue:
     """The union of what sources take of the sky; see `hpmask.Mask.from_catalog`.
 
     Parameters
@@ -134,11 +139,8 @@ def from_sources(
     order, mode, frame, energy, n_threads, progress
         As in `hpmask.Mask.from_cones`.
     """
-    from hpmask.mask import Mask, union_all
-
     need_gammapy()
-    if invalid not in ("raise", "skip"):
-        raise ValueError(f"invalid must be 'raise' or 'skip', got {invalid!r}")
+    check_invalid(invalid)
     rule = Extension() if radius is None else radius
     shape = np.shape(rule) if isinstance(rule, u.Quantity) else ()
     if shape and (len(shape) != 2 or shape[0] != 1):
@@ -156,26 +158,26 @@ def from_sources(
         lon, lat, reach = np.array(rows).T
         center = SkyCoord(lon * u.rad, lat * u.rad, frame=system)
         if not isinstance(rule, Extension):
-            parts.append(Mask.from_cones(center, rule, energy=energy, progress=progress, **options))
+            parts.append(from_cones(center, rule, energy=energy, progress=progress, **options))
             continue
-        parts.append(Mask.from_cones(center, reach * u.rad, progress=progress, **options))
+        parts.append(from_cones(center, reach * u.rad, progress=progress, **options))
         points = reach == 0
         if points.any() and mode != "inside":
             parts.append(_cells_under(center[points], order, frame))
     if found.ellipses:
-        parts.append(Mask.from_regions(found.ellipses, **options))
+        parts.append(from_regions(found.ellipses, **options))
     parts += [_of_template(map_, rule, **options) for map_ in found.templates]
-    sky = union_all(parts) if parts else Mask.empty(order=order, frame=frame)
+    sky = union_all(parts) if parts else new_mask(RangeSet.empty(order), frame=frame)
     kind = f"{type(sources).__module__.partition('.')[0]} {type(sources).__name__}"
     told = f"{kind}: {counted(found.n, 'source')}, {getattr(rule, '__name__', rule)}"
     if found.without:
         told += f", {len(found.without)} left out"
-    return Mask(
+    return new_mask(
         sky.planes[0] if sky.energy is None else sky.planes,
         order=order,
         frame=frame,
         energy=energy,
-        history=[f"from_catalog({told}, order={order}, mode={mode!r})"],
+        history=f"from_catalog({told}, order={order}, mode={mode!r})",
     )
 
 
@@ -242,7 +244,7 @@ class _Found:
         text = f"{n} of {self.n} sources {have} no extent of their own, the first is {name!r}: {why}"
         if invalid == "raise":
             raise ValueError(f"{text}; leave them out with invalid='skip'")
-        warnings.warn(f"{text}; left out", UserWarning, stacklevel=4)
+        warn(f"{text}; left out")
 
 
 def _half_axes(model: Any, kinds: set[str], rule: Extension) -> tuple[float, float] | None:
@@ -291,23 +293,18 @@ def _named(sources: Any) -> Iterable[tuple[str, Any]]:
             raise TypeError(f"sources must be models of gammapy, number {k} is {type(model).__name__}")
 
 
-def _cells_under(points: SkyCoord, order: int, frame: str) -> Mask:
-    from hpmask import frames, healpix
-    from hpmask.mask import Mask
-    from hpmask.rangeset import RangeSet
-
+def _cells_under(points: SkyCoord, order: int, frame: str) -> MaskValue:
     lon, lat = frames.to_lonlat(points, frame, "center")
-    return Mask(RangeSet.from_cells(np.unique(healpix.cells_at(lon, lat, order)), order), frame=frame)
+    return new_mask(RangeSet.from_cells(np.unique(healpix.cells_at(lon, lat, order)), order), frame=frame)
 
 
-def _of_template(map_: Any, rule: Extension, *, order: int, mode: Mode, frame: str, n_threads: int | None) -> Mask:
+def _of_template(map_: Any, rule: Extension, *, order: int, mode: Mode, frame: str, n_threads: int | None) -> MaskValue:
     """Where a template is positive at any energy, with the margin."""
     from gammapy.maps import Map
-
-    from hpmask.interop.gammapy.maps import from_map
 
     image = np.any(np.nan_to_num(map_.data).reshape(-1, *map_.data.shape[len(map_.geom.axes) :]) > 0, axis=0)
     sky = from_map(Map.from_geom(map_.geom.to_image(), data=image), order=order, mode=mode, frame=frame)
     if rule.margin > 0 * u.deg:
-        sky = sky.dilate(rule.margin, n_threads=n_threads)
+        planes = dilation.planes_after("dilate", sky.planes, None, rule.margin, n_threads=n_threads)
+        sky = new_mask(planes, order=order, frame=frame)
     return sky

@@ -1,0 +1,393 @@
+"""The units of a FITS file, header and data, and their sums.
+
+astropy makes the headers, and reads their cards. The data go straight between the file and numpy arrays: a mask needs
+no more than tables of integers, and may have gigabytes of them.
+
+CHECKSUM and DATASUM follow the FITS standard 4.0, section 4.4.2.7 and appendix J.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import IO, Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from hpmask._utils.errors import MaskFormatError
+
+__all__ = ["Hdu", "write_hdu"]
+
+_BLOCK = 2880
+_CARD = 80
+# Of a card, its keyword and what stands before its value.
+_KEYWORD = 10
+_ALL_ONES = 0xFFFFFFFF
+
+# Bytes handled at a time: a chunk stays in the processor's cache from one step to the next.
+_CHUNK = 1 << 18
+
+# A header of a mask has some dozens of cards, besides its history. astropy takes seconds for a million of them.
+_MAX_CARDS = 100_000
+
+# No file holds as many bytes.
+_NO_FILE = 1 << 62
+
+# FITS allows for as many dimensions.
+_MAX_NAXIS = 999
+
+# Writers put other characters than those of FITS, ASCII from the blank to the tilde, into comments and names.
+_PLAIN = bytes(byte if 32 <= byte < 127 else ord("?") for byte in range(256))
+
+# Bytes of data that are read at a time.
+_PIECE = 1 << 22
+
+_END = b"END".ljust(_CARD)
+_SUM_CARD = re.compile(rb"(CHECKSUM|DATASUM )= *'?([^' /]+)")
+
+
+class Hdu:
+    """A unit of a FITS file: its header, and the way to its data.
+
+    Parameters
+    ----------
+    file : binary file
+        The file, right before the unit; afterwards right before its data.
+    number : int
+        Number of the unit in the file.
+
+    Raises
+    ------
+    EOFError
+        If the file ends here.
+    MaskFormatError
+        If the header is cut short, or this is no header.
+    """
+
+    def __init__(self, file: IO[bytes], number: int) -> None:
+        self._file = file
+        self._name = f"HDU {number}"
+        raw = _read_header(file, self._name)
+        self._raw = raw
+        self._cards = [raw[i : i + _CARD] for i in range(0, len(raw), _CARD)]
+        self._sums = {match[1]: match[2] for match in map(_SUM_CARD.match, self._cards) if match}
+
+    def __contains__(self, keyword: str) -> bool:
+        return any(card[:8] == keyword.encode("ascii").ljust(8) for card in self._cards)
+
+    def require_sums(self) -> None:
+        """Make sure that the sums are there and the header is whole, before anything in it is trusted.
+
+        Raises
+        ------
+        MaskFormatError
+            If CHECKSUM or DATASUM is missing, or the header does not add up.
+        """
+        for keyword in (b"CHECKSUM", b"DATASUM "):
+            if keyword not in self._sums:
+                raise MaskFormatError(f"{self._name}: the header is damaged, it has no {keyword.decode()}")
+        self.check_header()
+
+    def check_header(self) -> None:
+        """Make sure that the header is whole, if it has the sums to tell.
+
+        Raises
+        ------
+        MaskFormatError
+            If it does not add up.
+        """
+        if len(self._sums) == 2 and _added(_sum(self._raw), self._datasum()) != _ALL_ONES:
+            raise MaskFormatError(f"{self._name}: the header is damaged, its CHECKSUM is wrong")
+
+    @cached_property
+    def header(self) -> fits.Header:
+        """The header, parsed when it is first asked for."""
+        for card in self._cards:
+            if not card[:_KEYWORD].isascii():
+                raise MaskFormatError(f"{self._name}: the header is damaged: a card begins with {card[:_KEYWORD]!r}")
+        try:
+            return fits.Header.fromstring(self._raw.translate(_PLAIN).decode("ascii"))
+        except fits.VerifyError as error:
+            raise MaskFormatError(f"{self._name}: the header is damaged: {error}") from error
+
+    @cached_property
+    def size(self) -> int:
+        """Number of bytes of the data, without what pads them."""
+        naxis = self.integer("NAXIS")
+        if not 0 <= naxis <= _MAX_NAXIS:
+            raise MaskFormatError(f"{self._name}: NAXIS must be from 0 to {_MAX_NAXIS}, it is {naxis}")
+        if naxis == 0:
+            return 0
+        size = 1
+        for i in range(1, naxis + 1):
+            # No file holds as much. The bound keeps the product from growing to thousands of digits.
+            size = min(size * self._count(f"NAXIS{i}"), _NO_FILE)
+        pcount = self._count("PCOUNT") if "PCOUNT" in self else 0
+        gcount = self._count("GCOUNT") if "GCOUNT" in self else 1
+        return abs(self.integer("BITPIX")) // 8 * gcount * (pcount + size)
+
+    def _count(self, keyword: str) -> int:
+        value = self.integer(keyword)
+        if value < 0:
+            raise MaskFormatError(f"{self._name}: {keyword} must not be negative, it is {value}")
+        return value
+
+    @property
+    def history(self) -> list[str]:
+        """The texts of the HISTORY cards, without blanks at their end."""
+        texts = [card[8:].rstrip() for card in self._cards if card[:8] == b"HISTORY "]
+        try:
+            return [text.decode("ascii") for text in texts]
+        except UnicodeDecodeError as error:
+            raise MaskFormatError(f"{self._name}: the history is damaged: {error}") from error
+
+    def get(self, keyword: str) -> Any:
+        """Value of a keyword, None if there is no such card; strings without blanks at their end.
+
+        Only this card is parsed. Others may be odd or damaged, which matters only when they are asked for.
+        """
+        start = next((i for i, card in enumerate(self._cards) if card[:8] == keyword.encode().ljust(8)), None)
+        if start is None:
+            return None
+        stop = start + 1
+        while stop < len(self._cards) and self._cards[stop].startswith(b"CONTINUE"):
+            stop += 1
+        try:
+            if self._cards[start][8:10] != b"= ":
+                raise ValueError("it has no value")
+            value = fits.Card.fromstring(b"".join(self._cards[start:stop])).value
+        except (fits.VerifyError, ValueError) as error:
+            raise MaskFormatError(f"{self._name}: the card of {keyword} cannot be read: {error}") from error
+        if isinstance(value, fits.card.Undefined):
+            return None
+        return value.rstrip() if isinstance(value, str) else value
+
+    def integer(self, keyword: str) -> int:
+        """Value of a keyword as an integer, be it written as one or as a string of digits."""
+        value = self.get(keyword)
+        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,70}", value):
+            return int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            told = f"is {value!r}" if keyword in self else "is missing"
+            raise MaskFormatError(f"{self._name}: {keyword} must be an integer, it {told}")
+        return value
+
+    def data(self, dtype: np.dtype[Any], check: Callable[[NDArray[Any]], object] | None = None) -> NDArray[Any]:
+        """The data as an array, in big-endian order; the file is then at the next unit.
+
+        Parameters
+        ----------
+        dtype : numpy.dtype
+            Type of a value, or of a row.
+        check : callable, optional
+            Raises an error if it gets values that cannot stand in the file. It gets the data of a zipped file in
+            pieces, before more of them are unpacked: only the values tell what the size in the header is worth.
+
+        Raises
+        ------
+        MaskFormatError
+            If the file is cut short, or the sums are wrong.
+        """
+        padded = self.size + -self.size % _BLOCK
+        left = _bytes_left(self._file)
+        if left is not None and left < padded:
+            raise self._cut_short(left)
+        step = padded if left is not None else _PIECE // dtype.itemsize * dtype.itemsize
+        pieces = []
+        for first in range(0, padded, max(step, 1)):
+            piece = np.empty(min(step, padded - first), dtype=np.uint8)
+            count = 0
+            while count < piece.size and (got := self._file.readinto(piece.data[count:])):  # type: ignore[attr-defined]
+                count += got
+            if count < piece.size:
+                raise self._cut_short(first + count)
+            if left is None and check is not None:
+                whole = max(min(piece.size, self.size - first), 0) // dtype.itemsize * dtype.itemsize
+                try:
+                    check(piece[:whole].view(dtype))
+                except ValueError as error:
+                    raise MaskFormatError(
+                        f"{self._name}: damaged data, in the piece that begins at byte {first}: {error}"
+                    ) from error
+            pieces.append(piece)
+        data = pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, np.uint8), *pieces])
+        self._check(data)
+        return data[: self.size // dtype.itemsize * dtype.itemsize].view(dtype)
+
+    def whole(self, before: bytes = b"", *, sums: bool = True) -> bytes:
+        """The unit as it stands in the file, header and padded data; the file is then at the next unit.
+
+        Characters in the header that FITS does not allow are question marks, so that astropy reads it. The bytes
+        `before` are put in front.
+
+        Raises
+        ------
+        MaskFormatError
+            If the file is cut short, or a sum that the header has is wrong and `sums` is True.
+        """
+        whole = io.BytesIO()
+        whole.write(before + self._raw.translate(_PLAIN))
+        # It grows in place, and hands over what it has: the data of large tables are in memory once.
+        for piece in self._pieces(sums):
+            whole.write(piece)
+        return whole.getvalue()
+
+    def check(self) -> None:
+        """Go to the next unit, as `whole` does, and keep nothing.
+
+        Raises
+        ------
+        MaskFormatError
+            If the file is cut short, or a sum that the header has is wrong.
+        """
+        for _ in self._pieces():
+            pass
+
+    def _pieces(self, sums: bool = True) -> Iterator[bytes]:
+        """The padded data in pieces; if `sums` is True, the sums are checked behind the last."""
+        padded = self.size + -self.size % _BLOCK
+        count = total = 0
+        while count < padded:
+            piece = self._file.read(min(padded - count, _PIECE))
+            count += len(piece)
+            if count < padded and len(piece) < _PIECE:
+                raise MaskFormatError(
+                    f"the file is cut short: {self._name} has {count} of the {padded} bytes of its data"
+                )
+            if sums:
+                total = _added(total, _sum(piece))
+            yield piece
+        if sums:
+            self._check_sum(total)
+
+    def skip(self) -> None:
+        """Move the file to the next unit."""
+        padded = self.size + -self.size % _BLOCK
+        left = _bytes_left(self._file)
+        if left is not None:
+            self._file.seek(min(padded, left), 1)
+            return
+        while padded > 0 and (got := len(self._file.read(min(padded, _CHUNK)))):
+            padded -= got
+
+    def _cut_short(self, count: int) -> MaskFormatError:
+        return MaskFormatError(f"the file is cut short: {self._name} has {count} of the {self.size} bytes of its data")
+
+    def _datasum(self) -> int:
+        text = self._sums[b"DATASUM "]
+        if not text.isdigit() or int(text) > _ALL_ONES:
+            raise MaskFormatError(f"{self._name}: DATASUM is {text.decode('latin-1')!r}, which is no sum")
+        return int(text)
+
+    def _check(self, data: NDArray[np.uint8]) -> None:
+        if self._sums:
+            self._check_sum(_sum(data))
+
+    def _check_sum(self, found: int) -> None:
+        if b"DATASUM " in self._sums and found != self._datasum():
+            raise MaskFormatError(f"{self._name}: the data are damaged, their DATASUM is wrong")
+        if b"CHECKSUM" in self._sums and _added(_sum(self._raw), found) != _ALL_ONES:
+            what = "the header was changed or is damaged" if len(self._sums) == 2 else "header or data are damaged"
+            raise MaskFormatError(f"{self._name}: {what}, its CHECKSUM is wrong")
+
+
+def write_hdu(file: IO[bytes], header: fits.Header, data: NDArray[Any] | None = None) -> None:
+    """Write a unit of a FITS file, with its sums.
+
+    Parameters
+    ----------
+    file : binary file
+        The file; it is not sought in.
+    header : `~astropy.io.fits.Header`
+        The header, all but its sums, which are added to it.
+    data : numpy.ndarray of any dtype, shape (n,), optional
+        The data, in any byte order.
+    """
+    data = np.empty(0, dtype=np.uint8) if data is None else data
+    datasum = 0
+    for chunk in _chunks(data):
+        datasum = _added(datasum, _sum(chunk))
+    header["CHECKSUM"] = "0" * 16
+    header["DATASUM"] = str(datasum)
+    if len(header) > _MAX_CARDS:
+        raise ValueError(f"a header may have {_MAX_CARDS} cards, the mask and its history make {len(header)}")
+    total = _added(_sum(header.tostring().encode("ascii")), datasum)
+    header["CHECKSUM"] = _encoded(_ALL_ONES - total)
+    file.write(header.tostring().encode("ascii"))
+    written = 0
+    for chunk in _chunks(data):
+        written += file.write(chunk.data)
+    file.write(bytes(-written % _BLOCK))
+
+
+def _chunks(data: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
+    """The data a piece at a time, as the bytes that a FITS file has: big-endian, in whole 32-bit words."""
+    step = max(_CHUNK // data.itemsize // 4 * 4, 4)
+    order = data.dtype.newbyteorder(">")
+    for i in range(0, data.size, step):
+        piece = np.ascontiguousarray(data[i : i + step], dtype=order).view(np.uint8)
+        yield np.pad(piece, (0, -piece.size % 4)) if piece.size % 4 else piece
+
+
+def _bytes_left(file: IO[bytes]) -> int | None:
+    """Number of bytes that a file still has, None if only reading would tell."""
+    if not file.seekable():
+        return None
+    here = file.tell()
+    left = file.seek(0, 2) - here
+    file.seek(here)
+    return left
+
+
+def _read_header(file: IO[bytes], name: str) -> bytes:
+    raw = bytearray()
+    while True:
+        block = file.read(_BLOCK)
+        if not block and not raw:
+            raise EOFError(f"the file ends before {name}")
+        if not raw and not any(first.startswith(block[:9]) for first in (b"SIMPLE  =", b"XTENSION=")):
+            raise MaskFormatError(f"{name} is no FITS header, it begins with {block[:9]!r}")
+        if len(block) < _BLOCK:
+            raise MaskFormatError(f"the file is cut short: the header of {name} has no end")
+        raw += block
+        if len(raw) - _BLOCK > _CARD * _MAX_CARDS:
+            raise MaskFormatError(f"{name}: its header has more than {_MAX_CARDS} cards")
+        if any(block[i : i + _CARD] == _END for i in range(0, _BLOCK, _CARD)):
+            return bytes(raw)
+
+
+def _sum(data: bytes | NDArray[np.uint8]) -> int:
+    """Ones' complement sum of big-endian 32-bit words."""
+    words = np.frombuffer(data, dtype=">u4")
+    total = 0
+    for i in range(0, words.size, _CHUNK // 4):
+        # numpy adds up native words several times as fast as swapped ones.
+        total += int(words[i : i + _CHUNK // 4].astype(np.uint32).sum(dtype=np.uint64))
+    return _added(total, 0)
+
+
+def _added(a: int, b: int) -> int:
+    total = a + b
+    while total > _ALL_ONES:
+        total = (total & _ALL_ONES) + (total >> 32)
+    return total
+
+
+def _encoded(value: int) -> str:
+    """A sum as the sixteen letters and digits of a CHECKSUM card, which add up to it."""
+    letters = bytearray(16)
+    for i, byte in enumerate(value.to_bytes(4, "big")):
+        four = [byte // 4 + byte % 4, byte // 4, byte // 4, byte // 4]
+        four = [ord("0") + part for part in four]
+        # Signs among the digits and letters are stepped over, one of a pair upwards, the other downwards.
+        for j in (0, 2):
+            while not (chr(four[j]).isalnum() and chr(four[j + 1]).isalnum()):
+                four[j] += 1
+                four[j + 1] -= 1
+        letters[i::4] = bytes(four)
+    # A card's value begins one byte before a word does.
+    return (letters[-1:] + letters[:-1]).decode("ascii")

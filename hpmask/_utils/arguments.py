@@ -1,0 +1,253 @@
+"""Checks of arguments. Each kind of argument has one check, and its error names the caller's argument."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from astropy import units as u
+from astropy.utils.masked import Masked
+from numpy.typing import NDArray
+
+__all__ = [
+    "CLOSED",
+    "MAX_ORDER",
+    "Closed",
+    "as_angle",
+    "as_area",
+    "as_count",
+    "as_flag",
+    "as_quantity",
+    "check_closed",
+    "check_connectivity",
+    "check_invalid",
+    "check_order",
+    "float64",
+    "masked",
+    "one_angle",
+    "unmasked",
+]
+
+# The finest order: cell numbers of order 29 take 62 bits.
+MAX_ORDER = 29
+
+Closed = Literal["left", "right", "both", "neither"]
+CLOSED: tuple[Closed, ...] = ("left", "right", "both", "neither")
+
+
+def masked(values: Any) -> NDArray[np.bool_]:
+    """Which values numpy or astropy holds as masked, in their shape; all False where there is no mask."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.getmaskarray(values)
+    mask = values.mask if isinstance(values, Masked) else False
+    return np.broadcast_to(np.asarray(mask, dtype=np.bool_), np.shape(values))
+
+
+def unmasked(values: Any, argument: str) -> Any:
+    """`values`, without the mask if they have one that masks nothing; the error names `argument`.
+
+    Raises
+    ------
+    ValueError
+        If a value is masked.
+    """
+    if not isinstance(values, np.ma.MaskedArray | Masked):
+        return values
+    bad = np.argwhere(masked(values))
+    if len(bad):
+        row = ", ".join(map(str, bad[0]))
+        where = f", {len(bad)} of {np.size(values)} values are, the first in row {row}" if np.ndim(values) else ""
+        raise ValueError(f"{argument} must not be masked{where}")
+    return values.unmasked if isinstance(values, Masked) else values.data
+
+
+def float64(quantity: u.Quantity) -> u.Quantity:
+    """A Quantity in double precision; itself if it is already.
+
+    Units and frames change in the precision that the numbers come in: this must go before.
+    """
+    return quantity if quantity.dtype == np.float64 else quantity.astype(np.float64)
+
+
+def as_quantity(value: Any, argument: str, what: str, example: str) -> u.Quantity:
+    """`value` as a Quantity of float64 without a mask; its unit is for the caller to look at.
+
+    Parameters
+    ----------
+    value : `~astropy.units.Quantity` or str
+        What was given.
+    argument, what, example : str
+        For the error: the argument's name, what it is, "an angle", and a string that would do, "0.3 deg".
+
+    Raises
+    ------
+    TypeError
+        If it is a bare number.
+    ValueError
+        If it is a string that is no quantity, or a value is masked.
+    """
+    if isinstance(value, str):
+        try:
+            value = u.Quantity(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{argument} must be {what} such as {example!r}, got {value!r}") from error
+    if not isinstance(value, u.Quantity):
+        raise TypeError(f"{argument} must be a Quantity or a string such as {example!r}, got {value!r}")
+    return float64(unmasked(value, argument))
+
+
+def as_flag(value: Any, argument: str) -> bool:
+    """`value` as a bool; the error names `argument`.
+
+    Raises
+    ------
+    TypeError
+        If it is anything but True and False: a string such as "no" would count as true.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{argument} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def as_count(value: Any, argument: str) -> int:
+    """`value` as an integer from 0 up.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{argument} must be an integer from 0 up, got {value!r}")
+    if value < 0:
+        raise ValueError(f"{argument} must be from 0 up, got {value}")
+    return int(value)
+
+
+def check_closed(closed: str) -> Closed:
+    """`closed`, if it says which ends of an interval belong to it.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "left", "right", "both" nor "neither".
+    """
+    if closed not in CLOSED:
+        raise ValueError(f"closed must be 'left', 'right', 'both' or 'neither', got {closed!r}")
+    return closed
+
+
+def check_order(order: int, name: str = "order") -> int:
+    """`order` as an int.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no integer from 0 to 29.
+    """
+    if isinstance(order, bool) or not isinstance(order, int | np.integer):
+        raise TypeError(f"{name} must be an integer from 0 to {MAX_ORDER}, got {order!r}")
+    if not 0 <= order <= MAX_ORDER:
+        raise ValueError(f"{name} must be from 0 to {MAX_ORDER}, got {order}")
+    return int(order)
+
+
+def as_angle(angle: u.Quantity | str, argument: str) -> u.Quantity:
+    """`angle` as a Quantity of angle, in float64; the error names `argument`.
+
+    Raises
+    ------
+    TypeError
+        If it is a bare number.
+    ValueError
+        If its unit is not one of angle, the string is no angle, or a value is masked.
+    """
+    angle = as_quantity(angle, argument, "an angle", "0.3 deg")
+    if angle.unit == u.dimensionless_unscaled:
+        example = f", such as '{angle.value:g} deg'" if angle.isscalar else ""
+        raise ValueError(f"{argument} must be an angle with a unit{example}, got {angle.value} without one")
+    if not angle.unit.is_equivalent(u.rad):
+        raise ValueError(f"{argument} must be an angle, got the unit {angle.unit.to_string()!r}")
+    return angle
+
+
+def one_angle(
+    angle: u.Quantity | str,
+    argument: str,
+    *,
+    unit: u.UnitBase = u.rad,
+    most: u.Quantity | None = None,
+    below: u.Quantity | None = None,
+) -> float:
+    """A single positive angle as a number; the error names `argument`.
+
+    Parameters
+    ----------
+    angle : `~astropy.units.Quantity` or str
+        What was given.
+    argument : str
+        Name of the argument.
+    unit : `~astropy.units.Unit`, optional
+        Unit of the number.
+    most, below : `~astropy.units.Quantity`, optional
+        The largest angle that is allowed, or one that it must stay below.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is anything else.
+    """
+    size = as_angle(angle, argument)
+    if size.ndim:
+        raise ValueError(f"{argument} must be one angle, got an array of shape {size.shape}")
+    value = float(size.to_value(unit))
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{argument} must be a positive angle, got {angle}")
+    if below is not None and value >= below.to_value(unit):
+        raise ValueError(f"{argument} must be below {below}, got {angle}")
+    if most is None:
+        return value
+    # An angle may have gone through other units.
+    if value > most.to_value(unit) * (1 + 1e-12):
+        raise ValueError(f"{argument} must be at most {most}, got {angle}")
+    return min(value, float(most.to_value(unit)))
+
+
+def as_area(area: u.Quantity | str, argument: str) -> float:
+    """`area` in steradian; the error names `argument`.
+
+    Raises
+    ------
+    TypeError
+        If it is a bare number or not a scalar.
+    ValueError
+        If its unit is not one of solid angle, the string is no area, or it is negative or not finite.
+    """
+    area = as_quantity(area, argument, "an area", "0.3 deg2")
+    if not area.unit.is_equivalent(u.sr):
+        raise ValueError(f"{argument} must be an area such as '0.3 deg2', got the unit {area.unit.to_string()!r}")
+    if area.ndim or np.any(getattr(area, "mask", False)):
+        raise TypeError(f"{argument} must be one area, got {area!r}")
+    value = float(area.to_value(u.sr))
+    if not (np.isfinite(value) and value >= 0):
+        raise ValueError(f"{argument} must be finite and not negative, got {area}")
+    return value
+
+
+def check_connectivity(connectivity: int) -> bool:
+    """Whether cells that share a corner only are neighbours.
+
+    Raises
+    ------
+    ValueError
+        If `connectivity` is neither 8 (edges and corners) nor 4 (edges only).
+    """
+    if isinstance(connectivity, bool) or connectivity not in (4, 8):
+        raise ValueError(f"connectivity must be 8 (edges and corners) or 4 (edges only), got {connectivity!r}")
+    return connectivity == 8
+
+
+def check_invalid(invalid: str) -> None:
+    """Raise a ValueError unless `invalid` is "raise" or "skip"."""
+    if invalid not in ("raise", "skip"):
+        raise ValueError(f"invalid must be 'raise' or 'skip', got {invalid!r}")

@@ -1,0 +1,52 @@
+"""Numbers as people read them: parts of the sky, and counts with their nouns."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+__all__ = ["counted", "fraction_text", "percent_text"]
+
+
+class _Sky(Protocol):
+    @property
+    def sky_fraction(self) -> float: ...
+    @property
+    def is_full(self) -> bool: ...
+
+
+def fraction_text(sky: _Sky, digits: int = 4) -> str:
+    """The part of the sky that a set holds, such as "0.08333", with as many digits as it takes not to be "1".
+
+    Examples
+    --------
+    >>> from hpmask import RangeSet
+    >>> from hpmask._utils.words import fraction_text
+    >>> hole = RangeSet.from_cells([0], order=10)
+    >>> fraction_text(hole), fraction_text(~hole), fraction_text(hole | ~hole)
+    ('7.947e-08', '0.9999999', '1')
+    """
+    return _text(sky, 1.0, digits)
+
+
+def percent_text(sky: _Sky, digits: int = 3) -> str:
+    """The part of the sky that a set holds, such as "8.33 %", with as many digits as it takes not to be "100 %"."""
+    return f"{_text(sky, 100.0, digits)} %"
+
+
+def _text(sky: _Sky, whole: float, digits: int) -> str:
+    value = whole * sky.sky_fraction
+    if sky.is_full:
+        return f"{value:.{digits}g}"
+    # A hole may be too small for the fraction to differ from 1 in floating point.
+    value = min(value, math.nextafter(whole, 0))
+    text = f"{value:.{digits}g}"
+    while float(text) >= whole:
+        digits += 1
+        text = f"{value:.{digits}g}"
+    return text
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: "1 bin", "2 bins"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Catalogs: tables of any kind, their columns and frames, to discs."""

@@ -1,0 +1,41 @@
+"""Masks of the sources of a catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from astropy import units as u
+
+from hpmask._utils.modes import Mode
+from hpmask.catalog.to_discs import read_discs
+from hpmask.core.value import MaskValue, with_history
+from hpmask.energy.axis import EnergyAxis
+from hpmask.regions.masks import from_cones, needed_order
+
+__all__ = ["from_catalog"]
+
+
+def from_catalog(
+    table: Any,
+    radius: u.Quantity | str | Callable[..., u.Quantity],
+    *,
+    order: int | None = None,
+    lon: str | None = None,
+    lat: str | None = None,
+    catalog_frame: str | None = None,
+    invalid: Literal["raise", "skip"] = "raise",
+    mode: Mode = "center",
+    frame: str = "icrs",
+    energy: EnergyAxis | None = None,
+    n_threads: int | None = None,
+    progress: bool = False,
+) -> MaskValue:
+    """See `hpmask.Mask.from_catalog`."""
+    order = needed_order(order, "from_catalog")
+    discs = read_discs(table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid, energy=energy)
+    mask = from_cones(
+        discs.center, discs.radius, order=order, mode=mode, frame=frame, energy=energy,
+        n_threads=n_threads, progress=progress,
+    )  # fmt: skip
+    return with_history(mask, f"from_catalog({discs.summary}, order={order}, mode={mode!r})")

@@ -1,0 +1,235 @@
+"""To and from boolean HEALPix maps, as healpy keeps them: one value per cell of one order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hpmask._kernels import cells as _kernel
+from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, masked, unmasked
+from hpmask.core.rangeset import RangeSet
+from hpmask.core.value import MaskValue
+from hpmask.energy.axis import EnergyAxis
+from hpmask.geometry import healpix
+
+__all__ = ["planes_of", "to_map"]
+
+_MOST_BYTES = 16 << 30
+
+# Cells of a full map that are looked at at a time: few enough to stay in the processor's cache.
+_CHUNK = 1 << 16
+# Where fewer than one cell in this many is True, the True ones are renumbered and sorted, else the whole map is read in
+# NESTED order.
+_FEW = 32
+
+
+def planes_of(
+    values: ArrayLike,
+    *,
+    nest: bool,
+    cells: ArrayLike | None = None,
+    order: int | None = None,
+    energy: EnergyAxis | None = None,
+) -> list[RangeSet]:
+    """The sky where a boolean map is True.
+
+    Parameters
+    ----------
+    values : array_like of bool, shape (n_cells,) or (n_bins, n_cells)
+        True = kept. 0 and 1 of other types are taken for False and True.
+    nest : bool
+        Whether the cells are numbered NESTED (True) or RING (False).
+    cells : array_like of int, shape (n_cells,), optional
+        Cells that `values` belong to, all others are False. Needs `order`. By default all cells.
+    order : int, optional
+        Order of the cells; that of a full map follows from the number of its values.
+    energy : EnergyAxis, optional
+        Energy bins; `values` has a row for each of them, or one for all.
+
+    Returns
+    -------
+    list of RangeSet
+        One, or with `energy` one per bin, of the map's order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shape is that of no map, a cell is repeated or does not exist, or a value is neither True nor
+        False; the first bad row is named.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hpmask.core.full_maps import planes_of
+    >>> planes_of(np.arange(12) >= 8, nest=False)
+    [RangeSet(order=0, n_ranges=1, n_cells=4)]
+    """
+    nest = as_flag(nest, "nest")
+    rows = _as_rows(values, energy)
+    if cells is None:
+        order = _order_of(rows.shape[1], order)
+        planes = [_from_full(row, order, nest) for row in rows]
+    else:
+        if order is None:
+            raise ValueError("cells are numbered at some order: give it as order=")
+        order = check_order(order)
+        numbers = _as_cells(cells, rows.shape[1], order)
+        numbers = numbers if nest else healpix.ring_to_nested(numbers, order)
+        planes = [RangeSet.from_cells(numbers[row], order) for row in rows]
+    return planes * energy.n_bins if energy is not None and len(planes) == 1 else planes
+
+
+def to_map(mask: MaskValue, *, order: int | None = None, nest: bool = False) -> NDArray[np.bool_]:
+    """The full boolean map of a mask.
+
+    Parameters
+    ----------
+    mask : Mask
+        The mask.
+    order : int, optional
+        Order of the map, by default the mask's. A coarser one takes the cells whose centre is kept, as
+        `hpmask.Mask.at_order` does.
+    nest : bool, optional
+        Number the cells NESTED instead of RING.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
+
+    Raises
+    ------
+    ValueError
+        If the map would take more than 16 GiB.
+
+    Examples
+    --------
+    >>> from hpmask import Mask, RangeSet
+    >>> from hpmask.core.full_maps import to_map
+    >>> to_map(Mask(RangeSet.from_cells([0, 11], order=0)))
+    array([ True, False, False, False, False, False, False, False, False,
+           False, False,  True])
+    """
+    nest = as_flag(nest, "nest")
+    order = mask.order if order is None else check_order(order)
+    n_cells, n_rows = healpix.n_cells(order), len(mask.planes)
+    if n_rows * n_cells > _MOST_BYTES:
+        raise ValueError(
+            f"a map of {n_rows} x {n_cells} cells (order {order}) takes {n_rows * n_cells / 2**30:.0f} GiB, "
+            "more than 16 GiB: take a coarser order"
+        )
+    # The result is the only array of the map's size: each row is written in its place.
+    result = np.zeros((n_rows, n_cells), dtype=np.bool_)
+    for i, plane in enumerate(mask.planes):
+        # Equal planes are one object.
+        same = next(j for j in range(i + 1) if mask.planes[j] is plane)
+        if same < i:
+            result[i] = result[same]
+        elif nest:
+            _write_nested(plane, order, result[i])
+        else:
+            _write_ring(plane, order, result[i])
+    return result if mask.energy is not None else result[0]
+
+
+def _from_full(row: NDArray[np.bool_], order: int, nest: bool) -> RangeSet:
+    """The set of a full map."""
+    row = np.ascontiguousarray(row)
+    if not nest and np.count_nonzero(row) < row.size // _FEW:
+        return RangeSet.from_cells(healpix.ring_to_nested(np.flatnonzero(row), order), order)
+    found, before = [], False
+    for start in range(0, row.size, _CHUNK):
+        part = row[start : start + _CHUNK]
+        if not nest:
+            values, part = row.view(np.uint8), np.empty(part.size, dtype=np.bool_)
+            _kernel.read_ring(values, order, start, part.view(np.uint8))
+        found.append(start + np.flatnonzero(part != np.concatenate([[before], part[:-1]])))
+        before = bool(part[-1])
+    boundaries = np.concatenate([*found, [row.size] * before]).astype(np.uint64)
+    return RangeSet((boundaries << np.uint64(2 * (MAX_ORDER - order))).reshape(-1, 2), order)
+
+
+def _boundaries(plane: RangeSet, order: int) -> NDArray[np.uint64]:
+    """The boundaries of a set as NESTED cells of an order."""
+    if order < plane.order:
+        plane = plane.at_order(order, mode="center")
+    return plane.boundaries >> np.uint64(2 * (MAX_ORDER - order))
+
+
+def _write_nested(plane: RangeSet, order: int, row: NDArray[np.bool_]) -> None:
+    """Write a set into a NESTED map of False."""
+    boundaries = _boundaries(plane, order)
+    steps = row.view(np.int8)
+    steps[boundaries[0::2]] = 1
+    stops = boundaries[1::2]
+    steps[stops[stops < row.size]] = -1
+    np.cumsum(steps, dtype=np.int8, out=steps)
+
+
+def _write_ring(plane: RangeSet, order: int, row: NDArray[np.bool_]) -> None:
+    """Write a set into a RING map of False, or what is not in it, if that is less."""
+    mostly = plane.sky_fraction > 0.5
+    if mostly:
+        row[:] = True
+        plane = ~plane.at_order(order, mode="center") if order < plane.order else ~plane
+    _kernel.set_ring(_boundaries(plane, order), order, not mostly, row.view(np.uint8))
+
+
+def _as_rows(values: ArrayLike, energy: EnergyAxis | None) -> NDArray[np.bool_]:
+    """The values as rows of booleans, one, or one per bin."""
+    bad = np.argwhere(masked(values))
+    if len(bad):
+        raise ValueError(f"values must be True or False, {_place(bad[0])} is masked")
+    array = np.asarray(values)
+    shapes = "(n_cells,)" if energy is None else f"(n_cells,) or ({energy.n_bins}, n_cells)"
+    if array.ndim not in (1, 2) or (array.ndim == 2 and (energy is None or len(array) != energy.n_bins)):
+        raise ValueError(f"values must have shape {shapes}, got {array.shape}")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"values must be booleans, or 0 and 1, got {array.dtype}")
+    if array.dtype != np.bool_:
+        kept = array == 1
+        bad = np.argwhere(~kept & (array != 0))
+        if bad.size:
+            value = array[tuple(bad[0])]
+            raise ValueError(f"values must be True or False (or 1 and 0), {_place(bad[0])} is {value}")
+        array = kept
+    return np.atleast_2d(array)
+
+
+def _place(index: NDArray[np.intp]) -> str:
+    row = f"row {index[-1]}"
+    return row if index.size == 1 else f"bin {index[0]}, {row}"
+
+
+def _order_of(n_values: int, order: int | None) -> int:
+    """Order of a full map of so many values."""
+    found = next((k for k in range(MAX_ORDER + 1) if healpix.n_cells(k) == n_values), None)
+    if found is None:
+        raise ValueError(
+            f"a full map has 12 * 4**order values, got {n_values}; for part of the sky give cells= and order="
+        )
+    if order is not None and check_order(order) != found:
+        raise ValueError(f"order is {order}, but a map of {n_values} values has order {found}")
+    return found
+
+
+def _as_cells(cells: ArrayLike, n_values: int, order: int) -> NDArray[Any]:
+    numbers = np.asarray(unmasked(cells, "cells"))
+    if numbers.size == 0:
+        numbers = np.empty(0, dtype=np.int64)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        raise TypeError(f"cells must be 1-D integers, got {numbers.dtype} of shape {numbers.shape}")
+    if numbers.size != n_values:
+        raise ValueError(f"each cell needs a value, got {numbers.size} cells and {n_values} values")
+    last = healpix.n_cells(order) - 1
+    bad = np.flatnonzero((numbers < 0) | (numbers > last))
+    if bad.size:
+        row = bad[0]
+        raise ValueError(f"cells of order {order} are numbered 0 to {last}, row {row} is {numbers[row]}")
+    sequence = np.argsort(numbers, kind="stable")
+    again = sequence[1:][numbers[sequence[1:]] == numbers[sequence[:-1]]]
+    if again.size:
+        row = again.min()
+        raise ValueError(f"cells must not be repeated, row {row} is {numbers[row]} again")
+    return numbers

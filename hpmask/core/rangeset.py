@@ -1,0 +1,666 @@
+"""RangeSet: a set of sky cells as sorted ranges of NESTED cell numbers, and its algebra.
+
+Nothing here knows of coordinates, units, energies or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hpmask._kernels import ranges as _kernel
+from hpmask._utils.arguments import MAX_ORDER, check_order, unmasked
+from hpmask._utils.modes import Mode, check_mode
+from hpmask._utils.parallel import thread_count
+from hpmask.core.index import Index
+
+__all__ = [
+    "RangeSet",
+    "difference_of",
+    "flat",
+    "from_starts_stops",
+    "index_of",
+    "trusted",
+    "union_of",
+    "uniq_ranges",
+]
+
+_END = 12 << (2 * MAX_ORDER)
+
+# Values of an operation for (in a, in b) = (0,0), (1,0), (0,1), (1,1), lowest bit first.
+_OR, _AND, _XOR, _MINUS = 0b1110, 0b1000, 0b0110, 0b0010
+
+# Below this many boundaries a second thread costs more than it saves.
+_PARALLEL_FROM = 200_000
+
+Boundaries = NDArray[np.uint64]
+
+
+class RangeSet:
+    """A set of HEALPix cells, kept as ranges.
+
+    Immutable, hashable and picklable. Two sets are equal if they hold the same sky, whatever their orders.
+
+    Parameters
+    ----------
+    ranges : array_like of int, shape (n, 2)
+        Half-open ranges ``[start, stop)`` of NESTED cell numbers at order 29: sorted, disjoint and not
+        touching, each end a multiple of a cell of `order`.
+    order : int
+        The order that the set is resolved to, 0 to 29.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the ranges are anything else; the message names the first bad row. `from_ranges` takes
+        ranges in any state.
+
+    Examples
+    --------
+    >>> from hpmask import RangeSet
+    >>> a = RangeSet.from_cells([0, 1, 2, 3, 7], order=1)
+    >>> a
+    RangeSet(order=1, n_ranges=2, n_cells=5)
+    >>> (a & RangeSet.from_cells([0], order=0)).n_cells
+    4
+    >>> ~a | a == RangeSet.full(0)
+    True
+    """
+
+    __slots__ = ("__weakref__", "_boundaries", "_index", "_order")
+
+    _boundaries: Boundaries
+    _order: int
+    _index: Any  # made by hpmask.core.lookup at the first look-up; of the boundaries alone, so it changes no result
+
+    def __init__(self, ranges: ArrayLike, order: int) -> None:
+        order = check_order(order)
+        # astype last: it copies, so the set owns its memory and no writable array stands behind it.
+        boundaries = _as_pairs(ranges).reshape(-1).astype(np.uint64)
+        fault = _kernel.first_fault(boundaries, 1 << (2 * (MAX_ORDER - order)), _END)
+        if fault >= 0:
+            raise ValueError(_explain(boundaries, fault, order))
+        self._set(boundaries, order)
+
+    def _set(self, boundaries: Boundaries, order: int) -> None:
+        boundaries.flags.writeable = False
+        self._boundaries = boundaries
+        self._order = order
+        self._index = None
+
+    @classmethod
+    def _trusted(cls, boundaries: Boundaries, order: int) -> RangeSet:
+        """A set of boundaries that are known to keep the invariant; takes ownership of the array."""
+        self = object.__new__(cls)
+        self._set(boundaries, order)
+        return self
+
+    # ------------------------------------------------------------------ making
+
+    @classmethod
+    def empty(cls, order: int) -> RangeSet:
+        """The set that holds nothing."""
+        return cls._trusted(np.empty(0, dtype=np.uint64), check_order(order))
+
+    @classmethod
+    def full(cls, order: int) -> RangeSet:
+        """The whole sky."""
+        return cls._trusted(np.array([0, _END], dtype=np.uint64), check_order(order))
+
+    @classmethod
+    def from_ranges(cls, ranges: ArrayLike, order: int) -> RangeSet:
+        """The union of half-open ranges at order 29 in any state: unsorted, overlapping, touching or empty.
+
+        Parameters
+        ----------
+        ranges : array_like of int, shape (n, 2)
+            Ranges ``[start, stop)`` with start <= stop, their ends multiples of a cell of `order`.
+        order : int
+            The order that the set is resolved to.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a range is reversed, does not end on cells of `order` or leaves the sky; the message names
+            the row.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_ranges([[8, 12], [0, 4], [4, 6]], order=29).ranges
+        array([[ 0,  6],
+               [ 8, 12]], dtype=uint64)
+        """
+        order = check_order(order)
+        pairs = _as_pairs(ranges)
+        starts = np.array(pairs[:, 0], dtype=np.uint64)
+        stops = np.array(pairs[:, 1], dtype=np.uint64)
+        low = np.uint64((1 << (2 * (MAX_ORDER - order))) - 1)
+        bad = np.flatnonzero((starts > stops) | (stops > _END) | ((starts | stops) & low != 0))
+        if bad.size:
+            row = int(bad[0])
+            raise ValueError(
+                f"ranges must run upwards between cells of order {order} within [0, 12 * 4**29), "
+                f"row {row} is [{starts[row]}, {stops[row]})"
+            )
+        return cls._from_starts_stops(starts, stops, order)
+
+    @classmethod
+    def _from_starts_stops(
+        cls, starts: Boundaries, stops: Boundaries, order: int, *, depth: int = 1, n_threads: int | None = 1
+    ) -> RangeSet:
+        """What at least `depth` of the ranges cover. The arrays are sorted in place."""
+        if thread_count(n_threads) > 1 and starts.size > _PARALLEL_FROM:
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(np.ndarray.sort, (starts, stops)))
+        else:
+            starts.sort()
+            stops.sort()
+        out = np.empty(2 * starts.size, dtype=np.uint64)
+        return cls._trusted(_trimmed(out, _kernel.at_least(starts, stops, depth, out)), order)
+
+    @classmethod
+    def from_cells(cls, cells: ArrayLike, order: int) -> RangeSet:
+        """The set of some NESTED cells of one order.
+
+        Parameters
+        ----------
+        cells : array_like of int, shape (n,)
+            Cell numbers from 0 to 12 * 4**order - 1, in any order, repeats allowed.
+        order : int
+            Order of the cells.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is not an integer or no cell of that order; the message names the row.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_cells([7, 3, 3], order=1).cells()
+        array([3, 7], dtype=uint64)
+        """
+        order = check_order(order)
+        cells = _as_integers(cells, "cells")
+        bad = np.flatnonzero((cells < 0) | (cells >= 12 << (2 * order)))
+        if bad.size:
+            last = (12 << 2 * order) - 1
+            raise ValueError(f"cells of order {order} are numbered 0 to {last}, row {bad[0]} is {cells[bad[0]]}")
+        shift = np.uint64(2 * (MAX_ORDER - order))
+        starts = cells.astype(np.uint64) << shift
+        return cls._from_starts_stops(starts, starts + (np.uint64(1) << shift), order)
+
+    @classmethod
+    def from_uniq(cls, uniq: ArrayLike, order: int | None = None) -> RangeSet:
+        """The set of multi-order cells given by their UNIQ numbers, ``4 * 4**order + cell``.
+
+        Parameters
+        ----------
+        uniq : array_like of int, shape (n,)
+            UNIQ numbers, in any order; cells may overlap.
+        order : int, optional
+            The order that the set is resolved to; by default that of the smallest cell (0 if there is none).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a number is no UNIQ number (the message names the row), or a cell is finer than `order`.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_uniq([4, 20])  # cell 0 of order 0 and cell 4 of order 1
+        RangeSet(order=1, n_ranges=1, n_cells=5)
+        """
+        starts, stops, deepest = uniq_ranges(uniq)
+        order = deepest if order is None else check_order(order)
+        if deepest > order:
+            raise ValueError(f"order is {order} but a cell of order {deepest} is among the UNIQ numbers")
+        return cls._from_starts_stops(starts, stops, order)
+
+    # ------------------------------------------------------------------ looking
+
+    @property
+    def order(self) -> int:
+        """The order that the set is resolved to."""
+        return self._order
+
+    @property
+    def ranges(self) -> NDArray[np.uint64]:
+        """Half-open ranges of NESTED cell numbers at order 29, shape (n, 2), read-only."""
+        return self._boundaries.reshape(-1, 2)
+
+    @property
+    def boundaries(self) -> NDArray[np.uint64]:
+        """Starts and stops of the ranges in one ascending list, shape (2 n,), read-only."""
+        return self._boundaries[:]
+
+    @property
+    def n_ranges(self) -> int:
+        """Number of ranges."""
+        return self._boundaries.size // 2
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the ranges take."""
+        return int(self._boundaries.nbytes)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells of the set's order."""
+        return int(_kernel.total(self._boundaries)) >> (2 * (MAX_ORDER - self._order))
+
+    @property
+    def sky_fraction(self) -> float:
+        """Part of the sky, from 0 to 1."""
+        return int(_kernel.total(self._boundaries)) / _END
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the set holds no cell."""
+        return self._boundaries.size == 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the set holds the whole sky."""
+        # Ranges do not touch, so that only one range can reach from the first cell to the last.
+        return self._boundaries.size == 2 and bool(self._boundaries[0] == 0) and bool(self._boundaries[1] == _END)
+
+    def __bool__(self) -> bool:
+        return self._boundaries.size > 0
+
+    def cells(self, order: int | None = None) -> NDArray[np.uint64]:
+        """NESTED numbers of all cells of one order in the set, ascending.
+
+        Parameters
+        ----------
+        order : int, optional
+            At least the set's own order, which is the default. The result grows with the area.
+
+        Raises
+        ------
+        ValueError
+            If `order` is coarser than the set's: use `at_order` first.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_cells([2], order=0).cells(1)
+        array([ 8,  9, 10, 11], dtype=uint64)
+        """
+        order = self._order if order is None else check_order(order)
+        if order < self._order:
+            raise ValueError(
+                f"order {order} is coarser than the set's {self._order}: use at_order({order}, mode=...) first"
+            )
+        pairs = self.ranges >> np.uint64(2 * (MAX_ORDER - order))
+        lengths = (pairs[:, 1] - pairs[:, 0]).astype(np.intp)
+        ends = np.cumsum(lengths)
+        first = pairs[:, 0] - (ends - lengths).astype(np.uint64)
+        return np.repeat(first, lengths) + np.arange(ends[-1] if ends.size else 0, dtype=np.uint64)
+
+    def multi_order_cells(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+        """The fewest cells of mixed orders that make up the set.
+
+        Returns
+        -------
+        cells : numpy.ndarray of uint64, shape (n,)
+            NESTED number of each cell at its own order, in the order of their place in the sky.
+        orders : numpy.ndarray of uint8, shape (n,)
+            Order of each cell.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> cells, orders = RangeSet.from_cells([0, 1, 2, 3, 4], order=1).multi_order_cells()
+        >>> cells.tolist(), orders.tolist()
+        ([0, 4], [0, 1])
+        """
+        shift = 2 * (MAX_ORDER - self._order)
+        count = _kernel.count_cells(self._boundaries, shift)
+        cells, orders = np.empty(count, np.uint64), np.empty(count, np.uint8)
+        _kernel.fill_cells(self._boundaries, shift, cells, orders)
+        return cells, orders
+
+    def cells_by_order(self) -> dict[int, NDArray[np.uint64]]:
+        """The multi-order cells, sorted, under their order; orders that have none are left out."""
+        cells, orders = self.multi_order_cells()
+        return {int(order): cells[orders == order] for order in np.unique(orders)}
+
+    def uniq(self) -> NDArray[np.uint64]:
+        """UNIQ numbers of the multi-order cells, ascending."""
+        cells, orders = self.multi_order_cells()
+        result = cells + (np.uint64(4) << (np.uint64(2) * orders.astype(np.uint64)))
+        result.sort()
+        return result
+
+    # ------------------------------------------------------------------ algebra
+
+    def _combine(self, other: RangeSet, truth: int) -> RangeSet:
+        order = max(self._order, other._order)
+        return RangeSet._trusted(_combine(self._boundaries, other._boundaries, truth), order)
+
+    def __or__(self, other: RangeSet) -> RangeSet:
+        return self._combine(other, _OR) if isinstance(other, RangeSet) else NotImplemented
+
+    def __and__(self, other: RangeSet) -> RangeSet:
+        return self._combine(other, _AND) if isinstance(other, RangeSet) else NotImplemented
+
+    def __xor__(self, other: RangeSet) -> RangeSet:
+        return self._combine(other, _XOR) if isinstance(other, RangeSet) else NotImplemented
+
+    def __sub__(self, other: RangeSet) -> RangeSet:
+        return self._combine(other, _MINUS) if isinstance(other, RangeSet) else NotImplemented
+
+    def __invert__(self) -> RangeSet:
+        inner = self._boundaries
+        at_start = inner.size > 0 and inner[0] == 0
+        at_end = inner.size > 0 and inner[-1] == _END
+        inner = inner[int(at_start) : inner.size - int(at_end)]
+        out = np.empty(inner.size + int(not at_start) + int(not at_end), dtype=np.uint64)
+        out[int(not at_start) : int(not at_start) + inner.size] = inner
+        if not at_start:
+            out[0] = 0
+        if not at_end:
+            out[-1] = _END
+        return RangeSet._trusted(out, self._order)
+
+    def union(self, *others: RangeSet | Iterable[RangeSet]) -> RangeSet:
+        """This set and all others together, in one pass.
+
+        Parameters
+        ----------
+        *others : RangeSet or iterable of RangeSet
+            Other sets, of any order.
+
+        Raises
+        ------
+        TypeError
+            If one of them is no RangeSet.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> a, b, c = (RangeSet.from_cells([cell], order=3) for cell in range(3))
+        >>> a.union(b, c) == a.union([b, c]) == a | b | c
+        True
+        """
+        return RangeSet.union_all([self, *flat(others)])
+
+    def intersection(self, *others: RangeSet | Iterable[RangeSet]) -> RangeSet:
+        """What this set and all others hold, in one pass. Parameters as in `union`."""
+        return RangeSet.intersection_all([self, *flat(others)])
+
+    def difference(self, *others: RangeSet | Iterable[RangeSet]) -> RangeSet:
+        """What this set holds and none of the others. Parameters as in `union`."""
+        return self - RangeSet.union_all(flat(others))
+
+    def symmetric_difference(self, other: RangeSet) -> RangeSet:
+        """What one of the two sets holds and the other does not."""
+        return self ^ _checked(other)
+
+    @staticmethod
+    def union_all(sets: Iterable[RangeSet]) -> RangeSet:
+        """The union of any number of sets in one pass; of none, the empty set of order 0.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.union_all(RangeSet.from_cells([cell], order=3) for cell in range(5))
+        RangeSet(order=3, n_ranges=1, n_cells=5)
+        """
+        return _many(sets, _OR, none=RangeSet.empty(0))
+
+    @staticmethod
+    def intersection_all(sets: Iterable[RangeSet]) -> RangeSet:
+        """What all of any number of sets hold, in one pass; of none, the whole sky at order 0."""
+        return _many(sets, _AND, none=RangeSet.full(0))
+
+    def issubset(self, other: RangeSet) -> bool:
+        """Whether `other` holds all of this set."""
+        return not _kernel.any_inside(self._boundaries, _checked(other)._boundaries, _MINUS)
+
+    def overlaps(self, other: RangeSet) -> bool:
+        """Whether the sets share a cell."""
+        return bool(_kernel.any_inside(self._boundaries, _checked(other)._boundaries, _AND))
+
+    def isdisjoint(self, other: RangeSet) -> bool:
+        """Whether the sets share no cell."""
+        return not self.overlaps(other)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RangeSet):
+            return NotImplemented
+        same = self._boundaries is other._boundaries
+        return same or np.array_equal(self._boundaries, other._boundaries)
+
+    def __hash__(self) -> int:
+        # Reads the memory in place: hash() would need a copy of it as bytes.
+        return hash((self._boundaries.size, crc32(self._boundaries.data)))
+
+    # ------------------------------------------------------------------ orders
+
+    def at_order(self, order: int, *, mode: Mode = "center") -> RangeSet:
+        """The set at another order.
+
+        Parameters
+        ----------
+        order : int
+            Order of the cells, 0 to 29. A finer order holds the same sky.
+        mode : {"center", "overlap", "inside"}, optional
+            For a coarser order: a cell is in if its centre is, if any part of it is, or only if all of it is. The
+            centre is the corner of four finer cells, of which the northern one decides, as in `hpmask.Mask.contains`.
+
+        Returns
+        -------
+        RangeSet
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or `mode` is another word.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> fine = RangeSet.from_cells([0, 1, 2, 3, 7, 8], order=1)
+        >>> [fine.at_order(0, mode=mode).cells().tolist() for mode in ("inside", "center", "overlap")]
+        [[0], [0, 1], [0, 1, 2]]
+        """
+        order, mode = check_order(order), check_mode(mode)
+        if order == self._order:
+            return self
+        if order > self._order:
+            return RangeSet._trusted(self._boundaries, order)
+        if mode == "inside":
+            return ~(~self).at_order(order, mode="overlap")
+        shift = 2 * (MAX_ORDER - order)
+        out = np.empty_like(self._boundaries)
+        kernel = _kernel.widen if mode == "overlap" else _kernel.centres
+        return RangeSet._trusted(_trimmed(out, kernel(self._boundaries, shift, out)), order)
+
+    # ------------------------------------------------------------------ the rest
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._boundaries, self._order)
+
+    def __copy__(self) -> RangeSet:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RangeSet:
+        return self
+
+    def __repr__(self) -> str:
+        return f"RangeSet(order={self._order}, n_ranges={self.n_ranges}, n_cells={self.n_cells})"
+
+
+def trusted(boundaries: Boundaries, order: int) -> RangeSet:
+    """The set with boundaries that are known to be right: sorted, distinct, and multiples of a cell of `order`."""
+    return RangeSet._trusted(boundaries, order)
+
+
+def from_starts_stops(
+    starts: Boundaries, stops: Boundaries, order: int, *, depth: int = 1, n_threads: int | None = 1
+) -> RangeSet:
+    """The set of ranges that may overlap, in any order, known to be of cells of `order`; see `RangeSet.from_ranges`."""
+    return RangeSet._from_starts_stops(starts, stops, order, depth=depth, n_threads=n_threads)
+
+
+def index_of(plane: RangeSet) -> Index:
+    """The look-up index of a set, made at the first call and kept with the set."""
+    if plane._index is None:
+        plane._index = Index(plane._boundaries, plane._order)
+    index: Index = plane._index
+    return index
+
+
+def _rebuild(boundaries: Boundaries, order: int) -> RangeSet:
+    # A copy: what comes out of a pickle may lie in a buffer that others can write to.
+    return RangeSet._trusted(np.array(boundaries, dtype=np.uint64), order)
+
+
+def _checked(other: object) -> RangeSet:
+    if not isinstance(other, RangeSet):
+        raise TypeError(f"expected a RangeSet, got {type(other).__name__}")
+    return other
+
+
+def _as_integers(values: ArrayLike, name: str) -> NDArray[Any]:
+    array = np.atleast_1d(_as_array(values, name))
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be 1-D, got shape {array.shape}")
+    return array
+
+
+def _as_pairs(ranges: ArrayLike) -> NDArray[Any]:
+    pairs = _as_array(ranges, "ranges")
+    if pairs.shape == (0,):
+        pairs = pairs.reshape(0, 2)
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise ValueError(f"ranges must have shape (n, 2), got {pairs.shape}")
+    if pairs.size and pairs.min() < 0:
+        row = int(np.flatnonzero((pairs < 0).any(axis=1))[0])
+        raise ValueError(f"ranges must not be negative, row {row} is [{pairs[row, 0]}, {pairs[row, 1]})")
+    return pairs
+
+
+def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Values as an array of integers, in whatever shape and type they have; nothing is rounded or wrapped."""
+    values = unmasked(values, name)
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array: {error}") from error
+    if array.size == 0 and array.dtype == np.float64:
+        # What NumPy makes of an empty list.
+        return array.astype(np.uint64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integers, got {array.dtype}{_first_odd(array)}")
+    return array
+
+
+def _first_odd(array: NDArray[Any]) -> str:
+    """Where the first value stands that is no integer, if it can be told."""
+    if array.dtype.kind != "f":
+        return ""
+    odd = np.argwhere(array != np.floor(array))
+    return f", row {odd[0][0]} holds {array[tuple(odd[0])]}" if odd.size else ""
+
+
+def _explain(boundaries: Boundaries, fault: int, order: int) -> str:
+    row = fault // 2
+    start, stop = boundaries[2 * row], boundaries[2 * row + 1]
+    where = f"row {row} is [{start}, {stop})"
+    value = int(boundaries[fault])
+    if value > _END:
+        return f"ranges must lie within [0, 12 * 4**29), {where}"
+    if value % (1 << (2 * (MAX_ORDER - order))):
+        return f"ranges must begin and end with cells of order {order}, {where}"
+    if fault % 2:
+        return f"ranges must have start < stop, {where}"
+    before = f"the row before ends at {boundaries[fault - 1]}"
+    return f"ranges must be sorted, disjoint and not touching, {where} and {before}"
+
+
+def _trimmed(array: Boundaries, size: int) -> Boundaries:
+    """The first `size` values, and the memory of the rest given back."""
+    # In place: a copy would hold both at once. No view of the array exists.
+    array.resize(size, refcheck=False)
+    return array
+
+
+def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
+    out = np.empty(a.size + b.size, dtype=np.uint64)
+    if out.size < _PARALLEL_FROM or thread_count(None) < 2 or min(a.size, b.size) == 0:
+        return _trimmed(out, _kernel.combine(a, b, truth, out))
+    longer, shorter = (a, b) if a.size >= b.size else (b, a)
+    i = longer.size // 2
+    j = int(np.searchsorted(shorter, longer[i]))
+    cut_a, cut_b = (i, j) if longer is a else (j, i)
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(_kernel.combine_part, a, b, truth, out, cut_a, a.size, cut_b, b.size)
+        first = _kernel.combine_part(a, b, truth, out, 0, cut_a, 0, cut_b)
+        count = second.result()
+    out[first : first + count] = out[cut_a + cut_b : cut_a + cut_b + count]
+    return _trimmed(out, first + count)
+
+
+def uniq_ranges(uniq: ArrayLike) -> tuple[Boundaries, Boundaries, int]:
+    """Starts and stops at order 29 of cells given by their UNIQ numbers, and the finest order of them (0 of none)."""
+    uniq = _as_integers(uniq, "uniq")
+    bad = np.flatnonzero((uniq < 4) | (uniq >= 16 << (2 * MAX_ORDER)))
+    if bad.size:
+        raise ValueError(f"UNIQ numbers lie in [4, 16 * 4**29), row {bad[0]} is {uniq[bad[0]]}")
+    uniq = uniq.astype(np.uint64)
+    # The powers of four at which the order steps up, compared exactly as integers.
+    steps = np.uint64(4) << (np.uint64(2) * np.arange(MAX_ORDER + 1, dtype=np.uint64))
+    orders = np.searchsorted(steps, uniq, side="right") - 1
+    cells = uniq - steps[orders]
+    shift = (2 * (MAX_ORDER - orders)).astype(np.uint64)
+    return cells << shift, (cells + np.uint64(1)) << shift, int(orders.max()) if orders.size else 0
+
+
+def union_of(a: Boundaries, b: Boundaries) -> Boundaries:
+    """Boundaries of what one or both of two lists of boundaries hold."""
+    return _combine(a, b, _OR)
+
+
+def difference_of(a: Boundaries, b: Boundaries) -> Boundaries:
+    """Boundaries of what the first of two lists of boundaries holds and the second does not."""
+    return _combine(a, b, _MINUS)
+
+
+def flat(others: Iterable[Any]) -> list[Any]:
+    """The arguments of a method that takes sets and iterables of sets, as one list of sets."""
+    return [one for other in others for one in (other if _is_collection(other) else (other,))]
+
+
+def _is_collection(other: Any) -> bool:
+    """Whether something is an iterable of sets or masks, and not one of these with bins to go over."""
+    return isinstance(other, Iterable) and not hasattr(other, "planes")
+
+
+def _many(sets: Iterable[RangeSet], truth: int, *, none: RangeSet) -> RangeSet:
+    sets = list(sets)
+    if not sets:
+        return none
+    for one in sets:
+        if not isinstance(one, RangeSet):
+            raise TypeError(f"expected RangeSets, got {type(one).__name__}")
+    # A set that stands in the list twice holds nothing new, in a union as in an intersection.
+    distinct: Sequence[RangeSet] = list({id(one): one for one in sets}.values())
+    order = max(one.order for one in sets)
+    if len(distinct) == 1:
+        return distinct[0].at_order(order)
+    if len(distinct) == 2:
+        return distinct[0]._combine(distinct[1], truth).at_order(order)
+    depth = 1 if truth == _OR else len(distinct)
+    starts = np.concatenate([one._boundaries[0::2] for one in distinct])
+    stops = np.concatenate([one._boundaries[1::2] for one in distinct])
+    return RangeSet._from_starts_stops(starts, stops, order, depth=depth, n_threads=None)

@@ -1,0 +1,396 @@
+"""What a mask is made of: planes of cells, an order, a frame and energy bins; and the operators on such values.
+
+`hpmask.Mask` is the class that users see. It adds the methods; workers below it take and return values of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from astropy import units as u
+from numpy.typing import NDArray
+
+from hpmask._utils.arguments import check_order
+from hpmask._utils.history import Expression
+from hpmask._utils.words import counted, fraction_text
+from hpmask.core import layers
+from hpmask.core.rangeset import RangeSet
+from hpmask.energy.axis import EnergyAxis, difference
+from hpmask.geometry.frames import check_frame
+
+__all__ = [
+    "MaskValue",
+    "check_mask",
+    "common_energy",
+    "distinct_planes",
+    "layers_of",
+    "mapped",
+    "needed_energy",
+    "new_mask",
+    "pairs",
+    "per_plane",
+    "set_face",
+    "with_history",
+    "with_planes",
+]
+
+
+class MaskValue:
+    """The value of a mask; see `hpmask.Mask` for its parameters."""
+
+    __slots__ = ("__weakref__", "_energy", "_frame", "_history", "_layers", "_order", "_planes")
+
+    def __init__(
+        self,
+        planes: RangeSet | Sequence[RangeSet],
+        *,
+        order: int | None = None,
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        history: str | Expression = "",
+    ) -> None:
+        if energy is not None and not isinstance(energy, EnergyAxis):
+            raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
+        if isinstance(history, str):
+            history = Expression.parse(history)
+        if not isinstance(history, Expression):
+            raise TypeError(f"history must be a string, got {history!r}")
+        n_bins = 1 if energy is None else energy.n_bins
+        planes = [planes] * n_bins if isinstance(planes, RangeSet) else list(planes)
+        for plane in planes:
+            if not isinstance(plane, RangeSet):
+                raise TypeError(f"planes must be RangeSets, got {type(plane).__name__}")
+        if len(planes) != n_bins:
+            bins = "a mask without energy has one plane" if energy is None else f"energy has {counted(n_bins, 'bin')}"
+            raise ValueError(f"{bins}, got {counted(len(planes), 'plane')}")
+        finest = max(plane.order for plane in planes)
+        self._order = finest if order is None else check_order(order)
+        if finest > self._order:
+            raise ValueError(f"order is {self._order}, but a plane has order {finest}")
+        self._planes = _shared(planes, self._order)
+        self._frame = check_frame(frame)
+        self._energy = energy
+        self._history = history
+        self._layers: list[layers.Stack] | None = None
+
+    # ------------------------------------------------------------------ properties
+
+    @property
+    def frame(self) -> str:
+        """Frame of the cells, "icrs" or "galactic"."""
+        return self._frame
+
+    @property
+    def order(self) -> int:
+        """Order of the smallest cells that the mask can hold."""
+        return self._order
+
+    @property
+    def energy(self) -> EnergyAxis | None:
+        """Energy bins, or None for a mask that holds at all energies."""
+        return self._energy
+
+    @property
+    def planes(self) -> tuple[RangeSet, ...]:
+        """The cells of each bin. Equal planes are one object."""
+        return self._planes
+
+    @property
+    def history(self) -> str:
+        """The expression that made the mask, for reading."""
+        return str(self._history)
+
+    @property
+    def n_ranges(self) -> int:
+        """Number of ranges in memory. Planes that are the same object count once."""
+        return sum(plane.n_ranges for plane in distinct_planes(self))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the ranges take, in bytes. Planes that are the same object count once."""
+        return sum(plane.nbytes for plane in distinct_planes(self))
+
+    @property
+    def sky_fraction(self) -> float | NDArray[np.float64]:
+        """Fraction of the sky that is kept, 0 to 1; an array of shape (n_bins,) for a mask with energy."""
+        return per_plane(self, (plane.sky_fraction for plane in self._planes))  # type: ignore[no-any-return]
+
+    @property
+    def area(self) -> u.Quantity:
+        """Area that is kept, in deg2; of shape (n_bins,) for a mask with energy."""
+        return (self.sky_fraction * 4 * np.pi * u.sr).to(u.deg**2)
+
+    @property
+    def is_empty(self) -> bool | NDArray[np.bool_]:
+        """Whether nothing is kept; an array of shape (n_bins,) for a mask with energy."""
+        return per_plane(self, (plane.is_empty for plane in self._planes))  # type: ignore[no-any-return]
+
+    @property
+    def is_full(self) -> bool | NDArray[np.bool_]:
+        """Whether the whole sky is kept; an array of shape (n_bins,) for a mask with energy."""
+        return per_plane(self, (plane.is_full for plane in self._planes))  # type: ignore[no-any-return]
+
+    # ------------------------------------------------------------------ operators
+
+    def _combine(self, other: object, sign: str) -> Any:
+        if not isinstance(other, MaskValue):
+            return NotImplemented
+        energy = common_energy(self, other)
+        operation = getattr(RangeSet, _OPERATIONS[sign])
+        done: dict[tuple[int, int], RangeSet] = {}
+        planes = []
+        for a, b in pairs(self, other):
+            key = (id(a), id(b))
+            if key not in done:
+                done[key] = operation(a, b)
+            planes.append(done[key])
+        history = Expression.joined(sign, [self._history, other._history])
+        order = max(self._order, other._order)
+        return type(self)(planes, order=order, frame=self._frame, energy=energy, history=history)
+
+    def __or__(self, other: MaskValue) -> Self:
+        return self._combine(other, "|")  # type: ignore[no-any-return]
+
+    def __and__(self, other: MaskValue) -> Self:
+        return self._combine(other, "&")  # type: ignore[no-any-return]
+
+    def __mul__(self, other: MaskValue) -> Self:
+        return self._combine(other, "&")  # type: ignore[no-any-return]
+
+    def __xor__(self, other: MaskValue) -> Self:
+        return self._combine(other, "^")  # type: ignore[no-any-return]
+
+    def __sub__(self, other: MaskValue) -> Self:
+        return self._combine(other, "-")  # type: ignore[no-any-return]
+
+    def __invert__(self) -> Self:
+        return mapped(self, RangeSet.__invert__, history=self._history.inverted())
+
+    def __le__(self, other: MaskValue) -> bool:
+        if not isinstance(other, MaskValue):
+            return NotImplemented
+        common_energy(self, other)
+        return all(a.issubset(b) for a, b in pairs(self, other))
+
+    def __ge__(self, other: MaskValue) -> bool:
+        return other <= self if isinstance(other, MaskValue) else NotImplemented
+
+    def __lt__(self, other: MaskValue) -> bool:
+        return self <= other and not other <= self if isinstance(other, MaskValue) else NotImplemented
+
+    def __gt__(self, other: MaskValue) -> bool:
+        return other < self if isinstance(other, MaskValue) else NotImplemented
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both keep the same sky in the same frame and the same bins, whatever their orders."""
+        if not isinstance(other, MaskValue):
+            return NotImplemented
+        return self._frame == other._frame and self._energy == other._energy and self._planes == other._planes
+
+    def __hash__(self) -> int:
+        return hash((self._frame, self._energy, self._planes))
+
+    def __bool__(self) -> bool:
+        raise TypeError("a Mask is neither true nor false: use is_empty, is_full, overlaps or issubset")
+
+    # ------------------------------------------------------------------ bins
+
+    def __getitem__(self, bins: int | slice) -> Self:
+        """The mask of one bin, without energy, or of a slice of bins, with the axis of these bins."""
+        axis = needed_energy(self)
+        if isinstance(bins, slice):
+            part = axis[bins]
+            text = ":".join("" if one is None else str(one) for one in (bins.start, bins.stop))
+            text = text if bins.step is None else f"{text}:{bins.step}"
+            return type(self)(
+                self._planes[bins], order=self._order, frame=self._frame, energy=part, history=self._item(text)
+            )
+        if isinstance(bins, bool) or not isinstance(bins, int | np.integer):
+            raise TypeError(
+                f"the index of a mask must be the number of an energy bin or a slice of bins, got {bins!r}: "
+                "use contains(coord) to look up positions"
+            )
+        if not -axis.n_bins <= bins < axis.n_bins:
+            raise IndexError(f"bin {bins} of a mask with {counted(axis.n_bins, 'bin')}")
+        return type(self)(self._planes[bins], order=self._order, frame=self._frame, history=self._item(str(bins)))
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[i] for i in range(needed_energy(self).n_bins))
+
+    def __contains__(self, item: object) -> bool:
+        raise TypeError("use contains(coord) to look up positions, and issubset or <= to compare masks")
+
+    def _item(self, text: str) -> Expression:
+        base = self._history
+        step = base.then("_")
+        return Expression(f"{step.text.removesuffix('._')}[{text}]", "", step.steps)
+
+    # ------------------------------------------------------------------ copies and text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._planes, self._order, self._frame, self._energy, self.history)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        parts = [f"{self._frame} order={self._order}"]
+        if self._energy is not None:
+            edges = self._energy.edges
+            span = f"{edges[0].value:.4g}-{edges[-1].value:.4g} {edges.unit.to_string()}"
+            parts.append(f"{counted(self._energy.n_bins, 'bin')} {span}")
+        parts.append(f"{counted(self.n_ranges, 'range')}, {_size(self.nbytes)}")
+        planes = sorted(distinct_planes(self), key=lambda plane: plane.sky_fraction)
+        span = " to ".join(dict.fromkeys([fraction_text(planes[0]), fraction_text(planes[-1])]))
+        parts.append(f"{span} of the sky")
+        return f"<Mask {' | '.join(parts)}>"
+
+
+M = TypeVar("M", bound=MaskValue)
+
+_OPERATIONS = {"|": "__or__", "&": "__and__", "^": "__xor__", "-": "__sub__"}
+
+
+def _shared(planes: list[RangeSet], order: int) -> tuple[RangeSet, ...]:
+    """The planes at `order`, equal ones as one object."""
+    distinct = {id(plane): plane.at_order(order) for plane in planes}
+    if len(distinct) > 1:
+        first: dict[RangeSet, RangeSet] = {}
+        distinct = {key: first.setdefault(plane, plane) for key, plane in distinct.items()}
+    return tuple(distinct[id(plane)] for plane in planes)
+
+
+def _rebuild(
+    cls: type[M],
+    planes: tuple[RangeSet, ...],
+    order: int,
+    frame: str,
+    energy: EnergyAxis | None,
+    history: str,
+) -> M:
+    return cls(planes, order=order, frame=frame, energy=energy, history=history)
+
+
+def _size(nbytes: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if nbytes < 1000:
+            return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:.1f} GB"
+
+
+# ---------------------------------------------------------------------- for the modules that work on masks
+
+
+_face: type[MaskValue] = MaskValue
+
+
+def set_face(face: type[MaskValue]) -> None:
+    """Have `new_mask` make masks of the class that users see."""
+    global _face
+    _face = face
+
+
+def new_mask(
+    planes: RangeSet | Sequence[RangeSet],
+    *,
+    order: int | None = None,
+    frame: str = "icrs",
+    energy: EnergyAxis | None = None,
+    history: str | Expression = "",
+) -> MaskValue:
+    """A mask as users see it, an `hpmask.Mask`, for modules that `hpmask.Mask` itself imports."""
+    return _face(planes, order=order, frame=frame, energy=energy, history=history)
+
+
+def distinct_planes(mask: MaskValue) -> list[RangeSet]:
+    """The planes of a mask, each object once, in the order of the bins."""
+    return list({id(plane): plane for plane in mask.planes}.values())
+
+
+def layers_of(mask: MaskValue) -> list[layers.Stack]:
+    """The distinct planes for look-ups in all of them at once; made at the first call and kept with the mask."""
+    if mask._layers is None:
+        planes = distinct_planes(mask)
+        parts = (planes[k : k + layers.MOST] for k in range(0, len(planes), layers.MOST))
+        mask._layers = [layers.Stack(part, mask.order) for part in parts]
+    return mask._layers
+
+
+def per_plane(mask: MaskValue, values: Iterable[Any]) -> Any:
+    """One value for a mask without energy, an array of one per bin for a mask with it."""
+    values = np.array(list(values))
+    return values if mask.energy is not None else values[0].item()
+
+
+def needed_energy(mask: MaskValue) -> EnergyAxis:
+    """The energy axis of a mask; raises a ValueError if there is none."""
+    if mask.energy is None:
+        raise ValueError("the mask has no energy bins, it holds at all energies")
+    return mask.energy
+
+
+def check_mask(mask: object, argument: str = "other") -> None:
+    """Raise a TypeError that names `argument`, unless it is a mask."""
+    if not isinstance(mask, MaskValue):
+        raise TypeError(f"{argument} must be a Mask, got {type(mask).__name__}")
+
+
+def check_same_frame(a: MaskValue, b: MaskValue) -> None:
+    """Raise a ValueError unless two masks have the same frame."""
+    if a.frame != b.frame:
+        raise ValueError(
+            f"masks in different frames, {a.frame!r} and {b.frame!r}: "
+            f"convert one of them, with to_frame({a.frame!r}, order=...)"
+        )
+
+
+def common_energy(a: MaskValue, b: MaskValue) -> EnergyAxis | None:
+    """The energy axis of an operation on two masks; raises if frames or axes differ."""
+    check_same_frame(a, b)
+    if a.energy is not None and b.energy is not None and a.energy != b.energy:
+        raise ValueError(
+            f"masks with different energy axes: {a.energy} and {b.energy}, whose {difference(a.energy, b.energy)}"
+        )
+    return a.energy if a.energy is not None else b.energy
+
+
+def pairs(a: MaskValue, b: MaskValue) -> Iterator[tuple[RangeSet, RangeSet]]:
+    """Pairs of planes of two masks; a mask without energy has its plane in every bin of the other."""
+    n = max(len(a.planes), len(b.planes))
+    first = a.planes if a.energy is not None else a.planes * n
+    second = b.planes if b.energy is not None else b.planes * n
+    return zip(first, second, strict=True)
+
+
+def mapped(mask: M, function: Callable[[RangeSet], RangeSet], *, order: int | None = None, history: Expression) -> M:
+    """A mask with a function applied to each distinct plane, once."""
+    done = {id(plane): function(plane) for plane in distinct_planes(mask)}
+    planes = [done[id(plane)] for plane in mask.planes]
+    order = mask.order if order is None else order
+    return type(mask)(planes, order=order, frame=mask.frame, energy=mask.energy, history=history)
+
+
+def then(mask: MaskValue, call: str) -> Expression:
+    """The history of what a method makes from a mask: ``then(mask, "dilate(1 deg)")``."""
+    return mask._history.then(call)
+
+
+def history_of(mask: MaskValue) -> Expression:
+    """The history of a mask as an expression that can be extended."""
+    return mask._history
+
+
+def with_history(mask: M, history: str | Expression) -> M:
+    """The same mask with another history."""
+    return type(mask)(mask.planes, order=mask.order, frame=mask.frame, energy=mask.energy, history=history)
+
+
+def with_planes(mask: M, planes: Sequence[RangeSet], call: str) -> M:
+    """A mask with other planes, which the method `call` made from its own."""
+    return type(mask)(planes, order=mask.order, frame=mask.frame, energy=mask.energy, history=then(mask, call))

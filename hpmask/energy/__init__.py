@@ -1,0 +1,1 @@
+"""Energy axes: bin edges, their units, and their tables."""

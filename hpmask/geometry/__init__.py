@@ -1,0 +1,1 @@
+"""Cells of HEALPix, and the frames and positions that users give."""

@@ -1,0 +1,219 @@
+"""The two frames a mask may live in, and the way from sky positions to angles in them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import (
+    ICRS,
+    BaseCoordinateFrame,
+    BaseRepresentation,
+    CartesianRepresentation,
+    Galactocentric,
+    SkyCoord,
+    SphericalRepresentation,
+    UnitSphericalRepresentation,
+)
+from numpy.typing import NDArray
+
+from hpmask._utils.arguments import float64, unmasked
+
+__all__ = [
+    "FRAMES",
+    "as_skycoord",
+    "check_finite",
+    "check_frame",
+    "directions",
+    "lonlat",
+    "own_angles",
+    "rotation",
+    "rotation_of",
+    "seen",
+    "to_lonlat",
+    "turned",
+    "unit_vectors",
+]
+
+FRAMES = ("icrs", "galactic")
+
+# Of a point so far away, the direction is the same to the last bit from wherever it is seen.
+_FAR = 1e20 * u.kpc
+
+
+def check_frame(frame: str) -> str:
+    """`frame`, if a mask can have it.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "icrs" nor "galactic".
+    """
+    if not isinstance(frame, str) or frame.lower() not in FRAMES:
+        raise ValueError(f"frame must be 'icrs' or 'galactic', got {frame!r}")
+    return frame.lower()
+
+
+@cache
+def rotation(source: str, target: str) -> NDArray[np.float64]:
+    """Matrix that takes unit vectors from one frame of `FRAMES` to the other, shape (3, 3)."""
+    return rotation_of(source, target)
+
+
+def rotation_of(source: str | BaseCoordinateFrame, target: str) -> NDArray[np.float64]:
+    """Matrix that takes unit vectors from a frame to one of `FRAMES`, shape (3, 3), read-only.
+
+    `source` is fixed to `target` by a rotation alone: ICRS, Galactic or FK5 of any equinox.
+    """
+    axes = SkyCoord(CartesianRepresentation(np.eye(3)), frame=source)
+    matrix = axes.transform_to(target).cartesian.xyz.value
+    # Orthonormal to the last bit that astropy's chain of matrices leaves.
+    left, _, right = np.linalg.svd(matrix)
+    result = np.ascontiguousarray(left @ right)
+    result.flags.writeable = False
+    return result
+
+
+def to_lonlat(coord: SkyCoord, frame: str, argument: str = "coord") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude and latitude of `coord` in `frame`, in radians, contiguous, in the shape of `coord`.
+
+    They are those of the direction in which a position is seen, whatever its distance: see `directions`.
+
+    Raises
+    ------
+    TypeError
+        If `coord` is not a SkyCoord or another astropy coordinate; the error names `argument`.
+    ValueError
+        If a position is not finite or is masked (the message names the first such row), or its frame has no
+        way to `frame`.
+    """
+    seen = turned(directions(coord, argument), frame, argument).data
+    lon, lat = (np.asarray(angle.to_value(u.rad), dtype=np.float64, order="C") for angle in (seen.lon, seen.lat))
+    check_finite(lon, lat, argument)
+    return lon, lat
+
+
+def directions(coord: SkyCoord, argument: str) -> BaseCoordinateFrame:
+    """The directions of positions from the origin of their frame, as float64, in that frame.
+
+    What astropy prints as RA and Dec of the Moon in GCRS is such a direction, and the point of the sky at which the
+    Moon is seen. Brought to ICRS with its distance, it would be the direction from the barycentre of the solar system.
+    Galactocentric is the exception: nothing is seen from its origin, so that the place counts, as ICRS has it.
+
+    Parameters
+    ----------
+    coord : `~astropy.coordinates.SkyCoord`
+        Positions with or without distances and motions, in any frame.
+    argument : str
+        What an error calls them.
+
+    Returns
+    -------
+    `~astropy.coordinates.BaseCoordinateFrame`
+        With the frame's attributes, and data that are a UnitSphericalRepresentation: the arrays of `coord` itself if
+        they are float64 already.
+
+    Raises
+    ------
+    TypeError
+        If `coord` is not a SkyCoord or another astropy coordinate.
+    ValueError
+        If a position is masked or has no direction.
+    """
+    there = as_skycoord(coord, argument).frame
+    if isinstance(there, Galactocentric):
+        there = _transformed(there, ICRS(), argument)
+    lon, lat = (unmasked(angle, argument) for angle in own_angles(there))
+    data = there.data
+    if type(data) is UnitSphericalRepresentation and lon is data.lon and lat is data.lat:
+        return there
+    return there.realize_frame(UnitSphericalRepresentation(lon, lat, copy=False))
+
+
+def own_angles(coord: SkyCoord | BaseCoordinateFrame) -> tuple[u.Quantity, u.Quantity]:
+    """Longitude and latitude of positions in their own frame, as float64; masked ones stay masked."""
+    data = coord.data
+    if not isinstance(data, UnitSphericalRepresentation | SphericalRepresentation):
+        data = _spherical(data)
+    lon, lat = float64(data.lon), float64(data.lat)
+    if lat is not data.lat:
+        # The poles of single precision may lie a trifle beyond those of double.
+        lat = np.clip(lat, -90 * u.deg, 90 * u.deg)
+    return lon, lat
+
+
+def _spherical(data: BaseRepresentation) -> SphericalRepresentation:
+    """Places of any other representation, in float64; those in the origin are in no direction, NaN."""
+    parts = {name: float64(getattr(data, name)) for name in data.components}
+    spherical = type(data)(**parts, copy=False).represent_as(SphericalRepresentation)
+    lon = np.where(spherical.distance > 0, spherical.lon, np.nan * u.rad)
+    return SphericalRepresentation(lon, spherical.lat, spherical.distance, copy=False)
+
+
+def turned(there: BaseCoordinateFrame, frame: str, argument: str) -> BaseCoordinateFrame:
+    """Directions in another frame: `there` itself if it is in `frame` already.
+
+    Raises
+    ------
+    ValueError
+        If a direction is not finite, or its frame has no way to `frame`.
+    """
+    if there.name == frame:
+        return there
+    lon, lat = there.data.lon, there.data.lat
+    check_finite(lon, lat, argument)
+    # Some of astropy's transformations move the origin, and refuse what has no distance.
+    distance = np.broadcast_to(_FAR, lon.shape, subok=True)
+    far = there.realize_frame(SphericalRepresentation(lon, lat, distance, copy=False))
+    seen = _transformed(far, SkyCoord(0, 0, unit="deg", frame=frame).frame.replicate_without_data(), argument)
+    return seen.realize_frame(seen.data.represent_as(UnitSphericalRepresentation))
+
+
+def _transformed(there: BaseCoordinateFrame, target: BaseCoordinateFrame, argument: str) -> BaseCoordinateFrame:
+    try:
+        return there.transform_to(target)
+    except Exception as error:
+        raise ValueError(f"{argument}, in {there.name!r}, cannot be brought to {target.name!r}: {error}") from error
+
+
+def seen(coord: SkyCoord, frame: str, argument: str) -> SkyCoord:
+    """The `directions` of positions in one of `FRAMES`, for other packages, which would make use of distances."""
+    return SkyCoord(turned(directions(coord, argument), frame, argument))
+
+
+def check_finite(lon: NDArray[np.float64], lat: NDArray[np.float64], argument: str) -> None:
+    """Raise a ValueError that names the first position that is not finite, in degrees.
+
+    `lon` and `lat` are Quantities, or arrays in radians.
+    """
+    bad = np.flatnonzero(~(np.isfinite(lon) & np.isfinite(lat)))
+    if not bad.size:
+        return
+    row = bad[0]
+    where = f"{bad.size} of {np.size(lon)} positions are not, the first in row {row}: " if np.ndim(lon) else "got "
+    degrees = [u.Quantity(np.ravel(angle)[row], u.rad).to_value(u.deg) for angle in (lon, lat)]
+    raise ValueError(f"{argument} must be finite, {where}lon={degrees[0]:.10g} deg, lat={degrees[1]:.10g} deg")
+
+
+def unit_vectors(lon: Any, lat: Any) -> NDArray[np.float64]:
+    """Unit vectors of longitudes and latitudes in radians, the components on one axis more."""
+    x, y, z = np.broadcast_arrays(np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat))
+    return np.stack([x, y, z], axis=-1)
+
+
+def lonlat(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitudes (-pi to pi) and latitudes, in radians, of vectors of any length, shape (..., 3)."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
+
+
+def as_skycoord(coord: SkyCoord, argument: str) -> SkyCoord:
+    """`coord` as a SkyCoord; the error names `argument`."""
+    if isinstance(coord, SkyCoord):
+        return coord
+    try:
+        return SkyCoord(coord)
+    except Exception as error:
+        raise TypeError(f"{argument} must be a SkyCoord, got {type(coord).__name__}: {coord!r}") from error

@@ -1,0 +1,1 @@
+"""Dilation and erosion, connected components, and distances to the edge."""

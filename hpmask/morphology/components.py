@@ -1,0 +1,234 @@
+"""Connected components of a set: what hangs together on the graph of neighbouring cells.
+
+The graph is that of `healpy.get_all_neighbours`: a cell has eight neighbours, and seven where three base cells meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord, UnitSphericalRepresentation
+from numpy.typing import NDArray
+
+from hpmask._kernels import components as _kernel
+from hpmask._utils.arguments import check_connectivity
+from hpmask.core.rangeset import RangeSet, from_starts_stops, trusted
+from hpmask.core.value import MaskValue, then
+from hpmask.geometry import healpix
+from hpmask.geometry.frames import lonlat
+from hpmask.morphology.tiles import Tiles
+
+__all__ = ["Components", "Labelled", "count"]
+
+# Centroids take cells no larger than this, about a degree: the centre of a larger one stands for its area too badly.
+_COARSEST = 6
+
+
+def count(plane: RangeSet, connectivity: int = 8) -> int:
+    """How many connected components a set has.
+
+    Examples
+    --------
+    >>> from hpmask import RangeSet
+    >>> from hpmask.morphology.components import count
+    >>> corners = RangeSet.from_cells([0, 3], order=3)
+    >>> count(corners), count(corners, connectivity=4)
+    (1, 2)
+    """
+    corners = check_connectivity(connectivity)
+    return _labelling(plane, corners).n_components if plane else 0
+
+
+def _labelling(plane: RangeSet, corners: bool) -> Any:
+    tiles = Tiles(plane)
+    index = tiles.index
+    return _kernel.Labelling(tiles.starts, tiles.levels, tiles.words, index.entries, index.shift, tiles.order, corners)
+
+
+class Labelled:
+    """The components of a set, largest first; of equal ones that with the first cell in NESTED order.
+
+    Parameters
+    ----------
+    plane : RangeSet
+        The set; the graph is that of cells of its own order.
+    connectivity : {8, 4}, optional
+        8: neighbours share an edge or a corner. 4: they share an edge.
+
+    Attributes
+    ----------
+    order : int
+        Order of the cells.
+    n_cells : numpy.ndarray of uint64, shape (n,)
+        Number of cells of each component.
+    boundaries : numpy.ndarray of uint64, shape (2 m,)
+        Starts and stops of the ranges of one component after the other.
+    offsets : numpy.ndarray of int64, shape (n + 1,)
+        Component k has the ranges ``offsets[k]`` to ``offsets[k + 1] - 1``.
+    """
+
+    def __init__(self, plane: RangeSet, connectivity: int = 8) -> None:
+        corners = check_connectivity(connectivity)
+        self.order = plane.order
+        if plane:
+            starts, stops, numbers, sizes = _labelling(plane, corners).pieces()
+        else:
+            starts = stops = sizes = np.empty(0, dtype=np.uint64)
+            numbers = np.empty(0, dtype=np.uint32)
+        # Numbers go by the first cell, and the sort is stable.
+        by_size = np.argsort(~sizes, kind="stable")
+        rank = np.empty(sizes.size, dtype=np.uint32)
+        rank[by_size] = np.arange(sizes.size, dtype=np.uint32)
+        self.n_cells = sizes[by_size]
+        self.offsets = np.zeros(sizes.size + 1, dtype=np.int64)
+        self.boundaries = np.empty(2 * starts.size, dtype=np.uint64)
+        _kernel.group(starts, stops, numbers, rank, self.offsets, self.boundaries)
+
+    def __len__(self) -> int:
+        return int(self.n_cells.size)
+
+    @property
+    def areas(self) -> NDArray[np.float64]:
+        """Area of each component in steradian."""
+        return np.asarray(self.n_cells * (4 * np.pi / healpix.n_cells(self.order)))
+
+    def compared(self, area: float) -> NDArray[np.int8]:
+        """Whether each component is smaller (-1) than an area in steradian, as large (0) or larger (1).
+
+        As large is what differs by no more than rounding: an area may have gone through other units.
+        """
+        areas = self.areas
+        return np.where(np.abs(areas - area) <= 1e-12 * area, 0, np.sign(areas - area)).astype(np.int8)
+
+    def plane(self, k: int) -> RangeSet:
+        """Component k by itself."""
+        part = self.boundaries[2 * self.offsets[k] : 2 * self.offsets[k + 1]]
+        return trusted(part.copy(), self.order)
+
+    def union(self, chosen: NDArray[np.bool_]) -> RangeSet:
+        """The components with a True, as one set."""
+        if chosen.all():
+            pairs = self.boundaries.reshape(-1, 2)
+        else:
+            pairs = self.boundaries.reshape(-1, 2)[np.repeat(chosen, np.diff(self.offsets))]
+        return from_starts_stops(pairs[:, 0].copy(), pairs[:, 1].copy(), self.order)
+
+    @cached_property
+    def centres(self) -> NDArray[np.float64]:
+        """Unit vectors of the centroids, shape (n, 3); NaN where the vectors of a component cancel."""
+        vectors = np.empty((len(self), 3))
+        coarsest = min(self.order, _COARSEST)
+        _kernel.vector_sums(self.boundaries, self.offsets, self.order, coarsest, vectors)
+        length = np.linalg.norm(vectors, axis=1)
+        vectors[length < 1e-9 * self.n_cells] = np.nan
+        return np.asarray(vectors / length[:, np.newaxis])
+
+    @cached_property
+    def extents(self) -> NDArray[np.float64]:
+        """Largest distance of a cell's centre from the centroid, in radians."""
+        out = np.empty(len(self))
+        _kernel.extents(self.boundaries, self.offsets, self.order, self.centres, out)
+        out[np.isnan(self.centres[:, 0])] = np.nan
+        return out
+
+
+class Components(Sequence[MaskValue]):
+    """The connected components of a mask: a sequence of masks, largest first, with arrays of what they are like.
+
+    Made by `Mask.components`. The masks are made when they are asked for. Components of equal area stand in the
+    order of their first cells.
+
+    Examples
+    --------
+    >>> from astropy.coordinates import SkyCoord
+    >>> from hpmask import Mask
+    >>> stars = SkyCoord([10, 20, 20.9], [-5, 60, 60], unit="deg")
+    >>> parts = Mask.from_cones(stars, "0.3 deg", order=10).components()
+    >>> len(parts)
+    2
+    >>> parts[0]
+    <Mask icrs order=10 | 21 ranges, 336 B | 1.264e-05 of the sky>
+    >>> parts.n_cells
+    array([159,  85], dtype=uint64)
+    >>> print(parts.extent.round(2))
+    [0.51 0.3 ] deg
+    """
+
+    def __init__(self, mask: MaskValue, connectivity: int = 8) -> None:
+        distinct = {id(plane) for plane in mask.planes}
+        if len(distinct) > 1:
+            raise ValueError(
+                f"the mask has {len(distinct)} different planes in its {len(mask.planes)} bins, each with components "
+                "of its own: reduce('any') or reduce('all') it, or take one bin, mask[i]"
+            )
+        self._mask = mask
+        self._labelled = Labelled(mask.planes[0], connectivity)
+        self._history = then(mask, f"components(connectivity={connectivity})")
+
+    def __len__(self) -> int:
+        return len(self._labelled)
+
+    @overload
+    def __getitem__(self, k: int) -> MaskValue: ...
+    @overload
+    def __getitem__(self, k: slice) -> list[MaskValue]: ...
+    def __getitem__(self, k: int | slice) -> MaskValue | list[MaskValue]:
+        """The mask of one component, or the masks of a slice; negative numbers count from the smallest."""
+        if isinstance(k, slice):
+            return [self[i] for i in range(*k.indices(len(self)))]
+        if isinstance(k, bool) or not isinstance(k, int | np.integer):
+            raise TypeError(f"the number of a component must be an integer, got {k!r}")
+        if not -len(self) <= k < len(self):
+            raise IndexError(f"there are {len(self)} components, got {k}")
+        plane = self._labelled.plane(int(k) % len(self))
+        mask = self._mask
+        history = replace(self._history, text=f"{self._history.text}[{int(k) % len(self)}]")
+        return type(mask)(plane, frame=mask.frame, energy=mask.energy, history=history)
+
+    @property
+    def n_cells(self) -> NDArray[np.uint64]:
+        """Number of cells of the mask's order of each component, shape (n,)."""
+        return np.array(self._labelled.n_cells)
+
+    @property
+    def area(self) -> u.Quantity:
+        """Area of each component in deg2, shape (n,)."""
+        return (self._labelled.areas * u.sr).to(u.deg**2)
+
+    @property
+    def center(self) -> SkyCoord:
+        """Centroid of each component, shape (n,), in the mask's frame.
+
+        The direction of the sum of the unit vectors of its multi-order cells, weighted by their area. Cells above
+        order 6 count as cells of order 6 (or of the mask's order, if that is lower). Where the sum vanishes, as for the
+        whole sky or a belt, there is no centroid, and the position is NaN.
+        """
+        lon, lat = lonlat(self._labelled.centres)
+        data = UnitSphericalRepresentation(lon * u.rad, lat * u.rad)
+        return SkyCoord(data, frame=self._mask.frame)
+
+    @property
+    def extent(self) -> u.Quantity:
+        """Largest distance of the centre of any of its cells from `center`, in deg, shape (n,); 0 for a single cell."""
+        return (self._labelled.extents * u.rad).to(u.deg)
+
+    @property
+    def ranges(self) -> NDArray[np.uint64]:
+        """The mask's ranges at order 29, cut where the component changes: shape (m, 2), component by component."""
+        return self._labelled.boundaries.reshape(-1, 2).copy()
+
+    @property
+    def labels(self) -> NDArray[np.intp]:
+        """Number of the component of each of `ranges`, shape (m,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self._labelled.offsets))
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "<Components: none>"
+        areas = self.area
+        return f"<Components: {len(self)}, {areas[-1]:.4g} to {areas[0]:.4g}>"

@@ -1,0 +1,1 @@
+"""Pictures of masks, static and with a slider."""

@@ -1,0 +1,347 @@
+"""Regions of ds9, CRTF and astropy's `regions` package to shapes on the sphere.
+
+A region is taken for what it says on the sky, never for its image under some projection: a circle is a
+great-circle distance, an ellipse the spherical ellipse, and the sides of rectangles and polygons are great
+circles. Classes are told by their names, so that the spherical ones of `regions` 0.12 work where they exist.
+
+Conventions:
+
+* Widths and heights are full axes. The height axis has the position angle `angle`, north through east, in the
+  frame of the region's centre: what ``to_pixel`` of the `regions` package does where east is to the left.
+* An excluded region (``-circle(...)``, or ``meta["include"]`` false) is taken away from the others of the
+  same list, text or file: in ds9 from all of them, in CRTF from those before it. If there are none, it is
+  taken away from the whole sky.
+* A compound region is combined as its operator says; an excluded part of it stands for its complement, as in
+  the `regions` package before 0.12.
+* A point is a disc of radius 0. `cells_of_points` has the cells under points; one that is taken away from
+  other regions takes nothing with it.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, Literal
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+from hpmask._utils.arguments import check_invalid
+from hpmask._utils.warn import warn
+from hpmask.core.rangeset import RangeSet
+from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.units import per_bin
+from hpmask.geometry import frames, healpix
+from hpmask.regions import parse
+from hpmask.regions.from_astropy import KINDS, WHOLE_SKY, Leaf, Placed, Refused, build
+from hpmask.regions.shapes import Combined, Disc, Shape
+
+__all__ = ["cells_of_points", "checked_shapes", "of_bins", "to_shapes"]
+
+Sign = Literal["|", "&", "^", "-"]
+
+
+def to_shapes(regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "raise") -> list[Shape]:
+    """Shapes whose union is the union of regions.
+
+    Parameters
+    ----------
+    regions : str, path, astropy Region or Regions, or an iterable of these
+        A ds9 or CRTF string, the path of such a file, or regions of astropy's `regions` package in any frame.
+        An iterable may hold others; excluded regions count within the innermost one.
+    frame : {"icrs", "galactic"}
+        Frame of the shapes.
+    invalid : {"raise", "skip"}, optional
+        What becomes of regions that no mask can have: those without an area (texts, lines, annotations) or a place
+        on the sky (pixel coordinates), of a kind that is not known or with a size that none can have. They raise
+        an error, or are left out with a warning. A line of a text that cannot be read is always an error.
+
+    Returns
+    -------
+    list of Shape
+        Angles in radians in `frame`. Empty for an empty list.
+
+    Warns
+    -----
+    UserWarning
+        If regions are left out; they are counted and named.
+
+    Raises
+    ------
+    TypeError
+        If something is no region.
+    ValueError
+        If a text cannot be read whole or holds no region (the line is named), or a region has no area, no place on
+        the sky or a size that none can have and `invalid` is "raise" (its number, from 0, kind and line are named).
+    FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> from hpmask.regions.convert import to_shapes
+    >>> to_shapes("icrs; circle(0, 45, 90)", "icrs")
+    [Disc(lon=0.0, lat=0.7853981633974483, radius=1.5707963267948966)]
+    """
+    return checked_shapes(regions, frame, invalid)[0]
+
+
+def checked_shapes(regions: Any, frame: str, invalid: Literal["raise", "skip"]) -> tuple[list[Shape], int]:
+    """As `to_shapes`, with the number of regions that were left out."""
+    check_invalid(invalid)
+    leaves: list[Leaf] = []
+    group = _collect(regions, "", leaves)
+    built = build(leaves, frames.check_frame(frame))
+    refused = [one for one in built if isinstance(one, Refused)]
+    if refused and invalid == "raise":
+        raise ValueError(f"{_why(refused)}. With invalid='skip' such regions are left out")
+    if refused:
+        warn(f"left out {len(refused)} of {len(leaves)} regions: {_why(refused)}")
+    return [part.shape for part in _union(group, built)], len(refused)
+
+
+def of_bins(regions: Any, energy: EnergyAxis | None) -> list[Any]:
+    """Regions that hold in all energy bins, as a list of one; or those of each bin, if they are a function of the bins.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are a function and there are no bins, or it does not return a list with an item for each.
+    """
+    if not callable(regions):
+        return [regions]
+    several = per_bin(regions, energy, "regions")
+    if isinstance(several, str | PathLike) or not isinstance(several, Iterable):
+        raise TypeError(f"regions, a function, must return a list, an item for each bin, got {type(several).__name__}")
+    several = list(several)
+    n_bins = 0 if energy is None else energy.n_bins
+    if len(several) != n_bins:
+        raise ValueError(f"regions, a function, must return an item for each of the {n_bins} bins, got {len(several)}")
+    return several
+
+
+def cells_of_points(shapes: Sequence[Shape], order: int) -> RangeSet:
+    """The cells that hold the points among shapes, which no centre of a cell would find.
+
+    Parameters
+    ----------
+    shapes : sequence of Shape
+        What `to_shapes` gives. Points are the discs of radius 0.
+    order : int
+        Order of the cells.
+
+    Examples
+    --------
+    >>> from hpmask.regions.convert import cells_of_points, to_shapes
+    >>> cells_of_points(to_shapes("icrs; point(83.63, 22.01)", "icrs"), 3).n_cells
+    1
+    """
+    points = [shape for shape in shapes if isinstance(shape, Disc) and shape.radius == 0]
+    cells = healpix.cells_at([point.lon for point in points], [point.lat for point in points], order)
+    return RangeSet.from_cells(cells, order)
+
+
+# ---------------------------------------------------------------------- what is left out
+
+_LACKS = {
+    "place": "no place on the sky (save them in a frame such as icrs, or bring them there by region.to_sky(wcs))",
+    "area": "no area on the sky (text, line or annotation)",
+    "kind": f"a kind that is not known (known are {', '.join(KINDS)})",
+}
+
+
+def _why(refused: list[Refused]) -> str:
+    """The regions that cannot be in a mask, by what they lack."""
+    reasons = []
+    for lacks, what in _LACKS.items():
+        leaves = [str(one.leaf) for one in refused if one.lacks == lacks]
+        if leaves:
+            reasons.append(f"{_shortened(leaves, ', ')} {'has' if len(leaves) == 1 else 'have'} {what}")
+    values = [f"{one.leaf}: {one.why}" for one in refused if one.lacks == "value"]
+    if values:
+        reasons.append(_shortened(values, "; "))
+    return "; ".join(reasons)
+
+
+def _shortened(words: list[str], separator: str) -> str:
+    more = f" and {len(words) - 10} more" if len(words) > 10 else ""
+    return separator.join(words[:10]) + more
+
+
+# ---------------------------------------------------------------------- what was given
+
+
+@dataclass(slots=True)
+class _Part:
+    """A region of a group: numbers of leaves and signs in postfix order ("~" is the complement)."""
+
+    program: list[int | str]
+    excluded: bool
+    in_order: bool
+
+
+@dataclass(slots=True)
+class _Group:
+    """The regions of a list, a text or a file."""
+
+    parts: list[_Part | _Group] = field(default_factory=list)
+
+
+def _collect(given: Any, where: str, leaves: list[Leaf]) -> _Group:
+    """What was given, with its simple regions put into `leaves`."""
+    members: Iterable[Any]
+    group = _Group()
+    if isinstance(given, str | PathLike):
+        found, name = parse.read(given)
+        for number, one in enumerate(found):
+            line = "" if one.line is None else f" in line {one.line}"
+            group.parts.append(_part(one.region, number, f"{line} of {name}{where}", leaves))
+        return group
+    if _is_region(given):
+        members = [given]
+    elif isinstance(given, Iterable) and not isinstance(given, bytes | SkyCoord):
+        members = given
+    elif type(given).__name__ == "Regions":
+        members = given.regions
+    else:
+        raise TypeError(
+            "regions must be a ds9 or CRTF string, a path, astropy regions or a list of these, "
+            f"got {type(given).__name__}{where}"
+        )
+    for number, member in enumerate(members):
+        if _is_region(member):
+            group.parts.append(_part(member, number, where, leaves))
+        else:
+            group.parts.append(_collect(member, f" of item {number}{where}", leaves))
+    return group
+
+
+def _is_region(given: Any) -> bool:
+    return any(cls.__name__ == "Region" for cls in type(given).__mro__)
+
+
+def _is_excluded(region: Any) -> bool:
+    return not (getattr(region, "meta", None) or {}).get("include", True)
+
+
+def _part(region: Any, number: int, where: str, leaves: list[Leaf]) -> _Part:
+    """A region as a program. Compounds may be nested thousands deep, so that this must not recurse."""
+    program: list[int | str] = []
+    stack = [(region, True)]
+    while stack:
+        region_, outermost = stack.pop()
+        if not outermost and _is_excluded(region_):
+            program.append("~")
+        if hasattr(region_, "region1"):
+            sign = _SIGNS.get(region_.operator)
+            if sign is None:
+                raise ValueError(
+                    f"region {number} ({type(region_).__name__}){where} joins its parts by "
+                    f"{region_.operator!r}, which is none of operator.or_, and_ and xor"
+                )
+            program.append(sign)
+            stack += [(region_.region1, False), (region_.region2, False)]
+        else:
+            program.append(len(leaves))
+            leaves.append(Leaf(region_, number, where))
+    # CRTF marks its regions with a type.
+    return _Part(program[::-1], _is_excluded(region), in_order="type" in (region.meta or {}))
+
+
+_SIGNS: dict[Any, Sign] = {
+    operator.or_: "|",
+    operator.and_: "&",
+    operator.xor: "^",
+    np.logical_or: "|",
+    np.logical_and: "&",
+    np.logical_xor: "^",
+    np.bitwise_or: "|",
+    np.bitwise_and: "&",
+    np.bitwise_xor: "^",
+}
+
+
+# ---------------------------------------------------------------------- putting together
+
+
+def _union(group: _Group, built: list[Placed | Refused]) -> list[Placed]:
+    """Shapes whose union is what a group keeps."""
+    kept: list[tuple[int, Placed]] = []
+    taken: list[tuple[float, Placed]] = []
+    # What is excluded is taken from the whole sky if the group includes nothing. A region that is left out for
+    # its size or kind was meant to include something; a label was not.
+    from_whole_sky = True
+    for number, part in enumerate(group.parts):
+        if isinstance(part, _Part):
+            results = [built[i] for i in part.program if isinstance(i, int)]
+            lacks = {one.lacks for one in results if isinstance(one, Refused)}
+            if lacks:
+                from_whole_sky &= part.excluded or lacks == {"area"}
+                continue
+        shapes = _union(part, built) if isinstance(part, _Group) else _run(part.program, built)
+        if isinstance(part, _Part) and part.excluded:
+            if part.in_order and from_whole_sky:
+                kept.append((-1, _everywhere(WHOLE_SKY)))
+            reaches_to = number if part.in_order else math.inf
+            taken += [(reaches_to, shape) for shape in shapes]
+        else:
+            kept += [(number, shape) for shape in shapes]
+        from_whole_sky &= not kept
+    if not taken:
+        return [shape for _, shape in kept]
+    return _without(kept or [(-1, _everywhere(WHOLE_SKY))] * from_whole_sky, taken)
+
+
+def _without(kept: list[tuple[int, Placed]], taken: list[tuple[float, Placed]]) -> list[Placed]:
+    """Each of the kept shapes minus those of the taken ones that may touch it."""
+    reaches_to = np.array([number for number, _ in taken])
+    centres = np.array([shape.centre for _, shape in taken])
+    reaches = np.array([shape.reach for _, shape in taken])
+    result = []
+    for number, keep in kept:
+        # A little wider than exact, for rounding.
+        limit = np.minimum(reaches + keep.reach + 1e-9, math.pi)
+        far = np.linalg.norm(centres - keep.centre, axis=1) > 2 * np.sin(limit / 2) + 1e-9
+        near = [taken[i][1].shape for i in np.flatnonzero(~far & (reaches_to > number))]
+        shape = Combined(keep.shape, _joined("|", near), "-") if near else keep.shape
+        result.append(Placed(shape, keep.centre, keep.reach))
+    return result
+
+
+def _run(program: list[int | str], built: list[Placed | Refused]) -> list[Placed]:
+    """Shapes whose union is a region. Chains of one sign are kept as lists, so that trees stay low."""
+    stack: list[tuple[str, list[Placed]]] = []
+    for step in program:
+        if isinstance(step, int):
+            stack.append(("", [built[step]]))  # type: ignore[list-item]
+        elif step == "~":
+            shape = Combined(WHOLE_SKY, _whole_of(*stack.pop()).shape, "-")
+            stack.append(("", [_everywhere(shape)]))
+        else:
+            right, left = stack.pop(), stack.pop()
+            chain = left[1] if left[0] in ("", step) else [_whole_of(*left)]
+            chain += right[1] if right[0] in ("", step) else [_whole_of(*right)]
+            stack.append((step, chain))
+    sign, shapes = stack.pop()
+    return shapes if sign in ("", "|") else [_whole_of(sign, shapes)]
+
+
+def _whole_of(sign: str, shapes: list[Placed]) -> Placed:
+    """A chain as one shape."""
+    if len(shapes) == 1:
+        return shapes[0]
+    return _everywhere(_joined(sign, [one.shape for one in shapes]))  # type: ignore[arg-type]
+
+
+def _everywhere(shape: Shape) -> Placed:
+    return Placed(shape, (1.0, 0.0, 0.0), math.pi)
+
+
+def _joined(sign: Literal["|", "&", "^"], shapes: Sequence[Shape]) -> Shape:
+    """Shapes joined by a sign, as a tree of the least height."""
+    while len(shapes) > 1:
+        pairs: list[Shape] = [Combined(a, b, sign) for a, b in zip(shapes[::2], shapes[1::2], strict=False)]
+        shapes = pairs + list(shapes[len(pairs) * 2 :])
+    return shapes[0]

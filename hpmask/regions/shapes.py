@@ -1,0 +1,388 @@
+"""Regions on the sphere. A shape knows its own geometry, and nothing of HEALPix or files.
+
+Angles are radians in the frame of the mask that the shape is meant for.
+
+Discs and ellipses are closed: their edge belongs to them. Of a zone, `closed` says which edges do. A side of a polygon
+belongs to the polygon north of it or, if it runs along a meridian, east of it. A point within 1e-14 rad of an edge of a
+zone or polygon is on the edge. So zones and polygons that share an edge share no point of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import CartesianRepresentation, SkyCoord
+from numpy.typing import ArrayLike, NDArray
+
+from hpmask._kernels import shapes as _kernel
+from hpmask._utils.arguments import Closed, as_angle, check_closed
+from hpmask.geometry import frames
+
+__all__ = ["TIE", "Combined", "Disc", "Ellipse", "Polygon", "Shape", "Zone"]
+
+Vectors = NDArray[np.float64]
+
+# As in the kernels: a point this close to an edge, in radians, is on it.
+TIE = 1e-14
+
+
+class Shape:
+    """A region on the sphere."""
+
+    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
+        """Whether unit vectors of shape (n, 3) lie in the shape."""
+        raise NotImplementedError
+
+    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
+        """Whether all points within `radius` (radians) of a unit vector are in the shape, or all are out of it.
+
+        "unknown" is always a safe answer; the others are certain.
+        """
+        raise NotImplementedError
+
+
+class _Outlined(Shape):
+    """A shape that the compiled walk knows by its outline."""
+
+    @property
+    def outline(self) -> Any:
+        """The shape as the kernel takes it."""
+        raise NotImplementedError
+
+    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
+        vectors = np.ascontiguousarray(vectors, dtype=np.float64)
+        out = np.empty(len(vectors), dtype=np.bool_)
+        self.outline.contains(vectors, out.view(np.uint8))
+        return out
+
+    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
+        code = self.outline.cap(np.ascontiguousarray(center, dtype=np.float64), radius)
+        return "in" if code > 0 else "out" if code < 0 else "unknown"
+
+
+@dataclass(frozen=True)
+class Disc(Shape):
+    """All points within `radius` (0 to pi) of a position: great-circle distance."""
+
+    lon: float
+    lat: float
+    radius: float
+
+    def __post_init__(self) -> None:
+        _check_position(self.lon, self.lat)
+        # 180 deg in other units may come out a bit above pi.
+        if not 0 <= self.radius <= np.pi * (1 + 1e-12):
+            raise ValueError(f"radius must be from 0 to 180 deg, got {np.degrees(self.radius):.6g} deg")
+
+    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
+        return np.asarray(_distance(frames.unit_vectors(self.lon, self.lat), vectors) <= self.radius)
+
+    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
+        distance = float(_distance(frames.unit_vectors(self.lon, self.lat), center))
+        if distance + radius <= self.radius:
+            return "in"
+        return "out" if distance - radius > self.radius else "unknown"
+
+
+@dataclass(frozen=True)
+class Ellipse(_Outlined):
+    """A spherical ellipse.
+
+    ``(u / tan half_width)**2 + (w / tan half_height)**2 <= n**2`` with n towards the centre, w along the height
+    axis and u along the width axis; the same as a sum of distances to two foci. Half axes are true angles below pi/2.
+    `angle` is the position angle of the height axis, from north through east.
+    """
+
+    lon: float
+    lat: float
+    half_width: float
+    half_height: float
+    angle: float
+
+    def __post_init__(self) -> None:
+        _check_position(self.lon, self.lat, self.angle)
+        _check_half_axes(self.half_width, self.half_height)
+
+    @cached_property
+    def outline(self) -> Any:
+        center, width_axis, height_axis = _axes(self.lon, self.lat, self.angle)
+        a, b, axis = self.half_height, self.half_width, height_axis
+        if b > a:
+            a, b, axis = b, a, width_axis
+        # cos c = cos a / cos b, in a form that keeps its precision for small ellipses
+        c = 2 * np.arcsin(np.sqrt(np.sin((a + b) / 2) * np.sin((a - b) / 2) / np.cos(b)))
+        foci = [np.cos(c) * center + sign * np.sin(c) * axis for sign in (1, -1)]
+        return _kernel.ellipse(foci[0], foci[1], np.cos(a) * center + np.sin(a) * axis, 2 * a)
+
+
+class Polygon(_Outlined):
+    """A polygon with great-circle edges, convex or not, by the even-odd rule; the smaller side is inside.
+
+    Parameters
+    ----------
+    lon, lat : array_like of float, shape (n,)
+        Vertices in radians, in either sense. A vertex that repeats the one before it is left out, so the first may
+        be repeated at the end.
+
+    Raises
+    ------
+    ValueError
+        If a vertex is not finite, fewer than three are left, or two neighbours are opposite each other.
+
+    Notes
+    -----
+    Of an outline that crosses itself, the smaller side is told by counting points where it fits in no hemisphere, and
+    there only to about one per cent of the sky.
+    """
+
+    def __init__(self, lon: ArrayLike, lat: ArrayLike) -> None:
+        lon, lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+        if lon.ndim != 1 or lon.shape != lat.shape:
+            raise ValueError(
+                f"a polygon needs as many longitudes as latitudes in two lists, got shapes {lon.shape} and {lat.shape}"
+            )
+        with np.errstate(invalid="ignore"):
+            # The kernel tells which vertex is not finite.
+            vectors = frames.unit_vectors(lon, lat)
+        self._set(vectors)
+
+    def _set(self, vertices: Vectors) -> None:
+        self.vertices = vertices
+        self._outline = _kernel.polygon(np.ascontiguousarray(vertices))
+
+    @classmethod
+    def rectangle(cls, lon: float, lat: float, half_width: float, half_height: float, angle: float) -> Polygon:
+        """The rectangle whose sides are great circles, `half_width` and `half_height` (below pi/2) from its centre
+        along its axes. `angle` is the position angle of the height axis, from north through east."""
+        _check_position(lon, lat, angle)
+        _check_half_axes(half_width, half_height)
+        # In the tangent plane the sides are straight.
+        x, y = math.tan(half_width), math.tan(half_height)
+        corners = np.array([(1, x, y), (1, -x, y), (1, -x, -y), (1, x, -y)]) / math.sqrt(1 + x * x + y * y)
+        self = cls.__new__(cls)
+        self._set(corners @ _axes(lon, lat, angle))
+        return self
+
+    @property
+    def outline(self) -> Any:
+        return self._outline
+
+
+class Zone(_Outlined):
+    """The sky between two longitudes and two latitudes of some frame; use `from_angles`."""
+
+    def __init__(
+        self, axes: Vectors, lon: tuple[float, float] | None, lat: tuple[float, float], closed: Closed, summary: str
+    ) -> None:
+        """`axes`: the zone's frame as rows of unit vectors x, y, z; lon: from the first eastwards to the last, both
+        from 0 to 2 pi, or None for all; all in radians."""
+        self.axes = axes
+        self.lon = lon
+        self.lat = lat
+        self.closed = closed
+        self.summary = summary
+
+    @classmethod
+    def from_angles(cls, lon: Any, lat: Any, *, zone_frame: str, frame: str, closed: str = "left") -> Zone:
+        """A zone in `zone_frame` as a shape in `frame`; see `hpmask.Mask.from_zone`."""
+        checked = check_closed(closed)
+        axes = _frame_axes(zone_frame, frame)
+        span = None if lon is None else _longitudes(lon, checked)
+        low, high = (-90.0, 90.0) if lat is None else _latitudes(lat, checked)
+        text = f"lat {low:.6g} to {high:.6g} deg"
+        if span is not None:
+            west, east = span
+            text = f"lon {west:.6g} to {east if west <= east else east + 360:.6g} deg, {text}"
+            span = math.radians(west), math.radians(east)
+        return cls(axes, span, (math.radians(low), math.radians(high)), checked, f"{text}, {zone_frame}")
+
+    @cached_property
+    def outline(self) -> Any:
+        low, high = self.lat
+        start, end = (0.0, 2 * np.pi) if self.lon is None else self.lon
+        width = 2 * np.pi if self.lon is None else (end - start) % (2 * np.pi)
+        normal, level, first, last = [], [], [], []
+
+        def at(lon: float, lat: float) -> Vectors:
+            return np.asarray(frames.unit_vectors(lon, lat) @ self.axes)
+
+        # Parallels, in pieces of at most a quarter turn; a pole is no line, unless it is all there is.
+        pieces = max(1, int(np.ceil(width / (np.pi / 2) - 1e-12)))
+        turns = [start + width * k / pieces for k in range(pieces)] + [end]
+        for lat in (low, high):
+            if not _is_pole(lat) or high - low < 1e-13:
+                for a, b in pairwise(turns):
+                    normal.append(self.axes[2])
+                    level.append(np.sin(lat))
+                    first.append(at(a, lat))
+                    last.append(at(b, lat))
+        if self.lon is not None:
+            cuts = sorted({low, high, min(max(low, 0.0), high)})
+            for lon in (start, end):
+                east = frames.unit_vectors(lon + np.pi / 2, 0.0) @ self.axes
+                for a, b in pairwise(cuts):
+                    # Northwards is anticlockwise round the west.
+                    normal.append(-east)
+                    level.append(0.0)
+                    first.append(at(lon, a))
+                    last.append(at(lon, b))
+        none = np.empty((0, 3))
+        arcs = _arcs(
+            np.array(normal) if normal else none,
+            np.array(level),
+            np.array(first) if first else none,
+            np.array(last) if last else none,
+        )
+        left, right = self.closed in ("left", "both"), self.closed in ("right", "both")
+        # A pole is not the edge of anything beyond: it belongs to the zone that ends there.
+        closed = np.array([left or _is_pole(low), right or _is_pole(high), left, right], dtype=np.uint8)
+        aligned = np.array_equal(self.axes, np.eye(3))
+        return _kernel.zone(arcs, self.axes, aligned, np.array([low, high, start, end]), width, closed)
+
+
+@dataclass(frozen=True)
+class Combined(Shape):
+    """Two shapes joined by ``|``, ``&``, ``^`` or ``-``. An annulus is its outer shape - its inner one."""
+
+    left: Shape
+    right: Shape
+    sign: Literal["|", "&", "^", "-"]
+
+    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
+        a, b = self.left.contains(vectors), self.right.contains(vectors)
+        return {"|": a | b, "&": a & b, "^": a ^ b, "-": a & ~b}[self.sign]
+
+    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
+        a, b = self.left.cap(center, radius), self.right.cap(center, radius)
+        if "unknown" not in (a, b):
+            left, right = a == "in", b == "in"
+            both = {"|": left | right, "&": left & right, "^": left ^ right, "-": left & (not right)}
+            return "in" if both[self.sign] else "out"
+        if self.sign == "|" and "in" in (a, b):
+            return "in"
+        if (self.sign == "&" and "out" in (a, b)) or (self.sign == "-" and (a == "out" or b == "in")):
+            return "out"
+        return "unknown"
+
+
+# ---------------------------------------------------------------------- geometry
+
+
+def _distance(a: Vectors, b: Vectors) -> NDArray[np.float64]:
+    """Angles between unit vectors, precise at all angles."""
+    return np.asarray(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1)))
+
+
+def _axes(lon: float, lat: float, angle: float) -> Vectors:
+    """Unit vectors to a centre, along the width axis and along the height axis of a shape there, as rows."""
+    # Plain floats: this runs once per shape, and an array of three is slow to handle.
+    a, b, c, d = math.cos(lon), math.sin(lon), math.cos(lat), math.sin(lat)
+    p, q = math.cos(angle), math.sin(angle)
+    east = (-b, a, 0.0)
+    north = (-d * a, -d * b, c)
+    return np.array(
+        [
+            (c * a, c * b, d),
+            [p * e - q * n for e, n in zip(east, north, strict=True)],
+            [p * n + q * e for e, n in zip(east, north, strict=True)],
+        ]
+    )
+
+
+def _check_position(lon: float, lat: float, angle: float = 0.0) -> None:
+    if not math.isfinite(lon + lat + angle):
+        raise ValueError(
+            f"a shape's position and angle must be finite, got lon={lon:.6g}, lat={lat:.6g}, angle={angle:.6g}"
+        )
+
+
+def _check_half_axes(half_width: float, half_height: float) -> None:
+    for name, value in (("width", half_width), ("height", half_height)):
+        if not 0 <= value < np.pi / 2:
+            raise ValueError(f"half the {name} must be from 0 to below 90 deg, got {np.degrees(value):.6g} deg")
+
+
+def _is_pole(lat: float) -> bool:
+    return abs(lat) >= np.pi / 2 - TIE
+
+
+def _longitudes(values: Any, closed: Closed) -> tuple[float, float] | None:
+    """Two longitudes in degrees, from 0 to 360, or None if they are the ends of the full circle."""
+    west, east = _pair(values, "lon")
+    tie, span = math.degrees(TIE), east - west
+    if abs(span - 360) <= tie:
+        return None
+    got = f"got {west:.15g} deg and {east:.15g} deg"
+    if span > 360:
+        raise ValueError(f"lon must not go round more than once, {got}")
+    # Degrees, because their remainder of 360 is exact.
+    if abs(math.remainder(span, 360)) <= tie and not (closed == "both" and abs(span) <= tie):
+        raise ValueError(
+            f"lon must be two different meridians, from west to east, or 360 deg apart for the full circle "
+            f"such as ('0 deg', '360 deg'), {got}"
+        )
+    # Twice: of the smallest negative numbers the remainder is 360.
+    return west % 360 % 360, east % 360 % 360
+
+
+def _latitudes(values: Any, closed: Closed) -> tuple[float, float]:
+    """Two latitudes in degrees."""
+    south, north = _pair(values, "lat")
+    got = f"got {south:.15g} deg and {north:.15g} deg"
+    tie = math.degrees(TIE)
+    if not -90 - tie <= south <= north <= 90 + tie:
+        raise ValueError(f"lat must ascend from at least -90 deg to at most 90 deg, {got}")
+    if north - south <= tie and closed != "both" and not _is_pole(math.radians(south)):
+        raise ValueError(f"lat must be two different parallels unless closed is 'both', {got}")
+    return max(south, -90.0), min(north, 90.0)
+
+
+def _pair(values: Any, name: str) -> tuple[float, float]:
+    """Two angles in degrees."""
+    try:
+        first, last = values
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a pair of angles, got {values!r}") from None
+    pair = [float(as_angle(value, name).to_value(u.deg)) for value in (first, last)]
+    if not np.isfinite(pair).all():
+        raise ValueError(f"{name} must be finite, got {values!r}")
+    return pair[0], pair[1]
+
+
+def _frame_axes(source: str, target: str) -> Vectors:
+    """The x, y and z axes of one frame as unit vectors in another, shape (3, 3)."""
+    axes = SkyCoord(CartesianRepresentation(np.eye(3)), frame=source)
+    try:
+        result = np.ascontiguousarray(axes.transform_to(target).cartesian.xyz.value.T)
+    except Exception as error:
+        # Frames of a place and a time, without them, fail in ways of their own.
+        raise ValueError(f"zone_frame {source!r} is not fixed to the sky: give one that is, such as 'fk5'") from error
+    if not np.allclose(result @ result.T, np.eye(3), rtol=0, atol=1e-9):
+        raise ValueError(f"zone_frame {source!r} is not a rotation of {target!r}: give one that is, such as 'fk5'")
+    if np.allclose(result, np.eye(3), rtol=0, atol=TIE):
+        return np.eye(3)
+    left, _, right = np.linalg.svd(result)
+    return np.ascontiguousarray(left @ right)
+
+
+def _arcs(normal: Vectors, level: NDArray[np.float64], first: Vectors, last: Vectors) -> NDArray[np.float64]:
+    """Arcs in the columns of the kernel: the circles n.p = level from `first` anticlockwise round n to `last`."""
+    return np.ascontiguousarray(
+        np.column_stack(
+            [
+                normal,
+                level,
+                np.arccos(level),
+                first,
+                last,
+                np.cross(normal, first),
+                np.cross(last, normal),
+            ]
+        )
+    )

@@ -1,0 +1,1 @@
+"""Masks to the pixels of WCS images, and back."""

@@ -1,0 +1,247 @@
+"""How far from its centre the sky under a tile of pixels may reach, and where on an image a cap of the sky may lie.
+
+Strict bounds, so that whole tiles can be decided at once and the result is still that of every pixel by itself. They
+follow from the projections' formulas (Calabretta & Greisen 2002, A&A 395, 1077), with X, Y the plane's coordinates and
+phi, theta the native ones, all in radians:
+
+* a path in the plane is stretched on the sky by no more than the largest singular value of the inverse projection's
+  derivative along it, and the other way round (for which see _kernels/projections.pxd);
+* the way from native to celestial coordinates is a rotation, and changes no distance;
+* the way from pixels to the plane is linear, or, with SIP polynomials, differs from that by no more than the
+  largest derivatives of the polynomials.
+
+Where a bound does not hold, at a projection's rim, at its poles and seams, it is infinite.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from hpmask._kernels import image_tiles as _tiles
+from hpmask._kernels import images as _kernel
+from hpmask.core.layers import Stack
+from hpmask.geometry import frames
+from hpmask.wcs.grid import Turns
+
+__all__ = ["Bounds"]
+
+Floats = NDArray[np.float64]
+Ranges = tuple[NDArray[np.uint64], NDArray[np.uint64]]
+
+# Rounding of wcslib and of the kernels, on the sky and in the plane (radians), and on the image (pixels).
+_SLACK_SKY = 1e-11
+_SLACK_PLANE = 1e-12
+_SLACK_PIXEL = 1e-6
+# A few times the rounding of one number.
+_ROUNDING = 2e-15
+# astropy's all_world2pix is content with this.
+_SLACK_INVERSE = 2e-4
+
+
+# ---------------------------------------------------------------------- of a whole WCS
+
+
+class Bounds:
+    """The bounds of one WCS.
+
+    Attributes
+    ----------
+    invertible : bool
+        Whether there are bounds on the way from the sky to pixels, too (`walk`).
+    """
+
+    def __init__(self, wcs: WCS, shape: tuple[int, int], name: str, turns: Turns | None) -> None:
+        self._turns = turns
+        # In the plane, how far from the meridian in the middle there is sky in a cylindrical projection.
+        self._rim = np.pi if turns is None else np.inf
+        self._code = _kernel.CODES[name]
+        self._rows = [wcs.wcs.lng, wcs.wcs.lat]
+        self._matrix = np.ascontiguousarray(np.radians(wcs.pixel_scale_matrix)[self._rows])
+        self._origin = np.asarray(wcs.wcs.crpix, dtype=np.float64) - 1
+        self._inverse = np.ascontiguousarray(np.linalg.inv(self._matrix))
+        self._sip = None if wcs.sip is None else _Sip(wcs, shape)
+        self._shift, self._slope = (0.0, 0.0) if self._sip is None else self._sip.near
+        self.invertible = self._sip is None or self._sip.invertible
+        self._norm = float(np.linalg.norm(self._matrix, 2))
+        corners = np.abs(self._matrix @ np.array([[1.0, 1.0], [1.0, -1.0]]))
+        # How far from a square's centre its points are in the plane, as a multiple of its half-width.
+        self._side = float(np.hypot(*corners).max()) + np.sqrt(2) * self._slope * self._norm
+        # Terms that cancel each other leave the rounding of the larger ones.
+        farthest = np.abs(np.array([[-_OVERHANG], [_OVERHANG]]) + [[0, 0], shape[::-1]] - self._origin).max(axis=0)
+        terms = float((np.abs(self._matrix) @ farthest).sum()) + self._shift * self._norm
+        self._slack = _SLACK_SKY + _ROUNDING * terms
+        self._native = self._native_axes(wcs)
+
+    @classmethod
+    def of(cls, wcs: Any, shape: tuple[int, int], *, turns: Turns | None = None) -> Bounds | None:
+        """The bounds of a WCS, if it is one of those that they are known for.
+
+        These are astropy's own with two axes in one of the projections TAN, SIN, STG, ARC, ZEA, CAR, CEA, MER, SFL and
+        AIT in their plain forms, with SIP polynomials or without; no other distortions.
+        """
+        if not isinstance(wcs, WCS) or wcs.naxis != 2 or min(wcs.wcs.lng, wcs.wcs.lat) < 0:
+            return None
+        code = str(wcs.wcs.ctype[wcs.wcs.lng])[5:]
+        if code[:3] not in _kernel.CODES or code[3:] not in ("", "-SIP"):
+            return None
+        tables = (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
+        if any(table is not None for table in tables):
+            return None
+        for axis, number, value in wcs.wcs.get_pv():
+            usual = 1.0 if code == "CEA" and number == 1 else 0.0
+            if axis != wcs.wcs.lat + 1 or number > 4 or value != usual:
+                return None
+        if set(map(str, wcs.wcs.cunit)) != {"deg"}:
+            return None
+        try:
+            bounds = cls(wcs, shape, code[:3], turns)
+        except np.linalg.LinAlgError:
+            return None
+        return bounds if bounds._agrees(wcs) else None
+
+    def on_sky(self, x: Floats, y: Floats, half: float) -> Floats:
+        """Radii of caps that hold the sky of squares of pixel coordinates, of half-width `half` about (x, y).
+
+        In radians; infinite where it is not known that all of the square is sky.
+        """
+        u, v = self._matrix @ np.array([x - self._origin[0], y - self._origin[1]])
+        # The square's own radius in the plane, and how far its centre may be from where it is without polynomials.
+        reach = half * self._side
+        stretch = np.empty_like(u)
+        _tiles.stretches(self._code, u, v, np.full_like(u, reach + self._shift * self._norm), self._rim, stretch)
+        return np.asarray(stretch * reach + self._slack)
+
+    def paint(
+        self, images: NDArray[np.uint8], first: int, rows: range, stack: Stack, matrix: Floats | None, margin: float
+    ) -> NDArray[np.bool_] | None:
+        """Write what a stack's sets hold at the pixels of some rows, and give those that it could not decide.
+
+        The latter as an image of the rows, or None for none. `first` is the images' first row; `matrix` takes unit
+        vectors to the sets' frame; with a `margin` of 0.5, all of the pixel must hold the same, not its centre alone.
+        """
+        turn = self._native.T if matrix is None else matrix @ self._native.T
+        sip, origin = (np.empty((0, 0, 0)), np.empty(0)) if self._sip is None else (self._sip.tables, self._sip.origin)
+        index = stack.index
+        left = _tiles.paint(
+            images, first, self._code, self._rim, self._matrix, self._origin, np.ascontiguousarray(turn), self._side,
+            self._slack, margin, sip, origin, index.boundaries, index.entries, index.shift, stack.words, stack.order,
+            rows.start, rows.stop,
+        )  # fmt: skip
+        return images[0, rows.start - first : rows.stop - first] == _tiles.UNDECIDED if left else None
+
+    def walk(
+        self,
+        nodes: NDArray[np.uint64],
+        level: int,
+        order: int,
+        rotation: Floats,
+        image: NDArray[np.uint8],
+        total: NDArray[np.uint32],
+        outside: bool,
+    ) -> tuple[Ranges, Ranges]:
+        """Starts and stops of the cells in some nodes with their centre under a True pixel, and of those in doubt.
+
+        See _kernels/images.pyx; `rotation` takes unit vectors of the cells' frame to the frame of the WCS.
+        """
+        steps = np.empty((0, 2)) if self._turns is None else np.ascontiguousarray(self._turns.steps[1:])
+        slack = _SLACK_PIXEL + np.abs(self._inverse).sum(axis=1) * _SLACK_PLANE
+        sip, limits = np.empty((0, 0, 0)), np.empty(0)
+        if self._sip is not None:
+            slack += _SLACK_INVERSE
+            (shift, slope), margin = self._sip.far, self._sip.margin
+            sip, limits = self._sip.tables, np.array([*self._sip.origin, shift, margin, slope])
+        if self._turns is not None:
+            slack += self._turns.gap
+        return _kernel.walk(  # type: ignore[no-any-return]
+            nodes, level, order, self._code, np.ascontiguousarray(self._native @ rotation), self._inverse,
+            self._origin, slack, steps, image, total, outside, sip, limits,
+        )  # fmt: skip
+
+    def _projected(self, wcs: WCS, plane: Floats) -> dict[str, Any]:
+        """What wcslib makes of the pixels that ought to be at some places of the plane, shape (2, n)."""
+        pixels = (self._inverse @ plane).T + self._origin
+        # From 1: from 0, astropy takes 1 off the plane's coordinates, too.
+        return wcs.wcs.p2s(np.ascontiguousarray(pixels + 1), 1)  # type: ignore[no-any-return]
+
+    def _native_axes(self, wcs: WCS) -> Floats:
+        """The rotation from celestial to native coordinates, as wcslib has it."""
+        angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+        plane = np.array([0.6 * np.cos(angle), 0.6 * np.sin(angle)])
+        found = self._projected(wcs, plane)
+        celestial = frames.unit_vectors(*np.radians(found["world"].T[self._rows]))
+        native = frames.unit_vectors(*np.radians([found["phi"], found["theta"]]))
+        left, _, right = np.linalg.svd(native.T @ celestial)
+        return np.asarray(left @ right)
+
+    def _agrees(self, wcs: WCS) -> bool:
+        """Whether wcslib does what is thought here, tried at a few places."""
+        angle = np.linspace(0, 2 * np.pi, 7, endpoint=False)
+        plane = np.concatenate([r * np.array([np.cos(angle + r), np.sin(angle + r)]) for r in (0.01, 0.3, 0.8)], axis=1)
+        found = self._projected(wcs, plane)
+        good = np.asarray(found["stat"]) == 0
+        native = np.radians([found["phi"], found["theta"]])
+        there = np.empty((plane.shape[1], 2))
+        _kernel.places(self._code, frames.unit_vectors(*native), there)
+        back = np.empty((plane.shape[1], 3))
+        _tiles.native_vectors(self._code, np.ascontiguousarray(plane.T), back)
+        sky = frames.unit_vectors(*np.radians(found["world"].T[self._rows]))
+        turned = frames.unit_vectors(*native) - sky @ self._native.T
+        given = np.radians(found["imgcrd"].T[self._rows])
+        return bool(
+            good.all()
+            and np.abs(there - plane.T).max() < _SLACK_PLANE
+            and np.abs(back - frames.unit_vectors(*native)).max() < _SLACK_PLANE
+            and np.abs(given - plane).max() < _SLACK_PLANE
+            and np.abs(turned).max() < _SLACK_PLANE
+        )
+
+
+# How far a tile may hang over the image's edge.
+_OVERHANG = 64.0
+
+
+class _Sip:
+    """Bounds of what SIP polynomials do to the pixels of an image, and to those some way beyond it.
+
+    They move a pixel by `shift` at most, and `slope` bounds the norm of the derivative of that; `near` has both
+    for what tiles may cover, `far` for all within `margin` of the image, which is twice as far as pixels there move.
+    """
+
+    def __init__(self, wcs: WCS, shape: tuple[int, int]) -> None:
+        self.origin = np.asarray(wcs.sip.crpix, dtype=np.float64) - 1
+        tables = [np.asarray(t, dtype=np.float64) for t in (wcs.sip.a, wcs.sip.b) if t is not None]
+        size = max(len(table) for table in tables)
+        self.tables = np.zeros((2, size, size))
+        for k, table in enumerate((wcs.sip.a, wcs.sip.b)):
+            if table is not None:
+                self.tables[k, : len(table), : len(table)] = table
+        # Terms of a higher degree than the tables' are not used.
+        p, q = np.indices((size, size))
+        self.tables[:, p + q >= size] = 0
+        self.margin = _OVERHANG
+        self.near = self.far = self._limits(shape)
+        # The shift grows with the margin, and with strong polynomials faster than that.
+        while self.far[1] < 0.5 and self.margin < 2 * self.far[0]:
+            self.margin = 2.5 * self.far[0]
+            self.far = self._limits(shape)
+
+    def _limits(self, shape: tuple[int, int]) -> tuple[float, float]:
+        # The farthest that a pixel is from the polynomials' origin.
+        x, y = (
+            float(np.max(np.abs(np.array([-self.margin, n + self.margin]) - o)))
+            for n, o in zip(shape[::-1], self.origin, strict=True)
+        )
+        size = np.abs(self.tables)
+        p, q = np.indices(size.shape[1:])
+        shift = (size * x**p * y**q).sum(axis=(1, 2))
+        along_x = (size * p * x ** np.maximum(p - 1, 0) * y**q).sum(axis=(1, 2))
+        along_y = (size * q * x**p * y ** np.maximum(q - 1, 0)).sum(axis=(1, 2))
+        return float(np.linalg.norm(shift)), float(np.linalg.norm([along_x, along_y]))
+
+    @property
+    def invertible(self) -> bool:
+        return self.far[1] < 0.5

@@ -1,0 +1,611 @@
+"""The command line: what it prints, what it writes, and how it ends."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.wcs import WCS
+from click.testing import CliRunner
+
+from hpmask import EnergyAxis, Mask, __version__
+from hpmask.cli import main
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "fermi_exclusion"
+CRAB = SkyCoord(83.633, 22.014, unit="deg")
+
+
+def runner():
+    """A runner that keeps stdout and stderr apart, which click does of itself from 8.2 on."""
+    try:
+        return CliRunner(mix_stderr=False)
+    except TypeError:
+        return CliRunner()
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Function that runs the command in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HPMASK_DEBUG", raising=False)
+
+    def run(*words, code=0):
+        result = runner().invoke(main, [str(word) for word in words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def hole(tmp_path):
+    """All sky but 2 deg round the Crab, also as hole.fits."""
+    mask = ~Mask.from_cones(CRAB, "2 deg", order=8)
+    mask.write(tmp_path / "hole.fits")
+    return mask
+
+
+@pytest.fixture
+def by_energy(tmp_path):
+    """Holes of 20 and 5 deg round the Crab in two bins, also as energy.fits."""
+    planes = [(~Mask.from_cones(CRAB, radius, order=6)).planes[0] for radius in ("20 deg", "5 deg")]
+    mask = Mask(planes, energy=EnergyAxis([10, 100, 1000] * u.GeV), history=["first step", "second step"])
+    mask.write(tmp_path / "energy.fits")
+    return mask
+
+
+COMMAND = (sys.executable, "-c", "from hpmask.cli import main; main()")
+
+
+def command(*words, **options):
+    """The command in a process of its own."""
+    return subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, check=False, **options)
+
+
+class TestBuild:
+    recipe = (
+        'title = "Round the Crab"\norder = 8\n'
+        '[[exclude]]\nname = "stars"\ncatalog = "stars.csv"\nradius = "2 deg"\n'
+        '[[cutout]]\nfile = "crab.fits"\nplot = "crab.png"\n'
+        'center = "83.633 22.014"\nwidth = "10 deg"\nbinsz = "0.1 deg"\n'
+    )
+
+    @pytest.fixture(autouse=True)
+    def _files(self, tmp_path):
+        (tmp_path / "stars.csv").write_text("ra,dec\n83.633,22.014\n120,-40\n")
+        (tmp_path / "recipe.toml").write_text(self.recipe)
+
+    def test_all_outputs(self, run, tmp_path):
+        result = run("build", "recipe.toml", "-o", "mask.fits", "--plot", "sky.png")
+        mask = Mask.read("mask.fits")
+        stars = SkyCoord([83.633, 120], [22.014, -40], unit="deg")
+        assert mask == ~Mask.from_cones(stars, "2 deg", order=8)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "crab.fits", "crab.png", "mask.fits", "recipe.toml", "sky.png", "stars.csv",
+        ]  # fmt: skip
+        with fits.open("crab.fits") as hdus:
+            image = hdus[0].data if hdus[0].data is not None else hdus[1].data
+            wcs = WCS(hdus[0].header if hdus[0].data is not None else hdus[1].header)
+        assert image.shape == (100, 100)
+        assert np.array_equal(image != 0, mask.to_wcs(wcs, (100, 100)))
+        assert image[50, 50] == 0
+        assert image[0, 0] == 1
+        assert "Round the Crab" in result.stdout
+        assert re.search(r"excluded +stars: 2 sources, 25\.\d+ deg2, 0\.06\d+ % of the sky", result.stdout)
+        assert f"{mask.area.value:.2f} deg2" in result.stdout
+        assert re.search(r"wrote +mask\.fits, crab\.fits, sky\.png, crab\.png", result.stdout)
+        assert re.search(r"time +\d+\.\d\d s", result.stdout)
+        assert result.stderr == ""
+
+    def test_pictures_show_the_mask(self, run):
+        plt = pytest.importorskip("matplotlib.pyplot")
+        from matplotlib.colors import to_rgb
+
+        from hpmask.plotting.static import EXCLUDED, KEPT
+
+        run("build", "recipe.toml", "-o", "mask.fits")
+        image = plt.imread("crab.png")[..., :3]
+        shares = [(np.abs(image - to_rgb(colour)).max(axis=-1) < 0.02).sum() for colour in (KEPT, EXCLUDED)]
+        # A hole of 2 deg radius in a field of 10 x 10 deg2.
+        assert shares[1] / sum(shares) == pytest.approx(np.pi * 4 / 100, abs=0.02)
+
+    def test_cutouts_are_beside_the_mask(self, run, tmp_path):
+        (tmp_path / "out").mkdir()
+        run("build", "recipe.toml", "-o", "out/mask.fits")
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+            "crab.fits",
+            "crab.png",
+            "mask.fits",
+        ]
+
+    def test_quiet(self, run):
+        result = run("build", "recipe.toml", "-o", "mask.fits", "-q", "-j", "1")
+        assert result.output == ""
+
+    @pytest.mark.parametrize("there", ["mask.fits", "sky.png", "crab.fits", "crab.png"])
+    def test_nothing_is_overwritten_unless_asked(self, run, tmp_path, there):
+        (tmp_path / there).write_text("mine")
+        words = ("build", "recipe.toml", "-o", "mask.fits", "--plot", "sky.png")
+        result = run(*words, code=1)
+        assert result.stderr == f"hpmask: error: {there} is there already: --overwrite replaces it\n"
+        assert (tmp_path / there).read_text() == "mine"
+        others = {"mask.fits", "sky.png", "crab.fits", "crab.png"} - {there}
+        assert not any((tmp_path / other).exists() for other in others)
+
+    def test_overwrite(self, run, tmp_path):
+        names = ("mask.fits", "sky.png", "crab.fits", "crab.png")
+        for name in names:
+            (tmp_path / name).write_text("mine")
+        run("build", "recipe.toml", "-o", "mask.fits", "--plot", "sky.png", "--overwrite")
+        assert all((tmp_path / name).read_bytes() != b"mine" for name in names)
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("no.toml", "-o", "m.fits"), "no.toml: No such file or directory"),
+            (("recipe.toml", "-o", "no/m.fits"), "no/m.fits: there is no directory no"),
+            (("recipe.toml", "-o", "."), ". is a directory"),
+            (
+                ("recipe.toml", "-o", "m.fits", "--plot", "sky.xyz"),
+                "sky.xyz: a picture's name must end in one of",
+            ),
+            (("recipe.toml", "-o", "m.fits", "--plot", "m.fits"), "two outputs have the same name, m.fits"),
+            (("recipe.toml", "-o", "m.xyz"), "m.xyz: a mask's name must end in one of .fits"),
+        ],
+    )
+    def test_errors_in_one_line(self, run, tmp_path, words, message):
+        before = sorted(tmp_path.iterdir())
+        result = run("build", *words, code=1)
+        assert result.stderr.startswith("hpmask: error: ")
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1
+        assert result.stdout == ""
+        assert sorted(tmp_path.iterdir()) == before
+
+    def test_mistake_in_the_recipe(self, run, tmp_path):
+        (tmp_path / "recipe.toml").write_text(self.recipe.replace("radius", "raduis"))
+        result = run("build", "recipe.toml", "-o", "mask.fits", code=1)
+        assert result.stderr.startswith("hpmask: error: recipe.toml:6: [[exclude]] has no key 'raduis': did you mean")
+        assert result.stderr.count("\n") == 1
+
+    def test_rows_left_out_are_told(self, run, tmp_path):
+        (tmp_path / "stars.csv").write_text("ra,dec\n83.633,22.014\n120,\n")
+        (tmp_path / "recipe.toml").write_text(
+            'order = 6\n[[exclude]]\ncatalog = "stars.csv"\nradius = "2 deg"\ninvalid = "skip"\n'
+        )
+        # In a process of its own: in this one, tests make warnings errors.
+        result = command("build", "recipe.toml", "-o", "mask.fits", cwd=tmp_path)
+        assert result.returncode == 0
+        assert result.stderr.startswith("hpmask: warning: ")
+        assert result.stderr.count("\n") == 1
+        assert "1 source, 1 row left out" in result.stdout
+
+    def test_energy_in_the_summary(self, run, tmp_path):
+        (tmp_path / "recipe.toml").write_text(
+            'order = 6\nenergy = { edges = ["10 GeV", "100 GeV", "1 TeV"] }\n'
+            '[[exclude]]\ncatalog = "stars.csv"\nradius = ["20 deg", "5 deg"]\n'
+        )
+        result = run("build", "recipe.toml", "-o", "mask.fits")
+        assert re.search(r"kept +10-100 GeV: [\d.]+ deg2.*\n +100-1000 GeV: [\d.]+ deg2", result.stdout)
+
+    def test_without_matplotlib(self, run, monkeypatch):
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        result = run("build", "recipe.toml", "-o", "mask.fits", code=1)
+        assert result.stderr == 'hpmask: error: pictures need matplotlib: pip install "hpmask[plot]"\n'
+        assert not Path("mask.fits").exists()
+
+
+class TestExample:
+    def test_one_command(self, run, tmp_path):
+        result = run("build", EXAMPLE / "recipe.toml", "-o", "mask.fits", "--plot", "sky.png")
+        mask = Mask.read("mask.fits")
+        assert not mask.contains(CRAB)
+        assert "7195 sources" in result.stdout
+        assert "82 sources" in result.stdout
+        assert {"mask.fits", "sky.png", "crab.fits", "crab.png"} == {path.name for path in tmp_path.iterdir()}
+        assert "order = 10" in run("info", "mask.fits").stdout
+
+
+class TestInfo:
+    def test_facts(self, run, hole):
+        text = run("info", "hole.fits").stdout
+        assert re.search(r"^file +hole\.fits \(\d+ bytes\)$", text, re.M)
+        assert re.search(r"^frame +icrs$", text, re.M)
+        assert re.search(r"^order +8 \(cells of 13\.7 arcmin\)$", text, re.M)
+        assert re.search(rf"^kept +{hole.area.value:.2f} deg2, 99\.97 % of the sky$", text, re.M)
+        assert re.search(rf"^ranges +{hole.n_ranges} \(", text, re.M)
+        assert all(line == line.rstrip() for line in text.splitlines())
+
+    def test_energy_and_history(self, run, by_energy):
+        text = run("info", "energy.fits").stdout
+        assert re.search(r"^energy +2 bins \(energy\), edges 10, 100, 1000 GeV$", text, re.M)
+        assert re.search(r"^kept +10-100 GeV: .*\n +100-1000 GeV: ", text, re.M)
+        assert "first step" in text
+        assert "second step" in text
+
+    def test_json(self, run, hole, by_energy):
+        facts = json.loads(run("info", "hole.fits", "--json").stdout)
+        assert facts["sky_fraction"] == hole.sky_fraction
+        assert (facts["frame"], facts["order"], facts["energy"]) == ("icrs", 8, None)
+        facts = json.loads(run("info", "energy.fits", "--json").stdout)
+        assert facts["energy"]["edges"] == [10, 100, 1000]
+        assert facts["sky_fraction"] == by_energy.sky_fraction.tolist()
+
+    @pytest.mark.parametrize("content", [b"", b"no mask", b"SIMPLE  = "])
+    def test_no_mask(self, run, tmp_path, content):
+        (tmp_path / "bad.fits").write_bytes(content)
+        result = run("info", "bad.fits", code=1)
+        assert result.stderr.startswith("hpmask: error: ")
+        assert "bad.fits" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+    def test_no_file(self, run):
+        assert run("info", "no.fits", code=1).stderr == "hpmask: error: no.fits: No such file or directory\n"
+
+
+class TestQuery:
+    @pytest.mark.parametrize(
+        ("words", "code", "answer"),
+        [
+            (("83.633", "22.014"), 3, "excluded"),
+            (("05h34m32s", "+22d00m52s"), 3, "excluded"),
+            (("184.557", "-5.784", "--frame", "galactic"), 3, "excluded"),
+            (("83.633", "-22.014"), 0, "kept"),
+            (("83.633", "-5"), 0, "kept"),
+            (("--frame", "icrs", "83.633", "-5e0"), 0, "kept"),
+        ],
+    )
+    def test_position(self, run, hole, words, code, answer):
+        assert run("query", "hole.fits", *words, code=code).stdout == f"{answer}\n"
+
+    def test_energy(self, run, by_energy):
+        ten_off = ("83.633", "32.014")
+        result = run("query", "energy.fits", *ten_off)
+        assert result.stdout == "excluded  10-100 GeV\nkept      100-1000 GeV\n"
+        assert run("query", "energy.fits", *ten_off, "--energy", "20 GeV", code=3).stdout == "excluded\n"
+        assert run("query", "energy.fits", *ten_off, "--energy", "0.2 TeV").stdout == "kept\n"
+        assert run("query", "energy.fits", *ten_off, "--energy", "20 TeV", code=3).stdout == "excluded\n"
+        run("query", "energy.fits", "83.633", "22.014", code=3)
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("83.633", "ninety"), "a position must be like"),
+            (("83.633", "95"), "a position must be like"),
+            (("1", "2", "--energy", "5 deg"), "energy must be an energy, got the unit 'deg'"),
+        ],
+    )
+    def test_mistakes(self, run, by_energy, words, message):
+        result = run("query", "energy.fits", *words, code=1)
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+class TestPlot:
+    def test_picture(self, run, hole):
+        run("plot", "hole.fits", "-o", "sky.png", "--dpi", "50", "--frame", "galactic", "--title", "A hole")
+        assert Path("sky.png").read_bytes().startswith(b"\x89PNG")
+        assert run("plot", "hole.fits", "-o", "sky.png", code=1).stderr.endswith("--overwrite replaces it\n")
+        run("plot", "hole.fits", "-o", "sky.png", "--overwrite", "--dpi", "50")
+
+    def test_other_formats(self, run, hole):
+        run("plot", "hole.fits", "-o", "sky.svg", "--dpi", "50")
+        assert b"<svg" in Path("sky.svg").read_bytes()
+        run("plot", "hole.fits", "-o", "sky.pdf", "--dpi", "50", "--projection", "ait", "--center", "0 deg")
+        assert Path("sky.pdf").read_bytes().startswith(b"%PDF")
+
+    def test_energy(self, run, by_energy):
+        run("plot", "energy.fits", "-o", "a.png", "--energy", "20 GeV", "--dpi", "50")
+        run("plot", "energy.fits", "-o", "b.png", "--energy", "200 GeV", "--dpi", "50")
+        run("plot", "energy.fits", "-o", "c.png", "--bins", "--dpi", "50", "--title", "Bins")
+        assert Path("a.png").read_bytes() != Path("b.png").read_bytes()
+        assert "in one of the bins" in run("plot", "energy.fits", "-o", "d.png", "--energy", "1 GeV", code=1).stderr
+        run("plot", "energy.fits", "-o", "d.png", "--bins", "--energy", "20 GeV", code=2)
+        assert not Path("d.png").exists()
+
+
+class TestToWcs:
+    def test_like(self, run, hole):
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype = ["GLON-SIN", "GLAT-SIN"]
+        wcs.wcs.crval = [184, -5]
+        wcs.wcs.crpix = [30.5, 20.5]
+        wcs.wcs.cdelt = [-0.1, 0.1]
+        fits.writeto("like.fits", np.zeros((40, 60)), wcs.to_header())
+        run("to-wcs", "hole.fits", "--like", "like.fits", "-o", "cut.fits")
+        image, header = fits.getdata("cut.fits", header=True)
+        assert np.array_equal(image != 0, hole.to_wcs(wcs, (40, 60)))
+        assert WCS(header).wcs.compare(wcs.wcs, tolerance=1e-12)
+
+    def test_like_is_read_as_by_python(self, run, by_energy):
+        """Latitude first, axes that are not there, several images, and bins of its own."""
+        bins = EnergyAxis.from_bounds("10 GeV", "1 TeV", 4)
+        header = fits.Header()
+        header.update(CTYPE1="DEC--TAN", CTYPE2="RA---TAN", CRVAL1=22.0, CRVAL2=83.6, CRPIX1=30.5, CRPIX2=25.5)
+        header.update(CDELT1=0.5, CDELT2=-0.5, CTYPE3="ENERGY", CTYPE4="STOKES")
+        image = fits.ImageHDU(np.zeros((50, 60)), header, name="CHIP")
+        cube = fits.ImageHDU(np.zeros((4, 50, 60)), header, name="CUBE")
+        fits.HDUList([fits.PrimaryHDU(), image, cube, fits.BinTableHDU(bins.to_table())]).writeto("like.fits")
+        flat = by_energy.reduce("any")
+        flat.write("flat.fits")
+        for mask, source, hdu, shape in (
+            (by_energy, "energy.fits", "1", (2, 50, 60)),
+            (flat, "flat.fits", "CUBE", (4, 50, 60)),
+        ):
+            run("to-wcs", source, "--like", "like.fits", "--hdu", hdu, "-o", "cut.fits", "--overwrite")
+            written = fits.getdata("cut.fits")
+            assert written.shape == shape
+            assert np.array_equal(written != 0, mask.to_wcs("like.fits", hdu=hdu))
+        message = run("to-wcs", "energy.fits", "--like", "like.fits", "-o", "no.fits", code=1).stderr
+        assert "there are 2 images of the sky, HDU 1 CHIP" in message
+        assert "such as --hdu 'CHIP'" in message
+
+    def test_field(self, run, hole):
+        run(
+            "to-wcs", "hole.fits", "-o", "cut.fits", "--center", "184.557 -5.784", "--width", "6 deg",
+            "--height", "5 deg", "--binsz", "6 arcmin", "--proj", "car", "--frame", "galactic",
+            "--plot", "cut.png",
+        )  # fmt: skip
+        image, header = fits.getdata("cut.fits", header=True)
+        assert image.shape == (50, 60)
+        wcs = WCS(header)
+        assert wcs.wcs.ctype[0] == "GLON-CAR"
+        assert wcs.pixel_to_world(29.5, 24.5).separation(CRAB) < 0.1 * u.arcmin
+        assert np.array_equal(image != 0, hole.to_wcs(wcs, (50, 60)))
+        assert Path("cut.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_energy(self, run, by_energy):
+        run(
+            "to-wcs",
+            "energy.fits",
+            "-o",
+            "cut.fits",
+            "--center",
+            "05h34m32s +22d",
+            "--width",
+            "20 deg",
+            "--binsz",
+            "1 deg",
+        )
+        assert fits.getdata("cut.fits").shape == (2, 20, 20)
+
+    @pytest.mark.parametrize(
+        ("words", "code", "message"),
+        [
+            ((), 2, "Missing option '--like', or '--center' and '--width'"),
+            (("--center", "1 2"), 2, "Missing option"),
+            (("--like", "a.fits", "--binsz", "1 deg"), 2, "it does not go with --binsz"),
+            (("--hdu", "1"), 2, "--hdu chooses an image of the file of --like"),
+            (("--center", "1 2", "--width", "2000 deg"), 1, "width of a TAN image must be 180 deg at most"),
+            (("--center", "1 2", "--width", "2"), 1, "such as '2 deg'"),
+            (("--like", "a.fits"), 1, "hpmask: error: a.fits: No such file or directory"),
+            (("--like", "hole.fits"), 1, "hole.fits: no sky image"),
+            (("--center", "1 2", "--width", "5"), 1, "width must be an angle"),
+            (("--center", "1 2", "--width", "5 deg", "--proj", "XXX"), 2, "Invalid value for '--proj'"),
+        ],
+    )
+    def test_mistakes(self, run, hole, words, code, message):
+        result = run("to-wcs", "hole.fits", "-o", "cut.fits", *words, code=code)
+        assert message in result.stderr
+        assert not Path("cut.fits").exists()
+
+
+class TestConvert:
+    @pytest.mark.parametrize("name", ["a.txt", "a.json", "a.fits"])
+    def test_formats(self, run, hole, name):
+        run("convert", "hole.fits", name)
+        run("convert", name, "back.fits")
+        assert Mask.read("back.fits") == hole
+
+    def test_changes(self, run, hole, by_energy):
+        run("convert", "energy.fits", "all.fits", "--reduce", "all")
+        assert Mask.read("all.fits") == by_energy.reduce("all")
+        run("convert", "hole.fits", "coarse.fits", "--order", "5", "--mode", "inside", "--frame", "galactic")
+        assert Mask.read("coarse.fits") == hole.to_frame("galactic").at_order(5, mode="inside")
+
+    def test_overwrite(self, run, hole):
+        run("convert", "hole.fits", "a.fits")
+        result = run("convert", "hole.fits", "a.fits", code=1)
+        assert result.stderr == "hpmask: error: a.fits is there already: --overwrite replaces it\n"
+        run("convert", "hole.fits", "a.fits", "--overwrite", "--order", "9")
+        assert Mask.read("a.fits").order == 9
+
+    def test_format_that_cannot_hold_the_mask(self, run, by_energy):
+        result = run("convert", "energy.fits", "a.txt", code=1)
+        assert result.stderr.startswith("hpmask: error: ")
+        assert not Path("a.txt").exists()
+
+
+class TestInputsAsOutputs:
+    """An output that is read, too, is refused, by whatever name and also with --overwrite."""
+
+    @pytest.fixture
+    def files(self, tmp_path, hole):
+        """hole.fits, a link and a hard link to it, an image and a recipe that reads the mask."""
+        hole.write_wcs("image.fits", *self.field())
+        Path("link.fits").symlink_to("hole.fits")
+        os.link("hole.fits", "hard.fits")
+        Path("sub").mkdir()
+        Path("a.reg").write_text("icrs; circle(1,2,3)")
+        Path("recipe.toml").write_text(
+            'order = 6\n[[keep]]\nmask = "hole.fits"\n[[exclude]]\nregions = "a.reg"\n'
+            '[[cutout]]\ncenter = "83 22"\nwidth = "5 deg"\nfile = "cut.fits"\n'
+        )
+        return {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+
+    @staticmethod
+    def field():
+        from hpmask.wcs.field import field_wcs
+
+        return field_wcs(CRAB, "2 deg")
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["convert", "hole.fits", "hole.fits"],
+            ["convert", "link.fits", "sub/../hole.fits"],
+            ["convert", "hole.fits", "hard.fits"],
+            ["plot", "hole.fits", "-o", "link.fits"],
+            ["to-wcs", "hole.fits", "--like", "image.fits", "-o", "image.fits"],
+            ["to-wcs", "link.fits", "--like", "image.fits", "-o", "hole.fits"],
+            ["to-wcs", "hole.fits", "--like", "image.fits", "-o", "new.fits", "--plot", "hole.fits"],
+            ["build", "recipe.toml", "-o", "recipe.toml"],
+            ["build", "recipe.toml", "-o", "link.fits"],
+            ["build", "recipe.toml", "-o", "new.fits", "--plot", "a.reg"],
+        ],
+    )
+    def test_refused(self, run, tmp_path, files, words):
+        result = run(*words, "--overwrite", code=1)
+        assert "is read, so it cannot be written, too" in result.stderr
+        assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == files
+
+    def test_cutout_over_an_input_and_one_file_by_two_names(self, run, files):
+        recipe = Path("recipe.toml").read_text()
+        Path("recipe.toml").write_text(recipe.replace("cut.fits", "./hole.fits"))
+        assert "is read" in run("build", "recipe.toml", "-o", "new.fits", "--overwrite", code=1).stderr
+        Path("recipe.toml").write_text(recipe.replace("cut.fits", "sub/../new.fits"))
+        assert "two outputs have the same name" in run("build", "recipe.toml", "-o", "new.fits", code=1).stderr
+        assert not Path("new.fits").exists()
+
+
+class TestAllOrNothing:
+    recipe = (
+        'order = 6\n[[exclude]]\nds9 = "icrs; circle(83,22,3)"\n'
+        '[[cutout]]\ncenter = "83 22"\nwidth = "5 deg"\nfile = "{file}"\nplot = "{plot}"\n'
+    )
+
+    @pytest.mark.parametrize(
+        ("file", "plot", "message"),
+        [
+            ("cut.png", "cut.png", "two outputs have the same name"),
+            ("cut.txt", "cut.png", "the name of a FITS image must end in"),
+            ("cut.fits", "cut.fits.xyz", "a picture's name must end in"),
+            ("no/cut.fits", "cut.png", "there is no directory"),
+        ],
+    )
+    def test_a_bad_output_is_told_before_any_is_written(self, run, tmp_path, file, plot, message):
+        Path("r.toml").write_text(self.recipe.format(file=file, plot=plot))
+        assert message in run("build", "r.toml", "-o", "new.fits", code=1).stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["r.toml"]
+
+    def test_a_failure_on_the_way_leaves_the_old_files(self, run, tmp_path, monkeypatch):
+        Path("r.toml").write_text(self.recipe.format(file="cut.fits", plot="cut.png"))
+        Path("new.fits").write_text("old")
+
+        def fail(*_, **__):
+            raise OSError("no more colours")
+
+        monkeypatch.setattr(sys.modules["hpmask.cli.build"], "field", fail)
+        assert "no more colours" in run("build", "r.toml", "-o", "new.fits", "--overwrite", code=1).stderr
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["new.fits", "r.toml"]
+        assert Path("new.fits").read_text() == "old"
+
+    @pytest.mark.filterwarnings("default:left out")
+    def test_invalid_regions_can_be_left_out(self, run):
+        Path("a.reg").write_text("icrs\ncircle(83,22,3)\n# text(83,22) text={Crab}\n")
+        Path("r.toml").write_text('order = 6\n[[exclude]]\nregions = "a.reg"\n')
+        assert "region 1 (text) in line 3 of 'a.reg'" in run("build", "r.toml", "-o", "new.fits", code=1).stderr
+        advice = "With --invalid skip, or invalid = 'skip' in the entry, such regions are left out"
+        message = run("build", "r.toml", "-o", "new.fits", code=1).stderr
+        assert advice in message
+        assert "of item" not in message
+        result = run("build", "r.toml", "-o", "new.fits", "--invalid", "skip")
+        assert "hpmask: warning: left out 1 of 2 regions: region 1 (text) in line 3" in result.stderr
+        mask = Mask.read("new.fits")
+        assert mask == ~Mask.from_regions("icrs; circle(83,22,3)", order=6)
+        assert mask.history == "recipe r.toml (invalid rows and regions left out):"
+
+
+class TestProcess:
+    """What only a process of its own shows."""
+
+    def test_version_and_help(self):
+        result = command("--version")
+        assert (result.returncode, result.stdout) == (0, f"hpmask {__version__}\n")
+        for words in (("-h",), ("query", "--help")):
+            result = command(*words)
+            assert result.returncode == 0
+            assert result.stdout.startswith("Usage: ")
+
+    @pytest.mark.parametrize("words", [("nonsense",), ("build",), ("info",), ("info", "--nonsense", "a")])
+    def test_wrong_usage(self, words):
+        result = command(*words)
+        assert result.returncode == 2
+        assert result.stderr.startswith("Usage: ")
+        assert result.stdout == ""
+
+    def test_no_traceback_unless_asked(self, tmp_path):
+        result = command("info", tmp_path / "no.fits")
+        assert result.returncode == 1
+        assert result.stderr == f"hpmask: error: {tmp_path / 'no.fits'}: No such file or directory\n"
+        result = command("info", tmp_path / "no.fits", env={**os.environ, "HPMASK_DEBUG": "1"})
+        assert result.returncode == 1
+        assert "Traceback" in result.stderr
+
+    def test_light_start(self):
+        code = (
+            "import sys, hpmask.cli\n"
+            "heavy = {'matplotlib', 'rich', 'healpy', 'gammapy', 'pandas', 'pyarrow', 'mocpy'}\n"
+            "print(sorted(heavy & set(sys.modules)))"
+        )
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert result.stdout == "[]\n"
+
+    def test_broken_pipe_is_quiet(self, tmp_path, hole):
+        read, write = os.pipe()
+        os.close(read)
+        process = subprocess.run(
+            [*COMMAND, "info", tmp_path / "hole.fits"],
+            stdout=write, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+        os.close(write)
+        assert process.stderr == b""
+
+    def test_interrupt(self, tmp_path):
+        # Reading from a pipe that nobody writes to lasts for ever.
+        os.mkfifo(tmp_path / "recipe.toml")
+        # Where the tests run in the background, the interrupt is ignored, and a new process inherits that.
+        process = subprocess.Popen(
+            [*COMMAND, "build", "recipe.toml", "-o", "m.fits"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
+        # The pipe opens for writing as soon as the command reads it.
+        write = os.open(tmp_path / "recipe.toml", os.O_WRONLY)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=20)
+        os.close(write)
+        assert process.returncode == 130
+        assert error == b"hpmask: interrupted\n"
+
+    def test_progress_on_a_terminal_only(self, tmp_path):
+        (tmp_path / "stars.csv").write_text("ra,dec\n10,20\n")
+        (tmp_path / "recipe.toml").write_text(
+            'order = 5\n[[exclude]]\nname = "the stars"\ncatalog = "stars.csv"\nradius = "2 deg"\n'
+        )
+        words = ("build", tmp_path / "recipe.toml", "-o", tmp_path / "mask.fits", "--overwrite")
+        assert command(*words).stderr == ""
+        leader, follower = pty.openpty()
+        process = subprocess.run(
+            [*COMMAND, *map(str, words)],
+            stdout=subprocess.PIPE, stderr=follower, env={**os.environ, "TERM": "xterm"}, check=False,
+        )  # fmt: skip
+        os.close(follower)
+        shown = os.read(leader, 1 << 16)
+        os.close(leader)
+        assert process.returncode == 0
+        assert b"\x1b[" in shown
+        assert b"\x1b[" not in process.stdout

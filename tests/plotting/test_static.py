@@ -1,0 +1,390 @@
+"""Pictures: what colour is where, what the text says, and what happens without matplotlib."""
+
+import base64
+import functools
+import io
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+
+from hpmask import EnergyAxis, Mask, RangeSet
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.colors import to_rgb  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from hpmask.plotting import static  # noqa: E402
+
+CRAB = SkyCoord(83.633, 22.014, unit="deg")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def hole():
+    """All sky but 15 deg round the Crab."""
+    return ~Mask.from_cones(CRAB, "15 deg", order=6)
+
+
+@functools.lru_cache(maxsize=1)
+def rendered(figure):
+    """The pixels of a figure, row 0 at the bottom."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[::-1, :, :3] / 255
+
+
+def colour_at(ax, position):
+    """The colour that a figure has at a position of the sky: the median of 3 x 3 pixels."""
+    image = rendered(ax.figure)
+    lonlat = position.transform_to("icrs")
+    x, y = ax.get_transform("icrs").transform((lonlat.ra.deg, lonlat.dec.deg))
+    i, j = int(y), int(x)
+    return np.median(image[i - 1 : i + 2, j - 1 : j + 2].reshape(-1, 3), axis=0)
+
+
+def is_colour(value, colour):
+    # The graticule and the edges of shapes tint pixels a little.
+    return np.abs(np.asarray(value) - to_rgb(colour)).max() < 0.06
+
+
+# Away from the graticule, whose lines are every 30 deg.
+AWAY = SkyCoord([100, 200, 290, 75, 40], [-50, 10, 70, -40, -10], unit="deg")
+
+
+class TestAllSky:
+    @pytest.mark.parametrize("frame", ["icrs", "galactic"])
+    @pytest.mark.parametrize("projection", ["MOL", "AIT"])
+    def test_colours_are_where_the_sky_is(self, hole, frame, projection):
+        ax = hole.plot(frame=frame, projection=projection)
+        inside = CRAB.directional_offset_by(50 * u.deg, [4, 8] * u.deg)
+        for position in inside:
+            assert is_colour(colour_at(ax, position), static.EXCLUDED)
+        for position in AWAY:
+            assert is_colour(colour_at(ax, position), static.KEPT)
+
+    @pytest.mark.parametrize("frame", ["icrs", "galactic"])
+    def test_longitude_increases_to_the_left_and_latitude_upwards(self, hole, frame):
+        ax = hole.plot(frame=frame)
+        to_display = ax.get_transform(frame)
+        middle = 180 if frame == "icrs" else 0
+        west, east = to_display.transform([(middle - 20, 0), (middle + 20, 0)])
+        assert east[0] < west[0]
+        south, north = to_display.transform([(middle, -20), (middle, 20)])
+        assert south[1] < north[1]
+
+    def test_middle(self, hole):
+        ax = hole.plot(center="83 deg")
+        box = ax.get_window_extent()
+        x, _ = ax.get_transform("icrs").transform((83, 0))
+        assert x == pytest.approx((box.x0 + box.x1) / 2, abs=0.5)
+
+    def test_galactic_plane_lies_flat_in_a_galactic_picture(self):
+        lon = np.arange(0, 360, 0.5)
+        belt = SkyCoord(lon, np.zeros_like(lon), unit="deg", frame="galactic")
+        ax = (~Mask.from_cones(belt, "3 deg", order=6)).plot(frame="galactic")
+        plane = SkyCoord([10, 100, 200, 300], [1.5, -1.5, 1.5, 1.5], unit="deg", frame="galactic")
+        for position in plane:
+            assert is_colour(colour_at(ax, position), static.EXCLUDED)
+        off = SkyCoord([10, 100, 200, 300], [6, -6, 8, 8], unit="deg", frame="galactic")
+        for position in off:
+            assert is_colour(colour_at(ax, position), static.KEPT)
+
+    def test_area_of_the_colours_is_that_of_the_mask(self, hole):
+        # Both projections are of equal area.
+        ax = hole.plot(legend=False)
+        image = ax.images[0].get_array()
+        sky = image[..., 3] > 0.99
+        excluded = np.abs(image[..., :3] - to_rgb(static.EXCLUDED)).max(axis=-1) < 0.2
+        assert (sky & excluded).sum() / sky.sum() == pytest.approx(1 - hole.sky_fraction, rel=0.02)
+
+    def test_outside_the_sky_is_clear(self, hole):
+        image = hole.plot().images[0].get_array()
+        for corner in (image[0, 0], image[0, -1], image[-1, 0], image[-1, -1]):
+            assert corner[3] == 0
+
+    def test_words(self, hole):
+        ax = hole.plot(title="my mask")
+        assert ax.get_title() == "my mask"
+        labels = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert [label.split()[0] for label in labels] == ["kept", "excluded"]
+        assert f"{100 * hole.sky_fraction:.3g} %" in labels[0]
+        assert "ICRS" in [text.get_text() for text in ax.texts]
+        assert "Galactic" in [text.get_text() for text in hole.plot(frame="galactic").texts]
+
+    def test_no_legend(self, hole):
+        assert hole.plot(legend=False).get_legend() is None
+
+    def test_own_colours(self, hole):
+        ax = hole.plot(kept="white", excluded="black")
+        assert is_colour(colour_at(ax, CRAB.directional_offset_by(50 * u.deg, 4 * u.deg)), "black")
+        assert is_colour(colour_at(ax, AWAY[0]), "white")
+
+    def test_figure_that_is_given(self, hole):
+        figure = Figure(figsize=(5, 3))
+        ax = hole.plot(figure=figure)
+        assert ax.figure is figure
+        assert not plt.get_fignums()
+
+    @pytest.mark.parametrize("mask", [Mask.full(), Mask.empty(), Mask.full(order=29)])
+    def test_full_and_empty(self, mask):
+        ax = mask.plot()
+        expected = static.KEPT if mask.sky_fraction else static.EXCLUDED
+        assert is_colour(colour_at(ax, AWAY[0]), expected)
+
+    def test_bad_options(self, hole):
+        with pytest.raises(ValueError, match="projection must be 'MOL' or 'AIT', got 'TAN'"):
+            hole.plot(projection="TAN")
+        with pytest.raises(ValueError, match="frame must be"):
+            hole.plot(frame="fk5")
+        with pytest.raises(TypeError, match="center must be a Quantity"):
+            hole.plot(center=180)
+        with pytest.raises(ValueError, match="no energy bins"):
+            hole.plot(energy="1 TeV")
+
+
+@pytest.fixture(scope="module")
+def by_energy():
+    """Holes of 20, 10 and 5 deg in three bins."""
+    axis = EnergyAxis([1, 10, 100, 1000] * u.GeV)
+    planes = [(~Mask.from_cones(CRAB, radius, order=6)).planes[0] for radius in ("20 deg", "10 deg", "5 deg")]
+    return Mask(planes, energy=axis)
+
+
+class TestEnergy:
+    at = CRAB.directional_offset_by(50 * u.deg, 8 * u.deg)
+
+    def test_a_bin(self, by_energy):
+        assert is_colour(colour_at(by_energy.plot(energy="20 GeV"), self.at), static.EXCLUDED)
+        assert is_colour(colour_at(by_energy.plot(energy="200 GeV"), self.at), static.KEPT)
+
+    def test_all_bins(self, by_energy):
+        ax = by_energy.plot()
+        assert is_colour(colour_at(ax, self.at), static.PARTLY)
+        assert is_colour(colour_at(ax, CRAB.directional_offset_by(50 * u.deg, 3 * u.deg)), static.EXCLUDED)
+        assert is_colour(colour_at(ax, AWAY[0]), static.KEPT)
+        labels = [text.get_text().split(" (")[0] for text in ax.get_legend().get_texts()]
+        assert labels == ["kept in all bins", "kept in some bins", "excluded"]
+
+    def test_energy_in_no_bin(self, by_energy):
+        with pytest.raises(ValueError, match="energy must be in one of the bins"):
+            by_energy.plot(energy="2 TeV")
+
+    def test_grid(self, by_energy):
+        figure = by_energy.plot_grid()
+        titles = [ax.get_title() for ax in figure.axes]
+        assert [title.split(":")[0] for title in titles] == ["1-10 GeV", "10-100 GeV", "100-1000 GeV"]
+        colours = [colour_at(ax, self.at) for ax in figure.axes]
+        expected = [static.EXCLUDED, static.EXCLUDED, static.KEPT]
+        assert [is_colour(*pair) for pair in zip(colours, expected, strict=True)] == [True] * 3
+
+    def test_grid_without_energy(self, hole):
+        figure = hole.plot_grid()
+        assert [ax.get_title() for ax in figure.axes] == [f"{100 * hole.sky_fraction:.3g} % kept"]
+
+    def test_grid_columns(self, by_energy):
+        figure = by_energy.plot_grid(n_cols=3)
+        assert len({round(ax.get_position().y0, 3) for ax in figure.axes}) == 1
+        with pytest.raises(ValueError, match="n_cols must be a positive number, got 0"):
+            by_energy.plot_grid(n_cols=0)
+
+    def test_grid_of_a_field(self, by_energy, tangent):
+        figure = by_energy.plot_grid(wcs=tangent, shape=(100, 100))
+        assert [ax.get_title() for ax in figure.axes] == ["1-10 GeV", "10-100 GeV", "100-1000 GeV"]
+        colours = [colour_at(ax, self.at) for ax in figure.axes]
+        expected = [static.EXCLUDED, static.EXCLUDED, static.KEPT]
+        assert [is_colour(*pair) for pair in zip(colours, expected, strict=True)] == [True] * 3
+        for ax in figure.axes:
+            assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 99.5), (-0.5, 99.5))
+        with pytest.raises(ValueError, match="the WCS has no shape"):
+            by_energy.plot_grid(wcs=tangent)
+        tangent.array_shape = (50, 100)
+        assert by_energy.plot_grid(wcs=tangent).axes[0].get_ylim() == (-0.5, 49.5)
+
+
+@pytest.fixture
+def tangent():
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.crval = [CRAB.ra.deg, CRAB.dec.deg]
+    wcs.wcs.crpix = [50.5, 50.5]
+    wcs.wcs.cdelt = [-0.5, 0.5]
+    return wcs
+
+
+class TestOverlay:
+    def test_tints_what_is_excluded_and_leaves_the_rest(self, hole, tangent):
+        figure = Figure()
+        ax = figure.add_subplot(projection=tangent)
+        ax.imshow(np.ones((100, 100)), vmin=0, vmax=1, cmap="gray")
+        limits = ax.get_xlim(), ax.get_ylim()
+        assert hole.plot(ax) is ax
+        assert (ax.get_xlim(), ax.get_ylim()) == limits
+        tint = (1 + np.array(to_rgb(static.EXCLUDED))) / 2
+        assert is_colour(colour_at(ax, CRAB), tint)
+        assert is_colour(colour_at(ax, CRAB.directional_offset_by(120 * u.deg, 22 * u.deg)), "white")
+
+    def test_zoomed_and_turned_axes(self, hole, tangent):
+        angle = np.radians(30)
+        tangent.wcs.pc = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        figure = Figure()
+        ax = figure.add_subplot(projection=tangent)
+        ax.set_xlim(70, 20)
+        ax.set_ylim(30, 90)
+        hole.plot(ax, kept="blue", excluded="red", alpha=1)
+        assert ax.get_xlim() == (70, 20)
+        for angle in range(0, 360, 40):
+            for distance in (6, 14, 16, 20):
+                position = CRAB.directional_offset_by(angle * u.deg, distance * u.deg)
+                x, y = tangent.world_to_pixel(position)
+                if 22 < x < 68 and 32 < y < 88:
+                    expected = "blue" if hole.contains(position) else "red"
+                    assert is_colour(colour_at(ax, position), expected)
+
+    def test_galactic_axes(self, hole):
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype = ["GLON-CAR", "GLAT-CAR"]
+        wcs.wcs.crval = [184, 0]
+        wcs.wcs.crpix = [50.5, 50.5]
+        wcs.wcs.cdelt = [-0.5, 0.5]
+        ax = static.field_axes(Figure(), wcs, (100, 100))
+        hole.plot(ax)
+        assert ax.coords[0].get_axislabel() == "l"
+        assert is_colour(colour_at(ax, CRAB), (1 + np.array(to_rgb(static.EXCLUDED))) / 2)
+
+    def test_needs_a_projection(self, hole):
+        with pytest.raises(TypeError, match="ax must be a WCSAxes"):
+            hole.plot(Figure().add_subplot())
+
+
+class TestHtml:
+    def test_facts_and_picture(self, hole):
+        html = hole._repr_html_()
+        for fact in repr(hole).strip("<>").split(" | "):
+            assert fact in html
+        data = html.split("base64,")[1].split('"')[0]
+        image = plt.imread(io.BytesIO(base64.b64decode(data)))
+        seen = {
+            name: (np.abs(image[..., :3] - to_rgb(colour)).max(axis=-1) < 0.02).sum()
+            for name, colour in (("kept", static.KEPT), ("excluded", static.EXCLUDED))
+        }
+        assert seen["kept"] > 10 * seen["excluded"] > 0
+        assert not plt.get_fignums()
+
+    def test_without_matplotlib(self, hole, monkeypatch):
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        html = hole._repr_html_()
+        assert "<img" not in html
+        assert "icrs order=6" in html
+
+    def test_plot_without_matplotlib_names_the_extra(self, hole, monkeypatch):
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        for draw in (hole.plot, hole.plot_grid):
+            with pytest.raises(ImportError, match=r'pip install "hpmask\[plot\]"'):
+                draw()
+
+
+def test_importing_hpmask_loads_no_matplotlib():
+    code = "import sys, hpmask, hpmask.plotting.static; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---------------------------------------------------------------- axes that show nothing yet
+
+
+def fresh_axes(figure, array_shape=(60, 80)):
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = "GLON-TAN", "GLAT-TAN"
+    wcs.wcs.crval = 184.56, -5.78
+    wcs.wcs.crpix = 40.5, 30.5
+    wcs.wcs.cdelt = -0.1, 0.1
+    wcs.array_shape = array_shape
+    return figure.add_subplot(projection=wcs)
+
+
+def test_fresh_axes_show_the_pixels_of_their_wcs():
+    disc = Mask.from_cones(SkyCoord(184.56, -5.78, unit="deg", frame="galactic"), "1 deg", order=10)
+    ax = fresh_axes(Figure())
+    assert disc.plot(ax) is ax
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 79.5), (-0.5, 59.5))
+    image = ax.images[0].get_array()
+    # Excluded sky is tinted: all of the field but the disc, pi deg2 of 48 deg2.
+    assert np.mean(image[..., 3] > 0.25) == pytest.approx(1 - np.pi / 48, abs=0.01)
+
+
+def test_limits_that_were_set_stay():
+    for limits in ((0, 1), (10, 20)):
+        ax = fresh_axes(Figure(), None)
+        ax.set_xlim(limits)
+        ax.set_ylim(limits)
+        Mask.full().plot(ax)
+        assert ax.get_xlim() == ax.get_ylim() == limits
+    ax = fresh_axes(Figure(), None)
+    ax.imshow(np.zeros((7, 9)))
+    Mask.full().plot(ax)
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 8.5), (-0.5, 6.5))
+
+
+def test_fresh_axes_without_a_number_of_pixels():
+    with pytest.raises(ValueError, match=r"ax shows no part of the sky yet.*set wcs.array_shape = \(ny, nx\)"):
+        Mask.full().plot(fresh_axes(Figure(), None))
+
+
+def test_no_colour_draws_nothing():
+    disc = Mask.from_cones(SkyCoord(184.56, -5.78, unit="deg", frame="galactic"), "1 deg", order=10)
+    for colours in ({"kept": "none"}, {"kept": "none", "excluded": "none"}, {"kept": "red", "excluded": "none"}):
+        ax = fresh_axes(Figure())
+        disc.plot(ax, **colours)
+        image = ax.images[0].get_array()
+        drawn = {"excluded"} if "excluded" not in colours else {"kept"} if colours["kept"] == "red" else set()
+        assert {text.get_text() for text in ax.get_legend().get_texts()} == drawn
+        # Black is what to_rgba("none") has behind its opacity of 0.
+        assert not ((image[..., 3] > 0) & (image[..., :3].max(axis=-1) == 0)).any()
+        assert (image[..., 3] > 0).any() == bool(drawn)
+    assert static.layer_colours(1, (1, 0, 0, 0.5), "none", 0.5) == [(1, 0, 0, 0.25), (0, 0, 0, 0)]
+
+
+def test_grid_of_what_to_wcs_takes():
+    maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+    geom = maps.WcsGeom.create(skydir=(83.63, 22.01), width=(4, 2), binsz=0.1)
+    header = geom.wcs.to_header()
+    header["NAXIS1"], header["NAXIS2"] = 40, 20
+    for wcs in (geom, header, geom.wcs):
+        ax = Mask.full().plot_grid(wcs=wcs).axes[0]
+        assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 39.5), (-0.5, 19.5))
+
+
+@pytest.mark.parametrize("order", [0, 5, 10, 20, 29])
+def test_nearly_all_of_the_sky_is_not_all_of_it(order):
+    hole = Mask(RangeSet.from_cells([0], order))
+    rest = ~hole
+    assert "| 1 of the sky" not in repr(rest)
+    assert "| 0 of the sky" not in repr(hole)
+    shown = re.search(r"([0-9.e-]+) of the sky", repr(rest))
+    assert 0.9 < float(shown[1]) < 1
+    names = [text.get_text() for text in rest.plot().get_legend().get_texts()]
+    kept, excluded = (float(re.search(r"\(([0-9.e-]+) % of the sky", name)[1]) for name in names)
+    assert 90 < kept < 100
+    assert excluded == pytest.approx(100 * hole.sky_fraction, rel=5e-3)
+    assert "| 1 of the sky" in repr(Mask.full())
+
+
+def test_one_is_singular():
+    one = Mask.from_cones(SkyCoord(10, 20, unit="deg"), "3 deg", order=6, energy=EnergyAxis([1, 2] * u.TeV))
+    assert "| 1 bin 1-2 TeV |" in repr(one)
+    assert one.history == ("from_cones(1 disc, order=6, mode='center')",)
+    assert Mask.from_regions("icrs; circle(10, 20, 3)", order=6).history.startswith("from_regions(1 region,")
