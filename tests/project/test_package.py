@@ -14,7 +14,7 @@ import hpmask
 from hpmask import Mask, io, recipe, testing  # noqa: F401
 from hpmask.interop import gammapy
 from hpmask.plotting import slider, static  # noqa: F401
-from hpmask.wcs import convert, field  # noqa: F401
+from hpmask.wcs import field  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 KERNELS = ROOT / "hpmask" / "_kernels"
@@ -92,7 +92,7 @@ def test_public_names_are_documented():
     assert set(hpmask.__all__) <= entries
     methods = {f"Mask.{name}" for name, _ in inspect.getmembers(Mask) if not name.startswith("_")}
     assert methods == {entry for entry in entries if entry.startswith("Mask.")}
-    listed = {"io.Format", "wcs.to_wcs"}
+    listed = {"io.Format", "wcs.field_wcs", "wcs.wcs_like"}
     for module in (recipe, testing, gammapy):
         listed |= {f"{module.__name__.removeprefix('hpmask.')}.{name}" for name in module.__all__}
     assert listed <= entries
