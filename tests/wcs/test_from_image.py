@@ -627,16 +627,16 @@ def test_cells_up_to_the_rim(wcs):
         assert not (~edge & (got != np.where(on, expected, outside))).any()
 
 
-def test_pixels_off_the_sky_are_told_of():
+def test_pixels_outside_the_projection_are_warned_about():
     shape = (45, 90)
     wcs = simple("SFL", lon=180, lat=0, step=4.0, shape=shape, crpix=(1.0, 23.0))
     lost = np.isnan(wcs.pixel_to_world_values(*np.indices(shape)[::-1])[0])
     with pytest.warns(
         UserWarning, match=r"(\d+) of 4050 pixels of image are True but lie outside the projection"
-    ) as told:
+    ) as warned:
         Mask.from_wcs(np.ones(shape, bool), wcs, order=5)
     # Those that the rim crosses are used.
-    count = int(str(told[0].message).split()[0])
+    count = int(str(warned[0].message).split()[0])
     assert lost.sum() - 90 < count <= lost.sum()
     with pytest.warns(UserWarning, match="pixels of image are False but"):
         Mask.from_wcs(np.zeros(shape, bool), wcs, order=5, outside=True)
@@ -647,7 +647,7 @@ def test_pixels_off_the_sky_are_told_of():
         assert Mask.from_wcs(image, wcs, order=5) == Mask.empty(order=5)
 
 
-def test_frame_round_all_of_the_sky_is_not_told_of():
+def test_frame_around_an_all_sky_image_is_not_warned_about():
     wcs = simple("AIT", lon=0, lat=0, step=2.0, shape=(90, 180))
     image = np.ones((90, 180), bool)
     with warnings.catch_warnings():
