@@ -19,7 +19,7 @@ from hpmask._files.fits_file import faults_of
 from hpmask._files.fits_text import add_history, escaped
 from hpmask._utils.arguments import as_flag, check_order
 from hpmask._utils.modes import PixelMode, check_mode, check_pixel_mode
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import for_the_call, thread_count
 from hpmask._utils.warn import warn
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, distinct_planes, layers_of, new_mask
@@ -183,6 +183,7 @@ def _bins_at(axis: EnergyAxis, nodes: u.Quantity) -> list[int]:
     return [int(k) if ascending is axis else axis.n_bins - 1 - int(k) for k in bins]
 
 
+@for_the_call
 def from_wcs(
     image: Any,
     wcs: Any = None,

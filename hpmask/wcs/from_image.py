@@ -8,7 +8,6 @@ round all pixels are projected.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from typing import Any
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from hpmask._kernels import images as _kernel
 from hpmask._kernels import shapes as _shapes
 from hpmask._utils.arguments import MAX_ORDER
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
 from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.geometry import frames, healpix
 from hpmask.morphology.neighbours import dilate_steps
@@ -127,8 +126,7 @@ def _walk(image: Image, grid: Grid, way: Way, bounds: Bounds, order: int, outsid
     def work(share: int) -> tuple[tuple[Cells, Cells], tuple[Cells, Cells]]:
         return bounds.walk(np.ascontiguousarray(nodes[share::threads]), level, order, rotation, pixels, total, outside)
 
-    with ThreadPoolExecutor(threads) as pool:
-        found, doubt = zip(*pool.map(work, range(threads)), strict=True)
+    found, doubt = zip(*thread_map(work, range(threads), threads), strict=True)
     plane = _union(list(found), order)
     cells = _union(list(doubt), order).cells(order)
     if cells.size:
@@ -207,8 +205,7 @@ def _all_cells(image: Image, grid: Grid, way: Way, order: int, outside: bool, th
                 found.append((_ranges(block[index], order), _ranges(block[index[values]], order)))
             return found
 
-        with ThreadPoolExecutor(threads) as pool:
-            pairs = [pair for part in pool.map(work, range(threads)) for pair in part]
+        pairs = [pair for part in thread_map(work, range(threads), threads) for pair in part]
         on, kept = zip(*pairs, strict=True)
         return _union(list(on), order), _union(list(kept), order)
 
@@ -298,6 +295,5 @@ def _edge_pixels(image: Image, grid: Grid, way: Way, order: int, outside: bool, 
             found.append(outline.rasterize(order, code))
         return found
 
-    with ThreadPoolExecutor(threads) as pool:
-        found = [pair for part in pool.map(work, range(threads)) for pair in part]
+    found = [pair for part in thread_map(work, range(threads), threads) for pair in part]
     return _union(found, order)

@@ -8,7 +8,6 @@ be sure of it are left to astropy, so that each pixel has the value that it woul
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import cache
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import caps as _kernel
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
 from hpmask.core.layers import Stack
 from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, Way
@@ -98,8 +97,7 @@ def in_stripes(grid: Grid, work: Work, *, n_threads: int | None = None, least: i
         for rows in todo:
             work(own, rows)
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(share, range(threads)))
+    list(thread_map(share, range(threads), threads))
 
 
 def _by_pixels(
