@@ -31,8 +31,9 @@ from astropy.coordinates import (
 from astropy.time import Time
 from astropy.utils import iers
 from astropy.utils.masked import Masked
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from hpmask.geometry import frames
 
@@ -277,7 +278,7 @@ def test_directions_are_not_copied():
 # ---------------------------------------------------------------------- single precision
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     lon=st.lists(st.floats(0, 359.5, width=32), min_size=1, max_size=5),
     lat=st.lists(st.floats(-90, 90, width=32), min_size=5, max_size=5),
@@ -314,7 +315,6 @@ def test_poles_of_single_precision(sign):
     assert lat[0] == sign * np.pi / 2
 
 
-@settings(deadline=None)
 @given(value=st.floats(0, 180, width=32), unit=st.sampled_from([u.deg, u.arcmin, u.rad]))
 def test_angles_of_single_precision(value, unit):
     angle = frames.as_angle(u.Quantity(np.float32(value), unit), "width")
