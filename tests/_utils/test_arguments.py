@@ -129,7 +129,7 @@ MASKED = {
     "cells, 1 of 2": lambda: Mask.from_healpix(
         [True, True], cells=np.ma.array([1, 2], mask=[0, 1]), order=1, nest=True, frame="icrs"
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("door", MASKED)

@@ -184,9 +184,14 @@ def bodies():
         yield name, body
         yield f"{name} from the geocentre", get_body(name, TIME)
         for frame in (
-            AltAz(**HERE), HADec(**HERE), CIRS(**HERE), TETE(**HERE), ITRS(**HERE), PrecessedGeocentric(obstime=TIME),
+            AltAz(**HERE),
+            HADec(**HERE),
+            CIRS(**HERE),
+            TETE(**HERE),
+            ITRS(**HERE),
+            PrecessedGeocentric(obstime=TIME),
             GeocentricTrueEcliptic(obstime=TIME),
-        ):  # fmt: skip
+        ):
             yield f"{name} in {frame.name}", body.transform_to(frame)
     yield "satellite from the geocentre", satellite()
     yield "satellite from Paranal", satellite(location=PARANAL)
@@ -240,9 +245,15 @@ def test_parallaxes_do_not_move_stars(source, target, distance):
 
 def test_motions_do_not_move_stars():
     star = SkyCoord(
-        10 * u.deg, 20 * u.deg, 3 * u.pc, obstime=Time("J2015.5"), frame="icrs",
-        pm_ra_cosdec=5 * u.arcsec / u.yr, pm_dec=3 * u.arcsec / u.yr, radial_velocity=100 * u.km / u.s,
-    )  # fmt: skip
+        10 * u.deg,
+        20 * u.deg,
+        3 * u.pc,
+        obstime=Time("J2015.5"),
+        frame="icrs",
+        pm_ra_cosdec=5 * u.arcsec / u.yr,
+        pm_dec=3 * u.arcsec / u.yr,
+        radial_velocity=100 * u.km / u.s,
+    )
     np.testing.assert_array_equal(frames.to_lonlat(star, "icrs"), np.radians([10, 20]))
     expected = SkyCoord(10, 20, unit="deg").galactic
     np.testing.assert_allclose(frames.to_lonlat(star, "galactic"), [expected.l.rad, expected.b.rad], rtol=0, atol=1e-15)

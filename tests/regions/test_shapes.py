@@ -370,12 +370,16 @@ def test_zones_by_longitude_partition_the_cells(zone_frame, frame, order, closed
     limits = [x for x, y in zip(limits, [*limits[1:], limits[0] + 360], strict=True) if y - x > 1e-12]
     zones = [
         Mask.from_zone(
-            (west + turn, east + turn) * u.deg if len(limits) > 1 else ("0 deg", "360 deg"), lat,
-            order=order, closed=closed, zone_frame=zone_frame, frame=frame,
+            (west + turn, east + turn) * u.deg if len(limits) > 1 else ("0 deg", "360 deg"),
+            lat,
+            order=order,
+            closed=closed,
+            zone_frame=zone_frame,
+            frame=frame,
         )
         for west, east in pairwise([*limits, limits[0] + 360])
         for lat in ((-90, parallel) * u.deg, (parallel, 90) * u.deg)
-    ]  # fmt: skip
+    ]
     assert_partition([zone.planes[0] for zone in zones], order)
 
 
