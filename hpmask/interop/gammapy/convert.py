@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from hpmask._utils.modes import Mode
+from hpmask._utils.parallel import for_the_call
 from hpmask.core.value import MaskValue
 from hpmask.energy.axis import EnergyAxis
 from hpmask.interop.gammapy._import import need_gammapy
@@ -14,6 +15,7 @@ from hpmask.interop.gammapy.sources import from_sources
 __all__ = ["from_gammapy"]
 
 
+@for_the_call
 def from_gammapy(
     data: Any,
     *,
@@ -41,7 +43,6 @@ def from_gammapy(
             mode=mode,
             outside=False if outside is None else outside,
             frame=frame,
-            n_threads=n_threads,
         )
     if not _has_sources(data):
         raise TypeError(
@@ -57,7 +58,6 @@ def from_gammapy(
         frame="icrs" if frame is None else frame,
         invalid="raise" if invalid is None else invalid,
         energy=energy,
-        n_threads=n_threads,
         progress=bool(progress),
     )
 

@@ -11,6 +11,7 @@ from astropy.coordinates import SkyCoord
 
 from hpmask._utils.arguments import as_flag
 from hpmask._utils.modes import Mode
+from hpmask._utils.parallel import for_the_call
 from hpmask.core.value import MaskValue, check_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames
@@ -39,6 +40,7 @@ class DatasetMasks(NamedTuple):
     fit: MaskValue | None
 
 
+@for_the_call
 def from_dataset(
     dataset: Any,
     *,
@@ -54,8 +56,17 @@ def from_dataset(
     ----------
     dataset : `~gammapy.datasets.MapDataset` or `~gammapy.datasets.SpectrumDataset`
         The dataset. The ON-OFF datasets of both kinds are possible, too.
-    order, mode, outside, frame, n_threads
-        As in `hpmask.Mask.from_gammapy` for maps. A spectrum needs `order`, because its region has no pixels.
+    order : int, optional
+        Order of the cells, 0 to 29, by default as in `hpmask.Mask.from_gammapy`. A spectrum needs it, because its
+        region has no pixels.
+    mode : {"center", "overlap", "inside"}, optional
+        As in `hpmask.Mask.from_gammapy`.
+    outside : bool, optional
+        Whether the sky outside the dataset is kept.
+    frame : {"icrs", "galactic"}, optional
+        Frame of the masks, by default that of the dataset.
+    n_threads : int, optional
+        Threads to use, by default all processors.
 
     Returns
     -------
@@ -98,13 +109,13 @@ def from_dataset(
                 mode=mode,
                 outside=outside,
                 frame=frame,
-                n_threads=n_threads,
                 argument=f"dataset.{name}",
             )
         )
     return DatasetMasks(*masks)
 
 
+@for_the_call
 def set_mask_fit(
     datasets: Any, mask: MaskValue, *, mode: Mode = "center", update: bool = False, n_threads: int | None = None
 ) -> None:
@@ -154,7 +165,7 @@ def set_mask_fit(
     for dataset in _as_list(datasets):
         geom = _geom_of(dataset)
         try:
-            map_ = to_map(mask, geom, mode=mode, n_threads=n_threads)
+            map_ = to_map(mask, geom, mode=mode)
         except ValueError as error:
             raise ValueError(f"dataset {dataset.name!r}: {error}") from error
         if update and dataset.mask_fit is not None:
@@ -164,6 +175,7 @@ def set_mask_fit(
         dataset.mask_fit = map_
 
 
+@for_the_call
 def fit_energy_range(
     dataset: Any, mask: MaskValue, *, mode: Mode = "center", n_threads: int | None = None
 ) -> tuple[u.Quantity, u.Quantity]:
@@ -212,7 +224,7 @@ def fit_energy_range(
     need_gammapy()
     check_mask(mask, "mask")
     geom = _geom_of(dataset)
-    kept = to_map(mask, geom, mode=mode, n_threads=n_threads).data
+    kept = to_map(mask, geom, mode=mode).data
     if dataset.mask_safe is not None:
         kept = kept & np.asarray(dataset.mask_safe.data, dtype=np.bool_)
     axis = energy_axis_of(geom)
@@ -226,6 +238,7 @@ def fit_energy_range(
     return u.Quantity(axis.edges[bins[0]]), u.Quantity(axis.edges[bins[-1] + 1])
 
 
+@for_the_call
 def offset_masks(
     observations: Any,
     offset_max: Any,
@@ -248,8 +261,16 @@ def offset_masks(
     offset_max : `~astropy.units.Quantity`, str or callable
         Largest offset, 0 to 180 deg: a scalar, or one per observation of shape (n,); with `energy` also shape
         (n, n_bins) or (1, n_bins), or a function of the energy axis that returns shape (n_bins,) or one of these.
-    order, mode, frame, energy, n_threads
+    order : int
+        Order of the cells, 0 to 29.
+    mode : {"center", "overlap", "inside"}, optional
         As in `hpmask.Mask.from_cones`.
+    frame : {"icrs", "galactic"}, optional
+        Frame of the masks.
+    energy : EnergyAxis, optional
+        Energy bins of the masks.
+    n_threads : int, optional
+        Threads to use, by default all processors. The result does not depend on it.
 
     Returns
     -------
@@ -280,9 +301,7 @@ def offset_masks(
     fields = []
     for k, pointing in enumerate(pointings.reshape(n)):
         radius = angle[k : k + 1] if each else angle
-        fields.append(
-            from_cones(pointing, radius, order=order, mode=mode, frame=frame, energy=energy, n_threads=n_threads)
-        )
+        fields.append(from_cones(pointing, radius, order=order, mode=mode, frame=frame, energy=energy))
     return fields
 
 

@@ -130,6 +130,16 @@ class ExclusionMask:
         TypeError, ValueError
             If `geom` is not a geometry, `preserve_counts` is True, or the mask has several energy bins and the
             geometry has no energy.
+
+        Examples
+        --------
+        >>> import pytest
+        >>> maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=8).to_exclusion_mask()
+        >>> north.interp_to_geom(maps.WcsGeom.create(npix=(3, 2), binsz=1)).data
+        array([[False, False, False],
+               [ True,  True,  True]])
         """
         if preserve_counts:
             raise ValueError("preserve_counts has no meaning for a mask")
@@ -158,6 +168,15 @@ class ExclusionMask:
         ------
         ValueError
             If the mask has several energy bins and the coordinates have no energy, or a value is masked.
+
+        Examples
+        --------
+        >>> import pytest
+        >>> _ = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=8).to_exclusion_mask()
+        >>> north.get_by_coord(([10, 20, 30], [-5, 5, 80]))
+        array([False,  True,  True])
         """
         from gammapy.maps import MapCoord
 
@@ -217,6 +236,14 @@ class ExclusionMask:
         ------
         ValueError
             If weights are given.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> axis = EnergyAxis.from_bounds("1 TeV", "100 TeV", 2)
+        >>> exclusion = Mask.from_energy(axis, "10 TeV").to_exclusion_mask()
+        >>> exclusion.data, exclusion.sum_over_axes().data
+        (array([False,  True]), array([ True]))
         """
         if weights is not None:
             raise ValueError("weights have no meaning for a mask")
@@ -225,11 +252,19 @@ class ExclusionMask:
         return ExclusionMask(reduce(self.mask, "any"), mode=self.mode, n_threads=self.n_threads)
 
     def copy(self) -> ExclusionMask:
-        """The object itself, because it is immutable.
+        """Return the object itself, because it is immutable.
 
         Returns
         -------
         ExclusionMask
+            The same object.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> exclusion = Mask.full().to_exclusion_mask()
+        >>> exclusion.copy() is exclusion
+        True
         """
         return self
 

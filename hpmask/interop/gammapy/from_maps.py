@@ -39,7 +39,6 @@ def from_map(
     mode: Mode = "center",
     outside: bool = False,
     frame: str | None = None,
-    n_threads: int | None = None,
     argument: str = "data",
 ) -> MaskValue:
     """See `hpmask.Mask.from_gammapy`; errors call the map `argument`."""
@@ -58,21 +57,15 @@ def from_map(
     if isinstance(map_, WcsNDMap):
         if not geom.is_regular:
             raise ValueError(f"{argument} must have the same pixels in all energy bins")
-        mask = _from_image(
-            values, geom, energy, order=order, mode=mode, outside=outside, frame=frame, n_threads=n_threads
-        )
+        mask = _from_image(values, geom, energy, order=order, mode=mode, outside=outside, frame=frame)
     elif isinstance(map_, HpxNDMap):
-        mask = _from_cells(
-            values, geom, energy, argument, order=order, outside=outside, frame=frame, n_threads=n_threads
-        )
+        mask = _from_cells(values, geom, energy, argument, order=order, outside=outside, frame=frame)
     else:
         if geom.region is None:
             raise ValueError(f"{argument} must be a map with a region: without one it has no place on the sky")
         if order is None:
             raise ValueError(f"{argument} is a map of a region, which has no pixels: order must be given")
-        mask = _from_region(
-            values, geom, energy, order=order, mode=mode, outside=outside, frame=frame, n_threads=n_threads
-        )
+        mask = _from_region(values, geom, energy, order=order, mode=mode, outside=outside, frame=frame)
     kind = f"{type(map_).__name__}, order={mask.order}, mode={mode!r}"
     return with_history(mask, f"from_gammapy({kind}{', outside=True' if outside else ''})")
 
@@ -122,16 +115,13 @@ def _from_image(
     mode: Mode,
     outside: bool,
     frame: str,
-    n_threads: int | None,
 ) -> MaskValue:
     """The mask of an image or a cube of images, values of shape (n_bins, ny, nx)."""
     image = values if energy is not None else values[0]
     wcs = sky_wcs(geom)
     if order is None:
         order = order_for(Grid.of(wcs, image.shape[-2:]), per_side=_CELLS_PER_SIDE)
-    return from_wcs(
-        image, wcs, order=order, mode=mode, outside=outside, energy=energy, frame=frame, n_threads=n_threads
-    )
+    return from_wcs(image, wcs, order=order, mode=mode, outside=outside, energy=energy, frame=frame)
 
 
 def _from_cells(
@@ -143,7 +133,6 @@ def _from_cells(
     order: int | None,
     outside: bool,
     frame: str,
-    n_threads: int | None,
 ) -> MaskValue:
     """The mask of a HEALPix map, values of shape (n_bins, n_cells)."""
     bands = list(np.ndindex(*geom.axes.shape)) if geom.axes else [()]
@@ -167,7 +156,7 @@ def _from_cells(
         planes.append(plane)
     mask = new_mask(planes if len(planes) > 1 else planes[0], frame=_frame(geom), energy=energy)
     if frame != mask.frame:
-        return to_frame(mask, frame, order=order, n_threads=n_threads)
+        return to_frame(mask, frame, order=order)
     return mask if order is None else at_order(mask, order)
 
 
@@ -180,10 +169,9 @@ def _from_region(
     mode: Mode,
     outside: bool,
     frame: str,
-    n_threads: int | None,
 ) -> MaskValue:
     """The mask of a map with one value per energy bin for a region."""
-    region = from_regions(geom.region, order=order, mode=mode, frame=frame, n_threads=n_threads).planes[0]
+    region = from_regions(geom.region, order=order, mode=mode, frame=frame).planes[0]
     rest = ~region if outside else RangeSet.empty(region.order)
     kept = {True: region | rest, False: rest}
     planes = [kept[bool(value)] for value in values.ravel()]

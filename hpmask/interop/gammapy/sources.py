@@ -123,7 +123,6 @@ def from_sources(
     mode: Mode = "center",
     frame: str = "icrs",
     energy: EnergyAxis | None = None,
-    n_threads: int | None = None,
     progress: bool = False,
 ) -> MaskValue:
     """See `hpmask.Mask.from_gammapy`."""
@@ -140,7 +139,7 @@ def from_sources(
         else:
             found.add_position(name, model)
     found.report(invalid)
-    options: dict[str, Any] = {"order": order, "mode": mode, "frame": frame, "n_threads": n_threads}
+    options: dict[str, Any] = {"order": order, "mode": mode, "frame": frame}
     parts = []
     for system, rows in found.discs.items():
         lon, lat, reach = np.array(rows).T
@@ -309,15 +308,13 @@ def _cells_under(points: SkyCoord, order: int, frame: str) -> MaskValue:
     return new_mask(RangeSet.from_cells(np.unique(healpix.cells_at(lon, lat, order)), order), frame=frame)
 
 
-def _of_template(map_: Any, rule: Extension, *, order: int, mode: Mode, frame: str, n_threads: int | None) -> MaskValue:
+def _of_template(map_: Any, rule: Extension, *, order: int, mode: Mode, frame: str) -> MaskValue:
     """The mask of the pixels in which a template is positive at any energy, dilated by the margin."""
     from gammapy.maps import Map
 
     image = np.any(np.nan_to_num(map_.data).reshape(-1, *map_.data.shape[len(map_.geom.axes) :]) > 0, axis=0)
-    sky = from_map(
-        Map.from_geom(map_.geom.to_image(), data=image), order=order, mode=mode, frame=frame, n_threads=n_threads
-    )
+    sky = from_map(Map.from_geom(map_.geom.to_image(), data=image), order=order, mode=mode, frame=frame)
     if rule.margin > 0 * u.deg:
-        planes = dilation.planes_after("dilate", sky.planes, None, rule.margin, n_threads=n_threads)
+        planes = dilation.planes_after("dilate", sky.planes, None, rule.margin)
         sky = new_mask(planes, order=order, frame=frame)
     return sky

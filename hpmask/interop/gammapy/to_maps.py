@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hpmask._utils.arguments import MAX_ORDER
 from hpmask._utils.modes import Mode, check_mode
+from hpmask._utils.parallel import for_the_call
 from hpmask.core import lookup
 from hpmask.core.algebra import overlaps
 from hpmask.core.rangeset import RangeSet, index_of
@@ -53,8 +54,15 @@ def checked_geom(geom: Any) -> Any:
     return geom
 
 
+@for_the_call
 def filled(
-    mask: MaskValue, geom: Any, bins: NDArray[np.intp], *, mode: Mode, beyond: bool, n_threads: int | None
+    mask: MaskValue,
+    geom: Any,
+    bins: NDArray[np.intp],
+    *,
+    mode: Mode,
+    beyond: bool,
+    n_threads: int | None = None,
 ) -> Any:
     """The map with the mask's plane `bins[k]` in energy bin k of a geometry, and `beyond` where that is -1."""
     from gammapy.maps import Map
@@ -67,7 +75,7 @@ def filled(
 
     data = np.empty(geom.data_shape, dtype=np.bool_)
     of_band = _bins_of_bands(geom, mask.energy)
-    images = _images(mask, planes, geom, mode, n_threads) if geom.is_regular else None
+    images = _images(mask, planes, geom, mode) if geom.is_regular else None
     for band in np.ndindex(*geom.axes.shape):
         k = rows[of_band(band)]
         # The axes of gammapy's data are in reverse order.
@@ -75,7 +83,7 @@ def filled(
         if images is not None:
             place[...] = images[k] if k >= 0 else beyond
         else:
-            _fill_band(place, mask, planes[k] if k >= 0 else None, geom, band, mode, beyond, n_threads)
+            _fill_band(place, mask, planes[k] if k >= 0 else None, geom, band, mode, beyond)
     return Map.from_geom(geom, data=data)
 
 
@@ -88,18 +96,18 @@ def _bins_of_bands(geom: Any, energy: EnergyAxis | None) -> Any:
     return lambda band: band[place]
 
 
-def _images(mask: MaskValue, planes: list[RangeSet], geom: Any, mode: Mode, n_threads: int | None) -> Booleans:
+def _images(mask: MaskValue, planes: list[RangeSet], geom: Any, mode: Mode) -> Booleans:
     """Planes on the sky part of a geometry that has the same pixels in all bands, shape (n_planes, ...)."""
     if not planes:
         return np.empty((0, *geom.data_shape[len(geom.axes) :]), dtype=np.bool_)
     if geom.is_region:
-        return np.array([_region(plane, mask, geom, mode, n_threads) for plane in planes]).reshape(-1, 1, 1)
+        return np.array([_region(plane, mask, geom, mode) for plane in planes]).reshape(-1, 1, 1)
     if geom.is_hpx:
         band = (0,) * len(geom.axes)
-        return _cells(planes, mask, geom, *_pixels(geom, band), mode=mode, n_threads=n_threads)
+        return _cells(planes, mask, geom, *_pixels(geom, band), mode=mode)
     # All planes in one go, because most of the work is to compute the sky positions of the pixels.
     shape = geom.data_shape[-2:]
-    images = to_wcs(mask, sky_wcs(geom), shape, mode=mode, n_threads=n_threads).reshape(-1, *shape)
+    images = to_wcs(mask, sky_wcs(geom), shape, mode=mode).reshape(-1, *shape)
     first = {id(plane): k for k, plane in reversed(list(enumerate(mask.planes)))}
     return np.asarray(images[[first[id(plane)] for plane in planes]], dtype=np.bool_)
 
@@ -135,7 +143,6 @@ def _fill_band(
     band: tuple[int, ...],
     mode: Mode,
     beyond: bool,
-    n_threads: int | None,
 ) -> None:
     """Fill a band of a geometry whose pixels differ from band to band. Places without a pixel are False."""
     if geom.is_hpx:
@@ -150,11 +157,11 @@ def _fill_band(
     if plane is None:
         place[...] = there & beyond
     elif geom.is_hpx:
-        place[...] = _cells([plane], mask, geom, nside, numbers, mode=mode, n_threads=n_threads)[0]
+        place[...] = _cells([plane], mask, geom, nside, numbers, mode=mode)[0]
     else:
         matrix = None if geom.frame == mask.frame else frames.rotation_of(geom.frame, mask.frame)
         lon, lat = np.radians(lon), np.radians(lat)
-        kept = lookup.contains_lonlat([plane], mask.order, lon, lat, matrix=matrix, n_threads=n_threads)
+        kept = lookup.contains_lonlat([plane], mask.order, lon, lat, matrix=matrix, n_threads=None)
         place[...] = np.asarray(kept).reshape(place.shape)
 
 
@@ -179,7 +186,6 @@ def _cells(
     numbers: NDArray[np.int64],
     *,
     mode: Mode,
-    n_threads: int | None,
 ) -> Booleans:
     """Whether HEALPix pixels are in each plane, shape (n_planes, n). The number -1 is in none."""
     power_of_two = nside & (nside - 1) == 0
@@ -213,7 +219,7 @@ def _cells(
         else:
             # gammapy computes the positions, because nside may be any number.
             lon, lat = (np.radians(u.Quantity(angle, u.deg).value) for angle in globe.pix_to_coord((some,)))
-            out[:, part] = lookup.contains_lonlat(planes, mask.order, lon, lat, matrix=matrix, n_threads=n_threads)
+            out[:, part] = lookup.contains_lonlat(planes, mask.order, lon, lat, matrix=matrix, n_threads=None)
         out[:, part] &= there
     return out
 
@@ -221,7 +227,7 @@ def _cells(
 # ---------------------------------------------------------------------- regions
 
 
-def _region(plane: RangeSet, mask: MaskValue, geom: Any, mode: Mode, n_threads: int | None) -> bool:
+def _region(plane: RangeSet, mask: MaskValue, geom: Any, mode: Mode) -> bool:
     """Whether a plane keeps the one pixel of a region geometry."""
     if geom.region is None:
         if not (plane.is_empty or plane.is_full):
@@ -234,9 +240,7 @@ def _region(plane: RangeSet, mask: MaskValue, geom: Any, mode: Mode, n_threads: 
         center = geom.center_skydir
         coord = SkyCoord(center.spherical.lon, center.spherical.lat, frame=center.frame.name)
         return bool(lookup.contains([plane], mask.order, mask.frame, None, coord, None))
-    area = from_regions(
-        geom.region, order=_order_for(geom, mask), mode="overlap", frame=mask.frame, n_threads=n_threads
-    )
+    area = from_regions(geom.region, order=_order_for(geom, mask), mode="overlap", frame=mask.frame)
     return overlaps(alone, area) if mode == "overlap" else area <= alone
 
 
