@@ -637,7 +637,9 @@ def test_pixels_off_the_sky_are_told_of():
     shape = (45, 90)
     wcs = simple("SFL", lon=180, lat=0, step=4.0, shape=shape, crpix=(1.0, 23.0))
     lost = np.isnan(wcs.pixel_to_world_values(*np.indices(shape)[::-1])[0])
-    with pytest.warns(UserWarning, match=r"(\d+) of 4050 pixels of image are True but lie outside the projection") as told:
+    with pytest.warns(
+        UserWarning, match=r"(\d+) of 4050 pixels of image are True but lie outside the projection"
+    ) as told:
         Mask.from_wcs(np.ones(shape, bool), wcs, order=5)
     # Those that the rim crosses are used.
     count = int(str(told[0].message).split()[0])
