@@ -89,16 +89,21 @@ def draw() -> Figure:
         for j, other in enumerate(sorted(others, key=lambda one: place[one])):
             to_x, to_y = place[other]
             from_x = x + (j - (len(others) - 1) / 2) * WIDTH / (len(others) + 1)
-            # An arrow that passes a floor on its way is bent around the boxes there.
-            side = 1 if (to_x, x) > (x, 0.0) else -1
-            bend = 0.0 if y - to_y <= 1 else 0.7 * side
+            start = (from_x, y - HEIGHT / 2)
+            end = (to_x + (from_x - to_x) / 8, to_y + HEIGHT / 2)
+            bend = 0.0
+            if y - to_y > 1:
+                # An arrow that passes a floor goes from side to side, around the boxes there.
+                side = 1 if (to_x, x) > (x, 0.0) else -1
+                start, end = (x + side * WIDTH / 2, y), (to_x + side * WIDTH / 2, to_y)
+                bend = -0.55 * side
             ax.add_patch(
                 FancyArrowPatch(
-                    (from_x, y - HEIGHT / 2),
-                    (to_x + (from_x - to_x) / 8 + (0.35 * side if bend else 0), to_y + HEIGHT / 2),
+                    start,
+                    end,
                     arrowstyle="-|>",
                     mutation_scale=9,
-                    connectionstyle=f"arc3,rad={-bend}",
+                    connectionstyle=f"arc3,rad={bend}",
                     color=COLOURS[i % len(COLOURS)],
                     linewidth=1.1,
                     shrinkA=0,
