@@ -10,6 +10,7 @@ if find_spec("hpmask._kernels.ranges") is None:
     )
 
 from hpmask._utils.errors import MaskFormatError
+from hpmask._utils.parallel import get_num_threads, set_num_threads
 from hpmask.core.algebra import intersection_all, union_all
 from hpmask.core.rangeset import RangeSet
 from hpmask.energy.axis import EnergyAxis
@@ -21,7 +22,9 @@ __all__ = [
     "MaskFormatError",
     "RangeSet",
     "__version__",
+    "get_num_threads",
     "intersection_all",
+    "set_num_threads",
     "union_all",
 ]
 

@@ -34,7 +34,7 @@ from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
 from hpmask.regions import clip, masks
-from hpmask.wcs import convert
+from hpmask.wcs import fits_image, from_image, to_image
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -605,57 +605,72 @@ class Mask(MaskValue):
         frame: str = "icrs",
         n_threads: int | None = None,
     ) -> Mask:
-        """A mask from a WCS image: a cell is in iff the pixel under its centre is True.
+        """A mask from a WCS image: a cell is in if and only if the pixel under its centre is True.
 
-        Cylindrical images repeat themselves after 360 degrees of longitude, and so do HPX and the belt of TSC, CSC
-        and QSC: pixels beyond native longitude +-180 degrees are used. If an image has a position twice, the pixel
-        nearer to CRPIX counts.
+        The pixel under a position is the one that astropy's ``wcs.world_to_pixel`` gives, distortions included.
+        Cylindrical images repeat themselves after 360 degrees of longitude, and so do HPX and the belt of the cubes
+        TSC, CSC and QSC: pixels beyond native longitude +-180 degrees are used. If an image shows a position twice, the
+        pixel nearer to CRPIX counts.
 
         Parameters
         ----------
         image : numpy.ndarray, path, FITS image HDU or gammapy map
-            Pixels, of shape (ny, nx) or (n_bins, ny, nx): booleans, or 0 and 1 of another type. True = kept.
-        wcs : `~astropy.wcs.WCS`, FITS header or gammapy geometry, optional
-            The image's WCS, as in `to_wcs`; needed for an array.
+            Pixels, shape (ny, nx) or (n_bins, ny, nx): booleans, or 0 and 1 of any numeric type. True = kept. A file
+            may be packed by gzip, bzip2 or xz, or in compressed tiles. The pixels that a masked array masks count as
+            NaN.
+        wcs : `~astropy.wcs.WCS`, FITS header, image HDU, path or gammapy geometry, optional
+            The WCS of the image, as in `to_wcs`. An array needs one; the others have their own.
         hdu : int or str, optional
-            Number or name of the image that counts, of a file with several.
+            Number or name of the HDU with the image; needed if the file has several images of the sky.
         order : int, optional
-            Order of the cells. By default they are no larger than half the smallest pixel. Where a cell's
-            corners are nearer to its centre than half the width of every pixel (1.07 / 2**order radians are
-            enough), `to_wcs` gives the image back.
+            Order of the cells. By default a cell is no larger than half the smallest pixel. `to_wcs` gives the image
+            back if the cell at the centre of each pixel has its own centre in that pixel. This is certain if no pixel
+            is narrower than 2.14 / 2**order radians, since a cell extends at most half of that from its centre.
         mode : {"center", "overlap", "inside"}, optional
-            A cell is in if the pixel under its centre is True, if any part of it is under a True pixel, or only
-            if all of it is. The area of a pixel is the quadrangle of its corners with great-circle edges. In
-            "overlap" and "inside", pixels of which a corner is no sky count by the cells' centres.
+            Whether a cell is in if the pixel under its centre is True, if any part of it is in a True pixel, or only
+            if all of it is. In the last two modes, the area of a pixel is the quadrangle of its corners with
+            great-circle edges. Pixels with a corner outside the projection still count by the centres of cells.
         outside : bool, optional
-            What cells are whose centre is under no pixel.
+            Whether cells are kept that have no pixel under their centre.
         nan : bool, optional
             Whether NaN pixels are kept. Without it, they raise.
         invert : bool, optional
-            True for images in which 1 or True means excluded.
+            True for images in which 1 or True means excluded. It does not apply to `outside` and `nan`.
         energy : EnergyAxis, optional
-            Energy bins of a cube's planes. A gammapy map brings its own, and so does a file with one table of energies
-            for its planes: that which BANDSHDU names, EBOUNDS, or ENERGIES. The planes of the last belong to single
-            energies: the bins end halfway between them (in the logarithm), as in gammapy.
+            Energy bins of the planes of a cube. A gammapy map has its own, and so has a file with one table of energies
+            that fits its planes: the table that BANDSHDU names, EBOUNDS, ENERGIES, or any table with columns such as
+            E_MIN and E_MAX. In ENERGIES the planes belong to single energies: the bins end halfway between them, in the
+            logarithm, as in gammapy.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Threads to use, by default all processors. The result does not depend on it.
+
+        Returns
+        -------
+        Mask
+            With energy bins for a cube, and otherwise without, unless `energy` is given: the plane then holds in all
+            bins.
 
         Raises
         ------
-        TypeError, ValueError
-            If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the first one is named), or the WCS
-            is not celestial or does not fit, or a number in it is NaN or infinite (the keyword is named).
+        TypeError
+            If `image` is an array and `wcs` is not given, or an argument is of another type.
+        ValueError
+            If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the message names the first one); if the
+            WCS is not celestial, a number in it is NaN or infinite (the message names the keyword), or astropy cannot
+            transform its frame; if the planes do not fit the energy bins; or if `order` is so fine that the outline of
+            the image would not fit in memory.
         MaskFormatError
-            If the file has no image of the sky that could be a mask, or several and `hdu` is not given, or is damaged:
-            CHECKSUM and DATASUM of what is used are checked, if it has them. The message begins with the path.
+            If the file is damaged (CHECKSUM and DATASUM of the HDUs that are used are checked, if there are any), if it
+            has no image of the sky, or if it has several and `hdu` is not given. Any fault of the image or of its WCS
+            raises this error for a file. The message begins with the path.
 
         Warns
         -----
         UserWarning
-            If pixels that differ from `outside` lie off the sky, or where another pixel has the sky, with their
-            number. A frame of one value round an image of the whole sky does not count.
+            If pixels that differ from `outside` lie outside the projection, or show sky that belongs to another pixel.
+            The message gives their number. A frame of one value around an image of the whole sky does not count.
 
         Examples
         --------
@@ -677,7 +692,7 @@ class Mask(MaskValue):
                [0, 1, 0]])
         """
         return cls._own(
-            convert.from_wcs(
+            from_image.from_wcs(
                 image,
                 wcs,
                 hdu=hdu,
@@ -1526,67 +1541,118 @@ class Mask(MaskValue):
     ) -> NDArray[Any]:
         """The mask on the pixels of an image.
 
+        The sky position of a pixel's centre is the one that astropy's ``wcs.pixel_to_world`` gives, distortions
+        included. Whole tiles of pixels are decided at once where the mask is the same all over their sky. Strict bounds
+        on the sky of a tile make sure that each pixel has the value that it has when it is looked at alone. There are
+        such bounds for TAN, SIN, STG, ARC, ZEA, CAR, CEA, MER, SFL and AIT, with SIP polynomials or without. Other
+        projections and distortions are worked out pixel by pixel.
+
         Parameters
         ----------
-        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry
-            Any celestial WCS; of a cube's the celestial part is taken. `hpmask.wcs.convert.to_wcs` has the details.
+        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy geometry
+            Any celestial WCS, in any frame that astropy can transform to that of the mask. The two celestial axes of a
+            cube are used. Slices of a WCS, and other WCS objects with astropy's common interface, are accepted if they
+            have two pixel axes. Galactic axes are Galactic also with a RADESYS, which misleads astropy. Ecliptic axes
+            raise, since astropy takes them for ICRS.
         shape : (int, int), optional
-            Number of pixels (ny, nx); by default the shape that the WCS has.
+            Number of pixels (ny, nx), by default the shape of the WCS.
         mode : {"center", "overlap", "inside", "fraction"}, optional
-            A pixel is True iff the sky position of its centre is in the mask, if any part of its area is, or
-            only if all of it is; "fraction" is the part of its area that is in the mask, to 1e-3. Pixels that
-            are no sky are False, or 0. For sky to be excluded, ``(~mask).to_wcs(..., mode="overlap")`` is
-            the safe side.
+            "center": a pixel is True if and only if the sky position of its centre is in the mask.
+
+            "overlap": a pixel is True if any part of its area is in the mask. A cell within a thousandth of the pixel
+            of its edge may count as touching it, and no cell that touches it is missed. To exclude every pixel that
+            touches excluded sky, use "inside", or equally ``~(~mask).to_wcs(..., mode="overlap")``.
+
+            "inside": a pixel is True only if all of its area is in the mask, to the same accuracy.
+
+            "fraction": the part of the pixel's area, as a solid angle, that is in the mask, to better than 1e-3.
+
+            The area of a pixel is the sky under its square of pixel coordinates, with sides that are followed to 2e-4
+            of the pixel. Pixels at the rim of an all-sky image, of which a part is outside the projection, and pixels
+            that the edge of a facet tears apart (HPX, XPH, TSC, CSC, QSC) are sampled at 32 x 32 points. Their fraction
+            is good to about 1e-2, or 1e-1 if only a small part of the pixel is inside the projection.
+
+            Pixels outside the projection, such as the corners of an all-sky image, are False or 0 in all modes.
         hdu : int or str, optional
-            Number or name of the image that counts, of a file with several.
+            Number or name of the HDU with the image; needed if the file has several images of the sky.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
 
         Returns
         -------
         numpy.ndarray of bool or float32, shape (ny, nx) or (n_bins, ny, nx)
-            The latter for a mask with energy bins, or if `wcs` is a cube with energies: a gammapy geometry, or a file
-            with a table of them. Each of its bins must lie in one of the mask's.
+            Of float32 for "fraction". There is a plane for each energy bin if the mask has energy bins, or if `wcs` has
+            them: a gammapy geometry, or a file with a table of energies (EBOUNDS, ENERGIES, or the table that BANDSHDU
+            names). If both have energy bins, each bin of `wcs` must lie in one bin of the mask. A plane that belongs
+            to a single energy gets the bin of the mask at that energy.
 
         Raises
         ------
-        TypeError, ValueError
-            If the WCS is not celestial, no shape is known, or energy bins do not fit.
+        TypeError
+            If `wcs` is not a WCS, or `hdu` is given without a file.
+        ValueError
+            If the WCS is not celestial, a number in it is NaN or infinite, or astropy cannot transform its frame; if no
+            shape is known; if energy bins do not fit; or if `mode` is another word.
         MaskFormatError
-            If a file is damaged, or it is not clear which of its images counts.
+            If a file is damaged (CHECKSUM and DATASUM of the HDUs that are used are checked, if there are any), if it
+            has no image of the sky, or if it has several and `hdu` is not given.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from astropy.wcs import WCS
+        >>> from hpmask import Mask
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+        >>> wcs.wcs.crval = 83.6, 22.0
+        >>> wcs.wcs.crpix = 3, 2
+        >>> wcs.wcs.cdelt = -0.1, 0.1
+        >>> star = Mask.from_cones(SkyCoord(83.6, 22.0, unit="deg"), "0.11 deg", order=12)
+        >>> star.to_wcs(wcs, (3, 5)).astype(int)
+        array([[0, 0, 1, 0, 0],
+               [0, 1, 1, 1, 0],
+               [0, 0, 1, 0, 0]])
         """
-        return convert.to_wcs(self, wcs, shape, mode=mode, hdu=hdu, n_threads=n_threads)
+        return to_image.to_wcs(self, wcs, shape, mode=mode, hdu=hdu, n_threads=n_threads)
 
     def to_wcs_many(
         self, fields: Iterable[Any], *, mode: PixelMode = "center", n_threads: int | None = None
     ) -> Iterator[NDArray[Any]]:
-        """The mask on many images, one after the other, as one per observation.
+        """The mask on many images, one after the other, such as one per observation.
 
-        The look-up tables of the mask are made once, and each image when it is asked for: none needs to be kept.
+        The look-up tables of the mask are made once. Each image is made when it is asked for, so that none needs to be
+        kept.
 
         Parameters
         ----------
         fields : iterable
-            What `to_wcs` takes as `wcs`, or pairs of that and a shape. It may be a generator.
-        mode
+            For each image a `wcs` as in `to_wcs`, or a pair of that and a shape. It may be a generator.
+        mode : {"center", "overlap", "inside", "fraction"}, optional
             As in `to_wcs`.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Threads to use for each image, by default all processors. The result does not depend on it.
 
         Yields
         ------
         numpy.ndarray
-            What `to_wcs` returns, in the order of the fields.
+            The images as `to_wcs` returns them, in the order of `fields`.
+
+        Raises
+        ------
+        TypeError, ValueError, MaskFormatError
+            As in `to_wcs`: for `mode` and `n_threads` at once, and for a field when its image is asked for.
 
         Examples
         --------
         >>> from astropy.coordinates import SkyCoord
         >>> from hpmask import Mask
-        >>> from hpmask.wcs.field import field_wcs
+        >>> from hpmask.wcs import field_wcs
         >>> mask = Mask.from_zone(None, ("0 deg", "90 deg"), order=13)
         >>> fields = (field_wcs(SkyCoord(10, lat, unit="deg"), "2 deg") for lat in (-0.5, 0, 0.5))
         >>> [round(float(image.mean()), 2) for image in mask.to_wcs_many(fields)]
         [0.25, 0.5, 0.75]
         """
-        return convert.to_wcs_many(self, fields, mode=mode, n_threads=n_threads)
+        return to_image.to_wcs_many(self, fields, mode=mode, n_threads=n_threads)
 
     def write_wcs(
         self,
@@ -1599,11 +1665,64 @@ class Mask(MaskValue):
         overwrite: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        """Write the mask on the pixels of an image as FITS, 1 = kept, readable by gammapy's ``Map.read``.
+        """Write the mask on the pixels of an image as a FITS image of bytes, 1 = kept.
 
-        Parameters as in `to_wcs` and `write`.
+        The image is the primary HDU, named MASK. gammapy's ``Map.read`` reads it as a boolean map. Energy bins, those
+        of the mask or of a cube given as `wcs`, make the image a cube, in the order of increasing energy that gammapy
+        needs, with the table MASK_BANDS of the bins; the layout is that of
+        https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html. Look-up tables of distortions
+        follow as extensions of their own.
+
+        The history of the mask goes into HISTORY cards. Lines that are longer than a card or are not printable ASCII
+        are escaped as in Python strings. A backslash at the end of a card means that the line continues in the next
+        card.
+
+        Parameters
+        ----------
+        path : str or path
+            File to write; ``.fits.gz`` is compressed. The file is replaced as a whole: at any moment there is either
+            the old one or the new one.
+        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy geometry
+            As in `to_wcs`, but only with astropy's own FITS WCS.
+        shape : (int, int), optional
+            Number of pixels (ny, nx), by default the shape of the WCS.
+        mode : {"center", "overlap", "inside"}, optional
+            As in `to_wcs`.
+        hdu : int or str, optional
+            Number or name of the HDU with the image; needed if the file given as `wcs` has several images of the sky.
+        overwrite : bool, optional
+            Whether to replace an existing file.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and `overwrite` is False.
+        TypeError
+            If `wcs` is not a FITS WCS, or as in `to_wcs`.
+        ValueError, MaskFormatError
+            As in `to_wcs`.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from astropy.io import fits
+        >>> from astropy.wcs import WCS
+        >>> from hpmask import Mask
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype = "GLON-AIT", "GLAT-AIT"
+        >>> wcs.wcs.crpix = 3, 2
+        >>> wcs.wcs.cdelt = -70, 60
+        >>> path = Path(mkdtemp()) / "sky.fits"
+        >>> Mask.full().write_wcs(path, wcs, (3, 5))
+        >>> fits.getdata(path)
+        array([[0, 1, 1, 1, 0],
+               [1, 1, 1, 1, 1],
+               [0, 1, 1, 1, 0]], dtype=uint8)
         """
-        convert.write_wcs(self, path, wcs, shape, mode=mode, hdu=hdu, overwrite=overwrite, n_threads=n_threads)
+        fits_image.write_wcs(self, path, wcs, shape, mode=mode, hdu=hdu, overwrite=overwrite, n_threads=n_threads)
 
     def to_gammapy(self, geom: Geom, *, mode: Mode = "center") -> Map:
         """The mask as a boolean gammapy map on a geometry.

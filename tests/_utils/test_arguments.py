@@ -10,8 +10,9 @@ from astropy.table import QTable
 from astropy.time import Time
 from astropy.utils import iers
 from astropy.utils.masked import Masked
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from regions import CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion
 
 from hpmask import EnergyAxis, Mask, RangeSet
@@ -128,7 +129,7 @@ MASKED = {
     "cells, 1 of 2": lambda: Mask.from_healpix(
         [True, True], cells=np.ma.array([1, 2], mask=[0, 1]), order=1, nest=True, frame="icrs"
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("door", MASKED)
@@ -216,7 +217,7 @@ def test_every_door_takes_the_direction_of_stars():
     assert on_mask(near) == on_mask(SkyCoord(219.9, -60.83, unit="deg"))
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.floats(0, 359.5, width=32), st.floats(-89, 89, width=32), st.sampled_from(["icrs", "galactic", "fk4"]))
 def test_every_door_takes_single_precision_for_its_numbers(lon, lat, frame):
     single = SkyCoord(np.float32(lon) * u.deg, np.float32(lat) * u.deg, frame=frame)
@@ -229,7 +230,7 @@ def zone_of(angles):
     return Mask.from_zone(angles, np.sort(angles), order=6, closed=closed)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.tuples(*[st.floats(2**-10, 10, width=32)] * 2), st.sampled_from([u.deg, u.arcmin, u.mrad]))
 def test_single_precision_of_angles(values, unit):
     one, other = (np.array(values, dtype=kind) * unit for kind in (np.float32, np.float64))

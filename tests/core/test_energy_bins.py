@@ -36,9 +36,11 @@ def bins(axis, numbers):
 
 
 def test_rows_of_gammapys_energy_mask():
-    axis = axis_from_gammapy(pytest.importorskip("gammapy.maps", exc_type=ImportError).MapAxis.from_nodes(
-        [1, 10, 100], interp="log", name="energy", unit="TeV"
-    ))  # fmt: skip
+    axis = axis_from_gammapy(
+        pytest.importorskip("gammapy.maps", exc_type=ImportError).MapAxis.from_nodes(
+            [1, 10, 100], interp="log", name="energy", unit="TeV"
+        )
+    )
     assert kept(Mask.from_energy(axis, "3 TeV")) == [False, True, True]
     assert kept(Mask.from_energy(axis, None, "30 TeV")) == [True, False, False]
     assert kept(Mask.from_energy(axis, "3 TeV", "40 TeV")) == [False, True, False]
@@ -559,10 +561,18 @@ def test_energy_range_at_positions():
 
 def test_energy_range_of_pixels():
     mask = three_discs()
-    wcs = WCS({
-        "CTYPE1": "RA---TAN", "CRVAL1": 83.63, "CRPIX1": 20.5, "CDELT1": -0.1,
-        "CTYPE2": "DEC--TAN", "CRVAL2": 22.01, "CRPIX2": 20.5, "CDELT2": 0.1,
-    })  # fmt: skip
+    wcs = WCS(
+        {
+            "CTYPE1": "RA---TAN",
+            "CRVAL1": 83.63,
+            "CRPIX1": 20.5,
+            "CDELT1": -0.1,
+            "CTYPE2": "DEC--TAN",
+            "CRVAL2": 22.01,
+            "CRPIX2": 20.5,
+            "CDELT2": 0.1,
+        }
+    )
     low, high = mask.energy_range_wcs(wcs, (40, 40))
     expected = mask.energy_range(wcs.pixel_to_world(*np.meshgrid(np.arange(40), np.arange(40))))
     np.testing.assert_array_equal(low.value, expected[0].value)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from strategies import energy_axes, masks
 
 from hpmask import EnergyAxis, Mask, RangeSet
@@ -44,7 +45,7 @@ def test_the_same_bins_come_back(order_f):
 
 
 @given(st.data(), energy_axes(), st.integers(20, 45))
-@settings(max_examples=40)
+@examples(40)
 def test_any_mask_comes_back(data, axis, order_f):
     axis = EnergyAxis(axis.edges.value * u.GeV, name=axis.name, interp=axis.interp)  # in J they go beyond 1e38 Hz
     mask = data.draw(masks(energy=axis))

@@ -16,8 +16,9 @@ from astropy.utils import iers
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS, Sip
 from astropy.wcs.wcsapi import HighLevelWCSWrapper, SlicedLowLevelWCS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from wcs_images import ANY_WCS, BOUNDED, IMAGES, PROJECTIONS, distorted, header_wcs, simple, text_wcs
 
 import hpmask.wcs.pixel_centers
@@ -131,7 +132,7 @@ def test_places_and_frames(wcs):
         check(wcs)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     projection=st.sampled_from(BOUNDED),
     **ANY_WCS | {"step": st.floats(1e-5, 3)},

@@ -19,7 +19,7 @@ from hpmask.interop.gammapy._import import need_gammapy
 from hpmask.interop.gammapy.axes import axis_from_gammapy
 from hpmask.interop.gammapy.to_maps import sky_wcs
 from hpmask.regions.masks import from_regions
-from hpmask.wcs.convert import from_wcs
+from hpmask.wcs.from_image import from_wcs
 from hpmask.wcs.grid import Grid, order_for
 
 __all__ = ["from_map"]

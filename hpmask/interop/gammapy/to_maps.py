@@ -25,7 +25,7 @@ from hpmask.geometry import frames, healpix
 from hpmask.interop.gammapy._import import need_gammapy
 from hpmask.interop.gammapy.energies import bins_by_edges, energy_axis
 from hpmask.regions.masks import from_regions
-from hpmask.wcs.convert import to_wcs
+from hpmask.wcs.to_image import to_wcs
 
 __all__ = ["checked_geom", "filled", "sky_wcs", "to_map"]
 
