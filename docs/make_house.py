@@ -8,6 +8,7 @@ arrow is left out if a path of other arrows leads to the same package. The build
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -40,11 +41,11 @@ def arrows() -> dict[str, set[str]]:
     """The packages that each package imports, without itself."""
     floors = walk()
     found: dict[str, set[str]] = {name: set() for names in floors.FLOORS for name in names}
-    for module, path in floors.MODULES.items():
+    for module, source in floors.SOURCES.items():
         if module == "hpmask":
             continue
         package = module.split(".")[1]
-        for name, _ in floors.imports(path.read_text(encoding="utf-8"), set(floors.MODULES)):
+        for name, _ in floors.imports(ast.parse(source), set(floors.SOURCES)):
             found[package].add(name.split(".")[1])
     return {package: others - {package} for package, others in found.items()}
 
