@@ -139,9 +139,9 @@ def test_names_on_the_reference_page_exist(entry):
     assert inspect.getdoc(resolved(entry))
 
 
-@pytest.mark.parametrize("name", sorted(set(TEXT) - {"changelog"}))
-def test_names_in_the_text_exist(name):
-    text = TEXT[name]
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{name}.md" for name in TEXT)])
+def test_names_in_the_text_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
     for cls in (Mask, EnergyAxis, RangeSet):
         for attribute in re.findall(rf"\b{cls.__name__}\.(\w+)", text):
             assert hasattr(cls, attribute), f"{cls.__name__}.{attribute}"
@@ -159,6 +159,17 @@ def test_files_in_the_text_exist():
         for path in re.findall(r"`((?:\w+/)*\w+\.(?:py|pyx|pxd|build|sh|md))`", text):
             places = (ROOT, ROOT / "hpmask", ROOT / "hpmask" / "_kernels")
             assert "NAME" in path or any((place / path).exists() for place in places), path
+
+
+# ---------------------------------------------------------------------- numbers
+
+
+def test_benchmarks_in_the_readme_are_from_the_table():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    times = re.findall(r"[\d.]+ m?s(?: \([\d.]+\))?(?= \|)", readme)
+    assert len(times) > 10
+    table = re.findall(r"[\d.]+ m?s(?: \([\d.]+\))?(?= \|)", TEXT["benchmarks"])
+    assert set(times) <= set(table)
 
 
 # ---------------------------------------------------------------------- the house
