@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hpmask._files.fits_file import faults_of
 from hpmask._utils.arguments import as_flag, check_order
 from hpmask._utils.modes import Mode, check_mode
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import for_the_call, thread_count
 from hpmask._utils.warn import warn
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, new_mask
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["from_wcs"]
 
 
+@for_the_call
 def from_wcs(
     image: Any,
     wcs: Any = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import cache
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
 from hpmask.core.layers import Stack
 from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, Places, Way
@@ -51,8 +50,7 @@ def share_out(items: Sequence[Item], work: Callable[[Wcs, Item], Result], wcs: A
         own = cache(lambda: deepcopy(wcs))
         return [work(own, item) for item in todo]
 
-    with ThreadPoolExecutor(threads) as pool:
-        return [result for results in pool.map(part, range(threads)) for result in results]
+    return [result for results in thread_map(part, range(threads), threads) for result in results]
 
 
 def in_stripes(

@@ -105,9 +105,18 @@ def scamp():
     """A WCS with TPV polynomials."""
     header = simple("TPV", step=0.02, shape=(80, 100)).to_header()
     for card, value in {
-        "PV1_0": 0.0, "PV1_1": 1.01, "PV1_2": 0.003, "PV1_4": 0.02, "PV1_5": -0.01, "PV1_7": 0.004,
-        "PV2_0": 0.0, "PV2_1": 0.99, "PV2_2": -0.002, "PV2_4": -0.015, "PV2_6": 0.01,
-    }.items():  # fmt: skip
+        "PV1_0": 0.0,
+        "PV1_1": 1.01,
+        "PV1_2": 0.003,
+        "PV1_4": 0.02,
+        "PV1_5": -0.01,
+        "PV1_7": 0.004,
+        "PV2_0": 0.0,
+        "PV2_1": 0.99,
+        "PV2_2": -0.002,
+        "PV2_4": -0.015,
+        "PV2_6": 0.01,
+    }.items():
         header[card] = value
     wcs = header_wcs(header)
     wcs.array_shape = (80, 100)

@@ -9,8 +9,9 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from profiles import examples
 from wcs_images import (
     ANY_WCS,
     BOUNDED,
@@ -162,7 +163,7 @@ def test_sip(projection, strength, monkeypatch):
     check(image, wcs, 13, ("icrs",), doubt=2e-4)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     projection=st.sampled_from(BOUNDED),
     **ANY_WCS,
@@ -186,7 +187,7 @@ def test_any_wcs(projection, kind, lon, lat, step, ratio, rotation, shape, seed,
         assert other == ~mask
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @example("AIT", "RA", 1.0, 2.0, 2.0, 2.0, 0.0, (35, 85), 0, 6, False)
 @example("CAR", "RA", 0.0, 0.0, 3.0, 1.0, 95.0, (159, 1), 0, 1, False)
 @given(

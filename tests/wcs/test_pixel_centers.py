@@ -8,8 +8,9 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs.wcsapi import SlicedLowLevelWCS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from wcs_images import ANY_WCS, BOUNDED, IMAGES, PROJECTIONS, bent, header_wcs, simple, text_wcs
 
 from hpmask import EnergyAxis, Mask, RangeSet
@@ -38,7 +39,7 @@ def discs_for(wcs, shape, order, size, seed, frame="icrs"):
     return Mask.from_cones(center, radius * u.deg, order=order, frame=frame)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     projection=st.sampled_from(BOUNDED),
     **ANY_WCS,

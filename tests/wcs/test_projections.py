@@ -4,8 +4,9 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from wcs_images import BOUNDED, bent, simple
 
 from hpmask import Mask, RangeSet
@@ -35,7 +36,7 @@ def own_positions(bounds, wcs, x, y):
     return native @ bounds._native, np.isfinite(stretch), place, native
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     projection=st.sampled_from(BOUNDED),
     lon=st.floats(0, 360),
@@ -120,7 +121,7 @@ def test_pixels_on_the_edges_of_cells(order, lon):
     np.testing.assert_array_equal(image[1], expected[1])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     projection=st.sampled_from(["TAN", "CAR", "AIT", "SFL", "ZEA"]),
     lon=st.sampled_from([0.0, 45.0, 90.0, 315.0, 33.0]),
