@@ -1,11 +1,11 @@
-"""Numbers as people read them: parts of the sky, and counts with their nouns."""
+"""Numbers as people read them: fractions of the sky, quantities, and counts with their nouns."""
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
-__all__ = ["counted", "fraction_text", "percent_text"]
+__all__ = ["counted", "fraction_text", "percent_text", "quantity_text"]
 
 
 class _Sky(Protocol):
@@ -45,6 +45,11 @@ def _text(sky: _Sky, whole: float, digits: int) -> str:
         digits += 1
         text = f"{value:.{digits}g}"
     return text
+
+
+def quantity_text(value: Any) -> str:
+    """A scalar Quantity as the history gives it, "0.5 deg"; anything else as it prints itself."""
+    return f"{value.value:.6g} {value.unit}" if hasattr(value, "unit") and not value.shape else str(value)
 
 
 def counted(number: int, noun: str) -> str:

@@ -19,7 +19,7 @@ from hpmask.energy.units import as_energy, energies_of, is_spectral, same_energi
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["EnergyAxis", "difference", "nodes_of", "with_nodes"]
+__all__ = ["EnergyAxis", "difference", "nodes_of", "summary", "with_nodes"]
 
 Interp = Literal["log", "lin"]
 
@@ -475,6 +475,12 @@ def _check_factor(factor: int) -> int:
 
 def _apart(a: EnergyAxis, b: EnergyAxis) -> NDArray[np.intp]:
     return np.flatnonzero(~same_energies(a.edges.value, b.edges.to_value(a.unit)))
+
+
+def summary(axis: EnergyAxis) -> str:
+    """The bins of an axis in a few words, "4 bins 1-100 TeV"."""
+    edges = axis.edges
+    return f"{counted(axis.n_bins, 'bin')} {edges[0].value:.4g}-{edges[-1].value:.4g} {edges.unit.to_string()}"
 
 
 def difference(a: EnergyAxis, b: EnergyAxis) -> str | None:
