@@ -1,4 +1,4 @@
-"""Warnings that point to the caller's line, however deep in hpmask they are made."""
+"""Warnings that point to the line of the caller, from any depth inside hpmask."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PACKAGE = str(Path(__file__).parents[1])
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn with the line of the first caller outside hpmask."""
+    """Warn at the line of the first caller outside hpmask."""
     level = 2
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):

@@ -73,7 +73,7 @@ class MaskValue:
         self._frame = check_frame(frame)
         self._energy = energy
         self._history = history if history.text else _unknown_origin(self)
-        self._layers: list[layers.Stack] | None = None
+        self._layers: list[layers.LayeredSet] | None = None
 
     # ------------------------------------------------------------------ properties
 
@@ -314,12 +314,12 @@ def distinct_planes(mask: MaskValue) -> list[RangeSet]:
     return list({id(plane): plane for plane in mask.planes}.values())
 
 
-def layers_of(mask: MaskValue) -> list[layers.Stack]:
+def layers_of(mask: MaskValue) -> list[layers.LayeredSet]:
     """The distinct planes for look-ups in all of them at once; made at the first call and kept with the mask."""
     if mask._layers is None:
         planes = distinct_planes(mask)
-        parts = (planes[k : k + layers.MOST] for k in range(0, len(planes), layers.MOST))
-        mask._layers = [layers.Stack(part, mask.order) for part in parts]
+        parts = (planes[k : k + layers.MAX_SETS] for k in range(0, len(planes), layers.MAX_SETS))
+        mask._layers = [layers.LayeredSet(part, mask.order) for part in parts]
     return mask._layers
 
 

@@ -403,10 +403,6 @@ class EnergyAxis:
         values[:-1:factor] = low
         return self._with_edges(u.Quantity(values, self.unit))
 
-    def squash(self) -> EnergyAxis:
-        """The axis as a single bin, from its first edge to its last."""
-        return self._with_edges(self._edges[[0, -1]])
-
     def _with_edges(self, edges: u.Quantity) -> EnergyAxis:
         return EnergyAxis(edges, name=self._name, interp=self._interp)
 

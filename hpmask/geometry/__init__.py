@@ -1,1 +1,1 @@
-"""Cells of HEALPix, and the frames and positions that users give."""
+"""HEALPix cells, coordinate frames, and positions given by users."""

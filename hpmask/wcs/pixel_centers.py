@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hpmask._kernels import caps as _kernel
 from hpmask._utils.parallel import thread_count, thread_map
-from hpmask.core.layers import Stack
+from hpmask.core.layers import LayeredSet
 from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, Way
 
@@ -32,7 +32,9 @@ Places = NDArray[np.int64]
 Work = Callable[[Callable[[], Any], range], None]
 
 
-def at_centers(grid: Grid, way: Way, stacks: Sequence[Stack], *, n_threads: int | None = None) -> NDArray[np.bool_]:
+def at_centers(
+    grid: Grid, way: Way, stacks: Sequence[LayeredSet], *, n_threads: int | None = None
+) -> NDArray[np.bool_]:
     """What each set of the stacks holds at the pixels' centres, shape (n_sets, ny, nx)."""
     images = np.empty((sum(stack.n for stack in stacks), *grid.shape), dtype=np.bool_)
     # A frame that is no rotation away would need a bound of its own.
@@ -54,7 +56,7 @@ def undecided(
     images: NDArray[np.uint8],
     first: int,
     rows: range,
-    stack: Stack,
+    stack: LayeredSet,
     way: Way,
     bounds: Bounds | None,
     *,
@@ -101,7 +103,7 @@ def in_stripes(grid: Grid, work: Work, *, n_threads: int | None = None, least: i
 
 
 def _by_pixels(
-    images: NDArray[np.uint8], grid: Grid, wcs: Any, way: Way, stack: Stack, row: Places, column: Places
+    images: NDArray[np.uint8], grid: Grid, wcs: Any, way: Way, stack: LayeredSet, row: Places, column: Places
 ) -> None:
     for first in range(0, row.size, BLOCK):
         some = slice(first, first + BLOCK)

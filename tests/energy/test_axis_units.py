@@ -133,7 +133,7 @@ def test_an_axis_in_opposite_order(axis, energies):
     assert pickle.loads(pickle.dumps(back)) == back
     assert EnergyAxis.from_table(back.to_table()) == back
     assert back.upsample(3).downsample(3) == back
-    assert back.squash() == axis.squash()
+    assert back.downsample(n) == axis.downsample(n)
     assert back[: n // 2 + 1] == axis[::-1][: n // 2 + 1] == axis[n - n // 2 - 1 :][::-1]
     if n > 1:
         assert "opposite orders" in difference(axis, back)
@@ -202,8 +202,7 @@ def test_bad_stacks(axes, error, message):
 
 def test_merging_and_dividing():
     assert AXIS.downsample(2).edges.value.tolist() == [1, 4, 16]
-    assert AXIS.downsample(4) == AXIS.squash()
-    assert AXIS.squash().edges.value.tolist() == [1, 16]
+    assert AXIS.downsample(4).edges.value.tolist() == [1, 16]
     with pytest.raises(ValueError, match="factor must divide the number of bins, 4, got 3"):
         AXIS.downsample(3)
     for wrong, error in ((0, ValueError), (1.5, TypeError), (True, TypeError)):
@@ -231,7 +230,7 @@ def test_merging_and_dividing_as_in_gammapy():
         theirs = axis_to_gammapy(axis)
         assert axis_to_gammapy(axis.downsample(3)) == theirs.downsample(3)
         assert axis_to_gammapy(axis.upsample(3)) == theirs.upsample(3)
-        assert axis_to_gammapy(axis.squash()) == theirs.squash()
+        assert axis_to_gammapy(axis.downsample(6)) == theirs.squash()
         assert axis_to_gammapy(axis[2:4]) == theirs.slice(slice(2, 4))
         np.testing.assert_allclose(axis.center.value, theirs.center.value, rtol=1e-12)
 
