@@ -36,7 +36,7 @@ CLOSED: tuple[Closed, ...] = ("left", "right", "both", "neither")
 
 
 def masked(values: Any) -> NDArray[np.bool_]:
-    """Which values numpy or astropy marks as masked, in the shape of `values`; all False for an array without a mask."""
+    """Which values numpy or astropy marks as masked, in the shape of `values`; all False without a mask."""
     if isinstance(values, np.ma.MaskedArray):
         return np.ma.getmaskarray(values)
     mask = values.mask if isinstance(values, Masked) else False
@@ -118,9 +118,9 @@ def as_count(value: Any, argument: str) -> int:
         If it is anything else.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{argument} must be an integer, 0 or more, got {value!r}")
+        raise TypeError(f"{argument} must be an integer of at least 0, got {value!r}")
     if value < 0:
-        raise ValueError(f"{argument} must be 0 or more, got {value}")
+        raise ValueError(f"{argument} must be at least 0, got {value}")
     return int(value)
 
 
