@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpmask._utils.arguments import Closed, as_area
 from hpmask._utils.modes import Mode, PixelMode
-from hpmask._utils.warn import warn
-from hpmask._utils.words import counted
+from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
 from hpmask.core.rangeset import RangeSet, flat
@@ -22,6 +21,7 @@ from hpmask.core.value import (
     MaskValue,
     check_mask,
     distinct_planes,
+    history_of,
     mapped,
     needed_energy,
     per_plane,
@@ -29,7 +29,7 @@ from hpmask.core.value import (
     then,
     with_planes,
 )
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, summary
 from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
@@ -96,12 +96,12 @@ class Mask(MaskValue):
     @classmethod
     def full(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
         """The mask that keeps everything."""
-        return cls(RangeSet.full(order), frame=frame, energy=energy, history="full()")
+        return cls(RangeSet.full(order), frame=frame, energy=energy, history=_leaf("full", f"order={order}", energy))
 
     @classmethod
     def empty(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
         """The mask that keeps nothing."""
-        return cls(RangeSet.empty(order), frame=frame, energy=energy, history="empty()")
+        return cls(RangeSet.empty(order), frame=frame, energy=energy, history=_leaf("empty", f"order={order}", energy))
 
     @classmethod
     def from_cones(
@@ -438,8 +438,7 @@ class Mask(MaskValue):
         >>> Mask.from_healpix(np.arange(48) < 4, nest=True, frame="icrs")
         <Mask icrs order=1 | 1 range, 16 B | 0.08333 of the sky>
         """
-        planes = full_maps.planes_of(values, nest=nest, cells=cells, order=order, energy=energy)
-        return cls(planes, frame=frame, energy=energy, history=f"from_healpix(order={planes[0].order})")
+        return cls._own(full_maps.from_map(values, nest=nest, cells=cells, order=order, frame=frame, energy=energy))
 
     @classmethod
     def from_energy(
@@ -490,13 +489,9 @@ class Mask(MaskValue):
         >>> Mask.from_energy(axis, "3 TeV", round_to_edge=True).sky_fraction
         array([1., 1.])
         """
-        kept = energy_bins.kept_bins(energy, energy_min, energy_max, round_to_edge=round_to_edge)
-        span = energy_bins.told_range(energy_min, energy_max)
-        if not kept.any():
-            warn(f"no bin of {energy} lies within {span}: nothing is kept")
-        full, empty = RangeSet.full(order), RangeSet.empty(order)
-        history = f"from_energy({span}, round_to_edge={round_to_edge})"
-        return cls([full if one else empty for one in kept], frame=frame, energy=energy, history=history)
+        return cls._own(
+            transform.from_energy(energy, energy_min, energy_max, round_to_edge=round_to_edge, order=order, frame=frame)
+        )
 
     @classmethod
     def stack(cls, masks: Iterable[Mask], energy: EnergyAxis | None = None) -> Mask:
@@ -2298,7 +2293,7 @@ class Mask(MaskValue):
         """What a worker made, as a mask of this class."""
         if isinstance(value, cls):
             return value
-        return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=value.history)
+        return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=history_of(value))
 
     def _repr_html_(self) -> str:
         from hpmask.plotting import static
@@ -2306,11 +2301,16 @@ class Mask(MaskValue):
         return static.html(self)
 
 
+def _leaf(method: str, text: str, energy: EnergyAxis | None) -> str:
+    """The history of a mask of one kind of sky, with or without energy bins."""
+    return f"{method}({text})" if energy is None else f"{method}({text}, {summary(energy)})"
+
+
 def _text_of(width: Any) -> str:
-    """A width as the history tells it."""
-    if isinstance(width, u.Quantity):
-        return f"{width.value:.6g} {width.unit}" if width.isscalar else counted(width.size, "width")
-    return getattr(width, "__name__", str(width))
+    """A width as the history gives it."""
+    if isinstance(width, u.Quantity) and width.ndim:
+        return counted(width.size, "width")
+    return getattr(width, "__name__", quantity_text(width))
 
 
 set_face(Mask)

@@ -1,4 +1,4 @@
-"""The index of sorted cell numbers: where each bucket of numbers begins, so that a search starts near its end."""
+"""The index of sorted cell numbers. It says where each bucket of numbers begins, which shortens the search."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["Index"]
 
 
 class Index:
-    """Where in sorted cell numbers, as a set's boundaries, each bucket of numbers begins.
+    """An index of sorted cell numbers, such as the boundaries of a set: where each bucket of numbers begins.
 
     Parameters
     ----------
     boundaries : numpy.ndarray of uint64
-        The numbers, of cells of the order `counted_in`.
+        Numbers of cells of the order `counted_in`, ascending.
     order : int
-        Buckets are no smaller than a cell of this order.
+        A bucket is not smaller than a cell of this order.
     counted_in : int, optional
-        At least `order`.
+        The order of the numbers, at least `order`.
     """
 
     __slots__ = ("boundaries", "entries", "shift")
@@ -36,5 +36,5 @@ class Index:
         _kernel.fill_index(self.boundaries, self.shift, self.entries)
 
     def inside(self, numbers: NDArray[np.uint64], out: NDArray[np.uint8]) -> None:
-        """Write whether each cell number (at order 29) is in the set."""
+        """Write to `out` whether each cell number (at order 29) is in the set."""
         _kernel.inside(numbers, self.boundaries, self.entries, self.shift, out)
