@@ -301,7 +301,8 @@ def plot_grid(
     legend = as_flag(legend, "legend")
     shown = View.of(mask, **view)
     n_rows, n_cols = grid_shape(len(mask.planes), ncols)
-    figure = sized_figure(figure, figsize, shown.grid_figsize(n_rows, n_cols))
+    width, height = shown.grid_figsize(n_rows, n_cols)
+    figure = sized_figure(figure, figsize, (width, height if title is None else height + 0.4))
     for i, plane in enumerate(mask.planes):
         ax = shown.axes(figure, (n_rows, n_cols, i + 1), 7)
         layers = [("kept", type(mask)(plane, frame=mask.frame))]
