@@ -1185,8 +1185,8 @@ class Mask(MaskValue):
             Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
             also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
         width, height : `~astropy.units.Quantity` or str, optional
-            Size of a field around `center`, as angles; the height is by default the width. Without them the whole sky
-            is drawn.
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
         projection : str, optional
             "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
             `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
@@ -1298,8 +1298,8 @@ class Mask(MaskValue):
             Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
             also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
         width, height : `~astropy.units.Quantity` or str, optional
-            Size of a field around `center`, as angles; the height is by default the width. Without them the whole sky
-            is drawn.
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
         projection : str, optional
             "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
             `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
@@ -1402,8 +1402,8 @@ class Mask(MaskValue):
             Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
             also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
         width, height : `~astropy.units.Quantity` or str, optional
-            Size of a field around `center`, as angles; the height is by default the width. Without them the whole sky
-            is drawn.
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
         projection : str, optional
             "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
             `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
