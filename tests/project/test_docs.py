@@ -84,6 +84,14 @@ def test_wrong_output_is_found(run_page, tmp_path):
         run_page(page)
 
 
+@pytest.mark.deep
+def test_pictures(tmp_path):
+    pytest.importorskip("matplotlib")
+    script("make_pictures").main(tmp_path)
+    shown = set(re.findall(r"\{(?:image|figure)\} pictures/(\w+\.png)", "".join(TEXT.values())))
+    assert shown == {file.name for file in tmp_path.iterdir()}
+
+
 @pytest.mark.parametrize("name", TEXT)
 def test_python_blocks_compile(name):
     for code in blocks(name, "python"):
