@@ -88,7 +88,7 @@ def test_legend_is_true_or_false():
         MASK.plot(legend="no")
 
 
-def test_flags_for_gammapy():
+def test_flags_to_exclusion_mask():
     maps = pytest.importorskip("gammapy.maps")
     from hpmask.interop.gammapy import set_mask_fit
 
@@ -264,7 +264,7 @@ def test_cell_on_an_edge_in_single_precision():
     assert Mask.from_cones(row, "1 deg", order=8).planes[0].n_cells == 62
 
 
-def test_doors_for_gammapy():
+def test_doors_to_exclusion_mask():
     pytest.importorskip("gammapy")
     from hpmask.interop.gammapy import containment, offset_masks
 
@@ -281,7 +281,7 @@ def test_doors_for_gammapy():
         # gammapy would bring the position to the frame of the PSF's map with its distance.
         assert containment(Psf(), 0.9, position=moon).position.separation(bare.transform_to("icrs")) < 1e-6 * u.arcsec
         mask = Mask.from_cones(bare, "1 deg", order=9)
-        asked = mask.for_gammapy()
+        asked = mask.to_exclusion_mask()
         for coords in (moon, (moon,), {"skycoord": moon}):
             assert asked.get_by_coord(coords).all()
         with pytest.raises(ValueError, match=r"^observations must be finite"):
@@ -294,7 +294,7 @@ def test_single_precision_for_gammapy(frame):
     rng = np.random.default_rng(5)
     lon, lat = rng.uniform(0, 360, 300).astype("f4"), rng.uniform(-80, 80, 300).astype("f4")
     stars = SkyCoord(lon.astype(float), lat.astype(float), unit="deg", frame=frame)
-    mask = Mask.from_cones(stars, "0.02 arcsec", order=24, frame=frame).for_gammapy()
+    mask = Mask.from_cones(stars, "0.02 arcsec", order=24, frame=frame).to_exclusion_mask()
     single = SkyCoord(lon, lat, unit="deg", frame=frame)
     for coords in ({"lon": lon, "lat": lat}, {"lon": lon * u.deg, "lat": lat * u.deg}, {"skycoord": single}):
         assert mask.get_by_coord(coords).all()

@@ -496,7 +496,10 @@ def test_images_of_bands(tmp_path):
     for place, wave in zip(BAND_PLACES, G_R_I, strict=True):
         coords = {"skycoord": BAND_PLACES, "energy": wave.to(u.eV, u.spectral())}
         assert map_.get_by_coord(coords).tolist() == (place == BAND_PLACES).tolist()
-        assert bands.for_gammapy().interp_to_geom(geom).get_by_coord(coords).tolist() == (place == BAND_PLACES).tolist()
+        assert (
+            bands.to_exclusion_mask().interp_to_geom(geom).get_by_coord(coords).tolist()
+            == (place == BAND_PLACES).tolist()
+        )
     back = Mask.from_gammapy(map_, order=9)
     assert back.energy == BANDS[::-1]
     assert back[::-1].contains(BAND_PLACES, G_R_I).all()

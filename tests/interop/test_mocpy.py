@@ -35,7 +35,7 @@ def test_what_mocpy_makes():
 
 
 def test_masks_that_are_no_moc():
-    with pytest.raises(ValueError, match=r"2 bins: reduce\('any'\)"):
+    with pytest.raises(ValueError, match=r"2 bins.*reduce\('any'\)"):
         Mask.full(energy=EnergyAxis([1, 2, 3] * u.TeV)).to_moc()
     with pytest.raises(ValueError, match=r"the mask is galactic.*to_frame\('icrs'\)"):
         Mask.full(frame="galactic").to_moc()

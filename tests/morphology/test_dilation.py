@@ -1,5 +1,7 @@
 """Growing and shrinking by an angle: cell for cell what a search among all pairs of centres finds."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -294,18 +296,19 @@ def test_what_is_kept_of_the_mask():
 def test_progress_counts_to_the_end(monkeypatch):
     seen = []
 
-    def watch(futures, done, *, total, what, shown):
-        for future in futures:
-            future.result()
+    @contextmanager
+    def watched(done, *, total, what, shown):
+        assert done() == 0
+        yield
         seen.append((done(), total, what, shown))
 
-    monkeypatch.setattr(dilation, "watch", watch)
+    monkeypatch.setattr(dilation, "watched", watched)
     mask = Mask(RangeSet.from_cells(np.arange(0, 3 << 24, 9999), 12))
     mask.dilate("0.3 deg", progress=True)
     mask.dilate("0.3 deg", n_threads=8)
     assert [(done == total, what, shown) for done, total, what, shown in seen] == [
-        (True, "growing", True),
-        (True, "growing", False),
+        (True, "dilation", True),
+        (True, "dilation", False),
     ]
     assert all(total > 1000 for _, total, _, _ in seen)
 

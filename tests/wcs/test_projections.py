@@ -12,6 +12,7 @@ from wcs_images import BOUNDED, bent, simple
 from hpmask import Mask, RangeSet
 from hpmask._kernels import image_tiles, images
 from hpmask.core import lookup
+from hpmask.core.value import layers_of
 from hpmask.geometry.frames import unit_vectors
 from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, Way
@@ -73,7 +74,7 @@ def painted(mask, wcs):
     """What the kernel alone makes of an image, 2 where it leaves a pixel to astropy, and the pixels one by one."""
     grid = Grid.of(wcs, None)
     way = Way.between(grid.frame, mask.frame)
-    (stack,) = mask._stacks()
+    (stack,) = layers_of(mask)
     image = np.full((1, *grid.shape), 7, dtype=np.uint8)
     left = Bounds.of(wcs, grid.shape).paint(image, 0, range(grid.shape[0]), stack, way.matrix, 0.0)
     assert (left is None) == (image < 2).all()
