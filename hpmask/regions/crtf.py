@@ -70,8 +70,14 @@ _ITEM = re.compile(
 )
 _PARAMETER = re.compile(r"""\s*(\w+)\s*=\s*('[^']*'|"[^"]*"|\[[^\[\]]*\]|[^,\[\]'"=]+)\s*(?:,|$)""")
 _UNITS = {
-    "deg": u.deg, "rad": u.rad, "arcmin": u.arcmin, "arcsec": u.arcsec, "'": u.arcmin, '"': u.arcsec, "pix": None,
-}  # fmt: skip
+    "deg": u.deg,
+    "rad": u.rad,
+    "arcmin": u.arcmin,
+    "arcsec": u.arcsec,
+    "'": u.arcmin,
+    '"': u.arcsec,
+    "pix": None,
+}
 _QUANTITY = re.compile(rf"({NUMBER})\s*(deg|rad|arcmin|arcsec|pix|'|\")")
 _LETTERS = re.compile(r"([+-]?)(\d+)([hd])(\d+)m(?:(\d+\.?\d*)s?)?", re.IGNORECASE)
 _COLONS = re.compile(r"([+-]?)(\d+):(\d+)(?::(\d+\.?\d*))?")

@@ -110,6 +110,7 @@ def test_halves_are_rounded_as_gammapy_rounds_them():
     assert all(alike)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("interp", ["log", "lin"])
 @pytest.mark.parametrize("node_type", ["edges", "center"])
 def test_rounding_of_any_units_as_gammapys(interp, node_type):

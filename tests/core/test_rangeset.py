@@ -517,6 +517,7 @@ def load(path):
     return MOC.load(path, format="json" if path.suffix == ".json" else "fits")
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("name", "fraction"),
     [
@@ -843,6 +844,7 @@ LARGE = {
 }
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("case", LARGE)
 def test_two_threads_on_large_sets(case):
     a, b = LARGE[case]()

@@ -198,6 +198,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("centre", CENTRES)
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("kind", KINDS)
@@ -375,6 +376,7 @@ def height(shape):
     return 1 + max(height(shape.left), height(shape.right)) if isinstance(shape, Combined) else 0
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("sign", ["|", "&", "^"])
 def test_compounds_nested_thousands_deep(sign):
     operation = SIGNS[sign]

@@ -526,6 +526,7 @@ def test_a_side_of_a_polygon_belongs_to_the_north_or_east():
     assert not Mask(box(45, -30)).to_healpix()[equator].any()
 
 
+@pytest.mark.deep
 def test_dss_plates(data):
     """1787 large polygons, many at the poles, against a published union."""
     plates = []
@@ -540,6 +541,7 @@ def test_dss_plates(data):
     assert part["inside"] < part["center"] < part["overlap"]
 
 
+@pytest.mark.deep
 def test_pscz_rectangles(data):
     """668 zones, many across the seam: each centre by its longitude and latitude, and the area that mangle gives."""
     lines = data("regions/pscz/hibpscz.exclude.rect").read_text().splitlines()[3:]
