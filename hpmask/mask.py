@@ -105,6 +105,7 @@ class Mask(MaskValue):
         radius: Width,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -159,6 +160,7 @@ class Mask(MaskValue):
                 center,
                 radius,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -173,6 +175,7 @@ class Mask(MaskValue):
         regions: Any,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -238,6 +241,7 @@ class Mask(MaskValue):
             masks.from_regions(
                 regions,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -254,6 +258,7 @@ class Mask(MaskValue):
         radius: u.Quantity | str | Callable[..., u.Quantity] | Extension | None = None,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         lon: str | None = None,
         lat: str | None = None,
         catalog_frame: str | None = None,
@@ -333,6 +338,7 @@ class Mask(MaskValue):
                 catalog_frame=catalog_frame,
                 invalid=invalid,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -348,6 +354,7 @@ class Mask(MaskValue):
         lat: tuple[Any, Any] | u.Quantity | None = None,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         closed: Closed = "left",
         zone_frame: str = "icrs",
         mode: Mode = "center",
@@ -409,7 +416,15 @@ class Mask(MaskValue):
         """
         return cls._own(
             masks.from_zone(
-                lon, lat, order=order, closed=closed, zone_frame=zone_frame, mode=mode, frame=frame, energy=energy
+                lon,
+                lat,
+                order=order,
+                resolution=resolution,
+                closed=closed,
+                zone_frame=zone_frame,
+                mode=mode,
+                frame=frame,
+                energy=energy,
             )
         )
 
