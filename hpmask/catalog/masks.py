@@ -8,7 +8,8 @@ from typing import Any, Literal
 from astropy import units as u
 
 from hpmask._utils.modes import Mode
-from hpmask.catalog.to_discs import read_discs
+from hpmask._utils.parallel import for_the_call
+from hpmask.catalog.rows import read_rows
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.regions.masks import cones
@@ -16,6 +17,7 @@ from hpmask.regions.masks import cones
 __all__ = ["from_catalog"]
 
 
+@for_the_call
 def from_catalog(
     table: Any,
     radius: u.Quantity | str | Callable[..., u.Quantity],
@@ -33,10 +35,19 @@ def from_catalog(
     progress: bool = False,
 ) -> MaskValue:
     """See `hpmask.Mask.from_catalog`."""
-    discs = read_discs(table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid, energy=energy)
+    rows = read_rows(
+        table,
+        radius,
+        lon=lon,
+        lat=lat,
+        catalog_frame=catalog_frame,
+        invalid=invalid,
+        energy=energy,
+        n_threads=n_threads,
+    )
     planes, text = cones(
-        discs.center,
-        discs.radius,
+        rows.center,
+        rows.sizes,
         order=order,
         resolution=resolution,
         mode=mode,
@@ -45,4 +56,4 @@ def from_catalog(
         n_threads=n_threads,
         progress=progress,
     )
-    return new_mask(planes, frame=frame, energy=energy, history=f"from_catalog({discs.summary}, {text})")
+    return new_mask(planes, frame=frame, energy=energy, history=f"from_catalog({rows.summary}, {text})")

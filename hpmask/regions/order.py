@@ -4,7 +4,7 @@ The rule. In mode "center" the area of a shape is that of the cells whose centre
 square root of its area, the error of that area has two sources:
 
 * Along a curved outline the errors of the cells are independent. For a circle of radius R on a square lattice the
-  standard deviation of the area is 0.68 c**1.5 R**0.5 (D. G. Kendall, 1948, The Quarterly Journal of Mathematics 19, 1).
+  standard deviation of the area is 0.68 c**1.5 R**0.5 (D. G. Kendall 1948, The Quarterly Journal of Mathematics 19, 1).
   For other curves, R is the largest radius of curvature. The worst of 100 000 random discs is five times that far off.
 * A straight side may run along a row of cell centres, as the sides of zones and of upright boxes do. All of the row
   then counts on one side of it: an error of up to half the distance of the rows times the length of the side. The

@@ -207,11 +207,11 @@ def test_points_do_not_count():
     assert mask.order == Mask.from_cones(stars[0], "1 deg").order
     points = "icrs; circle(10, 0, 1); point(20, 10)"
     assert Mask.from_regions(points).order == mask.order
-    with pytest.raises(ValueError, match="radius 0.*order or resolution must be given"):
+    with pytest.raises(ValueError, match=r"radius 0.*order or resolution must be given"):
         Mask.from_cones(stars, "0 deg")
-    with pytest.raises(ValueError, match="no region has an area.*order or resolution must be given"):
+    with pytest.raises(ValueError, match=r"no region has an area.*order or resolution must be given"):
         Mask.from_regions("icrs; point(20, 10)")
-    with pytest.raises(ValueError, match="no zone has an area.*order or resolution must be given"):
+    with pytest.raises(ValueError, match=r"no zone has an area.*order or resolution must be given"):
         Mask.from_zone(lat=("1 deg", "1 deg"), closed="both")
 
 
