@@ -110,6 +110,7 @@ class Mask(MaskValue):
         radius: Width,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -164,6 +165,7 @@ class Mask(MaskValue):
                 center,
                 radius,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -178,6 +180,7 @@ class Mask(MaskValue):
         regions: Any,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -243,6 +246,7 @@ class Mask(MaskValue):
             masks.from_regions(
                 regions,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -259,6 +263,7 @@ class Mask(MaskValue):
         radius: u.Quantity | str | Callable[..., u.Quantity],
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         lon: str | None = None,
         lat: str | None = None,
         catalog_frame: str | None = None,
@@ -317,6 +322,7 @@ class Mask(MaskValue):
                 catalog_frame=catalog_frame,
                 invalid=invalid,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -332,6 +338,7 @@ class Mask(MaskValue):
         lat: tuple[Any, Any] | u.Quantity | None = None,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         closed: Closed = "left",
         zone_frame: str = "icrs",
         mode: Mode = "center",
@@ -393,7 +400,15 @@ class Mask(MaskValue):
         """
         return cls._own(
             masks.from_zone(
-                lon, lat, order=order, closed=closed, zone_frame=zone_frame, mode=mode, frame=frame, energy=energy
+                lon,
+                lat,
+                order=order,
+                resolution=resolution,
+                closed=closed,
+                zone_frame=zone_frame,
+                mode=mode,
+                frame=frame,
+                energy=energy,
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
-__all__ = ["counted", "fraction_text", "percent_text", "quantity_text"]
+__all__ = ["angle_text", "counted", "fraction_text", "percent_text", "quantity_text"]
 
 
 class _Sky(Protocol):
@@ -55,3 +55,19 @@ def quantity_text(value: Any) -> str:
 def counted(number: int, noun: str) -> str:
     """A number and its noun: "1 bin", "2 bins"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def angle_text(angle: float) -> str:
+    """An angle, given in radians, in a unit that fits it.
+
+    Examples
+    --------
+    >>> from hpmask._utils.words import angle_text
+    >>> angle_text(0.5), angle_text(1e-4), angle_text(1e-10)
+    ('28.65 deg', '20.63 arcsec', '2.063e-05 arcsec')
+    """
+    degrees = math.degrees(angle)
+    for factor, unit in ((1, "deg"), (60, "arcmin")):
+        if degrees * factor >= 0.9995:
+            return f"{degrees * factor:.4g} {unit}"
+    return f"{degrees * 3600:.4g} arcsec"

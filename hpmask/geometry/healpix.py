@@ -5,14 +5,20 @@ Angles are in radians. Cells have NESTED numbers unless a name says RING.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from astropy import units as u
 from astropy_healpix import core as _ah
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import cells as _kernel
+from hpmask._utils.arguments import MAX_ORDER, one_angle
+from hpmask._utils.words import angle_text
 
 __all__ = [
     "cell_radius",
+    "cell_side",
     "cells_at",
     "centre_vectors",
     "centres",
@@ -20,6 +26,7 @@ __all__ = [
     "n_cells",
     "neighbours",
     "nested_to_ring",
+    "order_of",
     "ring_to_nested",
 ]
 
@@ -29,6 +36,47 @@ Cells = NDArray[np.uint64]
 def n_cells(order: int) -> int:
     """Number of cells of an order, 12 * 4**order."""
     return 12 << (2 * order)
+
+
+def cell_side(order: int) -> float:
+    """The square root of the area of the cells of an order, in radians: 58.6 deg / 2**order."""
+    return math.sqrt(math.pi / 3) / (1 << order)
+
+
+def order_of(resolution: u.Quantity | str) -> int:
+    """Return the coarsest order whose cells are no larger than an angle.
+
+    The size of a cell is the square root of its area, 58.6 deg / 2**order.
+
+    Parameters
+    ----------
+    resolution : `~astropy.units.Quantity` or str
+        The angle, a scalar above 0.
+
+    Returns
+    -------
+    int
+        The order, 0 to 29.
+
+    Raises
+    ------
+    TypeError
+        If `resolution` is a bare number.
+    ValueError
+        If it is not a single positive angle, or smaller than the cells of order 29 (0.39 mas).
+
+    Examples
+    --------
+    >>> from hpmask.geometry.healpix import order_of
+    >>> order_of("1 arcmin"), order_of("1 deg"), order_of("90 deg")
+    (12, 6, 0)
+    """
+    side = one_angle(resolution, "resolution")
+    for order in range(MAX_ORDER + 1):
+        # An angle may have gone through other units.
+        if cell_side(order) <= side * (1 + 1e-12):
+            return order
+    raise ValueError(f"resolution must be at least {angle_text(cell_side(MAX_ORDER))}, got {resolution}")
 
 
 def cells_at(lon: ArrayLike, lat: ArrayLike, order: int) -> Cells:

@@ -653,9 +653,8 @@ def test_radii_of_the_table_and_the_axis():
     assert Mask.from_catalog(STARS, lambda table, axis: psf(axis), order=9, energy=AXIS) == Mask.from_cones(
         PLACES, psf, order=9, energy=AXIS
     )
-    # a function of the axis alone is known by its argument
-    assert Mask.from_catalog(STARS, psf, order=9, energy=AXIS) == Mask.from_cones(PLACES, psf, order=9, energy=AXIS)
-    assert Mask.from_catalog(STARS, lambda energy: psf(energy), order=9, energy=AXIS) == Mask.from_cones(
+    # the names of the arguments make no difference
+    assert Mask.from_catalog(STARS, lambda axis, table: psf(table), order=9, energy=AXIS) == Mask.from_cones(
         PLACES, psf, order=9, energy=AXIS
     )
     one_each = Mask.from_catalog(STARS, lambda table, axis: table["size"].quantity[:, None], order=9, energy=AXIS)
@@ -714,13 +713,18 @@ def test_widths_of_the_axis():
         (lambda: Mask.from_cones(PLACES, lambda axis: 1, order=5, energy=AXIS), TypeError, "radius must be a Quantity"),
         (
             lambda: Mask.from_catalog(STARS, lambda table, axis: psf(axis), order=5),
-            ValueError,
-            "is a function of the energy axis: energy must be given",
+            TypeError,
+            "radius (<lambda>) is called with the table, as the mask has no energy bins: missing a required",
         ),
         (
-            lambda: Mask.from_catalog(STARS, psf, order=5),
+            lambda: Mask.from_catalog(STARS, psf, order=5, energy=AXIS),
+            TypeError,
+            "radius (psf) is called with the table and the energy axis: too many positional arguments",
+        ),
+        (
+            lambda: Mask.from_catalog(STARS[:3], lambda table, axis: table["size"].quantity, order=5, energy=AXIS),
             ValueError,
-            "radius (psf) is a function of the energy axis: energy must be given",
+            "must broadcast to (3, 4), rows and bins, got the shape (3,): a radius for each row has the shape (n, 1)",
         ),
         (
             lambda: Mask.from_catalog(STARS, lambda table, axis: [1, 2, 3] * u.deg, order=5, energy=AXIS),

@@ -345,7 +345,7 @@ def test_threads_and_blocks_change_nothing(mode, monkeypatch):
 
 def test_blocks_hold_every_disc_once(monkeypatch):
     lon, lat, radius = many(1000, 9)
-    ranges = rasterize._expected_ranges(radius, 9)
+    ranges = 2.0 + rasterize.expected_ranges(2 * np.pi * np.sin(radius), 9)
     monkeypatch.setattr(rasterize, "_SMALL_RANGES", 10)
     for block_ranges in (10, 1000, 10**5, 10**9):
         monkeypatch.setattr(rasterize, "_BLOCK_RANGES", block_ranges)
