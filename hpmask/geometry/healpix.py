@@ -76,7 +76,7 @@ def cell_radius(order: int) -> float:
     """An upper bound, in radians, of the distance from the centre of any cell of an order to its edge."""
     # The farthest corners are those of the cells that end at a polar cap's corner. Times nside, their
     # distance grows with the order from 0.841 towards 1.06897.
-    return 1.07 / (1 << order)
+    return float(_kernel.CELL_RADIUS) / (1 << order)
 
 
 def neighbours(cells: Cells, order: int) -> NDArray[np.int64]:
