@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -34,12 +34,15 @@ from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
 from hpmask.regions import clip, masks
-from hpmask.wcs import convert
+from hpmask.wcs import fits_image, from_image, to_image
 
 if TYPE_CHECKING:
     from astropy.table import Table
     from astropy.wcs import WCS
+    from gammapy.catalog import SourceCatalog
     from gammapy.maps import Geom, Map
+    from gammapy.modeling.models import DatasetModels
+    from gammapy.modeling.models import ModelBase as Model
     from matplotlib.axes import Axes
     from mocpy import MOC, SFMOC
 
@@ -251,7 +254,7 @@ class Mask(MaskValue):
     def from_catalog(
         cls,
         table: Table | Any,
-        radius: u.Quantity | str | Callable[..., u.Quantity] | Extension | None = None,
+        radius: u.Quantity | str | Callable[..., u.Quantity],
         *,
         order: int | None = None,
         lon: str | None = None,
@@ -264,29 +267,28 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The union of discs round the sources of a catalog, or of what gammapy's sources take of the sky.
+        """The union of discs around the sources of a catalog.
 
         Parameters
         ----------
-        table : `~astropy.table.Table`, pandas.DataFrame, str or path
-            The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. Or a
-            `~gammapy.catalog.SourceCatalog`, `~gammapy.modeling.models.Models` or list of gammapy's models.
-        radius : `~astropy.units.Quantity`, str, callable or `~hpmask.interop.gammapy.Extension`
-            An angle for all sources, the name of a column (which may have one for each bin), or a function: of the
-            table, that returns angles of shape (n,) or (n, n_bins); of the table and the energy axis, or of an argument
-            called `axis` or `energy` alone, whose result is broadcast to (n, n_bins). For gammapy's models: an
-            angle, a function of the axis, or an Extension, which is also what is taken if there is none: ellipses of
-            5 sigma for Gaussians, shells with their middle, and so on. A SourceCatalog has either: an Extension, or
-            what goes with a table.
+        table : `~astropy.table.Table`, data frame, structured array, dict of columns, str or path
+            The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. Data frames are those of pandas,
+            polars and Arrow. The table of a gammapy catalog is ``catalog.table``; `from_gammapy` takes the spatial
+            models of its sources.
+        radius : `~astropy.units.Quantity`, str or callable
+            An angle for all sources or one for each, of shape (n,), (n, n_bins) or (1, n_bins); the name of a column
+            of angles, which may have one value per energy bin; or a function. A function of the table returns angles of
+            shape (n,) or (n, n_bins). A function of the table and the energy axis, or of one argument called `axis` or
+            `energy`, returns angles that broadcast to (n, n_bins).
         order : int
             Order of the cells, 0 to 29. It must be given.
         lon, lat : str, optional
             Columns of the positions; by default found by their usual names (RAJ2000, ra, GLON, ...) and UCDs.
         catalog_frame : str, optional
-            Frame of the positions; by default told by the columns.
+            Frame of the positions. By default the columns determine it.
         invalid : {"raise", "skip"}, optional
-            What becomes of rows without a usable position or radius, and of gammapy's sources without an edge: an
-            error that names them, or they are left out and counted in a warning and in the history.
+            Whether rows without a usable position or radius raise an error that names them, or are left out and
+            counted in a warning and in the history.
         mode, frame, energy, n_threads, progress
             As in `from_cones`.
 
@@ -304,26 +306,6 @@ class Mask(MaskValue):
         >>> Mask.from_catalog(stars, lambda t: (0.5 - 0.05 * t["mag"]) * u.deg, order=10)
         <Mask icrs order=10 | 23 ranges, 368 B | 1.391e-05 of the sky>
         """
-        from hpmask.interop.gammapy import sources
-
-        if sources.is_sources(table):
-            if not sources.has_columns(table, radius):
-                return cls._own(
-                    sources.from_sources(
-                        table,
-                        radius,
-                        order=order,
-                        mode=mode,
-                        frame=frame,
-                        energy=energy,
-                        invalid=invalid,
-                        n_threads=n_threads,
-                        progress=progress,
-                    )
-                )
-            table = table.table
-        if radius is None:
-            raise TypeError("radius must be given for a table: an angle, the name of a column or a function")
         return cls._own(
             catalogs.from_catalog(
                 table,
@@ -546,48 +528,140 @@ class Mask(MaskValue):
     @classmethod
     def from_gammapy(
         cls,
-        map_: Any,
-        /,
+        data: Map | SourceCatalog | DatasetModels | Model | Sequence[Model],
         *,
         order: int | None = None,
         mode: Mode = "center",
-        outside: bool = False,
         frame: str | None = None,
+        outside: bool | None = None,
+        extension: Extension | u.Quantity | str | Callable[[EnergyAxis], u.Quantity] | None = None,
+        invalid: Literal["raise", "skip"] | None = None,
+        energy: EnergyAxis | None = None,
+        n_threads: int | None = None,
+        progress: bool | None = None,
     ) -> Mask:
-        """A mask from a boolean gammapy map: an image, a HEALPix map or a region, with energy bins or without.
+        """A mask from a boolean gammapy map, or the union of the sources in a gammapy catalog or in models.
+
+        The mask of a map is True where the map is. The mask of sources is True on the sky of each source, as far as
+        `extension` says; ``~`` of it is the exclusion mask.
 
         Parameters
         ----------
-        map_ : `~gammapy.maps.WcsNDMap`, `~gammapy.maps.HpxNDMap` or `~gammapy.maps.RegionNDMap`
-            True = kept. 0 and 1 of other types are taken for False and True, as gammapy's files often give a mask
-            back.
+        data : `~gammapy.maps.Map`, `~gammapy.catalog.SourceCatalog`, `~gammapy.modeling.models.Models`, model or list
+            A map (WcsNDMap, HpxNDMap or RegionNDMap) of booleans, True = kept. Values 0 and 1 of other types are taken
+            as False and True, because gammapy's files often return masks in this way. The map may have an energy axis.
+            Other axes must have one bin. Or a catalog, models of a dataset, one model, or a list of sky models and
+            spatial models. Models of the background are ignored. The radii in the columns of a catalog need
+            ``Mask.from_catalog(catalog.table, ...)`` instead.
         order : int, optional
-            Order of the cells. By default HEALPix maps keep theirs, and images have cells smaller than an eighth
-            of a pixel, so that `to_gammapy` gives the image back. A region needs it.
+            Order of the cells, 0 to 29. By default HEALPix maps keep theirs, and images have cells smaller than an
+            eighth of a pixel, so that `to_gammapy` on the same geometry returns the image. Pixels much thinner than the
+            others, at the poles of CAR maps, need a higher order. Maps of regions, catalogs and models need an order.
         mode : {"center", "overlap", "inside"}, optional
-            For images as in `from_wcs`, for regions as in `from_regions`.
-        outside : bool, optional
-            What is beyond the map: not kept, or kept.
+            For images as in `from_wcs`, for regions and sources as in `from_regions`. It makes no difference for
+            HEALPix maps.
         frame : {"icrs", "galactic"}, optional
-            Frame of the mask, by default the map's.
+            Frame of the mask. The default is the frame of the map, and "icrs" for sources and for maps in other frames.
+        outside : bool, optional
+            For maps only: whether the sky outside the map is kept. By default it is not.
+        extension : `~hpmask.interop.gammapy.Extension`, `~astropy.units.Quantity`, str or callable, optional
+            For sources only. An Extension is a rule for the extent of each spatial model; the default is
+            ``Extension()``, with ellipses of 5 sigma for Gaussians. An angle (a scalar, or with `energy` shape
+            (1, n_bins)) or a function of the energy axis that returns shape (n_bins,) is the radius of a disc around
+            the position of each source.
+        invalid : {"raise", "skip"}, optional
+            For sources only: whether sources without an extent (models of the whole sky, templates whose file is
+            missing) raise an error, which is the default, or are left out and counted in a warning and in the history.
+        energy : EnergyAxis, optional
+            For sources only: energy bins of the mask. A map has its own.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
+        progress : bool, optional
+            For sources only: show a progress bar.
+
+        Returns
+        -------
+        Mask
+            With the energy bins of the map, or `energy`.
 
         Raises
         ------
         ImportError
             If gammapy is not installed.
-        TypeError, ValueError
-            If it is no such map, or a value is neither 0 nor 1 (NaN included); the first one is named.
-        """
-        from hpmask.interop.gammapy import from_maps
+        TypeError
+            If `data` is none of these, or an option is given that does not apply to it.
+        ValueError
+            If a value of a map is neither 0 nor 1 (NaN included; the first one is named), a map has other axes, an
+            order is needed, or sources have no extent and `invalid` is "raise".
 
-        return cls._own(from_maps.from_map(map_, order=order, mode=mode, outside=outside, frame=frame))
+        Warns
+        -----
+        UserWarning
+            If `invalid` is "skip" and sources are left out.
+
+        Examples
+        --------
+        >>> import pytest
+        >>> models = pytest.importorskip("gammapy.modeling.models", exc_type=ImportError)
+        >>> from hpmask import Mask
+        >>> nebula = models.GaussianSpatialModel(lon_0="83.6 deg", lat_0="22 deg", sigma="0.2 deg")
+        >>> print(f"{Mask.from_gammapy(nebula, order=12).area:.2f}")  # 5 sigma are 1 deg
+        3.14 deg2
+
+        A map comes back from its own geometry:
+
+        >>> from gammapy.maps import WcsGeom
+        >>> excluded = Mask.from_gammapy(nebula, extension="0.5 deg", order=12)
+        >>> map_ = excluded.to_gammapy(WcsGeom.create(skydir=(83.6, 22.0), width=2, binsz=0.1))
+        >>> bool((Mask.from_gammapy(map_).to_gammapy(map_.geom).data == map_.data).all())
+        True
+        """
+        from hpmask.interop.gammapy import convert
+
+        return cls._own(
+            convert.from_gammapy(
+                data,
+                order=order,
+                mode=mode,
+                frame=frame,
+                outside=outside,
+                extension=extension,
+                invalid=invalid,
+                energy=energy,
+                n_threads=n_threads,
+                progress=progress,
+            )
+        )
 
     @classmethod
     def from_moc(cls, moc: MOC) -> Mask:
-        """A mask from a `mocpy.MOC`, which is always ICRS."""
+        """A mask from a `mocpy.MOC`.
+
+        Parameters
+        ----------
+        moc : mocpy.MOC
+            A space MOC. MOCs are in ICRS.
+
+        Returns
+        -------
+        Mask
+            In ICRS, without energy, with the order of the MOC.
+
+        Raises
+        ------
+        TypeError
+            If `moc` is not a space MOC, for example a time or frequency MOC.
+
+        Examples
+        --------
+        >>> from mocpy import MOC
+        >>> from hpmask import Mask
+        >>> Mask.from_moc(MOC.from_string("1/0-3 2/20"))
+        <Mask icrs order=2 | 2 ranges, 32 B | 0.08854 of the sky>
+        """
         from hpmask.interop import mocpy
 
-        return cls(mocpy.to_rangeset(moc), history="from_moc()")
+        return cls._own(mocpy.from_moc(moc))
 
     @classmethod
     def from_wcs(
@@ -605,57 +679,72 @@ class Mask(MaskValue):
         frame: str = "icrs",
         n_threads: int | None = None,
     ) -> Mask:
-        """A mask from a WCS image: a cell is in iff the pixel under its centre is True.
+        """A mask from a WCS image: a cell is in if and only if the pixel under its centre is True.
 
-        Cylindrical images repeat themselves after 360 degrees of longitude, and so do HPX and the belt of TSC, CSC
-        and QSC: pixels beyond native longitude +-180 degrees are used. If an image has a position twice, the pixel
-        nearer to CRPIX counts.
+        The pixel under a position is the one that astropy's ``wcs.world_to_pixel`` gives, distortions included.
+        Cylindrical images repeat themselves after 360 degrees of longitude, and so do HPX and the belt of the cubes
+        TSC, CSC and QSC: pixels beyond native longitude +-180 degrees are used. If an image shows a position twice, the
+        pixel nearer to CRPIX counts.
 
         Parameters
         ----------
         image : numpy.ndarray, path, FITS image HDU or gammapy map
-            Pixels, of shape (ny, nx) or (n_bins, ny, nx): booleans, or 0 and 1 of another type. True = kept.
-        wcs : `~astropy.wcs.WCS`, FITS header or gammapy geometry, optional
-            The image's WCS, as in `to_wcs`; needed for an array.
+            Pixels, shape (ny, nx) or (n_bins, ny, nx): booleans, or 0 and 1 of any numeric type. True = kept. A file
+            may be packed by gzip, bzip2 or xz, or in compressed tiles. The pixels that a masked array masks count as
+            NaN.
+        wcs : `~astropy.wcs.WCS`, FITS header, image HDU, path or gammapy geometry, optional
+            The WCS of the image, as in `to_wcs`. An array needs one; the others have their own.
         hdu : int or str, optional
-            Number or name of the image that counts, of a file with several.
+            Number or name of the HDU with the image; needed if the file has several images of the sky.
         order : int, optional
-            Order of the cells. By default they are no larger than half the smallest pixel. Where a cell's
-            corners are nearer to its centre than half the width of every pixel (1.07 / 2**order radians are
-            enough), `to_wcs` gives the image back.
+            Order of the cells. By default a cell is no larger than half the smallest pixel. `to_wcs` gives the image
+            back if the cell at the centre of each pixel has its own centre in that pixel. This is certain if no pixel
+            is narrower than 2.14 / 2**order radians, since a cell extends at most half of that from its centre.
         mode : {"center", "overlap", "inside"}, optional
-            A cell is in if the pixel under its centre is True, if any part of it is under a True pixel, or only
-            if all of it is. The area of a pixel is the quadrangle of its corners with great-circle edges. In
-            "overlap" and "inside", pixels of which a corner is no sky count by the cells' centres.
+            Whether a cell is in if the pixel under its centre is True, if any part of it is in a True pixel, or only
+            if all of it is. In the last two modes, the area of a pixel is the quadrangle of its corners with
+            great-circle edges. Pixels with a corner outside the projection still count by the centres of cells.
         outside : bool, optional
-            What cells are whose centre is under no pixel.
+            Whether cells are kept that have no pixel under their centre.
         nan : bool, optional
             Whether NaN pixels are kept. Without it, they raise.
         invert : bool, optional
-            True for images in which 1 or True means excluded.
+            True for images in which 1 or True means excluded. It does not apply to `outside` and `nan`.
         energy : EnergyAxis, optional
-            Energy bins of a cube's planes. A gammapy map brings its own, and so does a file with one table of energies
-            for its planes: that which BANDSHDU names, EBOUNDS, or ENERGIES. The planes of the last belong to single
-            energies: the bins end halfway between them (in the logarithm), as in gammapy.
+            Energy bins of the planes of a cube. A gammapy map has its own, and so has a file with one table of energies
+            that fits its planes: the table that BANDSHDU names, EBOUNDS, ENERGIES, or any table with columns such as
+            E_MIN and E_MAX. In ENERGIES the planes belong to single energies: the bins end halfway between them, in the
+            logarithm, as in gammapy.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Threads to use, by default all processors. The result does not depend on it.
+
+        Returns
+        -------
+        Mask
+            With energy bins for a cube, and otherwise without, unless `energy` is given: the plane then holds in all
+            bins.
 
         Raises
         ------
-        TypeError, ValueError
-            If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the first one is named), or the WCS
-            is not celestial or does not fit, or a number in it is NaN or infinite (the keyword is named).
+        TypeError
+            If `image` is an array and `wcs` is not given, or an argument is of another type.
+        ValueError
+            If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the message names the first one); if the
+            WCS is not celestial, a number in it is NaN or infinite (the message names the keyword), or astropy cannot
+            transform its frame; if the planes do not fit the energy bins; or if `order` is so fine that the outline of
+            the image would not fit in memory.
         MaskFormatError
-            If the file has no image of the sky that could be a mask, or several and `hdu` is not given, or is damaged:
-            CHECKSUM and DATASUM of what is used are checked, if it has them. The message begins with the path.
+            If the file is damaged (CHECKSUM and DATASUM of the HDUs that are used are checked, if there are any), if it
+            has no image of the sky, or if it has several and `hdu` is not given. Any fault of the image or of its WCS
+            raises this error for a file. The message begins with the path.
 
         Warns
         -----
         UserWarning
-            If pixels that differ from `outside` lie off the sky, or where another pixel has the sky, with their
-            number. A frame of one value round an image of the whole sky does not count.
+            If pixels that differ from `outside` lie outside the projection, or show sky that belongs to another pixel.
+            The message gives their number. A frame of one value around an image of the whole sky does not count.
 
         Examples
         --------
@@ -677,7 +766,7 @@ class Mask(MaskValue):
                [0, 1, 0]])
         """
         return cls._own(
-            convert.from_wcs(
+            from_image.from_wcs(
                 image,
                 wcs,
                 hdu=hdu,
@@ -694,24 +783,32 @@ class Mask(MaskValue):
 
     @classmethod
     def from_sfmoc(cls, sfmoc: SFMOC, energy: EnergyAxis | None = None, *, how: Literal["any", "all"] = "any") -> Mask:
-        """A mask with energy bins from a `mocpy.SFMOC`, a coverage of sky and frequency, which is always ICRS.
+        """A mask with energy bins from a `mocpy.SFMOC`, a coverage of sky and frequency.
 
         Parameters
         ----------
         sfmoc : mocpy.SFMOC
-            The coverage.
+            The coverage. SF-MOCs are in ICRS.
         energy : EnergyAxis, optional
-            The bins. By default those between all frequencies at which the sky of the coverage changes: it knows
-            neither empty bins at the ends nor apart what neighbouring bins with the same sky were.
+            The energy bins of the mask. By default there is a bin edge at each frequency at which the sky of the
+            coverage changes. An SF-MOC does not store where empty bins at the ends began and ended, nor edges between
+            bins with the same sky.
         how : {"any", "all"}, optional
-            Whether a bin keeps what the coverage has at any of its frequencies, or at all of them.
+            Whether a bin of `energy` keeps the sky that the coverage has at any of its frequencies, or only the sky
+            that it has at all of them.
+
+        Returns
+        -------
+        Mask
+            In ICRS, with the sky order of the coverage.
 
         Raises
         ------
         ImportError
             If mocpy is older than 0.18.
         TypeError, ValueError
-            If `sfmoc` is none, is empty and `axis` is not given, or a bin is narrower than the cells of frequency.
+            If `sfmoc` is not an SF-MOC, is empty and `energy` is not given, or a bin is narrower than the cells of
+            frequency.
 
         Examples
         --------
@@ -722,8 +819,7 @@ class Mask(MaskValue):
         """
         from hpmask.interop import sfmoc as module
 
-        planes, order, axis = module.to_planes(sfmoc, energy, how)
-        return cls(planes, order=order, energy=axis, history="from_sfmoc()")
+        return cls._own(module.from_sfmoc(sfmoc, energy, how=how))
 
     @classmethod
     def read(cls, path: str | Path, *, format: str | None = None) -> Mask:
@@ -1452,35 +1548,49 @@ class Mask(MaskValue):
     def to_moc(self) -> MOC:
         """The mask as a `mocpy.MOC`.
 
+        Returns
+        -------
+        mocpy.MOC
+            A space MOC of the mask's order.
+
         Raises
         ------
         ValueError
-            If it has energy bins (`reduce` it) or is not in ICRS (`to_frame`).
+            If the mask has energy bins (`reduce` combines them) or is not in ICRS (`to_frame` converts it).
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.full(order=2).to_moc().to_string()
+        '0/0-11 2/'
         """
         from hpmask.interop import mocpy
 
-        return mocpy.from_mask(self)
+        return mocpy.to_moc(self)
 
-    def to_sfmoc(self, order_f: int = 30) -> SFMOC:
-        """The mask as a `mocpy.SFMOC`, a coverage of sky and frequency: for other tools, not to keep the mask in.
+    def to_sfmoc(self, *, frequency_order: int = 30) -> SFMOC:
+        """The mask as a `mocpy.SFMOC`, a coverage of sky and frequency.
+
+        It is meant for other tools. To store a mask use `write`, because an SF-MOC does not keep all bin edges.
 
         Parameters
         ----------
-        order_f : int, optional
-            Order of the frequencies, 20 to 45. Edges of the bins go to the nearest boundary of cells: at order 20 they
-            move by less than 1e-4 of themselves, at order 30 by less than 1e-7.
+        frequency_order : int, optional
+            Order of the cells of frequency, 20 to 45. The edges of the energy bins move to the nearest boundary between
+            cells: by less than 1e-4 of the energy at order 20, by less than 1e-7 at order 30.
 
         Returns
         -------
         mocpy.SFMOC
-            With frequencies E / h. Neighbouring bins do not overlap in it.
+            With the frequencies E / h in Hz and the mask's order. Neighbouring bins do not overlap.
 
         Raises
         ------
         ImportError
             If mocpy is older than 0.18.
-        ValueError
-            If the mask has no energy bins, is not in ICRS, or a bin is narrower than the cells of frequency.
+        TypeError, ValueError
+            If the mask has no energy bins, is not in ICRS, or a bin is narrower than the cells of frequency; or if
+            `frequency_order` is not an integer from 20 to 45.
 
         Examples
         --------
@@ -1491,7 +1601,7 @@ class Mask(MaskValue):
         """
         from hpmask.interop import sfmoc
 
-        return sfmoc.from_mask(self, order_f)
+        return sfmoc.to_sfmoc(self, frequency_order=frequency_order)
 
     def to_healpix(self, *, order: int | None = None, nest: bool = False) -> NDArray[np.bool_]:
         """The mask as a full boolean HEALPix map.
@@ -1526,67 +1636,118 @@ class Mask(MaskValue):
     ) -> NDArray[Any]:
         """The mask on the pixels of an image.
 
+        The sky position of a pixel's centre is the one that astropy's ``wcs.pixel_to_world`` gives, distortions
+        included. Whole tiles of pixels are decided at once where the mask is the same all over their sky. Strict bounds
+        on the sky of a tile make sure that each pixel has the value that it has when it is looked at alone. There are
+        such bounds for TAN, SIN, STG, ARC, ZEA, CAR, CEA, MER, SFL and AIT, with SIP polynomials or without. Other
+        projections and distortions are worked out pixel by pixel.
+
         Parameters
         ----------
-        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry
-            Any celestial WCS; of a cube's the celestial part is taken. `hpmask.wcs.convert.to_wcs` has the details.
+        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy geometry
+            Any celestial WCS, in any frame that astropy can transform to that of the mask. The two celestial axes of a
+            cube are used. Slices of a WCS, and other WCS objects with astropy's common interface, are accepted if they
+            have two pixel axes. Galactic axes are Galactic also with a RADESYS, which misleads astropy. Ecliptic axes
+            raise, since astropy takes them for ICRS.
         shape : (int, int), optional
-            Number of pixels (ny, nx); by default the shape that the WCS has.
+            Number of pixels (ny, nx), by default the shape of the WCS.
         mode : {"center", "overlap", "inside", "fraction"}, optional
-            A pixel is True iff the sky position of its centre is in the mask, if any part of its area is, or
-            only if all of it is; "fraction" is the part of its area that is in the mask, to 1e-3. Pixels that
-            are no sky are False, or 0. For sky to be excluded, ``(~mask).to_wcs(..., mode="overlap")`` is
-            the safe side.
+            "center": a pixel is True if and only if the sky position of its centre is in the mask.
+
+            "overlap": a pixel is True if any part of its area is in the mask. A cell within a thousandth of the pixel
+            of its edge may count as touching it, and no cell that touches it is missed. To exclude every pixel that
+            touches excluded sky, use "inside", or equally ``~(~mask).to_wcs(..., mode="overlap")``.
+
+            "inside": a pixel is True only if all of its area is in the mask, to the same accuracy.
+
+            "fraction": the part of the pixel's area, as a solid angle, that is in the mask, to better than 1e-3.
+
+            The area of a pixel is the sky under its square of pixel coordinates, with sides that are followed to 2e-4
+            of the pixel. Pixels at the rim of an all-sky image, of which a part is outside the projection, and pixels
+            that the edge of a facet tears apart (HPX, XPH, TSC, CSC, QSC) are sampled at 32 x 32 points. Their fraction
+            is good to about 1e-2, or 1e-1 if only a small part of the pixel is inside the projection.
+
+            Pixels outside the projection, such as the corners of an all-sky image, are False or 0 in all modes.
         hdu : int or str, optional
-            Number or name of the image that counts, of a file with several.
+            Number or name of the HDU with the image; needed if the file has several images of the sky.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
 
         Returns
         -------
         numpy.ndarray of bool or float32, shape (ny, nx) or (n_bins, ny, nx)
-            The latter for a mask with energy bins, or if `wcs` is a cube with energies: a gammapy geometry, or a file
-            with a table of them. Each of its bins must lie in one of the mask's.
+            Of float32 for "fraction". There is a plane for each energy bin if the mask has energy bins, or if `wcs` has
+            them: a gammapy geometry, or a file with a table of energies (EBOUNDS, ENERGIES, or the table that BANDSHDU
+            names). If both have energy bins, each bin of `wcs` must lie in one bin of the mask. A plane that belongs
+            to a single energy gets the bin of the mask at that energy.
 
         Raises
         ------
-        TypeError, ValueError
-            If the WCS is not celestial, no shape is known, or energy bins do not fit.
+        TypeError
+            If `wcs` is not a WCS, or `hdu` is given without a file.
+        ValueError
+            If the WCS is not celestial, a number in it is NaN or infinite, or astropy cannot transform its frame; if no
+            shape is known; if energy bins do not fit; or if `mode` is another word.
         MaskFormatError
-            If a file is damaged, or it is not clear which of its images counts.
+            If a file is damaged (CHECKSUM and DATASUM of the HDUs that are used are checked, if there are any), if it
+            has no image of the sky, or if it has several and `hdu` is not given.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from astropy.wcs import WCS
+        >>> from hpmask import Mask
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+        >>> wcs.wcs.crval = 83.6, 22.0
+        >>> wcs.wcs.crpix = 3, 2
+        >>> wcs.wcs.cdelt = -0.1, 0.1
+        >>> star = Mask.from_cones(SkyCoord(83.6, 22.0, unit="deg"), "0.11 deg", order=12)
+        >>> star.to_wcs(wcs, (3, 5)).astype(int)
+        array([[0, 0, 1, 0, 0],
+               [0, 1, 1, 1, 0],
+               [0, 0, 1, 0, 0]])
         """
-        return convert.to_wcs(self, wcs, shape, mode=mode, hdu=hdu, n_threads=n_threads)
+        return to_image.to_wcs(self, wcs, shape, mode=mode, hdu=hdu, n_threads=n_threads)
 
     def to_wcs_many(
         self, fields: Iterable[Any], *, mode: PixelMode = "center", n_threads: int | None = None
     ) -> Iterator[NDArray[Any]]:
-        """The mask on many images, one after the other, as one per observation.
+        """The mask on many images, one after the other, such as one per observation.
 
-        The look-up tables of the mask are made once, and each image when it is asked for: none needs to be kept.
+        The look-up tables of the mask are made once. Each image is made when it is asked for, so that none needs to be
+        kept.
 
         Parameters
         ----------
         fields : iterable
-            What `to_wcs` takes as `wcs`, or pairs of that and a shape. It may be a generator.
-        mode
+            For each image a `wcs` as in `to_wcs`, or a pair of that and a shape. It may be a generator.
+        mode : {"center", "overlap", "inside", "fraction"}, optional
             As in `to_wcs`.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Threads to use for each image, by default all processors. The result does not depend on it.
 
         Yields
         ------
         numpy.ndarray
-            What `to_wcs` returns, in the order of the fields.
+            The images as `to_wcs` returns them, in the order of `fields`.
+
+        Raises
+        ------
+        TypeError, ValueError, MaskFormatError
+            As in `to_wcs`: for `mode` and `n_threads` at once, and for a field when its image is asked for.
 
         Examples
         --------
         >>> from astropy.coordinates import SkyCoord
         >>> from hpmask import Mask
-        >>> from hpmask.wcs.field import field_wcs
+        >>> from hpmask.wcs import field_wcs
         >>> mask = Mask.from_zone(None, ("0 deg", "90 deg"), order=13)
         >>> fields = (field_wcs(SkyCoord(10, lat, unit="deg"), "2 deg") for lat in (-0.5, 0, 0.5))
         >>> [round(float(image.mean()), 2) for image in mask.to_wcs_many(fields)]
         [0.25, 0.5, 0.75]
         """
-        return convert.to_wcs_many(self, fields, mode=mode, n_threads=n_threads)
+        return to_image.to_wcs_many(self, fields, mode=mode, n_threads=n_threads)
 
     def write_wcs(
         self,
@@ -1599,53 +1760,149 @@ class Mask(MaskValue):
         overwrite: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        """Write the mask on the pixels of an image as FITS, 1 = kept, readable by gammapy's ``Map.read``.
+        """Write the mask on the pixels of an image as a FITS image of bytes, 1 = kept.
 
-        Parameters as in `to_wcs` and `write`.
+        The image is the primary HDU, named MASK. gammapy's ``Map.read`` reads it as a boolean map. Energy bins, those
+        of the mask or of a cube given as `wcs`, make the image a cube, in the order of increasing energy that gammapy
+        needs, with the table MASK_BANDS of the bins; the layout is that of
+        https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html. Look-up tables of distortions
+        follow as extensions of their own.
+
+        The history of the mask goes into HISTORY cards. Lines that are longer than a card or are not printable ASCII
+        are escaped as in Python strings. A backslash at the end of a card means that the line continues in the next
+        card.
+
+        Parameters
+        ----------
+        path : str or path
+            File to write; ``.fits.gz`` is compressed. The file is replaced as a whole: at any moment there is either
+            the old one or the new one.
+        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy geometry
+            As in `to_wcs`, but only with astropy's own FITS WCS.
+        shape : (int, int), optional
+            Number of pixels (ny, nx), by default the shape of the WCS.
+        mode : {"center", "overlap", "inside"}, optional
+            As in `to_wcs`.
+        hdu : int or str, optional
+            Number or name of the HDU with the image; needed if the file given as `wcs` has several images of the sky.
+        overwrite : bool, optional
+            Whether to replace an existing file.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and `overwrite` is False.
+        TypeError
+            If `wcs` is not a FITS WCS, or as in `to_wcs`.
+        ValueError, MaskFormatError
+            As in `to_wcs`.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from astropy.io import fits
+        >>> from astropy.wcs import WCS
+        >>> from hpmask import Mask
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype = "GLON-AIT", "GLAT-AIT"
+        >>> wcs.wcs.crpix = 3, 2
+        >>> wcs.wcs.cdelt = -70, 60
+        >>> path = Path(mkdtemp()) / "sky.fits"
+        >>> Mask.full().write_wcs(path, wcs, (3, 5))
+        >>> fits.getdata(path)
+        array([[0, 1, 1, 1, 0],
+               [1, 1, 1, 1, 1],
+               [0, 1, 1, 1, 0]], dtype=uint8)
         """
-        convert.write_wcs(self, path, wcs, shape, mode=mode, hdu=hdu, overwrite=overwrite, n_threads=n_threads)
+        fits_image.write_wcs(self, path, wcs, shape, mode=mode, hdu=hdu, overwrite=overwrite, n_threads=n_threads)
 
-    def to_gammapy(self, geom: Geom, *, mode: Mode = "center") -> Map:
+    def to_gammapy(self, geom: Geom, *, mode: Mode = "center", n_threads: int | None = None) -> Map:
         """The mask as a boolean gammapy map on a geometry.
 
         Parameters
         ----------
         geom : `~gammapy.maps.WcsGeom`, `~gammapy.maps.HpxGeom` or `~gammapy.maps.RegionGeom`
-            Geometry, which the map has for its own: ``dataset.mask_fit = mask.to_gammapy(dataset.counts.geom)``. A
-            mask with energy needs the same bins in "energy" or "energy_true"; along other axes it is repeated.
+            Geometry of the map. Its energy axis, "energy" or "energy_true", must have the energy bins of the mask,
+            unless the mask has none. Along other axes the mask is repeated. HEALPix geometries may cover the whole sky,
+            a part of it or a list of cells, in either frame, RING or NESTED, with one nside or one per plane.
         mode : {"center", "overlap", "inside"}, optional
-            What makes a pixel True: its centre is kept, any part of it is, or all of it is.
+            Whether a pixel is True if its centre is kept, if any part of it is, or only if all of it is. The centre of
+            a region is the one that gammapy gives it. The centre of a HEALPix pixel larger than the mask's cells is the
+            corner of four of them, and the northern cell decides, as in `contains`. HEALPix geometries have the modes
+            "overlap" and "inside" only in the mask's frame and for powers of two as nside.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
 
         Returns
         -------
         `~gammapy.maps.Map`
-            Of bool, with writable data of its own. Pixels that are no sky are False.
+            A boolean map with data of its own, whose geometry is the object `geom`. It can be set as a mask of a
+            dataset: ``dataset.mask_fit = mask.to_gammapy(dataset.counts.geom)``. Pixels outside the projection are
+            False.
 
         Raises
         ------
         ImportError
             If gammapy is not installed.
-        TypeError, ValueError
-            If `geom` is no geometry, or its energy bins are not the mask's.
+        TypeError
+            If `geom` is not a geometry of gammapy.
+        ValueError
+            If the energy bins of `geom` are not those of the mask, or `mode` is not possible on this geometry.
+
+        Examples
+        --------
+        >>> import pytest
+        >>> maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> crab = SkyCoord(83.63, 22.01, unit="deg")
+        >>> geom = maps.WcsGeom.create(skydir=crab, width="2 deg", binsz="0.02 deg")
+        >>> int(Mask.from_cones(crab, "0.3 deg", order=14).to_gammapy(geom).data.sum())
+        714
         """
         from hpmask.interop.gammapy import to_maps
 
-        return to_maps.to_map(self, geom, mode=mode)
+        return to_maps.to_map(self, geom, mode=mode, n_threads=n_threads)
 
-    def for_gammapy(self, *, mode: Mode = "center") -> ExclusionMask:
-        """The mask as gammapy's background makers take it, ``exclusion_mask=mask.for_gammapy()``.
+    def to_exclusion_mask(self, *, mode: Mode = "center", n_threads: int | None = None) -> ExclusionMask:
+        """The mask for gammapy's background makers: ``FoVBackgroundMaker(exclusion_mask=mask.to_exclusion_mask())``.
 
-        Each maker gets the mask exactly at its own pixels. Nothing is outside of it, and no map is made on the way.
+        Each maker gets the mask exactly at its own pixels. The object covers the whole sky, and no map is made before a
+        maker asks for one.
 
         Parameters
         ----------
-        mode : {"center", "inside", "overlap"}, optional
-            When a pixel is kept: if its centre is; if all of it is, so that a source smaller than a pixel is excluded;
-            or if any part of it is.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a pixel is kept if its centre is kept, if any part of it is, or only if all of it is. With "inside",
+            an excluded region that is smaller than a pixel excludes that pixel.
+        n_threads : int, optional
+            Threads to use at each call of a maker, by default all processors.
+
+        Returns
+        -------
+        `~hpmask.interop.gammapy.ExclusionMask`
+            An object with the methods of a gammapy map that the makers use.
+
+        Raises
+        ------
+        ValueError
+            If `mode` is another word.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> sources = Mask.from_cones(SkyCoord(83.63, 22.01, unit="deg"), "0.3 deg", order=12)
+        >>> exclusion = (~sources).to_exclusion_mask(mode="inside")
+        >>> exclusion.mode, exclusion.mask == ~sources
+        ('inside', True)
         """
         from hpmask.interop import gammapy
 
-        return gammapy.ExclusionMask(self, mode=mode)
+        return gammapy.ExclusionMask(self, mode=mode, n_threads=n_threads)
 
     def write(self, path: str | Path, *, overwrite: bool = False, format: str | None = None) -> None:
         """Write the mask to a file: the old file or the new one is there at any moment, never half of one.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["track", "watch"]
+__all__ = ["track", "watched"]
 
 T = TypeVar("T")
 
@@ -23,14 +24,28 @@ def track(items: Iterable[T], *, total: int, what: str, shown: bool) -> Iterator
         yield from progress.track(items, total=total, description=what)
 
 
-def watch(futures: Sequence[Future[Any]], done: Callable[[], int], *, total: int, what: str, shown: bool) -> None:
-    """Wait for work on other threads, with a bar of how much of it is done if `shown`."""
+@contextmanager
+def watched(done: Callable[[], int], *, total: int, what: str, shown: bool) -> Iterator[None]:
+    """While a ``with`` block runs, show a bar of how much is `done()` if `shown`."""
     if not shown:
-        wait(futures)
+        yield
         return
+    end = Event()
     with _bar() as progress:
         task = progress.add_task(what, total=total)
-        while wait(futures, timeout=0.1).not_done:
+
+        def update() -> None:
+            while not end.wait(0.1):
+                progress.update(task, completed=done())
+
+        # The threads that work write numbers, and nothing wakes up when they do.
+        watcher = Thread(target=update, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            end.set()
+            watcher.join()
             progress.update(task, completed=done())
 
 

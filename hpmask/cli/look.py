@@ -14,9 +14,9 @@ from hpmask._utils.words import counted
 from hpmask.cli import pictures
 from hpmask.cli.terminal import check_outputs, check_picture, columns, kept, overwrite_option
 from hpmask.energy.axis import EnergyAxis
+from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.plotting.static import bin_title
-from hpmask.wcs import field
 
 __all__ = ["info", "plot", "query"]
 
@@ -137,7 +137,7 @@ def query(mask: Path, lon: str, lat: str, energy: str | None, frame: str) -> Non
     The exit code is 0 if the position is kept (in any energy bin, unless one is asked for) and 3 if it is
     excluded.
     """
-    position = field.parse_position(f"{lon} {lat}", frame)
+    position = parse_position(f"{lon} {lat}", frame)
     value = Mask.read(mask)
     if energy is not None or value.energy is None:
         answers = [bool(value.contains(position, energy))]

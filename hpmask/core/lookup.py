@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +12,7 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from hpmask._kernels import lookup as _kernel
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
 from hpmask.core.rangeset import RangeSet, index_of
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import as_energy
@@ -156,6 +155,5 @@ def _answers(
         return out, work(slice(0, n))
     cuts = np.linspace(0, n, threads + 1).astype(int)
     parts = [slice(int(a), int(b)) for a, b in pairwise(cuts)]
-    with ThreadPoolExecutor(threads) as pool:
-        bad = [first for first in pool.map(work, parts) if first >= 0]
+    bad = [first for first in thread_map(work, parts, threads) if first >= 0]
     return out, min(bad, default=-1)

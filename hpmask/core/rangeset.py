@@ -6,7 +6,6 @@ Nothing here knows of coordinates, units, energies or files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from zlib import crc32
 
@@ -17,7 +16,7 @@ from hpmask._kernels import ranges as _kernel
 from hpmask._kernels.index import Index
 from hpmask._utils.arguments import MAX_ORDER, check_order, unmasked
 from hpmask._utils.modes import Mode, check_mode
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
 
 __all__ = [
     "RangeSet",
@@ -156,8 +155,7 @@ class RangeSet:
     ) -> RangeSet:
         """What at least `depth` of the ranges cover. The arrays are sorted in place."""
         if thread_count(n_threads) > 1 and starts.size > _PARALLEL_FROM:
-            with ThreadPoolExecutor(2) as pool:
-                list(pool.map(np.ndarray.sort, (starts, stops)))
+            list(thread_map(np.ndarray.sort, (starts, stops), 2))
         else:
             starts.sort()
             stops.sort()
@@ -603,10 +601,8 @@ def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
     i = longer.size // 2
     j = int(np.searchsorted(shorter, longer[i]))
     cut_a, cut_b = (i, j) if longer is a else (j, i)
-    with ThreadPoolExecutor(1) as pool:
-        second = pool.submit(_kernel.combine_part, a, b, truth, out, cut_a, a.size, cut_b, b.size)
-        first = _kernel.combine_part(a, b, truth, out, 0, cut_a, 0, cut_b)
-        count = second.result()
+    halves = (0, cut_a, 0, cut_b), (cut_a, a.size, cut_b, b.size)
+    first, count = thread_map(lambda half: _kernel.combine_part(a, b, truth, out, *half), halves, 2)
     out[first : first + count] = out[cut_a + cut_b : cut_a + cut_b + count]
     return _trimmed(out, first + count)
 

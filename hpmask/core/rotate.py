@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import rotate as _kernel
 from hpmask._utils.arguments import check_order
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_map
 from hpmask.core.rangeset import RangeSet, from_starts_stops, index_of
 
 __all__ = ["rotated"]
@@ -42,6 +40,5 @@ def rotated(plane: RangeSet, matrix: NDArray[np.float64], order: int, *, n_threa
             index, plane.order, matrix, order, number
         )
 
-    with ThreadPoolExecutor(min(thread_count(n_threads), 12)) as pool:
-        starts, stops = zip(*pool.map(face, range(12)), strict=True)
+    starts, stops = zip(*thread_map(face, range(12), n_threads), strict=True)
     return from_starts_stops(np.concatenate(starts), np.concatenate(stops), order)

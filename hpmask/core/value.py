@@ -205,7 +205,7 @@ class MaskValue:
             text = ":".join("" if one is None else str(one) for one in (bins.start, bins.stop))
             text = text if bins.step is None else f"{text}:{bins.step}"
             return type(self)(
-                self._planes[bins], order=self._order, frame=self._frame, energy=part, history=self._item(text)
+                self._planes[bins], order=self._order, frame=self._frame, energy=part, history=self._history.item(text)
             )
         if isinstance(bins, bool) or not isinstance(bins, int | np.integer):
             raise TypeError(
@@ -214,18 +214,15 @@ class MaskValue:
             )
         if not -axis.n_bins <= bins < axis.n_bins:
             raise IndexError(f"bin {bins} of a mask with {counted(axis.n_bins, 'bin')}")
-        return type(self)(self._planes[bins], order=self._order, frame=self._frame, history=self._item(str(bins)))
+        return type(self)(
+            self._planes[bins], order=self._order, frame=self._frame, history=self._history.item(str(bins))
+        )
 
     def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(needed_energy(self).n_bins))
 
     def __contains__(self, item: object) -> bool:
         raise TypeError("use contains(coord) to look up positions, and issubset or <= to compare masks")
-
-    def _item(self, text: str) -> Expression:
-        base = self._history
-        step = base.then("_")
-        return Expression(f"{step.text.removesuffix('._')}[{text}]", "", step.steps)
 
     # ------------------------------------------------------------------ copies and text
 

@@ -1,4 +1,4 @@
-"""What the two text formats share: how their files begin, and which masks they hold.
+"""What the two text formats share: how their files begin.
 
 A file may begin with a byte order mark and with comments, lines that begin with ``#``. Old tools of the CDS tell the
 order of the MOC in one of these, as ``#MOCORDER 8``.
@@ -13,10 +13,8 @@ from typing import IO
 
 from hpmask._utils.arguments import MAX_ORDER
 from hpmask._utils.errors import MaskFormatError
-from hpmask.core.rangeset import RangeSet
-from hpmask.core.value import MaskValue
 
-__all__ = ["begins_with", "opened", "sky_of"]
+__all__ = ["begins_with", "opened"]
 
 # Bytes that are read and parsed at a time.
 _PIECE = 1 << 20
@@ -66,21 +64,3 @@ def _pieces(first: bytes, file: IO[bytes]) -> Iterator[bytes]:
         # gzip packs blanks a thousand times. No writer makes as many of them.
         if len(first) == _PIECE >= _HEAD and not first.strip(b" \t\r\n\f\v,"):
             raise MaskFormatError(f"there are more than {_PIECE} blanks in a row")
-
-
-def sky_of(mask: MaskValue) -> RangeSet:
-    """The one set of cells that makes up a mask.
-
-    Raises
-    ------
-    ValueError
-        If the mask has energy bins or is in another frame than ICRS: a MOC knows neither.
-    """
-    if mask.energy is not None:
-        raise ValueError(
-            f"a MOC has no energy, the mask has {mask.energy.n_bins} bins: "
-            "reduce('any') or reduce('all') makes one sky of them"
-        )
-    if mask.frame != "icrs":
-        raise ValueError(f"a MOC is ICRS, the mask is {mask.frame}: bring it there with to_frame('icrs')")
-    return mask.planes[0].at_order(mask.order)

@@ -8,7 +8,6 @@ whole sky grows as its complement shrinks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -20,8 +19,8 @@ from numpy.typing import NDArray
 
 from hpmask._kernels import sweep as _kernel
 from hpmask._utils.arguments import as_angle, as_flag
-from hpmask._utils.parallel import thread_count
-from hpmask._utils.progress import watch
+from hpmask._utils.parallel import for_the_call, thread_count, thread_map
+from hpmask._utils.progress import watched
 from hpmask.core.rangeset import RangeSet, difference_of, union_of
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import per_bin
@@ -106,6 +105,7 @@ def angles_of(width: Width, energy: EnergyAxis | None) -> list[float]:
     return [float(value) for value in np.broadcast_to(values, n_bins)]
 
 
+@for_the_call
 def planes_after(
     operation: Operation,
     planes: Sequence[RangeSet],
@@ -216,10 +216,8 @@ class _Growth:
             jobs.append((sources, first, last, done[2 * k :]))
             jobs.append((mirror_image, n_rings - last, n_rings - first, done[2 * k + 1 :]))
         total = 2 * sum(last - first + 1 for first, last in bands)
-        with ThreadPoolExecutor(min(self.n_threads, len(jobs))) as pool:
-            futures = [pool.submit(self._sweep, *job) for job in jobs]
-            watch(futures, lambda: int(done.sum()), total=total, what="growing", shown=self.progress)
-            results = [future.result() for future in futures]
+        with watched(lambda: int(done.sum()), total=total, what="dilation", shown=self.progress):
+            results = list(thread_map(lambda job: self._sweep(*job), jobs, self.n_threads))
         # Bands follow on each other; the mirrored ones from the last to the first.
         down = np.concatenate(results[0::2])
         up = np.concatenate(results[-1::-2])

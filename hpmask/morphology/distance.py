@@ -7,7 +7,6 @@ centre of a cell inside. Where a set has no other side they are infinite.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -19,7 +18,7 @@ from hpmask._kernels import distance as _kernel
 from hpmask._kernels import distance_map as _map_kernel
 from hpmask._kernels import lookup as _lookup_kernel
 from hpmask._utils.arguments import MAX_ORDER, as_angle, as_flag, check_order
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
 from hpmask.core import lookup
 from hpmask.core.full_maps import to_map
 from hpmask.core.rangeset import RangeSet, index_of
@@ -274,10 +273,5 @@ def _in_chunks(n: int, work: Callable[[slice], object], threads: int, *, chunk: 
     """Do work on all of n things, by slices."""
     chunk = _CHUNK if chunk is None else chunk
     parts = [slice(start, min(start + chunk, n)) for start in range(0, n, chunk)]
-    if threads == 1 or len(parts) < 2:
-        for part in parts:
-            work(part)
-        return
-    with ThreadPoolExecutor(min(threads, len(parts))) as pool:
-        for _ in pool.map(work, parts):
-            pass
+    for _ in thread_map(work, parts, threads):
+        pass

@@ -6,7 +6,6 @@ The graph is that of `healpy.get_all_neighbours`: a cell has eight neighbours, a
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from hpmask._kernels import steps as _kernel
 from hpmask._kernels.tiles import TileSet
 from hpmask._utils.arguments import as_count, check_connectivity
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
 from hpmask.core.rangeset import RangeSet, trusted
 
 __all__ = ["dilate_steps", "edge_cells", "erode_steps"]
@@ -125,8 +124,7 @@ def _found(
     if threads == 1:
         other, other_words = kernel(*arguments, 0, words.size)
     else:
-        with ThreadPoolExecutor(threads) as pool:
-            found = list(pool.map(lambda part: kernel(*arguments, *part), pairwise(cuts)))
+        found = list(thread_map(lambda part: kernel(*arguments, *part), pairwise(cuts), threads))
         other, other_words = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     if with_set:
         words |= tiles.words

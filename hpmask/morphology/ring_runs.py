@@ -6,13 +6,13 @@ growing by an angle. Runs are boundaries of numbers, as those of a RangeSet are,
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import runs as _kernel
+from hpmask._utils.parallel import thread_map
 from hpmask.core.rangeset import RangeSet, difference_of, from_starts_stops, trusted, union_of
 
 __all__ = ["count_rows", "fringe", "mirrored", "runs_of", "set_of"]
@@ -28,9 +28,7 @@ def runs_of(plane: RangeSet, *, n_threads: int = 1) -> Runs:
     ranges = plane.boundaries
     if n_threads > 1 and plane.n_ranges > _PARALLEL_FROM:
         middle = 2 * (plane.n_ranges // 2)
-        with ThreadPoolExecutor(2) as pool:
-            parts = list(pool.map(lambda some: _united(some, plane.order), (ranges[:middle], ranges[middle:])))
-        return union_of(*parts)
+        return union_of(*thread_map(lambda some: _united(some, plane.order), (ranges[:middle], ranges[middle:]), 2))
     return _united(ranges, plane.order)
 
 
@@ -47,9 +45,8 @@ def _union(pieces: tuple[Runs, Runs], order: int) -> Runs:
 def set_of(runs: Runs, order: int, *, n_threads: int = 1) -> RangeSet:
     """The cells of runs."""
     halves = [(0, 5), (6, 11)] if n_threads > 1 and runs.size > 2 * _PARALLEL_FROM else [(0, 11)]
-    with ThreadPoolExecutor(len(halves)) as pool:
-        done = pool.map(lambda faces: _in_faces(runs, order, *faces), halves)
-        return trusted(_joined([face for half in done for face in half]), order)
+    done = thread_map(lambda faces: _in_faces(runs, order, *faces), halves, n_threads)
+    return trusted(_joined([face for half in done for face in half]), order)
 
 
 def _in_faces(runs: Runs, order: int, first: int, last: int) -> list[NDArray[np.uint64]]:

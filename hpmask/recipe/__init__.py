@@ -80,6 +80,7 @@ from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import with_history
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames
+from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.recipe.sections import RecipeError, Section, load
 from hpmask.recipe.sources import Grid, Invalid, Source, read_source
@@ -118,7 +119,7 @@ class Cutout:
     """One ``[[cutout]]`` of a recipe: an image of a part of the mask.
 
     Its keys: ``file`` (FITS) and ``plot`` (a picture), one or both, which go beside the mask; ``center`` and
-    ``width``, and optionally ``height``, ``binsz``, ``proj``, ``frame``, as in `hpmask.wcs.field.field_wcs`;
+    ``width``, and optionally ``height``, ``binsz``, ``proj``, ``frame``, as in `hpmask.wcs.field_wcs`;
     ``title``.
     """
 
@@ -138,7 +139,7 @@ class Cutout:
         frame = section.choice("frame", frames.FRAMES, default=frame)
         text = section.require("center", str)
         try:
-            center = field.parse_position(text, frame)
+            center = parse_position(text, frame)
         except ValueError as error:
             raise section.error(str(error), "center") from None
         section.require("width", str, float)

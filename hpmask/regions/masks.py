@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 
 from hpmask._utils.arguments import MAX_ORDER, Closed, as_flag, check_order
 from hpmask._utils.modes import Mode
+from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
@@ -20,6 +21,7 @@ from hpmask.regions.convert import cells_of_points, checked_shapes, of_bins
 __all__ = ["from_cones", "from_regions", "from_zone", "needed_order"]
 
 
+@for_the_call
 def from_cones(
     center: SkyCoord,
     radius: u.Quantity | str | Callable[[EnergyAxis], u.Quantity],
@@ -39,6 +41,7 @@ def from_cones(
     return new_mask(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
 
 
+@for_the_call
 def from_regions(
     regions: Any,
     *,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from hpmask._kernels import discs as _discs
 from hpmask._utils.arguments import as_angle, as_flag, check_order
 from hpmask._utils.modes import Mode, check_mode
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import track
 from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.energy.axis import EnergyAxis
@@ -193,12 +192,8 @@ def _union_of(
     work: Callable[[Any], RangeSet], parts: Sequence[Any], *, order: int, threads: int, progress: bool
 ) -> RangeSet:
     """The union of what `work` makes of each part, on threads."""
-    what = "rasterizing"
-    if threads == 1 or len(parts) == 1:
-        sets = list(track(map(work, parts), total=len(parts), what=what, shown=progress))
-    else:
-        with ThreadPoolExecutor(min(threads, len(parts))) as pool:
-            sets = list(track(pool.map(work, parts), total=len(parts), what=what, shown=progress))
+    done = thread_map(work, parts, threads)
+    sets = list(track(done, total=len(parts), what="rasterizing", shown=progress))
     return sets[0] | sets[1] if len(sets) == 2 else RangeSet.union_all([RangeSet.empty(order), *sets])
 
 

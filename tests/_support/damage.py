@@ -6,10 +6,43 @@ import numpy as np
 
 # What stands in a card where it should not: other types, numbers beyond all bounds, words, nothing.
 NASTY = (
-    "0", "-1", "1", "3", "1e300", "1e-300", "-1E400", "999999999999", "9" * 40, "NaN", "nan", "T", "F", "''", "'x'",
-    "'RA---TAN'", "'DEC--SIN'", "'GLON-AIT'", "'FREQ'", "'XXXX-TPV'", "'deg'", "'keV'", "'/'", "", "(1,2)", "'it''s",
-    "-32", "64", "8", "1000000", "0.5", "1.0", "'-TAB'", "'1024D'", "'QD(9999999999)'", "\xe9",
-)  # fmt: skip
+    "0",
+    "-1",
+    "1",
+    "3",
+    "1e300",
+    "1e-300",
+    "-1E400",
+    "999999999999",
+    "9" * 40,
+    "NaN",
+    "nan",
+    "T",
+    "F",
+    "''",
+    "'x'",
+    "'RA---TAN'",
+    "'DEC--SIN'",
+    "'GLON-AIT'",
+    "'FREQ'",
+    "'XXXX-TPV'",
+    "'deg'",
+    "'keV'",
+    "'/'",
+    "",
+    "(1,2)",
+    "'it''s",
+    "-32",
+    "64",
+    "8",
+    "1000000",
+    "0.5",
+    "1.0",
+    "'-TAB'",
+    "'1024D'",
+    "'QD(9999999999)'",
+    "\xe9",
+)
 
 
 def damaged(content, n, seed):
@@ -86,9 +119,37 @@ def _moved(content, rng):
 
 TOKEN = re.compile(r"[\w.+-]+|\s+|.", re.DOTALL)
 ODD_TOKENS = (
-    "\0", "é", "nan", "1e400", "-1", "9" * 40, "{", '"', "'", "(", "]]", ";", "#", ",", "\t", "\n", "<", "/>", "--",
-    "\x85", "-", "&lt;", "float16", "string", "deg", "[2,null]", "999999999", "!!python/name:os.system", "*a", "&a",
-)  # fmt: skip
+    "\0",
+    "é",
+    "nan",
+    "1e400",
+    "-1",
+    "9" * 40,
+    "{",
+    '"',
+    "'",
+    "(",
+    "]]",
+    ";",
+    "#",
+    ",",
+    "\t",
+    "\n",
+    "<",
+    "/>",
+    "--",
+    "\x85",
+    "-",
+    "&lt;",
+    "float16",
+    "string",
+    "deg",
+    "[2,null]",
+    "999999999",
+    "!!python/name:os.system",
+    "*a",
+    "&a",
+)
 
 
 def damaged_text(content, n, seed):

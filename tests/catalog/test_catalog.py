@@ -16,8 +16,9 @@ from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
 from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from hpmask import Mask
 from hpmask.catalog.to_discs import read_discs
@@ -791,7 +792,7 @@ values = st.sampled_from([0.0, 45.0, -90.0, 90.0, 90.5, -1.0, np.nan, np.inf, -n
 
 
 @given(st.lists(st.tuples(values, values, values, st.booleans()), min_size=1, max_size=12))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_what_is_kept_is_what_can_be_used(rows):
     lon, lat, size, masked = zip(*rows, strict=True)
     stars = Table({"ra": lon, "dec": MaskedColumn(lat, mask=masked), "size": size * u.deg})

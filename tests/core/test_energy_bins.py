@@ -36,9 +36,11 @@ def bins(axis, numbers):
 
 
 def test_rows_of_gammapys_energy_mask():
-    axis = axis_from_gammapy(pytest.importorskip("gammapy.maps", exc_type=ImportError).MapAxis.from_nodes(
-        [1, 10, 100], interp="log", name="energy", unit="TeV"
-    ))  # fmt: skip
+    axis = axis_from_gammapy(
+        pytest.importorskip("gammapy.maps", exc_type=ImportError).MapAxis.from_nodes(
+            [1, 10, 100], interp="log", name="energy", unit="TeV"
+        )
+    )
     assert kept(Mask.from_energy(axis, "3 TeV")) == [False, True, True]
     assert kept(Mask.from_energy(axis, None, "30 TeV")) == [True, False, False]
     assert kept(Mask.from_energy(axis, "3 TeV", "40 TeV")) == [False, True, False]
@@ -493,7 +495,10 @@ def test_images_of_bands(tmp_path):
     for place, wave in zip(BAND_PLACES, G_R_I, strict=True):
         coords = {"skycoord": BAND_PLACES, "energy": wave.to(u.eV, u.spectral())}
         assert map_.get_by_coord(coords).tolist() == (place == BAND_PLACES).tolist()
-        assert bands.for_gammapy().interp_to_geom(geom).get_by_coord(coords).tolist() == (place == BAND_PLACES).tolist()
+        assert (
+            bands.to_exclusion_mask().interp_to_geom(geom).get_by_coord(coords).tolist()
+            == (place == BAND_PLACES).tolist()
+        )
     back = Mask.from_gammapy(map_, order=9)
     assert back.energy == BANDS[::-1]
     assert back[::-1].contains(BAND_PLACES, G_R_I).all()
@@ -559,10 +564,18 @@ def test_energy_range_at_positions():
 
 def test_energy_range_of_pixels():
     mask = three_discs()
-    wcs = WCS({
-        "CTYPE1": "RA---TAN", "CRVAL1": 83.63, "CRPIX1": 20.5, "CDELT1": -0.1,
-        "CTYPE2": "DEC--TAN", "CRVAL2": 22.01, "CRPIX2": 20.5, "CDELT2": 0.1,
-    })  # fmt: skip
+    wcs = WCS(
+        {
+            "CTYPE1": "RA---TAN",
+            "CRVAL1": 83.63,
+            "CRPIX1": 20.5,
+            "CDELT1": -0.1,
+            "CTYPE2": "DEC--TAN",
+            "CRVAL2": 22.01,
+            "CRPIX2": 20.5,
+            "CDELT2": 0.1,
+        }
+    )
     low, high = mask.energy_range_wcs(wcs, (40, 40))
     expected = mask.energy_range(wcs.pixel_to_world(*np.meshgrid(np.arange(40), np.arange(40))))
     np.testing.assert_array_equal(low.value, expected[0].value)

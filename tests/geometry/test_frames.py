@@ -31,8 +31,9 @@ from astropy.coordinates import (
 from astropy.time import Time
 from astropy.utils import iers
 from astropy.utils.masked import Masked
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from hpmask.geometry import frames
 
@@ -183,9 +184,14 @@ def bodies():
         yield name, body
         yield f"{name} from the geocentre", get_body(name, TIME)
         for frame in (
-            AltAz(**HERE), HADec(**HERE), CIRS(**HERE), TETE(**HERE), ITRS(**HERE), PrecessedGeocentric(obstime=TIME),
+            AltAz(**HERE),
+            HADec(**HERE),
+            CIRS(**HERE),
+            TETE(**HERE),
+            ITRS(**HERE),
+            PrecessedGeocentric(obstime=TIME),
             GeocentricTrueEcliptic(obstime=TIME),
-        ):  # fmt: skip
+        ):
             yield f"{name} in {frame.name}", body.transform_to(frame)
     yield "satellite from the geocentre", satellite()
     yield "satellite from Paranal", satellite(location=PARANAL)
@@ -239,9 +245,15 @@ def test_parallaxes_do_not_move_stars(source, target, distance):
 
 def test_motions_do_not_move_stars():
     star = SkyCoord(
-        10 * u.deg, 20 * u.deg, 3 * u.pc, obstime=Time("J2015.5"), frame="icrs",
-        pm_ra_cosdec=5 * u.arcsec / u.yr, pm_dec=3 * u.arcsec / u.yr, radial_velocity=100 * u.km / u.s,
-    )  # fmt: skip
+        10 * u.deg,
+        20 * u.deg,
+        3 * u.pc,
+        obstime=Time("J2015.5"),
+        frame="icrs",
+        pm_ra_cosdec=5 * u.arcsec / u.yr,
+        pm_dec=3 * u.arcsec / u.yr,
+        radial_velocity=100 * u.km / u.s,
+    )
     np.testing.assert_array_equal(frames.to_lonlat(star, "icrs"), np.radians([10, 20]))
     expected = SkyCoord(10, 20, unit="deg").galactic
     np.testing.assert_allclose(frames.to_lonlat(star, "galactic"), [expected.l.rad, expected.b.rad], rtol=0, atol=1e-15)
@@ -277,7 +289,7 @@ def test_directions_are_not_copied():
 # ---------------------------------------------------------------------- single precision
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     lon=st.lists(st.floats(0, 359.5, width=32), min_size=1, max_size=5),
     lat=st.lists(st.floats(-90, 90, width=32), min_size=5, max_size=5),
@@ -314,7 +326,6 @@ def test_poles_of_single_precision(sign):
     assert lat[0] == sign * np.pi / 2
 
 
-@settings(deadline=None)
 @given(value=st.floats(0, 180, width=32), unit=st.sampled_from([u.deg, u.arcmin, u.rad]))
 def test_angles_of_single_precision(value, unit):
     angle = frames.as_angle(u.Quantity(np.float32(value), unit), "width")

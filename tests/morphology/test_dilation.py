@@ -1,11 +1,14 @@
 """Growing and shrinking by an angle: cell for cell what a search among all pairs of centres finds."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from scipy.spatial import cKDTree
 from strategies import patterns
 
@@ -39,21 +42,21 @@ def cases(draw, orders=(0, 6)):
     return plane, size * (np.radians(120) / size) ** exponent
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(cases())
 def test_dilate_is_all_pairs(case):
     plane, angle = case
     assert dilation.dilate(plane, angle) == all_pairs(plane, angle)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(cases())
 def test_erode_is_all_pairs(case):
     plane, angle = case
     assert dilation.erode(plane, angle) == ~all_pairs(~plane, angle)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(cases(orders=(3, 7)))
 def test_large_cells_first_changes_nothing(case):
     plane, angle = case
@@ -148,7 +151,7 @@ def test_fine_orders_cell_by_cell(order, arcsec):
             np.testing.assert_array_equal(near | known, np.full(cells.size, inside == grown))
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(cases(orders=(2, 8)), st.floats(0.1, 1))
 def test_laws(case, part):
     plane, angle = case
@@ -165,7 +168,7 @@ def test_laws(case, part):
     assert dilation.erode(dilation.dilate(closed, angle), angle) == closed
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(patterns(orders=(2, 7)), patterns(orders=(2, 7)), st.floats(0.005, 1.5))
 def test_the_union_grows_to_the_union(a, b, angle):
     order = max(a.order, b.order)
@@ -173,7 +176,7 @@ def test_the_union_grows_to_the_union(a, b, angle):
     assert dilation.dilate(a | b, angle) == dilation.dilate(a, angle) | dilation.dilate(b, angle)
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(cases(orders=(4, 9)))
 def test_threads_change_nothing(case):
     plane, angle = case
@@ -293,18 +296,19 @@ def test_what_is_kept_of_the_mask():
 def test_progress_counts_to_the_end(monkeypatch):
     seen = []
 
-    def watch(futures, done, *, total, what, shown):
-        for future in futures:
-            future.result()
+    @contextmanager
+    def watched(done, *, total, what, shown):
+        assert done() == 0
+        yield
         seen.append((done(), total, what, shown))
 
-    monkeypatch.setattr(dilation, "watch", watch)
+    monkeypatch.setattr(dilation, "watched", watched)
     mask = Mask(RangeSet.from_cells(np.arange(0, 3 << 24, 9999), 12))
     mask.dilate("0.3 deg", progress=True)
     mask.dilate("0.3 deg", n_threads=8)
     assert [(done == total, what, shown) for done, total, what, shown in seen] == [
-        (True, "growing", True),
-        (True, "growing", False),
+        (True, "dilation", True),
+        (True, "dilation", False),
     ]
     assert all(total > 1000 for _, total, _, _ in seen)
 

@@ -6,9 +6,10 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oracles import separation, unit_vectors
+from profiles import examples
 from strategies import cell_sets, patterns, range_sets
 
 from hpmask import EnergyAxis, Mask, RangeSet
@@ -186,7 +187,7 @@ def test_as_near_from_a_pole():
         assert more.distance(pole) >= mask.distance(pole)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.data())
 def test_any_set(data):
     order = data.draw(st.integers(0, 4))
@@ -287,13 +288,13 @@ def test_maps_of_odd_ones(order):
         check_map(plane, order)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(patterns(orders=(0, 7)), st.integers(0, 7))
 def test_maps_of_patterns(plane, order):
     check_map(plane, order)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(range_sets(), st.integers(0, 5))
 def test_maps_of_any_order(plane, order):
     check_map(plane, order)

@@ -12,8 +12,9 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from hpmask import EnergyAxis, Mask
 from hpmask.recipe import RecipeError, read_recipe
@@ -654,7 +655,7 @@ _VALUES = (
 _NAMES = ("alpha", '"be ta"', "'ga=mma'", "delta.eps", '"[x]" . y')
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     st.lists(
         st.tuples(

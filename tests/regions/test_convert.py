@@ -14,8 +14,9 @@ from astropy import units as u
 from astropy.coordinates import FK5, SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from regions import (
     CircleAnnulusSkyRegion,
     CirclePixelRegion,
@@ -226,7 +227,7 @@ finite_angles = st.floats(-4, 4, allow_nan=False)
     source=st.sampled_from(["icrs", "galactic", "fk5", "barycentricmeanecliptic", "supergalactic"]),
     target=st.sampled_from(["icrs", "galactic"]),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_ends_of_the_axes_stay_where_they_are_on_the_sky(lon, lat, angle, source, target):
     center = SkyCoord(lon, lat, unit="deg", frame=source)
     # A long ellipse, so that an error of its angle counts in full.
@@ -345,7 +346,7 @@ small_discs = st.tuples(st.integers(0, 359), st.integers(-90, 90), st.integers(1
 
 
 @given(st.lists(small_discs, min_size=1, max_size=8))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_any_included_minus_any_excluded(discs):
     lines = [f"{'' if keep else '-'}circle({lon},{lat},{r})" for lon, lat, r, keep in discs]
     text = "\n".join(["icrs", *lines])
@@ -404,7 +405,7 @@ def tree(depth):
 
 
 @given(tree(4), st.lists(st.booleans(), min_size=6, max_size=6))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_compounds(expression, includes):
     center = SkyCoord(10, 20, unit="deg")
     centers = center.directional_offset_by(np.arange(6) * 60 * u.deg, 0.3 * SIZE)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import shape_oracles as oracle
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mocpy import MOC
+from profiles import examples
 from scipy.spatial import ConvexHull
 
 import hpmask
@@ -60,7 +61,7 @@ def some_points(n=2000, seed=1):
     return points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(shapes())
 def test_contains(pair):
     shape, g = pair
@@ -70,7 +71,7 @@ def test_contains(pair):
     assert np.array_equal(shape.contains(points)[clear], (value > 0)[clear])
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(shapes(), shapes(), st.sampled_from("|&^-"), st.floats(1e-3, 1.0), st.integers(0, 99))
 def test_a_cap_is_what_it_is_said_to_be(one, other, sign, radius, seed):
     rng = np.random.default_rng(seed)
@@ -315,7 +316,7 @@ def test_a_meridian_through_centres_decides_alike(order, closed, frame):
         assert np.array_equal(mask.to_healpix(), expected), (west, east)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(st.floats(-89, 89), st.floats(0.5, 90), st.integers(0, 7))
 def test_a_strip_as_healpy_has_it(low, width, order):
     hp = pytest.importorskip("healpy")
@@ -337,7 +338,7 @@ def assert_partition(planes, order):
 FRAMES = ["icrs", "galactic", "fk5", "barycentricmeanecliptic", "supergalactic"]
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     st.sampled_from(FRAMES),
     st.sampled_from(["icrs", "galactic"]),
@@ -354,7 +355,7 @@ def test_zones_by_latitude_partition_the_cells(zone_frame, frame, order, closed,
     assert_partition([zone.planes[0] for zone in zones], order)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     st.sampled_from(FRAMES),
     st.sampled_from(["icrs", "galactic"]),
@@ -369,12 +370,16 @@ def test_zones_by_longitude_partition_the_cells(zone_frame, frame, order, closed
     limits = [x for x, y in zip(limits, [*limits[1:], limits[0] + 360], strict=True) if y - x > 1e-12]
     zones = [
         Mask.from_zone(
-            (west + turn, east + turn) * u.deg if len(limits) > 1 else ("0 deg", "360 deg"), lat,
-            order=order, closed=closed, zone_frame=zone_frame, frame=frame,
+            (west + turn, east + turn) * u.deg if len(limits) > 1 else ("0 deg", "360 deg"),
+            lat,
+            order=order,
+            closed=closed,
+            zone_frame=zone_frame,
+            frame=frame,
         )
         for west, east in pairwise([*limits, limits[0] + 360])
         for lat in ((-90, parallel) * u.deg, (parallel, 90) * u.deg)
-    ]  # fmt: skip
+    ]
     assert_partition([zone.planes[0] for zone in zones], order)
 
 

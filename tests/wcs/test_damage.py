@@ -18,7 +18,7 @@ from astropy.io import fits
 from damage import damaged
 
 from hpmask import EnergyAxis, Mask, MaskFormatError
-from hpmask.wcs.field import field_wcs
+from hpmask.wcs import field_wcs
 
 AXIS = EnergyAxis([0.1, 1, 10, 100] * u.GeV)
 FULL = Mask.full(order=3, energy=AXIS)

@@ -1,7 +1,6 @@
 """Whole tiles at once: to_wcs must be what it is pixel by pixel. And many images in one call."""
 
 import threading
-import warnings
 
 import astropy.units as u
 import numpy as np
@@ -9,18 +8,18 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs.wcsapi import SlicedLowLevelWCS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from wcs_images import ANY_WCS, BOUNDED, IMAGES, PROJECTIONS, bent, header_wcs, simple, text_wcs
 
 from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask.core import lookup
 from hpmask.core.layers import Stack
 from hpmask.geometry.frames import unit_vectors
+from hpmask.wcs import field_wcs
 from hpmask.wcs.bounds import Bounds
-from hpmask.wcs.field import field_wcs
 from hpmask.wcs.grid import Grid, Way
-from hpmask.wcs.pixel_centers import at_centers, in_stripes
 
 
 def pixel_by_pixel(mask, wcs, shape):
@@ -40,7 +39,7 @@ def discs_for(wcs, shape, order, size, seed, frame="icrs"):
     return Mask.from_cones(center, radius * u.deg, order=order, frame=frame)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     projection=st.sampled_from(BOUNDED),
     **ANY_WCS,
@@ -178,32 +177,6 @@ def test_many_energy_bins(n_bins):
     np.testing.assert_array_equal(mask.to_wcs(wcs), pixel_by_pixel(mask, wcs, (70, 90)))
 
 
-# ---------------------------------------------------------------------- stripes
-
-
-@pytest.mark.parametrize(("threads", "shape"), [(1, (700, 500)), (2, (700, 500)), (5, (3, 100_000)), (3, (1, 1))])
-def test_stripes_are_all_rows_once(threads, shape):
-    wcs = simple(shape=shape)
-    rows, used = [], set()
-
-    def work(copy, some):
-        rows.extend(some)
-        used.add(id(copy()))
-
-    in_stripes(Grid.of(wcs, None), work, n_threads=threads)
-    assert sorted(rows) == list(range(shape[0]))
-    assert len(used) <= threads
-
-
-def test_threads_change_nothing():
-    wcs = simple(shape=(500, 300), step=0.02)
-    mask = discs_for(wcs, (500, 300), 12, 1.0, 4)
-    grid = Grid.of(wcs, None)
-    way = Way.between(grid.frame, "icrs")
-    first = at_centers(grid, way, mask._stacks(), n_threads=1)
-    np.testing.assert_array_equal(first, at_centers(grid, way, mask._stacks(), n_threads=3))
-
-
 # ---------------------------------------------------------------------- many images
 
 
@@ -288,13 +261,6 @@ def test_cube_header_with_the_sky_last():
     header = simple(shape=(30, 50)).to_header()
     header.update(NAXIS=3, NAXIS1=50, NAXIS2=30, NAXIS3=4, WCSAXES=3, CTYPE3="FREQ", CRVAL3=1e9, CDELT3=1e6)
     assert Mask.full().to_wcs(header).shape == (30, 50)
-
-
-@pytest.fixture
-def maps():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip("gammapy.maps", exc_type=ImportError)
 
 
 def test_gammapy_geometry(maps):

@@ -4,13 +4,15 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from wcs_images import BOUNDED, bent, simple
 
 from hpmask import Mask, RangeSet
 from hpmask._kernels import projections
 from hpmask.core import lookup
+from hpmask.core.value import layers_of
 from hpmask.geometry.frames import unit_vectors
 from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, Way
@@ -34,7 +36,7 @@ def own_positions(bounds, wcs, x, y):
     return native @ bounds._native, np.isfinite(stretch), place, native
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     projection=st.sampled_from(BOUNDED),
     lon=st.floats(0, 360),
@@ -72,7 +74,7 @@ def painted(mask, wcs):
     """What the kernel alone makes of an image, 2 where it leaves a pixel to astropy, and the pixels one by one."""
     grid = Grid.of(wcs, None)
     way = Way.between(grid.frame, mask.frame)
-    (stack,) = mask._stacks()
+    (stack,) = layers_of(mask)
     image = np.full((1, *grid.shape), 7, dtype=np.uint8)
     left = Bounds.of(wcs, grid.shape).paint(image, 0, range(grid.shape[0]), stack, way.matrix, 0.0)
     assert (left is None) == (image < 2).all()
@@ -119,7 +121,7 @@ def test_pixels_on_the_edges_of_cells(order, lon):
     np.testing.assert_array_equal(image[1], expected[1])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     projection=st.sampled_from(["TAN", "CAR", "AIT", "SFL", "ZEA"]),
     lon=st.sampled_from([0.0, 45.0, 90.0, 315.0, 33.0]),
