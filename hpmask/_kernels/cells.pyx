@@ -4,15 +4,18 @@
 from libc.math cimport atan2, cos, sin
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from hpmask._kernels.constants cimport CELL_RADIUS as _CELL_RADIUS, MAX_ORDER
 from hpmask._kernels.geometry cimport (
     base_ring, cell_at, cell_xy, central_longitude, place, place_vector, ring_odd, ring_width,
 )
+
+CELL_RADIUS = _CELL_RADIUS
 
 
 def cells_at(const double[::1] lon, const double[::1] lat, int order, uint64_t[::1] out):
     """NESTED cells that hold positions (radians)."""
     cdef Py_ssize_t n = lon.shape[0], i
-    if lat.shape[0] != n or out.shape[0] != n or not 0 <= order <= 29:
+    if lat.shape[0] != n or out.shape[0] != n or not 0 <= order <= MAX_ORDER:
         raise ValueError("lon, lat and out must have one length, order 0 to 29")
     with nogil:
         for i in range(n):
@@ -25,7 +28,7 @@ def centres(const uint64_t[::1] cells, int order, double[::1] lon, double[::1] l
     cdef int face
     cdef int64_t x, y
     cdef double z, cos_lat, size
-    if lon.shape[0] != n or lat.shape[0] != n or not 0 <= order <= 29:
+    if lon.shape[0] != n or lat.shape[0] != n or not 0 <= order <= MAX_ORDER:
         raise ValueError("cells, lon and lat must have one length, order 0 to 29")
     size = <double> ((<int64_t> 1) << order)
     with nogil:
@@ -41,7 +44,7 @@ def centre_vectors(const uint64_t[::1] cells, int order, double[:, ::1] out):
     cdef int face
     cdef int64_t x, y
     cdef double size
-    if out.shape[0] != n or out.shape[1] != 3 or not 0 <= order <= 29:
+    if out.shape[0] != n or out.shape[1] != 3 or not 0 <= order <= MAX_ORDER:
         raise ValueError("out must have shape (n, 3), order be 0 to 29")
     size = <double> ((<int64_t> 1) << order)
     with nogil:
@@ -59,7 +62,7 @@ def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out
     cdef int face, k
     cdef int64_t x, y
     cdef double size, dx, dy, part
-    if out.shape[0] != n or steps < 1 or out.shape[1] != 4 * steps or out.shape[2] != 3 or not 0 <= order <= 29:
+    if out.shape[0] != n or steps < 1 or out.shape[1] != 4 * steps or out.shape[2] != 3 or not 0 <= order <= MAX_ORDER:
         raise ValueError("out must have shape (n, 4 * steps, 3), order be 0 to 29")
     size = <double> ((<int64_t> 1) << order)
     with nogil:
@@ -106,7 +109,7 @@ def set_ring(const uint64_t[::1] boundaries, int order, uint8_t value, uint8_t[:
     """Write `value` to the cells of a set into a full RING map; the boundaries are NESTED cells of its order."""
     cdef Py_ssize_t n = boundaries.shape[0] // 2, i
     cdef uint64_t cell
-    if not 0 <= order <= 29 or out.shape[0] != (<Py_ssize_t> 12) << (2 * order):
+    if not 0 <= order <= MAX_ORDER or out.shape[0] != (<Py_ssize_t> 12) << (2 * order):
         raise ValueError("out must be a full map, order 0 to 29")
     if n and boundaries[2 * n - 1] > <uint64_t> out.shape[0]:
         raise ValueError("the boundaries must be ascending cells of the order")
@@ -119,7 +122,7 @@ def set_ring(const uint64_t[::1] boundaries, int order, uint8_t value, uint8_t[:
 def read_ring(const uint8_t[::1] values, int order, uint64_t start, uint8_t[::1] out):
     """The values of a full RING map in the NESTED cells from `start` on."""
     cdef Py_ssize_t n = out.shape[0], i
-    if not 0 <= order <= 29 or values.shape[0] != (<Py_ssize_t> 12) << (2 * order) \
+    if not 0 <= order <= MAX_ORDER or values.shape[0] != (<Py_ssize_t> 12) << (2 * order) \
             or start + n > <uint64_t> values.shape[0]:
         raise ValueError("values must be a full map that has the cells, order 0 to 29")
     with nogil:

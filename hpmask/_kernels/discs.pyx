@@ -20,13 +20,9 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.constants cimport CENTER, INSIDE, MAX_ORDER, OVERLAP, Mode
 from hpmask._kernels.geometry cimport base_ring, cell_in, central_longitude, ring_height
 from hpmask._kernels.sink cimport Sink, owned, sink_open, sink_put, sink_take
-
-cdef enum Mode:
-    CENTER = 0
-    OVERLAP = 1
-    INSIDE = 2
 
 cdef double EVERYWHERE = 1e3      # half-width, in units of pi/4, of a ring that lies in the disc all around
 cdef double NOWHERE = -1e3
@@ -460,7 +456,7 @@ cdef void in_face(
         return
     walk.s_min = s_min
     walk.s_max = s_max
-    walk.shift = 2 * (29 - order)
+    walk.shift = 2 * (MAX_ORDER - order)
     walk.sink = sink
     # The smallest node that holds them all.
     k = bit_length(<uint64_t> ((walk.x_min ^ walk.x_max) | (walk.y_min ^ walk.y_max)))
@@ -578,7 +574,7 @@ def rasterize(const double[::1] lon, const double[::1] lat, const double[::1] ra
     cdef uint64_t stop
     cdef uint64_t* missed = NULL
     cdef Extent extent
-    if lat.shape[0] != n or radius.shape[0] != n or not 0 <= order <= 29 or not 0 <= mode <= 2:
+    if lat.shape[0] != n or radius.shape[0] != n or not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
         raise ValueError("lon, lat and radius must have one length, order 0 to 29, mode 0 to 2")
     memset(&table, 0, sizeof(Table))
     memset(&extent, 0, sizeof(Extent))

@@ -4,8 +4,9 @@
 from libc.math cimport cos, sin
 from libc.stdint cimport uint32_t, uint64_t
 
-from hpmask._kernels.index cimport END, Index, at_or_below, open_index
-from hpmask._kernels.nearest cimport LAST, Target, begin, nearest
+from hpmask._kernels.constants cimport END, MAX_ORDER
+from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
+from hpmask._kernels.nearest cimport Target, begin, nearest
 
 
 def vectors(const double[::1] lon, const double[::1] lat, double unit, const double[:, ::1] matrix, double[:, ::1] out):
@@ -28,26 +29,27 @@ def vectors(const double[::1] lon, const double[::1] lat, double unit, const dou
 
 
 def signed(
-    const double[:, ::1] position, const uint64_t[::1] number, int order, double most,
-    const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift, double[::1] out,
+    Index index not None, int order, const double[:, ::1] position, const uint64_t[::1] number, double most,
+    double[::1] out,
 ):
     """Angle from each position to the nearest centre of a cell of `order` on the other side of a set's edge.
 
-    Positive inside the set, negative outside; infinite if there is no other side, or none within the angle `most`. `number` holds the cells of the
-    positions at order 29. It is quick if positions that follow each other are near each other.
+    Positive inside the set, negative outside; infinite if there is no other side, or none within the angle `most`.
+    `number` holds the cells of the positions at order 29. It is quick if positions that follow each other are near each
+    other.
     """
     cdef Py_ssize_t n = number.shape[0], i
     cdef Target target[2]
-    cdef Index index
+    cdef IndexView view
     cdef uint32_t inside
     cdef double angle
-    if position.shape[0] != n or position.shape[1] != 3 or out.shape[0] != n or not 0 <= order <= LAST:
+    if position.shape[0] != n or position.shape[1] != 3 or out.shape[0] != n or not 0 <= order <= MAX_ORDER:
         raise ValueError("position, number and out must have one length, order be 0 to 29")
-    open_index(&index, boundaries, entries, shift, END)
+    open_index(&view, index, END)
     with nogil:
         for inside in range(2):
-            begin(&target[inside], &index, boundaries.shape[0], order, 1 - inside, most)
+            begin(&target[inside], &view, order, 1 - inside, most)
         for i in range(n):
-            inside = at_or_below(&index, number[i]) & 1
+            inside = at_or_below(&view, number[i]) & 1
             angle = nearest(&target[inside], &position[i, 0], number[i])
             out[i] = angle if inside else -angle

@@ -34,10 +34,11 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.constants cimport END, MAX_ORDER
 from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, place_vector, ring_width
-from hpmask._kernels.index cimport END, Index, at_or_below, open_index
+from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
 from hpmask._kernels.nearest cimport (
-    LAST, Node, Target, angle_of, begin, beyond, candidate, centre_of, count, divide, frame, nearest, opposite, square,
+    Node, Target, angle_of, begin, beyond, candidate, centre_of, count, divide, frame, nearest, opposite, square,
 )
 
 cdef enum:
@@ -292,12 +293,12 @@ cdef void finish(Walk* walk, const Node* node, const Best* list) noexcept nogil:
     """Write the distances of the cells of a node."""
     cdef int order = walk.grid.order, face, inside
     cdef int64_t x, y, n = (<int64_t> 1) << order
-    cdef uint64_t cell = node.start >> (2 * (LAST - order)), number
+    cdef uint64_t cell = node.start >> (2 * (MAX_ORDER - order)), number
     cdef uint64_t stop = cell + ((<uint64_t> 1) << (2 * (order - node.order)))
     cdef double p[3]
     cdef double angle
     while cell < stop and not out_of_memory(walk):
-        number = (cell << (2 * (LAST - order))) + walk.centre
+        number = (cell << (2 * (MAX_ORDER - order))) + walk.centre
         inside = node.low & 1
         if node.low != node.high:
             inside = at_or_below(&walk.target[0].index, number) & 1
@@ -314,7 +315,7 @@ cdef void descend(Walk* walk, Node* node, const Best* above) noexcept nogil:
     """Write the distances of the cells of a node, by the lists of the node above."""
     cdef Best list[2]
     cdef Node child
-    cdef int inside, k, top = walk.top, shift = 2 * (LAST - node.order - 1)
+    cdef int inside, k, top = walk.top, shift = 2 * (MAX_ORDER - node.order - 1)
     cdef bint done = True
     cdef double r
     cdef uint32_t low = node.low
@@ -352,7 +353,7 @@ cdef bint walk_down(Walk* walk, uint64_t cell, int order) noexcept nogil:
     """Write the distances of the map's cells in a cell of an order."""
     cdef Best list[2]
     cdef Node node
-    cdef int inside, i, shift = 2 * (LAST - order)
+    cdef int inside, i, shift = 2 * (MAX_ORDER - order)
     walk.n_pieces = walk.top = 0
     for inside in range(2):
         list[inside].found = list[inside].whole = False
@@ -374,9 +375,8 @@ cdef bint walk_down(Walk* walk, uint64_t cell, int order) noexcept nogil:
 
 
 def fill(
-    uint64_t start, uint64_t stop, int order, int map_order, bint nest, uint32_t sides, uint64_t centre,
-    int own, double most,
-    const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift, double[::1] out,
+    Index index not None, int own, uint64_t start, uint64_t stop, int order, int map_order, bint nest, uint32_t sides,
+    uint64_t centre, double most, double[::1] out,
 ):
     """Write the signed distances of the map's cells in the cells from `start` to `stop` of an order.
 
@@ -385,15 +385,15 @@ def fill(
     The side of a cell is that of its first number at order 29 plus `centre`.
     """
     cdef Walk* walk
-    cdef Index index
+    cdef IndexView view
     cdef uint64_t cell
     cdef uint32_t inside
     cdef bint ok = True
-    if not (0 <= order <= map_order <= LAST and 0 <= own <= LAST and stop <= (<uint64_t> 12) << (2 * order)):
+    if not (0 <= order <= map_order <= MAX_ORDER and 0 <= own <= MAX_ORDER and stop <= (<uint64_t> 12) << (2 * order)):
         raise ValueError("orders must be 0 to 29, and cells of them")
     if <uint64_t> out.shape[0] != (<uint64_t> 12) << (2 * map_order):
         raise ValueError("out must be a full map")
-    open_index(&index, boundaries, entries, shift, END)
+    open_index(&view, index, END)
     walk = <Walk*> malloc(sizeof(Walk))
     if walk == NULL:
         raise MemoryError("no memory for the distances")
@@ -401,15 +401,15 @@ def fill(
     walk.list = NULL
     memset(&walk.pieces, 0, sizeof(Extent))
     memset(&walk.entries, 0, sizeof(Extent))
-    walk.alone = own > map_order and boundaries.shape[0] > CROWD * out.shape[0]
+    walk.alone = own > map_order and view.count > CROWD * out.shape[0]
     walk.nest = nest
     walk.sides = sides
     walk.centre = centre
     walk.out = &out[0]
     with nogil:
         for inside in range(2):
-            begin(&walk.target[inside], &index, boundaries.shape[0], own, 1 - inside, most)
-        begin(&walk.grid, &index, boundaries.shape[0], map_order, 1, M_PI)
+            begin(&walk.target[inside], &view, own, 1 - inside, most)
+        begin(&walk.grid, &view, map_order, 1, M_PI)
         cell = start
         while ok and cell < stop:
             ok = walk_down(walk, cell, order)

@@ -1,44 +1,17 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Which positions lie in a set of ranges.
-
-A number is inside iff an odd number of range boundaries lies at or below it. An index over buckets, the numbers with
-common high bits, holds how many boundaries lie at or below each bucket's first number: most buckets hold no boundary
-within, and the answer is the parity of that one entry; the others need a short search.
-"""
+"""The cells that hold positions, as numbers that an index looks up (index.pyx)."""
 
 from libc.math cimport atan2, cos, fabs, sin, sqrt
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport uint64_t
 
+from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport cell_at
-from hpmask._kernels.index cimport END, Index, open_index, search
-
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    #define HPMASK_PREFETCH(address) __builtin_prefetch((const void*) (address))
-    #else
-    #define HPMASK_PREFETCH(address) ((void) 0)
-    #endif
-    """
-    void prefetch "HPMASK_PREFETCH"(const void* address) noexcept nogil
 
 cdef uint64_t NOWHERE = ~<uint64_t> 0
 cdef double HALF_PI = 1.5707963267948966
 
 cdef enum:
     BLOCK = 256
-
-
-def fill_index(const uint64_t[::1] boundaries, int shift, uint32_t[::1] index):
-    """index[b] = number of boundaries <= b << shift, for each bucket b; one more entry closes the last bucket."""
-    cdef Py_ssize_t n = boundaries.shape[0], buckets = index.shape[0], b, i = 0
-    if not 0 <= shift < 64 or <uint64_t> n > <uint32_t> ~<uint32_t> 0:
-        raise ValueError("shift must be 0 to 63, boundaries fewer than 2**32")
-    with nogil:
-        for b in range(buckets):
-            while i < n and boundaries[i] <= <uint64_t> b << shift:
-                i += 1
-            index[b] = <uint32_t> i
 
 
 cdef inline void sines(const double* angle, double* sine, int n) noexcept nogil:
@@ -66,12 +39,12 @@ def numbers(
     A position that is not finite, or whose latitude is none, gets the number 2**64 - 1, which is in no range.
     """
     cdef Py_ssize_t n = lon.shape[0], first, i, bad = -1
-    cdef int k, count, shift = 2 * (29 - order)
+    cdef int k, count, shift = 2 * (MAX_ORDER - order)
     cdef double angle[BLOCK]
     cdef double sine[BLOCK]
     cdef double z, cos_lat, phi, x, y, u, v
     cdef bint turn = matrix.shape[0] == 3
-    if lat.shape[0] != n or out.shape[0] != n or matrix.shape[1] != 3 or not 0 <= order <= 29:
+    if lat.shape[0] != n or out.shape[0] != n or matrix.shape[1] != 3 or not 0 <= order <= MAX_ORDER:
         raise ValueError("lon, lat and out must have one length, matrix shape (3, 3) or (0, 3), order be 0 to 29")
     with nogil:
         for first from 0 <= first < n by BLOCK:
@@ -104,42 +77,3 @@ def numbers(
                     cos_lat = fabs(cos(angle[k]))
                 out[i] = cell_at(z, cos_lat, phi, order) << shift
     return bad
-
-
-def inside(
-    const uint64_t[::1] number, const uint64_t[::1] boundaries, const uint32_t[::1] index, int shift,
-    unsigned char[::1] out,
-):
-    """Whether each number (at order 29) is in the ranges, by their index (see `fill_index`)."""
-    cdef Py_ssize_t n = number.shape[0], first
-    cdef int k, count
-    cdef uint64_t value
-    cdef Index checked
-    cdef uint32_t low[BLOCK]
-    cdef uint32_t high[BLOCK]
-    if out.shape[0] != n:
-        raise ValueError("number and out must have one length")
-    if boundaries.shape[0] == 0:
-        out[:] = 0
-        return
-    open_index(&checked, boundaries, index, shift, END)
-    with nogil:
-        for first from 0 <= first < n by BLOCK:
-            count = <int> (n - first) if n - first < BLOCK else BLOCK
-            # Each step asks for the memory of the next one before any of it is needed.
-            for k in range(count):
-                value = number[first + k]
-                if value != NOWHERE:
-                    prefetch(&index[value >> shift])
-            for k in range(count):
-                value = number[first + k]
-                if value == NOWHERE:
-                    low[k] = 0
-                    high[k] = 0
-                    continue
-                low[k] = index[value >> shift]
-                high[k] = index[(value >> shift) + 1]
-                if low[k] != high[k]:
-                    prefetch(&checked.edge[low[k]])
-            for k in range(count):
-                out[first + k] = search(checked.edge, low[k], high[k], number[first + k]) & 1

@@ -14,8 +14,9 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport allocate
-from hpmask._kernels.geometry cimport CELL_RADIUS, COVER, cell_at, cell_xy, neighbour, place_vector
-from hpmask._kernels.index cimport END, Index, at_or_below, open_index
+from hpmask._kernels.constants cimport CELL_RADIUS, COVER, END, MAX_ORDER
+from hpmask._kernels.geometry cimport cell_at, cell_xy, neighbour, place_vector
+from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
 
 # Cells nearer to a pixel's edge than this part of the pixel touch it.
 cdef double TOUCH = 1e-3
@@ -27,8 +28,7 @@ cdef enum Side:
 
 
 cdef struct Pixel:
-    Index index
-    uint32_t n_boundaries
+    IndexView index
     int n                   # corners
     double* x               # in the tangent plane, anticlockwise
     double* y
@@ -213,7 +213,7 @@ cdef double cut_out(Pixel* pixel, int face, int64_t x, int64_t y, int order) noe
     return area(from_x, from_y, count)
 
 
-cdef double held(const Index* index, uint32_t n, uint64_t start, uint64_t stop) noexcept nogil:
+cdef double held(const IndexView* index, uint64_t start, uint64_t stop) noexcept nogil:
     """How many cells of order 29 from start to stop are in the set."""
     cdef uint32_t k = at_or_below(index, start)
     cdef uint64_t total = 0, at = start
@@ -223,7 +223,7 @@ cdef double held(const Index* index, uint32_t n, uint64_t start, uint64_t stop) 
             total += (index.edge[k] if index.edge[k] < stop else stop) - at
             at = index.edge[k]
         else:
-            if k >= n or index.edge[k] >= stop:
+            if k >= index.count or index.edge[k] >= stop:
                 break
             at = index.edge[k]
         k += 1
@@ -232,7 +232,7 @@ cdef double held(const Index* index, uint32_t n, uint64_t start, uint64_t stop) 
 
 cdef void cover(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int order) noexcept nogil:
     """Add the area of the pixel that the set covers in a node."""
-    cdef int shift = 2 * (29 - order), i
+    cdef int shift = 2 * (MAX_ORDER - order), i
     cdef uint64_t start = cell << shift, stop = (cell + 1) << shift
     cdef uint32_t below = at_or_below(&pixel.index, start)
     cdef bint one = at_or_below(&pixel.index, stop - 1) == below, middle
@@ -246,14 +246,14 @@ cdef void cover(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int
     if where == BEYOND:
         return
     if where == WITHIN:
-        pixel.found += held(&pixel.index, pixel.n_boundaries, start, stop) * (M_PI / 3 / (<double> ((<int64_t> 1) << 58)))
+        pixel.found += held(&pixel.index, start, stop) * (M_PI / 3 / (<double> ((<int64_t> 1) << (2 * MAX_ORDER))))
         return
     if one:
         # The edge of a cell bends no more than a circle of half its distance to the pole. What lies between it and its
         # chord, a twelfth of its length squared times that curvature wide, may be 2e-4 of the pixel.
         bend = 2 * pixel.radius / fmax(hypot(p[0], p[1]), radius)
         bend = sqrt(bend / 2.4e-3)
-        if radius * fmax(1.5, bend) < pixel.radius or order == 29:
+        if radius * fmax(1.5, bend) < pixel.radius or order == MAX_ORDER:
             pixel.found += cut_out(pixel, face, x, y, order)
             return
     for i in range(4):
@@ -262,7 +262,7 @@ cdef void cover(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int
 
 cdef void meet(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int order) noexcept nogil:
     """Note whether the pixel meets what is in the set and what is out of it in a node."""
-    cdef int shift = 2 * (29 - order), i
+    cdef int shift = 2 * (MAX_ORDER - order), i
     cdef uint64_t start = cell << shift
     cdef uint32_t below
     cdef bint one, middle
@@ -280,7 +280,7 @@ cdef void meet(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int 
     if where == BEYOND:
         return
     if one:
-        if middle or where == WITHIN or radius < TOUCH * pixel.radius or order == 29:
+        if middle or where == WITHIN or radius < TOUCH * pixel.radius or order == MAX_ORDER:
             pixel.has[below & 1] = True
             return
     elif where == WITHIN:
@@ -313,8 +313,8 @@ cdef void look(Pixel* pixel, bint areas) noexcept nogil:
                 meet(pixel, <uint64_t> face, face, 0, 0, 0)
         return
     order = ilogb(COVER / pixel.radius)
-    if order > 29:
-        order = 29
+    if order > MAX_ORDER:
+        order = MAX_ORDER
     cell = cell_at(
         pixel.center[2], hypot(pixel.center[0], pixel.center[1]), atan2(pixel.center[1], pixel.center[0]), order
     )
@@ -328,8 +328,7 @@ cdef void look(Pixel* pixel, bint areas) noexcept nogil:
 
 
 def covered(
-    const double[:, :, ::1] corners, const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift,
-    double[::1] fraction, unsigned char[:, ::1] has,
+    Index index not None, const double[:, :, ::1] corners, double[::1] fraction, unsigned char[:, ::1] has,
 ):
     """Write the part of each pixel that a set of ranges covers; or whether the pixel meets what is out and what is in.
 
@@ -348,14 +347,13 @@ def covered(
     if not areas and (has.shape[0] != n or has.shape[1] != 2):
         raise ValueError("has must have shape (n, 2)")
     m = <int> corners.shape[1]
-    open_index(&pixel.index, boundaries, entries, shift, END)
+    open_index(&pixel.index, index, END)
     memory = <double*> allocate(2 * m + 4 * (2 * m + 16), sizeof(double))
     if memory == NULL:
         raise MemoryError("no memory for a pixel")
     pixel.x = memory
     pixel.y = memory + m
     pixel.work = memory + 2 * m
-    pixel.n_boundaries = <uint32_t> boundaries.shape[0]
     with nogil:
         for i in range(n):
             pixel.found = 0

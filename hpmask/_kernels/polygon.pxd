@@ -12,7 +12,7 @@ from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport allocate
 
-from hpmask._kernels.geometry cimport TIE
+from hpmask._kernels.constants cimport TIE
 
 cdef enum:
     SAMPLES = 4096

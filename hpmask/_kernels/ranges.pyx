@@ -9,6 +9,8 @@ operation's value changes, and the complement is the same list with 0 and the en
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memmove
 
+from hpmask._kernels.constants cimport MAX_ORDER
+
 cdef enum:
     LEAP = 16     # so many boundaries of one list in a row are a long run
     LINE = 8      # boundaries in a line of the cache
@@ -291,7 +293,7 @@ def widen(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
     cdef Py_ssize_t n = boundaries.shape[0], i, k = 0
     cdef uint64_t start, stop, low
     _pairs(boundaries)
-    if out.shape[0] < n or not 0 <= shift <= 58:
+    if out.shape[0] < n or not 0 <= shift <= 2 * MAX_ORDER:
         raise ValueError("out is too small, or shift is not from 0 to 58")
     low = ((<uint64_t> 1) << shift) - 1
     with nogil:
@@ -318,7 +320,7 @@ def centres(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
     cdef Py_ssize_t n = boundaries.shape[0], i, k = 0
     cdef uint64_t start, stop, before
     _pairs(boundaries)
-    if out.shape[0] < n or not 2 <= shift <= 58:
+    if out.shape[0] < n or not 2 <= shift <= 2 * MAX_ORDER:
         raise ValueError("out is too small, or shift is not from 2 to 58")
     before = ((<uint64_t> 1) << (shift - 2)) - 1
     with nogil:
@@ -354,7 +356,7 @@ def any_inside(const uint64_t[::1] a, const uint64_t[::1] b, unsigned int truth)
 cdef inline int _largest(uint64_t start, uint64_t length, int shift_min) noexcept nogil:
     """log2 of the largest quad-tree cell that begins at `start` and fits into `length`; at least shift_min."""
     cdef int shift = shift_min
-    while shift < 58 and (start & (((<uint64_t> 4) << shift) - 1)) == 0 and ((<uint64_t> 4) << shift) <= length:
+    while shift < 2 * MAX_ORDER and (start & (((<uint64_t> 4) << shift) - 1)) == 0 and ((<uint64_t> 4) << shift) <= length:
         shift += 2
     return shift
 
@@ -389,7 +391,7 @@ def fill_cells(const uint64_t[::1] boundaries, int shift_min, uint64_t[::1] numb
             while start < stop and k < room:
                 shift = _largest(start, stop - start, shift_min)
                 number[k] = start >> shift
-                order[k] = <unsigned char> (29 - (shift >> 1))
+                order[k] = <unsigned char> (MAX_ORDER - (shift >> 1))
                 start += (<uint64_t> 1) << shift
                 k += 1
     return k

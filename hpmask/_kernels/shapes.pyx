@@ -25,7 +25,8 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from hpmask._kernels.buffer cimport allocate
-from hpmask._kernels.geometry cimport CELL_RADIUS, TIE, cell_with_tie, cell_xy, place, place_vector
+from hpmask._kernels.constants cimport CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
+from hpmask._kernels.geometry cimport cell_with_tie, cell_xy, place, place_vector
 from hpmask._kernels.polygon cimport (
     Edges, chord2, cross, dot, edge_normal, edges_close, edges_hold, edges_open,
 )
@@ -35,11 +36,6 @@ cdef enum Kind:
     POLYGON = 0
     ELLIPSE = 1
     ZONE = 2
-
-cdef enum Mode:
-    CENTER = 0
-    OVERLAP = 1
-    INSIDE = 2
 
 # Columns of an arc.
 cdef enum:
@@ -307,7 +303,7 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
     cdef double size = <double> ((<int64_t> 1) << level), radius = CELL_RADIUS / size
     cdef double chord = radius      # the chord is shorter than the angle
     cdef int* active = walk.active + <size_t> level * g.n_arcs
-    cdef int i, now = 0, shift = 2 * (29 - level)
+    cdef int i, now = 0, shift = 2 * (MAX_ORDER - level)
     cdef bint inside
     place_vector(face, <double> (x + y + 1), <double> (x - y), size, p)
     for i in range(count):
@@ -376,7 +372,7 @@ cdef class Outline:
         cdef int i, n = self.g.n_arcs
         cdef const double* p
         cdef int* all_arcs
-        if not 0 <= order <= 29 or not 0 <= mode <= 2:
+        if not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
             raise ValueError("order must be 0 to 29, mode 0 to 2")
         walk.shape = &self.g
         walk.order = order

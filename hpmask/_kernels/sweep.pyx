@@ -26,6 +26,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from hpmask._kernels.buffer cimport Extent, allocate, grow
+from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport ring_height, ring_odd, ring_width
 from hpmask._kernels.sink cimport Line, line_open, line_put, line_take
 
@@ -458,7 +459,7 @@ def southward(
     cdef Sweep sweep
     cdef Line line
     cdef const uint64_t* run = &runs[0] if count else NULL
-    if not 0 <= order <= 29 or not 0 <= angle < M_PI or first < 1 or progress.shape[0] < 1:
+    if not 0 <= order <= MAX_ORDER or not 0 <= angle < M_PI or first < 1 or progress.shape[0] < 1:
         raise ValueError("order must be 0 to 29, the angle from 0 to below pi, first at least 1, progress an array")
     n_rings = (<int64_t> 4 << order) - 1
     memset(&sweep, 0, sizeof(Sweep))

@@ -12,7 +12,7 @@ All cells move by one in x by three shifts: those of even x by one bit, and so o
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_xy, neighbour
-from hpmask._kernels.index cimport Index, at_or_below, open_index
+from hpmask._kernels.index cimport Index, IndexView, at_or_below
 from hpmask._kernels.sink cimport Line, line_put
 
 cdef extern from *:
@@ -32,7 +32,8 @@ cdef extern from *:
 
 
 cdef struct Tiles:
-    Index index                     # of `start`
+    # The memory of a TileSet. It stays valid as long as the TileSet lives.
+    IndexView index                 # of `start`
     const uint64_t* start           # number of each node's first tile
     const unsigned char* level      # how many orders each node is above the tiles: 0 for a tile
     const uint64_t* word            # the cells that are in; `full` for blocks
@@ -40,6 +41,15 @@ cdef struct Tiles:
     int order                       # of the cells
     int bits                        # log2 of the cells across a tile
     uint64_t full                   # the word with all cells in
+
+
+cdef class TileSet:
+    cdef Tiles view
+    cdef readonly int order
+    cdef readonly object starts
+    cdef readonly object levels
+    cdef readonly object words
+    cdef readonly Index index
 
 
 cdef enum:
@@ -140,24 +150,6 @@ cdef inline Py_ssize_t find(const Tiles* tiles, uint64_t tile) noexcept nogil:
     """The node that holds a tile, -1 if none does."""
     cdef Py_ssize_t k = <Py_ssize_t> at_or_below(&tiles.index, tile) - 1
     return k if k >= 0 and tile < end_of(tiles, k) else -1
-
-
-cdef inline int open_tiles(
-    Tiles* tiles, const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
-    const uint32_t[::1] entry, int shift, int order,
-) except -1:
-    """The nodes of at least one node's arrays (see tiles.py)."""
-    tiles.count = start.shape[0]
-    if tiles.count == 0 or level.shape[0] != tiles.count or word.shape[0] != tiles.count or not 0 <= order <= 29:
-        raise ValueError("start, level and word must have one length, at least 1; order must be 0 to 29")
-    tiles.start = &start[0]
-    tiles.level = &level[0]
-    tiles.word = &word[0]
-    tiles.order = order
-    tiles.bits = 3 if order > 3 else order
-    open_index(&tiles.index, start, entry, shift, (<uint64_t> 12) << (2 * (order - tiles.bits)))
-    tiles.full = ~<uint64_t> 0 >> (64 - (1 << (2 * tiles.bits)))
-    return 0
 
 
 cdef inline bint inner(const Tiles* tiles, uint64_t tile, int* face, int64_t* x, int64_t* y) noexcept nogil:

@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 
 from hpmask._kernels import caps as _kernel
 from hpmask._kernels import lookup as _lookup
+from hpmask._kernels.index import Index
 from hpmask.core import lookup
-from hpmask.core.index import Index
 from hpmask.core.rangeset import RangeSet, index_of
 
 __all__ = ["MAX_SETS", "LayeredSet"]
 
 # The bits of a word.
 MAX_SETS = 64
-_NO_WORDS = np.empty(0, dtype=np.uint64)
 
 
 class LayeredSet:
@@ -38,9 +37,7 @@ class LayeredSet:
     n : int
         Number of sets.
     index : Index
-        The cell numbers, with their index.
-    words : numpy.ndarray of uint64
-        The words, one before the first number and one after each; empty for a single set.
+        The cell numbers, with their index and the words: one before the first number and one after each.
     """
 
     def __init__(self, planes: Sequence[RangeSet], order: int) -> None:
@@ -50,7 +47,6 @@ class LayeredSet:
             raise ValueError(f"a LayeredSet holds 1 to {MAX_SETS} sets, got {self.n}")
         if self.n == 1:
             self.index = index_of(planes[0])
-            self.words = _NO_WORDS
             return
         places = np.concatenate([plane.boundaries for plane in planes])
         flips = np.repeat(
@@ -62,8 +58,8 @@ class LayeredSet:
         words = np.bitwise_xor.accumulate(flips[by_place]) if places.size else flips
         last = np.flatnonzero(places[1:] != places[:-1]) if places.size else np.empty(0, dtype=np.intp)
         last = np.append(last, places.size - 1) if places.size else last
-        self.index = Index(np.ascontiguousarray(places[last]), order)
-        self.words = np.concatenate([np.zeros(1, dtype=np.uint64), words[last]])
+        words = np.concatenate([np.zeros(1, dtype=np.uint64), words[last]])
+        self.index = Index(np.ascontiguousarray(places[last]), order, words=words)
 
     def words_at(
         self, lon: NDArray[np.float64], lat: NDArray[np.float64], matrix: NDArray[np.float64] | None
@@ -72,8 +68,7 @@ class LayeredSet:
         numbers = np.empty(lon.size, dtype=np.uint64)
         _lookup.numbers(lon, lat, 1.0, self.order, lookup.NO_ROTATION if matrix is None else matrix, numbers)
         words = np.empty(lon.size, dtype=np.uint64)
-        index = self.index
-        _kernel.words_at(numbers, index.boundaries, index.entries, index.shift, self.words, words)
+        _kernel.words_at(self.index, numbers, words)
         return words
 
     def caps(
@@ -85,18 +80,6 @@ class LayeredSet:
     ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """Words at the centres of caps, and whether the word is certainly the same all over the cap; all in radians."""
         words, one = np.empty(lon.size, dtype=np.uint64), np.empty(lon.size, dtype=np.bool_)
-        index = self.index
-        _kernel.caps(
-            lon,
-            lat,
-            radius,
-            lookup.NO_ROTATION if matrix is None else matrix,
-            index.boundaries,
-            index.entries,
-            index.shift,
-            self.words,
-            self.order,
-            words,
-            one.view(np.uint8),
-        )
+        matrix = lookup.NO_ROTATION if matrix is None else matrix
+        _kernel.caps(lon, lat, radius, matrix, self.index, self.order, words, one.view(np.uint8))
         return words, one

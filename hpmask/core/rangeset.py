@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import ranges as _kernel
+from hpmask._kernels.index import Index
 from hpmask._utils.arguments import MAX_ORDER, check_order, unmasked
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
-from hpmask.core.index import Index
 
 __all__ = [
     "RangeSet",

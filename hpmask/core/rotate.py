@@ -41,7 +41,7 @@ def rotated(plane: RangeSet, matrix: NDArray[np.float64], order: int, *, n_threa
 
     def face(number: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         return _kernel.rotate(  # type: ignore[no-any-return]
-            index.boundaries, index.entries, index.shift, plane.order, matrix, order, number
+            index, plane.order, matrix, order, number
         )
 
     starts, stops = zip(*thread_map(face, range(12), n_threads), strict=True)

@@ -124,7 +124,7 @@ def cell_radius(order: int) -> float:
     """An upper bound, in radians, of the distance from the centre of a cell of an order to its edge."""
     # The farthest corners belong to cells at the corners of a polar cap. Their distance times nside increases with the
     # order from 0.841 towards 1.06897.
-    return 1.07 / (1 << order)
+    return float(_kernel.CELL_RADIUS) / (1 << order)
 
 
 def neighbours(cells: Cells, order: int) -> NDArray[np.int64]:

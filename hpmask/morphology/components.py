@@ -16,12 +16,12 @@ from astropy.coordinates import SkyCoord, UnitSphericalRepresentation
 from numpy.typing import NDArray
 
 from hpmask._kernels import components as _kernel
+from hpmask._kernels.tiles import TileSet
 from hpmask._utils.arguments import check_connectivity
 from hpmask.core.rangeset import RangeSet, from_starts_stops, trusted
 from hpmask.core.value import MaskValue, then
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import lonlat
-from hpmask.morphology.tiles import Tiles
 
 __all__ = ["Components", "Labelled", "count"]
 
@@ -45,9 +45,7 @@ def count(plane: RangeSet, connectivity: int = 8) -> int:
 
 
 def _labelling(plane: RangeSet, corners: bool) -> Any:
-    tiles = Tiles(plane)
-    index = tiles.index
-    return _kernel.Labelling(tiles.starts, tiles.levels, tiles.words, index.entries, index.shift, tiles.order, corners)
+    return _kernel.Labelling(TileSet(plane.boundaries, plane.order), corners)
 
 
 class Labelled:

@@ -240,10 +240,7 @@ def fill_distances(
     task_order = max(0, order - _TASK_STEPS)
 
     def work(part: slice) -> None:
-        _map_kernel.fill(
-            part.start, part.stop, task_order, order, nest, sides, centre, plane.order, most,
-            index.boundaries, index.entries, index.shift, out,
-        )  # fmt: skip
+        _map_kernel.fill(index, plane.order, part.start, part.stop, task_order, order, nest, sides, centre, most, out)
 
     _in_chunks(healpix.n_cells(task_order), work, n_threads, chunk=1)
 
@@ -268,8 +265,7 @@ def signed_distances(plane: RangeSet, vectors: Floats, numbers: Numbers, *, most
         Positive inside, negative outside.
     """
     out = np.empty(numbers.size)
-    index = index_of(plane)
-    _kernel.signed(vectors, numbers, plane.order, most, index.boundaries, index.entries, index.shift, out)
+    _kernel.signed(index_of(plane), plane.order, vectors, numbers, most, out)
     return out
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from hpmask._kernels import steps as _kernel
+from hpmask._kernels.tiles import TileSet
 from hpmask._utils.arguments import as_count, check_connectivity
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask.core.rangeset import RangeSet, trusted
-from hpmask.morphology.tiles import Tiles
 
 __all__ = ["dilate_steps", "edge_cells", "erode_steps"]
 
@@ -116,10 +116,9 @@ def _found(
     """What a kernel finds inside a set or outside, and the set itself if asked to."""
     if not plane:
         return plane
-    tiles = Tiles(plane)
+    tiles = TileSet(plane.boundaries, plane.order)
     words = np.empty_like(tiles.words)
-    index = tiles.index
-    arguments = tiles.starts, tiles.levels, tiles.words, index.entries, index.shift, tiles.order, corners, words
+    arguments = tiles, corners, words
     threads = max(1, min(thread_count(n_threads), words.size // _PER_THREAD))
     cuts = np.linspace(0, words.size, threads + 1).astype(int).tolist()
     if threads == 1:
@@ -130,7 +129,5 @@ def _found(
     if with_set:
         words |= tiles.words
     by_place = np.argsort(other)
-    boundaries = _kernel.boundaries(
-        tiles.starts, tiles.levels, words, other[by_place], other_words[by_place], tiles.order
-    )
+    boundaries = _kernel.boundaries(tiles, words, other[by_place], other_words[by_place])
     return trusted(boundaries, plane.order)

@@ -150,11 +150,10 @@ def _by_pixels(
 
 def _cut(outline: Floats, plane: RangeSet, mode: AreaMode) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """The values of pixels with these outlines, and which of the pixels have one."""
-    index = index_of(plane)
     n = outline.shape[0]
     fraction = np.empty(n if mode == "fraction" else 0)
     has = np.empty((0 if mode == "fraction" else n, 2), dtype=np.uint8)
-    _pixels.covered(outline, index.boundaries, index.entries, index.shift, fraction, has)
+    _pixels.covered(index_of(plane), outline, fraction, has)
     if mode == "fraction":
         return np.clip(fraction, 0, 1), fraction >= 0
     value = has[:, 1] == 1 if mode == "overlap" else has[:, 0] == 0

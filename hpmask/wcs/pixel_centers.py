@@ -23,7 +23,9 @@ from hpmask.wcs.stripes import Wcs, blocks, in_stripes, undecided
 __all__ = ["at_centers"]
 
 
-def at_centers(grid: Grid, way: Way, stacks: Sequence[LayeredSet], *, n_threads: int | None = None) -> NDArray[np.bool_]:
+def at_centers(
+    grid: Grid, way: Way, stacks: Sequence[LayeredSet], *, n_threads: int | None = None
+) -> NDArray[np.bool_]:
     """Whether each set of the stacks holds the centres of the pixels, shape (n_sets, ny, nx)."""
     images = np.empty((sum(stack.n for stack in stacks), *grid.shape), dtype=np.bool_)
     bounds = Bounds.of_grid(grid, way)
