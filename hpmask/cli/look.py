@@ -17,6 +17,7 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.plotting.static import bin_title
+from hpmask.wcs import field
 
 __all__ = ["info", "plot", "query"]
 
@@ -156,7 +157,7 @@ def plot(
         "hdu": hdu,
     }
     if width is not None and center is not None:
-        view["center"] = field.parse_position(center, frame or value.frame)
+        view["center"] = parse_position(center, frame or value.frame)
     else:
         view["center"] = center
     if bins:
