@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import caps as _kernel
-from hpmask._kernels import lookup as _lookup
+from hpmask._kernels import cells as _cells
 from hpmask._kernels.index import Index
 from hpmask.core import lookup
 from hpmask.core.rangeset import RangeSet, index_of
@@ -51,7 +51,7 @@ class Stack:
     ) -> NDArray[np.uint64]:
         """The words at positions in radians, rotated by `matrix`; 0 where they are not finite."""
         numbers = np.empty(lon.size, dtype=np.uint64)
-        _lookup.numbers(lon, lat, 1.0, self.order, lookup.NO_ROTATION if matrix is None else matrix, numbers)
+        _cells.numbers(lon, lat, 1.0, self.order, lookup.NO_ROTATION if matrix is None else matrix, numbers)
         words = np.empty(lon.size, dtype=np.uint64)
         _kernel.words_at(self.index, numbers, words)
         return words
