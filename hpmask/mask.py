@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpmask._utils.arguments import Closed, as_area
 from hpmask._utils.modes import Mode, PixelMode
-from hpmask._utils.warn import warn
-from hpmask._utils.words import counted
+from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
 from hpmask.core.rangeset import RangeSet, flat
@@ -22,6 +21,7 @@ from hpmask.core.value import (
     MaskValue,
     check_mask,
     distinct_planes,
+    history_of,
     mapped,
     needed_energy,
     per_plane,
@@ -29,7 +29,7 @@ from hpmask.core.value import (
     then,
     with_planes,
 )
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, summary
 from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
@@ -38,15 +38,17 @@ from hpmask.wcs import fits_image, from_image, to_image
 
 if TYPE_CHECKING:
     from astropy.table import Table
+    from astropy.visualization.wcsaxes import WCSAxes
     from astropy.wcs import WCS
     from gammapy.catalog import SourceCatalog
     from gammapy.maps import Geom, Map
     from gammapy.modeling.models import DatasetModels
     from gammapy.modeling.models import ModelBase as Model
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
     from mocpy import MOC, SFMOC
 
     from hpmask.interop.gammapy import ExclusionMask, Extension
+    from hpmask.plotting import BinPlot
 
 __all__ = ["Mask"]
 
@@ -94,12 +96,12 @@ class Mask(MaskValue):
     @classmethod
     def full(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
         """The mask that keeps everything."""
-        return cls(RangeSet.full(order), frame=frame, energy=energy, history="full()")
+        return cls(RangeSet.full(order), frame=frame, energy=energy, history=_leaf("full", f"order={order}", energy))
 
     @classmethod
     def empty(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
         """The mask that keeps nothing."""
-        return cls(RangeSet.empty(order), frame=frame, energy=energy, history="empty()")
+        return cls(RangeSet.empty(order), frame=frame, energy=energy, history=_leaf("empty", f"order={order}", energy))
 
     @classmethod
     def from_cones(
@@ -108,6 +110,7 @@ class Mask(MaskValue):
         radius: Width,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -162,6 +165,7 @@ class Mask(MaskValue):
                 center,
                 radius,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -176,6 +180,7 @@ class Mask(MaskValue):
         regions: Any,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -241,6 +246,7 @@ class Mask(MaskValue):
             masks.from_regions(
                 regions,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -257,6 +263,7 @@ class Mask(MaskValue):
         radius: u.Quantity | str | Callable[..., u.Quantity],
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         lon: str | None = None,
         lat: str | None = None,
         catalog_frame: str | None = None,
@@ -315,6 +322,7 @@ class Mask(MaskValue):
                 catalog_frame=catalog_frame,
                 invalid=invalid,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -330,6 +338,7 @@ class Mask(MaskValue):
         lat: tuple[Any, Any] | u.Quantity | None = None,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         closed: Closed = "left",
         zone_frame: str = "icrs",
         mode: Mode = "center",
@@ -391,7 +400,15 @@ class Mask(MaskValue):
         """
         return cls._own(
             masks.from_zone(
-                lon, lat, order=order, closed=closed, zone_frame=zone_frame, mode=mode, frame=frame, energy=energy
+                lon,
+                lat,
+                order=order,
+                resolution=resolution,
+                closed=closed,
+                zone_frame=zone_frame,
+                mode=mode,
+                frame=frame,
+                energy=energy,
             )
         )
 
@@ -436,8 +453,7 @@ class Mask(MaskValue):
         >>> Mask.from_healpix(np.arange(48) < 4, nest=True, frame="icrs")
         <Mask icrs order=1 | 1 range, 16 B | 0.08333 of the sky>
         """
-        planes = full_maps.planes_of(values, nest=nest, cells=cells, order=order, energy=energy)
-        return cls(planes, frame=frame, energy=energy, history=f"from_healpix(order={planes[0].order})")
+        return cls._own(full_maps.from_map(values, nest=nest, cells=cells, order=order, frame=frame, energy=energy))
 
     @classmethod
     def from_energy(
@@ -488,13 +504,9 @@ class Mask(MaskValue):
         >>> Mask.from_energy(axis, "3 TeV", round_to_edge=True).sky_fraction
         array([1., 1.])
         """
-        kept = energy_bins.kept_bins(energy, energy_min, energy_max, round_to_edge=round_to_edge)
-        span = energy_bins.told_range(energy_min, energy_max)
-        if not kept.any():
-            warn(f"no bin of {energy} lies within {span}: nothing is kept")
-        full, empty = RangeSet.full(order), RangeSet.empty(order)
-        history = f"from_energy({span}, round_to_edge={round_to_edge})"
-        return cls([full if one else empty for one in kept], frame=frame, energy=energy, history=history)
+        return cls._own(
+            transform.from_energy(energy, energy_min, energy_max, round_to_edge=round_to_edge, order=order, frame=frame)
+        )
 
     @classmethod
     def stack(cls, masks: Iterable[Mask], energy: EnergyAxis | None = None) -> Mask:
@@ -828,17 +840,46 @@ class Mask(MaskValue):
         Parameters
         ----------
         path : str or path
-            A file written by `write`, an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or
-            JSON.
+            A file that `write` wrote, or an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or JSON,
+            gzipped or not.
         format : str, optional
-            The format, if neither the file's name nor its beginning tells: see `hpmask.io.formats`.
+            Name of the format, one of `hpmask.io.formats`. By default the content of the file decides, or else its
+            name.
+
+        Returns
+        -------
+        Mask
+            The mask. For a file that `write` wrote as FITS, its history is that of the mask that was written. For other
+            files it is ``read('name', sha256 ...)``, with the first 12 hexadecimal digits of the SHA-256 digest of the
+            file, and the HISTORY lines of the file below it.
 
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         MaskFormatError
-            If it is no mask or is damaged; the message says what is wrong.
+            If the file is not a mask or is damaged. The message begins with the path and says what is wrong.
+        ValueError
+            If `format` is not a known format.
+
+        Warns
+        -----
+        UserWarning
+            If a MOC has rows of 0 after its last cell, as some files by CDSjavaAPI have.
+
+        See Also
+        --------
+        write : Write a mask file.
+        hpmask.io.register : Add a file format.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from hpmask import Mask
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Mask.full(order=3).write(f"{folder}/all.fits")
+        ...     Mask.read(f"{folder}/all.fits")
+        <Mask icrs order=3 | 1 range, 16 B | 1 of the sky>
         """
         from hpmask import io
 
@@ -1166,23 +1207,336 @@ class Mask(MaskValue):
         counts = {id(plane): count(plane, connectivity) for plane in distinct_planes(self)}
         return per_plane(self, (counts[id(plane)] for plane in self.planes))  # type: ignore[no-any-return]
 
-    def plot(self, ax: Axes | None = None, **options: Any) -> Any:
-        """Draw the mask; see `hpmask.plotting.static.plot`."""
-        from hpmask.plotting import static
+    def plot(
+        self,
+        ax: WCSAxes | None = None,
+        *,
+        energy: u.Quantity | str | None = None,
+        frame: str | None = None,
+        center: SkyCoord | u.Quantity | str | None = None,
+        width: u.Quantity | str | None = None,
+        height: u.Quantity | str | None = None,
+        projection: str | None = None,
+        wcs: Any = None,
+        shape: tuple[int, int] | None = None,
+        hdu: int | str | None = None,
+        kept: Any = None,
+        excluded: Any = None,
+        alpha: float | None = None,
+        legend: bool = True,
+        title: str | None = None,
+        figure: Figure | SubFigure | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> WCSAxes:
+        """Draw the mask: the whole sky, a field, or over an image.
 
-        return static.plot(self, ax, **options)
+        Longitude increases to the left. Each pixel of the picture is looked up in the mask, so that a zoomed picture
+        shows all details.
 
-    def plot_grid(self, **options: Any) -> Any:
-        """Draw each energy bin; see `hpmask.plotting.static.plot_grid`."""
-        from hpmask.plotting import static
+        Parameters
+        ----------
+        ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
+            Axes to draw over within their present limits, such as ``plt.subplot(projection=wcs)`` or those of
+            gammapy's ``Map.plot``. Axes that show nothing yet get the limits of their WCS. None of the options from
+            `frame` to `hdu` goes with it.
+        energy : `~astropy.units.Quantity` or str, optional
+            Draw only the energy bin that contains this energy. By default all bins are drawn, and sky that is kept in
+            only some of them has a colour of its own.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the picture, by default that of the mask.
+        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
+            Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
+            also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
+        width, height : `~astropy.units.Quantity` or str, optional
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
+        projection : str, optional
+            "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
+            `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
+            Draw the field of this image, instead of one given by the options above.
+        shape : (int, int), optional
+            Number of pixels (ny, nx) of the image, by default that of `wcs`.
+        hdu : int or str, optional
+            Number or name of the image in a file with several.
+        kept, excluded : matplotlib colour, optional
+            Colours of the sky that is kept and of the sky that is not; "none" leaves it clear. Over an image,
+            sky that is kept is clear by default.
+        alpha : float, optional
+            Opacity, by default 0.5 over an image and 1 otherwise.
+        legend : bool, optional
+            Whether to add a legend.
+        title : str, optional
+            Title of the axes.
+        figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
+            Figure to draw in, by default a new one of pyplot.
+        figsize : (float, float), optional
+            Width and height of the figure in inches, by default as fits the picture.
 
-        return static.plot_grid(self, **options)
+        Returns
+        -------
+        `~astropy.visualization.wcsaxes.WCSAxes`
+            The axes. ``ax.get_transform("icrs")`` and the like draw more on them.
 
-    def plot_interactive(self, ax: Axes | None = None, **options: Any) -> Any:
-        """Draw an energy bin, with a slider to the others; see `hpmask.plotting.slider.plot_interactive`."""
-        from hpmask.plotting import slider
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` has no sky projection, or `center` is not a position for a field with a width.
+        ValueError
+            If `energy` is outside all bins, or is given for a mask without energy; if options exclude each other; or
+            if the number of pixels of a WCS is not known.
 
-        return slider.plot_interactive(self, ax, **options)
+        See Also
+        --------
+        plot_grid : Draw each energy bin.
+        plot_interactive : Draw the energy bins with a slider.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> plane = Mask.from_zone(lat=("-2 deg", "2 deg"), zone_frame="galactic", order=7)
+        >>> ax = (~plane).plot(title="away from the Galactic plane")
+        >>> ax.figure.savefig("sky.png")  # doctest: +SKIP
+
+        A field of 20 deg around the Crab nebula, in Galactic coordinates:
+
+        >>> crab = SkyCoord(83.633, 22.014, unit="deg")
+        >>> ax = (~plane).plot(frame="galactic", center=crab, width="20 deg", excluded="black", figsize=(5, 5))
+        """
+        from hpmask import plotting
+
+        return plotting.plot(
+            self,
+            ax,
+            energy=energy,
+            frame=frame,
+            center=center,
+            width=width,
+            height=height,
+            projection=projection,
+            wcs=wcs,
+            shape=shape,
+            hdu=hdu,
+            kept=kept,
+            excluded=excluded,
+            alpha=alpha,
+            legend=legend,
+            title=title,
+            figure=figure,
+            figsize=figsize,
+        )
+
+    def plot_grid(
+        self,
+        *,
+        ncols: int | None = None,
+        frame: str | None = None,
+        center: SkyCoord | u.Quantity | str | None = None,
+        width: u.Quantity | str | None = None,
+        height: u.Quantity | str | None = None,
+        projection: str | None = None,
+        wcs: Any = None,
+        shape: tuple[int, int] | None = None,
+        hdu: int | str | None = None,
+        kept: Any = None,
+        excluded: Any = None,
+        alpha: float | None = None,
+        legend: bool = True,
+        title: str | None = None,
+        figure: Figure | SubFigure | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Figure | SubFigure:
+        """Draw each energy bin in a picture of its own: of the whole sky, or of a field.
+
+        Parameters
+        ----------
+        ncols : int, optional
+            Number of columns of the grid, by default about the number of rows.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the picture, by default that of the mask.
+        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
+            Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
+            also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
+        width, height : `~astropy.units.Quantity` or str, optional
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
+        projection : str, optional
+            "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
+            `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
+            Draw the field of this image, instead of one given by the options above.
+        shape : (int, int), optional
+            Number of pixels (ny, nx) of the image, by default that of `wcs`.
+        hdu : int or str, optional
+            Number or name of the image in a file with several.
+        kept, excluded : matplotlib colour, optional
+            Colours of the sky that is kept and of the sky that is not; "none" leaves it clear.
+        alpha : float, optional
+            Opacity, by default 1.
+        legend : bool, optional
+            Whether to add a legend.
+        title : str, optional
+            Title of the figure.
+        figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
+            Figure to draw in, by default a new one of pyplot.
+        figsize : (float, float), optional
+            Width and height of the figure in inches, by default as fits the picture.
+
+        Returns
+        -------
+        `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`
+            The figure, with one of its `axes` for each bin; a mask without energy has one.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `center` is not a position for a field with a width.
+        ValueError
+            If `ncols` is not positive, options exclude each other, or the number of pixels of a WCS is not known.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.full(energy=EnergyAxis([1, 10, 100] * u.GeV))
+        >>> figure = mask.plot_grid(ncols=1)
+        >>> [ax.get_title() for ax in figure.axes]
+        ['1-10 GeV: 100 % kept', '10-100 GeV: 100 % kept']
+        """
+        from hpmask import plotting
+
+        return plotting.plot_grid(
+            self,
+            ncols=ncols,
+            frame=frame,
+            center=center,
+            width=width,
+            height=height,
+            projection=projection,
+            wcs=wcs,
+            shape=shape,
+            hdu=hdu,
+            kept=kept,
+            excluded=excluded,
+            alpha=alpha,
+            legend=legend,
+            title=title,
+            figure=figure,
+            figsize=figsize,
+        )
+
+    def plot_interactive(
+        self,
+        ax: WCSAxes | None = None,
+        *,
+        frame: str | None = None,
+        center: SkyCoord | u.Quantity | str | None = None,
+        width: u.Quantity | str | None = None,
+        height: u.Quantity | str | None = None,
+        projection: str | None = None,
+        wcs: Any = None,
+        shape: tuple[int, int] | None = None,
+        hdu: int | str | None = None,
+        kept: Any = None,
+        excluded: Any = None,
+        alpha: float | None = None,
+        legend: bool = True,
+        title: str | None = None,
+        figure: Figure | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> BinPlot:
+        """Draw an energy bin, with a slider that chooses the bin.
+
+        After a zoom, the next move of the slider draws the picture in full detail.
+
+        Parameters
+        ----------
+        ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
+            Axes to draw over, as in `plot`; the slider is placed below them. None of the options from `frame` to `hdu`
+            goes with it.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the picture, by default that of the mask.
+        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
+            Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
+            also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
+        width, height : `~astropy.units.Quantity` or str, optional
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
+        projection : str, optional
+            "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
+            `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
+            Draw the field of this image, instead of one given by the options above.
+        shape : (int, int), optional
+            Number of pixels (ny, nx) of the image, by default that of `wcs`.
+        hdu : int or str, optional
+            Number or name of the image in a file with several.
+        kept, excluded : matplotlib colour, optional
+            Colours of the sky that is kept and of the sky that is not; "none" leaves it clear. Over an image,
+            sky that is kept is clear by default.
+        alpha : float, optional
+            Opacity, by default 0.5 over an image and 1 otherwise.
+        legend : bool, optional
+            Whether to add a legend.
+        title : str, optional
+            Title of the axes, above the name of the bin.
+        figure : `~matplotlib.figure.Figure`, optional
+            Figure to draw in, by default a new one.
+        figsize : (float, float), optional
+            Width and height of the figure in inches, by default as fits the picture.
+
+        Returns
+        -------
+        hpmask.plotting.BinPlot
+            An object with the axes, the figure and the slider. Matplotlib's slider works where figures are
+            interactive, such as in windows or with ``%matplotlib widget``. Other notebooks show a picture for each bin
+            with a slider in HTML.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` has no sky projection, or `center` is not a position for a field with a width.
+        ValueError
+            If the mask has no energy bins, options exclude each other, or the number of pixels of a WCS is not known.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.full(energy=EnergyAxis([1, 10, 100] * u.GeV))
+        >>> picture = mask.plot_interactive()
+        >>> picture.slider.set_val(1)
+        >>> picture.ax.get_title()
+        '10-100 GeV: 100 % kept'
+        """
+        from hpmask import plotting
+
+        return plotting.plot_interactive(
+            self,
+            ax,
+            frame=frame,
+            center=center,
+            width=width,
+            height=height,
+            projection=projection,
+            wcs=wcs,
+            shape=shape,
+            hdu=hdu,
+            kept=kept,
+            excluded=excluded,
+            alpha=alpha,
+            legend=legend,
+            title=title,
+            figure=figure,
+            figsize=figsize,
+        )
 
     # ------------------------------------------------------------------ set operations
 
@@ -2164,24 +2518,45 @@ class Mask(MaskValue):
         return gammapy.ExclusionMask(self, mode=mode, n_threads=n_threads)
 
     def write(self, path: str | Path, *, overwrite: bool = False, format: str | None = None) -> None:
-        """Write the mask to a file: the old file or the new one is there at any moment, never half of one.
+        """Write the mask to a file, atomically: at any moment there is the complete old file or the complete new one.
 
         Parameters
         ----------
         path : str or path
-            Where to. ``.fits``: an IVOA MOC 2.0 if the mask is ICRS and has no energy, else hpmask's tables
-            behind a MOC of the sky kept in any bin. ``.txt``: MOC ASCII; ``.json``: MOC JSON.
+            Path of the file. Its name gives the format: ``.fits`` is FITS, which holds every mask, with an IVOA MOC 2.0
+            for other programs; ``.txt`` is MOC ASCII and ``.json`` is MOC JSON, for masks without energy in ICRS. A
+            name that ends in ``.gz`` as well is compressed.
         overwrite : bool, optional
-            Replace a file that is there.
+            Whether to replace an existing file.
         format : str, optional
-            The format, if the file's name does not tell: see `hpmask.io.formats`.
+            Name of the format, one of `hpmask.io.formats`, if the name of the file does not give it.
 
         Raises
         ------
         FileExistsError
-            If there is a file and `overwrite` is False.
+            If the file exists and `overwrite` is False.
+        FileNotFoundError
+            If the directory does not exist.
+        OSError
+            If the file cannot be written, or `path` is not a file.
         ValueError
-            If the format cannot hold the mask or is not known.
+            If the format is not known or cannot hold the mask.
+
+        See Also
+        --------
+        read : Read a mask file.
+        write_wcs : Write the mask on the pixels of an image.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from hpmask import Mask
+        >>> mask = Mask.from_zone(lat=("0 deg", "90 deg"), order=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     mask.write(f"{folder}/north.txt")
+        ...     print(open(f"{folder}/north.txt").read())
+        0/0-7
+        <BLANKLINE>
         """
         from hpmask import io
 
@@ -2192,7 +2567,7 @@ class Mask(MaskValue):
         """What a worker made, as a mask of this class."""
         if isinstance(value, cls):
             return value
-        return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=value.history)
+        return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=history_of(value))
 
     def _repr_html_(self) -> str:
         from hpmask.plotting import static
@@ -2200,11 +2575,16 @@ class Mask(MaskValue):
         return static.html(self)
 
 
+def _leaf(method: str, text: str, energy: EnergyAxis | None) -> str:
+    """The history of a mask of one kind of sky, with or without energy bins."""
+    return f"{method}({text})" if energy is None else f"{method}({text}, {summary(energy)})"
+
+
 def _text_of(width: Any) -> str:
-    """A width as it is written in the history."""
-    if isinstance(width, u.Quantity):
-        return f"{width.value:.6g} {width.unit}" if width.isscalar else counted(width.size, "width")
-    return getattr(width, "__name__", str(width))
+    """A width as the history gives it."""
+    if isinstance(width, u.Quantity) and width.ndim:
+        return counted(width.size, "width")
+    return getattr(width, "__name__", quantity_text(width))
 
 
 set_face(Mask)

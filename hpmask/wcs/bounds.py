@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from hpmask._kernels import cells_under_image as _kernel
 from hpmask._kernels import pixels_under_mask as _tiles
 from hpmask._kernels import projections as _projections
-from hpmask.core.layers import Stack
+from hpmask.core.layers import LayeredSet
 from hpmask.geometry import frames
 from hpmask.wcs.grid import Grid, Turns, Way
 
@@ -126,7 +126,13 @@ class Bounds:
         return np.asarray(stretch * reach + self._slack)
 
     def paint(
-        self, images: NDArray[np.uint8], first: int, rows: range, stack: Stack, matrix: Floats | None, margin: float
+        self,
+        images: NDArray[np.uint8],
+        first: int,
+        rows: range,
+        stack: LayeredSet,
+        matrix: Floats | None,
+        margin: float,
     ) -> NDArray[np.bool_] | None:
         """Write the values of a stack's sets at the pixels of some rows, and return which pixels are undecided.
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import pixel_areas as _kernel
-from hpmask.core.layers import Stack
+from hpmask.core.layers import LayeredSet
 from hpmask.core.rangeset import RangeSet, index_of
 from hpmask.geometry import frames
 from hpmask.wcs import stripes
@@ -55,7 +55,7 @@ _AROUND_Y = np.array([-0.5, 0, 0.5, 0, -1, -1, -1, 0, 0, 1, 1, 1])
 def by_areas(
     grid: Grid,
     way: Way,
-    stacks: Sequence[Stack],
+    stacks: Sequence[LayeredSet],
     planes: Sequence[RangeSet],
     mode: AreaMode,
     *,
@@ -86,7 +86,7 @@ def _by_pixels(
     grid: Grid,
     wcs: Any,
     way: Way,
-    stack: Stack,
+    stack: LayeredSet,
     planes: Sequence[RangeSet],
     mode: AreaMode,
     row: Places,
@@ -162,7 +162,7 @@ def _cut(outline: Floats, plane: RangeSet, mode: AreaMode) -> tuple[NDArray[Any]
 
 
 def _point_by_point(
-    images: NDArray[Any], grid: Grid, wcs: Any, way: Way, stack: Stack, mode: AreaMode, row: Places, column: Places
+    images: NDArray[Any], grid: Grid, wcs: Any, way: Way, stack: LayeredSet, mode: AreaMode, row: Places, column: Places
 ) -> None:
     """Sample pixels that have no single outline."""
     step = (np.arange(_POINTS) + 0.5) / _POINTS - 0.5

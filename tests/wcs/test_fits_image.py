@@ -33,18 +33,18 @@ def test_written_image(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_checksum_tells_a_changed_file(tmp_path):
+def test_checksum_shows_a_changed_file(tmp_path):
     path = tmp_path / "image.fits"
     Mask.full().write_wcs(path, simple())
     content = bytearray(path.read_bytes())
     content[-2880 + 5] ^= 1
     path.write_bytes(content)
     with (
-        pytest.warns(AstropyUserWarning, match="verification failed") as told,
+        pytest.warns(AstropyUserWarning, match="verification failed") as warned,
         fits.open(path, checksum=True),
     ):
         pass
-    assert "Datasum" in "".join(str(warning.message) for warning in told)
+    assert "Datasum" in "".join(str(warning.message) for warning in warned)
 
 
 def test_compressed_image(tmp_path):
@@ -109,7 +109,7 @@ def test_history_is_written(tmp_path):
     assert list(fits.getheader(tmp_path / "image.fits")["HISTORY"]) == mask.history.split("\n")
 
 
-def test_file_that_is_there_is_kept_unless_told(tmp_path):
+def test_existing_file_is_kept_without_overwrite(tmp_path):
     path = tmp_path / "image.fits"
     path.write_text("precious")
     with pytest.raises(FileExistsError, match="overwrite=True"):

@@ -221,7 +221,7 @@ def test_edges_of_facets(projection, wide, size, seed):
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)
         sky, kept, expected = fractions(row, column, 20)
-    # What lies beyond 180 deg of native longitude is used, too, where astropy gives no sky.
+    # Pixels beyond 180 deg of native longitude are used, too, where astropy gives no position.
     whole = sky == 1
     # At a rim, 32 x 32 places may miss what is in one of the 20 x 20.
     assert overlap[row, column][kept > np.where(whole, 0, 0.01)].all()
