@@ -1,16 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Caps on the sky in which masks are the same all over.
 
-The masks of several energy bins are asked together. Between two boundaries of any of them nothing changes, so that a
-word of bits, one per mask, goes with each place between the merged boundaries; with a single mask the word is the
-parity of the place, and none are stored.
+The masks of several energy bins are looked up together. Between two boundaries of any of them nothing changes.
+Therefore each place between the merged boundaries has a word with one bit per mask. With a single mask the word is the
+parity of the place, and no words are stored.
 
 In the chart of a base cell (see geometry.pxd; x and y here from 0 to 1) neither coordinate changes by more than STRETCH
 times the way on the sky, so that a cap lies within a square about its centre's place. A walk goes down the quad-tree
-from the few cells that hold the square, past those that hold one word, the expected one, and those that lie beyond
-the square, and stops at the first other word. Near the edge it gives up after a few steps: it may call a cap mixed that
-is not, but never the other way round. A square that leaves the base cell is replaced by the cell at the cap's centre
-and that cell's neighbours, at the finest order of cells large enough (`COVER` in geometry.pxd).
+from the few cells that hold the square, past those that hold one word, the expected one, and those that lie beyond the
+square, and stops at the first other word. Near the edge it gives up after a few steps: it may report a uniform cap as
+mixed, but never a mixed one as uniform. A square that leaves the base cell is replaced by the cell at the cap's centre
+and that cell's neighbours, at the finest order of cells large enough (`COVER` in constants.pxd).
 """
 
 from libc.math cimport M_PI, fabs, floor, ilogb, sqrt
@@ -40,13 +40,13 @@ cdef struct Cap:
     IndexView index
     int order
     int last                    # the order at which the walk gives up
-    bint everywhere             # no square: all of the cells count
+    bint everywhere             # no square: all cells count
     double left                 # the square
     double right
     double low
     double high
     uint64_t expected
-    # The last place that was looked up: nothing changes from first to last, where there is `here`
+    # The last place that was looked up: from `first` to `final` the word is `here`
     uint64_t first
     uint64_t final
     uint64_t here
@@ -60,7 +60,7 @@ cdef inline uint64_t word_of(Cap* cap, uint64_t cell, int order) noexcept nogil:
     """The word at a cell's first place."""
     cdef uint64_t place = cell << (2 * (MAX_ORDER - order))
     cdef uint32_t below
-    # What is asked for one after the other often lies close together.
+    # Successive look-ups are often close together.
     if not cap.first <= place <= cap.final:
         below = at_or_below(&cap.index, place)
         cap.first = cap.index.edge[below - 1] if below > 0 else 0
@@ -153,7 +153,7 @@ cdef inline bint in_square(Cap* cap, int face, double half) noexcept nogil:
         cap.last = cap.order
     cap.everywhere = False
     n = (<int64_t> 1) << order
-    # The walk begins where the square is no larger than a cell: it meets two by two of them at most.
+    # The walk begins at the order whose cells are no smaller than the square: it meets at most two by two of them.
     for i in range(<int64_t> (cap.left * n), <int64_t> (cap.right * n) + 1):
         for j in range(<int64_t> (cap.low * n), <int64_t> (cap.high * n) + 1):
             if not same(cap, cell_in(face, i, j, order), i, j, order):

@@ -15,8 +15,8 @@ def caps(
 ):
     """Write the word at the centre of each cap, and whether the cap surely holds no other.
 
-    Angles in radians; a radius that is not finite is that of a cap that is not known. `matrix` takes unit vectors to
-    the masks' frame, unless it is empty. `index` is that of the masks with their words, `order` the finest of their orders.
+    Angles are in radians. A radius that is not finite stands for an unknown cap. `matrix` takes unit vectors to the
+    masks' frame, unless it is empty. `index` is that of the masks with their words, `order` the finest of their orders.
     """
     cdef Py_ssize_t n = lon.shape[0], i
     cdef Cap cap
@@ -50,7 +50,7 @@ def caps(
 
 
 def words_at(Index index not None, const uint64_t[::1] number, uint64_t[::1] out):
-    """The word at each cell number (order 29); 0 at the number 2**64 - 1, which is no cell."""
+    """The word at each cell number (order 29); 0 at the number 2**64 - 1, which is not a cell."""
     cdef Py_ssize_t n = number.shape[0], i
     cdef Cap cap
     if out.shape[0] != n:

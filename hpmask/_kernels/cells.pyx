@@ -1,15 +1,25 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Numbers, centres and edges of NESTED cells; the formulas are in geometry.pxd."""
+"""Numbers, centres and edges of NESTED cells, and RING maps; the formulas are in geometry.pxd."""
 
-from libc.math cimport atan2, cos, sin
+from libc.math cimport atan2, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from hpmask._kernels.constants cimport CELL_RADIUS as _CELL_RADIUS, MAX_ORDER
+from hpmask._kernels.constants cimport (
+    CELL_RADIUS as _CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP
+)
 from hpmask._kernels.geometry cimport (
     base_ring, cell_at, cell_xy, central_longitude, place, place_vector, ring_odd, ring_width,
 )
 
+# For Python: see constants.pxd.
 CELL_RADIUS = _CELL_RADIUS
+MODES = {"center": CENTER, "overlap": OVERLAP, "inside": INSIDE}
+
+cdef uint64_t NOWHERE = ~<uint64_t> 0
+cdef double HALF_PI = 1.5707963267948966
+
+cdef enum:
+    BLOCK = 256
 
 
 def cells_at(const double[::1] lon, const double[::1] lat, int order, uint64_t[::1] out):
@@ -20,6 +30,73 @@ def cells_at(const double[::1] lon, const double[::1] lat, int order, uint64_t[:
     with nogil:
         for i in range(n):
             out[i] = cell_at(sin(lat[i]), cos(lat[i]), lon[i], order)
+
+
+cdef inline void sines(const double* angle, double* sine, int n) noexcept nogil:
+    """Sines of angles within [-pi/2, pi/2], to 2e-16: the Taylor series, which ends at 1e-18 there.
+
+    Without branches or calls, so that the compiler may do several at a time.
+    """
+    cdef int i
+    cdef double x, y
+    for i in range(n):
+        x = angle[i]
+        y = x * x
+        sine[i] = x + x * y * (-1.0 / 6.0 + y * (1.0 / 120.0 + y * (-1.0 / 5040.0 + y * (1.0 / 362880.0 + y * (
+            -1.0 / 39916800.0 + y * (1.0 / 6227020800.0 + y * (-1.0 / 1307674368000.0 + y * (
+                1.0 / 355687428096000.0 + y * (
+                    -1.0 / 121645100408832000.0 + y * (1.0 / 51090942171709440000.0))))))))))
+
+
+def numbers(
+    const double[::1] lon, const double[::1] lat, double unit, int order, const double[:, ::1] matrix,
+    uint64_t[::1] out,
+):
+    """Write the NESTED cells, as numbers at order 29, that hold positions; return the first bad position, or -1.
+
+    `unit` is the angles' unit in radians. `matrix` has shape (3, 3) and rotates the positions first, or (0, 3) for no
+    rotation. A position that is not finite, or whose latitude exceeds 90 deg, gets the number 2**64 - 1, which is in no
+    range.
+    """
+    cdef Py_ssize_t n = lon.shape[0], first, i, bad = -1
+    cdef int k, count, shift = 2 * (MAX_ORDER - order)
+    cdef double angle[BLOCK]
+    cdef double sine[BLOCK]
+    cdef double z, cos_lat, phi, x, y, u, v
+    cdef bint turn = matrix.shape[0] == 3
+    if lat.shape[0] != n or out.shape[0] != n or matrix.shape[1] != 3 or not 0 <= order <= MAX_ORDER:
+        raise ValueError("lon, lat and out must have one length, matrix shape (3, 3) or (0, 3), order be 0 to 29")
+    with nogil:
+        for first from 0 <= first < n by BLOCK:
+            count = <int> (n - first) if n - first < BLOCK else BLOCK
+            for k in range(count):
+                angle[k] = lat[first + k] * unit
+            sines(angle, sine, count)
+            for k in range(count):
+                i = first + k
+                phi = lon[i] * unit
+                # NaN fails every comparison
+                if not (fabs(angle[k]) <= HALF_PI + 1e-9 and fabs(phi) < 1e15):
+                    out[i] = NOWHERE
+                    if bad < 0:
+                        bad = i
+                    continue
+                z = sine[k]
+                if turn:
+                    cos_lat = cos(angle[k])
+                    x = cos_lat * cos(phi)
+                    y = cos_lat * sin(phi)
+                    u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z
+                    v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z
+                    z = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * z
+                    phi = atan2(v, u)
+                    cos_lat = sqrt(u * u + v * v)
+                elif fabs(z) < 0.99:
+                    cos_lat = sqrt((1 - z) * (1 + z))
+                else:
+                    cos_lat = fabs(cos(angle[k]))
+                out[i] = cell_at(z, cos_lat, phi, order) << shift
+    return bad
 
 
 def centres(const uint64_t[::1] cells, int order, double[::1] lon, double[::1] lat):
@@ -56,7 +133,8 @@ def centre_vectors(const uint64_t[::1] cells, int order, double[:, ::1] out):
 def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out):
     """Points along the edges of NESTED cells: unit vectors of shape (n, 4 * steps, 3).
 
-    From the southern corner by the eastern, the northern and the western one, `steps` points from each corner on.
+    They run from the southern corner to the eastern, the northern and the western one, with `steps` points on each
+    edge.
     """
     cdef Py_ssize_t n = cells.shape[0], i
     cdef int face, k
@@ -84,9 +162,9 @@ def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out
 cdef inline int64_t ring_number(uint64_t cell, int order) noexcept nogil:
     """RING number of a NESTED cell.
 
-    Cell k of a ring of 4w cells is centred at the longitude (2k + odd) / w in units of pi/4, and that is c + v / w in the
-    chart of geometry.pxd. Of the cells before a ring, 2r(r - 1) lie in the northern cap, and as many behind it in the
-    southern one.
+    Cell k of a ring of 4w cells is centred at the longitude (2k + odd) / w in units of pi/4, which is c + v / w in the
+    chart of geometry.pxd. In the northern cap, 2r(r - 1) cells lie before ring r, and as many behind its mirror image
+    in the southern cap.
     """
     cdef int64_t n = (<int64_t> 1) << order, x, y, ring, width, k, before
     cdef int face

@@ -1,12 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Connected components of a set, on the graph of neighbouring cells (tiles.pxd says what blocks and tiles are).
 
-The cells of a tile fall into parts that hang together within it; a block is one part. Parts of nodes that touch
-become one in a forest of parents, whose roots are the first parts of their components (union-find with path
-halving). Each node looks at the eight places of its own size round it: what is larger or as large there, it finds, and
-what is smaller finds it. So the work is a few look-ups for each node, whatever the number of components.
+The cells of a tile form parts that are connected within the tile; a block is one part. Parts that touch are joined in
+a forest of parents, whose roots are the first parts of their components (union-find with path halving). Each node looks
+at the eight places of its own size around it. It finds a neighbour that is as large or larger; a smaller neighbour
+finds it. The work is therefore a few look-ups for each node, whatever the number of components.
 
-At the edges of a base cell, where x and y may change places, the cells of tiles go one by one through `neighbour`.
+At the edges of a base cell, where x and y may be exchanged, the cells of tiles go one by one through `neighbour`.
 """
 
 from libc.math cimport asin, sqrt
@@ -41,7 +41,7 @@ cdef struct Forest:
 
 
 cdef bint forest_grow(Forest* forest, size_t more) noexcept nogil:
-    # Beyond what a part's number can be there is no memory either.
+    # Parts that exceed the range of their numbers are treated as a lack of memory.
     if forest.extent.count + more > <size_t> 0xFFFFFFFF:
         more = SIZE_MAX
     return grow(
@@ -96,7 +96,7 @@ cdef inline uint32_t part_at(const Forest* forest, Py_ssize_t node, int bit) noe
 
 
 cdef void join_singly(Forest* forest, const Tiles* tiles, Py_ssize_t i, bint corners) noexcept nogil:
-    """Join a tile with what its cells touch, each cell by itself."""
+    """Join a tile with the cells that its cells touch, cell by cell."""
     cdef int width = 2 * tiles.bits, face, dx, dy, bit
     cdef uint64_t tile, word, low = ((<uint64_t> 1) << width) - 1
     cdef int64_t x, y, other
@@ -126,7 +126,7 @@ cdef void join_singly(Forest* forest, const Tiles* tiles, Py_ssize_t i, bint cor
 
 
 cdef void join_tile(Forest* forest, const Tiles* tiles, Py_ssize_t i, bint corners) noexcept nogil:
-    """Join the parts of a tile with those of what lies round it."""
+    """Join the parts of a tile with those of the nodes around it."""
     cdef int face, dx, dy
     cdef int64_t x, y
     cdef uint64_t touched
@@ -336,7 +336,7 @@ cdef inline void centre_of(uint64_t number, int shift, double* p) noexcept nogil
 
 
 cdef inline bint fits(const int64_t[::1] offset, const uint64_t[::1] boundaries) noexcept:
-    """Whether the ranges that offsets, which ascend, tell of are there."""
+    """Whether the boundaries have all ranges that ascending offsets refer to."""
     return offset.shape[0] > 0 and offset[0] >= 0 and offset[offset.shape[0] - 1] <= boundaries.shape[0] // 2
 
 
@@ -350,7 +350,10 @@ def vector_sums(
     cdef uint64_t a, b
     cdef double p[3]
     cdef double weight
-    if offset.shape[0] != n + 1 or out.shape[1] != 3 or not fits(offset, boundaries) or not 0 <= coarsest <= order <= MAX_ORDER:
+    if (
+        offset.shape[0] != n + 1 or out.shape[1] != 3 or not fits(offset, boundaries)
+        or not 0 <= coarsest <= order <= MAX_ORDER
+    ):
         raise ValueError("out must have shape (n, 3), offset n + 1 values, and the orders must be 0 to 29")
     with nogil:
         for i in range(n):
@@ -388,7 +391,7 @@ cdef void farthest(uint64_t number, int shift, int low, const double* centre, do
         if d > best[0]:
             best[0] = d
         return
-    # The centres of cells lie no farther than that from the centre of a cell that holds them.
+    # The centres of the cells in a cell lie within its radius.
     if angle_of(d) + CELL_RADIUS / <double> ((<int64_t> 1) << (MAX_ORDER - (shift >> 1))) < angle_of(best[0]):
         return
     for k in range(4):

@@ -7,10 +7,10 @@ cdef extern from *:
     """
     /* One past the last cell of order 29. */
     #define HPMASK_END ((uint64_t) 12 << 58)
-    /* Times nside: no cell's corner is farther from its centre (see healpix.cell_radius, which takes it from here). */
+    /* Times nside: no cell's corner is farther from its centre. healpix.cell_radius takes it from here. */
     #define HPMASK_CELL_RADIUS 1.07
-    /* A lower bound, times nside, of the distance from a cell to the sky beyond its neighbours, from order 1 on: next to
-       the corners of the polar caps it falls with the order from 0.750 towards 0.689. */
+    /* Times nside: a lower bound of the distance from a cell to the sky beyond its neighbours, from order 1 on. Next to
+       the corners of the polar caps the distance falls with the order from 0.750 towards 0.689. */
     #define HPMASK_COVER 0.65
     /* Radians: a position this close to an edge is on it. Half a unit in the 15th digit of 360 deg is 8.7e-15 rad, and
        what rounding does to a position on its way here is less; a cell of order 29 is 2e-9 rad wide. */

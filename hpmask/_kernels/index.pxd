@@ -8,7 +8,7 @@ cdef struct IndexView:
     # The memory of an Index. It stays valid as long as the Index lives.
     const uint64_t* edge        # the boundaries
     const uint32_t* entry       # entry[b]: how many boundaries lie at or below b << shift
-    const uint64_t* word        # what holds between the boundaries, one more than there are; NULL: their parity
+    const uint64_t* word        # the words between the boundaries (see caps.pxd); NULL: parity
     uint32_t count              # of the boundaries
     int shift
 

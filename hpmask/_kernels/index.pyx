@@ -40,8 +40,8 @@ cdef class Index:
     counted_in : int, optional
         Order of the numbers, at least `order`.
     words : numpy.ndarray of uint64, shape (n + 1,), optional
-        What holds before the first boundary, between two of them, and behind the last (see caps.pxd). By default the
-        parity of the number of boundaries.
+        The words before the first boundary, between two boundaries and after the last one (see caps.pxd). By default
+        a word is the parity of the number of boundaries below.
     """
 
     def __cinit__(self, boundaries, int order, *, int counted_in=MAX_ORDER, words=None):

@@ -1,31 +1,32 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Distances to the nearest cell centre of a set, or of its complement: branch and bound in the quad-tree of the cells.
 
-A node of the tree is a cell of any order. Two look-ups in the boundaries tell whether a node meets the target, the side
-of the set that a position is not on. One that does is shrunk to the smallest node that holds all of its target, and left
-out if it cannot hold a nearer centre than the best one so far. The nearest of four children is looked into first.
+A node of the tree is a cell of any order. Two look-ups in the boundaries show whether a node meets the target, which is
+the side of the set that a position is not on. A node that does is shrunk to the smallest node that holds all of its
+target, and left out if it cannot hold a nearer centre than the best one so far. The nearest of four children is
+searched first.
 
-Two bounds tell what a node can hold. The first: all centres in it lie within `reach` of its own. That alone would be
-dear where an edge is far away, long and smooth, and many nodes along it are as near as the radius of a node can tell:
-their number would grow with the order. The second follows the edge. With c the node's centre, p the position, X and Y
-the coordinates along the sides of base cells, from 0 to 1, and x a point in the node,
+Two bounds limit the centres that a node can hold. First, all centres in it lie within `reach` of its own. That bound
+alone would be expensive where an edge is far away, long and smooth: many nodes along it are equally near within the
+radius of a node, and their number grows with the order. The second bound follows the edge. With c the node's centre,
+p the position, X and Y the coordinates along the sides of base cells, from 0 to 1, and x a point in the node,
 
     |p - x|**2 = |p - c|**2 - 2 p (x - c)
     x - c = (X - Xc) dx/dX + (Y - Yc) dx/dY + at most `bend`
 
-where |X - Xc| and |Y - Yc| are at most h for the centres of cells, and p dx/dX = (p - c) dx/dX, for dx/dX is at right angles
-to c. With s = X + Y and v = X - Y the linear part of p (x - c) is at most 2 h max(|(p - c) dx/ds|, |(p - c) dx/dv|).
-`bend` bounds half the second derivatives, over |ds| + |dv| <= 2 h: they come to 2.2 h**2 in the belt and
-(2.8 + 1.02 / rho) h**2 in a cap, rho being the ring nearest to the pole that the node reaches, in units of nside. A node at a
-pole, or across the edge of a cap, where dx/dv jumps, has the first bound alone.
+where |X - Xc| and |Y - Yc| are at most h for the centres of cells, and p dx/dX = (p - c) dx/dX, because dx/dX is at
+right angles to c. With s = X + Y and v = X - Y the linear part of p (x - c) is at most
+2 h max(|(p - c) dx/ds|, |(p - c) dx/dv|). `bend` bounds half the second derivatives, over |ds| + |dv| <= 2 h: they come to 2.2 h**2 in the belt and
+(2.8 + 1.02 / rho) h**2 in a cap, rho being the ring nearest to the pole that the node reaches, in units of nside. A
+node at a pole, or across the edge of a cap, where dx/dv jumps, has the first bound alone.
 
 The search does not start at the top. A first bound comes from the answer of the position before, and from the last cell
 of the target before the position and the first one after it, in the order of numbers. All within `COVER` / nside of a
 position lies in its cell or that one's neighbours: these, of the finest order whose cells are wide enough, are where
 the search starts. They are kept for the next position, which mostly starts there too.
 
-Distances between unit vectors are compared as squared chords: they obey the triangle inequality, and cost no arc sine. They
-tell nothing apart near 180 degrees; there the chord to the antipode does.
+Distances between unit vectors are compared as squared chords: chords obey the triangle inequality, and need no arc
+sine. They cannot resolve distances near 180 degrees; there the chord to the antipode is compared.
 """
 
 from libc.math cimport INFINITY, M_PI, asin, cos, fabs, sin, sqrt
@@ -121,7 +122,8 @@ cdef inline void frame(const Target* target, Node* node) noexcept nogil:
     if node.order == target.order:
         return
     h = (size - target.size[target.order]) / 2
-    # dx/ds is radial (away from the axis), skew (eastwards) and rise (northwards along the axis); dx/dv is turn, eastwards.
+    # dx/ds is radial (away from the axis), skew (eastwards) and rise (northwards along the axis); dx/dv is turn, also
+    # eastwards.
     rho = (2 + (face >> 2)) - <double> (x + y + 1) * size
     if face >= 8:
         rho = 4 - rho
@@ -208,7 +210,9 @@ cdef inline bint beyond(const Target* target, const Node* node, const double* p,
     return node.chord2 - max(fabs(along), fabs(across)) - node.bend > best * (best + ROOM)
 
 
-cdef inline int divide(const Target* target, const Node* node, const double* p, double best, Node* child) noexcept nogil:
+cdef inline int divide(
+    const Target* target, const Node* node, const double* p, double best, Node* child
+) noexcept nogil:
     """Those children of a node that meet the target and may hold a nearer centre, settled; returns how many."""
     cdef const uint64_t* edge = target.index.edge
     cdef int n = 0, k, shift = 2 * (MAX_ORDER - node.order - 1)

@@ -136,7 +136,8 @@ cdef inline Known place(
 cdef inline double stretch(Kind kind, double x, double y, double r, double rim) noexcept nogil:
     """The most by which a path in the plane within r of (x, y) is stretched on the sky; infinite if not known.
 
-    It is known only where wcslib gives positions to better than 1e-12. In CAR, CEA and MER there is sky up to |x| = `rim`.
+    It is known only where wcslib gives positions to better than 1e-12. In CAR, CEA and MER there is sky up to |x| =
+    `rim`.
     """
     cdef double away, top, lon
     if kind == TAN or kind == STG:

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""The projections of images as objects that kernels take, and their formulas for many places at once."""
+"""Projections of images as objects for kernels, and their formulas for arrays of places (see projections.pxd)."""
 
 from hpmask._kernels.projections cimport AIT, KNOWN, Kind, native_at, place, stretch
 
@@ -8,7 +8,7 @@ CODES = {"TAN": 0, "SIN": 1, "STG": 2, "ARC": 3, "ZEA": 4, "CAR": 5, "CEA": 6, "
 
 cdef inline Kind kind_of(int code) except? AIT:
     if not 0 <= code <= AIT:
-        raise ValueError("there is no such projection")
+        raise ValueError("there is no such projection: codes are 0 to 9")
     return <Kind> code
 
 

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Algebra of sorted, disjoint, non-touching half-open ranges.
 
-A set of n ranges is its 2n boundaries in ascending order: a point is inside iff an odd number of boundaries lies at
-or below it. Every set operation is therefore a merge of two sorted lists that keeps those boundaries where the
+A set of n ranges is its 2n boundaries in ascending order: a point is inside if and only if an odd number of boundaries
+lies at or below it. Every set operation is therefore a merge of two sorted lists that keeps those boundaries where the
 operation's value changes, and the complement is the same list with 0 and the end of the domain added or dropped.
 """
 
@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memmove
 from hpmask._kernels.constants cimport MAX_ORDER
 
 cdef enum:
-    LEAP = 16     # so many boundaries of one list in a row are a long run
+    LEAP = 16     # this many boundaries of one list in a row are a long run
     LINE = 8      # boundaries in a line of the cache
     NEAR = 128    # a longer run is not gone through line by line
 
@@ -209,7 +209,7 @@ def combine_part(
     With parts that meet at one value of the cell number, so that each may run on a thread of its own.
     """
     if not (0 <= i <= n <= a.shape[0] and 0 <= j <= m <= b.shape[0] and out.shape[0] >= n + m):
-        raise ValueError("out is too small, or there are no such parts")
+        raise ValueError("out is too small, or the parts are outside the arrays")
     if n - i + m - j <= 0:
         return 0
     cdef Py_ssize_t count
@@ -356,7 +356,9 @@ def any_inside(const uint64_t[::1] a, const uint64_t[::1] b, unsigned int truth)
 cdef inline int _largest(uint64_t start, uint64_t length, int shift_min) noexcept nogil:
     """log2 of the largest quad-tree cell that begins at `start` and fits into `length`; at least shift_min."""
     cdef int shift = shift_min
-    while shift < 2 * MAX_ORDER and (start & (((<uint64_t> 4) << shift) - 1)) == 0 and ((<uint64_t> 4) << shift) <= length:
+    while (
+        shift < 2 * MAX_ORDER and (start & (((<uint64_t> 4) << shift) - 1)) == 0 and ((<uint64_t> 4) << shift) <= length
+    ):
         shift += 2
     return shift
 

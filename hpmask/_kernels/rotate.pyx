@@ -1,11 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """A set of cells seen from a rotated frame.
 
-A walk down the quad-tree of the new frame. A node of order k, rotated, lies within the cell of order k - 1 at its
-centre and that cell's neighbours: from a cell to the far side of its neighbours it is at least COVER / 2**order
-(geometry.pxd), and twice that is more than the CELL_RADIUS / 2**k from a node's centre to its corners. If the old
-set is the same all over these cells, the node is decided; else it is divided. A cell of the last order is decided by
-its centre.
+A walk goes down the quad-tree of the new frame. A node of order k, rotated, lies within the cell of order k - 1 at its
+centre and that cell's neighbours: the distance from a cell to the far side of its neighbours is at least COVER /
+2**order (constants.pxd), and twice that exceeds CELL_RADIUS / 2**k, the distance from a node's centre to its corners.
+If the old set is the same all over these cells, the node is decided; otherwise it is divided. A cell of the last order
+is decided by its centre.
 """
 
 from libc.math cimport atan2, sqrt
@@ -26,7 +26,7 @@ cdef struct Walk:
 
 
 cdef inline bint uniform(const IndexView* index, uint64_t cell, int order, uint32_t* below) noexcept nogil:
-    """Whether a cell is wholly in or wholly out; below[0] is then the number of boundaries up to it."""
+    """Whether a cell is fully inside or fully outside; below[0] is then the number of boundaries up to it."""
     cdef int shift = 2 * (MAX_ORDER - order)
     cdef uint64_t start = cell << shift
     below[0] = at_or_below(index, start)
@@ -34,7 +34,7 @@ cdef inline bint uniform(const IndexView* index, uint64_t cell, int order, uint3
 
 
 cdef bint same_around(const IndexView* index, uint64_t cell, int order, bint* inside) noexcept nogil:
-    """Whether a cell and its neighbours are all in or all out."""
+    """Whether a cell and its neighbours are all inside or all outside."""
     cdef uint32_t below
     cdef int face, dx, dy
     cdef int64_t x, y, other

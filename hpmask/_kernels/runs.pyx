@@ -416,7 +416,9 @@ cdef inline void _load(Cursor* cursor, const Rows* rows, int half, int64_t parit
     cursor.fill1 = _down(v1 - half, parity)
 
 
-cdef void _tile_row(const Rows* rows, size_t row, int64_t t, int face, int order, Tiles* tiles, Rows* full) noexcept nogil:
+cdef void _tile_row(
+    const Rows* rows, size_t row, int64_t t, int face, int order, Tiles* tiles, Rows* full
+) noexcept nogil:
     """One row of tiles: those that are filled go to `full` as pieces, those that are filled in part to `tiles`.
 
     The tiles (X, Y) with X + Y + 1 = t, at v = X - Y, meet the rows s = 8 t - 7 + h; `row` is the first of these.

@@ -3,10 +3,11 @@
 
 A tile is a cell of three orders above the set's, so 8 x 8 cells, and their NESTED numbers within it are the bits of
 one 64-bit word: the bits 0, 2, 4 of a bit's number are x, the others y. A set is a sorted list of nodes: blocks, which
-are cells of the order of tiles or coarser that are wholly in, and tiles that are partly in. Above order 3 there is no
-room for such tiles, and the base cells are the tiles, with 1, 4 or 16 cells.
+are cells of the order of tiles or coarser that are fully inside the set, and tiles that are partly inside. At orders
+below 3 there is no room for such tiles, and the base cells are the tiles, with 1, 4 or 16 cells.
 
-All cells move by one in x by three shifts: those of even x by one bit, and so on, by how far the 1 is carried.
+Three shifts move all cells by one in x: one shift for the cells of even x, and two for the others, by the number of
+bits that the 1 is carried.
 """
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -173,10 +174,10 @@ cdef inline void put_word(Line* line, uint64_t tile, uint64_t word, int width, i
 
 
 cdef inline int begin(uint64_t first, uint64_t stop, int bits, int top, uint64_t* word, uint64_t* rest) noexcept nogil:
-    """What the cells from `first` up to `stop` begin with: the level of a block of whole tiles, or -1 for cells of a tile.
+    """The level of the block of whole tiles that the cells from `first` up to `stop` begin with, or -1 for a tile.
 
-    `word` has the cells of the tile that are meant, `rest` is the first cell of what follows. Tiles are 2**bits cells
-    across, and `top` is the level of a base cell.
+    `word` gets the cells of the tile, `rest` the first of the remaining cells. Tiles are 2**bits cells across, and
+    `top` is the level of a base cell.
     """
     cdef int width = 2 * bits, level = 0
     cdef uint64_t low = ((<uint64_t> 1) << width) - 1, tile = first >> width, last = stop >> width, size = 4

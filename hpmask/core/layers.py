@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import caps as _kernel
-from hpmask._kernels import lookup as _lookup
+from hpmask._kernels import cells as _cells
 from hpmask._kernels.index import Index
 from hpmask.core import lookup
 from hpmask.core.rangeset import RangeSet, index_of
@@ -37,7 +37,8 @@ class LayeredSet:
     n : int
         Number of sets.
     index : Index
-        The cell numbers, with their index and the words: one before the first number and one after each.
+        The cell numbers with their index, and the words, one before the first number and one after each. A single set
+        has no words.
     """
 
     def __init__(self, planes: Sequence[RangeSet], order: int) -> None:
@@ -66,7 +67,7 @@ class LayeredSet:
     ) -> NDArray[np.uint64]:
         """Words at positions in radians, which `matrix` rotates first; 0 where a position is not finite."""
         numbers = np.empty(lon.size, dtype=np.uint64)
-        _lookup.numbers(lon, lat, 1.0, self.order, lookup.NO_ROTATION if matrix is None else matrix, numbers)
+        _cells.numbers(lon, lat, 1.0, self.order, lookup.NO_ROTATION if matrix is None else matrix, numbers)
         words = np.empty(lon.size, dtype=np.uint64)
         _kernel.words_at(self.index, numbers, words)
         return words

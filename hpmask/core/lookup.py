@@ -11,7 +11,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from hpmask._kernels import lookup as _kernel
+from hpmask._kernels import cells as _kernel
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask.core.rangeset import RangeSet, index_of
 from hpmask.energy.axis import EnergyAxis

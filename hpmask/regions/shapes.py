@@ -20,6 +20,7 @@ from astropy import units as u
 from astropy.coordinates import CartesianRepresentation, SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
+from hpmask._kernels import cells as _cells
 from hpmask._kernels import discs as _discs
 from hpmask._kernels import shapes as _kernel
 from hpmask._utils.arguments import Closed, as_angle, check_closed
@@ -36,7 +37,7 @@ Numbers = NDArray[np.uint64]
 TIE = 1e-14
 
 # The kernels' numbers of the modes.
-MODE_NUMBERS: dict[Mode, int] = {"center": 0, "overlap": 1, "inside": 2}
+MODE_NUMBERS: dict[Mode, int] = _cells.MODES
 # The mode in which the complement of a shape is the complement of the shape in this mode.
 DUAL: dict[Mode, Mode] = {"center": "center", "overlap": "inside", "inside": "overlap"}
 

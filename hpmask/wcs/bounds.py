@@ -21,8 +21,8 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from hpmask._kernels import image_tiles as _tiles
-from hpmask._kernels import images as _kernel
+from hpmask._kernels import cells_under_image as _kernel
+from hpmask._kernels import pixels_under_mask as _tiles
 from hpmask._kernels import projections as _projections
 from hpmask.core.layers import LayeredSet
 from hpmask.geometry import frames
@@ -159,8 +159,8 @@ class Bounds:
     ) -> tuple[Ranges, Ranges]:
         """Ranges of the cells in some nodes whose centre is under a True pixel, and of the cells that are in doubt.
 
-        Both are pairs of starts and stops. See _kernels/images.pyx for the arguments. `rotation` takes unit vectors
-        from the frame of the cells to the frame of the WCS.
+        Both are pairs of starts and stops. See _kernels/cells_under_image.pyx for the arguments. `rotation` takes unit
+        vectors from the frame of the cells to the frame of the WCS.
         """
         native = np.ascontiguousarray(self._native @ rotation)
         return _kernel.walk(  # type: ignore[no-any-return]

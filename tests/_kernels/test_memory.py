@@ -102,14 +102,14 @@ SHORT = {
     "runs.to_ranges": "k = load('runs'); work = lambda: [x for sets in k.to_ranges(runs, 12, 0, 11) for x in sets]",
     "sweep": "k = load('sweep'); work = lambda: [k.southward(runs, 12, 1e-3, 1, 16383, np.zeros(1, np.int64))]",
     "components": "k = load('components'); work = lambda: k.Labelling(nodes, True).pieces()",
-    "steps.touched": "work = lambda: in_steps(load('steps').touched, nodes)",
-    "steps.edges": "work = lambda: in_steps(load('steps').edges, blocks)",
-    "steps.boundaries": "k = load('steps'); work = lambda: [k.boundaries(nodes, nodes.words, none, none)]",
+    "neighbours.touched": "work = lambda: in_steps(load('neighbours').touched, nodes)",
+    "neighbours.edges": "work = lambda: in_steps(load('neighbours').edges, blocks)",
+    "neighbours.boundaries": "k = load('neighbours'); work = lambda: [k.boundaries(nodes, nodes.words, none, none)]",
     "shapes": "k = load('shapes'); o = k.polygon(star); work = lambda: o.rasterize(14, 0)",
     "polygon": "k = load('shapes'); work = lambda: k.polygon(star).rasterize(5, 1)",
     "rotate": "k = load('rotate'); work = lambda: k.rotate(index, 12, turn, 12, 3)",
-    "images": "k = load('images'); work = lambda: [x for pair in walk(k) for x in pair]",
-    "distance_map": "k = load('distance_map'); work = lambda: [distances(k)]",
+    "cells_under_image": "k = load('cells_under_image'); work = lambda: [x for pair in walk(k) for x in pair]",
+    "distance.fill_map": "k = load('distance'); work = lambda: [distances(k)]",
 }
 
 CODE = """
@@ -147,7 +147,7 @@ def walk(k):
 
 out = np.empty(12 << 12)
 def distances(k):
-    k.fill(small.index, 6, 0, 12, 0, 6, True, 3, 0, np.inf, out)
+    k.fill_map(small.index, 6, 0, 12, 0, 6, True, 3, 0, np.inf, out)
     return out.copy()
 
 def in_steps(function, nodes):
@@ -209,10 +209,10 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     for wrong in (load("index").Index(some.boundaries >> np.uint64(46), 6, counted_in=6), some.nodes().index, None):
         for call_it in (
             lambda index: load("distance").signed(index, some.order, some.vectors, some.numbers(), 1.0, out),
-            lambda index: load("distance_map").fill(index, some.order, 0, 12, 0, 1, True, 3, 0, 1.0, np.empty(48)),
+            lambda index: load("distance").fill_map(index, some.order, 0, 12, 0, 1, True, 3, 0, 1.0, np.empty(48)),
             lambda index: load("rotate").rotate(index, some.order, some.turn, some.order, 0),
             lambda index: load("caps").words_at(index, some.numbers(), np.empty(60, np.uint64)),
-            lambda index: load("pixels").covered(index, np.zeros((60, 4, 3)), out, np.empty((0, 2), np.uint8)),
+            lambda index: load("pixel_areas").covered(index, np.zeros((60, 4, 3)), out, np.empty((0, 2), np.uint8)),
         ):
             with pytest.raises(TypeError if wrong is None else ValueError, match=r"Index|another order"):
                 call_it(wrong)
@@ -225,7 +225,7 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     nothing = load("tiles").TileSet(np.empty(0, np.uint64), 6)
     for refused in (
         lambda: load("components").Labelling(nothing, True),
-        lambda: load("steps").touched(nothing, True, np.empty(0, np.uint64), 0, 0),
+        lambda: load("neighbours").touched(nothing, True, np.empty(0, np.uint64), 0, 0),
     ):
         with pytest.raises(ValueError, match="must not be empty"):
             refused()
@@ -233,7 +233,7 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         some.projection(0, to_plane=np.eye(2), to_pixels=np.eye(2), sip=np.zeros((2, 3, 3)))
     with pytest.raises(ValueError, match="no such projection"):
         some.projection(10, to_plane=np.eye(2), to_pixels=np.eye(2))
-    with pytest.raises(ValueError, match="no such parts"):
+    with pytest.raises(ValueError, match="parts are outside"):
         ranges.combine_part(some.boundaries, some.other, 8, np.empty(2000, np.uint64), 3, 2, 0, 1)
     components = load("components")
     starts, stops = some.boundaries[::2].copy(), some.boundaries[1::2].copy()

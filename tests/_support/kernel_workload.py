@@ -20,9 +20,24 @@ from typing import Any
 import numpy as np
 
 KERNELS = (
-    "caps", "cells", "components", "discs", "distance", "distance_map", "image_tiles", "images", "index", "lookup",
-    "pixels", "projections", "ranges", "rotate", "runs", "shapes", "steps", "sweep", "tiles",
-)  # fmt: skip
+    "caps",
+    "cells",
+    "cells_under_image",
+    "components",
+    "discs",
+    "distance",
+    "index",
+    "neighbours",
+    "pixel_areas",
+    "pixels_under_mask",
+    "projections",
+    "ranges",
+    "rotate",
+    "runs",
+    "shapes",
+    "sweep",
+    "tiles",
+)
 _NONE = np.empty(0, np.uint64)
 _SIP = np.zeros((2, 3, 3))
 _SIP[:, 0, 2] = _SIP[:, 2, 0] = 1e-5
@@ -68,7 +83,7 @@ class Workload:
 
     def numbers(self) -> Any:
         out = np.empty(self.lon.size, np.uint64)
-        load("lookup").numbers(self.lon, self.lat, 1.0, 29, _NO_TURN, out)
+        load("cells").numbers(self.lon, self.lat, 1.0, 29, _NO_TURN, out)
         return out
 
     def runs(self) -> Any:
@@ -105,6 +120,10 @@ class Workload:
         cells, out = load("cells"), np.empty(60, np.uint64)
         cells.cells_at(self.lon, self.lat, self.order, out)
         yield out
+        for matrix in (_NO_TURN, self.turn):
+            numbers = np.empty(60, np.uint64)
+            yield cells.numbers(self.lon, self.lat, 1.0, 29, matrix, numbers)
+            yield numbers
         lon, lat, vectors, edges = np.empty(40), np.empty(40), np.empty((40, 3)), np.empty((40, 12, 3))
         cells.centres(self.cells, self.order, lon, lat)
         cells.centre_vectors(self.cells, self.order, vectors)
@@ -142,24 +161,22 @@ class Workload:
         for most in (np.inf, 0.05):
             distance.signed(self.index, self.order, self.vectors, self.numbers(), most, out)
             yield out.copy()
-
-    def call_distance_map(self) -> Iterable[Any]:
         for order, own, sides, most in ((4, 6, 3, np.inf), (2, 6, 2, 0.1), (5, 3, 3, np.inf), (3, 3, 1, np.inf)):
             for nest in (True, False):
                 out = np.empty(12 << (2 * order))
-                load("distance_map").fill(self.index, own, 0, 12, 0, order, nest, sides, 0, most, out)
+                distance.fill_map(self.index, own, 0, 12, 0, order, nest, sides, 0, most, out)
                 yield out
 
-    def call_image_tiles(self) -> Iterable[Any]:
+    def call_pixels_under_mask(self) -> Iterable[Any]:
         plane = [[-0.01, 0.001], [0.001, 0.01]]
         for code in range(10):
             projection = self.projection(code, to_plane=plane, to_pixels=np.linalg.inv(plane))
             images = np.empty((3, 70, 90), np.uint8)
-            yield load("image_tiles").paint(images, 0, projection, self.turn, 0.0, self.stack, self.order, 0, 70)
+            yield load("pixels_under_mask").paint(images, 0, projection, self.turn, 0.0, self.stack, self.order, 0, 70)
             yield images
 
-    def call_images(self) -> Iterable[Any]:
-        images = load("images")
+    def call_cells_under_image(self) -> Iterable[Any]:
+        images = load("cells_under_image")
         total = np.empty((images.blocks_of(70) + 1, images.blocks_of(90) + 1), np.uint32)
         images.count_pixels(self.image, total)
         yield total
@@ -182,14 +199,8 @@ class Workload:
             some.inside(self.numbers(), out)
             yield out.copy()
 
-    def call_lookup(self) -> Iterable[Any]:
-        for matrix in (_NO_TURN, self.turn):
-            numbers = np.empty(60, np.uint64)
-            yield load("lookup").numbers(self.lon, self.lat, 1.0, 29, matrix, numbers)
-            yield numbers
-
-    def call_pixels(self) -> Iterable[Any]:
-        pixels = load("pixels")
+    def call_pixel_areas(self) -> Iterable[Any]:
+        pixels = load("pixel_areas")
         around = np.linspace(0, 2 * np.pi, 4, endpoint=False)
         for size in (0.001, 0.02, 0.4):
             lon, lat = self.lon[:, None] + size * np.cos(around), self.lat[:, None] + size * np.sin(around)
@@ -275,8 +286,8 @@ class Workload:
                 yield from outline.rasterize(self.order, mode)
             yield outline.length
 
-    def call_steps(self) -> Iterable[Any]:
-        steps, nodes = load("steps"), self.nodes()
+    def call_neighbours(self) -> Iterable[Any]:
+        steps, nodes = load("neighbours"), self.nodes()
         for function in (steps.touched, steps.edges):
             for corners in (False, True):
                 found = np.empty(len(nodes), np.uint64)

@@ -1,18 +1,19 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Cells that touch a set from outside, and cells of a set that touch what is outside (tiles.pxd: blocks and tiles).
+"""The neighbours of a set's cells that are outside, and the cells of a set that have neighbours outside.
 
-Either costs what the outline costs, and both are there because a set may be made of far fewer nodes than its
-complement, or of far more.
+tiles.pxd says what blocks and tiles are. Both functions cost in proportion to the outline. There are two of them
+because a set may have far fewer nodes than its complement, or far more.
 
-From outside (`touched`): a tile gives to the eight tiles round it what its cells touch there. A block gives along its
-four sides, where the block of its size that lies beyond is not in the set; where that holds a part of the set, each
-half of the side goes on by itself. What lands in a tile of the set is added to what the tile has got; what lands
-outside, or in a tile that another thread looks at, is written down, and sorted later.
+From outside (`touched`): a tile marks the cells that its own cells touch in the eight tiles around it. A block does so
+along each of its four sides, where the block of its size that lies beyond is not in the set. If that one holds a part
+of the set, each half of the side is treated separately. Cells in a tile of the set are added to the marks of that tile.
+Cells outside, or in a tile of another thread, are noted in a list, which is sorted later.
 
-From inside (`edges`): a tile asks the eight tiles round it for what is out there. So do, of a block, those tiles that
-lie at a side, or a part of a side, where the block beyond is not wholly in; what they find is written down, too.
+From inside (`edges`): a tile looks for cells outside in the eight tiles around it. So do those tiles of a block that
+lie along a side, or a part of a side, where the block beyond is not fully inside the set; their cells are noted in a
+list.
 
-At the edges of a base cell, where x and y may change places, the cells go one by one through `neighbour`.
+At the edges of a base cell, where x and y may be exchanged, the cells go one by one through `neighbour`.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -52,7 +53,7 @@ cdef struct Step:
     Tiles tiles
     bint corners
     uint64_t* grown     # from outside: what lands in each node of the set; NULL from inside
-    Notes* outside      # tiles that are no nodes, and what is found there
+    Notes* outside      # cells in tiles that are not nodes of this thread
     Py_ssize_t low      # the nodes that this thread looks at, and may write to
     Py_ssize_t high
     uint64_t first      # from inside: the tiles of the block that is being looked at
@@ -107,7 +108,7 @@ cdef inline void give(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
 
 
 cdef void give_singly(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
-    """All that some cells of a tile touch in other tiles, each cell by itself."""
+    """Mark all cells that some cells of a tile touch in other tiles, cell by cell."""
     cdef int width = 2 * step.tiles.bits, face, dx, dy
     cdef uint64_t cell, low = ((<uint64_t> 1) << width) - 1
     cdef int64_t x, y, other
@@ -129,7 +130,7 @@ cdef void give_singly(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
 
 
 cdef void give_around(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
-    """All that the cells of a tile touch in other tiles."""
+    """Mark all cells that the cells of a tile touch in other tiles."""
     cdef int face, dx, dy
     cdef int64_t x, y
     cdef uint64_t touched
@@ -155,7 +156,7 @@ cdef inline uint64_t rim(int dx, int dy) noexcept nogil:
 
 
 cdef void give_beyond(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
-    """What a whole tile at (x, y) touches in the one at (dx, dy), which is there."""
+    """Mark the cells that a whole tile at (x, y) touches in the one at (dx, dy), which exists."""
     cdef int order = step.tiles.order - step.tiles.bits
     cdef int64_t n = (<int64_t> 1) << order
     if 0 <= x + dx < n and 0 <= y + dy < n:
@@ -165,7 +166,7 @@ cdef void give_beyond(Step* step, int face, int64_t x, int64_t y, int dx, int dy
 
 
 cdef uint64_t edge_singly(const Step* step, uint64_t tile, uint64_t word) noexcept nogil:
-    """The cells of a tile, out of `word`, with a neighbour in another tile that is out, each cell by itself."""
+    """The cells of a tile, out of `word`, with a neighbour outside the set in another tile, cell by cell."""
     cdef const Tiles* tiles = &step.tiles
     cdef int width = 2 * tiles.bits, face, dx, dy
     cdef uint64_t cell, one, edge = 0, low = ((<uint64_t> 1) << width) - 1
@@ -215,7 +216,7 @@ cdef uint64_t edge_of(const Step* step, uint64_t tile, uint64_t word) noexcept n
 
 
 cdef void edge_beside(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
-    """Cells of a block that touch what is outside in the tile at (dx, dy) from its tile at (x, y)."""
+    """Note the cells of a block with neighbours outside the set in the tile at (dx, dy) from its tile at (x, y)."""
     cdef const Tiles* tiles = &step.tiles
     cdef int order = tiles.order - tiles.bits, ax = dy != 0, ay = dx != 0, i
     cdef int64_t n = (<int64_t> 1) << order
@@ -242,7 +243,7 @@ cdef void edge_beside(Step* step, int face, int64_t x, int64_t y, int dx, int dy
 
 
 cdef inline void at_outline(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
-    """A tile at (x, y) of a block, beyond which the tile at (dx, dy), which is there, is not wholly in the set."""
+    """A tile at (x, y) of a block, beyond which the tile at (dx, dy), which exists, is not fully inside the set."""
     if step.grown != NULL:
         give_beyond(step, face, x, y, dx, dy)
     else:
@@ -352,7 +353,7 @@ def touched(
 def edges(
     TileSet tiles not None, bint corners, uint64_t[::1] found, Py_ssize_t low, Py_ssize_t high,
 ):
-    """The cells of a set that touch what is outside.
+    """The cells of a set that have a neighbour outside.
 
     Looks at the nodes from `low` to `high`. Writes to `found` those in tiles, and returns the tiles of blocks and the
     words of such cells in them, in no order and with repeats.

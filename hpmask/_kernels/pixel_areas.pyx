@@ -1,11 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""What part of a pixel a set of cells covers, and whether it covers any of it, or all.
+"""The fraction of a pixel that a set of cells covers, and whether the set covers any of the pixel, or all of it.
 
 A pixel is a polygon with great-circle edges, seen in the tangent plane at its middle, where such edges are straight. A
-walk goes down the quad-tree from the few cells round it. A node beyond the polygon is left out; of one within it the
-set's part is counted by its ranges; one that the polygon's edge crosses is divided, until it lies wholly in the set
-and is small against the pixel: then its four corners cut out a piece of the polygon, whose area on the sphere is
-known exactly. What is left is how far the edge of a small cell strays from a great circle.
+walk goes down the quad-tree from the few cells around the pixel. A node outside the polygon is left out. In a node
+inside the polygon, the ranges of the set are counted. A node that the polygon's edge crosses is divided, until it is
+fully inside the set and small compared with the pixel; then its four corners cut out a piece of the polygon, whose area
+on the sphere is known exactly. The remaining error is the distance of a small cell's edge from a great circle.
 """
 
 from libc.limits cimport INT_MAX
@@ -55,7 +55,7 @@ cdef inline bint tangent(const Pixel* pixel, const double* p, double* x, double*
 
 
 cdef double area(const double* x, const double* y, int n) noexcept nogil:
-    """Area on the sphere of a polygon in the tangent plane, positive if it runs anticlockwise: triangles from the middle.
+    """Area on the sphere of a polygon in the tangent plane, by triangles from the middle; positive if anticlockwise.
 
     tan(E / 2) = a.(b x c) / (1 + a.b + b.c + c.a) (van Oosterom & Strackee 1983).
     """
@@ -261,7 +261,7 @@ cdef void cover(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int
 
 
 cdef void meet(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int order) noexcept nogil:
-    """Note whether the pixel meets what is in the set and what is out of it in a node."""
+    """Note whether the pixel meets cells inside and outside the set in a node."""
     cdef int shift = 2 * (MAX_ORDER - order), i
     cdef uint64_t start = cell << shift
     cdef uint32_t below
@@ -301,7 +301,7 @@ cdef inline void visit(Pixel* pixel, uint64_t cell, int order, bint areas) noexc
 
 
 cdef void look(Pixel* pixel, bint areas) noexcept nogil:
-    """All of the cells round a pixel."""
+    """Look at all cells around a pixel."""
     cdef int order, face, dx, dy
     cdef int64_t x, y, other
     cdef uint64_t cell
@@ -330,10 +330,11 @@ cdef void look(Pixel* pixel, bint areas) noexcept nogil:
 def covered(
     Index index not None, const double[:, :, ::1] corners, double[::1] fraction, unsigned char[:, ::1] has,
 ):
-    """Write the part of each pixel that a set of ranges covers; or whether the pixel meets what is out and what is in.
+    """Write the fraction of each pixel that a set covers, or whether the pixel meets cells outside and inside the set.
 
-    `corners` are unit vectors, shape (n, n_corners, 3). The parts are written if `fraction` is not empty, and are -1
-    for a pixel without an area or of more than some 140 deg; else `has`, shape (n, 2), which is then 2.
+    `corners` are unit vectors, shape (n, n_corners, 3). Fractions are written if `fraction` is not empty; otherwise
+    `has`, shape (n, 2), is written. For a pixel without an area, or larger than about 140 deg, a fraction is -1 and
+    `has` is 2.
     """
     cdef Py_ssize_t n = corners.shape[0], i
     cdef int m

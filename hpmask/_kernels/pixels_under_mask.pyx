@@ -1,14 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Whole tiles of an image at once: what masks hold at the pixels' centres, or all over the pixels.
+"""Values of masks at the pixels of an image, by whole tiles: at the pixels' centres, or all over the pixels.
 
-A tile of pixels is painted where the masks hold one word all over a cap that surely holds the tile's sky (caps.pxd,
-projections.pxd). The other tiles are quartered, down to pixels, of which at last the centre alone is asked for: that is
-a cap, too, as large as rounding may make the difference between this and wcslib. The pixels that are not decided
-even so, next to a cell's edge or where the projection gives no bound, are marked for astropy to decide.
+A tile of pixels is painted at once where the masks hold one word all over a cap that surely holds the tile's sky
+(caps.pxd, projections.pxd). The other tiles are quartered, down to single pixels. Of a pixel, only the centre is looked
+up: that is a cap, too, as large as the difference by rounding between these formulas and wcslib's may be. Pixels that
+are still undecided, next to a cell's edge or where the projection has no bound, are marked for astropy to decide.
 
-A pixel (x, y) is at the place `plane` (x - origin) of the projection's plane; SIP polynomials move it first. The path
-from a tile's centre to one of its points is a straight line in pixels, and in the plane no farther from the centre than
-`side` times the tile's half-width.
+A pixel (x, y) lies at `to_plane` (x - origin) in the projection's plane; SIP polynomials move it first. The path from a
+tile's centre to one of its points is a straight line in pixels, and in the plane it stays within `side` times the
+tile's half-width of the centre.
 """
 
 from libc.math cimport atan2, sqrt
@@ -19,7 +19,7 @@ from hpmask._kernels.caps cimport Cap, holds_one, open_cap
 from hpmask._kernels.index cimport Index
 from hpmask._kernels.projections cimport Projection, View, native_at, polynomial, stretch
 
-# What marks a pixel that is not decided.
+# The value of an undecided pixel.
 UNDECIDED = 2
 
 cdef enum:
@@ -53,7 +53,7 @@ cdef inline bint one_word(Field* field, double x, double y, double half) noexcep
     a = projection.to_plane[0] * u + projection.to_plane[1] * v
     b = projection.to_plane[2] * u + projection.to_plane[3] * v
     r = half * projection.side
-    # Of a single place it is infinity times 0, and NaN fails the comparison.
+    # For a single place without a bound this is infinity times 0, and NaN fails the comparison.
     r = stretch(projection.kind, a, b, r, projection.rim) * r + projection.slack
     if not r < 0.3:
         return False
@@ -98,9 +98,10 @@ def paint(
 ):
     """Write bit k of the word under each pixel of the rows from start to stop to image k.
 
-    Where it is not sure it writes UNDECIDED to image 0; returns the number of such pixels. `first` is the number of the
-    images' first row. `turn` takes native unit vectors to the masks' frame. `margin` is 0 for the pixels' centres, 0.5
-    for all of the pixels. `index` is that of the masks with their words, `order` the finest of their orders.
+    Where the word is not certain it writes UNDECIDED to image 0; it returns the number of such pixels. `first` is the
+    number of the images' first row. `turn` takes native unit vectors to the masks' frame. `margin` is 0 to look at the
+    pixels' centres, 0.5 to look at whole pixels. `index` is that of the masks with their words, `order` the finest of
+    their orders.
     """
     cdef Field field
     cdef int k

@@ -1,24 +1,25 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Cells whose centre is under a True pixel of an image.
 
-A walk down the quad-tree asks for each node which rectangle of pixels holds the places of all cells' centres in it. If
-the image is True all over that rectangle, or False, the node is decided; else it is divided. Of a large rectangle, the
-blocks of pixels that hold it are asked in its place, by a table of sums. A cell of the last order
-is decided by the place of its centre, unless that is within rounding of a pixel's edge: such cells are handed back in
-doubt, for astropy to decide.
+A walk down the quad-tree finds, for each node, a rectangle of pixels that holds the centres of all its cells. If the
+image is True all over that rectangle, or False all over it, the node is decided; otherwise it is divided. A large
+rectangle is replaced by the blocks of pixels that cover it, which a table of sums answers. A cell of the last order is
+decided by the place of its centre, unless that is within rounding of a pixel's edge. Such cells are returned as
+doubtful, for astropy to decide.
 
 The centres of the cells of the last order in a node lie within a cap about the node's centre. In the chart of a base
-cell they lie in a square that is smaller than the node by half a cell all round, and a step of half a diagonal of a
-cell is no longer on the sky than (in units of 1 / nside) 1.07, and in the belt than the larger of pi / 4 cos(lat),
-eastwards, and 2 / (3 cos(lat)), northwards.
+cell they lie in a square that is smaller than the node by half a cell on each side. A step of half a diagonal of a cell
+is on the sky, in units of 1 / nside, no longer than 1.07; in the belt it is no longer than the larger of
+pi / 4 cos(lat), eastwards, and 2 / (3 cos(lat)), northwards.
 
 The image of a cap lies within a rectangle of the projection's plane whose half-widths are the cap's radius times the
 largest stretch on the way (Calabretta & Greisen 2002, A&A 395, 1077, for the projections). Where the stretch has no
 bound, at rims, poles and seams, the node is divided.
 
-SIP polynomials move a pixel x to D(x) = x + d(x). In a box round the image d moves no pixel by more than `shift`, and its
-derivative has a norm of at most q < 1/2. So x -> u - d(x) is a contraction, which leads to the one x in the box that is
-moved to u; after a step of length l it is within l q / (1 - q) of it, and D's inverse stretches by 1 / (1 - q) at most.
+SIP polynomials move a pixel x to D(x) = x + d(x). In a box around the image, d moves no pixel by more than `shift`, and
+its derivative has a norm of at most q < 1/2. Therefore x -> u - d(x) is a contraction. It leads to the one x in the box
+that is moved to u. After a step of length l it is within l q / (1 - q) of that x, and the inverse of D stretches by
+1 / (1 - q) at most.
 """
 
 from libc.math cimport M_PI, cos, fabs, floor, hypot, sin, sqrt
@@ -40,7 +41,7 @@ cdef enum Answer:
     NO = 0          # nothing but False
     YES = 1         # nothing but True
     BOTH = 2        # both, or not known
-    OFF = 3         # it is not on the image
+    OFF = 3         # the rectangle is not on the image
 
 
 cdef struct Walk:
@@ -105,7 +106,7 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     right = <int64_t> b + 1 if b < walk.nx else walk.nx
     high = <int64_t> d + 1 if d < walk.ny else walk.ny
     answer = within(walk, left, right, low, high)
-    # What is beyond the image has the value `outside`, or, round the sky, any.
+    # Beyond the image the value is `outside`; if the image may repeat around the sky, it may be any.
     return BOTH if beyond and (walk.projection.n_steps or (answer == YES) != walk.outside) else answer
 
 
@@ -185,8 +186,10 @@ cdef void descend(
     elif known == KNOWN:
         a = projection.to_pixels[0] * u + projection.to_pixels[1] * v + projection.origin[0]
         b = projection.to_pixels[2] * u + projection.to_pixels[3] * v + projection.origin[1]
-        half_a = fabs(projection.to_pixels[0]) * half_u + fabs(projection.to_pixels[1]) * half_v + projection.pixel_slack[0]
-        half_b = fabs(projection.to_pixels[2]) * half_u + fabs(projection.to_pixels[3]) * half_v + projection.pixel_slack[1]
+        half_a = fabs(projection.to_pixels[0]) * half_u + fabs(projection.to_pixels[1]) * half_v
+        half_a += projection.pixel_slack[0]
+        half_b = fabs(projection.to_pixels[2]) * half_u + fabs(projection.to_pixels[3]) * half_v
+        half_b += projection.pixel_slack[1]
         if projection.a != NULL:
             known = unmoved(walk, &a, &b, &half_a, &half_b)
         if known == KNOWN:
