@@ -29,7 +29,9 @@ AXIS = EnergyAxis([1, 10, 100, 1000] * u.GeV)
 
 
 @pytest.fixture(autouse=True)
-def _close_figures():
+def _figures(monkeypatch):
+    """Small pictures, which take less time, and none for the next test."""
+    monkeypatch.setattr(static, "DPI", 60)
     yield
     plt.close("all")
 
