@@ -150,10 +150,10 @@ class View:
         # A field is as high as its image, within reason, with room for labels.
         return (10.0, 5.8) if self.wcs is None else (6.4, 1.0 + 5.4 * self._ratio(0.25, 4.0))
 
-    def grid_figsize(self, n_rows: int, n_cols: int) -> tuple[float, float]:
-        """The size in inches of a figure that shows a grid of pictures."""
+    def grid_figsize(self, n_rows: int, n_cols: int, title: str | None = None) -> tuple[float, float]:
+        """The size in inches of a figure that shows a grid of pictures, and a title."""
         height = 3.1 if self.wcs is None else 0.8 + 5.0 * self._ratio(0.0, 2.0)
-        return 5.6 * n_cols, height * n_rows + 0.4
+        return 5.6 * n_cols, height * n_rows + (0.4 if title is None else 0.8)
 
     def _ratio(self, least: float, most: float) -> float:
         return min(most, max(least, self.shape[0] / self.shape[1]))
@@ -301,7 +301,7 @@ def plot_grid(
     legend = as_flag(legend, "legend")
     shown = View.of(mask, **view)
     n_rows, n_cols = grid_shape(len(mask.planes), ncols)
-    figure = sized_figure(figure, figsize, shown.grid_figsize(n_rows, n_cols))
+    figure = sized_figure(figure, figsize, shown.grid_figsize(n_rows, n_cols, title))
     for i, plane in enumerate(mask.planes):
         ax = shown.axes(figure, (n_rows, n_cols, i + 1), 7)
         layers = [("kept", type(mask)(plane, frame=mask.frame))]

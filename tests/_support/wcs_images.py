@@ -5,18 +5,32 @@ import warnings
 import astropy.units as u
 import healpy as hp
 import numpy as np
+import pytest
 from astropy.io import fits
 from astropy.wcs import WCS, Sip
 from hypothesis import strategies as st
 
 from hpmask import Mask, RangeSet
 
-# fmt: off
 PROJECTIONS = [
-    "AIT", "ARC", "AZP", "CAR", "CEA", "COE", "CSC", "HPX", "MER",
-    "MOL", "SFL", "SIN", "STG", "TAN", "TSC", "ZEA", "ZPN",
+    "AIT",
+    "ARC",
+    "AZP",
+    "CAR",
+    "CEA",
+    "COE",
+    "CSC",
+    "HPX",
+    "MER",
+    "MOL",
+    "SFL",
+    "SIN",
+    "STG",
+    "TAN",
+    "TSC",
+    "ZEA",
+    "ZPN",
 ]
-# fmt: on
 # Those for which whole tiles and nodes are decided at once.
 BOUNDED = ["AIT", "ARC", "CAR", "CEA", "MER", "SFL", "SIN", "STG", "TAN", "ZEA"]
 # What hypothesis draws of an image's projection, beside the projection itself and the shape.
@@ -46,6 +60,16 @@ IMAGES = [
     ("panstarrs-rotated-around-orion.fits", 0),
     ("sip-wcs.fits", 0),
 ]
+
+
+def mostly_deep(cases, *fast):
+    """The cases of a test, all of them deep except the `fast` ones."""
+    assert set(fast) <= set(cases)
+    several = [case if isinstance(case, tuple) else (case,) for case in cases]
+    return [
+        pytest.param(*values, marks=[] if case in fast else pytest.mark.deep)
+        for case, values in zip(cases, several, strict=True)
+    ]
 
 
 def header_wcs(header, fobj=None):

@@ -440,13 +440,51 @@ def test_many_members_of_gzip(tmp_path):
 
 HOSTILE = [-1, 0, 1, 2, 3, 7, 8, 29, 30, 63, 1000, 2**31, 10**8, 10**9, 2**62, 2**63, 10**19, 10**20, 10**60]
 KEYWORDS = [
-    "HPMASK", "NPLANES", "NBINS", "NAXIS", "NAXIS1", "NAXIS2", "BITPIX", "PCOUNT", "GCOUNT", "TFIELDS", "TFORM1",
-    "EXTVER", "MOCORD_S", "MOCORDER", "ORDERING", "COORDSYS", "EXTNAME", "MASKHASH", "TUNIT2", "XTENSION", "AXISNAME",
-]  # fmt: skip
+    "HPMASK",
+    "NPLANES",
+    "NBINS",
+    "NAXIS",
+    "NAXIS1",
+    "NAXIS2",
+    "BITPIX",
+    "PCOUNT",
+    "GCOUNT",
+    "TFIELDS",
+    "TFORM1",
+    "EXTVER",
+    "MOCORD_S",
+    "MOCORDER",
+    "ORDERING",
+    "COORDSYS",
+    "EXTNAME",
+    "MASKHASH",
+    "TUNIT2",
+    "XTENSION",
+    "AXISNAME",
+]
 WORDS = [
-    b"9" * 19, b"9" * 5000, b"[" * 3000, b'{"s":' * 3000, b" " * 5000, b"/", b"-", b",", b"#", b'"', b"]", b"}",
-    b"\x00", b"\xff\xfe", b"1e400", b"NaN", b"29/", b"30/", b"3/", b"0-11 ", b"#MOCORDER 30\n",
-]  # fmt: skip
+    b"9" * 19,
+    b"9" * 5000,
+    b"[" * 3000,
+    b'{"s":' * 3000,
+    b" " * 5000,
+    b"/",
+    b"-",
+    b",",
+    b"#",
+    b'"',
+    b"]",
+    b"}",
+    b"\x00",
+    b"\xff\xfe",
+    b"1e400",
+    b"NaN",
+    b"29/",
+    b"30/",
+    b"3/",
+    b"0-11 ",
+    b"#MOCORDER 30\n",
+]
 
 
 def sources(folder):

@@ -116,9 +116,9 @@ def test_a_field(mask):
     assert picture.ax.get_legend() is None
     for i, radius in enumerate((20, 10, 5)):
         picture.slider.set_val(i)
-        assert not is_kept(picture, 2 - radius)
+        assert not is_kept(picture, 3.5 - radius)
         if radius < 15:
-            assert is_kept(picture, -2 - radius)
+            assert is_kept(picture, -3.5 - radius)
         first, second = picture.ax.get_title().split("\n")
         assert (first, second.split(":")[0]) == ("holes", static.bin_title(AXIS, i))
     # The slider does not lie over the picture or its labels.

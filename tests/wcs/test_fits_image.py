@@ -9,7 +9,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
-from wcs_images import IMAGES, cube, distorted, header_wcs, order_of, referee_cells, simple, some_of
+from wcs_images import IMAGES, cube, distorted, header_wcs, mostly_deep, order_of, referee_cells, simple, some_of
 
 from hpmask import EnergyAxis, Mask, RangeSet
 
@@ -33,18 +33,18 @@ def test_written_image(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_checksum_tells_a_changed_file(tmp_path):
+def test_checksum_shows_a_changed_file(tmp_path):
     path = tmp_path / "image.fits"
     Mask.full().write_wcs(path, simple())
     content = bytearray(path.read_bytes())
     content[-2880 + 5] ^= 1
     path.write_bytes(content)
     with (
-        pytest.warns(AstropyUserWarning, match="verification failed") as told,
+        pytest.warns(AstropyUserWarning, match="verification failed") as warned,
         fits.open(path, checksum=True),
     ):
         pass
-    assert "Datasum" in "".join(str(warning.message) for warning in told)
+    assert "Datasum" in "".join(str(warning.message) for warning in warned)
 
 
 def test_compressed_image(tmp_path):
@@ -70,7 +70,7 @@ def test_distortions_are_written(data, tmp_path):
         np.testing.assert_array_equal(mask.to_wcs(again), expected)
 
 
-@pytest.mark.parametrize(("name", "number"), IMAGES)
+@pytest.mark.parametrize(("name", "number"), mostly_deep(IMAGES, ("sip-wcs.fits", 0), ("allsky_rosat.fits", 0)))
 def test_real_headers_are_written(data, tmp_path, name, number):
     with fits.open(data(f"wcs/{name}")) as hdus:
         wcs = header_wcs(hdus[number].header, hdus)
@@ -109,7 +109,7 @@ def test_history_is_written(tmp_path):
     assert list(fits.getheader(tmp_path / "image.fits")["HISTORY"]) == mask.history.split("\n")
 
 
-def test_file_that_is_there_is_kept_unless_told(tmp_path):
+def test_existing_file_is_kept_without_overwrite(tmp_path):
     path = tmp_path / "image.fits"
     path.write_text("precious")
     with pytest.raises(FileExistsError, match="overwrite=True"):

@@ -35,13 +35,14 @@ def test_each_thread_has_its_own_wcs(threads):
         if item < barrier.parties:
             # All threads are at work at once.
             barrier.wait(timeout=30)
-        used.setdefault(threading.get_ident(), set()).add(id(own()))
+        # The copies are kept, so that no two have the same id.
+        used.setdefault(threading.get_ident(), []).append(own())
         return item, own() is wcs
 
     results = share_out(range(7), work, wcs, threads)
     assert sorted(item for item, _ in results) == [*range(7)]
-    assert all(len(copies) == 1 for copies in used.values())
-    assert len(set.union(*used.values())) == len(used) == min(threads, 7)
+    assert all(copy is copies[0] for copies in used.values() for copy in copies)
+    assert len({id(copies[0]) for copies in used.values()}) == len(used) == min(threads, 7)
     assert {same for _, same in results} == {threads == 1}
 
 
@@ -113,7 +114,7 @@ def test_to_wcs_many_and_write_wcs(tmp_path):
     wcs = simple("TSC", shape=(410, 400), step=0.02)
     mask = Mask.from_cones(STARS, "0.7 deg", order=9)
     expected = mask.to_wcs(wcs)
-    for threads in THREADS:
+    for threads in (1, 2, 8):
         (image,) = mask.to_wcs_many([wcs], n_threads=threads)
         np.testing.assert_array_equal(image, expected)
         mask.write_wcs(tmp_path / "image.fits", wcs, n_threads=threads, overwrite=True)
@@ -125,11 +126,12 @@ def test_to_wcs_many_and_write_wcs(tmp_path):
 @pytest.mark.parametrize("wcs", [simple(shape=(300, 200)), scamp()], ids=["bounds", "TPV"])
 def test_from_wcs(monkeypatch, mode, wcs):
     image = blobs(wcs.array_shape, 3)
-    expected = Mask.from_wcs(image, wcs, order=10, mode=mode)
-    assert 0 < expected.sky_fraction < 1
+    expected = Mask.from_wcs(image, wcs, order=9, mode=mode)
+    assert not expected.is_full
+    assert not expected.is_empty or mode == "inside"
     monkeypatch.setattr(stripes, "BLOCK", 700)
     for threads in THREADS:
-        assert Mask.from_wcs(image, wcs, order=10, mode=mode, n_threads=threads) == expected
+        assert Mask.from_wcs(image, wcs, order=9, mode=mode, n_threads=threads) == expected
 
 
 @pytest.mark.parametrize("threads", [0, -1, True, 1.5, "2"])

@@ -12,8 +12,9 @@ from astropy.io import fits
 from astropy.utils import iers
 from astropy.wcs import WCS
 from astropy.wcs.wcsapi import HighLevelWCSWrapper, SlicedLowLevelWCS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from wcs_images import (
     ANY_WCS,
     BOUNDED,
@@ -22,6 +23,7 @@ from wcs_images import (
     cube,
     distorted,
     header_wcs,
+    mostly_deep,
     order_of,
     referee_cells,
     simple,
@@ -48,14 +50,14 @@ def check(wcs, shape=None, celestial=None, order=None):
         sure = cells != -2
         assert sure.mean() > 0.95
         np.testing.assert_array_equal(image[sure], expected[sure])
-        # What is left of the image is sky that the mask does not hold, or no sky at all.
+        # The other pixels show sky that is not in the mask, or are outside the projection.
         np.testing.assert_array_equal((~mask).to_wcs(wcs, shape), ~image & (cells != -1))
 
 
 # ---------------------------------------------------------------------- pixel by pixel
 
 
-@pytest.mark.parametrize("projection", PROJECTIONS)
+@pytest.mark.parametrize("projection", mostly_deep(PROJECTIONS, "TAN", "AIT", "HPX"))
 def test_projections(data, projection):
     check(text_wcs(data(f"wcs/hdr/1904-66_{projection}.hdr")))
 
@@ -66,7 +68,7 @@ def test_sip_of_a_header_alone(data):
     check(wcs, (300, 200))
 
 
-@pytest.mark.parametrize(("name", "number"), IMAGES)
+@pytest.mark.parametrize(("name", "number"), mostly_deep(IMAGES, ("sip-wcs.fits", 0), ("galactic_2d.fits", 0)))
 def test_real_images(data, name, number):
     with fits.open(data(f"wcs/{name}")) as hdus:
         check(header_wcs(hdus[number].header, hdus))
@@ -99,7 +101,7 @@ def test_lookup_table_distortion(data):
         pytest.param(simple(radesys="FK4", dateobs="1983-06-01", lat=-89.7), id="FK4 in 1983"),
         pytest.param(simple(radesys="FK4-NO-E", equinox=1950.0), id="FK4 without E-terms"),
         pytest.param(simple(kind="GLON", lon=122.9, lat=27.1), id="Galactic, celestial pole"),
-        pytest.param(simple(kind="TLON", dateobs="2010-01-01T12:00:00"), id="ITRS"),
+        pytest.param(simple(kind="TLON", dateobs="2010-01-01T12:00:00"), id="ITRS", marks=pytest.mark.deep),
     ],
 )
 def test_places_and_frames(wcs):
@@ -108,7 +110,7 @@ def test_places_and_frames(wcs):
         check(wcs)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     projection=st.sampled_from(BOUNDED),
     **ANY_WCS | {"step": st.floats(1e-5, 3)},
@@ -131,7 +133,7 @@ def test_any_wcs(projection, kind, lon, lat, step, ratio, rotation, shape, seed)
     ("projection", "area"),
     [("AIT", 41253), ("MOL", 41253), ("ZEA", 41253), ("SFL", 41253), ("SIN", None)],
 )
-def test_pixels_that_are_no_sky_are_false(projection, area):
+def test_pixels_outside_the_projection_are_false(projection, area):
     wcs = simple(projection, lon=30, lat=0, step=1, shape=(280, 500), kind="GLON")
     image = Mask.full().to_wcs(wcs)
     lon, lat = wcs.pixel_to_world_values(*np.indices(image.shape)[::-1])
@@ -151,12 +153,12 @@ def test_corners_of_an_all_sky_image_stay_empty(data):
     assert not image[[0, 0, -1, -1], [0, -1, 0, -1]].any()
     # AIT keeps areas, so the sky takes its 41 253 deg2 of pixels.
     assert image.sum() * wcs.proj_plane_pixel_area().value == pytest.approx(41_252.96, rel=2e-4)
-    # What is no sky has no value in the file, save a pixel here and there on the rim that its makers drew.
+    # Pixels outside the projection have no value in the file, except a few on the rim that its makers drew.
     assert (values[~image] == 0).mean() > 0.98
     assert (values[image] != 0).mean() > 0.97
 
 
-def test_rows_of_a_linear_latitude_beyond_the_poles_are_no_sky():
+def test_rows_of_a_linear_latitude_beyond_the_poles_are_false():
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = "RA", "DEC"
     wcs.wcs.cunit = "deg", "deg"
@@ -354,8 +356,8 @@ def test_wcs_without_a_sky_raises(naxis):
 
 @pytest.mark.parametrize("mode", ["touch", "any", None])
 def test_other_modes_raise(mode, tmp_path):
-    with pytest.raises(ValueError, match="mode must be 'center' or 'overlap' or 'inside' or 'fraction', got"):
+    with pytest.raises(ValueError, match=f"mode must be .*'fraction', got {mode!r}"):
         Mask.full().to_wcs(simple(), mode=mode)
-    with pytest.raises(ValueError, match="mode must be 'center' or 'overlap' or 'inside', got"):
+    with pytest.raises(ValueError, match=f"mode must be .*'inside', got {mode!r}"):
         Mask.full().write_wcs(tmp_path / "a.fits", simple(), mode=mode)
     assert list(tmp_path.iterdir()) == []
