@@ -371,9 +371,17 @@ class TestPlot:
         assert center.separation(CRAB).deg < 1e-2
         assert given.pop("size") == (3, 2)
         assert {name: value for name, value in given.items() if value is not None} == {
-            "frame": "galactic", "width": "9 deg", "height": "3 deg", "projection": "AIT", "kept": "red",
-            "excluded": "none", "alpha": 0.5, "legend": False, "title": "A", "energy": "20 GeV",
-        }  # fmt: skip
+            "frame": "galactic",
+            "width": "9 deg",
+            "height": "3 deg",
+            "projection": "AIT",
+            "kept": "red",
+            "excluded": "none",
+            "alpha": 0.5,
+            "legend": False,
+            "title": "A",
+            "energy": "20 GeV",
+        }
         given.clear()
         run("plot", "energy.fits", "--bins", "--ncols", "2", "--center", "30 deg", "-o", "a.png", "--overwrite")
         assert (given["ncols"], given["center"], given["legend"]) == (2, "30 deg", True)
