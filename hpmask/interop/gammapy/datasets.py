@@ -94,7 +94,7 @@ def from_dataset(
     (array([ True,  True]), None)
     """
     need_gammapy()
-    masks = []
+    masks: list[MaskValue | None] = []
     for name in ("mask_safe", "mask_fit"):
         if not hasattr(dataset, name):
             raise TypeError(f"dataset must be a MapDataset or SpectrumDataset of gammapy, got {type(dataset).__name__}")
