@@ -1053,7 +1053,12 @@ def gammapy_planes(quick: bool) -> Row:
         return gammapy_field(0.02, n * 0.02, n_bins=20)
 
     works = [
-        Work("hpmask", "mask.to_exclusion_mask().interp_to_geom(geom)", lambda g: exclusion.interp_to_geom(g).data, prepare),
+        Work(
+            "hpmask",
+            "mask.to_exclusion_mask().interp_to_geom(geom)",
+            lambda g: exclusion.interp_to_geom(g).data,
+            prepare,
+        ),
         Work("gammapy", "WcsNDMap.interp_to_geom(geom)", lambda g: image.interp_to_geom(g).data, prepare),
     ]
     return Row(f"an exclusion mask on (20, {n}, {n}) pixels", works, functools.partial(images_differ, most=0.005))

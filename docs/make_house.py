@@ -8,6 +8,7 @@ arrow is left out if a path of other arrows leads to the same package. The build
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -40,11 +41,11 @@ def arrows() -> dict[str, set[str]]:
     """The packages that each package imports, without itself."""
     floors = walk()
     found: dict[str, set[str]] = {name: set() for names in floors.FLOORS for name in names}
-    for module, path in floors.MODULES.items():
+    for module, source in floors.SOURCES.items():
         if module == "hpmask":
             continue
         package = module.split(".")[1]
-        for name, _ in floors.imports(path.read_text(encoding="utf-8"), set(floors.MODULES)):
+        for name, _ in floors.imports(ast.parse(source), set(floors.SOURCES)):
             found[package].add(name.split(".")[1])
     return {package: others - {package} for package, others in found.items()}
 
@@ -89,16 +90,21 @@ def draw() -> Figure:
         for j, other in enumerate(sorted(others, key=lambda one: place[one])):
             to_x, to_y = place[other]
             from_x = x + (j - (len(others) - 1) / 2) * WIDTH / (len(others) + 1)
-            # An arrow that passes a floor on its way is bent around the boxes there.
-            side = 1 if (to_x, x) > (x, 0.0) else -1
-            bend = 0.0 if y - to_y <= 1 else 0.7 * side
+            start = (from_x, y - HEIGHT / 2)
+            end = (to_x + (from_x - to_x) / 8, to_y + HEIGHT / 2)
+            bend = 0.0
+            if y - to_y > 1:
+                # An arrow that passes a floor goes from side to side, around the boxes there.
+                side = 1 if (to_x, x) > (x, 0.0) else -1
+                start, end = (x + side * WIDTH / 2, y), (to_x + side * WIDTH / 2, to_y)
+                bend = -0.55 * side
             ax.add_patch(
                 FancyArrowPatch(
-                    (from_x, y - HEIGHT / 2),
-                    (to_x + (from_x - to_x) / 8 + (0.35 * side if bend else 0), to_y + HEIGHT / 2),
+                    start,
+                    end,
                     arrowstyle="-|>",
                     mutation_scale=9,
-                    connectionstyle=f"arc3,rad={-bend}",
+                    connectionstyle=f"arc3,rad={bend}",
                     color=COLOURS[i % len(COLOURS)],
                     linewidth=1.1,
                     shrinkA=0,

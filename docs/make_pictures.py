@@ -1,8 +1,8 @@
-"""The pictures of the documentation, drawn from real masks into docs/pictures.
+"""Draw the pictures of the documentation, from real masks, into docs/pictures.
 
     python docs/make_pictures.py
 
-The build of the pages runs it, so that the pictures show what hpmask does now.
+The build of the pages runs this script: the pictures show what hpmask does now.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ STYLE = {
 
 
 def on_plane(vectors: NDArray[np.float64], center: SkyCoord = CENTER) -> NDArray[np.float64]:
-    """Unit vectors on the plane that touches the sky at `center`, in degrees, east to the left."""
+    """Project unit vectors onto the tangent plane at `center`, in degrees, east to the left."""
     lon, lat = center.icrs.ra.rad, center.icrs.dec.rad
     east = np.array([-np.sin(lon), np.cos(lon), 0.0])
     north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
@@ -98,7 +98,7 @@ def moc() -> Figure:
     n_mixed = sum(cells.size for cells in by_order.values())
     sky.set_title(f"{plane.n_cells} cells of order {finest} are {n_mixed} cells of mixed orders", fontsize=10)
 
-    # The numbers of order 7, 64 in a line; lines without any are left out.
+    # The cell numbers of order 7, 64 per line, without the empty lines.
     rows = np.unique(plane.cells() // np.uint64(64)).tolist()
     for order, cells in by_order.items():
         n = 4 ** (finest - order)
@@ -129,12 +129,12 @@ def modes() -> Figure:
     order = 5
     grid = near(order, 9.0)
     centres = on_plane(healpix.centre_vectors(grid, order))
-    says = {
-        "inside": "all of the cell is in the disc",
-        "center": "its centre is in the disc",
-        "overlap": "any part of it is in the disc",
+    labels = {
+        "inside": "the cell is fully inside the disc",
+        "center": "the centre of the cell is in the disc",
+        "overlap": "any part of the cell is in the disc",
     }
-    for ax, (mode, words) in zip(figure.subplots(1, 3), says.items(), strict=True):
+    for ax, (mode, words) in zip(figure.subplots(1, 3), labels.items(), strict=True):
         cells = Mask.from_cones(CENTER, RADIUS, order=order, mode=mode).planes[0].cells()
         ax.add_collection(PolyCollection(outlines(grid, order), facecolor="none", edgecolor="#c5d0d6", linewidth=0.7))
         ax.add_collection(PolyCollection(outlines(cells, order), facecolor=ORDERS[3], edgecolor="white", linewidth=0.9))
@@ -171,17 +171,17 @@ def exclusion() -> Mask:
         unit="deg",
     )
     sources = Mask.from_cones(stars, "6 deg", order=8)
-    plane = Mask.from_zone(None, ("-8 deg", "8 deg"), zone_frame="galactic", order=8)
+    plane = Mask.from_zone(lat=("-8 deg", "8 deg"), zone_frame="galactic", order=8)
     return ~(sources | plane)
 
 
 def energy() -> Figure:
-    """A mask whose discs shrink with energy."""
+    """A mask whose discs become smaller with energy."""
     axis = EnergyAxis([0.1, 1, 10, 100] * u.GeV)
     sources = SkyCoord([30, 83, 150, 200, 266, 310], [20, 22, -40, 55, -29, 40], unit="deg")
     mask = ~Mask.from_cones(sources, [[15, 8, 3]] * u.deg, order=8, energy=axis)
     figure = Figure(layout="constrained")
-    return mask.plot_grid(figure=figure, n_cols=3)
+    return mask.plot_grid(figure=figure, ncols=3)
 
 
 def order_of_numbers() -> Figure:
@@ -222,17 +222,17 @@ def _in_base_cell(cells: NDArray[np.uint64], order: int) -> tuple[NDArray[np.int
 
 
 def growing() -> Figure:
-    """A mask near the pole, and what growing and shrinking make of it."""
+    """A mask near the pole, dilated, eroded, and the strip along its edge."""
     figure = Figure(figsize=(9.2, 3.5), layout="constrained")
     pole = SkyCoord(0, 90, unit="deg")
     stars = SkyCoord([0, 100, 215, 235, 300], [86.2, 87.5, 84.5, 85.5, 88.0], unit="deg")
     mask = Mask.from_cones(stars, [1.9, 0.6, 1.2, 1.1, 1.0] * u.deg, order=10)
-    says = {
+    labels = {
         'dilate("0.6 deg")': (mask.dilate("0.6 deg"), mask),
         'erode("0.6 deg")': (mask, mask.erode("0.6 deg")),
         'boundary("0.3 deg", side="both")': (mask.boundary("0.3 deg", side="both"), None),
     }
-    for ax, (title, (outer, inner)) in zip(figure.subplots(1, 3), says.items(), strict=True):
+    for ax, (title, (outer, inner)) in zip(figure.subplots(1, 3), labels.items(), strict=True):
         for some, colour in ((outer, ORDERS[3]), (inner, ORDERS[1])):
             if some is not None:
                 cells, orders = some.planes[0].multi_order_cells()
@@ -248,12 +248,12 @@ def growing() -> Figure:
 ALL = {"growing": growing, "numbers": order_of_numbers, "moc": moc, "modes": modes, "kept": kept, "energy": energy}
 
 
-def main() -> None:
+def main(folder: Path = PICTURES) -> None:
     """Draw all pictures."""
-    PICTURES.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     with rc_context(STYLE):
         for name, draw in ALL.items():
-            draw().savefig(PICTURES / f"{name}.png", dpi=160, facecolor="white")
+            draw().savefig(folder / f"{name}.png", dpi=160, facecolor="white")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpmask._utils.arguments import Closed, as_area
 from hpmask._utils.modes import Mode, PixelMode
-from hpmask._utils.warn import warn
-from hpmask._utils.words import counted
+from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
 from hpmask.core.rangeset import RangeSet, flat
@@ -22,6 +21,7 @@ from hpmask.core.value import (
     MaskValue,
     check_mask,
     distinct_planes,
+    history_of,
     mapped,
     needed_energy,
     per_plane,
@@ -29,7 +29,7 @@ from hpmask.core.value import (
     then,
     with_planes,
 )
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, summary
 from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
@@ -38,15 +38,17 @@ from hpmask.wcs import fits_image, from_image, to_image
 
 if TYPE_CHECKING:
     from astropy.table import Table
+    from astropy.visualization.wcsaxes import WCSAxes
     from astropy.wcs import WCS
     from gammapy.catalog import SourceCatalog
     from gammapy.maps import Geom, Map
     from gammapy.modeling.models import DatasetModels
     from gammapy.modeling.models import ModelBase as Model
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
     from mocpy import MOC, SFMOC
 
     from hpmask.interop.gammapy import ExclusionMask, Extension
+    from hpmask.plotting import BinPlot
 
 __all__ = ["Mask"]
 
@@ -94,12 +96,12 @@ class Mask(MaskValue):
     @classmethod
     def full(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
         """The mask that keeps everything."""
-        return cls(RangeSet.full(order), frame=frame, energy=energy, history="full()")
+        return cls(RangeSet.full(order), frame=frame, energy=energy, history=_leaf("full", f"order={order}", energy))
 
     @classmethod
     def empty(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
         """The mask that keeps nothing."""
-        return cls(RangeSet.empty(order), frame=frame, energy=energy, history="empty()")
+        return cls(RangeSet.empty(order), frame=frame, energy=energy, history=_leaf("empty", f"order={order}", energy))
 
     @classmethod
     def from_cones(
@@ -108,6 +110,7 @@ class Mask(MaskValue):
         radius: Width,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -162,6 +165,7 @@ class Mask(MaskValue):
                 center,
                 radius,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -176,6 +180,7 @@ class Mask(MaskValue):
         regions: Any,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -241,6 +246,7 @@ class Mask(MaskValue):
             masks.from_regions(
                 regions,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -257,6 +263,7 @@ class Mask(MaskValue):
         radius: u.Quantity | str | Callable[..., u.Quantity],
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         lon: str | None = None,
         lat: str | None = None,
         catalog_frame: str | None = None,
@@ -315,6 +322,7 @@ class Mask(MaskValue):
                 catalog_frame=catalog_frame,
                 invalid=invalid,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -330,6 +338,7 @@ class Mask(MaskValue):
         lat: tuple[Any, Any] | u.Quantity | None = None,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         closed: Closed = "left",
         zone_frame: str = "icrs",
         mode: Mode = "center",
@@ -391,7 +400,15 @@ class Mask(MaskValue):
         """
         return cls._own(
             masks.from_zone(
-                lon, lat, order=order, closed=closed, zone_frame=zone_frame, mode=mode, frame=frame, energy=energy
+                lon,
+                lat,
+                order=order,
+                resolution=resolution,
+                closed=closed,
+                zone_frame=zone_frame,
+                mode=mode,
+                frame=frame,
+                energy=energy,
             )
         )
 
@@ -436,8 +453,7 @@ class Mask(MaskValue):
         >>> Mask.from_healpix(np.arange(48) < 4, nest=True, frame="icrs")
         <Mask icrs order=1 | 1 range, 16 B | 0.08333 of the sky>
         """
-        planes = full_maps.planes_of(values, nest=nest, cells=cells, order=order, energy=energy)
-        return cls(planes, frame=frame, energy=energy, history=f"from_healpix(order={planes[0].order})")
+        return cls._own(full_maps.from_map(values, nest=nest, cells=cells, order=order, frame=frame, energy=energy))
 
     @classmethod
     def from_energy(
@@ -488,13 +504,9 @@ class Mask(MaskValue):
         >>> Mask.from_energy(axis, "3 TeV", round_to_edge=True).sky_fraction
         array([1., 1.])
         """
-        kept = energy_bins.kept_bins(energy, energy_min, energy_max, round_to_edge=round_to_edge)
-        span = energy_bins.told_range(energy_min, energy_max)
-        if not kept.any():
-            warn(f"no bin of {energy} lies within {span}: nothing is kept")
-        full, empty = RangeSet.full(order), RangeSet.empty(order)
-        history = f"from_energy({span}, round_to_edge={round_to_edge})"
-        return cls([full if one else empty for one in kept], frame=frame, energy=energy, history=history)
+        return cls._own(
+            transform.from_energy(energy, energy_min, energy_max, round_to_edge=round_to_edge, order=order, frame=frame)
+        )
 
     @classmethod
     def stack(cls, masks: Iterable[Mask], energy: EnergyAxis | None = None) -> Mask:
@@ -828,17 +840,46 @@ class Mask(MaskValue):
         Parameters
         ----------
         path : str or path
-            A file written by `write`, an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or
-            JSON.
+            A file that `write` wrote, or an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or JSON,
+            gzipped or not.
         format : str, optional
-            The format, if neither the file's name nor its beginning tells: see `hpmask.io.formats`.
+            Name of the format, one of `hpmask.io.formats`. By default the content of the file decides, or else its
+            name.
+
+        Returns
+        -------
+        Mask
+            The mask. For a file that `write` wrote as FITS, its history is that of the mask that was written. For other
+            files it is ``read('name', sha256 ...)``, with the first 12 hexadecimal digits of the SHA-256 digest of the
+            file, and the HISTORY lines of the file below it.
 
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If the file does not exist.
         MaskFormatError
-            If it is no mask or is damaged; the message says what is wrong.
+            If the file is not a mask or is damaged. The message begins with the path and says what is wrong.
+        ValueError
+            If `format` is not a known format.
+
+        Warns
+        -----
+        UserWarning
+            If a MOC has rows of 0 after its last cell, as some files by CDSjavaAPI have.
+
+        See Also
+        --------
+        write : Write a mask file.
+        hpmask.io.register : Add a file format.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from hpmask import Mask
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Mask.full(order=3).write(f"{folder}/all.fits")
+        ...     Mask.read(f"{folder}/all.fits")
+        <Mask icrs order=3 | 1 range, 16 B | 1 of the sky>
         """
         from hpmask import io
 
@@ -934,38 +975,44 @@ class Mask(MaskValue):
         return energy_bins.kept_range(maps, axis)
 
     def distance(
-        self, coord: SkyCoord, energy: u.Quantity | str | None = None, *, n_threads: int | None = None
+        self,
+        coord: SkyCoord,
+        energy: u.Quantity | str | None = None,
+        *,
+        n_threads: int | None = None,
+        progress: bool = False,
     ) -> u.Quantity:
-        """How far positions are from the mask's edge: positive inside, negative outside.
+        """Return the distances of positions from the edge of the mask: positive inside, negative outside.
 
-        For a position that is kept, the great-circle distance to the nearest centre of a cell (of the mask's
-        order) that is not; for one that is not kept, minus the distance to the nearest centre of a cell that is.
-        It is exact to rounding, some 1e-15 rad. Where there is no other side it is infinite: +inf in a full
-        mask, -inf in an empty one.
+        Inside the mask, the distance is the angle to the nearest centre of a cell (of the mask's order) that is not
+        kept. Outside, it is minus the angle to the nearest centre of a cell that is kept. Angles are exact to rounding,
+        about 1e-15 rad. If there is no such cell, the distance is infinite: +inf in a full mask, -inf in an empty one.
 
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
+            Positions in any frame. Only their directions matter, not their distances from the observer.
         energy : `~astropy.units.Quantity` or str, optional
-            Energies that broadcast against `coord`. Nothing is kept at one outside all bins: -inf.
+            Energies that broadcast against `coord`. Outside all bins nothing is kept, and the distance is -inf.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
 
         Returns
         -------
-        `~astropy.units.Quantity`, in deg
-            In the broadcast shape. For a mask with energy and `energy` left out, each bin's answer:
-            shape (n_bins, ...).
+        `~astropy.units.Quantity`
+            Distances in deg, in the broadcast shape of `coord` and `energy`. If the mask has energy bins and `energy`
+            is not given, there is one row for each bin: shape (n_bins, ...).
 
         Raises
         ------
         TypeError, ValueError
-            If a position or energy is not finite, or of another kind.
+            If a position or an energy is not finite, or not of the right kind.
 
         See Also
         --------
-        distance_map : the same at all cells.
+        distance_map : Distances of the centres of all cells.
 
         Examples
         --------
@@ -975,30 +1022,39 @@ class Mask(MaskValue):
         >>> print(north.distance(SkyCoord([10, 10], [45, -30], unit="deg")).round(2))
         [ 45.04 -30.  ] deg
         """
-        return distance.distance(self, coord, energy, n_threads=n_threads)
+        return distance.distance(self, coord, energy, n_threads=n_threads, progress=progress)
 
-    def distance_map(self, *, order: int | None = None, nest: bool = False, n_threads: int | None = None) -> u.Quantity:
-        """The `distance` of the centres of all cells, as a full HEALPix map in the mask's frame.
+    def distance_map(
+        self, *, order: int | None = None, nest: bool = False, n_threads: int | None = None, progress: bool = False
+    ) -> u.Quantity:
+        """Return the `distance` of the centres of all cells, as a full HEALPix map in the mask's frame.
 
         Parameters
         ----------
         order : int, optional
-            Order of the map, by default the mask's. The distances are to cells of the mask's order all the same.
+            Order of the map, by default that of the mask. In either case distances are measured to the centres of
+            cells of the mask's order.
         nest : bool, optional
-            Number the cells NESTED instead of RING.
+            Return the map in NESTED order instead of RING order.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
 
         Returns
         -------
-        `~astropy.units.Quantity`, in deg, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
-            Positive inside, negative outside, infinite where there is no other side. The memory it takes is that
-            of this map alone.
+        `~astropy.units.Quantity`
+            Distances in deg, shape (12 * 4**order,) or (n_bins, 12 * 4**order). The map is the only array of its size
+            that is allocated.
 
         Raises
         ------
-        ValueError
-            If the map would take more than 16 GiB.
+        TypeError, ValueError
+            If `order` is not an order from 0 to 29, or the map would take more than 16 GiB.
+
+        See Also
+        --------
+        distance : Distances of positions.
 
         Examples
         --------
@@ -1007,7 +1063,7 @@ class Mask(MaskValue):
         >>> print(mask.distance_map().round(1))
         [ 58.2  58.2  58.2  58.2 -58.2 -58.2 -58.2 -58.2 -83.6 -83.6 -83.6 -83.6] deg
         """
-        return distance.distance_map(self, order=order, nest=nest, n_threads=n_threads)
+        return distance.distance_map(self, order=order, nest=nest, n_threads=n_threads, progress=progress)
 
     def apodize(
         self,
@@ -1017,50 +1073,53 @@ class Mask(MaskValue):
         order: int | None = None,
         nest: bool = False,
         n_threads: int | None = None,
+        progress: bool = False,
     ) -> NDArray[np.float64]:
-        """Weights that fall smoothly to 0 towards the edge, as a full HEALPix map in the mask's frame.
+        """Return weights that fall smoothly to 0 towards the edge, as a full HEALPix map in the mask's frame.
 
-        As NaMaster's ``mask_apodization`` defines them. A cell outside the mask has the weight 0. With theta the
-        distance from a cell's centre to the nearest centre outside, and
-        x = sqrt((1 - cos theta) / (1 - cos width)),
+        The weights are those of NaMaster's ``mask_apodization``. Cells outside the mask have the weight 0. For a cell
+        inside, theta is the distance from its centre to the nearest centre of a cell outside, and
+        x = sqrt((1 - cos theta) / (1 - cos width)):
 
-        * "C1": x - sin(2 pi x) / (2 pi) for x < 1, else 1
-        * "C2": (1 - cos(pi x)) / 2 for x < 1, else 1
-        * "smooth": cells with theta <= 2.5 width are set to 0, the map is convolved with a Gaussian of the
-          standard deviation `width` and set to 0 outside the mask. This is done by spherical harmonics up to
-          3 nside - 1, which may leave weights a little below 0 or above 1, and needs healpy
+        * "C1": the weight is x - sin(2 pi x) / (2 pi) for x < 1, and 1 for larger x.
+        * "C2": the weight is (1 - cos(pi x)) / 2 for x < 1, and 1 for larger x.
+        * "smooth": cells with theta <= 2.5 width are set to 0, the map is convolved with a Gaussian whose standard
+          deviation is `width`, and cells outside the mask are set to 0 again. The convolution uses spherical harmonics
+          up to 3 nside - 1, so that some weights may be slightly below 0 or above 1. It needs healpy
           (``pip install "hpmask[healpy]"``).
 
         Parameters
         ----------
         width : `~astropy.units.Quantity`, str or callable
-            How far the edge reaches inwards, above 0 and up to 180 deg: a scalar, or with energy also of shape
-            (n_bins,), or a function of the energy axis that returns such.
+            Width of the apodization, above 0 and at most 180 deg: a scalar, or for a mask with energy bins also an
+            array of shape (n_bins,), or a function of the energy axis that returns one of these.
         kind : {"C1", "C2", "smooth"}, optional
-            The form of the edge.
+            Form of the apodization.
         order : int, optional
-            Order of the map, by default the mask's. The mask is first brought to it, as by `at_order`.
+            Order of the map, by default that of the mask. The mask is first brought to it, as by `at_order`.
         nest : bool, optional
-            Number the cells NESTED instead of RING.
+            Return the map in NESTED order instead of RING order.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
 
         Returns
         -------
-        numpy.ndarray of float, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
+        numpy.ndarray of float
+            Weights, shape (12 * 4**order,) or (n_bins, 12 * 4**order).
 
         Raises
         ------
         TypeError, ValueError
-            If `width` is no positive angle or `kind` another one, or the map would take more than 16 GiB.
+            If `width` is not an angle above 0, `kind` is not one of the three, or the map would take more than 16 GiB.
         ImportError
             If `kind` is "smooth" and healpy is not installed.
 
         Notes
         -----
         C1 and C2 are those of Grain, Tristram & Stompor (`2009, Phys. Rev. D 79, 123515
-        <https://doi.org/10.1103/PhysRevD.79.123515>`_), with the two names as NaMaster has them: it is the other way
-        round in the paper.
+        <https://doi.org/10.1103/PhysRevD.79.123515>`_), with the names of NaMaster, which are exchanged in the paper.
 
         Examples
         --------
@@ -1070,30 +1129,36 @@ class Mask(MaskValue):
         >>> print(f"{weights.mean():.3f} of {north.sky_fraction:.3f}")
         0.468 of 0.505
         """
-        return distance.apodize(self, width, kind=kind, order=order, nest=nest, n_threads=n_threads)
+        return distance.apodize(self, width, kind=kind, order=order, nest=nest, n_threads=n_threads, progress=progress)
 
     def components(self, *, connectivity: int = 8) -> Components:
-        """The connected components of the mask, the largest first.
+        """Return the connected components of the mask, the largest first.
 
-        The graph is that of neighbouring cells of the mask's order. The work is linear in the number of ranges.
+        Two cells of the mask's order are connected if they are neighbours. The work is proportional to the number of
+        ranges.
 
         Parameters
         ----------
         connectivity : {8, 4}, optional
-            8: neighbours share an edge or a corner (a cell has seven where three base cells meet). 4: they share
-            an edge.
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4). With 8, a cell has seven
+            neighbours where three base cells meet.
 
         Returns
         -------
         Components
-            A sequence of masks, with arrays of their areas, centres and extents. Of components of equal area,
-            that with the first cell in NESTED order comes first. For a mask with energy whose bins all have
-            the same sky, the masks have its energy axis.
+            A sequence of masks, with arrays of their areas, centres and extents. Components of equal area are in the
+            order of their first cells. If the mask has energy bins with the same sky in all of them, the masks of the
+            components have its energy axis.
 
         Raises
         ------
         ValueError
-            If the sky differs from bin to bin: `reduce` the mask, or take one of its `planes`.
+            If the sky differs from bin to bin: first combine the bins with `reduce`, or take one bin, ``mask[i]``. Also
+            if `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        n_components : The number of components in each bin.
 
         Examples
         --------
@@ -1111,30 +1176,367 @@ class Mask(MaskValue):
         return Components(self, connectivity)
 
     def n_components(self, *, connectivity: int = 8) -> int | NDArray[np.int64]:
-        """The number of connected components of the mask; of shape (n_bins,) for a mask with energy.
+        """Return the number of connected components of the mask.
 
-        Parameters as in `components`.
+        Parameters
+        ----------
+        connectivity : {8, 4}, optional
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        int or numpy.ndarray of int
+            The number; for a mask with energy bins one number per bin, shape (n_bins,).
+
+        Raises
+        ------
+        ValueError
+            If `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        components : The components as masks.
+
+        Examples
+        --------
+        >>> from hpmask import Mask, RangeSet
+        >>> corners = Mask(RangeSet.from_cells([0, 3], order=3))
+        >>> corners.n_components(), corners.n_components(connectivity=4)
+        (1, 2)
         """
         counts = {id(plane): count(plane, connectivity) for plane in distinct_planes(self)}
         return per_plane(self, (counts[id(plane)] for plane in self.planes))  # type: ignore[no-any-return]
 
-    def plot(self, ax: Axes | None = None, **options: Any) -> Any:
-        """Draw the mask; see `hpmask.plotting.static.plot`."""
-        from hpmask.plotting import static
+    def plot(
+        self,
+        ax: WCSAxes | None = None,
+        *,
+        energy: u.Quantity | str | None = None,
+        frame: str | None = None,
+        center: SkyCoord | u.Quantity | str | None = None,
+        width: u.Quantity | str | None = None,
+        height: u.Quantity | str | None = None,
+        projection: str | None = None,
+        wcs: Any = None,
+        shape: tuple[int, int] | None = None,
+        hdu: int | str | None = None,
+        kept: Any = None,
+        excluded: Any = None,
+        alpha: float | None = None,
+        legend: bool = True,
+        title: str | None = None,
+        figure: Figure | SubFigure | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> WCSAxes:
+        """Draw the mask: the whole sky, a field, or over an image.
 
-        return static.plot(self, ax, **options)
+        Longitude increases to the left. Each pixel of the picture is looked up in the mask, so that a zoomed picture
+        shows all details.
 
-    def plot_grid(self, **options: Any) -> Any:
-        """Draw each energy bin; see `hpmask.plotting.static.plot_grid`."""
-        from hpmask.plotting import static
+        Parameters
+        ----------
+        ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
+            Axes to draw over within their present limits, such as ``plt.subplot(projection=wcs)`` or those of
+            gammapy's ``Map.plot``. Axes that show nothing yet get the limits of their WCS. None of the options from
+            `frame` to `hdu` goes with it.
+        energy : `~astropy.units.Quantity` or str, optional
+            Draw only the energy bin that contains this energy. By default all bins are drawn, and sky that is kept in
+            only some of them has a colour of its own.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the picture, by default that of the mask.
+        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
+            Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
+            also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
+        width, height : `~astropy.units.Quantity` or str, optional
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
+        projection : str, optional
+            "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
+            `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
+            Draw the field of this image, instead of one given by the options above.
+        shape : (int, int), optional
+            Number of pixels (ny, nx) of the image, by default that of `wcs`.
+        hdu : int or str, optional
+            Number or name of the image in a file with several.
+        kept, excluded : matplotlib colour, optional
+            Colours of the sky that is kept and of the sky that is not; "none" leaves it clear. Over an image,
+            sky that is kept is clear by default.
+        alpha : float, optional
+            Opacity, by default 0.5 over an image and 1 otherwise.
+        legend : bool, optional
+            Whether to add a legend.
+        title : str, optional
+            Title of the axes.
+        figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
+            Figure to draw in, by default a new one of pyplot.
+        figsize : (float, float), optional
+            Width and height of the figure in inches, by default as fits the picture.
 
-        return static.plot_grid(self, **options)
+        Returns
+        -------
+        `~astropy.visualization.wcsaxes.WCSAxes`
+            The axes. ``ax.get_transform("icrs")`` and the like draw more on them.
 
-    def plot_interactive(self, ax: Axes | None = None, **options: Any) -> Any:
-        """Draw an energy bin, with a slider to the others; see `hpmask.plotting.slider.plot_interactive`."""
-        from hpmask.plotting import slider
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` has no sky projection, or `center` is not a position for a field with a width.
+        ValueError
+            If `energy` is outside all bins, or is given for a mask without energy; if options exclude each other; or
+            if the number of pixels of a WCS is not known.
 
-        return slider.plot_interactive(self, ax, **options)
+        See Also
+        --------
+        plot_grid : Draw each energy bin.
+        plot_interactive : Draw the energy bins with a slider.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> plane = Mask.from_zone(lat=("-2 deg", "2 deg"), zone_frame="galactic", order=7)
+        >>> ax = (~plane).plot(title="away from the Galactic plane")
+        >>> ax.figure.savefig("sky.png")  # doctest: +SKIP
+
+        A field of 20 deg around the Crab nebula, in Galactic coordinates:
+
+        >>> crab = SkyCoord(83.633, 22.014, unit="deg")
+        >>> ax = (~plane).plot(frame="galactic", center=crab, width="20 deg", excluded="black", figsize=(5, 5))
+        """
+        from hpmask import plotting
+
+        return plotting.plot(
+            self,
+            ax,
+            energy=energy,
+            frame=frame,
+            center=center,
+            width=width,
+            height=height,
+            projection=projection,
+            wcs=wcs,
+            shape=shape,
+            hdu=hdu,
+            kept=kept,
+            excluded=excluded,
+            alpha=alpha,
+            legend=legend,
+            title=title,
+            figure=figure,
+            figsize=figsize,
+        )
+
+    def plot_grid(
+        self,
+        *,
+        ncols: int | None = None,
+        frame: str | None = None,
+        center: SkyCoord | u.Quantity | str | None = None,
+        width: u.Quantity | str | None = None,
+        height: u.Quantity | str | None = None,
+        projection: str | None = None,
+        wcs: Any = None,
+        shape: tuple[int, int] | None = None,
+        hdu: int | str | None = None,
+        kept: Any = None,
+        excluded: Any = None,
+        alpha: float | None = None,
+        legend: bool = True,
+        title: str | None = None,
+        figure: Figure | SubFigure | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Figure | SubFigure:
+        """Draw each energy bin in a picture of its own: of the whole sky, or of a field.
+
+        Parameters
+        ----------
+        ncols : int, optional
+            Number of columns of the grid, by default about the number of rows.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the picture, by default that of the mask.
+        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
+            Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
+            also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
+        width, height : `~astropy.units.Quantity` or str, optional
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
+        projection : str, optional
+            "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
+            `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
+            Draw the field of this image, instead of one given by the options above.
+        shape : (int, int), optional
+            Number of pixels (ny, nx) of the image, by default that of `wcs`.
+        hdu : int or str, optional
+            Number or name of the image in a file with several.
+        kept, excluded : matplotlib colour, optional
+            Colours of the sky that is kept and of the sky that is not; "none" leaves it clear.
+        alpha : float, optional
+            Opacity, by default 1.
+        legend : bool, optional
+            Whether to add a legend.
+        title : str, optional
+            Title of the figure.
+        figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
+            Figure to draw in, by default a new one of pyplot.
+        figsize : (float, float), optional
+            Width and height of the figure in inches, by default as fits the picture.
+
+        Returns
+        -------
+        `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`
+            The figure, with one of its `axes` for each bin; a mask without energy has one.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `center` is not a position for a field with a width.
+        ValueError
+            If `ncols` is not positive, options exclude each other, or the number of pixels of a WCS is not known.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.full(energy=EnergyAxis([1, 10, 100] * u.GeV))
+        >>> figure = mask.plot_grid(ncols=1)
+        >>> [ax.get_title() for ax in figure.axes]
+        ['1-10 GeV: 100 % kept', '10-100 GeV: 100 % kept']
+        """
+        from hpmask import plotting
+
+        return plotting.plot_grid(
+            self,
+            ncols=ncols,
+            frame=frame,
+            center=center,
+            width=width,
+            height=height,
+            projection=projection,
+            wcs=wcs,
+            shape=shape,
+            hdu=hdu,
+            kept=kept,
+            excluded=excluded,
+            alpha=alpha,
+            legend=legend,
+            title=title,
+            figure=figure,
+            figsize=figsize,
+        )
+
+    def plot_interactive(
+        self,
+        ax: WCSAxes | None = None,
+        *,
+        frame: str | None = None,
+        center: SkyCoord | u.Quantity | str | None = None,
+        width: u.Quantity | str | None = None,
+        height: u.Quantity | str | None = None,
+        projection: str | None = None,
+        wcs: Any = None,
+        shape: tuple[int, int] | None = None,
+        hdu: int | str | None = None,
+        kept: Any = None,
+        excluded: Any = None,
+        alpha: float | None = None,
+        legend: bool = True,
+        title: str | None = None,
+        figure: Figure | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> BinPlot:
+        """Draw an energy bin, with a slider that chooses the bin.
+
+        After a zoom, the next move of the slider draws the picture in full detail.
+
+        Parameters
+        ----------
+        ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
+            Axes to draw over, as in `plot`; the slider is placed below them. None of the options from `frame` to `hdu`
+            goes with it.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the picture, by default that of the mask.
+        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
+            Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
+            also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
+        width, height : `~astropy.units.Quantity` or str, optional
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
+        projection : str, optional
+            "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
+            `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
+            Draw the field of this image, instead of one given by the options above.
+        shape : (int, int), optional
+            Number of pixels (ny, nx) of the image, by default that of `wcs`.
+        hdu : int or str, optional
+            Number or name of the image in a file with several.
+        kept, excluded : matplotlib colour, optional
+            Colours of the sky that is kept and of the sky that is not; "none" leaves it clear. Over an image,
+            sky that is kept is clear by default.
+        alpha : float, optional
+            Opacity, by default 0.5 over an image and 1 otherwise.
+        legend : bool, optional
+            Whether to add a legend.
+        title : str, optional
+            Title of the axes, above the name of the bin.
+        figure : `~matplotlib.figure.Figure`, optional
+            Figure to draw in, by default a new one.
+        figsize : (float, float), optional
+            Width and height of the figure in inches, by default as fits the picture.
+
+        Returns
+        -------
+        hpmask.plotting.BinPlot
+            An object with the axes, the figure and the slider. Matplotlib's slider works where figures are
+            interactive, such as in windows or with ``%matplotlib widget``. Other notebooks show a picture for each bin
+            with a slider in HTML.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` has no sky projection, or `center` is not a position for a field with a width.
+        ValueError
+            If the mask has no energy bins, options exclude each other, or the number of pixels of a WCS is not known.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.full(energy=EnergyAxis([1, 10, 100] * u.GeV))
+        >>> picture = mask.plot_interactive()
+        >>> picture.slider.set_val(1)
+        >>> picture.ax.get_title()
+        '10-100 GeV: 100 % kept'
+        """
+        from hpmask import plotting
+
+        return plotting.plot_interactive(
+            self,
+            ax,
+            frame=frame,
+            center=center,
+            width=width,
+            height=height,
+            projection=projection,
+            wcs=wcs,
+            shape=shape,
+            hdu=hdu,
+            kept=kept,
+            excluded=excluded,
+            alpha=alpha,
+            legend=legend,
+            title=title,
+            figure=figure,
+            figsize=figsize,
+        )
 
     # ------------------------------------------------------------------ set operations
 
@@ -1347,39 +1749,44 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask grown by an angle: every cell whose centre is within it of the centre of a kept cell.
+        """Return the mask dilated by an angle: all cells within that angle of a kept cell.
 
-        True on the whole sphere, poles and longitude 0 included, at any order.
+        The angle is measured along great circles, between the centres of cells. The result is exact on the whole sphere
+        and at any order, also at the poles and across longitude 0.
 
         Parameters
         ----------
         width : `~astropy.units.Quantity`, str or callable, optional
-            Angle from 0 to 180 deg: a scalar; for a mask with energy also of shape (n_bins,), one per bin, or
-            a function of the energy axis that returns such.
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
         steps : int, optional
-            Instead of `width`: so many times, add the neighbours of every cell.
+            Number of steps to neighbouring cells, instead of `width`.
         connectivity : {8, 4}, optional
-            Neighbours of a step: those that share an edge or a corner, or an edge only.
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
             Show a progress bar.
 
         Returns
         -------
         Mask
-            Of the same order. An exclusion mask keeps what is far from sources: *shrink* it, with `erode`, to
-            exclude more.
+            The dilated mask, of the same order.
 
         Raises
         ------
         TypeError, ValueError
-            If not one of `width` and `steps` is given, or it is not of this kind.
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        erode : The opposite. An exclusion mask keeps the sky far from sources: erode it to exclude more.
 
         Notes
         -----
-        Neither pixels nor a projection take part in `width`. A square kernel, gammapy's ``kernel="box"``, has no
-        meaning on the sphere: use the disc of the same radius.
+        A dilation by `width` depends neither on pixels nor on a projection. A square structuring element, such as
+        gammapy's ``kernel="box"``, is not defined on the sphere: use the disc of the same radius.
 
         Examples
         --------
@@ -1389,7 +1796,7 @@ class Mask(MaskValue):
         >>> star.dilate("1 deg").issubset(Mask.from_cones(SkyCoord(10, 89.9, unit="deg"), "1.6 deg", order=8))
         True
         """
-        return self._grown("dilate", width, steps, connectivity, n_threads, progress)
+        return self._changed("dilate", width, steps, connectivity, n_threads, progress)
 
     def erode(
         self,
@@ -1400,9 +1807,38 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask shrunk by an angle: what is farther than it from all that is not kept.
+        """Return the mask eroded by an angle: the kept cells farther than that angle from all cells that are not kept.
 
-        The dual of `dilate`: ``mask.erode(width) == ~((~mask).dilate(width))``. Parameters as there.
+        Erosion is the dual of dilation: ``mask.erode(width) == ~((~mask).dilate(width))``.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The eroded mask, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        dilate : The opposite.
 
         Examples
         --------
@@ -1414,7 +1850,7 @@ class Mask(MaskValue):
         >>> print(f"{field.area:.2f} {field.erode('0.2 deg').area:.2f}")
         12.56 deg2 10.19 deg2
         """
-        return self._grown("erode", width, steps, connectivity, n_threads, progress)
+        return self._changed("erode", width, steps, connectivity, n_threads, progress)
 
     def opening(
         self,
@@ -1425,8 +1861,50 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask without what is narrower than twice the width: `erode`, then `dilate`. Parameters as in `dilate`."""
-        return self._grown("opening", width, steps, connectivity, n_threads, progress)
+        """Return the mask without all parts that are narrower than twice the width: `erode`, then `dilate`.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The opened mask, of the same order. It is a subset of this mask.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        closing : The opposite.
+        remove_small : Remove components by their area.
+
+        Examples
+        --------
+        A bridge between two discs disappears, the discs stay about as they were:
+
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> discs = Mask.from_cones(SkyCoord([10, 16], [0, 0], unit="deg"), "2 deg", order=9)
+        >>> bridge = Mask.from_zone(("10 deg", "16 deg"), ("-0.3 deg", "0.3 deg"), order=9)
+        >>> (discs | bridge).n_components(), (discs | bridge).opening("0.5 deg").n_components()
+        (1, 2)
+        """
+        return self._changed("opening", width, steps, connectivity, n_threads, progress)
 
     def closing(
         self,
@@ -1437,27 +1915,87 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask with gaps narrower than twice the width closed: `dilate`, then `erode`. Parameters as there."""
-        return self._grown("closing", width, steps, connectivity, n_threads, progress)
+        """Return the mask with all gaps filled that are narrower than twice the width: `dilate`, then `erode`.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The closed mask, of the same order. This mask is a subset of it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        opening : The opposite.
+        fill_holes : Fill holes by their area.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> pair = Mask.from_cones(SkyCoord([30, 31], [5, 5], unit="deg"), "0.48 deg", order=10)
+        >>> middle = SkyCoord(30.5, 5, unit="deg")
+        >>> pair.contains(middle), pair.closing("0.1 deg").contains(middle)
+        (False, True)
+        """
+        return self._changed("closing", width, steps, connectivity, n_threads, progress)
 
     def boundary(
         self,
-        width: Width,
+        width: Width | None = None,
         *,
+        steps: int | None = None,
+        connectivity: Literal[4, 8] = 8,
         side: Literal["inner", "outer", "both"] = "inner",
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The strip along the mask's edge.
+        """Return the strip along the edge of the mask.
 
         Parameters
         ----------
-        width : `~astropy.units.Quantity`, str or callable
-            Width of the strip (on each side), as in `dilate`.
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Width of the strip on each side, from 0 to 180 deg: a scalar, or for a mask with energy bins also an
+            array of shape (n_bins,), or a function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
         side : {"inner", "outer", "both"}, optional
-            What `erode` takes away, what `dilate` adds, or both.
-        n_threads, progress
-            As in `dilate`.
+            The cells that `erode` removes ("inner"), those that `dilate` adds ("outer"), or both.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The strip, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid, or `side` is not one of the
+            three. Also if the order is so fine that the result would not fit into memory.
 
         Examples
         --------
@@ -1465,13 +2003,17 @@ class Mask(MaskValue):
         >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=10)
         >>> print(f"{north.boundary('5 deg').sky_fraction:.3f}")  # sin(5 deg) / 2
         0.043
+
+        The cells that have a neighbour outside the mask:
+
+        >>> north.boundary(steps=1) == north - north.erode(steps=1)
+        True
         """
         if side not in ("inner", "outer", "both"):
             raise ValueError(f"side must be 'inner', 'outer' or 'both', got {side!r}")
-        planes = dilation.planes_after(side, self.planes, self.energy, width, n_threads=n_threads, progress=progress)
-        return with_planes(self, planes, f"boundary({_text_of(width)}, side={side!r})")
+        return self._changed(side, width, steps, connectivity, n_threads, progress)
 
-    def _grown(
+    def _changed(
         self,
         operation: dilation.Operation,
         width: Width | None,
@@ -1480,25 +2022,49 @@ class Mask(MaskValue):
         n_threads: int | None,
         progress: bool,
     ) -> Mask:
+        """The mask after an operation of `hpmask.morphology.dilation`."""
         planes = dilation.planes_after(
-            operation, self.planes, self.energy, width,
-            n_steps=steps, connectivity=connectivity, n_threads=n_threads, progress=progress,
-        )  # fmt: skip
+            operation,
+            self.planes,
+            self.energy,
+            width,
+            n_steps=steps,
+            connectivity=connectivity,
+            n_threads=n_threads,
+            progress=progress,
+        )
         amount = _text_of(width) if steps is None else f"steps={steps}, connectivity={connectivity}"
-        return with_planes(self, planes, f"{operation}({amount})")
+        strip = operation in ("inner", "outer", "both")
+        words = f"boundary({amount}, side={operation!r})" if strip else f"{operation}({amount})"
+        return with_planes(self, planes, words)
 
     def fill_holes(self, max_area: u.Quantity | str | None = None, *, connectivity: int = 8) -> Mask:
-        """The mask with its holes filled.
+        """Return the mask with its holes filled.
+
+        Holes are connected components of the sky that is not kept. They have the dual connectivity: 4 if that of the
+        mask is 8, and 8 if it is 4. A closed ring therefore always has an inside.
 
         Parameters
         ----------
         max_area : `~astropy.units.Quantity` or str, optional
-            Fill what is left out in pieces of at most this area, such as "0.01 deg2". By default all pieces but
-            the largest one are filled: that is taken for the outside, and a mask of nearly the whole sky keeps its
-            largest gap.
+            Area of the largest hole to fill, such as "0.01 deg2". By default all components except the largest one are
+            holes: the largest one is taken for the outside. A mask of nearly the whole sky keeps its largest gap.
         connectivity : {8, 4}, optional
-            Of the mask: 8: neighbours share an edge or a corner. 4: they share an edge. What is left out hangs
-            together in the other way, so that a closed ring has an inside.
+            Neighbours of a cell of the mask: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        Mask
+            The mask and its holes, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `max_area` is not an area, or `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        closing : Fill gaps by their width.
 
         Examples
         --------
@@ -1517,28 +2083,75 @@ class Mask(MaskValue):
         return mapped(self, lambda plane: area_filters.fill_holes(plane, area, connectivity), history=history)
 
     def remove_small(self, min_area: u.Quantity | str, *, connectivity: int = 8) -> Mask:
-        """The mask without its parts (see `components`) that are smaller than an area.
+        """Return the mask without the connected components that are smaller than an area.
 
         Parameters
         ----------
         min_area : `~astropy.units.Quantity` or str
-            Parts of this area, such as "3 arcmin2", and larger ones stay.
+            The smallest area to keep, such as "3 arcmin2".
         connectivity : {8, 4}, optional
-            8: neighbours share an edge or a corner. 4: they share an edge.
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        Mask
+            The components of at least this area, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `min_area` is not an area, or `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        components : The components as masks.
+
+        Examples
+        --------
+        >>> import astropy.units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> discs = Mask.from_cones(SkyCoord([10, 20], [0, 0], unit="deg"), [1, 2] * u.deg, order=9)
+        >>> discs.n_components(), discs.remove_small("5 deg2").n_components()
+        (2, 1)
         """
         area = as_area(min_area, "min_area")
         history = then(self, f"remove_small({min_area}, connectivity={connectivity})")
         return mapped(self, lambda plane: area_filters.remove_small(plane, area, connectivity), history=history)
 
     def keep_largest(self, n: int = 1, *, connectivity: int = 8) -> Mask:
-        """The `n` largest parts (see `components`) of the mask, in each bin.
+        """Return the largest connected components of the mask, in each bin.
 
         Parameters
         ----------
         n : int, optional
-            How many parts stay. Of parts of equal area those stay that have the first cells in NESTED order.
+            Number of components to keep. Of components of equal area, those with the lowest cells in NESTED order are
+            kept.
         connectivity : {8, 4}, optional
-            8: neighbours share an edge or a corner. 4: they share an edge.
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        Mask
+            The components, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `n` is not an integer from 0 up, or `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        components : The components as masks.
+
+        Examples
+        --------
+        >>> import astropy.units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> discs = Mask.from_cones(SkyCoord([10, 20], [0, 0], unit="deg"), [1, 2] * u.deg, order=9)
+        >>> discs.keep_largest() == Mask.from_cones(SkyCoord(20, 0, unit="deg"), "2 deg", order=9)
+        True
         """
         history = then(self, f"keep_largest({n}, connectivity={connectivity})")
         return mapped(self, lambda plane: area_filters.keep_largest(plane, n, connectivity), history=history)
@@ -1905,24 +2518,45 @@ class Mask(MaskValue):
         return gammapy.ExclusionMask(self, mode=mode, n_threads=n_threads)
 
     def write(self, path: str | Path, *, overwrite: bool = False, format: str | None = None) -> None:
-        """Write the mask to a file: the old file or the new one is there at any moment, never half of one.
+        """Write the mask to a file, atomically: at any moment there is the complete old file or the complete new one.
 
         Parameters
         ----------
         path : str or path
-            Where to. ``.fits``: an IVOA MOC 2.0 if the mask is ICRS and has no energy, else hpmask's tables
-            behind a MOC of the sky kept in any bin. ``.txt``: MOC ASCII; ``.json``: MOC JSON.
+            Path of the file. Its name gives the format: ``.fits`` is FITS, which holds every mask, with an IVOA MOC 2.0
+            for other programs; ``.txt`` is MOC ASCII and ``.json`` is MOC JSON, for masks without energy in ICRS. A
+            name that ends in ``.gz`` as well is compressed.
         overwrite : bool, optional
-            Replace a file that is there.
+            Whether to replace an existing file.
         format : str, optional
-            The format, if the file's name does not tell: see `hpmask.io.formats`.
+            Name of the format, one of `hpmask.io.formats`, if the name of the file does not give it.
 
         Raises
         ------
         FileExistsError
-            If there is a file and `overwrite` is False.
+            If the file exists and `overwrite` is False.
+        FileNotFoundError
+            If the directory does not exist.
+        OSError
+            If the file cannot be written, or `path` is not a file.
         ValueError
-            If the format cannot hold the mask or is not known.
+            If the format is not known or cannot hold the mask.
+
+        See Also
+        --------
+        read : Read a mask file.
+        write_wcs : Write the mask on the pixels of an image.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from hpmask import Mask
+        >>> mask = Mask.from_zone(lat=("0 deg", "90 deg"), order=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     mask.write(f"{folder}/north.txt")
+        ...     print(open(f"{folder}/north.txt").read())
+        0/0-7
+        <BLANKLINE>
         """
         from hpmask import io
 
@@ -1933,7 +2567,7 @@ class Mask(MaskValue):
         """What a worker made, as a mask of this class."""
         if isinstance(value, cls):
             return value
-        return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=value.history)
+        return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=history_of(value))
 
     def _repr_html_(self) -> str:
         from hpmask.plotting import static
@@ -1941,11 +2575,16 @@ class Mask(MaskValue):
         return static.html(self)
 
 
+def _leaf(method: str, text: str, energy: EnergyAxis | None) -> str:
+    """The history of a mask of one kind of sky, with or without energy bins."""
+    return f"{method}({text})" if energy is None else f"{method}({text}, {summary(energy)})"
+
+
 def _text_of(width: Any) -> str:
-    """A width as the history tells it."""
-    if isinstance(width, u.Quantity):
-        return f"{width.value:.6g} {width.unit}" if width.isscalar else counted(width.size, "width")
-    return getattr(width, "__name__", str(width))
+    """A width as the history gives it."""
+    if isinstance(width, u.Quantity) and width.ndim:
+        return counted(width.size, "width")
+    return getattr(width, "__name__", quantity_text(width))
 
 
 set_face(Mask)

@@ -1,1 +1,1 @@
-"""Files below their formats: atomic replacement, unpacking within limits, FITS units and checksums."""
+"""What all file formats need: atomic replacement, bounded decompression, digests, and HDUs with checksums."""

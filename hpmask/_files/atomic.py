@@ -1,4 +1,4 @@
-"""Files that are replaced whole: the old one or the new one is there at any moment, never half of one."""
+"""Atomic writing: at any moment a path holds the complete old file or the complete new one."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["check_target", "replacing"]
 
 _TEMPORARY = re.compile(r"\.hpmask-[0-9a-f]{16}\.tmp")
 
-# Seconds after which a temporary file that nobody writes to belongs to a process that was killed.
+# Age in seconds of the last write at which a temporary file must belong to a process that was killed.
 _ABANDONED = 3600
 
-# What os.link raises where hard links do not exist or are not allowed.
+# The errors of os.link where hard links do not exist or are not allowed.
 _NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def check_target(path: str | Path, *, overwrite: bool) -> Path:
-    """`path`, links followed, if a file may be written there: to be asked before the work, not after it.
+    """`path` with links resolved, if a file may be written there. To be called before the work, not after it.
 
     Raises
     ------
@@ -51,18 +51,22 @@ def check_target(path: str | Path, *, overwrite: bool) -> Path:
 def replacing(path: str | Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """A file to write to, which takes its place at `path` when the block ends without an error.
 
-    Until then it has a temporary name in the same directory; after an error nothing of it is left. Temporary files
-    of killed processes are removed once they are an hour old. A new file gets the mode that the umask gives, a
-    replaced one keeps its own. A symbolic link stays, and the file that it points to is replaced.
+    Until then it has a temporary name in the same directory, and after an error it is removed. Temporary files of
+    killed processes are removed once they are an hour old. A new file gets the mode given by the umask; a replaced
+    file keeps its mode. A symbolic link stays, and the file that it points to is replaced.
 
     Of several writers with `overwrite` False, exactly one succeeds.
 
     Parameters
     ----------
-    path : path
-        Where the file goes.
+    path : str or path
+        Path of the file.
     overwrite : bool
-        Whether a file that is there may be replaced.
+        Whether an existing file may be replaced.
+
+    Yields
+    ------
+    binary file
 
     Raises
     ------
@@ -80,7 +84,7 @@ def replacing(path: str | Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         with open(temporary, "wb") as file:
             _sweep(path.parent, os.fstat(file.fileno()).st_mtime - _ABANDONED)
             yield file
-            # A power cut must not leave a renamed file whose bytes never reached the disk.
+            # After a power cut there must not be a renamed file whose bytes never reached the disk.
             file.flush()
             os.fsync(file.fileno())
         if mode is not None:
@@ -96,7 +100,7 @@ def replacing(path: str | Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
 
 
 def _place(temporary: Path, path: Path) -> None:
-    """Give a file its name, unless that name is taken: one step, so that no other writer comes in between."""
+    """Give a file its name unless the name is taken, in one step, so that no other writer comes in between."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -110,7 +114,7 @@ def _place(temporary: Path, path: Path) -> None:
 
 
 def _place_without_links(temporary: Path, path: Path) -> None:
-    """The same in two steps: an empty file reserves the name, and is then replaced."""
+    """As `_place`, in two steps: an empty file reserves the name and is then replaced."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:
@@ -123,10 +127,10 @@ def _place_without_links(temporary: Path, path: Path) -> None:
 
 
 def _sweep(folder: Path, before: float) -> None:
-    """Remove temporary files of killed processes: those of this user that were last written to before a time.
+    """Remove the temporary files of killed processes: those of this user that were last written before a time.
 
-    The time is that of the folder's file system, whose clock may differ from this machine's. Nothing here fails the
-    write that it precedes.
+    The time is that of the folder's file system, whose clock may differ from the clock of this machine. Errors are
+    ignored, so that they do not fail the write that follows.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -143,7 +147,7 @@ def _exists(path: Path) -> FileExistsError:
 
 
 def _mode_to_keep(path: Path, overwrite: bool) -> int | None:
-    """Mode of the file that is to be replaced, None if there is none; raises if it must not be."""
+    """Mode of the file that is to be replaced, or None if there is no file. Raises if it must not be replaced."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""FITS files of other programs, unit by unit: only those that are used are read, and those are checked.
+"""FITS files of other programs, HDU by HDU. Only the HDUs that are used are read, and these are checked.
 
-A unit's CHECKSUM and DATASUM are checked where it has them, and sizes are held against the file before memory is taken
-for them. astropy gets to see single units that passed.
+CHECKSUM and DATASUM are checked where an HDU has them, and sizes are compared with the file before memory is allocated.
+astropy gets single HDUs that have passed.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from hpmask._utils.errors import MaskFormatError
 
 __all__ = ["check_unpacked", "faults_of", "is_compressed", "is_table", "load", "loaded", "name_of", "units_of"]
 
-# A packed file may unpack to this many times its size, and a fixed number of bytes more.
+# A compressed file may unpack to this multiple of its size, plus a fixed number of bytes.
 _RATIO = 50
 _ALLOWANCE = 200 << 20
 
-# Blanks or zeros that may follow the last unit.
+# The most blanks or zeros that may follow the last HDU.
 _MOST_FILLING = 1 << 20
 
-# FITS allows for as many columns.
+# The most columns that FITS allows.
 _MAX_TFIELDS = 999
 
 
 @contextmanager
 def faults_of(path: str | Path | None, expected: type[Exception] = ValueError) -> Iterator[None]:
-    """Errors of the kind that is expected are faults of the file: a `MaskFormatError` that names it."""
+    """Turn errors of the expected kind into a `MaskFormatError` that names the file."""
     try:
         yield
     except (FileNotFoundError, PermissionError):
@@ -42,8 +42,8 @@ def faults_of(path: str | Path | None, expected: type[Exception] = ValueError) -
         if path is None:
             raise
         ours = type(error) in (ValueError, MaskFormatError)
-        told = str(error) if ours else f"damaged, or not as FITS has it: {type(error).__name__}: {error}"
-        raise MaskFormatError(f"{path}: {told}") from error
+        fault = str(error) if ours else f"damaged, or not valid FITS: {type(error).__name__}: {error}"
+        raise MaskFormatError(f"{path}: {fault}") from error
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def _opened(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 def units_of(path: str | Path) -> list[Hdu]:
-    """The units of a file, of which the headers have been read."""
+    """The HDUs of a file, with only their headers read."""
     if os.path.isdir(path):
         raise MaskFormatError("this is a directory, not a FITS file")
     size, plain = os.path.getsize(path), _is_plain(path)
@@ -64,26 +64,26 @@ def units_of(path: str | Path) -> list[Hdu]:
     with _opened(path) as file:
         while start := file.peek(1):  # type: ignore[attr-defined]
             if units and start[:1] in (b"\0", b" "):
-                # What fills the last block of a tape is no unit.
+                # Fill bytes of the last block of a tape are not an HDU.
                 rest = file.read(_MOST_FILLING)
                 if rest.strip(b"\0 ") or file.read(1):
-                    raise MaskFormatError(f"HDU {len(units)} is no FITS header, it begins with {rest[:9]!r}")
+                    raise MaskFormatError(f"HDU {len(units)} has no FITS header, it begins with {rest[:9]!r}")
                 break
             unit = Hdu(file, len(units))
             units.append(unit)
             end = file.tell() + unit.size
             if not plain:
-                check_unpacked(end, size, "unpack the file first, if it is right")
+                check_unpacked(end, size, "unpack the file first, if it is valid")
             unit.skip()
     return units
 
 
 def check_unpacked(unpacked: int, size: int, advice: str) -> None:
-    """Raise if a packed file would take memory out of proportion to its size."""
+    """Raise if a compressed file would take memory out of proportion to its size."""
     if unpacked > _RATIO * size + _ALLOWANCE:
         raise MaskFormatError(
-            f"{size} bytes would unpack to {unpacked}, more than {_RATIO} times as many and {_ALLOWANCE >> 20} MiB: "
-            f"{advice}"
+            f"{size} bytes would unpack to {unpacked} bytes, more than {_RATIO} times the size of the file plus "
+            f"{_ALLOWANCE >> 20} MiB: {advice}"
         )
 
 
@@ -93,16 +93,16 @@ def _is_plain(path: str | Path) -> bool:
 
 
 def load(path: str | Path, whole: set[int], used: set[int]) -> dict[int, Any]:
-    """The units of the numbers `whole` as astropy's HDUs. They are checked, and so are all in `used`."""
+    """The HDUs with the numbers `whole`, as astropy's objects. They are checked, and so are those in `used`."""
     return dict(loaded(path, whole, used))
 
 
 def loaded(
     path: str | Path, whole: set[int], used: set[int] | None = None, *, sums: bool = True
 ) -> Iterator[tuple[int, Any]]:
-    """As `load`, one unit after another with its number, so that those behind the one that is wanted stay unread.
+    """As `load`, but one HDU after another with its number, so that HDUs after the wanted one are not read.
 
-    Without `sums`, CHECKSUM and DATASUM are not looked at.
+    If `sums` is False, CHECKSUM and DATASUM are not checked.
     """
     used = used or set()
     primary = fits.PrimaryHDU().header.tostring().encode("ascii")
@@ -112,11 +112,11 @@ def loaded(
             if number in whole:
                 if unit.get("XTENSION") in ("BINTABLE", "TABLE") and not 0 <= unit.integer("TFIELDS") <= _MAX_TFIELDS:
                     raise MaskFormatError(f"HDU {number}: TFIELDS must be from 0 to {_MAX_TFIELDS}")
-                # Of a list astropy knows what each unit is; an extension cannot be the first.
+                # In a list of HDUs astropy finds the kind of each one. An extension cannot be the first.
                 hdus = fits.HDUList.fromstring(unit.whole(primary if number else b"", sums=sums))
                 if len(hdus) != (1 if number == 0 else 2):
                     raise MaskFormatError(f"HDU {number}: astropy cannot read it")
-                hdus[-1].data  # noqa: B018  what is damaged shows here
+                hdus[-1].data  # noqa: B018  damage raises here
                 yield number, hdus[-1]
             elif number in used:
                 unit.check()

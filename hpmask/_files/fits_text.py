@@ -1,4 +1,4 @@
-"""Text in FITS headers, which take printable ASCII alone: escaped as in Python strings where it is more than that."""
+"""Text in FITS headers, which hold only printable ASCII. Other characters are escaped as in Python strings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CARD_TEXT = 72
 
 
 def escaped(text: str) -> str:
-    """Text in printable ASCII, with no blank or backslash at its end: a card drops or means them."""
+    """Text in printable ASCII without a blank or a backslash at its end, which cards drop or give a meaning."""
     plain = text.encode("unicode_escape").decode("ascii").replace("\\\\", "\\x5c")
     return plain[:-1] + "\\x20" if plain.endswith(" ") else plain
 
@@ -24,7 +24,7 @@ def unescaped(text: str) -> str:
 
 
 def add_history(header: fits.Header, lines: Iterable[str]) -> None:
-    """Add lines of any length to the HISTORY; a backslash at the end of a card goes on in the next."""
+    """Add lines of any length to the HISTORY. A backslash at the end of a card continues the line in the next one."""
     for line in lines:
         text = escaped(line)
         while len(text) > _CARD_TEXT:

@@ -1,7 +1,7 @@
-"""The units of a FITS file, header and data, and their sums.
+"""The HDUs of a FITS file, and their checksums.
 
-astropy makes the headers, and reads their cards. The data go straight between the file and numpy arrays: a mask needs
-no more than tables of integers, and may have gigabytes of them.
+astropy makes the headers and parses their cards. The data go directly between the file and numpy arrays, since the
+tables of a mask hold only integers, but may have gigabytes of them.
 
 CHECKSUM and DATASUM follow the FITS standard 4.0, section 4.4.2.7 and appendix J.
 """
@@ -24,23 +24,23 @@ __all__ = ["Hdu", "write_hdu"]
 
 _BLOCK = 2880
 _CARD = 80
-# Of a card, its keyword and what stands before its value.
+# Bytes of a card before its value: the keyword and "= ".
 _KEYWORD = 10
 _ALL_ONES = 0xFFFFFFFF
 
-# Bytes handled at a time: a chunk stays in the processor's cache from one step to the next.
+# Bytes that are handled at a time: a chunk stays in the cache of the processor from one step to the next.
 _CHUNK = 1 << 18
 
-# A header of a mask has some dozens of cards, besides its history. astropy takes seconds for a million of them.
+# The header of a mask has some dozens of cards besides its history. astropy needs seconds for a million cards.
 _MAX_CARDS = 100_000
 
-# No file holds as many bytes.
+# More bytes than any file has.
 _NO_FILE = 1 << 62
 
-# FITS allows for as many dimensions.
+# The most dimensions that FITS allows.
 _MAX_NAXIS = 999
 
-# Writers put other characters than those of FITS, ASCII from the blank to the tilde, into comments and names.
+# FITS allows ASCII from the blank to the tilde, but some writers put other characters into comments and names.
 _PLAIN = bytes(byte if 32 <= byte < 127 else ord("?") for byte in range(256))
 
 # Bytes of data that are read at a time.
@@ -51,21 +51,21 @@ _SUM_CARD = re.compile(rb"(CHECKSUM|DATASUM )= *'?([^' /]+)")
 
 
 class Hdu:
-    """A unit of a FITS file: its header, and the way to its data.
+    """An HDU of a FITS file: its header, and access to its data.
 
     Parameters
     ----------
     file : binary file
-        The file, right before the unit; afterwards right before its data.
+        The file, positioned at the start of the HDU; afterwards at the start of its data.
     number : int
-        Number of the unit in the file.
+        Number of the HDU in the file.
 
     Raises
     ------
     EOFError
         If the file ends here.
     MaskFormatError
-        If the header is cut short, or this is no header.
+        If the header is cut short, or the bytes are not a FITS header.
     """
 
     def __init__(self, file: IO[bytes], number: int) -> None:
@@ -80,12 +80,12 @@ class Hdu:
         return any(card[:8] == keyword.encode("ascii").ljust(8) for card in self._cards)
 
     def require_sums(self) -> None:
-        """Make sure that the sums are there and the header is whole, before anything in it is trusted.
+        """Check that the header has both sums and is complete, before its values are used.
 
         Raises
         ------
         MaskFormatError
-            If CHECKSUM or DATASUM is missing, or the header does not add up.
+            If CHECKSUM or DATASUM is missing, or the checksum of the header is wrong.
         """
         for keyword in (b"CHECKSUM", b"DATASUM "):
             if keyword not in self._sums:
@@ -93,19 +93,19 @@ class Hdu:
         self.check_header()
 
     def check_header(self) -> None:
-        """Make sure that the header is whole, if it has the sums to tell.
+        """Check that the header is complete, if it has both sums.
 
         Raises
         ------
         MaskFormatError
-            If it does not add up.
+            If the checksum of the header is wrong.
         """
         if len(self._sums) == 2 and _added(_sum(self._raw), self._datasum()) != _ALL_ONES:
             raise MaskFormatError(f"{self._name}: the header is damaged, its CHECKSUM is wrong")
 
     @cached_property
     def header(self) -> fits.Header:
-        """The header, parsed when it is first asked for."""
+        """The header, parsed at the first access."""
         for card in self._cards:
             if not card[:_KEYWORD].isascii():
                 raise MaskFormatError(f"{self._name}: the header is damaged: a card begins with {card[:_KEYWORD]!r}")
@@ -116,15 +116,15 @@ class Hdu:
 
     @cached_property
     def size(self) -> int:
-        """Number of bytes of the data, without what pads them."""
+        """Number of bytes of the data, without the padding."""
         naxis = self.integer("NAXIS")
         if not 0 <= naxis <= _MAX_NAXIS:
-            raise MaskFormatError(f"{self._name}: NAXIS must be from 0 to {_MAX_NAXIS}, it is {naxis}")
+            raise MaskFormatError(f"{self._name}: NAXIS must be from 0 to {_MAX_NAXIS}, but is {naxis}")
         if naxis == 0:
             return 0
         size = 1
         for i in range(1, naxis + 1):
-            # No file holds as much. The bound keeps the product from growing to thousands of digits.
+            # The bound keeps the product from growing to thousands of digits.
             size = min(size * self._count(f"NAXIS{i}"), _NO_FILE)
         pcount = self._count("PCOUNT") if "PCOUNT" in self else 0
         gcount = self._count("GCOUNT") if "GCOUNT" in self else 1
@@ -133,12 +133,12 @@ class Hdu:
     def _count(self, keyword: str) -> int:
         value = self.integer(keyword)
         if value < 0:
-            raise MaskFormatError(f"{self._name}: {keyword} must not be negative, it is {value}")
+            raise MaskFormatError(f"{self._name}: {keyword} must not be negative, but is {value}")
         return value
 
     @property
     def history(self) -> list[str]:
-        """The texts of the HISTORY cards, without blanks at their end."""
+        """The texts of the HISTORY cards, without trailing blanks."""
         texts = [card[8:].rstrip() for card in self._cards if card[:8] == b"HISTORY "]
         try:
             return [text.decode("ascii") for text in texts]
@@ -146,9 +146,9 @@ class Hdu:
             raise MaskFormatError(f"{self._name}: the history is damaged: {error}") from error
 
     def get(self, keyword: str) -> Any:
-        """Value of a keyword, None if there is no such card; strings without blanks at their end.
+        """Value of a keyword, or None if there is no such card; strings without trailing blanks.
 
-        Only this card is parsed. Others may be odd or damaged, which matters only when they are asked for.
+        Only this card is parsed. Damage in other cards matters only when their values are needed.
         """
         start = next((i for i, card in enumerate(self._cards) if card[:8] == keyword.encode().ljust(8)), None)
         if start is None:
@@ -167,25 +167,29 @@ class Hdu:
         return value.rstrip() if isinstance(value, str) else value
 
     def integer(self, keyword: str) -> int:
-        """Value of a keyword as an integer, be it written as one or as a string of digits."""
+        """Value of a keyword as an integer, whether it is written as a number or as a string of digits."""
         value = self.get(keyword)
         if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,70}", value):
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            told = f"is {value!r}" if keyword in self else "is missing"
-            raise MaskFormatError(f"{self._name}: {keyword} must be an integer, it {told}")
+            found = f"is {value!r}" if keyword in self else "is missing"
+            raise MaskFormatError(f"{self._name}: {keyword} must be an integer, but {found}")
         return value
 
     def data(self, dtype: np.dtype[Any], check: Callable[[NDArray[Any]], object] | None = None) -> NDArray[Any]:
-        """The data as an array, in big-endian order; the file is then at the next unit.
+        """The data as an array in big-endian order. The file is then at the next HDU.
 
         Parameters
         ----------
         dtype : numpy.dtype
             Type of a value, or of a row.
         check : callable, optional
-            Raises an error if it gets values that cannot stand in the file. It gets the data of a zipped file in
-            pieces, before more of them are unpacked: only the values tell what the size in the header is worth.
+            A function that raises an error for values that are not valid. It gets the data of a compressed file in
+            pieces, before more is unpacked, because the size in the header may be wrong.
+
+        Returns
+        -------
+        numpy.ndarray of `dtype`, shape (n,)
 
         Raises
         ------
@@ -211,7 +215,7 @@ class Hdu:
                     check(piece[:whole].view(dtype))
                 except ValueError as error:
                     raise MaskFormatError(
-                        f"{self._name}: damaged data, in the piece that begins at byte {first}: {error}"
+                        f"{self._name}: the data are damaged, in the piece that begins at byte {first}: {error}"
                     ) from error
             pieces.append(piece)
         data = pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, np.uint8), *pieces])
@@ -219,9 +223,9 @@ class Hdu:
         return data[: self.size // dtype.itemsize * dtype.itemsize].view(dtype)
 
     def whole(self, before: bytes = b"", *, sums: bool = True) -> bytes:
-        """The unit as it stands in the file, header and padded data; the file is then at the next unit.
+        """The bytes of the HDU in the file, header and padded data. The file is then at the next HDU.
 
-        Characters in the header that FITS does not allow are question marks, so that astropy reads it. The bytes
+        Characters in the header that FITS does not allow become question marks, so that astropy can read it. The bytes
         `before` are put in front.
 
         Raises
@@ -231,13 +235,13 @@ class Hdu:
         """
         whole = io.BytesIO()
         whole.write(before + self._raw.translate(_PLAIN))
-        # It grows in place, and hands over what it has: the data of large tables are in memory once.
+        # BytesIO grows in place and returns its buffer: large tables are in memory only once.
         for piece in self._pieces(sums):
             whole.write(piece)
         return whole.getvalue()
 
     def check(self) -> None:
-        """Go to the next unit, as `whole` does, and keep nothing.
+        """Check the HDU and go to the next one, without keeping the data.
 
         Raises
         ------
@@ -248,7 +252,7 @@ class Hdu:
             pass
 
     def _pieces(self, sums: bool = True) -> Iterator[bytes]:
-        """The padded data in pieces; if `sums` is True, the sums are checked behind the last."""
+        """The padded data in pieces. If `sums` is True, the sums are checked after the last piece."""
         padded = self.size + -self.size % _BLOCK
         count = total = 0
         while count < padded:
@@ -265,7 +269,7 @@ class Hdu:
             self._check_sum(total)
 
     def skip(self) -> None:
-        """Move the file to the next unit."""
+        """Move the file to the next HDU."""
         padded = self.size + -self.size % _BLOCK
         left = _bytes_left(self._file)
         if left is not None:
@@ -280,7 +284,7 @@ class Hdu:
     def _datasum(self) -> int:
         text = self._sums[b"DATASUM "]
         if not text.isdigit() or int(text) > _ALL_ONES:
-            raise MaskFormatError(f"{self._name}: DATASUM is {text.decode('latin-1')!r}, which is no sum")
+            raise MaskFormatError(f"{self._name}: DATASUM must be an integer, but is {text.decode('latin-1')!r}")
         return int(text)
 
     def _check(self, data: NDArray[np.uint8]) -> None:
@@ -296,14 +300,14 @@ class Hdu:
 
 
 def write_hdu(file: IO[bytes], header: fits.Header, data: NDArray[Any] | None = None) -> None:
-    """Write a unit of a FITS file, with its sums.
+    """Write an HDU of a FITS file, with its sums.
 
     Parameters
     ----------
     file : binary file
-        The file; it is not sought in.
+        The file. It need not be seekable.
     header : `~astropy.io.fits.Header`
-        The header, all but its sums, which are added to it.
+        The header. CHECKSUM and DATASUM are added to it.
     data : numpy.ndarray of any dtype, shape (n,), optional
         The data, in any byte order.
     """
@@ -314,7 +318,7 @@ def write_hdu(file: IO[bytes], header: fits.Header, data: NDArray[Any] | None = 
     header["CHECKSUM"] = "0" * 16
     header["DATASUM"] = str(datasum)
     if len(header) > _MAX_CARDS:
-        raise ValueError(f"a header may have {_MAX_CARDS} cards, the mask and its history make {len(header)}")
+        raise ValueError(f"a header may have {_MAX_CARDS} cards, but the mask and its history need {len(header)}")
     total = _added(_sum(header.tostring().encode("ascii")), datasum)
     header["CHECKSUM"] = _encoded(_ALL_ONES - total)
     file.write(header.tostring().encode("ascii"))
@@ -325,7 +329,7 @@ def write_hdu(file: IO[bytes], header: fits.Header, data: NDArray[Any] | None = 
 
 
 def _chunks(data: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
-    """The data a piece at a time, as the bytes that a FITS file has: big-endian, in whole 32-bit words."""
+    """The data in pieces, as the bytes of a FITS file: big-endian, in whole 32-bit words."""
     step = max(_CHUNK // data.itemsize // 4 * 4, 4)
     order = data.dtype.newbyteorder(">")
     for i in range(0, data.size, step):
@@ -334,7 +338,7 @@ def _chunks(data: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
 
 
 def _bytes_left(file: IO[bytes]) -> int | None:
-    """Number of bytes that a file still has, None if only reading would tell."""
+    """Number of bytes from here to the end of a file, or None if the file cannot be moved."""
     if not file.seekable():
         return None
     here = file.tell()
@@ -350,7 +354,7 @@ def _read_header(file: IO[bytes], name: str) -> bytes:
         if not block and not raw:
             raise EOFError(f"the file ends before {name}")
         if not raw and not any(first.startswith(block[:9]) for first in (b"SIMPLE  =", b"XTENSION=")):
-            raise MaskFormatError(f"{name} is no FITS header, it begins with {block[:9]!r}")
+            raise MaskFormatError(f"{name} has no FITS header, it begins with {block[:9]!r}")
         if len(block) < _BLOCK:
             raise MaskFormatError(f"the file is cut short: the header of {name} has no end")
         raw += block
@@ -365,7 +369,7 @@ def _sum(data: bytes | NDArray[np.uint8]) -> int:
     words = np.frombuffer(data, dtype=">u4")
     total = 0
     for i in range(0, words.size, _CHUNK // 4):
-        # numpy adds up native words several times as fast as swapped ones.
+        # numpy adds native words several times faster than swapped ones.
         total += int(words[i : i + _CHUNK // 4].astype(np.uint32).sum(dtype=np.uint64))
     return _added(total, 0)
 
@@ -378,16 +382,16 @@ def _added(a: int, b: int) -> int:
 
 
 def _encoded(value: int) -> str:
-    """A sum as the sixteen letters and digits of a CHECKSUM card, which add up to it."""
+    """A sum encoded as the sixteen letters and digits of a CHECKSUM card."""
     letters = bytearray(16)
     for i, byte in enumerate(value.to_bytes(4, "big")):
         four = [byte // 4 + byte % 4, byte // 4, byte // 4, byte // 4]
         four = [ord("0") + part for part in four]
-        # Signs among the digits and letters are stepped over, one of a pair upwards, the other downwards.
+        # Punctuation between the digits and the letters is skipped: one of the pair goes up, the other down.
         for j in (0, 2):
             while not (chr(four[j]).isalnum() and chr(four[j + 1]).isalnum()):
                 four[j] += 1
                 four[j + 1] -= 1
         letters[i::4] = bytes(four)
-    # A card's value begins one byte before a word does.
+    # The value of a card begins one byte before a word does.
     return (letters[-1:] + letters[:-1]).decode("ascii")

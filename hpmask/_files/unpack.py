@@ -1,8 +1,8 @@
 """Gzipped files, read in pieces and up to a bound.
 
-A few kilobytes can unpack to gigabytes. The content of a mask cannot: its cells differ from each other, and the
-readers check them piece by piece. Many small tables, whose headers are alike, pack about 100 times. The bound is for
-what is not checked, such as other data in the same file.
+A few kilobytes can unpack to gigabytes. The cells of a mask cannot, because they differ from each other and the readers
+check them piece by piece. Many small tables with similar headers compress about 100 times. The bound is for data that
+is not checked, such as other HDUs in the same file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["unpacked"]
 
-# A file may unpack to this many times its size, and a fixed number of bytes more.
+# A file may unpack to this multiple of its size, plus a fixed number of bytes.
 _RATIO = 400
 _ALLOWANCE = 1 << 24
 
@@ -27,12 +27,13 @@ _BUFFER = 1 << 16
 
 
 def unpacked(file: IO[bytes], ratio: int = _RATIO, allowance: int | None = None) -> io.BufferedReader:
-    """The content of a gzipped file. It can be read and peeked into, but not be sought in.
+    """The content of a gzipped file, which can be read and peeked into, but cannot be seeked.
 
     Raises
     ------
     MaskFormatError
-        On reading more than `ratio` times the size of the file and `allowance` bytes, by default 16 MiB.
+        While reading, when the content exceeds `ratio` times the size of the file plus `allowance` bytes (by default
+        16 MiB).
     """
     return io.BufferedReader(_Unpacked(file, ratio, _ALLOWANCE if allowance is None else allowance), _BUFFER)
 
@@ -47,16 +48,16 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        # Of a bytearray, which `read` of all of it gives, a slice would be a copy.
+        # `read` may give a bytearray, of which a slice would be a copy.
         view = memoryview(buffer)
-        # A piece is filled as far as it goes: a peek must not end with one of many gzip members.
+        # The buffer is filled as far as possible: a peek must not end with the first of many gzip members.
         count = 0
         while count < len(view) and (got := self._gzip.readinto(view[count:])):
             count += got
         self._left -= count
         if self._left < 0:
             raise MaskFormatError(
-                f"its {self._size} bytes unpack to more than {self._most}, which is more than such a file does: "
-                "unpack it first, if it is right"
+                f"its {self._size} bytes unpack to more than {self._most} bytes, more than expected of such a file: "
+                "unpack it first, if it is valid"
             )
         return count

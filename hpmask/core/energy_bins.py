@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_flag
 from hpmask._utils.warn import warn
-from hpmask._utils.words import counted
+from hpmask._utils.words import counted, quantity_text
 from hpmask.core.rangeset import RangeSet
 from hpmask.energy.axis import EnergyAxis, difference, nodes_of
 from hpmask.energy.units import as_energy, same_energies
 
-__all__ = ["bins_between", "kept_bins", "kept_range", "range_of_all", "resampled", "stacked_axis"]
+__all__ = ["bins_between", "kept_bins", "kept_range", "range_of_all", "resampled", "span_text", "stacked_axis"]
 
 How = Literal["any", "all"]
 
@@ -89,13 +89,15 @@ def bins_between(
     """
     kept = np.flatnonzero(kept_bins(axis, energy_min, energy_max, round_to_edge=round_to_edge))
     if not kept.size:
-        raise ValueError(f"no bin of {axis} lies within {told_range(energy_min, energy_max)}")
+        raise ValueError(f"no bin of {axis} lies within {span_text(energy_min, energy_max)}")
     return slice(int(kept[0]), int(kept[-1]) + 1)
 
 
-def told_range(energy_min: Any, energy_max: Any) -> str:
-    """Two energies as the history and messages tell them."""
-    return " to ".join("the end" if energy is None else str(energy) for energy in (energy_min, energy_max))
+def span_text(energy_min: Any, energy_max: Any) -> str:
+    """Two energies as messages and the history give them: "1 TeV to the end"."""
+    start = "the start" if energy_min is None else quantity_text(energy_min)
+    stop = "the end" if energy_max is None else quantity_text(energy_max)
+    return f"{start} to {stop}"
 
 
 def _scalar(energy: u.Quantity | str | None, argument: str, default: u.Quantity) -> u.Quantity:

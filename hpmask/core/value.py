@@ -17,7 +17,7 @@ from hpmask._utils.history import Expression
 from hpmask._utils.words import counted, fraction_text
 from hpmask.core import layers
 from hpmask.core.rangeset import RangeSet
-from hpmask.energy.axis import EnergyAxis, difference
+from hpmask.energy.axis import EnergyAxis, difference, summary
 from hpmask.geometry.frames import check_frame
 
 __all__ = [
@@ -72,8 +72,8 @@ class MaskValue:
         self._planes = _shared(planes, self._order)
         self._frame = check_frame(frame)
         self._energy = energy
-        self._history = history
-        self._layers: list[layers.Stack] | None = None
+        self._history = history if history.text else _unknown_origin(self)
+        self._layers: list[layers.LayeredSet] | None = None
 
     # ------------------------------------------------------------------ properties
 
@@ -205,7 +205,7 @@ class MaskValue:
             text = ":".join("" if one is None else str(one) for one in (bins.start, bins.stop))
             text = text if bins.step is None else f"{text}:{bins.step}"
             return type(self)(
-                self._planes[bins], order=self._order, frame=self._frame, energy=part, history=self._item(text)
+                self._planes[bins], order=self._order, frame=self._frame, energy=part, history=self._history.item(text)
             )
         if isinstance(bins, bool) or not isinstance(bins, int | np.integer):
             raise TypeError(
@@ -214,18 +214,15 @@ class MaskValue:
             )
         if not -axis.n_bins <= bins < axis.n_bins:
             raise IndexError(f"bin {bins} of a mask with {counted(axis.n_bins, 'bin')}")
-        return type(self)(self._planes[bins], order=self._order, frame=self._frame, history=self._item(str(bins)))
+        return type(self)(
+            self._planes[bins], order=self._order, frame=self._frame, history=self._history.item(str(bins))
+        )
 
     def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(needed_energy(self).n_bins))
 
     def __contains__(self, item: object) -> bool:
         raise TypeError("use contains(coord) to look up positions, and issubset or <= to compare masks")
-
-    def _item(self, text: str) -> Expression:
-        base = self._history
-        step = base.then("_")
-        return Expression(f"{step.text.removesuffix('._')}[{text}]", "", step.steps)
 
     # ------------------------------------------------------------------ copies and text
 
@@ -241,9 +238,7 @@ class MaskValue:
     def __repr__(self) -> str:
         parts = [f"{self._frame} order={self._order}"]
         if self._energy is not None:
-            edges = self._energy.edges
-            span = f"{edges[0].value:.4g}-{edges[-1].value:.4g} {edges.unit.to_string()}"
-            parts.append(f"{counted(self._energy.n_bins, 'bin')} {span}")
+            parts.append(summary(self._energy))
         parts.append(f"{counted(self.n_ranges, 'range')}, {_size(self.nbytes)}")
         planes = sorted(distinct_planes(self), key=lambda plane: plane.sky_fraction)
         span = " to ".join(dict.fromkeys([fraction_text(planes[0]), fraction_text(planes[-1])]))
@@ -263,6 +258,12 @@ def _shared(planes: list[RangeSet], order: int) -> tuple[RangeSet, ...]:
         first: dict[RangeSet, RangeSet] = {}
         distinct = {key: first.setdefault(plane, plane) for key, plane in distinct.items()}
     return tuple(distinct[id(plane)] for plane in planes)
+
+
+def _unknown_origin(mask: MaskValue) -> Expression:
+    """The history of a mask that is made from planes, and nothing says where they come from."""
+    bins = "" if mask.energy is None else f"{counted(mask.energy.n_bins, 'bin')}, "
+    return Expression(f"Mask({bins}{counted(mask.n_ranges, 'range')}, order={mask.order})")
 
 
 def _rebuild(
@@ -313,12 +314,12 @@ def distinct_planes(mask: MaskValue) -> list[RangeSet]:
     return list({id(plane): plane for plane in mask.planes}.values())
 
 
-def layers_of(mask: MaskValue) -> list[layers.Stack]:
+def layers_of(mask: MaskValue) -> list[layers.LayeredSet]:
     """The distinct planes for look-ups in all of them at once; made at the first call and kept with the mask."""
     if mask._layers is None:
         planes = distinct_planes(mask)
-        parts = (planes[k : k + layers.MOST] for k in range(0, len(planes), layers.MOST))
-        mask._layers = [layers.Stack(part, mask.order) for part in parts]
+        parts = (planes[k : k + layers.MAX_SETS] for k in range(0, len(planes), layers.MAX_SETS))
+        mask._layers = [layers.LayeredSet(part, mask.order) for part in parts]
     return mask._layers
 
 

@@ -1,7 +1,7 @@
 """MOC ASCII: cells by order, as in ``3/1 4-6 5/88 9/``.
 
-The grammar is that of the IVOA's MOC 2.0, section "ASCII serialization". Commas are read as blanks: version 1 of the
-standard had them between the cells. A file is parsed in pieces, each by a few array operations.
+The grammar is that of the IVOA's MOC 2.0, section "ASCII serialization". Commas are read as blanks, because version 1
+of the standard had commas between the cells. A file is parsed in pieces, each by a few array operations.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hpmask.io.format import Format
 
 __all__ = ["FORMAT"]
 
-# An order, before it the letter of a dimension where there are several.
+# An order, with the letter of its dimension where there are several.
 _BEGINNING = re.compile(rb"[a-z]?\d{1,20}\s*/")
 
 _DIMENSION = re.compile(rb"([a-z])\d{1,3}\s*+/")
@@ -34,7 +34,7 @@ _MAX_DIGITS = 19
 
 _BLANKS = b" \t\r\n\f\v,"
 
-# What a byte can be, and which pairs of neighbours there are. S is the letter of the space dimension.
+# The kinds of bytes, and which kinds may follow each other. S is the letter of the space dimension.
 _BAD, _DIGIT, _BLANK, _SLASH, _DASH, _S = range(6)
 _KINDS = np.full(256, _BAD, dtype=np.uint8)
 for _kind, _bytes in ((_DIGIT, b"0123456789"), (_BLANK, _BLANKS), (_SLASH, b"/"), (_DASH, b"-"), (_S, b"s")):
@@ -53,7 +53,7 @@ _TO_BLANKS = bytes(byte if chr(byte).isdigit() and byte < 128 else ord(" ") for 
 
 _LAST_CELLS = np.array([(12 << 2 * order) - 1 for order in range(MAX_ORDER + 1)], dtype=np.uint64)
 
-# Numbers that are made into text at a time.
+# Numbers that are formatted at a time.
 _WRITTEN = 1 << 16
 
 
@@ -65,16 +65,16 @@ def _matches(start: bytes) -> bool:
 
 
 def _read(file: IO[bytes], name: str) -> MaskValue:
-    told, pieces = text.opened(file)
+    declared, pieces = text.opened(file)
     parser = _Parser()
     for piece in _whole_words(pieces):
         parser.feed(piece)
-    if told is None and parser.deepest < 0:
-        raise MaskFormatError("no MOC ASCII: it must have orders and their cells, as in '3/1 4-6'")
-    order = parser.deepest if told is None else told
+    if declared is None and parser.deepest < 0:
+        raise MaskFormatError("not MOC ASCII: a file must have orders and their cells, as in '3/1 4-6'")
+    order = parser.deepest if declared is None else declared
     if parser.deepest > order:
         raise MaskFormatError(f"MOCORDER is {order}, but there is an order {parser.deepest} in the file")
-    return new_mask(parser.cells.union(order), history=f"read({name!r})")
+    return new_mask(parser.cells.union(order))
 
 
 def _whole_words(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -84,14 +84,14 @@ def _whole_words(pieces: Iterator[bytes]) -> Iterator[bytes]:
         end = max(held.rfind(blank) for blank in _BLANKS) + 1
         if len(held) - end > _LONGEST_WORD:
             word = held[end : end + 20]
-            raise MaskFormatError(f"no MOC ASCII: a word of more than {_LONGEST_WORD} characters, {word!r}...")
+            raise MaskFormatError(f"not MOC ASCII: a word has more than {_LONGEST_WORD} characters, {word!r}...")
         yield held[:end]
         held = held[end:] + piece
     yield held
 
 
 class _Parser:
-    """What has been read so far."""
+    """The cells that have been read so far."""
 
     def __init__(self) -> None:
         self.cells = Pieces()
@@ -99,8 +99,8 @@ class _Parser:
         self._order: int | None = None
 
     def feed(self, piece: bytes) -> None:
-        """Read some whole words."""
-        # Between blanks, so that each number has neighbours.
+        """Read a piece that consists of whole words."""
+        # Blanks at both ends give each number two neighbours.
         piece = b" " + piece + b" "
         kinds = _KINDS[np.frombuffer(piece, dtype=np.uint8)]
         pairs = _NEIGHBOURS[kinds[:-1] << 3 | kinds[1:]]
@@ -117,7 +117,7 @@ class _Parser:
         numbers = np.fromstring(piece.translate(_TO_BLANKS), dtype=np.uint64, sep=" ")
         before, after = kinds[first - 1], kinds[end]
         is_order, is_high = after == _SLASH, before == _DASH
-        # 3/1/2, 3/1-2-3 and 3/1-2/4 are two things in one word; the letter stands before orders alone.
+        # 3/1/2, 3/1-2-3 and 3/1-2/4 would be two things in one word. The letter may only precede an order.
         odd = is_order & ((before == _SLASH) | is_high) | is_high & (after == _DASH) | (before == _S) & ~is_order
         if odd.any():
             raise _fault(piece, int(first[np.argmax(odd)]))
@@ -131,27 +131,27 @@ class _Parser:
         is_low: NDArray[np.bool_],
     ) -> None:
         if np.count_nonzero(is_order[1:] & is_order[:-1]) > MAX_ORDER:
-            raise MaskFormatError(f"no MOC ASCII: there are more than {MAX_ORDER} orders without cells")
+            raise MaskFormatError(f"not MOC ASCII: there are more than {MAX_ORDER} orders without cells")
         orders = numbers[is_order]
         if orders.size and (found := int(orders.max())) > MAX_ORDER:
-            raise MaskFormatError(f"not a space MOC: it has order {found}, the sky's cells end at {MAX_ORDER}")
-        # Number of the last order before each number, counting the one from the piece before.
+            raise MaskFormatError(f"not a space MOC: it has order {found}, but cells of the sky end at {MAX_ORDER}")
+        # Index of the last order before each number; index 0 is the order from the piece before.
         known = np.concatenate([[0 if self._order is None else self._order], orders]).astype(np.intp)
         which = np.cumsum(is_order)
         if self._order is None and not is_order[0]:
-            raise MaskFormatError(f"no MOC ASCII: cell {numbers[0]} stands before the first order")
+            raise MaskFormatError(f"not MOC ASCII: cell {numbers[0]} stands before the first order")
         lows, highs = ~is_order & ~is_high, ~is_order & ~is_low
         low, high, order = numbers[lows], numbers[highs], known[which[lows]]
         bad = np.flatnonzero(high > _LAST_CELLS[order])
         if bad.size:
             i = bad[0]
             raise MaskFormatError(
-                f"Too large index: the cells of order {order[i]} end at {_LAST_CELLS[order[i]]}, one is {high[i]}"
+                f"cell {high[i]} of order {order[i]} does not exist: the last cell is {_LAST_CELLS[order[i]]}"
             )
         bad = np.flatnonzero(low > high)
         if bad.size:
             i = bad[0]
-            raise MaskFormatError(f"ranges must run upwards, one of order {order[i]} is {low[i]}-{high[i]}")
+            raise MaskFormatError(f"ranges must increase, but one of order {order[i]} is {low[i]}-{high[i]}")
         shift = (2 * (MAX_ORDER - order)).astype(np.uint64)
         self.cells.add(low << shift, (high + np.uint64(1)) << shift, int(order.max(initial=0)))
         self._order = int(known[-1])
@@ -163,7 +163,7 @@ def _fault(piece: bytes, at: int, what: str = "text that is neither a cell nor a
     if dimensions:
         return MaskFormatError(f"not a space MOC: it has the dimensions {', '.join(dimensions)}")
     near = piece[max(at - 10, 1) : at + 10].strip()
-    return MaskFormatError(f"no MOC ASCII: {what}, near {near!r}; cells are written as in '3/1 4-6 5/88 9/'")
+    return MaskFormatError(f"not MOC ASCII: {what}, near {near!r}; cells are written as in '3/1 4-6 5/88 9/'")
 
 
 # ---------------------------------------------------------------------- writing
@@ -172,7 +172,7 @@ def _fault(piece: bytes, at: int, what: str = "text that is neither a cell nor a
 def _write(mask: MaskValue, file: IO[bytes]) -> None:
     plane = moc_plane(mask)
     by_order = plane.cells_by_order()
-    # The order of the mask stands there even if it has no cells.
+    # The order of the mask is written even if there are no cells of that order.
     for order in sorted({*by_order, plane.order}):
         file.write(b"%d/" % order)
         for i, words in enumerate(_words(by_order.get(order, np.empty(0, np.uint64)))):
@@ -181,7 +181,7 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
 
 
 def _words(cells: NDArray[np.uint64]) -> Iterator[str]:
-    """Sorted cells as text, some thousands at a time; successive ones as a range."""
+    """Sorted cells as text, some thousands at a time; consecutive cells as a range."""
     cuts = np.flatnonzero(np.diff(cells) != 1) + 1
     first = cells[np.concatenate([np.zeros(min(cells.size, 1), np.intp), cuts])]
     last = cells[np.concatenate([cuts - 1, np.full(min(cells.size, 1), cells.size - 1)])]
@@ -192,7 +192,7 @@ def _words(cells: NDArray[np.uint64]) -> Iterator[str]:
 
 FORMAT = Format(
     name="ascii",
-    description="MOC ASCII. Masks without energy, in ICRS; their history is not kept.",
+    description="MOC ASCII. Holds masks without energy, in ICRS; the history is not written.",
     suffixes=(".txt", ".ascii"),
     matches=_matches,
     read=_read,

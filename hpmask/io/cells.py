@@ -1,8 +1,8 @@
-"""Cells as files list them: each place of the sky once.
+"""Lists of cells in files, in which no two cells may overlap.
 
-The standard of MOCs forbids a cell that stands there twice or within another one. Such a list tells of a damaged
-file or a broken writer, so that no format takes it. Order, and four cells instead of the one that they make up, are no
-matter.
+The MOC standard forbids a cell that is listed twice or lies inside another one. Such a list means that the file is
+damaged or its writer is broken, and all formats refuse it. Cells may be in any order, and four cells may stand for the
+one that they make up.
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ __all__ = ["Pieces", "disjoint"]
 
 
 def disjoint(starts: NDArray[np.uint64], stops: NDArray[np.uint64], finest: int, order: int | None = None) -> RangeSet:
-    """The set of ranges at order 29 that share no place.
+    """The set of disjoint ranges.
 
     Parameters
     ----------
     starts, stops : numpy.ndarray of uint64, shape (n,)
-        The ranges, in any order; start < stop.
+        The ranges in cells of order 29, in any order; start < stop.
     finest : int
         Order of the smallest cell among them.
     order : int, optional
         Order of the set; by default `finest`.
+
+    Returns
+    -------
+    RangeSet
 
     Raises
     ------
@@ -35,18 +39,20 @@ def disjoint(starts: NDArray[np.uint64], stops: NDArray[np.uint64], finest: int,
     """
     order = finest if order is None else order
     if finest > order:
-        raise ValueError(f"the file tells of order {order}, but it has a cell of order {finest}")
+        raise ValueError(f"the order of the file is {order}, but it has a cell of order {finest}")
     starts, stops = np.sort(starts), np.sort(stops)
-    # Disjoint ranges end before the next one begins, however many they are.
+    # Sorted starts and stops belong to each other if and only if the ranges are disjoint.
     again = np.flatnonzero(stops[:-1] > starts[1:])
     if again.size:
         cell = int(starts[again[0] + 1]) >> 2 * (MAX_ORDER - order)
-        raise ValueError(f"overlapping cells: cell {cell} of order {order} is there more than once, or within another")
+        raise ValueError(
+            f"overlapping cells: cell {cell} of order {order} is listed more than once, or lies inside another cell"
+        )
     return RangeSet.from_ranges(np.stack([starts, stops], axis=1), order)
 
 
 class Pieces:
-    """Cells that come piece by piece. Overlaps end the reading early, so that repeats cost no memory."""
+    """Cells that are read in pieces. Overlaps in a piece raise at once, so that repeated cells cost no memory."""
 
     def __init__(self) -> None:
         self._sets: list[RangeSet] = []
@@ -56,7 +62,7 @@ class Pieces:
         self._sets.append(disjoint(starts, stops, finest))
 
     def union(self, order: int | None) -> RangeSet:
-        """All of them, at an order or that of the smallest cell."""
+        """All cells, at `order` or, by default, at the order of the smallest cell."""
         boundaries = np.concatenate([np.empty(0, np.uint64), *(one.boundaries for one in self._sets)])
         finest = max((one.order for one in self._sets), default=0)
         return disjoint(boundaries[::2], boundaries[1::2], finest, order)

@@ -1,13 +1,13 @@
 """Masks as FITS files.
 
-A mask without energy in ICRS is one table, a MOC after the IVOA's recommendation 2.0::
+A mask in ICRS without energy bins is one table, a MOC as in the IVOA recommendation 2.0::
 
     PRIMARY   no data; HPMASK (version of this layout), NPLANES = 0, NBINS = 0, MASKHASH (see below), CREATOR,
               DATE, HISTORY
-    MOC       one column RANGE of int64: the ends of the ranges, in cells of order 29
+    MOC       one column RANGE of int64: the start and the stop of each range, in cells of order 29
 
-With energy bins, or in the Galactic frame, the MOC holds the sky kept in any bin, in ICRS, for programs
-that read MOCs only; hpmask reads the tables behind it::
+For a mask with energy bins, or in the Galactic frame, the MOC holds the sky kept in any bin, in ICRS, for programs
+that read only MOCs. hpmask reads the tables that follow it::
 
     PRIMARY   ... NPLANES = number of PLANE tables, NBINS = number of energy bins or 0
     MOC       the sky kept in any bin
@@ -15,12 +15,12 @@ that read MOCs only; hpmask reads the tables behind it::
               (the EXTVER of its plane); and AXISNAME and INTERP
     PLANE     one for each distinct plane, as the MOC but with COORDSYS = 'G' in the Galactic frame
 
-Every unit has CHECKSUM and DATASUM. These are sums of 32-bit words, which stay right when words change places: two
-bins could swap their planes unnoticed. MASKHASH is a SHA-256 digest of the whole mask; `_digest` defines it. A file
-without it is taken as damaged.
+Every HDU has CHECKSUM and DATASUM. These are sums of 32-bit words, so they do not change when words change places:
+two bins could swap their planes unnoticed. MASKHASH is therefore a SHA-256 digest of the whole mask; `_digest`
+defines it. A file without it counts as damaged.
 
-Lines of the history that are no plain text, or longer than a card, are escaped as in Python strings; a backslash at
-the end of a card goes on in the next.
+The history is written to HISTORY cards, one per line of text. Characters other than printable ASCII are escaped as in
+Python strings, and a backslash at the end of a card means that the line continues in the next card.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import IO, Any
 
 import numpy as np
@@ -54,7 +55,7 @@ _LAYOUT = 1
 _COORDSYS = {"icrs": "C", "galactic": "G"}
 _FRAMES = {letter: frame for frame, letter in _COORDSYS.items()}
 
-# The finest order whose UNIQ numbers fit into 32 bits. MOCs of version 1 tell order 29 there nonetheless.
+# The finest order whose UNIQ numbers fit into 32 bits. MOCs of version 1 give order 29 there all the same.
 _MAX_ORDER_32 = 13
 
 _EBOUNDS = np.dtype([("CHANNEL", "i4"), ("E_MIN", "f8"), ("E_MAX", "f8"), ("PLANE", "i4")])
@@ -65,9 +66,9 @@ _EBOUNDS = np.dtype([("CHANNEL", "i4"), ("E_MIN", "f8"), ("E_MAX", "f8"), ("PLAN
 
 def _write(mask: MaskValue, file: IO[bytes]) -> None:
     plain = mask.energy is None and mask.frame == "icrs"
-    # Equal planes are one object, so this is each distinct plane once.
+    # Equal planes are one object: this keeps each of them once.
     planes = [] if plain else list({id(plane): plane for plane in mask.planes}.values())
-    # Anything that cannot be written shows before the first byte is.
+    # Whatever cannot be written raises here, before the first byte is written.
     bounds = None if mask.energy is None else _bounds_hdu(mask, mask.energy, planes)
     outline = reduce(mask, "any")
     if mask.frame != "icrs":
@@ -84,22 +85,22 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
 def _primary_header(mask: MaskValue, n_planes: int) -> fits.Header:
     header = fits.PrimaryHDU().header
     header["HPMASK"] = (_LAYOUT, "version of hpmask's layout of masks")
-    header["NPLANES"] = (n_planes, "PLANE tables; none if the MOC is the mask")
+    header["NPLANES"] = (n_planes, "PLANE tables; 0 if the MOC is the mask")
     header["NBINS"] = (0 if mask.energy is None else mask.energy.n_bins, "energy bins")
-    # No comment: the digest fills the card.
+    # Without a comment, since the digest fills the card.
     header["MASKHASH"] = _digest(mask)
-    header["CREATOR"] = (f"hpmask {hpmask.__version__}", "what wrote this file")
-    header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "when, in UTC")
-    add_history(header, mask.history.split("\n"))
+    header["CREATOR"] = (f"hpmask {hpmask.__version__}", "program that wrote this file")
+    header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "date of writing (UTC)")
+    add_history(header, mask.history.split("\n") if mask.history else [])
     return header
 
 
 def _digest(mask: MaskValue) -> str:
-    """SHA-256 of a mask.
+    """SHA-256 digest of a mask.
 
-    Hashed are, one after the other: frame and order, for each bin the SHA-256 of its plane's ranges (unsigned 64-bit
-    integers), and with energy bins the edges (64-bit floats), and unit, interp and name of the axis. Numbers are
-    big-endian; texts are UTF-8 and end in a newline each.
+    The digest covers, in this order: frame and order; for each bin, the SHA-256 digest of the ranges of its plane
+    (unsigned 64-bit integers); and for a mask with energy bins the edges (64-bit floats) and the unit, interp and name
+    of the axis. Numbers are big-endian. Each text is in UTF-8 and ends in a newline.
     """
     whole = hashlib.sha256(f"{mask.frame}\n{mask.order}\n".encode())
     # Equal planes are one object, and hashed once.
@@ -117,11 +118,11 @@ def _ranges_header(plane: RangeSet, frame: str, name: str, version: int) -> fits
     header = _table_header(2 * plane.n_ranges, ["RANGE"], np.dtype([("RANGE", "i8")]), name)
     header["EXTVER"] = version
     header["MOCVERS"] = ("2.0", "version of the IVOA's MOC standard")
-    header["MOCDIM"] = ("SPACE", "what the MOC covers")
-    header["ORDERING"] = ("RANGE", "ranges from the first cell to behind the last")
+    header["MOCDIM"] = ("SPACE", "dimension of the MOC")
+    header["ORDERING"] = ("RANGE", "first cell of a range, last cell + 1")
     header["COORDSYS"] = (_COORDSYS[frame], "C = ICRS, G = Galactic")
     header["MOCORD_S"] = (plane.order, "order of the cells")
-    header["MOCTOOL"] = (f"hpmask {hpmask.__version__}", "what made the MOC")
+    header["MOCTOOL"] = (f"hpmask {hpmask.__version__}", "program that made the MOC")
     return header
 
 
@@ -129,7 +130,7 @@ def _bounds_hdu(mask: MaskValue, axis: EnergyAxis, planes: list[RangeSet]) -> tu
     unit = axis.unit.to_string()
     if u.Unit(unit, parse_strict="silent") != axis.unit:
         raise ValueError(
-            f"the unit of the energy edges, {unit!r}, cannot be read back: take one with a name, such as TeV"
+            f"the unit of the energy edges, {unit!r}, cannot be read back: use a unit with a name, such as TeV"
         )
     number = {id(plane): i for i, plane in enumerate(planes, start=1)}
     table = np.empty(axis.n_bins, dtype=_EBOUNDS)
@@ -140,9 +141,9 @@ def _bounds_hdu(mask: MaskValue, axis: EnergyAxis, planes: list[RangeSet]) -> tu
     header = _table_header(axis.n_bins, list(_EBOUNDS.names or ()), _EBOUNDS, "EBOUNDS")
     header.insert("TTYPE3", ("TUNIT2", unit))
     header.insert("TTYPE4", ("TUNIT3", unit))
-    # No comment: astropy would have to cut it where the name is long.
+    # Without a comment, which astropy would have to cut where the name is long.
     header["AXISNAME"] = escaped(axis.name)
-    header["INTERP"] = (axis.interp, "how energies between edges are measured")
+    header["INTERP"] = (axis.interp, "interpolation between the edges")
     return header, table
 
 
@@ -166,6 +167,16 @@ def _matches(start: bytes) -> bool:
     return start.startswith(b"SIMPLE  =")
 
 
+def _keeps_history(start: bytes) -> bool:
+    """Whether this is the beginning of a file that hpmask wrote."""
+    cards = (start[i : i + 80] for i in range(0, len(start), 80))
+    return _matches(start) and any(card.startswith(b"HPMASK  =") for card in takewhile(_before_end, cards))
+
+
+def _before_end(card: bytes) -> bool:
+    return card != b"END".ljust(80)
+
+
 def _read(file: IO[bytes], name: str) -> MaskValue:
     primary = Hdu(file, 0)
     if "HPMASK" in primary:
@@ -177,28 +188,28 @@ def _read(file: IO[bytes], name: str) -> MaskValue:
 def _read_own(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
     primary.require_sums()
     if (layout := primary.integer("HPMASK")) != _LAYOUT:
-        raise MaskFormatError(f"the file has layout {layout}, hpmask {hpmask.__version__} reads {_LAYOUT}")
+        raise MaskFormatError(f"the file has layout {layout}, but hpmask {hpmask.__version__} reads layout {_LAYOUT}")
     n_planes, n_bins = primary.integer("NPLANES"), primary.integer("NBINS")
     if n_planes < 0 or n_bins < 0 or bool(n_planes) < bool(n_bins):
-        raise MaskFormatError(f"the file tells of {n_planes} planes and {n_bins} energy bins")
+        raise MaskFormatError(f"the header gives {n_planes} planes and {n_bins} energy bins, which do not go together")
     if primary.size:
-        raise MaskFormatError(f"the primary header tells of {primary.size} bytes of data, a mask has none there")
+        raise MaskFormatError(f"the primary HDU has {primary.size} bytes of data, but that of a mask has none")
     digest = primary.get("MASKHASH")
     axis, of_bin, planes, frames = None, None, [], []
     n_hdus = 1 + (n_bins > 0) + n_planes
-    # One at a time: the file's end, not the header, tells how many there are.
+    # One at a time, because the number of HDUs in the header may be wrong.
     for number in range(1, n_hdus + 1):
         expected = "MOC" if number == 1 else "EBOUNDS" if number == 2 and n_bins else "PLANE"
         hdu = _own_hdu(file, number, expected)
         if expected == "EBOUNDS":
             axis, of_bin = _read_bounds(hdu, n_bins, n_planes)
         else:
-            # A MOC with planes behind it says nothing that they do not; reading it checks its sums.
+            # A MOC that PLANE tables follow holds nothing new. It is read to check its sums.
             plane, frame = _read_table(hdu, name)
             planes.append(plane)
             frames.append(frame)
     if file.read(1):
-        raise MaskFormatError(f"there are more bytes behind the last table, HDU {n_hdus}")
+        raise MaskFormatError(f"there are more bytes after the last table, HDU {n_hdus}")
     if n_planes:
         planes, frames = planes[1:], frames[1:]
     if len(set(frames)) > 1:
@@ -206,11 +217,11 @@ def _read_own(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
     if of_bin is not None:
         planes = [planes[i - 1] for i in of_bin]
     elif n_planes > 1:
-        raise MaskFormatError(f"the file has {n_planes} planes but no energy bins")
+        raise MaskFormatError(f"the file has {n_planes} planes, but no energy bins")
     mask = new_mask(planes, frame=frames[0], energy=axis, history="\n".join(history_of(primary.history)))
     if digest != _digest(mask):
-        told = "is missing" if digest is None else "is that of another mask"
-        raise MaskFormatError(f"the file is damaged: MASKHASH, the digest of planes and energy bins, {told}")
+        fault = "is missing" if digest is None else "is that of another mask"
+        raise MaskFormatError(f"the file is damaged: MASKHASH, the digest of planes and energy bins, {fault}")
     return mask
 
 
@@ -236,7 +247,7 @@ def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDAr
         raise MaskFormatError(f"EBOUNDS must have a row for each of {n_bins} bins, it has {rows:g}")
     table = hdu.data(dtype, _check_bounds)
     low, high = table["E_MIN"].astype(np.float64), table["E_MAX"].astype(np.float64)
-    # Bins in the order of decreasing energy end where the one before begins.
+    # In an axis of decreasing energy, each bin ends where the one before it begins.
     descending = low.size > 1 and low[0] > low[1]
     if descending:
         low, high = high, low
@@ -247,12 +258,12 @@ def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDAr
     planes = table["PLANE"].astype(np.int64)
     bad = np.flatnonzero((planes < 1) | (planes > n_planes))
     if bad.size:
-        raise MaskFormatError(f"EBOUNDS: bin {bad[0]} has plane {planes[bad[0]]}, there are 1 to {n_planes}")
+        raise MaskFormatError(f"EBOUNDS: bin {bad[0]} has plane {planes[bad[0]]}, but there are planes 1 to {n_planes}")
     if hdu.get("TUNIT3") != hdu.get("TUNIT2"):
         raise MaskFormatError("EBOUNDS: E_MIN and E_MAX have different units")
     axis_name = hdu.get("AXISNAME")
     if not isinstance(axis_name, str):
-        raise MaskFormatError(f"EBOUNDS: AXISNAME must be a name, it is {axis_name!r}")
+        raise MaskFormatError(f"EBOUNDS: AXISNAME must be a name, but is {axis_name!r}")
     try:
         edges = u.Quantity(np.append(low, high[-1]), hdu.get("TUNIT2"))
         return EnergyAxis(edges, name=unescaped(axis_name), interp=hdu.get("INTERP")), planes
@@ -267,14 +278,16 @@ def _check_bounds(table: NDArray[Any]) -> None:
 
 def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
     """The mask in a MOC file of another program: the first MOC in it."""
-    found = [_told(primary)]
+    found = [_kind_of(primary)]
     while True:
         try:
             hdu = Hdu(file, len(found))
         except EOFError:
             ways = {"an image": "from_wcs", "a table": "from_catalog"}
-            advice = [f"{kind} becomes a mask by Mask.{way}" for kind, way in ways.items() if kind in " ".join(found)]
-            what = f"no MOC in this FITS file, it has {', '.join(found)}"
+            advice = [
+                f"to make a mask of {kind}, use Mask.{way}" for kind, way in ways.items() if kind in " ".join(found)
+            ]
+            what = f"there is no MOC in this FITS file, it has {', '.join(found)}"
             raise MaskFormatError(": ".join([what, *advice[:1]])) from None
         ordering = str(hdu.get("ORDERING")).upper()
         if hdu.get("XTENSION") == "BINTABLE" and ordering in ("NUNIQ", "RANGE"):
@@ -282,11 +295,11 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
         if hdu.get("PIXTYPE") == "HEALPIX":
             raise MaskFormatError(
                 f"HDU {len(found)} is a HEALPix map (ORDERING = {ordering!r}), not a MOC: "
-                "read it with healpy.read_map and make a mask of it with Mask.from_healpix"
+                "read it with healpy.read_map, and make a mask from it with Mask.from_healpix"
             )
-        found.append(_told(hdu))
+        found.append(_kind_of(hdu))
         hdu.skip()
-    # One of hpmask's own that lost its HPMASK card must not pass for another's: its MOC is the sky of any bin.
+    # The MOC of an hpmask file is the sky kept in any bin. If the HPMASK card is lost, it must not pass for the mask.
     primary.check_header()
     own = [keyword for keyword in ("NPLANES", "MASKHASH") if keyword in primary]
     own += ["CREATOR"] * str(primary.get("CREATOR")).startswith("hpmask ")
@@ -297,19 +310,19 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
         raise MaskFormatError(
             f"the file is damaged: it has hpmask's {' and '.join(own)}, but no keyword HPMASK in its primary header"
         )
-    return new_mask(plane, frame=frame, history="\n".join([f"read({name!r})", *hdu.history]))
+    return new_mask(plane, frame=frame, history="\n".join(hdu.history))
 
 
 def _name_of_next(file: IO[bytes], number: int) -> str | None:
-    """EXTNAME of the next unit, None if there is none."""
+    """EXTNAME of the next HDU, or None at the end of the file."""
     try:
         return str(Hdu(file, number).get("EXTNAME"))
     except (EOFError, MaskFormatError):
         return None
 
 
-def _told(hdu: Hdu) -> str:
-    """What a unit is, in a few words."""
+def _kind_of(hdu: Hdu) -> str:
+    """What an HDU is, in a few words."""
     kind = {None: "an image", "IMAGE": "an image", "BINTABLE": "a table", "TABLE": "an ASCII table"}
     extension = "IMAGE" if "ZIMAGE" in hdu else hdu.get("XTENSION")
     if extension is None and hdu.get("NAXIS") == 0:
@@ -325,11 +338,11 @@ def _read_table(hdu: Hdu, name: str) -> tuple[RangeSet, str]:
         raise MaskFormatError(f"not a space MOC: it covers {dimension.lower().replace('.', ' and ')}")
     letter = hdu.get("COORDSYS") or "C"
     if letter not in _FRAMES:
-        raise MaskFormatError(f"COORDSYS must be 'C' (ICRS) or 'G' (Galactic), it is {letter!r}")
+        raise MaskFormatError(f"COORDSYS must be 'C' (ICRS) or 'G' (Galactic), but is {letter!r}")
     dtype = _integer_type(hdu)
     order = _order(hdu, dtype)
     if str(hdu.get("ORDERING")).upper() == "NUNIQ":
-        # Of one writer it is known that there are rows of 0 behind the last cell. Of others, these are a lost end.
+        # One writer is known to leave rows of 0 after the last cell. In other files they mean that the end was lost.
         fills = str(hdu.get("MOCTOOL")).startswith("CDSjavaAPI")
 
         def plane_of(values: NDArray[Any]) -> RangeSet:
@@ -351,7 +364,7 @@ def _dimension(hdu: Hdu) -> str:
     dimension = hdu.get("MOCDIM")
     if dimension is not None:
         return str(dimension).upper()
-    # Before MOCs had MOCDIM, those of time had a TIMESYS instead of a COORDSYS.
+    # Before the keyword MOCDIM existed, time MOCs had TIMESYS instead of COORDSYS.
     return "TIME" if "TIMESYS" in hdu and "COORDSYS" not in hdu else "SPACE"
 
 
@@ -361,11 +374,11 @@ def _integer_type(hdu: Hdu) -> np.dtype[Any]:
         names = [str(hdu.get(f"TTYPE{i}")) for i in range(1, min(n_fields, 9) + 1)]
         raise MaskFormatError(
             f"not a MOC but a table of {n_fields} columns ({', '.join(names)}): "
-            "a multi-order map has values, and takes a threshold to become a mask"
+            "a multi-order map has values, and needs a threshold to become a mask"
         )
     form = re.fullmatch(r"(\d{0,9})([JK])", str(hdu.get("TFORM1")))
     if form is None:
-        raise MaskFormatError(f"TFORM1 must be '1J' or '1K' (integers), it is {hdu.get('TFORM1')!r}")
+        raise MaskFormatError(f"TFORM1 must be '1J' or '1K' (integers), but is {hdu.get('TFORM1')!r}")
     size = {"J": 4, "K": 8}[form[2]]
     if hdu.integer("NAXIS1") != size * int(form[1] or 1):
         raise MaskFormatError(f"a row of {hdu.get('NAXIS1')} bytes (NAXIS1) does not hold {form[0]} (TFORM1)")
@@ -374,7 +387,7 @@ def _integer_type(hdu: Hdu) -> np.dtype[Any]:
         raise MaskFormatError(f"the table has {hdu.size} bytes of data instead of {n_bytes}")
     scale, zero = hdu.get("TSCAL1"), hdu.get("TZERO1")
     if scale not in (None, 1) or zero not in (None, 0):
-        raise MaskFormatError(f"the column is scaled (TSCAL1 = {scale}, TZERO1 = {zero}), cells are not")
+        raise MaskFormatError(f"the column is scaled (TSCAL1 = {scale}, TZERO1 = {zero}), which that of a MOC is not")
     return np.dtype(f">i{size}")
 
 
@@ -394,9 +407,9 @@ def _from_uniq(values: NDArray[Any], order: int, name: str, *, fills: bool) -> R
     if blank := uniq.size - n_rows:
         if not fills or blank * values.itemsize > 2880:
             raise ValueError(
-                f"the last {blank} of {uniq.size} rows are 0, which is no cell: the file seems to have lost its end"
+                f"the last {blank} of {uniq.size} rows are 0, which is not a cell: the file seems to have lost its end"
             )
-        warn(f"{name}: the last {blank} of {uniq.size} rows are 0 and no cells")
+        warn(f"{name}: the last {blank} of {uniq.size} rows are 0, which is not a cell; they are left out")
     return disjoint(*uniq_ranges(uniq[:n_rows]), order)
 
 
@@ -404,24 +417,25 @@ def _from_ranges(values: NDArray[Any], order: int) -> RangeSet:
     if values.dtype.itemsize != 8:
         raise ValueError("ranges must be 64-bit integers (TFORM1 = '1K')")
     if values.size % 2:
-        raise ValueError(f"ranges have two ends, there are {values.size} numbers")
+        raise ValueError(f"ranges have two ends, but there are {values.size} numbers")
     pairs = values.reshape(-1, 2)
     try:
-        # Unsigned, negative numbers are beyond the sky: the check finds them and needs no pass of its own.
+        # As unsigned integers, negative numbers are off the sky, where the check finds them without another pass.
         return RangeSet(pairs.view(">u8"), order)
     except ValueError:
         touching = (pairs[:, 0] < pairs[:, 1]).all() and (pairs[1:, 0] >= pairs[:-1, 1]).all()
         if touching:
             return RangeSet.from_ranges(pairs.astype(np.int64), order)
-        # Signed, the message shows negative numbers as what they are.
+        # As signed integers, so that the message shows negative numbers as they are.
         return RangeSet(pairs.astype(np.int64), order)
 
 
 FORMAT = Format(
     name="fits",
-    description="IVOA MOC 2.0, with hpmask's own tables for energy bins and the Galactic frame. All masks.",
+    description="IVOA MOC 2.0, with additional tables for energy bins and the Galactic frame. Holds all masks.",
     suffixes=(".fits", ".fit"),
     matches=_matches,
     read=_read,
     write=_write,
+    keeps_history=_keeps_history,
 )

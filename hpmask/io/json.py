@@ -1,7 +1,7 @@
 """MOC JSON: lists of cells under their orders, as in ``{"3": [1, 4], "9": []}``.
 
-The form is that of the IVOA's MOC 2.0, appendix "JSON encoding", also with the space dimension named:
-``{"s": {"3": [1, 4]}}``. A file is read in pieces. The cells are parsed by Python's json module, a piece of a list at a
+The form is that of the IVOA's MOC 2.0, appendix "JSON encoding". The space dimension may be named, as in
+``{"s": {"3": [1, 4]}}``. A file is read in pieces, and Python's json module parses the cells, a piece of a list at a
 time.
 """
 
@@ -28,13 +28,13 @@ __all__ = ["FORMAT"]
 _BEGINNING = re.compile(rb"[{\[]")
 _DIMENSION = re.compile(rb'"([a-z])"\s*+:')
 
-# Characters of a key with its quotes, of a cell, and of what an error shows.
+# The most characters of a key with its quotes, or of a cell; and of the text that an error shows.
 _LONGEST_WORD = 64
 _SHOWN = 40
 
 _BLANKS = re.compile(rb"[ \t\r\n]*+")
 
-# Cells that are made into text at a time.
+# Cells that are formatted at a time.
 _WRITTEN = 1 << 16
 
 
@@ -46,26 +46,28 @@ def _matches(start: bytes) -> bool:
 
 
 def _read(file: IO[bytes], name: str) -> MaskValue:
-    told, pieces = text.opened(file)
+    declared, pieces = text.opened(file)
     source = _Source(pieces)
     if source.peek() != b"{":
         dimensions = sorted({found.decode("ascii") for found in _DIMENSION.findall(source.ahead())})
         if dimensions:
             raise MaskFormatError(f"not a space MOC: it has the dimensions {', '.join(dimensions)}")
         raise MaskFormatError(
-            f"no MOC JSON: its value must be an object with a list of cells under each order, "
-            f"it begins with {source.shown()}"
+            "not MOC JSON: the value must be an object with a list of cells under each order, "
+            f"but it begins with {source.shown()}"
         )
     cells = _members(source)
     if source.peek():
-        raise MaskFormatError(f"no MOC JSON: behind its end there is {source.shown()}")
-    order = max(cells, default=-1) if told is None else told
+        raise MaskFormatError(f"not MOC JSON: the end is followed by {source.shown()}")
+    order = max(cells, default=-1) if declared is None else declared
     if order < 0:
-        raise MaskFormatError("no MOC JSON: it must be an object with a list of cells under each order, it is empty")
+        raise MaskFormatError(
+            "not MOC JSON: the value must be an object with a list of cells under each order, but is empty"
+        )
     if (deepest := max(cells, default=0)) > order:
         raise MaskFormatError(f"MOCORDER is {order}, but there is an order {deepest} in the file")
     boundaries = np.concatenate([np.empty(0, np.uint64), *(plane.boundaries for plane in cells.values())])
-    return new_mask(disjoint(boundaries[::2], boundaries[1::2], order), history=f"read({name!r})")
+    return new_mask(disjoint(boundaries[::2], boundaries[1::2], order))
 
 
 def _members(source: _Source, *, inner: bool = False) -> dict[int, RangeSet]:
@@ -86,11 +88,13 @@ def _members(source: _Source, *, inner: bool = False) -> dict[int, RangeSet]:
             raise MaskFormatError(f"not a space MOC: it has the dimensions {'s, ' * named}{key}")
         else:
             if not (re.fullmatch("[0-9]{1,9}", key) and int(key) <= MAX_ORDER):
-                raise MaskFormatError(f"no MOC JSON: its keys must be orders from 0 to {MAX_ORDER}, one is {key!r}")
+                raise MaskFormatError(
+                    f"not MOC JSON: the keys must be orders from 0 to {MAX_ORDER}, but one is {key!r}"
+                )
             if int(key) in cells:
-                raise MaskFormatError(f"order {int(key)} is there twice")
+                raise MaskFormatError(f"order {int(key)} is listed twice")
             if source.peek() != b"[":
-                raise MaskFormatError(f"no MOC JSON: order {key} must have a list of cells, it has {source.shown()}")
+                raise MaskFormatError(f"not MOC JSON: order {key} must have a list of cells, but has {source.shown()}")
             cells[int(key)] = _cells(source, int(key))
         if source.peek() != b",":
             source.take(b"}")
@@ -118,11 +122,11 @@ def _cells(source: _Source, order: int) -> RangeSet:
 
 def _no_cell(cell: object, order: int, row: int) -> MaskFormatError:
     shown = json.dumps(cell) if isinstance(cell, list | dict) else repr(cell)
-    return MaskFormatError(f"there is no cell {shown:.{_SHOWN}} of order {order} (its number {row} there)")
+    return MaskFormatError(f"cell {shown:.{_SHOWN}} of order {order} does not exist (number {row} of its list)")
 
 
 class _Source:
-    """The text of a file, read when it is needed and forgotten when it is taken."""
+    """The text of a file, which is read when needed and forgotten when taken."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -135,7 +139,7 @@ class _Source:
         return bool(piece)
 
     def peek(self) -> bytes:
-        """The next character that is no blank, and empty at the end."""
+        """The next character other than a blank, or b"" at the end."""
         while True:
             self._at = _BLANKS.match(self._text, self._at).end()  # type: ignore[union-attr]
             if self._at < len(self._text):
@@ -144,19 +148,19 @@ class _Source:
                 return b""
 
     def ahead(self) -> bytes:
-        """What has been read and not been taken."""
+        """The text that has been read and not taken yet."""
         return self._text[self._at :]
 
     def shown(self) -> str:
-        """The beginning of what is ahead, for errors."""
+        """The next characters, for errors."""
         self.peek()
         return repr(self.ahead()[:_SHOWN].decode("latin-1"))
 
     def take(self, character: bytes) -> None:
-        """Take a character that must come now."""
+        """Take a character, which must be the next one."""
         if self.peek() != character:
             found = self.shown() if self.peek() else "the end of the file"
-            raise MaskFormatError(f"no MOC JSON: expected the delimiter {character.decode()!r}, found {found}")
+            raise MaskFormatError(f"not MOC JSON: expected the delimiter {character.decode()!r}, found {found}")
         self._at += 1
 
     def key(self) -> str:
@@ -166,7 +170,7 @@ class _Source:
             self._more()
         end = self._text.find(b'"', self._at, self._at + _LONGEST_WORD)
         if end < 0:
-            raise MaskFormatError(f"no MOC JSON: its keys must be orders from 0 to {MAX_ORDER}, one is {self.shown()}")
+            raise MaskFormatError(f"not MOC JSON: the keys must be orders from 0 to {MAX_ORDER}, one is {self.shown()}")
         key = self._text[self._at : end].decode("utf-8")
         self._at = end + 1
         return key
@@ -184,19 +188,19 @@ class _Source:
                 part = self._text[self._at : cut]
                 self._at = cut + 1
                 if not part.strip():
-                    raise MaskFormatError("no MOC JSON: there is no cell beside a comma in a list")
+                    raise MaskFormatError("not MOC JSON: a comma in a list has no cell beside it")
                 yield b"[" + part + b"]"
             if end >= 0:
                 return
-            # The rest is at most one item, and blanks.
+            # The rest is at most one item and blanks.
             ended = self.ahead()[-1:].isspace()
             self._text, self._at = b" ".join(self.ahead().split()), 0
             if len(self._text) > _LONGEST_WORD:
-                raise MaskFormatError(f"no MOC JSON: no cell has as many digits as {self.shown()}")
+                raise MaskFormatError(f"not MOC JSON: no cell number has as many digits as {self.shown()}")
             self._text += b" " * ended
             if not self._more():
                 raise MaskFormatError(
-                    "no MOC JSON: the file is cut short within a list, expected the delimiter ',' or ']'"
+                    "not MOC JSON: the file is cut short within a list, expected the delimiter ',' or ']'"
                 )
 
 
@@ -207,7 +211,7 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
     plane = moc_plane(mask)
     by_order = plane.cells_by_order()
     separator = b"{"
-    # The order of the mask stands there even if it has no cells.
+    # The order of the mask is written even if there are no cells of that order.
     for order in sorted({*by_order, plane.order}):
         file.write(separator + b'\n  "%d": [' % order)
         cells = by_order.get(order, np.empty(0, np.uint64))
@@ -221,7 +225,7 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
 
 FORMAT = Format(
     name="json",
-    description="MOC JSON. Masks without energy, in ICRS; their history is not kept.",
+    description="MOC JSON. Holds masks without energy, in ICRS; the history is not written.",
     suffixes=(".json",),
     matches=_matches,
     read=_read,

@@ -1,7 +1,7 @@
-"""What the two text formats share: how their files begin.
+"""What the two text formats share: the beginning of a file.
 
-A file may begin with a byte order mark and with comments, lines that begin with ``#``. Old tools of the CDS tell the
-order of the MOC in one of these, as ``#MOCORDER 8``.
+A file may begin with a byte order mark and with comments, which are lines that begin with ``#``. Old tools of the CDS
+give the order of the MOC in a comment, as ``#MOCORDER 8``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["begins_with", "opened"]
 # Bytes that are read and parsed at a time.
 _PIECE = 1 << 20
 
-# Comments end within so many bytes.
+# The comments must end within this number of bytes.
 _HEAD = 1 << 16
 
 _COMMENTS = re.compile(rb"(?:\xef\xbb\xbf)?+(?:\s*+#[^\n]*+(?:\n|\Z))*+\s*+")
@@ -27,18 +27,18 @@ _ORDER = re.compile(rb"^[ \t]*+#[ \t]*+MOCORDER[ \t:=]*+(\S*+)", re.IGNORECASE |
 
 
 def begins_with(start: bytes, pattern: re.Pattern[bytes]) -> bool:
-    """Whether the first bytes of a file match a pattern behind its comments."""
+    """Whether the first bytes of a file match a pattern after the comments."""
     comments = _COMMENTS.match(start)
     return comments is not None and pattern.match(start, comments.end()) is not None
 
 
 def opened(file: IO[bytes]) -> tuple[int | None, Iterator[bytes]]:
-    """The order that the comments of a file tell, or None, and what follows them, in pieces of up to a MiB.
+    """The order in the comments of a file, or None, and the text after them, in pieces of up to 1 MiB.
 
     Raises
     ------
     MaskFormatError
-        If the order is none, or the comments have no end.
+        If the order is not valid, or the comments are too long.
     """
     start = file.read(_HEAD)
     comments = _COMMENTS.match(start)
@@ -47,13 +47,13 @@ def opened(file: IO[bytes]) -> tuple[int | None, Iterator[bytes]]:
         raise MaskFormatError(f"the file begins with more than {_HEAD} bytes of comments and blanks")
     orders = {_order(text) for text in _ORDER.findall(head.removeprefix(BOM_UTF8))}
     if len(orders) > 1:
-        raise MaskFormatError(f"the comments tell of different orders: MOCORDER {sorted(orders)}")
+        raise MaskFormatError(f"the comments give different orders: MOCORDER {sorted(orders)}")
     return next(iter(orders), None), _pieces(start[len(head) :], file)
 
 
 def _order(text: bytes) -> int:
     if not (text.isdigit() and len(text) < 9 and int(text) <= MAX_ORDER):
-        raise MaskFormatError(f"MOCORDER must be from 0 to {MAX_ORDER}, it is {text.decode('latin-1')[:20]!r}")
+        raise MaskFormatError(f"MOCORDER must be from 0 to {MAX_ORDER}, but is {text.decode('latin-1')[:20]!r}")
     return int(text)
 
 
@@ -61,6 +61,6 @@ def _pieces(first: bytes, file: IO[bytes]) -> Iterator[bytes]:
     while first:
         yield first
         first = file.read(_PIECE)
-        # gzip packs blanks a thousand times. No writer makes as many of them.
+        # gzip compresses blanks a thousand times, and no writer produces this many of them.
         if len(first) == _PIECE >= _HEAD and not first.strip(b" \t\r\n\f\v,"):
             raise MaskFormatError(f"there are more than {_PIECE} blanks in a row")

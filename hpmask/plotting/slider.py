@@ -1,4 +1,4 @@
-"""Pictures of a mask's energy bins, with a slider that goes from bin to bin."""
+"""Pictures of the energy bins of a mask, with a slider to choose the bin."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from base64 import b64encode
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from astropy import units as u
-
+from hpmask._utils.arguments import as_flag
 from hpmask._utils.words import percent_text
 from hpmask.core.value import MaskValue
 from hpmask.plotting import static
@@ -21,34 +20,52 @@ if TYPE_CHECKING:
 __all__ = ["BinPlot", "plot_interactive"]
 
 
-# Part of the figure's height that the slider and the labels above it need.
+# The fraction of the figure's height that the slider and the labels above it need.
 _ROOM = 0.18
 
 
 class BinPlot:
-    """What `plot_interactive` drew.
+    """A picture of an energy bin with a slider to the others, as `hpmask.Mask.plot_interactive` returns it.
 
-    It lives as long as its figure, so that it need not be kept. In a notebook whose pictures do not move, it shows a
-    slider of its own, with a picture for each bin.
+    It lives as long as its figure, so it need not be kept. In a notebook without interactive figures, it is displayed
+    as a picture of each bin with a slider in HTML.
 
     Attributes
     ----------
     ax : `~astropy.visualization.wcsaxes.WCSAxes`
-        The picture.
+        Axes of the picture.
     slider : `matplotlib.widgets.Slider`
-        The slider; its value is the number of the bin.
+        The slider. Its value is the index of the bin, and ``slider.set_val(i)`` shows another bin.
+    figure : `~matplotlib.figure.Figure`
+        The figure.
+
+    See Also
+    --------
+    hpmask.Mask.plot_interactive : Makes it.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from hpmask import EnergyAxis, Mask
+    >>> picture = Mask.full(energy=EnergyAxis([1, 10, 100] * u.GeV)).plot_interactive()
+    >>> picture.slider.set_val(1)
+    >>> picture.ax.get_title()
+    '10-100 GeV: 100 % kept'
     """
 
-    def __init__(self, mask: MaskValue, ax: WCSAxes, slider: Slider, colours: list[tuple[float, ...]]) -> None:
+    def __init__(
+        self, mask: MaskValue, ax: WCSAxes, slider: Slider, colours: list[tuple[float, ...]], title: str | None = None
+    ) -> None:
         self.ax = ax
         self.slider = slider
         self._mask = mask
         self._bins = list(mask)
         self._colours = colours
+        self._title = title
         self._artist = static.draw_image(ax, self._bins[:1], colours)
         self._label(0)
         slider.on_changed(self._show)
-        # matplotlib knows sliders by weak references only.
+        # matplotlib has only weak references to sliders.
         slider.ax._hpmask_plot = self  # type: ignore[attr-defined]
 
     @property
@@ -66,10 +83,17 @@ class BinPlot:
         assert self._mask.energy is not None
         name = static.bin_title(self._mask.energy, i)
         self.slider.valtext.set_text(name)
-        self.ax.set_title(f"{name}: {percent_text(self._mask.planes[i])} kept", color=static.INK, fontsize=12)
+        text = f"{name}: {percent_text(self._mask.planes[i])} kept"
+        self.ax.set_title(text if self._title is None else f"{self._title}\n{text}", color=static.INK, fontsize=12)
 
     def to_html(self) -> str:
-        """The pictures of all bins with a slider, as a piece of HTML that needs nothing else."""
+        """The pictures of all bins with a slider, as self-contained HTML.
+
+        Returns
+        -------
+        str
+            A ``<div>`` with the pictures as embedded PNG.
+        """
         value = self.slider.val
         self.slider.ax.set_visible(False)
         pictures = []
@@ -97,73 +121,36 @@ def plot_interactive(
     mask: MaskValue,
     ax: WCSAxes | None = None,
     *,
-    frame: str | None = None,
-    center: u.Quantity | str | None = None,
-    projection: str = "MOL",
     kept: Any = None,
     excluded: Any = None,
     alpha: float | None = None,
+    legend: bool = True,
+    title: str | None = None,
     figure: Figure | None = None,
+    figsize: tuple[float, float] | None = None,
+    **view: Any,
 ) -> BinPlot:
-    """Draw an energy bin of a mask, with a slider that goes to the others.
-
-    After a zoom the next move of the slider draws in full detail.
-
-    Parameters
-    ----------
-    mask : Mask
-        A mask with energy bins.
-    ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
-        Axes with a projection to draw over, such as those of gammapy's ``Map.plot``; the slider goes below. By default
-        the whole sky is drawn.
-    frame, center, projection, kept, excluded, alpha, figure
-        As in `hpmask.plotting.static.plot`.
-
-    Returns
-    -------
-    BinPlot
-        With the axes, the figure and the slider. Where windows and notebooks are interactive (``%matplotlib widget``)
-        matplotlib's slider is at work; other notebooks show a picture for each bin with a slider in HTML.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    TypeError
-        If `ax` has no sky projection.
-    ValueError
-        If the mask has no energy bins.
-
-    Examples
-    --------
-    >>> from astropy import units as u
-    >>> from hpmask import EnergyAxis, Mask
-    >>> mask = Mask.full(energy=EnergyAxis([1, 10, 100] * u.GeV))
-    >>> picture = mask.plot_interactive()
-    >>> picture.slider.set_val(1)
-    >>> picture.ax.get_title()
-    '10-100 GeV: 100 % kept'
-    """
+    """See `hpmask.Mask.plot_interactive`."""
     static.need_matplotlib()
+    legend = as_flag(legend, "legend")
     if mask.energy is None:
-        raise ValueError("the mask has no energy bins to go through: plot draws it")
-    if ax is None:
-        figure = _new_figure() if figure is None else figure
-        if figure.get_layout_engine() is None:
-            figure.subplots_adjust(left=0.03, right=0.97, top=0.93, bottom=0.1)
-    over = ax is not None
-    ax, kept, alpha = static.canvas(
-        mask, ax, figure, frame=frame, center=center, projection=projection, kept=kept, alpha=alpha
-    )
-    if over and ax.figure.get_layout_engine() is None:
-        ax.figure.subplots_adjust(bottom=max(ax.figure.subplotpars.bottom, _ROOM))
+        raise ValueError("the mask has no energy bins to choose from: use plot")
+    if ax is not None:
+        static.check_overlay(ax, figure, figsize, view)
+        if ax.figure.get_layout_engine() is None:
+            ax.figure.subplots_adjust(bottom=max(ax.figure.subplotpars.bottom, _ROOM))
+        alpha = static.OVERLAY if alpha is None else alpha
+    else:
+        shown = static.View.of(mask, **view)
+        figure = _figure(figure, figsize, shown)
+        ax = shown.axes(figure)
+        kept = static.KEPT if kept is None else kept
+        alpha = 1.0 if alpha is None else alpha
     colours = static.layer_colours(1, kept, static.EXCLUDED if excluded is None else excluded, alpha)
-    ax.legend(
-        handles=static.patches([("kept", mask[0])], colours, percent=False),
-        loc="lower right",
-        labelcolor=static.INK,
-    )
-    return BinPlot(mask, ax, _slider(ax, mask), colours)
+    if legend:
+        handles = static.patches([("kept", mask[0])], colours, percent=False)
+        ax.legend(handles=handles, loc="lower right", labelcolor=static.INK)
+    return BinPlot(mask, ax, _slider(ax, mask), colours, title)
 
 
 def _slider(ax: Any, mask: MaskValue) -> Slider:
@@ -171,26 +158,41 @@ def _slider(ax: Any, mask: MaskValue) -> Slider:
 
     place = ax.figure.add_axes((0.2, 0.02, 0.5, 0.04))
     last = len(mask.planes) - 1
-    # A slider must have a length.
+    # A slider of length 0 is not allowed.
     slider = Slider(place, "energy", 0, max(last, 0.5), valinit=0, valstep=range(last + 1), color=static.INK)
     for text in (slider.label, slider.valtext):
         text.set_color(static.INK)
     return slider
 
 
-def _new_figure() -> Figure:
+def _figure(figure: Figure | None, figsize: tuple[float, float] | None, shown: static.View) -> Figure:
+    """The figure that was given, or a new one, with room for the slider."""
+    all_sky = shown.wcs is None
+    if figure is None:
+        width, height = shown.figsize
+        figure = _new_figure((width, height + (0.2 if all_sky else 0.6)) if figsize is None else figsize)
+    elif figsize is not None:
+        figure.set_size_inches(figsize)
+    if figure.get_layout_engine() is None and all_sky:
+        figure.subplots_adjust(left=0.03, right=0.97, top=0.93, bottom=0.1)
+    elif figure.get_layout_engine() is None:
+        figure.subplots_adjust(left=0.14, right=0.96, top=0.92, bottom=_ROOM + 0.02)
+    return figure
+
+
+def _new_figure(figsize: tuple[float, float]) -> Figure:
     if _is_interactive():
         from matplotlib import pyplot
 
-        return pyplot.figure(figsize=(10, 6), dpi=120)  # type: ignore[no-any-return]
+        return pyplot.figure(figsize=figsize, dpi=120)  # type: ignore[no-any-return]
     from matplotlib.figure import Figure
 
-    # Not pyplot's: a notebook would show it once more.
-    return Figure(figsize=(10, 6), dpi=120)
+    # A notebook would show a figure of pyplot's a second time.
+    return Figure(figsize=figsize, dpi=120)
 
 
 def _is_interactive() -> bool:
-    """Whether matplotlib draws to something that answers to the mouse."""
+    """Whether the figures of matplotlib react to the mouse."""
     import matplotlib
 
     backend = str(matplotlib.get_backend()).lower()

@@ -1,6 +1,6 @@
-"""Recipes: a TOML file that says what a mask is made of.
+"""Recipes: TOML files that describe how a mask is made.
 
-A recipe gives the cells of the mask and a list of what is excluded and what is kept::
+A recipe gives the cells of the mask and lists what is excluded and what is kept::
 
     order = 10                    # cells of 3.4 arcmin
     frame = "icrs"
@@ -15,56 +15,53 @@ A recipe gives the cells of the mask and a list of what is excluded and what is 
     [[keep]]
     mask = "survey.fits"
 
-The mask keeps the sky that lies in every ``[[keep]]`` and in no ``[[exclude]]``; the order of the
-entries does not matter. An entry is the union of what it names, in all energy bins or in some. Paths are
-relative to the recipe.
+The mask keeps the sky that lies in every ``[[keep]]`` and in no ``[[exclude]]``. The order of the entries does not
+matter. Each entry is the union of what it names, in all energy bins or in some of them. Paths are relative to the
+recipe.
 
-Keys of the recipe
+Keys of the recipe:
 
 ``order``
     Order of the cells, 0 to 29.
 ``frame``
     Frame of the cells, "icrs" (default) or "galactic".
 ``mode``
-    How entries are turned into cells, unless they say otherwise: "center" (default), "overlap" or "inside".
+    Which cells belong to a shape, unless an entry has its own mode: "center" (default), "overlap" or "inside".
 ``title``
-    A title for pictures and the summary.
+    Title of the pictures and of the summary.
 ``energy``
-    Energy bins: ``{ edges = ["10 GeV", "100 GeV", "1 TeV"] }``, or equal ones in the logarithm,
-    ``{ min = "10 GeV", max = "1 TeV", bins = 4 }``; optional ``name`` and ``interp`` as in
-    `hpmask.EnergyAxis`.
+    Energy bins: ``{ edges = ["10 GeV", "100 GeV", "1 TeV"] }``, or bins of equal logarithmic width,
+    ``{ min = "10 GeV", max = "1 TeV", bins = 4 }``. Optional: ``name`` and ``interp``, as in `hpmask.EnergyAxis`.
 
-Keys of each ``[[exclude]]`` and ``[[keep]]``: exactly one of
+Keys of an ``[[exclude]]`` or a ``[[keep]]``: exactly one of
 
 ``catalog``
-    A table (FITS, ECSV, CSV, VOTable, parquet): discs with the key ``radius``, or ellipses with
-    ``semi_major``, ``semi_minor`` and ``position_angle`` (from north through east). Each is an
-    angle, a column, or ``{ column = "R68", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg" }``; a list
-    gives a radius for each energy bin. Optional: ``hdu`` (name or number), ``lon``, ``lat`` (columns),
-    ``frame`` (of the positions), ``where`` (conditions such as "Signif_Avg >= 5", all of which must hold),
-    ``invalid`` ("raise" or "skip").
+    A table (FITS, ECSV, CSV, VOTable, parquet), with the key ``radius`` for discs, or with ``semi_major``,
+    ``semi_minor`` and ``position_angle`` (from north through east) for ellipses. Each is an angle, a column, or
+    ``{ column = "R68", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg" }``; a list gives a radius for each energy
+    bin. Optional: ``hdu`` (name or number), ``lon``, ``lat`` (columns), ``frame`` (of the positions), ``where``
+    (conditions such as "Signif_Avg >= 5", all of which must hold), ``invalid`` ("raise" or "skip").
 ``regions``
     A ds9 or CRTF file, or a list of them. Optional: ``invalid`` ("raise" or "skip"), for labels, lines and other
-    regions that no mask can have.
+    regions that cannot be part of a mask.
 ``ds9``
-    Regions written in the recipe, in ds9's language. Optional: ``invalid``.
+    Regions in the recipe itself, in the language of ds9. Optional: ``invalid``.
 ``zone``
     ``{ lon = [west, east], lat = [low, high], frame = "galactic" }``, with ``lon``, ``lat`` or both, and
     optionally ``closed`` as in `hpmask.Mask.from_zone`.
 ``mask``
-    A mask file that `hpmask.Mask.read` knows, or a list of them.
+    A mask file that `hpmask.Mask.read` can read, or a list of them.
 
-and optionally ``name`` (for the summary), ``mode``, and ``energy_min``, ``energy_max``, which are edges of
-the recipe's bins: the entry holds in the bins between them, and leaves the others alone.
+and optionally ``name`` (for the summary), ``mode``, and ``energy_min`` and ``energy_max``, which must be edges of the
+bins of the recipe: the entry then holds in the bins between them and has no effect in the others.
 
-``[[cutout]]`` asks for images of parts of the mask, see `Cutout`.
+A ``[[cutout]]`` asks for an image of a part of the mask; see `Cutout`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
@@ -73,6 +70,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
+from hpmask._files.digest import short_digest
 from hpmask._utils.arguments import MAX_ORDER, check_invalid
 from hpmask._utils.modes import MODES, Mode
 from hpmask.core.algebra import intersection_all, union_all
@@ -93,7 +91,23 @@ _MOST_BINS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One ``[[exclude]]`` or ``[[keep]]`` of a recipe."""
+    """An ``[[exclude]]`` or a ``[[keep]]`` of a recipe. `read_recipe` makes the entries.
+
+    Attributes
+    ----------
+    section : Section
+        The table of the TOML file, which gives errors their line.
+    verb : {"exclude", "keep"}
+        What happens to the sky of the entry.
+    name : str
+        The name in the summary: the key ``name``, or else the file or the zone.
+    source : Source
+        The catalog, regions, zone or masks.
+    mode : {"center", "overlap", "inside"}
+        Which cells belong to a shape.
+    bins : tuple of bool or None
+        Whether the entry holds in each energy bin; None for all bins.
+    """
 
     section: Section
     verb: str
@@ -101,26 +115,50 @@ class Entry:
     source: Source
     mode: Mode
     bins: tuple[bool, ...] | None
-    """Energy bins that the entry holds in; None for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The sky of an entry."""
+    """The sky of an entry, as `Recipe.part` returns it.
+
+    Attributes
+    ----------
+    entry : Entry
+        The entry.
+    mask : Mask
+        The union of the shapes that the entry names.
+    counts : dict of str to int
+        For a catalog, the numbers of "sources" that were used and of rows that were "skipped"; empty for other
+        entries.
+    """
 
     entry: Entry
     mask: Mask
     counts: dict[str, int]
-    """For a catalog: "sources" that were used, rows that were "skipped"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cutout:
-    """One ``[[cutout]]`` of a recipe: an image of a part of the mask.
+    """A ``[[cutout]]`` of a recipe: an image of a part of the mask. `read_recipe` makes the cutouts.
 
-    Its keys: ``file`` (FITS) and ``plot`` (a picture), one or both, which go beside the mask; ``center`` and
-    ``width``, and optionally ``height``, ``binsz``, ``proj``, ``frame``, as in `hpmask.wcs.field_wcs`;
-    ``title``.
+    Attributes
+    ----------
+    section : Section
+        The table of the TOML file, which gives errors their line.
+    file, plot : str or None
+        Names of the FITS image and of the picture, which are written beside the mask. At least one is given.
+    title : str or None
+        Title of the picture.
+    center : `~astropy.coordinates.SkyCoord`, scalar
+        Position in the middle of the image.
+    width, height : `~astropy.units.Quantity` or None
+        Size of the image, as angles. A height of None is the width.
+    binsz : `~astropy.units.Quantity`
+        Size of a pixel, as an angle.
+    proj : str
+        Projection, such as "TAN".
+    frame : {"icrs", "galactic"}
+        Frame of the image.
     """
 
     section: Section
@@ -166,7 +204,20 @@ class Cutout:
         return cutout
 
     def wcs(self) -> tuple[WCS, tuple[int, int]]:
-        """WCS and shape of the image."""
+        """WCS and shape of the image.
+
+        Returns
+        -------
+        wcs : `~astropy.wcs.WCS`
+            The WCS.
+        shape : (int, int)
+            Number of pixels (ny, nx).
+
+        Raises
+        ------
+        ValueError
+            If the projection does not show a field of this size.
+        """
         return field.field_wcs(
             self.center,
             self.width,
@@ -179,7 +230,23 @@ class Cutout:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a mask is made of; see the module's page for the file that it is read from."""
+    """How a mask is made, as `read_recipe` returns it.
+
+    Attributes
+    ----------
+    path : `~pathlib.Path`
+        The file.
+    text : str
+        The content of the file.
+    title : str or None
+        Title of the pictures and of the summary.
+    grid : Grid
+        Order, frame and energy bins of the mask.
+    entries : tuple of Entry
+        The entries, first each ``[[keep]]``, then each ``[[exclude]]``.
+    cutouts : tuple of Cutout
+        The images that the recipe asks for.
+    """
 
     path: Path
     text: str
@@ -188,39 +255,58 @@ class Recipe:
     entries: tuple[Entry, ...]
     cutouts: tuple[Cutout, ...]
 
-    def build(self, *, n_threads: int | None = None, begin: Callable[[Entry], None] = lambda entry: None) -> Mask:
-        """The mask.
+    def build(self, *, n_threads: int | None = None, begin: Callable[[Entry], object] | None = None) -> Mask:
+        """Build the mask.
 
         Parameters
         ----------
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Number of threads to use, by default all processors.
         begin : callable, optional
-            Called with each entry before it is built.
+            A function that is called with each entry before it is built, such as one that shows the progress.
 
         Returns
         -------
         Mask
-            Its history names the recipe and its SHA-256 digest, above the text of the recipe.
+            The mask. Its history is ``recipe('name.toml', sha256 ...)``, with the text of the recipe below it.
 
         Raises
         ------
         RecipeError
-            If an entry cannot be built; its line is named.
+            If an entry cannot be built. The message begins with the file and the line of the entry.
         """
         parts = []
         for entry in self.entries:
-            begin(entry)
+            if begin is not None:
+                begin(entry)
             parts.append(self.part(entry, n_threads=n_threads))
         return self.combine(parts)
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The recipe's own file and all that its entries read."""
+        """The file of the recipe and all files that its entries read."""
         return (self.path, *(path for entry in self.entries for path in entry.source.files))
 
     def part(self, entry: Entry, *, n_threads: int | None = None) -> Part:
-        """The sky of one entry."""
+        """Build the sky of one entry.
+
+        Parameters
+        ----------
+        entry : Entry
+            One of `entries`.
+        n_threads : int, optional
+            Number of threads to use, by default all processors.
+
+        Returns
+        -------
+        Part
+            The sky, and for a catalog the number of its sources.
+
+        Raises
+        ------
+        RecipeError
+            If the entry cannot be built. The message begins with the file and the line of the entry.
+        """
         try:
             mask, counts = entry.source.build(self.grid, entry.mode, n_threads)
         except (ValueError, TypeError, OSError) as error:
@@ -228,7 +314,18 @@ class Recipe:
         return Part(entry, mask, counts)
 
     def combine(self, parts: Sequence[Part]) -> Mask:
-        """The mask that the parts make: in each that is kept, and in none that is excluded."""
+        """Combine the parts of all entries into the mask.
+
+        Parameters
+        ----------
+        parts : sequence of Part
+            The parts, in any order.
+
+        Returns
+        -------
+        Mask
+            The sky that is in every part that is kept, and in no part that is excluded.
+        """
         grid = self.grid
         whole = Mask.full(order=grid.order, frame=grid.frame, energy=grid.energy)
         kept = [whole, *(_confined(part, grid, False) for part in parts if part.entry.verb == "keep")]
@@ -237,12 +334,12 @@ class Recipe:
         if excluded:
             mask = mask - union_all(excluded)
         how = ", invalid='skip'" if grid.invalid == "skip" else ""
-        digest = sha256(self.text.encode()).hexdigest()[:12]
+        digest = short_digest(self.text.encode())
         return with_history(mask, f"recipe({self.path.name!r}{how}, sha256 {digest})\n{self.text}")
 
 
 def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
-    """The part in its own energy bins, and in the others what leaves them alone."""
+    """The sky of a part in its own energy bins, and in the others the sky that changes nothing."""
     bins, mask = part.entry.bins, part.mask
     if bins is None:
         return mask
@@ -253,25 +350,30 @@ def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
 
 
 def read_recipe(path: str | Path, *, invalid: Invalid = "raise") -> Recipe:
-    """Read and check a recipe; nothing is built yet.
+    """Read and check a recipe, without building anything yet.
 
     Parameters
     ----------
     path : str or path
-        A TOML file of up to 1 MiB.
+        A TOML file of up to 1 MiB; `hpmask.recipe` describes its keys.
     invalid : {"raise", "skip"}, optional
-        What becomes of rows of catalogs and of regions that cannot be used, in entries without a key ``invalid``.
+        What happens to rows of catalogs and to regions that cannot be used, in entries without a key ``invalid``: they
+        raise an error, or are left out with a warning.
 
     Returns
     -------
     Recipe
+        The recipe; `Recipe.build` makes the mask.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     RecipeError
-        If a key is unknown, a value is wrong or a file is missing. The message names the file and the line.
+        If a key is unknown, a value is wrong, or a file that the recipe names does not exist. The message begins with
+        the file and the line.
+    ValueError
+        If `invalid` is not one of these words.
 
     Examples
     --------
@@ -293,7 +395,7 @@ def read_recipe(path: str | Path, *, invalid: Invalid = "raise") -> Recipe:
     top, text = load(path)
     order = top.require("order", int, hint=", such as order = 10 (cells of 3.4 arcmin), above the first [[...]]")
     if not 0 <= order <= MAX_ORDER:
-        raise top.error(f"order must be 0 to {MAX_ORDER}, got {order}", "order")
+        raise top.error(f"order must be from 0 to {MAX_ORDER}, got {order}", "order")
     frame = top.choice("frame", frames.FRAMES, default="icrs")
     mode = top.choice("mode", MODES, default="center")
     title = top.get("title", str)
@@ -325,16 +427,16 @@ def _energy(section: Section | None) -> EnergyAxis | None:
     section.close()
     if edges is not None:
         if not (low is None and high is None and bins is None):
-            raise section.error("energy needs either 'edges' or 'min', 'max' and 'bins', got both")
+            raise section.error("energy needs either 'edges', or 'min', 'max' and 'bins', but has both")
         if len(edges) > _MOST_BINS + 1:
-            raise section.error(f"edges must be up to {_MOST_BINS + 1}, got {len(edges)}", "edges")
+            raise section.error(f"there must be at most {_MOST_BINS + 1} edges, got {len(edges)}", "edges")
         values = [section.as_energy(edge, "edges") for edge in edges]
     elif low is None or high is None or bins is None:
         raise section.error("energy needs 'edges', or 'min', 'max' and 'bins'")
     elif not (bins >= 1 and low.value > 0 and low < high):
-        raise section.error("energy needs 0 < min < max and at least one of bins")
+        raise section.error("energy needs 0 < min < max and bins >= 1")
     elif bins > _MOST_BINS:
-        raise section.error(f"bins must be up to {_MOST_BINS}, as each has its own set of cells, got {bins}", "bins")
+        raise section.error(f"bins must be at most {_MOST_BINS}, got {bins}", "bins")
     else:
         values = list(np.geomspace(low.value, high.to_value(low.unit), bins + 1) * low.unit)
     try:
@@ -345,7 +447,7 @@ def _energy(section: Section | None) -> EnergyAxis | None:
 
 
 def _bins(section: Section, energy: EnergyAxis | None) -> tuple[bool, ...] | None:
-    """The bins between an entry's energy_min and energy_max."""
+    """Whether an entry holds in each bin: those between energy_min and energy_max; None for all bins."""
     limits = {key: section.energy(key) for key in ("energy_min", "energy_max")}
     if all(limit is None for limit in limits.values()):
         return None
@@ -355,7 +457,7 @@ def _bins(section: Section, energy: EnergyAxis | None) -> tuple[bool, ...] | Non
             numbers.append(None)
             continue
         if energy is None:
-            raise section.error(f"{key} needs a recipe with 'energy'", key)
+            raise section.error(f"{key} needs 'energy' in the recipe", key)
         edges = energy.ascending().edges.value
         near = np.flatnonzero(np.isclose(edges, limit.to_value(energy.unit), rtol=1e-6, atol=0))
         if not near.size:

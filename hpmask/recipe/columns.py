@@ -1,4 +1,4 @@
-"""What a recipe says of the columns of a catalog: sizes made from them, and which rows are wanted."""
+"""The columns of a catalog in a recipe: sizes that are made from columns, and conditions that choose rows."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["Condition", "Size"]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """An angle per source: one for all, or ``times * column + plus`` between `at_least` and `at_most`.
+    """An angle for each source: one for all, or ``times * column + plus`` between `at_least` and `at_most`.
 
-    It is a length, which must not be negative, unless it is read as a direction.
+    A size must not be negative. A direction, such as a position angle, may have any sign.
     """
 
     angle: u.Quantity | None = None
@@ -35,12 +35,12 @@ class Size:
 
     @classmethod
     def read(cls, section: Section, key: str, *, direction: bool = False) -> Size:
-        """The size that stands at `key`: an angle, a column's name, or a table about a column."""
+        """The size at `key`: an angle, the name of a column, or a table that describes a column."""
         return cls.parse(section, key, section.require(key, str, float, dict), direction=direction)
 
     @classmethod
     def parse(cls, section: Section, key: str, value: Any, *, direction: bool = False) -> Size:
-        """The size that `value` means: a table, an angle if it begins with a number, else the name of a column."""
+        """The size given by `value`: a table, an angle if it begins with a number, or else the name of a column."""
         if isinstance(value, dict):
             return cls._from_table(section.inner(key, value))
         if isinstance(value, str) and not re.match(r"\s*[-+.]?\d", value):
@@ -57,7 +57,7 @@ class Size:
             try:
                 unit = u.Unit(unit)
             except ValueError:
-                raise table.error(f"unit must be one of angle such as 'deg', got {unit!r}", "unit") from None
+                raise table.error(f"unit must be a unit of angle such as 'deg', got {unit!r}", "unit") from None
         size = cls(
             column=table.require("column", str),
             times=float(table.get("times", float, default=1.0)),
@@ -78,14 +78,14 @@ class Size:
         unit = self.unit or unit
         if unit is None:
             raise ValueError(
-                f"the column {self.column!r} has no unit: give it one, {{ column = {self.column!r}, unit = 'deg' }}"
+                f"the column {self.column!r} has no unit: give one, as in {{ column = {self.column!r}, unit = 'deg' }}"
             )
         if not unit.is_equivalent(u.rad):
-            raise ValueError(f"the column {self.column!r} is no angle, its unit is {str(unit)!r}")
+            raise ValueError(f"the column {self.column!r} must have a unit of angle, but its unit is {str(unit)!r}")
         size = (self.times * values * unit).to(u.deg)
         if self.plus is not None:
             size = size + self.plus
-        # Not fmax and fmin: a row without a value stays without one.
+        # fmax and fmin would give a value to rows without one.
         if self.at_least is not None:
             size = np.maximum(size, self.at_least)
         if self.at_most is not None:
@@ -115,7 +115,7 @@ class Condition:
 
     @classmethod
     def read(cls, section: Section, key: str) -> list[Condition]:
-        """The conditions that stand at `key`: one or a list; none if there is no such key."""
+        """The conditions at `key`: one, a list of them, or none if there is no such key."""
         value = section.get(key, str, list, default=[])
         return [cls._parse(section, key, one) for one in ([value] if isinstance(value, str) else value)]
 
@@ -133,15 +133,15 @@ class Condition:
             return cls(column, sign, u.Quantity(value))
         except (TypeError, ValueError):
             raise section.error(
-                f"{key}: what is compared must be a number, a quantity or a quoted text, got {value!r}", key
+                f"{key}: a column is compared with a number, a quantity or a quoted text, got {value!r}", key
             ) from None
 
     def __call__(self, table: Table) -> NDArray[np.bool_]:
-        """Which rows fulfil it, shape (n,); rows without a value do not."""
+        """Which rows fulfil the condition, shape (n,). Rows without a value do not."""
         if isinstance(self.value, str):
             column = np.ma.asarray(_column(table, self.column))
             if column.dtype.kind not in "SUO":
-                raise ValueError(f"the column {self.column!r} holds no text to compare with {self.value!r}")
+                raise ValueError(f"the column {self.column!r} does not hold text, and is compared with {self.value!r}")
             known = ~np.ma.getmaskarray(column)
             # Tables pad their texts with blanks.
             words = [(one.decode() if isinstance(one, bytes) else str(one)).strip() for one in column.data]
@@ -152,7 +152,9 @@ class Condition:
         if self.value.unit == u.dimensionless_unscaled:
             limit = self.value.value
         elif unit is None or not unit.is_equivalent(self.value.unit):
-            raise ValueError(f"the column {self.column!r} has the unit {str(unit)!r}, not one like {self.value.unit}")
+            raise ValueError(
+                f"the column {self.column!r} has the unit {str(unit)!r}, and cannot be compared with {self.value.unit}"
+            )
         else:
             limit = self.value.to_value(unit)
         return np.isfinite(values) & _SIGNS[self.sign](values, limit)
@@ -165,10 +167,10 @@ def _column(table: Table, name: str) -> Any:
 
 
 def _numbers(table: Table, name: str) -> tuple[NDArray[np.float64], u.UnitBase | None]:
-    """The numbers of a column, NaN where there is none, and their unit."""
+    """The numbers of a column, NaN where a row has none, and their unit."""
     column = _column(table, name)
     unit = getattr(column, "unit", None)
-    # Masked columns have a mask; masked quantities keep theirs beside the unit.
+    # Masked columns and masked quantities both have the attribute mask.
     mask = np.broadcast_to(getattr(column, "mask", False), np.shape(column))
     data = np.asarray(getattr(column, "unmasked", column))
     if data.dtype.kind not in "fiu" or data.ndim != 1:

@@ -1,4 +1,4 @@
-"""TOML tables that know their lines: keys are asked for by name and kind, a wrong one has its line told."""
+"""TOML tables that know their lines. Keys are requested by name and type, and errors name the line."""
 
 from __future__ import annotations
 
@@ -29,38 +29,55 @@ _KINDS = {
 }
 
 
-# Far above what anybody writes by hand.
+# Far more than anybody writes by hand.
 _MOST_BYTES = 2**20
 
 
 class RecipeError(ValueError):
-    """A recipe that cannot be followed; the message begins with its file and line."""
+    """A mistake in a recipe. The message begins with the file and the line, ``recipe.toml:7: ...``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from hpmask.recipe import RecipeError, read_recipe
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "recipe.toml"
+    ...     _ = path.write_text("ordr = 8")
+    ...     try:
+    ...         read_recipe(path)
+    ...     except RecipeError as error:
+    ...         print(str(error).removeprefix(folder)[1:])
+    recipe.toml:1: a recipe needs 'order': is 'ordr' a misspelling of it?
+    """
 
 
 def load(path: str | Path) -> tuple[Section, str]:
-    """The outermost table of a TOML file, and the file's text.
+    """The outermost table of a TOML file, and the text of the file.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     RecipeError
-        If it is not TOML; the line is named.
+        If the text is not TOML; the message names the line.
     """
     path = Path(path)
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
-            raise RecipeError(f"{path}: a recipe may have {_MOST_BYTES} bytes, as masks keep it in their history")
+            raise RecipeError(
+                f"{path}: a recipe must not have more than {_MOST_BYTES} bytes, because masks keep it in their history"
+            )
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RecipeError(f"{path}: not a text file in UTF-8, see byte {error.start}") from None
+        raise RecipeError(f"{path}: not a text file in UTF-8, byte {error.start} is not valid") from None
     try:
         values = tomllib.loads(text)
     except RecursionError:
-        raise RecipeError(f"{path}: brackets are nested too deep") from None
-    except ValueError as error:  # TOMLDecodeError, or of a number with thousands of digits
+        raise RecipeError(f"{path}: brackets are nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, or a number with thousands of digits
         message = str(error)
         place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
         line = int(place[1]) if place and place[1] else text.count("\n") + 1
@@ -72,7 +89,7 @@ def load(path: str | Path) -> tuple[Section, str]:
 class Section:
     """A table of a TOML file.
 
-    Keys are asked for one after the other; `close` then raises if there are keys that nobody asked for.
+    The keys are requested one after the other. `close` then raises an error if a key was never requested.
     """
 
     def __init__(self, file: Path, key: _Key, values: dict[str, Any], lines: dict[_Key, int]) -> None:
@@ -83,9 +100,9 @@ class Section:
         self._asked: list[str] = []
 
     def error(self, message: str, key: str | None = None) -> RecipeError:
-        """An error at the line of `key`, or at that of the whole table."""
+        """An error at the line of `key`, or at the line of the table."""
         at = self._key if key is None else (*self._key, key)
-        # What stands inside an inline table has the line of the table.
+        # Keys inside an inline table have the line of the table.
         while at and at not in self._lines:
             at = at[:-1]
         line = self._lines.get(at, 1)
@@ -96,7 +113,7 @@ class Section:
         return key in self._values
 
     def get(self, key: str, *kinds: type, default: Any = None) -> Any:
-        """The value of `key`, which must be of one of the `kinds`; `default` if it is not there."""
+        """The value of `key`, which must be of one of the `kinds`, or `default` if there is no such key."""
         self._ask(key)
         if key not in self._values:
             return default
@@ -108,12 +125,12 @@ class Section:
         return value
 
     def require(self, key: str, *kinds: type, hint: str = "") -> Any:
-        """As `get`, but the key must be there; the error may have a hint at its end."""
+        """As `get`, but the key must be there. `hint` is added to the error."""
         value = self.get(key, *kinds)
         if value is None:
             near = difflib.get_close_matches(key, [one for one in self._values if one not in self._asked], n=1)
             if near:
-                raise self.error(f"{self._name} needs {key!r}: did you write {near[0]!r} for it?", near[0])
+                raise self.error(f"{self._name} needs {key!r}: is {near[0]!r} a misspelling of it?", near[0])
             raise self.error(f"{self._name} needs {key!r}{hint}")
         return value
 
@@ -159,11 +176,11 @@ class Section:
         return quantity
 
     def file(self, key: str) -> Path:
-        """A file that is there; its path is relative to this one."""
+        """An existing file. Its path is relative to this one."""
         return self._existing(self.require(key, str), key)
 
     def files(self, key: str) -> list[Path]:
-        """One file or a list of them."""
+        """One existing file or a list of them."""
         value = self.require(key, str, list)
         return [self._existing(one, key) for one in ([value] if isinstance(value, str) else value)]
 
@@ -172,7 +189,7 @@ class Section:
             raise self.error(f"{key} must be the path of a file, got {reprlib.repr(value)}", key)
         path = self._file.parent / Path(value).expanduser()
         if not path.exists():
-            raise self.error(f"{key}: there is no file {path}", key)
+            raise self.error(f"{key}: the file {path} does not exist", key)
         return path
 
     def table(self, key: str) -> Section | None:
@@ -187,7 +204,7 @@ class Section:
     def tables(self, key: str) -> list[Section]:
         """A list of tables, ``[[key]]``."""
         if isinstance(self._values.get(key), dict):
-            raise self.error(f"write [[{key}]], in double brackets, for [{key}]: there may be several", key)
+            raise self.error(f"write [[{key}]] with double brackets instead of [{key}]: a recipe may have several", key)
         values = self.get(key, list, default=[])
         for value in values:
             if not isinstance(value, dict):
@@ -195,11 +212,11 @@ class Section:
         return [Section(self._file, (*self._key, key, i), value, self._lines) for i, value in enumerate(values)]
 
     def close(self) -> None:
-        """Raise if there is a key that was not asked for."""
+        """Raise an error if there is a key that was not requested."""
         for key in self._values:
             if key not in self._asked:
                 near = difflib.get_close_matches(key, self._asked, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it may have {_listed(self._asked, 'and')}"
+                hint = f"did you mean {near[0]!r}?" if near else f"the keys are {_listed(self._asked, 'and')}"
                 raise self.error(f"{self._name} has no key {key!r}: {hint}", key)
 
     def _ask(self, key: str) -> None:
@@ -221,8 +238,8 @@ def _listed(words: Sequence[str], last: str = "or") -> str:
 
 # ---------------------------------------------------------------------- lines
 #
-# tomllib does not tell where a key stands. But the text is known to be TOML here, so it is enough to cut it
-# into its statements at the line ends outside strings and brackets, and to let tomllib read the head of each.
+# tomllib does not report the line of a key. Since the text is known to be TOML here, it is enough to split it into
+# statements, at the line ends outside strings and brackets, and to let tomllib parse the head of each statement.
 
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|' + r"'''.*?'{3,5}|" + r'"(?:\\.|[^"\\\n])*"|' + r"'[^'\n]*'|#[^\n]*|.",
@@ -231,13 +248,13 @@ _TOKEN = re.compile(
 
 
 def _lines(text: str) -> Iterator[tuple[_Key, int]]:
-    """Keys of a TOML text and the lines, from 1, where they stand."""
+    """The keys of a TOML text and their lines, counted from 1."""
     section: _Key = ()
     counts: dict[_Key, int] = {}
     for line, head, value in _statements(text):
         if not value:
             name = tuple(_path(tomllib.loads(head)))
-            # The last of the tables of a list is the one that later names mean.
+            # Later names refer to the last table of a list.
             resolved: _Key = ()
             for part in name[:-1]:
                 resolved = (*resolved, part)
@@ -259,7 +276,7 @@ def _lines(text: str) -> Iterator[tuple[_Key, int]]:
 
 
 def _path(value: Any) -> Iterator[str]:
-    """Names of nested tables that each hold one."""
+    """The names of nested tables that hold one table each."""
     while isinstance(value, dict) and value:
         [(name, value)] = value.items()
         yield name
@@ -267,7 +284,7 @@ def _path(value: Any) -> Iterator[str]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str, bool]]:
-    """Line, head and whether there is a value, of each statement of a TOML text."""
+    """The line and the head of each statement of a TOML text, and whether it has a value."""
     line, start, head, depth, in_value = 1, 1, "", 0, False
     for token in (match[0] for match in _TOKEN.finditer(text + "\n")):
         if token == "\n" and depth == 0:
@@ -278,6 +295,6 @@ def _statements(text: str) -> Iterator[tuple[int, str, bool]]:
             in_value = True
         elif not in_value and not token.startswith("#"):
             head += token
-        # A header's own brackets come in pairs too.
+        # The brackets of a header come in pairs, too.
         depth += (token in "[{") - (token in "]}")
         line += token.count("\n")

@@ -1,4 +1,4 @@
-"""Where the sky of a recipe's entries comes from: catalogs, region files, zones and other masks."""
+"""The sources of sky for the entries of a recipe: catalogs, region files, zones and other masks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from astropy.table import Table
 
 from hpmask._utils.arguments import CLOSED, Closed
 from hpmask._utils.modes import Mode
-from hpmask.catalog import files, to_discs
+from hpmask.catalog import files, rows
 from hpmask.core.algebra import union_all
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
@@ -28,17 +28,19 @@ Invalid = Literal["raise", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """What all masks of a recipe share: the cells and the energy bins."""
+    """The cells and energy bins that all entries of a recipe share.
+
+    `invalid` says what happens to rows and regions that cannot be used, in entries without a key of this name.
+    """
 
     order: int
     frame: str
     energy: EnergyAxis | None = None
     invalid: Invalid = "raise"
-    """What becomes of rows and regions that cannot be used, where an entry does not say."""
 
 
 class Source(Protocol):
-    """A part of the sky that a recipe tells how to make."""
+    """A part of the sky, as an entry of a recipe describes it."""
 
     key: ClassVar[str]
 
@@ -49,7 +51,7 @@ class Source(Protocol):
 
     @property
     def title(self) -> str:
-        """A few words for people."""
+        """A short name for people."""
         ...
 
     @property
@@ -58,13 +60,13 @@ class Source(Protocol):
         ...
 
     def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        """The sky of the source, and what it counted: sources that were used, rows that were left out."""
+        """The sky of the source, and the numbers of "sources" that were used and rows that were "skipped"."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Discs or ellipses round the sources of a table."""
+    """Discs or ellipses around the sources of a table."""
 
     key: ClassVar[str] = "catalog"
 
@@ -94,14 +96,12 @@ class Catalog:
             radius = cls._radius(section, grid)
             for key in ("semi_major", "semi_minor", "position_angle"):
                 if key in section:
-                    raise section.error(
-                        f"{key} goes with ellipses, and a radius with discs: give one or the other", key
-                    )
+                    raise section.error(f"{key} is for ellipses, and 'radius' is for discs: give one or the other", key)
         elif any([key in section for key in ("semi_major", "semi_minor", "position_angle")]):  # noqa: C419, all are asked
             angle = Size.read(section, "position_angle", direction=True)
             axes = Size.read(section, "semi_major"), Size.read(section, "semi_minor"), angle
         else:
-            # A slip of the pen is rather the cause.
+            # A misspelt key is the more likely cause.
             section.close()
             raise section.error(
                 "a catalog needs a 'radius', or 'semi_major', 'semi_minor' and 'position_angle'", "catalog"
@@ -114,7 +114,7 @@ class Catalog:
         if not isinstance(value, list):
             return [Size.read(section, "radius")]
         if grid.energy is None:
-            raise section.error("a list of radii, one for each energy bin, needs a recipe with 'energy'", "radius")
+            raise section.error("a list of radii, one for each energy bin, needs 'energy' in the recipe", "radius")
         if len(value) != grid.energy.n_bins:
             raise section.error(
                 f"there must be a radius for each of the {grid.energy.n_bins} energy bins, got {len(value)}",
@@ -136,10 +136,10 @@ class Catalog:
         for condition in self.where:
             wanted &= condition(table)
         if not wanted.any():
-            raise ValueError(f"no row of {self.path.name} is wanted: it has {len(table)}")
+            raise ValueError(f"no row of {self.path.name} fulfils the conditions in 'where': it has {len(table)} rows")
         table = table[wanted]
         try:
-            discs = to_discs.read_discs(
+            found = rows.read_rows(
                 table,
                 self._angles,
                 lon=self.lon,
@@ -148,14 +148,14 @@ class Catalog:
                 invalid=self.invalid,
             )
         except ValueError as error:
-            # The key of a recipe has another name than the argument.
+            # The key of a recipe is called frame, and the argument catalog_frame.
             raise ValueError(str(error).replace("catalog_frame", "frame")) from error
-        counts = {"sources": discs.center.size, "skipped": discs.n_skipped}
+        counts = {"sources": found.center.size, "skipped": found.n_skipped}
         if self.axes is None:
             with_energy = len(self.radius) > 1
             mask = Mask.from_cones(
-                discs.center,
-                discs.radius if with_energy else discs.radius[:, 0],
+                found.center,
+                found.sizes if with_energy else found.sizes[:, 0],
                 order=grid.order,
                 mode=mode,
                 frame=grid.frame,
@@ -164,7 +164,7 @@ class Catalog:
             )
         else:
             mask = Mask.from_regions(
-                _ellipses(discs.center, discs.radius),
+                _ellipses(found.center, found.sizes),
                 order=grid.order,
                 mode=mode,
                 frame=grid.frame,
@@ -173,11 +173,11 @@ class Catalog:
         return mask, counts
 
     def _angles(self, table: Table) -> u.Quantity:
-        """The angles of each row, shape (n, k): radii, or both half axes and the position angle."""
+        """The angles of each row, shape (n, k): the radii, or both semi-axes and the position angle."""
         if self.axes is None:
             return u.Quantity([size(table) for size in self.radius]).T
         major, minor, angle = self.axes
-        # An ellipse comes back to itself after half a turn: so the angle is positive, as lengths are.
+        # An ellipse is symmetric under half a turn. Sizes, and with them this angle, must not be negative.
         turned = angle(table) % (180 * u.deg)
         return u.Quantity([major(table), minor(table), turned]).T
 
@@ -213,7 +213,7 @@ class Regions:
         return _names(self.paths)
 
     def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        # Of a list, errors would name the item, too.
+        # Errors in a list would also name the item.
         given = self.paths[0] if len(self.paths) == 1 else self.paths
         return _of_regions(given, self.invalid, grid, mode, n_threads)
 
@@ -226,13 +226,13 @@ def _of_regions(
 
 
 def _invalid(section: Section, grid: Grid) -> Invalid:
-    """What an entry says about rows or regions that cannot be used."""
+    """The key of an entry that says what happens to rows or regions that cannot be used."""
     return cast(Invalid, section.choice("invalid", ("raise", "skip"), default=grid.invalid))
 
 
 @dataclass(frozen=True, slots=True)
 class Ds9:
-    """Regions written in the recipe itself."""
+    """Regions in the recipe itself."""
 
     key: ClassVar[str] = "ds9"
 
@@ -253,7 +253,7 @@ class Ds9:
         return line if len(line) <= 40 else line[:37] + "..."
 
     def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        # A name that happens to be that of a file is not meant.
+        # With a line end, the text cannot be mistaken for the name of a file.
         return _of_regions(self.text + "\n", self.invalid, grid, mode, n_threads)
 
 
@@ -318,7 +318,7 @@ def _pair(section: Section, key: str) -> tuple[u.Quantity, u.Quantity] | None:
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """What any of some mask files keeps."""
+    """The union of mask files."""
 
     key: ClassVar[str] = "mask"
 
@@ -342,12 +342,12 @@ class Masks:
             mask = Mask.read(path)
             if mask.energy is not None and mask.energy != grid.energy:
                 bins = "none" if grid.energy is None else grid.energy
-                raise ValueError(f"{path.name} has the energy bins {mask.energy}, and the recipe has {bins}")
+                raise ValueError(f"{path.name} has the energy bins {mask.energy}, but the recipe has {bins}")
             if mask.frame != grid.frame:
                 if mode != "center":
                     raise ValueError(
-                        f"{path.name} is in the frame {mask.frame!r}, and the recipe in {grid.frame!r}: "
-                        f"between frames only mode 'center' can be kept, not {mode!r}"
+                        f"{path.name} is in the frame {mask.frame!r}, but the recipe is in {grid.frame!r}: "
+                        f"only the mode 'center' can convert between frames, got {mode!r}"
                     )
                 mask = mask.to_frame(grid.frame, order=grid.order)
             masks.append(mask.at_order(grid.order, mode=mode))
@@ -362,7 +362,7 @@ SOURCES: tuple[type[Source], ...] = (Catalog, Regions, Ds9, Zone, Masks)
 
 
 def read_source(section: Section, grid: Grid) -> Source:
-    """The one source that an entry of a recipe names."""
+    """The source that an entry of a recipe names."""
     named = [source for source in SOURCES if source.key in section]
     if len(named) != 1:
         if not named:

@@ -1,6 +1,7 @@
 """Damaged copies of files, the same ones in every run, for tests that readers fail as they should."""
 
 import re
+import time
 
 import numpy as np
 
@@ -55,6 +56,24 @@ def damaged(content, n, seed):
         way = ways[k % len(ways)]
         copy = bytearray(content)
         yield f"{way.__name__[1:]} {k} of seed {seed}", bytes(way(copy, rng))
+
+
+def outcomes(copies, path, outcome):
+    """The number of copies with each outcome of ``outcome(path)``, the slowest copy, and the failures in words.
+
+    `copies` are those of `damaged`, and are written to `path` one after the other.
+    """
+    counts, slowest, failed = {}, (0.0, ""), []
+    for what, content in copies:
+        path.write_bytes(content)
+        start = time.process_time()
+        try:
+            end = outcome(path)
+            counts[end] = counts.get(end, 0) + 1
+        except Exception as error:
+            failed.append(f"{what}: {type(error).__name__}: {error}")
+        slowest = max(slowest, (time.process_time() - start, what))
+    return counts, slowest, failed
 
 
 def _place(content, rng):

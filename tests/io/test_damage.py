@@ -21,7 +21,7 @@ from hpmask._files.hdu import write_hdu
 
 SOME = RangeSet.from_cells(np.arange(0, 1000, 3), 8)
 AXIS = EnergyAxis([0.1, 1, 30] * u.TeV)
-PLAIN = Mask(SOME, history=["a", "b"])
+PLAIN = Mask(SOME, history="a\nb")
 WITH_ENERGY = Mask([SOME, RangeSet.from_cells([5], 8)], energy=AXIS)
 
 
@@ -111,7 +111,7 @@ def test_a_flipped_bit_within_gzip(content, tmp_path):
 def test_bytes_behind_the_end(content, tmp_path):
     path = tmp_path / "longer.fits"
     path.write_bytes(content(PLAIN) + bytes(2880))
-    refused(path, "more bytes behind the last table")
+    refused(path, "more bytes .* the last table, HDU 1")
 
 
 def test_the_sums_of_others_are_checked(tmp_path):
@@ -170,12 +170,12 @@ def set_units(unit):
         (set_value(2, "E_MIN", 0, np.nan), "finite and positive, edge 0"),
         (set_value(2, "E_MIN", 0, -1.0), "finite and positive, edge 0"),
         (set_value(2, "E_MIN", 0, 2.0), "bin 0 ends at 2.0 but bin 1 begins at 30.0"),
-        (set_value(2, "PLANE", 1, 3), "bin 1 has plane 3, there are 1 to 2"),
-        (set_value(2, "PLANE", 0, 0), "bin 0 has plane 0, there are 1 to 2"),
+        (set_value(2, "PLANE", 1, 3), "bin 1 has plane 3, .* 1 to 2"),
+        (set_value(2, "PLANE", 0, 0), "bin 0 has plane 0, .* 1 to 2"),
         (set_value(3, "RANGE", 0, 1 << 50), "damaged MOC: ranges must"),
         (set_card(0, "HPMASK", 2), "layout 2"),
         (set_card(0, "NPLANES", 3), "HDU 5, PLANE, is missing"),
-        (set_card(0, "NPLANES", 1), "bin 1 has plane 2, there are 1 to 1"),
+        (set_card(0, "NPLANES", 1), "bin 1 has plane 2, .* 1 to 1"),
         (set_card(0, "NPLANES", -1), "-1 planes"),
         (set_card(0, "NPLANES", 10**9), "HDU 5, PLANE, is missing"),
         (set_card(0, "NPLANES", 10**20), "HDU 5, PLANE, is missing"),
@@ -253,7 +253,7 @@ def test_two_planes_without_energy(tmp_path):
         units[0][0]["NBINS"] = 0
 
     rewritten(path, change)
-    refused(path, "2 planes but no energy bins")
+    refused(path, "2 planes, but no energy bins")
 
 
 @pytest.mark.parametrize(
@@ -261,8 +261,8 @@ def test_two_planes_without_energy(tmp_path):
     [
         ("empty.fits", b"", "empty"),
         ("empty", b"", "empty"),
-        ("notes.txt", b"some notes on a mask", "no MOC ASCII"),
-        ("notes", b"some notes on a mask", "no mask: neither its beginning, b'some notes"),
+        ("notes.txt", b"some notes on a mask", "not MOC ASCII"),
+        ("notes", b"some notes on a mask", "neither its beginning, b'some notes"),
         ("text.fits", b"some notes on a mask", "no FITS header"),
         ("short.fits", b"SIMPLE  =                    T", "cut short"),
         ("noend.fits", b"SIMPLE  =                    T".ljust(2880), "cut short"),
@@ -297,7 +297,7 @@ def test_headers_that_tell_nonsense(tmp_path):
 
 def test_an_image_and_a_catalog(tmp_path):
     fits.PrimaryHDU(np.zeros((3, 4))).writeto(tmp_path / "image.fits")
-    refused(tmp_path / "image.fits", "it has an image: an image becomes a mask by Mask.from_wcs")
+    refused(tmp_path / "image.fits", "it has an image: .*Mask.from_wcs")
     column = fits.Column("RAJ2000", "1D", array=[1.0])
     fits.BinTableHDU.from_columns([column], name="STARS").writeto(tmp_path / "catalog.fits")
     refused(tmp_path / "catalog.fits", "a table 'STARS': a table becomes a mask by Mask.from_catalog")
@@ -351,7 +351,7 @@ BOMBS = {
     "header.fits": (primary()[: 80 * 4], b"HISTORY ".ljust(80), "more than 100000 cards"),
     "image.fits": (primary() + image(10**10), bytes(1), "no MOC in this FITS file|unpack to more than"),
     "blanks.txt": (b"3/1 ", b" ", "more than 1048576 blanks in a row"),
-    "digits.txt": (b"3/", b"9", "a word of more than 64 characters"),
+    "digits.txt": (b"3/", b"9", "a word has more than 64 characters"),
     "cells.txt": (b"3/", b"5 ", "overlapping cells"),
     "orders.txt": (b"3/1", b" 3/", "more than 29 orders without cells"),
     "comments.txt": (b"#", b"#\n", "bytes of comments"),
@@ -440,13 +440,51 @@ def test_many_members_of_gzip(tmp_path):
 
 HOSTILE = [-1, 0, 1, 2, 3, 7, 8, 29, 30, 63, 1000, 2**31, 10**8, 10**9, 2**62, 2**63, 10**19, 10**20, 10**60]
 KEYWORDS = [
-    "HPMASK", "NPLANES", "NBINS", "NAXIS", "NAXIS1", "NAXIS2", "BITPIX", "PCOUNT", "GCOUNT", "TFIELDS", "TFORM1",
-    "EXTVER", "MOCORD_S", "MOCORDER", "ORDERING", "COORDSYS", "EXTNAME", "MASKHASH", "TUNIT2", "XTENSION", "AXISNAME",
-]  # fmt: skip
+    "HPMASK",
+    "NPLANES",
+    "NBINS",
+    "NAXIS",
+    "NAXIS1",
+    "NAXIS2",
+    "BITPIX",
+    "PCOUNT",
+    "GCOUNT",
+    "TFIELDS",
+    "TFORM1",
+    "EXTVER",
+    "MOCORD_S",
+    "MOCORDER",
+    "ORDERING",
+    "COORDSYS",
+    "EXTNAME",
+    "MASKHASH",
+    "TUNIT2",
+    "XTENSION",
+    "AXISNAME",
+]
 WORDS = [
-    b"9" * 19, b"9" * 5000, b"[" * 3000, b'{"s":' * 3000, b" " * 5000, b"/", b"-", b",", b"#", b'"', b"]", b"}",
-    b"\x00", b"\xff\xfe", b"1e400", b"NaN", b"29/", b"30/", b"3/", b"0-11 ", b"#MOCORDER 30\n",
-]  # fmt: skip
+    b"9" * 19,
+    b"9" * 5000,
+    b"[" * 3000,
+    b'{"s":' * 3000,
+    b" " * 5000,
+    b"/",
+    b"-",
+    b",",
+    b"#",
+    b'"',
+    b"]",
+    b"}",
+    b"\x00",
+    b"\xff\xfe",
+    b"1e400",
+    b"NaN",
+    b"29/",
+    b"30/",
+    b"3/",
+    b"0-11 ",
+    b"#MOCORDER 30\n",
+]
 
 
 def sources(folder):

@@ -110,6 +110,23 @@ def test_options(mask):
     np.testing.assert_allclose(np.unique(picture.ax.images[0].get_array()[..., 3])[-1], 0.5)
 
 
+def test_a_field(mask):
+    picture = mask.plot_interactive(center=CRAB, width="50 deg", height="40 deg", title="holes", legend=False)
+    assert list(picture.ax.wcs.wcs.ctype) == ["RA---TAN", "DEC--TAN"]
+    assert picture.ax.get_legend() is None
+    for i, radius in enumerate((20, 10, 5)):
+        picture.slider.set_val(i)
+        assert not is_kept(picture, 3.5 - radius)
+        if radius < 15:
+            assert is_kept(picture, -3.5 - radius)
+        first, second = picture.ax.get_title().split("\n")
+        assert (first, second.split(":")[0]) == ("holes", static.bin_title(AXIS, i))
+    # The slider does not lie over the picture or its labels.
+    FigureCanvasAgg(picture.figure).draw()
+    renderer = picture.figure.canvas.get_renderer()
+    assert picture.slider.ax.get_tightbbox(renderer).y1 < picture.ax.get_tightbbox(renderer).y0
+
+
 def test_over_an_image(mask):
     wcs = WCS({
         "CTYPE1": "RA---TAN", "CRVAL1": 83.63, "CRPIX1": 50.5, "CDELT1": -0.3,
@@ -203,7 +220,7 @@ def test_one_bin():
 
 
 def test_bad_input(mask):
-    with pytest.raises(ValueError, match="the mask has no energy bins to go through: plot draws it"):
+    with pytest.raises(ValueError, match="the mask has no energy bins"):
         Mask.full().plot_interactive()
     with pytest.raises(TypeError, match="ax must be a WCSAxes"):
         mask.plot_interactive(plt.figure().add_subplot())

@@ -96,8 +96,11 @@ def raises(function: Callable[..., Any], depth: int = 2) -> bool:
 def complaints(path: str) -> list[str]:
     """What a docstring lacks."""
     value = resolve(path)
+    text = inspect.getdoc(getattr(value, "__func__", value)) or ""
+    if (other := re.fullmatch(r"See `hpmask\.([\w.]+)`\.", text)) is not None:
+        return [] if other[1] in PUBLIC else [f"{other[1]} is not public"]
     errors = validate.validate(f"hpmask.{path}")["errors"]
-    doc = NumpyDocString(inspect.getdoc(getattr(value, "__func__", value)) or "")
+    doc = NumpyDocString(text)
     function = function_of(value)
     if inspect.isclass(value) and not issubclass(value, Exception):
         # The fields of a dataclass may be described as attributes.

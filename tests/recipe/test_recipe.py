@@ -1,5 +1,6 @@
-"""Recipes: what they mean, and that each mistake in one is told with its line."""
+"""Recipes: how entries are combined, and that each mistake is reported with its line."""
 
+import hashlib
 import os
 import random
 import re
@@ -103,7 +104,7 @@ class TestMeaning:
             assert mask == fine.at_order(6, mode=mode)
         mask = recipe('order = 7\nframe = "galactic"\n[[keep]]\nmask = "fine.fits"\n').build()
         assert mask == fine.to_frame("galactic", order=7)
-        with pytest.raises(RecipeError, match=r"toml:4: \[\[keep\]\] fine.fits: .*only mode 'center'"):
+        with pytest.raises(RecipeError, match=r"toml:4: \[\[keep\]\] fine.fits: .*only the mode 'center'"):
             recipe('order = 7\nframe = "galactic"\nmode = "overlap"\n[[keep]]\nmask = "fine.fits"\n').build()
 
     @pytest.mark.parametrize("closed", ["left", "right", "both", "neither"])
@@ -140,10 +141,13 @@ class TestMeaning:
     def test_history_is_the_recipe(self, recipe, stars, tmp_path):
         text = 'order = 7 # cells of 27 arcmin\n\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = "2 deg"\n'
         mask = recipe(text).build()
-        assert mask.history == ("recipe recipe.toml:", *text.splitlines())
+        digest = hashlib.sha256((tmp_path / "recipe.toml").read_bytes()).hexdigest()[:12]
+        call = f"recipe('recipe.toml', sha256 {digest})"
+        assert mask.history == f"{call}\n{text}"
         mask.write(tmp_path / "mask.fits")
-        kept = Mask.read(tmp_path / "mask.fits").history
-        assert [line for line in text.splitlines() if line] == [line for line in kept if line in text and line]
+        assert Mask.read(tmp_path / "mask.fits").history == f"{call}\n{text}"
+        # The text belongs to the mask of the recipe alone.
+        assert (~mask.dilate("1 deg")).history == f"~{call}.dilate(1 deg)"
 
     def test_paths_are_relative_to_the_recipe(self, stars, tmp_path, monkeypatch):
         (tmp_path / "recipe.toml").write_text('order = 5\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = "2 deg"\n')
@@ -177,7 +181,7 @@ class TestCatalog:
     def test_unit_for_a_column_without(self, recipe, stars):
         mask = recipe(self.head + 'radius = { column = "plain", unit = "deg" }\n').build()
         assert mask == ~discs(stars, [1, 2, 3, 4] * u.deg)
-        with pytest.raises(RecipeError, match=r"toml:2: .*'plain' has no unit: give it one"):
+        with pytest.raises(RecipeError, match=r"toml:2: .*'plain' has no unit"):
             recipe(self.head + 'radius = "plain"\n').build()
 
     def test_ellipses(self, recipe, stars):
@@ -204,7 +208,7 @@ class TestCatalog:
         ):
             mask = recipe(f'{self.head}radius = "2 deg"\nwhere = {where}\n').build()
             assert mask == ~discs(stars[rows], "2 deg"), where
-        with pytest.raises(RecipeError, match=r"no row of stars\.ecsv is wanted: it has 4"):
+        with pytest.raises(RecipeError, match=r"no row of stars\.ecsv .*'where'.* 4 "):
             recipe(f'{self.head}radius = "2 deg"\nwhere = "size > 5"\n').build()
 
     def test_columns_of_positions(self, recipe, stars, tmp_path):
@@ -298,9 +302,9 @@ class TestEnergy:
 
     def test_mask_with_other_bins(self, recipe, tmp_path):
         Mask.full(energy=EnergyAxis([1, 2] * u.GeV)).write(tmp_path / "e.fits")
-        with pytest.raises(RecipeError, match=r"toml:3: .*\[1, 2\] GeV.* the recipe has .*10000"):
+        with pytest.raises(RecipeError, match=r"toml:3: .*\[1, 2\] GeV.*the recipe has .*10000"):
             recipe(f'{self.head}[[keep]]\nmask = "e.fits"\n').build()
-        with pytest.raises(RecipeError, match=r"toml:2: .* and the recipe has none"):
+        with pytest.raises(RecipeError, match=r"toml:2: .*the recipe has none"):
             recipe('order = 6\n[[keep]]\nmask = "e.fits"\n').build()
 
 
@@ -321,61 +325,122 @@ class TestAdvice:
     # A recipe with a mistake, the advice in its error, and how to follow it: what is exchanged in the recipe for
     # what, with \\1 for the advice.
     CASES = (
-        (entry('radius = "plain"'), r"give it one, (\{.*\})", '"plain"', r"\1"),
-        (entry('semi_major = "plain"\nsemi_minor = "minor"\nposition_angle = "angle"'),
-         r"one, (\{.*\})", '"plain"', r"\1"),
-        (entry('semi_major = "size"\nsemi_minor = "plain"\nposition_angle = "angle"'),
-         r"one, (\{.*\})", '"plain"', r"\1"),
-        (entry(ELLIPSES + '"plain"'), r"give it one, (\{.*\})", '"plain"', r"\1"),
-        (BINS + entry('radius = ["plain", "size"]'), r"give it one, (\{.*\})", '"plain"', r"\1"),
+        (entry('radius = "plain"'), r"as in (\{.*\})", '"plain"', r"\1"),
+        (
+            entry('semi_major = "plain"\nsemi_minor = "minor"\nposition_angle = "angle"'),
+            r"as in (\{.*\})",
+            '"plain"',
+            r"\1",
+        ),
+        (
+            entry('semi_major = "size"\nsemi_minor = "plain"\nposition_angle = "angle"'),
+            r"as in (\{.*\})",
+            '"plain"',
+            r"\1",
+        ),
+        (entry(ELLIPSES + '"plain"'), r"as in (\{.*\})", '"plain"', r"\1"),
+        (BINS + entry('radius = ["plain", "size"]'), r"as in (\{.*\})", '"plain"', r"\1"),
         (entry(ELLIPSES + "30"), r"such as ('0.5 deg')", "= 30", r"= \1"),
         (entry("radius = 0.5"), r"such as ('0.5 deg')", "0.5", r"\1"),
         (entry('radius = "0.5 dog"'), r"such as ('0.3 deg')", '"0.5 dog"', r"\1"),
         (entry('radius = { column = "plain", unit = "dog" }'), r"such as ('deg')", '"dog"', r"\1"),
         (entry('raduis = "1 deg"'), r"did you mean '(radius)'", "raduis", r"\1"),
         (entry(""), r"needs a ('radius')", "[[exclude]]", '[[exclude]]\nradius = "1 deg"'),
-        (entry('semi_major = "size"'),
-         r"needs '(position_angle)'", '"size"', '"size"\n\\1 = "angle"\nsemi_minor="minor"'),
-        (entry('semi_minor = "minor"\nposition_angle = "angle"'), r"needs '(semi_major)'",
-         "semi_minor", '\\1="size"\nsemi_minor'),
+        (
+            entry('semi_major = "size"'),
+            r"needs '(position_angle)'",
+            '"size"',
+            '"size"\n\\1 = "angle"\nsemi_minor="minor"',
+        ),
+        (
+            entry('semi_minor = "minor"\nposition_angle = "angle"'),
+            r"needs '(semi_major)'",
+            "semi_minor",
+            '\\1="size"\nsemi_minor',
+        ),
         (entry('radius = "1 deg"\nwhere = "size"'), r"such as '(.*)', got", '"size"', '"size >= 1"'),
         (entry('radius = "1 deg"\nwhere = "name < \'B\'"'), r"compared with (==)", "<", r"\1"),
         (entry('radius = "siez"'), r"columns are .*(size)", "siez", r"\1"),
         (entry('radius = "1 deg"\ninvalid = "drop"'), r"must be .* or ('skip')", '"drop"', r"\1"),
-        (entry('radius = "1 deg"\ncatalog = "bad.ecsv"').replace('catalog = "stars.ecsv"\n', ""),
-         r"With (invalid='skip')", "radius", "\\1\nradius"),
-        (entry('radius = "1 deg"\ncatalog = "noframe.ecsv"\nlon="x"\nlat="y"')
-            .replace('catalog = "stars.ecsv"\n', ""),
-         r"give it by (frame)", "radius", '\\1 = "icrs"\nradius'),
-        (entry('radius = "1 deg"\ncatalog = "noframe.ecsv"').replace('catalog = "stars.ecsv"\n', ""),
-         r"name them by (lon) and lat", "radius", '\\1="x"\nlat="y"\nframe="icrs"\nradius'),
+        (
+            entry('radius = "1 deg"\ncatalog = "bad.ecsv"').replace('catalog = "stars.ecsv"\n', ""),
+            r"With (invalid='skip')",
+            "radius",
+            "\\1\nradius",
+        ),
+        (
+            entry('radius = "1 deg"\ncatalog = "noframe.ecsv"\nlon="x"\nlat="y"').replace(
+                'catalog = "stars.ecsv"\n', ""
+            ),
+            r"give it by (frame)",
+            "radius",
+            '\\1 = "icrs"\nradius',
+        ),
+        (
+            entry('radius = "1 deg"\ncatalog = "noframe.ecsv"').replace('catalog = "stars.ecsv"\n', ""),
+            r"name them by (lon) and lat",
+            "radius",
+            '\\1="x"\nlat="y"\nframe="icrs"\nradius',
+        ),
         ("[[exclude]]\n" + 'ds9 = "icrs; circle(1,2,3)"', r"such as (order = 10) ", "[[exclude]]", "\\1\n[[exclude]]"),
         ('order = 7\n[exclude]\nds9 = "icrs; circle(1,2,3)"', r"write (\[\[exclude\]\])", "[exclude]", r"\1"),
         ('ordr = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"', r"needs '(order)'", "ordr", r"\1"),
-        ('order = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3);line(1,2,3,4)"',
-         r"With (invalid='skip')", "ds9", "\\1\nds9"),
+        (
+            'order = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3);line(1,2,3,4)"',
+            r"With (invalid='skip')",
+            "ds9",
+            "\\1\nds9",
+        ),
         ('order = 7\n[[exclude]]\nregions = "line.reg"', r"With (invalid='skip')", "regions", "\\1\nregions"),
         ('order = 7\n[[exclude]]\nds9 = "circle(1,2,3)"', r"write (fk5)", "circle", r"\1;circle"),
         ('order = 7\n[[exclude]]\nds9 = "icrs;circle(1,2,3) circle(3,4,5)"', r"a '(;)' or", ") ", r")\1"),
         ('order = 7\n[[exclude]]\nzone = { lat = ["1 deg"] }', r"such as (\[.*\]), got", '["1 deg"]', r"\1"),
-        ('order = 7\n[[exclude]]\nzone = {}', r"needs 'lon', '(lat)'", "{}", '{ \\1 = ["1 deg", "2 deg"] }'),
+        ("order = 7\n[[exclude]]\nzone = {}", r"needs 'lon', '(lat)'", "{}", '{ \\1 = ["1 deg", "2 deg"] }'),
         ('order = 7\nframe = "fk5"\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"', r"must be ('icrs')", '"fk5"', r"\1"),
-        ('order = 7\nenergy = { min = 1, max = "2 GeV", bins = 2 }\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"',
-         r"such as ('10 GeV')", '1, max = "2 GeV"', r'\1, max = "20 GeV"'),
-        (BINS.replace("edges = [", "edges = [3, ").replace("'3 GeV'", "'30 GeV'") + entry('radius = "1 deg"'),
-         r"such as ('10 GeV')", "3, '1 GeV', '2 GeV'", r"\1"),
-        (BINS + entry('radius = "1 deg"\nenergy_min = "1.5 GeV"'),
-         r"one of the edges (1), .* GeV", "1.5 GeV", r"\1 GeV"),
+        (
+            'order = 7\nenergy = { min = 1, max = "2 GeV", bins = 2 }\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"',
+            r"such as ('10 GeV')",
+            '1, max = "2 GeV"',
+            r'\1, max = "20 GeV"',
+        ),
+        (
+            BINS.replace("edges = [", "edges = [3, ").replace("'3 GeV'", "'30 GeV'") + entry('radius = "1 deg"'),
+            r"such as ('10 GeV')",
+            "3, '1 GeV', '2 GeV'",
+            r"\1",
+        ),
+        (
+            BINS + entry('radius = "1 deg"\nenergy_min = "1.5 GeV"'),
+            r"one of the edges (1), .* GeV",
+            "1.5 GeV",
+            r"\1 GeV",
+        ),
         (BINS + entry('radius = ["1 deg"]'), r"each of the (2) energy bins", '["1 deg"]', '["1 deg", "2 deg"]'),
-        (entry('radius = "1 deg"\n[[cutout]]\ncenter = "1 2"\nwidth = "1 deg"'),
-         r"needs a '(file)'", "center", '\\1 = "a.fits"\ncenter'),
-        (entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1"\nwidth = "1 deg"'),
-         r"like ('83.63 22.01')", '"1"', r"\1"),
-        (entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1"\nwidth = "1 deg"'),
-         r"or ('05h.*') *, got", '"1"', r"\1"),
-        (entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1 2"\nwidth = 1'),
-         r"such as ('0.5 deg')", "= 1", r"= \1"),
-    )  # fmt: skip
+        (
+            entry('radius = "1 deg"\n[[cutout]]\ncenter = "1 2"\nwidth = "1 deg"'),
+            r"needs a '(file)'",
+            "center",
+            '\\1 = "a.fits"\ncenter',
+        ),
+        (
+            entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1"\nwidth = "1 deg"'),
+            r"like ('83.63 22.01')",
+            '"1"',
+            r"\1",
+        ),
+        (
+            entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1"\nwidth = "1 deg"'),
+            r"or ('05h.*') *, got",
+            '"1"',
+            r"\1",
+        ),
+        (
+            entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1 2"\nwidth = 1'),
+            r"such as ('0.5 deg')",
+            "= 1",
+            r"= \1",
+        ),
+    )
 
     @pytest.mark.parametrize(("text", "advice", "old", "new"), CASES)
     @pytest.mark.filterwarnings("ignore:left out")
@@ -429,7 +494,7 @@ class TestMistakes:
         [
             ("", 1, "a recipe needs 'order'"),
             ("order = 7\n", 1, r"needs at least one \[\[exclude\]\] or \[\[keep\]\]"),
-            (f"order = 30\n{ZONE}", 1, "order must be 0 to 29, got 30"),
+            (f"order = 30\n{ZONE}", 1, "order must be from 0 to 29, got 30"),
             (f'order = "7"\n{ZONE}', 1, "order must be an integer, got '7'"),
             (f"order = true\n{ZONE}", 1, "order must be an integer, got True"),
             (f'order = 7\n\nfrane = "icrs"\n{ZONE}', 3, "no key 'frane': did you mean 'frame'"),
@@ -448,12 +513,12 @@ class TestMistakes:
             (
                 f'order = 7\n{ZONE}[[exclude]]\n# here\nregions = "no.reg"\n',
                 6,
-                "regions: there is no file .*no.reg",
+                "regions: the file .*no.reg does not exist",
             ),
             (
                 'order = 7\n[[keep]]\nmask = [\n"stars.ecsv",\n"no.fits"]\n',
                 3,
-                "mask: there is no file .*no.fits",
+                "mask: the file .*no.fits does not exist",
             ),
             (f"order = 7\n{ZONE}raduis = 3\n", 4, r"\[\[exclude\]\] has no key 'raduis'"),
             ("order = 7\n[[exclude]]\nzone = 3\n", 3, "zone must be a table, got 3"),
@@ -512,12 +577,12 @@ class TestMistakes:
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = ["1 deg"]\n',
                 4,
-                "needs a recipe with 'energy'",
+                "needs 'energy' in the recipe",
             ),
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = "1 deg"\nsemi_major = "2 deg"\n',
                 5,
-                "semi_major goes with ellipses",
+                "semi_major is for ellipses",
             ),
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nsemi_major = "2 deg"\n',
@@ -564,7 +629,7 @@ class TestMistakes:
                 2,
                 "needs 0 < min < max",
             ),
-            (f'order = 7\n{ZONE}energy_min = "1 GeV"\n', 4, "energy_min needs a recipe with 'energy'"),
+            (f'order = 7\n{ZONE}energy_min = "1 GeV"\n', 4, "energy_min needs 'energy' in the recipe"),
             (
                 f'order = 7\nenergy = {{ edges = ["1 GeV", "2 GeV"] }}\n{ZONE}energy_min = "1.5 GeV"\n',
                 5,
@@ -601,17 +666,21 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("text", "line", "message"),
         [
-            (f"order = 7\nenergy = {{ min = '1 GeV', max = '2 GeV', bins = 100000000 }}\n{ZONE}", 2, "bins must be up"),
+            (
+                f"order = 7\nenergy = {{ min = '1 GeV', max = '2 GeV', bins = 100000000 }}\n{ZONE}",
+                2,
+                "bins must be at most",
+            ),
             (f"order = 7\nenergy = {{ min = '1 GeV', max = '2 GeV', bins = 1e8 }}\n{ZONE}", 2, "an integer"),
             (f"order = {'9' * 5000}\n{ZONE}", None, "not TOML"),
             (f"order = 7\nx = {'[' * 3000}{']' * 3000}\n{ZONE}", None, "nested too deep"),
             (f"order = 7\nx = {'{a=' * 3000}1{'}' * 3000}\n{ZONE}", None, "nested too deep"),
             (f"order = 7\nexclude = {'[' * 100}{']' * 100}", 2, "must be a list of tables"),
             (f"order = 7\n{'a.' * 3000}a = 1\n{ZONE}", 2, "no key 'a'"),
-            (f"order = 7\n#{'x' * 2**20}\n{ZONE}", None, "may have 1048576 bytes"),
-            ("order = 7\n[exclude]\nzone = 3\n", 2, r"write \[\[exclude\]\], in double brackets"),
+            (f"order = 7\n#{'x' * 2**20}\n{ZONE}", None, "more than 1048576 bytes"),
+            ("order = 7\n[exclude]\nzone = 3\n", 2, r"write \[\[exclude\]\] with double brackets"),
             ("order = 7\n[cutout]\nfile = 'a.fits'\n", 2, r"write \[\[cutout\]\]"),
-            (f"\nordr = 7\n{ZONE}", 2, "needs 'order': did you write 'ordr' for it"),
+            (f"\nordr = 7\n{ZONE}", 2, "needs 'order': is .ordr. a misspelling"),
             (ZONE, 1, r"needs 'order', such as order = 10 .*above the first"),
         ],
     )
@@ -628,7 +697,7 @@ class TestMistakes:
 
     def test_not_text(self, tmp_path):
         (tmp_path / "recipe.toml").write_bytes(b"order = 7\n\xff\xfe")
-        with pytest.raises(RecipeError, match=r"recipe\.toml: not a text file in UTF-8, see byte 10"):
+        with pytest.raises(RecipeError, match=r"recipe\.toml: not a text file in UTF-8, byte 10 "):
             read_recipe(tmp_path / "recipe.toml")
 
     def test_errors_of_building_are_told_with_the_line_of_the_entry(self, recipe, tmp_path):
@@ -725,7 +794,7 @@ class TestSize:
         size = Size(column="deg", times=2, plus=1 * u.deg, at_least=4 * u.deg, at_most=270 * u.arcmin)
         np.testing.assert_allclose(size(self.table).to_value(u.deg), [4, 4.5, np.nan])
 
-    @pytest.mark.parametrize(("column", "message"), [("energy", "is no angle"), ("text", "one number in each row")])
+    @pytest.mark.parametrize(("column", "message"), [("energy", "unit of angle"), ("text", "one number in each row")])
     def test_wrong_columns(self, column, message):
         with pytest.raises(ValueError, match=message):
             Size(column=column)(self.table)
@@ -759,8 +828,8 @@ class TestCondition:
         ("condition", "message"),
         [
             (Condition("g", "<", u.Quantity(3)), "no column 'g'; the columns are f, s, b, i"),
-            (Condition("i", "==", "x"), "holds no text"),
-            (Condition("i", "<", 3 * u.deg), "unit 'None', not one like deg"),
+            (Condition("i", "==", "x"), "'i' does not hold text"),
+            (Condition("i", "<", 3 * u.deg), "unit 'None', .* with deg"),
         ],
     )
     def test_wrong_columns(self, condition, message):
