@@ -634,6 +634,7 @@ class Mask(MaskValue):
         data: Map | SourceCatalog | DatasetModels | Model | Sequence[Model],
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str | None = None,
         outside: bool | None = None,
@@ -659,7 +660,10 @@ class Mask(MaskValue):
         order : int, optional
             Order of the cells, 0 to 29. By default HEALPix maps keep theirs, and images have cells smaller than an
             eighth of a pixel, so that `to_gammapy` on the same geometry returns the image. Pixels much thinner than the
-            others, at the poles of CAR maps, need a higher order. Maps of regions, catalogs and models need an order.
+            others, at the poles of CAR maps, need a higher order. For maps of regions and for sources, the default is
+            the lowest order at which the area of the smallest shape is right to 1 %, as in `from_regions`.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, an angle such as "1 arcmin": the cells are not larger, as in `from_regions`.
         mode : {"center", "overlap", "inside"}, optional
             For images as in `from_wcs`, for regions and sources as in `from_regions`. It makes no difference for
             HEALPix maps.
@@ -694,8 +698,8 @@ class Mask(MaskValue):
         TypeError
             If `data` is none of these, or an option is given that does not apply to it.
         ValueError
-            If a value of a map is neither 0 nor 1 (NaN included; the first one is named), a map has other axes, an
-            order is needed, or sources have no extent and `invalid` is "raise".
+            If a value of a map is neither 0 nor 1 (NaN included; the first one is named), a map has other axes, no
+            order fits, or sources have no extent and `invalid` is "raise".
 
         Warns
         -----
@@ -725,6 +729,7 @@ class Mask(MaskValue):
             convert.from_gammapy(
                 data,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 outside=outside,
