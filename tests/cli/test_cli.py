@@ -447,7 +447,7 @@ class TestInputsAsOutputs:
 
     @staticmethod
     def field():
-        from hpmask.wcs.field import field_wcs
+        from hpmask.wcs import field_wcs
 
         return field_wcs(CRAB, "2 deg")
 
