@@ -181,7 +181,7 @@ def energy() -> Figure:
     sources = SkyCoord([30, 83, 150, 200, 266, 310], [20, 22, -40, 55, -29, 40], unit="deg")
     mask = ~Mask.from_cones(sources, [[15, 8, 3]] * u.deg, order=8, energy=axis)
     figure = Figure(layout="constrained")
-    return mask.plot_grid(figure=figure, n_cols=3)
+    return mask.plot_grid(figure=figure, ncols=3)
 
 
 def order_of_numbers() -> Figure:
@@ -248,12 +248,12 @@ def growing() -> Figure:
 ALL = {"growing": growing, "numbers": order_of_numbers, "moc": moc, "modes": modes, "kept": kept, "energy": energy}
 
 
-def main() -> None:
+def main(folder: Path = PICTURES) -> None:
     """Draw all pictures."""
-    PICTURES.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     with rc_context(STYLE):
         for name, draw in ALL.items():
-            draw().savefig(PICTURES / f"{name}.png", dpi=160, facecolor="white")
+            draw().savefig(folder / f"{name}.png", dpi=160, facecolor="white")
 
 
 if __name__ == "__main__":

@@ -12,16 +12,17 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._utils.arguments import Closed, as_area
+from hpmask._utils.history import Expression
 from hpmask._utils.modes import Mode, PixelMode
-from hpmask._utils.warn import warn
-from hpmask._utils.words import counted
+from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
-from hpmask.core.rangeset import RangeSet, flat
+from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import (
     MaskValue,
     check_mask,
     distinct_planes,
+    history_of,
     mapped,
     needed_energy,
     per_plane,
@@ -29,7 +30,7 @@ from hpmask.core.value import (
     then,
     with_planes,
 )
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, summary
 from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
@@ -54,27 +55,34 @@ __all__ = ["Mask"]
 
 
 class Mask(MaskValue):
-    """A set of sky cells, one per energy bin or one for all energies. True = kept.
+    """A mask of the sky: a set of HEALPix cells, or one set for each energy bin. True = kept.
 
-    An exclusion mask holds the sky that stays: what is to be thrown away is not in it.
+    For an exclusion mask, the kept sky is the sky that remains in the analysis. The excluded sky is not in the set.
+
+    Masks are immutable, hashable and picklable. Two masks are equal if they keep the same sky in the same frame and the
+    same energy bins, whatever their orders are. The operators are those of Python's sets: ``|``, ``&`` (or ``*``),
+    ``^``, ``-``, ``~``, and ``<=``, ``<``, ``>=``, ``>`` for subsets. A mask without energy counts in all bins of the
+    other mask. For a mask with energy, ``mask[2]`` is the mask of one bin (without energy), ``mask[2:5]`` is a mask of
+    three bins, and iteration yields the mask of each bin.
 
     Parameters
     ----------
     planes : RangeSet or sequence of RangeSet
-        The sky: one set, or one per bin of `energy`.
+        The cells that are kept: one set, or one for each bin of `energy`.
     order : int, optional
-        Order that the mask is resolved to; by default the finest of its planes. No plane may be finer.
+        Order of the mask, 0 to 29. By default the finest order of its planes. No plane may be finer.
     frame : {"icrs", "galactic"}, optional
         Frame of the cells.
     energy : EnergyAxis, optional
-        Energy bins. A single plane then holds in all of them.
-    history : sequence of str, optional
-        How the mask was made, a line per step. Takes no part in comparisons.
+        Energy bins. A single plane is used for all of them.
+    history : str, optional
+        How the mask was made, as an expression. It takes no part in comparisons. By default the number of ranges.
 
     Raises
     ------
     TypeError, ValueError
-        If the number of planes is not the number of bins, or an argument is of another kind.
+        If the number of planes is not the number of bins, a plane is finer than `order`, or an argument has another
+        type.
 
     Examples
     --------
@@ -91,17 +99,80 @@ class Mask(MaskValue):
 
     __slots__ = ()
 
+    def __init__(
+        self,
+        planes: RangeSet | Sequence[RangeSet],
+        *,
+        order: int | None = None,
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        history: str | Expression = "",
+    ) -> None:
+        # Here, so that Python's errors about arguments name Mask.
+        super().__init__(planes, order=order, frame=frame, energy=energy, history=history)
+
     # ------------------------------------------------------------------ constructors
 
     @classmethod
     def full(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
-        """The mask that keeps everything."""
-        return cls(RangeSet.full(order), frame=frame, energy=energy, history="full()")
+        """Return a mask that keeps the whole sky.
+
+        Parameters
+        ----------
+        order : int, optional
+            Order of the mask, 0 to 29. The result of a set operation has the finer order of two masks, so that 0 is
+            fine enough.
+        energy : EnergyAxis, optional
+            Energy bins.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or another argument is not of its kind.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.full()
+        <Mask icrs order=0 | 1 range, 16 B | 1 of the sky>
+        """
+        return cls(RangeSet.full(order), frame=frame, energy=energy, history=_leaf("full", f"order={order}", energy))
 
     @classmethod
     def empty(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
-        """The mask that keeps nothing."""
-        return cls(RangeSet.empty(order), frame=frame, energy=energy, history="empty()")
+        """Return a mask that keeps nothing.
+
+        Parameters
+        ----------
+        order : int, optional
+            Order of the mask, 0 to 29.
+        energy : EnergyAxis, optional
+            Energy bins.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or another argument is not of its kind.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.empty().is_empty
+        True
+        """
+        return cls(RangeSet.empty(order), frame=frame, energy=energy, history=_leaf("empty", f"order={order}", energy))
 
     @classmethod
     def from_cones(
@@ -110,6 +181,7 @@ class Mask(MaskValue):
         radius: Width,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -164,6 +236,7 @@ class Mask(MaskValue):
                 center,
                 radius,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -178,6 +251,7 @@ class Mask(MaskValue):
         regions: Any,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -243,6 +317,7 @@ class Mask(MaskValue):
             masks.from_regions(
                 regions,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -259,6 +334,7 @@ class Mask(MaskValue):
         radius: u.Quantity | str | Callable[..., u.Quantity],
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         lon: str | None = None,
         lat: str | None = None,
         catalog_frame: str | None = None,
@@ -317,6 +393,7 @@ class Mask(MaskValue):
                 catalog_frame=catalog_frame,
                 invalid=invalid,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -332,6 +409,7 @@ class Mask(MaskValue):
         lat: tuple[Any, Any] | u.Quantity | None = None,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         closed: Closed = "left",
         zone_frame: str = "icrs",
         mode: Mode = "center",
@@ -393,7 +471,15 @@ class Mask(MaskValue):
         """
         return cls._own(
             masks.from_zone(
-                lon, lat, order=order, closed=closed, zone_frame=zone_frame, mode=mode, frame=frame, energy=energy
+                lon,
+                lat,
+                order=order,
+                resolution=resolution,
+                closed=closed,
+                zone_frame=zone_frame,
+                mode=mode,
+                frame=frame,
+                energy=energy,
             )
         )
 
@@ -408,28 +494,37 @@ class Mask(MaskValue):
         order: int | None = None,
         energy: EnergyAxis | None = None,
     ) -> Mask:
-        """A mask from a boolean HEALPix map.
+        """Return a mask from a boolean HEALPix map.
 
         Parameters
         ----------
         values : array_like of bool, shape (n_cells,) or (n_bins, n_cells)
-            True = kept. 0 and 1 of other types are taken for False and True; anything else raises.
+            True = kept. 0 and 1 of other types count as False and True; any other value raises an error.
         nest : bool
             Whether the cells are numbered NESTED (True) or RING (False).
         frame : {"icrs", "galactic"}
             Frame of the map.
         cells : array_like of int, shape (n_cells,), optional
-            Numbers of the cells that `values` belong to; all others are False. Needs `order`.
+            Cell numbers of `values`, for a map of a part of the sky. All other cells are False. It needs `order`.
         order : int, optional
-            Order of the cells; for a full map it follows from the number of values.
+            Order of the cells, 0 to 29. The number of values determines the order of a full map.
         energy : EnergyAxis, optional
-            Energy bins: `values` has a row for each, or one for all.
+            Energy bins. `values` has a row for each bin, or a single row for all of them.
+
+        Returns
+        -------
+        Mask
+            At the order of the map.
 
         Raises
         ------
         TypeError, ValueError
-            If the number of values is that of no full map, a cell is repeated or does not exist, or a value
-            is neither True nor False.
+            If there is no full map with this number of values, a cell is repeated or does not exist, or a value is
+            neither True nor False. The first such row is named.
+
+        See Also
+        --------
+        to_healpix : the other way.
 
         Examples
         --------
@@ -438,8 +533,7 @@ class Mask(MaskValue):
         >>> Mask.from_healpix(np.arange(48) < 4, nest=True, frame="icrs")
         <Mask icrs order=1 | 1 range, 16 B | 0.08333 of the sky>
         """
-        planes = full_maps.planes_of(values, nest=nest, cells=cells, order=order, energy=energy)
-        return cls(planes, frame=frame, energy=energy, history=f"from_healpix(order={planes[0].order})")
+        return cls._own(full_maps.from_map(values, nest=nest, cells=cells, order=order, frame=frame, energy=energy))
 
     @classmethod
     def from_energy(
@@ -452,34 +546,40 @@ class Mask(MaskValue):
         order: int = 0,
         frame: str = "icrs",
     ) -> Mask:
-        """The whole sky between two energies, as gammapy's ``energy_mask``.
+        """Return a mask that keeps the whole sky in the bins between two energies, like gammapy's ``energy_mask``.
 
-        A bin is kept iff ``low >= energy_min and high <= energy_max``: bins that a bound cuts are left out.
+        A bin is kept if and only if it lies fully between the energies: its lower edge is at least `energy_min`, and
+        its upper edge is at most `energy_max`.
 
         Parameters
         ----------
         energy : EnergyAxis
             The bins of the mask.
         energy_min, energy_max : `~astropy.units.Quantity` or str, optional
-            The energies; by default where the axis begins and ends.
+            The energies, scalar. By default the ends of the axis.
         round_to_edge : bool, optional
-            Take the nearest edges instead of the energies: in the logarithm for a "log" axis; from the middle of a bin
-            to the edge of even number. A middle is one that is exact in floating point, in the unit of `axis`.
-            With `EnergyAxis.from_gammapy` the bins are those of gammapy's ``Geom.energy_mask``.
+            Move the energies to the nearest edges first. The distance is measured in the logarithm for a "log" axis.
+            Halfway between two edges, the edge with the even number is taken, as by ``numpy.round``. The result is
+            that of gammapy's ``Geom.energy_mask`` for an axis from `hpmask.interop.gammapy.axis_from_gammapy`.
         order : int, optional
-            Order of the mask. Together with another mask the finer order counts, so that 0 will do.
+            Order of the mask, 0 to 29. The result of a set operation has the finer order of two masks, so that 0 is
+            fine enough.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
+
+        Returns
+        -------
+        Mask
 
         Raises
         ------
         TypeError, ValueError
-            If an energy is a bare number or has another unit.
+            If `energy` is not an EnergyAxis, or an energy is a bare number, an array or NaN, or has another unit.
 
         Warns
         -----
         UserWarning
-            If no bin is kept, or one is lost by a rounding error of its edge.
+            If no bin is kept, or if a bin is left out because its edge has a rounding error.
 
         Examples
         --------
@@ -490,30 +590,31 @@ class Mask(MaskValue):
         >>> Mask.from_energy(axis, "3 TeV", round_to_edge=True).sky_fraction
         array([1., 1.])
         """
-        kept = energy_bins.kept_bins(energy, energy_min, energy_max, round_to_edge=round_to_edge)
-        span = energy_bins.told_range(energy_min, energy_max)
-        if not kept.any():
-            warn(f"no bin of {energy} lies within {span}: nothing is kept")
-        full, empty = RangeSet.full(order), RangeSet.empty(order)
-        history = f"from_energy({span}, round_to_edge={round_to_edge})"
-        return cls([full if one else empty for one in kept], frame=frame, energy=energy, history=history)
+        return cls._own(
+            transform.from_energy(energy, energy_min, energy_max, round_to_edge=round_to_edge, order=order, frame=frame)
+        )
 
     @classmethod
     def stack(cls, masks: Iterable[Mask], energy: EnergyAxis | None = None) -> Mask:
-        """A mask with energy bins, each of which is a mask of its own.
+        """Return a mask with energy bins from masks of these bins.
 
         Parameters
         ----------
         masks : iterable of Mask
-            Masks without energy, one for each bin; or masks with energy bins, of which each begins where the one before
-            ends. All of one frame; orders may differ.
+            Masks without energy, one for each bin of `energy`. Or masks with energy, each of which begins at the energy
+            where the one before ends. They have the same frame and any order.
         energy : EnergyAxis, optional
             The bins, for masks without energy.
+
+        Returns
+        -------
+        Mask
+            At the finest order of the masks.
 
         Raises
         ------
         TypeError, ValueError
-            If the number of masks is not that of the bins, frames differ, or bins do not follow on each other.
+            If the number of masks is not the number of bins, the frames differ, or the bins are not contiguous.
 
         Examples
         --------
@@ -525,7 +626,7 @@ class Mask(MaskValue):
         ...     SkyCoord(83.6, 23.2, unit="deg"))
         array([ True, False])
         """
-        return transform.stack(masks, energy)
+        return cls._own(transform.stack(masks, energy))
 
     @classmethod
     def from_gammapy(
@@ -533,6 +634,7 @@ class Mask(MaskValue):
         data: Map | SourceCatalog | DatasetModels | Model | Sequence[Model],
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str | None = None,
         outside: bool | None = None,
@@ -558,7 +660,10 @@ class Mask(MaskValue):
         order : int, optional
             Order of the cells, 0 to 29. By default HEALPix maps keep theirs, and images have cells smaller than an
             eighth of a pixel, so that `to_gammapy` on the same geometry returns the image. Pixels much thinner than the
-            others, at the poles of CAR maps, need a higher order. Maps of regions, catalogs and models need an order.
+            others, at the poles of CAR maps, need a higher order. For maps of regions and for sources, the default is
+            the lowest order at which the area of the smallest shape is right to 1 %, as in `from_regions`.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, an angle such as "1 arcmin": the cells are not larger, as in `from_regions`.
         mode : {"center", "overlap", "inside"}, optional
             For images as in `from_wcs`, for regions and sources as in `from_regions`. It makes no difference for
             HEALPix maps.
@@ -593,8 +698,8 @@ class Mask(MaskValue):
         TypeError
             If `data` is none of these, or an option is given that does not apply to it.
         ValueError
-            If a value of a map is neither 0 nor 1 (NaN included; the first one is named), a map has other axes, an
-            order is needed, or sources have no extent and `invalid` is "raise".
+            If a value of a map is neither 0 nor 1 (NaN included; the first one is named), a map has other axes, no
+            order fits, or sources have no extent and `invalid` is "raise".
 
         Warns
         -----
@@ -624,6 +729,7 @@ class Mask(MaskValue):
             convert.from_gammapy(
                 data,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 outside=outside,
@@ -878,27 +984,29 @@ class Mask(MaskValue):
     # ------------------------------------------------------------------ properties and queries
 
     def contains(self, coord: SkyCoord, energy: u.Quantity | str | None = None, *, n_threads: int | None = None) -> Any:
-        """Whether positions (and energies) are kept.
+        """Return whether positions (and energies) are kept.
 
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
-            A position on an edge between cells, within 1e-14 rad, belongs to the northern cell.
+            Positions, in any frame. A position with a distance means the direction in which it is seen. A position
+            within 1e-14 rad of the edge between two cells belongs to the northern cell.
         energy : `~astropy.units.Quantity` or str, optional
-            Energies that broadcast against `coord`. One outside all bins is not kept. A mask without
+            Energies, which are broadcast against `coord`. Nothing is kept at energies outside all bins. A mask without
             energy gives the same answer at all energies.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
         bool or numpy.ndarray of bool
-            In the broadcast shape. For a mask with energy and `energy` left out, each bin's answer:
-            shape (n_bins, ...).
+            In the broadcast shape. For a mask with energy and without `energy`, the answer of each bin: shape
+            (n_bins, ...).
 
         Raises
         ------
         TypeError, ValueError
-            If a position or energy is not finite, or of another kind.
+            If `coord` is not a SkyCoord, `energy` is not an energy, or a value is not finite or is masked.
 
         Examples
         --------
@@ -913,23 +1021,31 @@ class Mask(MaskValue):
     def energy_range(
         self, coord: SkyCoord | None = None, *, n_threads: int | None = None
     ) -> tuple[u.Quantity, u.Quantity]:
-        """Lowest and highest energy that is kept at positions, as of gammapy's datasets.
+        """Return the lowest and the highest energy that is kept, like gammapy's ``Dataset.energy_range``.
 
         Parameters
         ----------
-        coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
+        coord : `~astropy.coordinates.SkyCoord`, any shape, optional
+            Positions, in any frame. A position with a distance means the direction in which it is seen. Without
+            `coord`, the energies at which any sky is kept.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
         energy_min, energy_max : `~astropy.units.Quantity`, shape of `coord`
-            Lower edge of the first bin that is kept and upper edge of the last one; NaN where none is. Bins in between
-            that are not kept make no difference.
+            The lower edge of the lowest bin and the upper edge of the highest bin that is kept; NaN if no bin is. Bins
+            between them need not be kept.
 
         Raises
         ------
-        ValueError
-            If the mask has no energy bins, or a position is not finite.
+        TypeError, ValueError
+            If the mask has no energy bins, or a position is not finite or is masked.
+
+        See Also
+        --------
+        energy_range_wcs : for the pixels of an image.
+        energy_range_healpix : for the cells of a HEALPix map.
 
         Examples
         --------
@@ -947,56 +1063,115 @@ class Mask(MaskValue):
             return energy_bins.kept_range(np.array([bool(plane) for plane in self.planes]), axis)
         return energy_bins.kept_range(np.asarray(self.contains(coord, n_threads=n_threads)), axis)
 
-    def energy_range_wcs(self, wcs: WCS, shape: tuple[int, int] | None = None) -> tuple[u.Quantity, u.Quantity]:
-        """`energy_range` at the pixels of an image: two maps of shape (ny, nx), NaN where nothing is kept.
+    def energy_range_wcs(
+        self, wcs: WCS, shape: tuple[int, int] | None = None, *, n_threads: int | None = None
+    ) -> tuple[u.Quantity, u.Quantity]:
+        """Return the lowest and the highest energy that is kept at the centres of the pixels of an image.
 
-        Parameters as in `to_wcs`.
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry
+            Any celestial WCS, as in `to_wcs`.
+        shape : (int, int), optional
+            Number of pixels (ny, nx). By default the shape in the WCS.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        energy_min, energy_max : `~astropy.units.Quantity`, shape (ny, nx)
+            As in `energy_range`; NaN where no bin is kept.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the mask has no energy bins, the WCS is not celestial, or no shape is known.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import EnergyAxis, Mask
+        >>> from hpmask.wcs.field import field_wcs
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> wcs, shape = field_wcs(SkyCoord(83.6, 22, unit="deg"), "2 deg", binsz="1 deg")
+        >>> mask.energy_range_wcs(wcs, shape)[0]
+        <Quantity [[10., 10.],
+                   [10., 10.]] TeV>
         """
         axis = needed_energy(self)
-        return energy_bins.kept_range(self.to_wcs(wcs, shape), axis)
+        return energy_bins.kept_range(self.to_wcs(wcs, shape, n_threads=n_threads), axis)
 
     def energy_range_healpix(self, *, order: int | None = None, nest: bool = False) -> tuple[u.Quantity, u.Quantity]:
-        """`energy_range` at the cells of a full HEALPix map: two maps, NaN where nothing is kept.
+        """Return the lowest and the highest energy that is kept in the cells of a full HEALPix map.
 
-        Parameters as in `to_healpix`.
+        Parameters
+        ----------
+        order : int, optional
+            Order of the map, by default that of the mask.
+        nest : bool, optional
+            Number the cells NESTED instead of RING.
+
+        Returns
+        -------
+        energy_min, energy_max : `~astropy.units.Quantity`, shape (12 * 4**order,)
+            As in `energy_range`; NaN where no bin is kept. The maps are in the frame of the mask.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the mask has no energy bins, or `order` is not an integer from 0 to 29.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> energy_min, energy_max = mask.energy_range_healpix(order=0)
+        >>> energy_min[:3]
+        <Quantity [10., 10., 10.] TeV>
         """
         axis = needed_energy(self)
         maps = (one.to_healpix(order=order, nest=nest) for one in self)
         return energy_bins.kept_range(maps, axis)
 
     def distance(
-        self, coord: SkyCoord, energy: u.Quantity | str | None = None, *, n_threads: int | None = None
+        self,
+        coord: SkyCoord,
+        energy: u.Quantity | str | None = None,
+        *,
+        n_threads: int | None = None,
+        progress: bool = False,
     ) -> u.Quantity:
-        """How far positions are from the mask's edge: positive inside, negative outside.
+        """Return the distances of positions from the edge of the mask: positive inside, negative outside.
 
-        For a position that is kept, the great-circle distance to the nearest centre of a cell (of the mask's
-        order) that is not; for one that is not kept, minus the distance to the nearest centre of a cell that is.
-        It is exact to rounding, some 1e-15 rad. Where there is no other side it is infinite: +inf in a full
-        mask, -inf in an empty one.
+        Inside the mask, the distance is the angle to the nearest centre of a cell (of the mask's order) that is not
+        kept. Outside, it is minus the angle to the nearest centre of a cell that is kept. Angles are exact to rounding,
+        about 1e-15 rad. If there is no such cell, the distance is infinite: +inf in a full mask, -inf in an empty one.
 
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
+            Positions in any frame. Only their directions matter, not their distances from the observer.
         energy : `~astropy.units.Quantity` or str, optional
-            Energies that broadcast against `coord`. Nothing is kept at one outside all bins: -inf.
+            Energies that broadcast against `coord`. Outside all bins nothing is kept, and the distance is -inf.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
 
         Returns
         -------
-        `~astropy.units.Quantity`, in deg
-            In the broadcast shape. For a mask with energy and `energy` left out, each bin's answer:
-            shape (n_bins, ...).
+        `~astropy.units.Quantity`
+            Distances in deg, in the broadcast shape of `coord` and `energy`. If the mask has energy bins and `energy`
+            is not given, there is one row for each bin: shape (n_bins, ...).
 
         Raises
         ------
         TypeError, ValueError
-            If a position or energy is not finite, or of another kind.
+            If a position or an energy is not finite, or not of the right kind.
 
         See Also
         --------
-        distance_map : the same at all cells.
+        distance_map : Distances of the centres of all cells.
 
         Examples
         --------
@@ -1006,30 +1181,39 @@ class Mask(MaskValue):
         >>> print(north.distance(SkyCoord([10, 10], [45, -30], unit="deg")).round(2))
         [ 45.04 -30.  ] deg
         """
-        return distance.distance(self, coord, energy, n_threads=n_threads)
+        return distance.distance(self, coord, energy, n_threads=n_threads, progress=progress)
 
-    def distance_map(self, *, order: int | None = None, nest: bool = False, n_threads: int | None = None) -> u.Quantity:
-        """The `distance` of the centres of all cells, as a full HEALPix map in the mask's frame.
+    def distance_map(
+        self, *, order: int | None = None, nest: bool = False, n_threads: int | None = None, progress: bool = False
+    ) -> u.Quantity:
+        """Return the `distance` of the centres of all cells, as a full HEALPix map in the mask's frame.
 
         Parameters
         ----------
         order : int, optional
-            Order of the map, by default the mask's. The distances are to cells of the mask's order all the same.
+            Order of the map, by default that of the mask. In either case distances are measured to the centres of
+            cells of the mask's order.
         nest : bool, optional
-            Number the cells NESTED instead of RING.
+            Return the map in NESTED order instead of RING order.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
 
         Returns
         -------
-        `~astropy.units.Quantity`, in deg, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
-            Positive inside, negative outside, infinite where there is no other side. The memory it takes is that
-            of this map alone.
+        `~astropy.units.Quantity`
+            Distances in deg, shape (12 * 4**order,) or (n_bins, 12 * 4**order). The map is the only array of its size
+            that is allocated.
 
         Raises
         ------
-        ValueError
-            If the map would take more than 16 GiB.
+        TypeError, ValueError
+            If `order` is not an order from 0 to 29, or the map would take more than 16 GiB.
+
+        See Also
+        --------
+        distance : Distances of positions.
 
         Examples
         --------
@@ -1038,7 +1222,7 @@ class Mask(MaskValue):
         >>> print(mask.distance_map().round(1))
         [ 58.2  58.2  58.2  58.2 -58.2 -58.2 -58.2 -58.2 -83.6 -83.6 -83.6 -83.6] deg
         """
-        return distance.distance_map(self, order=order, nest=nest, n_threads=n_threads)
+        return distance.distance_map(self, order=order, nest=nest, n_threads=n_threads, progress=progress)
 
     def apodize(
         self,
@@ -1048,50 +1232,53 @@ class Mask(MaskValue):
         order: int | None = None,
         nest: bool = False,
         n_threads: int | None = None,
+        progress: bool = False,
     ) -> NDArray[np.float64]:
-        """Weights that fall smoothly to 0 towards the edge, as a full HEALPix map in the mask's frame.
+        """Return weights that fall smoothly to 0 towards the edge, as a full HEALPix map in the mask's frame.
 
-        As NaMaster's ``mask_apodization`` defines them. A cell outside the mask has the weight 0. With theta the
-        distance from a cell's centre to the nearest centre outside, and
-        x = sqrt((1 - cos theta) / (1 - cos width)),
+        The weights are those of NaMaster's ``mask_apodization``. Cells outside the mask have the weight 0. For a cell
+        inside, theta is the distance from its centre to the nearest centre of a cell outside, and
+        x = sqrt((1 - cos theta) / (1 - cos width)):
 
-        * "C1": x - sin(2 pi x) / (2 pi) for x < 1, else 1
-        * "C2": (1 - cos(pi x)) / 2 for x < 1, else 1
-        * "smooth": cells with theta <= 2.5 width are set to 0, the map is convolved with a Gaussian of the
-          standard deviation `width` and set to 0 outside the mask. This is done by spherical harmonics up to
-          3 nside - 1, which may leave weights a little below 0 or above 1, and needs healpy
+        * "C1": the weight is x - sin(2 pi x) / (2 pi) for x < 1, and 1 for larger x.
+        * "C2": the weight is (1 - cos(pi x)) / 2 for x < 1, and 1 for larger x.
+        * "smooth": cells with theta <= 2.5 width are set to 0, the map is convolved with a Gaussian whose standard
+          deviation is `width`, and cells outside the mask are set to 0 again. The convolution uses spherical harmonics
+          up to 3 nside - 1, so that some weights may be slightly below 0 or above 1. It needs healpy
           (``pip install "hpmask[healpy]"``).
 
         Parameters
         ----------
         width : `~astropy.units.Quantity`, str or callable
-            How far the edge reaches inwards, above 0 and up to 180 deg: a scalar, or with energy also of shape
-            (n_bins,), or a function of the energy axis that returns such.
+            Width of the apodization, above 0 and at most 180 deg: a scalar, or for a mask with energy bins also an
+            array of shape (n_bins,), or a function of the energy axis that returns one of these.
         kind : {"C1", "C2", "smooth"}, optional
-            The form of the edge.
+            Form of the apodization.
         order : int, optional
-            Order of the map, by default the mask's. The mask is first brought to it, as by `at_order`.
+            Order of the map, by default that of the mask. The mask is first brought to it, as by `at_order`.
         nest : bool, optional
-            Number the cells NESTED instead of RING.
+            Return the map in NESTED order instead of RING order.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
 
         Returns
         -------
-        numpy.ndarray of float, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
+        numpy.ndarray of float
+            Weights, shape (12 * 4**order,) or (n_bins, 12 * 4**order).
 
         Raises
         ------
         TypeError, ValueError
-            If `width` is no positive angle or `kind` another one, or the map would take more than 16 GiB.
+            If `width` is not an angle above 0, `kind` is not one of the three, or the map would take more than 16 GiB.
         ImportError
             If `kind` is "smooth" and healpy is not installed.
 
         Notes
         -----
         C1 and C2 are those of Grain, Tristram & Stompor (`2009, Phys. Rev. D 79, 123515
-        <https://doi.org/10.1103/PhysRevD.79.123515>`_), with the two names as NaMaster has them: it is the other way
-        round in the paper.
+        <https://doi.org/10.1103/PhysRevD.79.123515>`_), with the names of NaMaster, which are exchanged in the paper.
 
         Examples
         --------
@@ -1101,30 +1288,36 @@ class Mask(MaskValue):
         >>> print(f"{weights.mean():.3f} of {north.sky_fraction:.3f}")
         0.468 of 0.505
         """
-        return distance.apodize(self, width, kind=kind, order=order, nest=nest, n_threads=n_threads)
+        return distance.apodize(self, width, kind=kind, order=order, nest=nest, n_threads=n_threads, progress=progress)
 
     def components(self, *, connectivity: int = 8) -> Components:
-        """The connected components of the mask, the largest first.
+        """Return the connected components of the mask, the largest first.
 
-        The graph is that of neighbouring cells of the mask's order. The work is linear in the number of ranges.
+        Two cells of the mask's order are connected if they are neighbours. The work is proportional to the number of
+        ranges.
 
         Parameters
         ----------
         connectivity : {8, 4}, optional
-            8: neighbours share an edge or a corner (a cell has seven where three base cells meet). 4: they share
-            an edge.
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4). With 8, a cell has seven
+            neighbours where three base cells meet.
 
         Returns
         -------
         Components
-            A sequence of masks, with arrays of their areas, centres and extents. Of components of equal area,
-            that with the first cell in NESTED order comes first. For a mask with energy whose bins all have
-            the same sky, the masks have its energy axis.
+            A sequence of masks, with arrays of their areas, centres and extents. Components of equal area are in the
+            order of their first cells. If the mask has energy bins with the same sky in all of them, the masks of the
+            components have its energy axis.
 
         Raises
         ------
         ValueError
-            If the sky differs from bin to bin: `reduce` the mask, or take one of its `planes`.
+            If the sky differs from bin to bin: first combine the bins with `reduce`, or take one bin, ``mask[i]``. Also
+            if `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        n_components : The number of components in each bin.
 
         Examples
         --------
@@ -1142,9 +1335,33 @@ class Mask(MaskValue):
         return Components(self, connectivity)
 
     def n_components(self, *, connectivity: int = 8) -> int | NDArray[np.int64]:
-        """The number of connected components of the mask; of shape (n_bins,) for a mask with energy.
+        """Return the number of connected components of the mask.
 
-        Parameters as in `components`.
+        Parameters
+        ----------
+        connectivity : {8, 4}, optional
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        int or numpy.ndarray of int
+            The number; for a mask with energy bins one number per bin, shape (n_bins,).
+
+        Raises
+        ------
+        ValueError
+            If `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        components : The components as masks.
+
+        Examples
+        --------
+        >>> from hpmask import Mask, RangeSet
+        >>> corners = Mask(RangeSet.from_cells([0, 3], order=3))
+        >>> corners.n_components(), corners.n_components(connectivity=4)
+        (1, 2)
         """
         counts = {id(plane): count(plane, connectivity) for plane in distinct_planes(self)}
         return per_plane(self, (counts[id(plane)] for plane in self.planes))  # type: ignore[no-any-return]
@@ -1190,8 +1407,8 @@ class Mask(MaskValue):
             Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
             also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
         width, height : `~astropy.units.Quantity` or str, optional
-            Size of a field around `center`, as angles; the height is by default the width. Without them the whole sky
-            is drawn.
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
         projection : str, optional
             "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
             `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
@@ -1303,8 +1520,8 @@ class Mask(MaskValue):
             Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
             also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
         width, height : `~astropy.units.Quantity` or str, optional
-            Size of a field around `center`, as angles; the height is by default the width. Without them the whole sky
-            is drawn.
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
         projection : str, optional
             "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
             `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
@@ -1407,8 +1624,8 @@ class Mask(MaskValue):
             Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
             also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
         width, height : `~astropy.units.Quantity` or str, optional
-            Size of a field around `center`, as angles; the height is by default the width. Without them the whole sky
-            is drawn.
+            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
+            Without them the whole sky is drawn.
         projection : str, optional
             "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
             `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
@@ -1488,7 +1705,7 @@ class Mask(MaskValue):
         Parameters
         ----------
         *others : Mask or iterable of Mask
-            Other masks, of any order. A mask without energy holds in all bins of the others.
+            Other masks, with the same frame and of any order. A mask without energy counts in all bins of the others.
 
         Returns
         -------
@@ -1498,7 +1715,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If one of them is not a Mask, or frames or energy axes differ.
+            If one of them is not a Mask, or the frames or energy axes differ.
 
         See Also
         --------
@@ -1507,64 +1724,234 @@ class Mask(MaskValue):
         Examples
         --------
         >>> from hpmask import Mask
-        >>> north = Mask.from_zone(lat=("60 deg", "90 deg"), order=5)
-        >>> south = Mask.from_zone(lat=("-90 deg", "-60 deg"), order=5)
-        >>> north.union(south) == north.union([south]) == north | south
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.union(tropics) == north.union([tropics]) == north | tropics
         True
         """
-        masks: list[Mask] = [self, *flat(others)]
-        return algebra.union_all(masks)
+        return self._own(algebra.union(self, others))
 
     def intersection(self, *others: Mask | Iterable[Mask]) -> Mask:
-        """Return the intersection of this mask and others, in one pass over all of them."""
-        masks: list[Mask] = [self, *flat(others)]
-        return algebra.intersection_all(masks)
+        """Return the intersection of this mask and others, in one pass over all of them.
+
+        Parameters
+        ----------
+        *others : Mask or iterable of Mask
+            Other masks, with the same frame and of any order. A mask without energy counts in all bins of the others.
+
+        Returns
+        -------
+        Mask
+            The sky that all of them keep, at the finest of their orders.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not a Mask, or the frames or energy axes differ.
+
+        See Also
+        --------
+        hpmask.intersection_all : the intersection of a list of masks.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.intersection(tropics) == north & tropics
+        True
+        """
+        return self._own(algebra.intersection(self, others))
 
     def difference(self, *others: Mask | Iterable[Mask]) -> Mask:
-        """Return the sky that this mask keeps and none of the others does."""
-        masks_ = flat(others)
-        return self - algebra.union_all(masks_) if masks_ else self
+        """Return the sky that this mask keeps and none of the others does.
+
+        Parameters
+        ----------
+        *others : Mask or iterable of Mask
+            Other masks, with the same frame and of any order. A mask without energy counts in all bins of the others.
+
+        Returns
+        -------
+        Mask
+            At the finest of their orders.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.difference(tropics) == north - tropics
+        True
+        """
+        return self._own(algebra.difference(self, others))
 
     def symmetric_difference(self, other: Mask) -> Mask:
-        """Return the sky that one of two masks keeps and the other does not."""
-        check_mask(other)
-        return self ^ other
+        """Return the sky that exactly one of two masks keeps.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        Mask
+            At the finer of the two orders.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.symmetric_difference(tropics) == north ^ tropics
+        True
+        """
+        return self._own(algebra.symmetric_difference(self, other))
 
     def issubset(self, other: Mask) -> bool:
-        """Whether `other` keeps all that this mask keeps, in every bin."""
+        """Return whether another mask keeps all the sky that this mask keeps, in every bin.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> (north & tropics).issubset(tropics)
+        True
+        """
         check_mask(other)
         return self <= other
 
     def overlaps(self, other: Mask) -> bool:
-        """Whether two masks share any sky, in any bin."""
+        """Return whether two masks keep any sky in common, in any bin.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.overlaps(tropics)
+        True
+        """
         return algebra.overlaps(self, other)
 
     def isdisjoint(self, other: Mask) -> bool:
-        """Whether two masks share no sky, in any bin."""
+        """Return whether two masks keep no sky in common, in any bin.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.isdisjoint(~north)
+        True
+        """
         return not algebra.overlaps(self, other)
 
     # ------------------------------------------------------------------ transformations and morphology
 
     def reduce(self, how: Literal["any", "all"] = "any") -> Mask:
-        """The mask without its energy axis: the sky kept in any bin, or in all of them."""
+        """Return the mask without its energy axis.
+
+        Parameters
+        ----------
+        how : {"any", "all"}, optional
+            Keep the sky that is kept in any bin, or the sky that is kept in all bins.
+
+        Returns
+        -------
+        Mask
+            Without energy. A mask without energy is returned as it is.
+
+        Raises
+        ------
+        ValueError
+            If `how` is another word.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> mask.reduce("any").is_full, mask.reduce("all").is_empty
+        (True, True)
+        """
         return transform.reduce(self, how)
 
     def resample_energy(self, energy: EnergyAxis, *, how: Literal["any", "all"] = "any") -> Mask:
-        """The mask in other energy bins.
+        """Return the mask with other energy bins.
 
         Parameters
         ----------
         energy : EnergyAxis
-            The new bins, under the name of the old ones. A mask without energy holds in all of them.
+            The new bins. The axis must have the same name as that of the mask. For a mask without energy, all new bins
+            have its sky.
         how : {"any", "all"}, optional
-            A new bin keeps what any of the old bins keep that it meets, or what all of them do. Energies outside the
-            old bins are not kept: "any" does not look at them, and of a new bin that reaches beyond the old ones "all"
-            keeps nothing.
+            A new bin keeps the sky that any of the old bins inside it keep, or the sky that all of them keep. Old bins
+            that are partly inside count. Nothing is kept at energies outside the old bins: with "any" they change
+            nothing, and with "all" a new bin that extends beyond the old bins keeps nothing.
+
+        Returns
+        -------
+        Mask
+            At the same order.
 
         Raises
         ------
         TypeError, ValueError
-            If `axis` is no EnergyAxis, has another name, or `how` is none of the two.
+            If `energy` is not an EnergyAxis or has another name, or `how` is another word.
 
         Examples
         --------
@@ -1585,23 +1972,30 @@ class Mask(MaskValue):
         *,
         round_to_edge: bool = False,
     ) -> Mask:
-        """The mask in some of its energy bins.
+        """Return the mask with only the energy bins between two energies.
 
         Parameters
         ----------
         energy_min, energy_max : `~astropy.units.Quantity` or str, optional
-            The bins that lie between these energies, by the rule of `from_energy`.
-        bins : int or slice, optional
-            Instead of energies: a bin or bins by number.
+            The energies, scalar. By default the ends of the axis. Only bins that lie fully between them remain, as in
+            `from_energy`.
         round_to_edge : bool, optional
-            As in `from_energy`.
+            Move the energies to the nearest edges first, as in `from_energy`.
+
+        Returns
+        -------
+        Mask
+            With at least one bin. To choose bins by number, use ``mask[2:5]``.
 
         Raises
         ------
         TypeError, ValueError
-            If the mask has no energy bins, there is none to be left, or both energies and `bins` are given.
-        IndexError
-            If there is no bin of that number.
+            If the mask has no energy bins, no bin lies between the energies, or an energy is not one.
+
+        Warns
+        -----
+        UserWarning
+            If a bin is left out because its edge has a rounding error.
 
         Examples
         --------
@@ -1615,27 +2009,65 @@ class Mask(MaskValue):
         return transform.slice_energy(self, energy_min, energy_max, round_to_edge=round_to_edge)
 
     def at_order(self, order: int, *, mode: Mode = "center") -> Mask:
-        """The mask at another order.
+        """Return the mask at another order.
 
         Parameters
         ----------
         order : int
-            A finer order keeps the sky as it is.
+            The new order, 0 to 29. At a finer order, the mask keeps the same sky.
         mode : {"center", "overlap", "inside"}, optional
-            For a coarser order: a cell is in if its centre is, if any part of it is, or only if all of it is. The
-            centre is the corner of four cells of the mask, of which the northern one decides, as in `contains`.
+            Only for a coarser order. A cell is in the new mask if its centre is in the old one ("center"), if any part
+            of it is ("overlap"), or if all of it is ("inside"). Four cells of the old mask meet at the centre of a
+            cell. The northern one decides, as in `contains`.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or `mode` is not one of these words.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> disc = Mask.from_cones(SkyCoord(10, 20, unit="deg"), "5 deg", order=9)
+        >>> coarse = [disc.at_order(5, mode=mode) for mode in ("inside", "center", "overlap")]
+        >>> coarse[0] <= coarse[1] <= coarse[2]
+        True
         """
         return transform.at_order(self, order, mode=mode)
 
     def to_frame(self, frame: str, *, order: int | None = None, n_threads: int | None = None) -> Mask:
-        """The mask in another frame: a new cell is in iff its centre was.
+        """Return the mask in another frame. A new cell is in if and only if its centre was.
 
         Parameters
         ----------
         frame : {"icrs", "galactic"}
             The new frame.
         order : int, optional
-            Order of the new cells, by default the mask's own.
+            Order of the new cells, 0 to 29, by default that of the mask. The outline of the mask changes by about half
+            a cell.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `frame` is another word, or `order` is not an integer from 0 to 29.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> plane = Mask.from_zone(lat=("-2 deg", "2 deg"), order=9, frame="galactic", zone_frame="galactic")
+        >>> print(f"{plane.to_frame('icrs').area:.0f}, was {plane.area:.0f}")
+        1423 deg2, was 1423 deg2
         """
         return transform.to_frame(self, frame, order=order, n_threads=n_threads)
 
@@ -1691,39 +2123,44 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask grown by an angle: every cell whose centre is within it of the centre of a kept cell.
+        """Return the mask dilated by an angle: all cells within that angle of a kept cell.
 
-        True on the whole sphere, poles and longitude 0 included, at any order.
+        The angle is measured along great circles, between the centres of cells. The result is exact on the whole sphere
+        and at any order, also at the poles and across longitude 0.
 
         Parameters
         ----------
         width : `~astropy.units.Quantity`, str or callable, optional
-            Angle from 0 to 180 deg: a scalar; for a mask with energy also of shape (n_bins,), one per bin, or
-            a function of the energy axis that returns such.
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
         steps : int, optional
-            Instead of `width`: so many times, add the neighbours of every cell.
+            Number of steps to neighbouring cells, instead of `width`.
         connectivity : {8, 4}, optional
-            Neighbours of a step: those that share an edge or a corner, or an edge only.
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
             Show a progress bar.
 
         Returns
         -------
         Mask
-            Of the same order. An exclusion mask keeps what is far from sources: *shrink* it, with `erode`, to
-            exclude more.
+            The dilated mask, of the same order.
 
         Raises
         ------
         TypeError, ValueError
-            If not one of `width` and `steps` is given, or it is not of this kind.
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        erode : The opposite. An exclusion mask keeps the sky far from sources: erode it to exclude more.
 
         Notes
         -----
-        Neither pixels nor a projection take part in `width`. A square kernel, gammapy's ``kernel="box"``, has no
-        meaning on the sphere: use the disc of the same radius.
+        A dilation by `width` depends neither on pixels nor on a projection. A square structuring element, such as
+        gammapy's ``kernel="box"``, is not defined on the sphere: use the disc of the same radius.
 
         Examples
         --------
@@ -1733,7 +2170,7 @@ class Mask(MaskValue):
         >>> star.dilate("1 deg").issubset(Mask.from_cones(SkyCoord(10, 89.9, unit="deg"), "1.6 deg", order=8))
         True
         """
-        return self._grown("dilate", width, steps, connectivity, n_threads, progress)
+        return self._changed("dilate", width, steps, connectivity, n_threads, progress)
 
     def erode(
         self,
@@ -1744,9 +2181,38 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask shrunk by an angle: what is farther than it from all that is not kept.
+        """Return the mask eroded by an angle: the kept cells farther than that angle from all cells that are not kept.
 
-        The dual of `dilate`: ``mask.erode(width) == ~((~mask).dilate(width))``. Parameters as there.
+        Erosion is the dual of dilation: ``mask.erode(width) == ~((~mask).dilate(width))``.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The eroded mask, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        dilate : The opposite.
 
         Examples
         --------
@@ -1758,7 +2224,7 @@ class Mask(MaskValue):
         >>> print(f"{field.area:.2f} {field.erode('0.2 deg').area:.2f}")
         12.56 deg2 10.19 deg2
         """
-        return self._grown("erode", width, steps, connectivity, n_threads, progress)
+        return self._changed("erode", width, steps, connectivity, n_threads, progress)
 
     def opening(
         self,
@@ -1769,8 +2235,50 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask without what is narrower than twice the width: `erode`, then `dilate`. Parameters as in `dilate`."""
-        return self._grown("opening", width, steps, connectivity, n_threads, progress)
+        """Return the mask without all parts that are narrower than twice the width: `erode`, then `dilate`.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The opened mask, of the same order. It is a subset of this mask.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        closing : The opposite.
+        remove_small : Remove components by their area.
+
+        Examples
+        --------
+        A bridge between two discs disappears, the discs stay about as they were:
+
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> discs = Mask.from_cones(SkyCoord([10, 16], [0, 0], unit="deg"), "2 deg", order=9)
+        >>> bridge = Mask.from_zone(("10 deg", "16 deg"), ("-0.3 deg", "0.3 deg"), order=9)
+        >>> (discs | bridge).n_components(), (discs | bridge).opening("0.5 deg").n_components()
+        (1, 2)
+        """
+        return self._changed("opening", width, steps, connectivity, n_threads, progress)
 
     def closing(
         self,
@@ -1781,27 +2289,87 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask with gaps narrower than twice the width closed: `dilate`, then `erode`. Parameters as there."""
-        return self._grown("closing", width, steps, connectivity, n_threads, progress)
+        """Return the mask with all gaps filled that are narrower than twice the width: `dilate`, then `erode`.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The closed mask, of the same order. This mask is a subset of it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        opening : The opposite.
+        fill_holes : Fill holes by their area.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> pair = Mask.from_cones(SkyCoord([30, 31], [5, 5], unit="deg"), "0.48 deg", order=10)
+        >>> middle = SkyCoord(30.5, 5, unit="deg")
+        >>> pair.contains(middle), pair.closing("0.1 deg").contains(middle)
+        (False, True)
+        """
+        return self._changed("closing", width, steps, connectivity, n_threads, progress)
 
     def boundary(
         self,
-        width: Width,
+        width: Width | None = None,
         *,
+        steps: int | None = None,
+        connectivity: Literal[4, 8] = 8,
         side: Literal["inner", "outer", "both"] = "inner",
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The strip along the mask's edge.
+        """Return the strip along the edge of the mask.
 
         Parameters
         ----------
-        width : `~astropy.units.Quantity`, str or callable
-            Width of the strip (on each side), as in `dilate`.
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Width of the strip on each side, from 0 to 180 deg: a scalar, or for a mask with energy bins also an
+            array of shape (n_bins,), or a function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
         side : {"inner", "outer", "both"}, optional
-            What `erode` takes away, what `dilate` adds, or both.
-        n_threads, progress
-            As in `dilate`.
+            The cells that `erode` removes ("inner"), those that `dilate` adds ("outer"), or both.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The strip, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid, or `side` is not one of the
+            three. Also if the order is so fine that the result would not fit into memory.
 
         Examples
         --------
@@ -1809,13 +2377,17 @@ class Mask(MaskValue):
         >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=10)
         >>> print(f"{north.boundary('5 deg').sky_fraction:.3f}")  # sin(5 deg) / 2
         0.043
+
+        The cells that have a neighbour outside the mask:
+
+        >>> north.boundary(steps=1) == north - north.erode(steps=1)
+        True
         """
         if side not in ("inner", "outer", "both"):
             raise ValueError(f"side must be 'inner', 'outer' or 'both', got {side!r}")
-        planes = dilation.planes_after(side, self.planes, self.energy, width, n_threads=n_threads, progress=progress)
-        return with_planes(self, planes, f"boundary({_text_of(width)}, side={side!r})")
+        return self._changed(side, width, steps, connectivity, n_threads, progress)
 
-    def _grown(
+    def _changed(
         self,
         operation: dilation.Operation,
         width: Width | None,
@@ -1824,25 +2396,49 @@ class Mask(MaskValue):
         n_threads: int | None,
         progress: bool,
     ) -> Mask:
+        """The mask after an operation of `hpmask.morphology.dilation`."""
         planes = dilation.planes_after(
-            operation, self.planes, self.energy, width,
-            n_steps=steps, connectivity=connectivity, n_threads=n_threads, progress=progress,
-        )  # fmt: skip
+            operation,
+            self.planes,
+            self.energy,
+            width,
+            n_steps=steps,
+            connectivity=connectivity,
+            n_threads=n_threads,
+            progress=progress,
+        )
         amount = _text_of(width) if steps is None else f"steps={steps}, connectivity={connectivity}"
-        return with_planes(self, planes, f"{operation}({amount})")
+        strip = operation in ("inner", "outer", "both")
+        words = f"boundary({amount}, side={operation!r})" if strip else f"{operation}({amount})"
+        return with_planes(self, planes, words)
 
     def fill_holes(self, max_area: u.Quantity | str | None = None, *, connectivity: int = 8) -> Mask:
-        """The mask with its holes filled.
+        """Return the mask with its holes filled.
+
+        Holes are connected components of the sky that is not kept. They have the dual connectivity: 4 if that of the
+        mask is 8, and 8 if it is 4. A closed ring therefore always has an inside.
 
         Parameters
         ----------
         max_area : `~astropy.units.Quantity` or str, optional
-            Fill what is left out in pieces of at most this area, such as "0.01 deg2". By default all pieces but
-            the largest one are filled: that is taken for the outside, and a mask of nearly the whole sky keeps its
-            largest gap.
+            Area of the largest hole to fill, such as "0.01 deg2". By default all components except the largest one are
+            holes: the largest one is taken for the outside. A mask of nearly the whole sky keeps its largest gap.
         connectivity : {8, 4}, optional
-            Of the mask: 8: neighbours share an edge or a corner. 4: they share an edge. What is left out hangs
-            together in the other way, so that a closed ring has an inside.
+            Neighbours of a cell of the mask: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        Mask
+            The mask and its holes, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `max_area` is not an area, or `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        closing : Fill gaps by their width.
 
         Examples
         --------
@@ -1861,28 +2457,75 @@ class Mask(MaskValue):
         return mapped(self, lambda plane: area_filters.fill_holes(plane, area, connectivity), history=history)
 
     def remove_small(self, min_area: u.Quantity | str, *, connectivity: int = 8) -> Mask:
-        """The mask without its parts (see `components`) that are smaller than an area.
+        """Return the mask without the connected components that are smaller than an area.
 
         Parameters
         ----------
         min_area : `~astropy.units.Quantity` or str
-            Parts of this area, such as "3 arcmin2", and larger ones stay.
+            The smallest area to keep, such as "3 arcmin2".
         connectivity : {8, 4}, optional
-            8: neighbours share an edge or a corner. 4: they share an edge.
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        Mask
+            The components of at least this area, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `min_area` is not an area, or `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        components : The components as masks.
+
+        Examples
+        --------
+        >>> import astropy.units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> discs = Mask.from_cones(SkyCoord([10, 20], [0, 0], unit="deg"), [1, 2] * u.deg, order=9)
+        >>> discs.n_components(), discs.remove_small("5 deg2").n_components()
+        (2, 1)
         """
         area = as_area(min_area, "min_area")
         history = then(self, f"remove_small({min_area}, connectivity={connectivity})")
         return mapped(self, lambda plane: area_filters.remove_small(plane, area, connectivity), history=history)
 
     def keep_largest(self, n: int = 1, *, connectivity: int = 8) -> Mask:
-        """The `n` largest parts (see `components`) of the mask, in each bin.
+        """Return the largest connected components of the mask, in each bin.
 
         Parameters
         ----------
         n : int, optional
-            How many parts stay. Of parts of equal area those stay that have the first cells in NESTED order.
+            Number of components to keep. Of components of equal area, those with the lowest cells in NESTED order are
+            kept.
         connectivity : {8, 4}, optional
-            8: neighbours share an edge or a corner. 4: they share an edge.
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        Mask
+            The components, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `n` is not an integer from 0 up, or `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        components : The components as masks.
+
+        Examples
+        --------
+        >>> import astropy.units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> discs = Mask.from_cones(SkyCoord([10, 20], [0, 0], unit="deg"), [1, 2] * u.deg, order=9)
+        >>> discs.keep_largest() == Mask.from_cones(SkyCoord(20, 0, unit="deg"), "2 deg", order=9)
+        True
         """
         history = then(self, f"keep_largest({n}, connectivity={connectivity})")
         return mapped(self, lambda plane: area_filters.keep_largest(plane, n, connectivity), history=history)
@@ -1948,24 +2591,36 @@ class Mask(MaskValue):
         return sfmoc.to_sfmoc(self, frequency_order=frequency_order)
 
     def to_healpix(self, *, order: int | None = None, nest: bool = False) -> NDArray[np.bool_]:
-        """The mask as a full boolean HEALPix map.
+        """Return the mask as a full boolean HEALPix map.
 
         Parameters
         ----------
         order : int, optional
-            Order of the map, by default the mask's. A coarser one takes the cells whose centre is kept, as `at_order`
-            does.
+            Order of the map, by default that of the mask. At a coarser order, a cell is True if its centre is kept, as
+            in `at_order`.
         nest : bool, optional
             Number the cells NESTED instead of RING.
 
         Returns
         -------
         numpy.ndarray of bool, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
+            True = kept, in the frame of the mask.
 
         Raises
         ------
-        ValueError
-            If the map would take more than 16 GiB.
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or the map takes more than 16 GiB.
+
+        See Also
+        --------
+        from_healpix : the other way.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.from_zone(lat=("30 deg", "90 deg"), order=0).to_healpix()
+        array([ True,  True,  True,  True, False, False, False, False, False,
+               False, False, False])
         """
         return full_maps.to_map(self, order=order, nest=nest)
 
@@ -2295,10 +2950,10 @@ class Mask(MaskValue):
 
     @classmethod
     def _own(cls, value: MaskValue) -> Self:
-        """What a worker made, as a mask of this class."""
+        """The result of a worker as a mask of this class."""
         if isinstance(value, cls):
             return value
-        return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=value.history)
+        return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=history_of(value))
 
     def _repr_html_(self) -> str:
         from hpmask.plotting import static
@@ -2306,11 +2961,16 @@ class Mask(MaskValue):
         return static.html(self)
 
 
+def _leaf(method: str, text: str, energy: EnergyAxis | None) -> str:
+    """The history of a mask of one kind of sky, with or without energy bins."""
+    return f"{method}({text})" if energy is None else f"{method}({text}, {summary(energy)})"
+
+
 def _text_of(width: Any) -> str:
-    """A width as the history tells it."""
-    if isinstance(width, u.Quantity):
-        return f"{width.value:.6g} {width.unit}" if width.isscalar else counted(width.size, "width")
-    return getattr(width, "__name__", str(width))
+    """A width as the history gives it."""
+    if isinstance(width, u.Quantity) and width.ndim:
+        return counted(width.size, "width")
+    return getattr(width, "__name__", quantity_text(width))
 
 
 set_face(Mask)

@@ -1,4 +1,4 @@
-"""Comparisons for tests that say what differs."""
+"""Testing utilities: a comparison of masks that reports what differs."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from hpmask.mask import Mask
 
 __all__ = ["assert_masks_equal"]
 
-# Of a mask with many bins, the first few that differ tell enough.
+# For a mask with many bins, the first few that differ are reported.
 _MOST_BINS = 5
 
 
 def assert_masks_equal(a: Mask, b: Mask, *, order: bool = True) -> None:
-    """Check that two masks are the same: frame, order, energy axis and the sky of each bin.
+    """Raise an AssertionError that says what differs, unless two masks are equal.
+
+    Compared are the frame, the order, the energy axis, and the sky in each bin. The history is not compared.
 
     Parameters
     ----------
     a, b : Mask
-        The masks. Their history takes no part.
+        The masks.
     order : bool, optional
-        False compares the sky alone, as ``a == b`` does, whatever orders the masks are resolved to.
+        Whether the orders of the masks must be equal, too. With False only the sky is compared, as with ``a == b``.
 
     Raises
     ------
     AssertionError
-        If they differ: the message tells all that does, for each bin with the area of sky in question.
+        If the masks differ. The message lists all differences; for the sky, it gives the area that only one of the
+        masks keeps, in each bin.
     TypeError
-        If `a` or `b` is no mask.
+        If `a` or `b` is not a mask, or `order` is not a bool.
 
     Examples
     --------
@@ -67,7 +70,7 @@ def _differences(a: Mask, b: Mask, *, order: bool) -> list[str]:
             lines.append(f"energy: {a.energy} and {b.energy}")
     elif (what := difference(a.energy, b.energy)) is not None:
         lines.append(f"energy: {what} in {a.energy} and {b.energy}")
-    # Cells of different frames, or bins of different axes, are not to be compared.
+    # Cells of different frames, and bins of different axes, cannot be compared.
     if a.frame == b.frame and len(a.planes) == len(b.planes):
         lines += _sky_differences(a, b)
     return lines

@@ -1,4 +1,4 @@
-"""Progress bars, shown only where they are asked for."""
+"""Progress bars. They are shown on request only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], *, total: int, what: str, shown: bool) -> Iterator[T]:
-    """Pass the items on, with a bar on the standard error stream if `shown`."""
+    """Yield the items, with a progress bar on the standard error stream if `shown`."""
     if not shown:
         yield from items
         return
@@ -26,7 +26,7 @@ def track(items: Iterable[T], *, total: int, what: str, shown: bool) -> Iterator
 
 @contextmanager
 def watched(done: Callable[[], int], *, total: int, what: str, shown: bool) -> Iterator[None]:
-    """While a ``with`` block runs, show a bar of how much is `done()` if `shown`."""
+    """Show a progress bar while a ``with`` block runs, if `shown`; `done` returns how much of `total` is done."""
     if not shown:
         yield
         return
@@ -38,7 +38,7 @@ def watched(done: Callable[[], int], *, total: int, what: str, shown: bool) -> I
             while not end.wait(0.1):
                 progress.update(task, completed=done())
 
-        # The threads that work write numbers, and nothing wakes up when they do.
+        # The threads at work only write numbers: somebody has to look at these from time to time.
         watcher = Thread(target=update, daemon=True)
         watcher.start()
         try:

@@ -1,8 +1,8 @@
-"""The command ``hpmask``: masks from recipes, and what one wants to know of a mask file.
+"""The command ``hpmask``: build masks from recipes, inspect mask files and convert them.
 
-Exit codes: 0 done, 1 an error of the user's or of the machine (one line on stderr says which), 2 wrong usage,
-130 interrupted. ``hpmask query`` also has 3, for a position that is excluded. With HPMASK_DEBUG set in the
-environment, errors come with their traceback.
+Exit codes: 0 success, 1 an error in the input or of the system (one line on stderr), 2 wrong usage, 130 interrupted.
+``hpmask query`` also has 3, for a position that is excluded. If HPMASK_DEBUG is set in the environment, errors come
+with their traceback.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HDU = re.compile(r"\bhdu=('[^']*'|\d+)")
 
 
 class _Failure(click.ClickException):
-    """An error that is told in one line."""
+    """An error that is shown in one line."""
 
     exit_code = 1
 
@@ -41,7 +41,7 @@ class _Interrupted(_Failure):
 
 
 class _Command(click.Group):
-    """A group of commands in which errors are told as Unix users expect."""
+    """A group of commands that reports errors and warnings in one line each, on stderr."""
 
     def invoke(self, ctx: click.Context) -> Any:
         with warnings.catch_warnings():
@@ -53,14 +53,14 @@ class _Command(click.Group):
             except KeyboardInterrupt:
                 raise _Interrupted("interrupted") from None
             except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
-                # A pipe that nobody reads any more is no error to tell: click ends quietly.
+                # When nobody reads the pipe any more, click ends quietly.
                 quiet = isinstance(error, OSError) and error.errno == errno.EPIPE
                 if quiet or os.environ.get("HPMASK_DEBUG"):
                     raise
                 raise _Failure(f"error: {_by_options(_message(error), ctx.invoked_subcommand)}") from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        # In the order in which they are used.
+        # In the order in which they are used, not in that of the alphabet.
         return list(self.commands)
 
 
@@ -73,10 +73,10 @@ def _message(error: BaseException) -> str:
 
 
 def _by_options(text: str, command: str | None) -> str:
-    """What a message advises in words of Python, by options of the command."""
+    """The message of an error, with the options of the command in place of Python's arguments."""
     if command == "build":
         return text.replace("With invalid='skip'", "With --invalid skip, or invalid = 'skip' in the entry,")
-    if command == "to-wcs":
+    if command in ("to-wcs", "plot"):
         return _HDU.sub(lambda found: f"--hdu {found[1]}", text)
     return text
 
@@ -88,7 +88,7 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 @click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="hpmask", message="%(prog)s %(version)s")
 def main() -> None:
-    """Exact all-sky masks: build them from recipes, look at them, hand them on."""
+    """Exact all-sky masks: build, inspect, draw and convert them."""
 
 
 for _command in (build, info, plot, query, to_wcs, convert):

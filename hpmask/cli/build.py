@@ -1,4 +1,4 @@
-"""``hpmask build``: a mask from a recipe, with its pictures and cut-outs."""
+"""``hpmask build``: a mask from a recipe, with its pictures and cutouts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hpmask.cli.terminal import (
     check_picture,
     columns,
     kept,
+    n_threads_option,
     overwrite_option,
     progress,
     staged,
@@ -31,29 +32,29 @@ __all__ = ["build"]
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Mask file to write.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw the whole sky, too (.png, .pdf, .svg).")
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the whole sky (.png, .pdf, .svg).")
 @overwrite_option
 @click.option(
     "--invalid",
     type=click.Choice(["raise", "skip"]),
     default="raise",
     show_default=True,
-    help="What becomes of rows and regions that cannot be used, in entries that do not say.",
+    help="Rows and regions that cannot be used: an error, or left out. For entries without a key 'invalid'.",
 )
-@click.option("-j", "--threads", type=click.IntRange(min=1), help="Threads to use [default: all processors].")
-@click.option("-q", "--quiet", is_flag=True, help="No summary and no progress.")
+@n_threads_option
+@click.option("-q", "--quiet", is_flag=True, help="Print neither progress nor a summary.")
 def build(
     recipe: Path,
     output: Path,
     plot: Path | None,
     overwrite: bool,
     invalid: Invalid,
-    threads: int | None,
+    n_threads: int | None,
     quiet: bool,
 ) -> None:
-    """Build the mask that RECIPE (a TOML file) describes.
+    """Build the mask that RECIPE, a TOML file, describes.
 
-    The cut-outs that the recipe asks for are written beside the mask. All files are written, or none.
+    The cutouts of the recipe are written beside the mask. Either all files are written, or none.
     """
     start = time.perf_counter()
     plan = read_recipe(recipe, invalid=invalid)
@@ -74,22 +75,22 @@ def build(
         parts = []
         for entry in plan.entries:
             begin(entry.name)
-            parts.append(plan.part(entry, n_threads=threads))
+            parts.append(plan.part(entry, n_threads=n_threads))
         mask = plan.combine(parts)
         begin(output.name)
         mask.write(places[output])
         if plot is not None:
             begin(plot.name)
-            all_sky(mask, places[plot], title=plan.title, overwrite=False)
+            all_sky(mask, places[plot], title=plan.title)
         for cutout in plan.cutouts:
             wcs, shape = cutout.wcs()
             if cutout.file is not None:
                 begin(cutout.file)
-                mask.write_wcs(places[output.parent / cutout.file], wcs, shape)
+                mask.write_wcs(places[output.parent / cutout.file], wcs, shape, n_threads=n_threads)
             if cutout.plot is not None:
                 begin(cutout.plot)
                 picture = places[output.parent / cutout.plot]
-                field(mask, picture, wcs, shape, title=cutout.title, overwrite=False)
+                field(mask, picture, wcs, shape, title=cutout.title)
     if not quiet:
         click.echo(_summary(plan, parts, mask, outputs, time.perf_counter() - start))
 

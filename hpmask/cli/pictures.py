@@ -7,59 +7,64 @@ from typing import TYPE_CHECKING, Any
 
 from hpmask.cli.terminal import save
 from hpmask.mask import Mask
-from hpmask.plotting.static import KEPT, field_axes
+from hpmask.plotting.static import View, grid_shape
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 
-__all__ = ["all_sky", "bins", "field"]
+__all__ = ["DPI", "all_sky", "bins", "field"]
+
+# Pixels per inch of pictures, unless a size is given.
+DPI = 150
 
 
 def all_sky(
-    mask: Mask, path: Path, *, title: str | None = None, dpi: int = 150, overwrite: bool, **options: Any
+    mask: Mask,
+    path: Path,
+    *,
+    figsize: tuple[float, float] | None = None,
+    dpi: int | None = None,
+    overwrite: bool = False,
+    view: dict[str, Any] | None = None,
+    **options: Any,
 ) -> None:
-    """Write a picture of the whole sky; the options are those of `hpmask.plotting.static.plot`."""
+    """Write a picture of the whole sky, or of the field of a `view`; the options are those of `hpmask.Mask.plot`."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 5.8), dpi=dpi, layout="constrained")
-    mask.plot(figure=figure, title=title, **options)
+    view = view or {}
+    # Not a figure of pyplot's, which would need a display for some backends.
+    figure = Figure(
+        figsize=View.of(mask, **view).figsize if figsize is None else figsize, dpi=dpi, layout="constrained"
+    )
+    mask.plot(figure=figure, **view, **options)
     save(figure, path, overwrite=overwrite)
 
 
-def bins(mask: Mask, path: Path, *, title: str | None = None, dpi: int = 150, overwrite: bool, **options: Any) -> None:
-    """Write a picture of each energy bin; the options are those of `hpmask.plotting.static.plot_grid`."""
+def bins(
+    mask: Mask,
+    path: Path,
+    *,
+    ncols: int | None = None,
+    title: str | None = None,
+    figsize: tuple[float, float] | None = None,
+    dpi: int | None = None,
+    overwrite: bool = False,
+    view: dict[str, Any] | None = None,
+    **options: Any,
+) -> None:
+    """Write a picture of each energy bin; the options are those of `hpmask.Mask.plot_grid`."""
     from matplotlib.figure import Figure
 
-    figure = Figure(dpi=dpi, layout="constrained")
-    mask.plot_grid(figure=figure, **options)
-    if title is not None:
-        figure.suptitle(title)
+    view = view or {}
+    size = View.of(mask, **view).grid_figsize(*grid_shape(len(mask.planes), ncols), title)
+    figure = Figure(figsize=size if figsize is None else figsize, dpi=dpi or DPI, layout="constrained")
+    mask.plot_grid(figure=figure, ncols=ncols, title=title, **view, **options)
     save(figure, path, overwrite=overwrite)
 
 
 def field(
-    mask: Mask,
-    path: Path,
-    wcs: WCS,
-    shape: tuple[int, int],
-    *,
-    title: str | None = None,
-    dpi: int = 150,
-    overwrite: bool,
+    mask: Mask, path: Path, wcs: WCS, shape: tuple[int, int], *, title: str | None = None, overwrite: bool = False
 ) -> None:
     """Write a picture of the field of an image."""
-    from matplotlib.figure import Figure
-
-    ny, nx = shape
-    # As wide as high as the image, within reason, and room for labels.
-    ratio = min(4.0, max(0.25, ny / nx))
-    figure = Figure(figsize=(6.4, 1.0 + 5.4 * ratio), dpi=dpi, layout="constrained")
-    ax = mask.plot(field_axes(figure, wcs, shape), kept=KEPT, alpha=1.0, title=title)
-    # Below the picture the legend hides nothing of it.
-    legend = ax.get_legend()
-    assert legend is not None
-    handles = legend.legend_handles
-    legend.remove()
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
-    save(figure, path, overwrite=overwrite)
+    all_sky(mask, path, title=title, overwrite=overwrite, view={"wcs": wcs, "shape": shape})

@@ -1,4 +1,4 @@
-"""What the commands share: text in columns, progress on a terminal, files to write, pictures."""
+"""What the commands share: options, text in columns, progress on a terminal, and output files."""
 
 from __future__ import annotations
 
@@ -33,13 +33,17 @@ __all__ = [
     "check_picture",
     "columns",
     "kept",
+    "n_threads_option",
     "overwrite_option",
     "progress",
     "save",
     "staged",
 ]
 
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing files.")
+n_threads_option = click.option(
+    "-j", "--n-threads", type=click.IntRange(min=1), help="Number of threads to use [default: all processors]."
+)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
@@ -50,14 +54,14 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def area(sky: RangeSet) -> str:
-    """A part of the sky, to be read."""
+    """The area of a part of the sky, as text."""
     degrees = sky.sky_fraction * 4 * 180**2 / math.pi
     number = f"{degrees:.2f}" if sky.is_empty or degrees >= 0.01 else f"{degrees:.3g}"
     return f"{number} deg2, {percent_text(sky, 4)} of the sky"
 
 
 def kept(mask: Mask) -> list[list[str]]:
-    """What a mask keeps, in each bin, as rows of text."""
+    """The area that a mask keeps in each bin, as rows of text."""
     if mask.energy is None:
         return [["kept", area(mask.planes[0])]]
     return [
@@ -67,9 +71,9 @@ def kept(mask: Mask) -> list[list[str]]:
 
 @contextmanager
 def progress(total: int, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
-    """Progress of a work of `total` steps, on stderr if that is a terminal, else silent.
+    """Show the progress of `total` steps on stderr, if that is a terminal.
 
-    What is given is to be called with a few words at the beginning of each step.
+    Yields a function that is to be called with a few words at the beginning of each step.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda words: None
@@ -99,7 +103,7 @@ def progress(total: int, *, quiet: bool = False) -> Iterator[Callable[[str], Non
 
 
 def check_outputs(paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwrite: bool) -> None:
-    """Raise before any work is done if a file cannot be written, or is one that is read."""
+    """Raise, before any work is done, if a file cannot be written or is one of the inputs."""
     for i, path in enumerate(paths):
         for other in paths[:i]:
             if path.resolve() == other.resolve() or _same(path, other):
@@ -107,25 +111,25 @@ def check_outputs(paths: Sequence[Path], *, inputs: Sequence[Path] = (), overwri
         if path.is_dir():
             raise ValueError(f"{path} is a directory")
         if not path.parent.is_dir():
-            raise ValueError(f"{path}: there is no directory {path.parent}")
+            raise ValueError(f"{path}: the directory {path.parent} does not exist")
         for source in inputs:
             if _same(path, source):
-                raise ValueError(f"{path} is read, so it cannot be written, too: give the output another name")
+                raise ValueError(f"{path} is an input: give the output another name")
         if path.exists() and not overwrite:
-            raise ValueError(f"{path} is there already: --overwrite replaces it")
+            raise ValueError(f"{path} exists already: --overwrite replaces it")
         check_target(path, overwrite=overwrite)
         if not os.access(path.resolve().parent, os.W_OK):
-            raise ValueError(f"{path}: the directory {path.resolve().parent} cannot be written to")
+            raise ValueError(f"{path}: the directory {path.resolve().parent} is not writable")
 
 
 def _same(path: Path, other: Path) -> bool:
-    """Whether two names are those of one file, through links and relative paths too."""
+    """Whether two paths lead to one file, also through links and relative paths."""
     return path.exists() and other.exists() and path.samefile(other)
 
 
 @contextmanager
 def staged(paths: Sequence[Path], *, overwrite: bool) -> Iterator[dict[Path, Path]]:
-    """Where to write outputs to until all are done: only then, and without an error, they get their own names."""
+    """Temporary paths for the outputs, which get their own names when the block ends without an error."""
     with tempfile.TemporaryDirectory(prefix="hpmask-") as folder:
         places = {path: Path(folder) / str(i) / path.name for i, path in enumerate(paths)}
         for place in places.values():
@@ -137,29 +141,29 @@ def staged(paths: Sequence[Path], *, overwrite: bool) -> Iterator[dict[Path, Pat
 
 
 def check_mask(path: Path) -> None:
-    """Raise if the name of a file tells no format of masks."""
+    """Raise unless the name of a file gives a format of masks."""
     known = tuple(suffix for one in io.formats.values() for suffix in one.suffixes)
     if not path.name.lower().removesuffix(".gz").endswith(known):
-        raise ValueError(f"{path}: a mask's name must end in one of {', '.join(known)}")
+        raise ValueError(f"{path}: the name of a mask file must end in one of {', '.join(known)}")
 
 
 def check_image(path: Path) -> None:
-    """Raise if the name of a FITS image is that of something else."""
+    """Raise unless the name of a file is that of a FITS image."""
     if not path.name.lower().removesuffix(".gz").endswith((".fits", ".fit", ".fts")):
         raise ValueError(f"{path}: the name of a FITS image must end in .fits, .fit or .fts, with or without .gz")
 
 
 def check_picture(path: Path) -> None:
-    """Raise if a picture cannot be written in the format that its name tells."""
+    """Raise unless the name of a file gives a format of pictures that matplotlib can write."""
     need_matplotlib()
     from matplotlib.backend_bases import FigureCanvasBase
 
     known = FigureCanvasBase.get_supported_filetypes()
     if path.suffix.lower().removeprefix(".") not in known:
-        raise ValueError(f"{path}: a picture's name must end in one of {', '.join('.' + one for one in known)}")
+        raise ValueError(f"{path}: the name of a picture must end in one of {', '.join('.' + one for one in known)}")
 
 
-def save(figure: Figure, path: Path, *, overwrite: bool, **options: Any) -> None:
-    """Write a figure to a file, the whole of it or nothing."""
+def save(figure: Figure, path: Path, *, overwrite: bool = False, **options: Any) -> None:
+    """Write a figure to a file, atomically."""
     with replacing(path, overwrite=overwrite) as file:
         figure.savefig(file, format=path.suffix.lower().removeprefix("."), **options)

@@ -1,4 +1,4 @@
-"""Cells of HEALPix, and the frames and positions that users give.
+"""HEALPix cells, coordinate frames, and positions given by users.
 
 `parse_position` reads a position from text.
 """

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from io import BufferedReader, FileIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from hpmask._files.atomic import replacing
 from hpmask._files.digest import digesting
@@ -116,7 +116,7 @@ def read(path: str | Path, *, format: str | None = None) -> MaskValue:
             raise MaskFormatError(f"{path}: {error}") from error
 
 
-def _content(format: Format, file: BufferedReader, path: Path, zipped: bool) -> MaskValue:
+def _content(format: Format, file: BufferedReader[Any], path: Path, zipped: bool) -> MaskValue:
     mask = format.read(file, path.name)
     if zipped:
         # The checksum of a gzip stream stands at its end.

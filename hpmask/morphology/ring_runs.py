@@ -1,7 +1,8 @@
-"""Runs: a set of cells as stretches of pixels along the rings of the RING scheme.
+"""Runs: a set of cells as stretches of neighbouring pixels along the rings of the RING scheme.
 
-On a ring of constant latitude what a pixel reaches is one stretch of longitudes, which makes runs the right form for
-growing by an angle. Runs are boundaries of numbers, as those of a RangeSet are, so its set operations hold for them.
+On a ring of constant latitude, the pixels within an angle of a given pixel form one stretch of longitudes. That makes
+runs the right form for a dilation by an angle. Runs are boundaries of ranges of numbers, as in a RangeSet, so the set
+operations of RangeSet apply to them (see _kernels/runs.pyx).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ __all__ = ["count_rows", "fringe", "mirrored", "runs_of", "set_of"]
 
 Runs = NDArray[np.uint64]
 
-# Below this many ranges a second thread costs more than it saves.
+# With fewer ranges than this, a second thread costs more than it saves.
 _PARALLEL_FROM = 20_000
 
 
@@ -37,7 +38,7 @@ def _united(ranges: NDArray[np.uint64], order: int) -> Runs:
 
 
 def _union(pieces: tuple[Runs, Runs], order: int) -> Runs:
-    """Boundaries of the union of starts and stops in any state."""
+    """Boundaries of the union of ranges that may overlap, in any order."""
     starts, stops = pieces
     return from_starts_stops(starts, stops, order).boundaries
 
@@ -56,7 +57,7 @@ def _in_faces(runs: Runs, order: int, first: int, last: int) -> list[NDArray[np.
 
 
 def _joined(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """Boundaries of parts that follow on each other as one list."""
+    """Boundaries of consecutive parts as one list."""
     parts = [part for part in parts if part.size]
     for k in range(1, len(parts)):
         if parts[k - 1][-1] == parts[k][0]:
@@ -65,17 +66,17 @@ def _joined(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
 
 
 def count_rows(plane: RangeSet) -> int:
-    """About how many pieces of runs a set has: the measure of the work that `runs_of` is."""
+    """Approximate number of runs of a set, in pieces: a measure of the work of `runs_of`."""
     return int(_kernel.count_rows(plane.boundaries, plane.order))
 
 
 def mirrored(runs: Runs, order: int) -> Runs:
-    """The runs on the other side of the equator."""
+    """The runs reflected at the equator."""
     out = np.empty_like(runs)
     _kernel.mirror(runs, order, out)
     return out
 
 
 def fringe(runs: Runs, order: int) -> Runs:
-    """Runs outside some runs, among them all pixels that have a neighbour inside."""
+    """Runs outside some runs that include all pixels with a neighbour inside."""
     return difference_of(_union(_kernel.fringe(runs, order), order), runs)

@@ -55,6 +55,9 @@ EXCLUDED = "#b4482d"
 OVERLAY = 0.5
 INK = "#37474f"
 
+# Pixels per inch of new figures.
+DPI = 120
+
 # Samples per pixel of the picture along each axis. Their mean makes smooth edges.
 _SAMPLES = 2
 # Pixels along the width of the WCS of a field, which give its size to a thousandth.
@@ -150,10 +153,10 @@ class View:
         # A field is as high as its image, within reason, with room for labels.
         return (10.0, 5.8) if self.wcs is None else (6.4, 1.0 + 5.4 * self._ratio(0.25, 4.0))
 
-    def grid_figsize(self, n_rows: int, n_cols: int) -> tuple[float, float]:
-        """The size in inches of a figure that shows a grid of pictures."""
+    def grid_figsize(self, n_rows: int, n_cols: int, title: str | None = None) -> tuple[float, float]:
+        """The size in inches of a figure that shows a grid of pictures, and a title."""
         height = 3.1 if self.wcs is None else 0.8 + 5.0 * self._ratio(0.0, 2.0)
-        return 5.6 * n_cols, height * n_rows + 0.4
+        return 5.6 * n_cols, height * n_rows + (0.4 if title is None else 0.8)
 
     def _ratio(self, least: float, most: float) -> float:
         return min(most, max(least, self.shape[0] / self.shape[1]))
@@ -247,7 +250,7 @@ def sized_figure(figure: Any, figsize: tuple[float, float] | None, default: tupl
     if figure is None:
         from matplotlib import pyplot
 
-        return pyplot.figure(figsize=default if figsize is None else figsize, dpi=120, layout="constrained")
+        return pyplot.figure(figsize=default if figsize is None else figsize, dpi=DPI, layout="constrained")
     if figsize is not None:
         if not hasattr(figure, "set_size_inches"):
             raise ValueError("figsize does not go with a subfigure, whose size is that of its place in the figure")
@@ -301,7 +304,7 @@ def plot_grid(
     legend = as_flag(legend, "legend")
     shown = View.of(mask, **view)
     n_rows, n_cols = grid_shape(len(mask.planes), ncols)
-    figure = sized_figure(figure, figsize, shown.grid_figsize(n_rows, n_cols))
+    figure = sized_figure(figure, figsize, shown.grid_figsize(n_rows, n_cols, title))
     for i, plane in enumerate(mask.planes):
         ax = shown.axes(figure, (n_rows, n_cols, i + 1), 7)
         layers = [("kept", type(mask)(plane, frame=mask.frame))]

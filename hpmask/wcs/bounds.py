@@ -21,9 +21,10 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from hpmask._kernels import image_tiles as _tiles
-from hpmask._kernels import images as _kernel
-from hpmask.core.layers import Stack
+from hpmask._kernels import cells_under_image as _kernel
+from hpmask._kernels import pixels_under_mask as _tiles
+from hpmask._kernels import projections as _projections
+from hpmask.core.layers import LayeredSet
 from hpmask.geometry import frames
 from hpmask.wcs.grid import Grid, Turns, Way
 
@@ -59,7 +60,7 @@ class Bounds:
         self._turns = turns
         # A cylindrical projection shows sky up to this distance from its central meridian, in the plane.
         self._rim = np.pi if turns is None else np.inf
-        self._code = _kernel.CODES[name]
+        self._code = _projections.CODES[name]
         self._rows = [wcs.wcs.lng, wcs.wcs.lat]
         self._matrix = np.ascontiguousarray(np.radians(wcs.pixel_scale_matrix)[self._rows])
         self._origin = np.asarray(wcs.wcs.crpix, dtype=np.float64) - 1
@@ -76,6 +77,7 @@ class Bounds:
         terms = float((np.abs(self._matrix) @ farthest).sum()) + self._shift * self._norm
         self._slack = _SLACK_SKY + _ROUNDING * terms
         self._native = self._native_axes(wcs)
+        self._projection = self._as_projection()
 
     @classmethod
     def of(cls, wcs: Any, shape: tuple[int, int], *, turns: Turns | None = None) -> Bounds | None:
@@ -87,7 +89,7 @@ class Bounds:
         if not isinstance(wcs, WCS) or wcs.naxis != 2 or min(wcs.wcs.lng, wcs.wcs.lat) < 0:
             return None
         code = str(wcs.wcs.ctype[wcs.wcs.lng])[5:]
-        if code[:3] not in _kernel.CODES or code[3:] not in ("", "-SIP"):
+        if code[:3] not in _projections.CODES or code[3:] not in ("", "-SIP"):
             return None
         tables = (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
         if any(table is not None for table in tables):
@@ -120,11 +122,17 @@ class Bounds:
         # The radius of the square in the plane, and the distance by which polynomials may move its centre.
         reach = half * self._side
         stretch = np.empty_like(u)
-        _tiles.stretches(self._code, u, v, np.full_like(u, reach + self._shift * self._norm), self._rim, stretch)
+        _projections.stretches(self._code, u, v, np.full_like(u, reach + self._shift * self._norm), self._rim, stretch)
         return np.asarray(stretch * reach + self._slack)
 
     def paint(
-        self, images: NDArray[np.uint8], first: int, rows: range, stack: Stack, matrix: Floats | None, margin: float
+        self,
+        images: NDArray[np.uint8],
+        first: int,
+        rows: range,
+        stack: LayeredSet,
+        matrix: Floats | None,
+        margin: float,
     ) -> NDArray[np.bool_] | None:
         """Write the values of a stack's sets at the pixels of some rows, and return which pixels are undecided.
 
@@ -133,28 +141,9 @@ class Bounds:
         decided only if the sets are the same all over it, and not at its centre alone.
         """
         turn = self._native.T if matrix is None else matrix @ self._native.T
-        sip, origin = (np.empty((0, 0, 0)), np.empty(0)) if self._sip is None else (self._sip.tables, self._sip.origin)
-        index = stack.index
+        turn = np.ascontiguousarray(turn)
         left = _tiles.paint(
-            images,
-            first,
-            self._code,
-            self._rim,
-            self._matrix,
-            self._origin,
-            np.ascontiguousarray(turn),
-            self._side,
-            self._slack,
-            margin,
-            sip,
-            origin,
-            index.boundaries,
-            index.entries,
-            index.shift,
-            stack.words,
-            stack.order,
-            rows.start,
-            rows.stop,
+            images, first, self._projection, turn, margin, stack.index, stack.order, rows.start, rows.stop
         )
         return images[0, rows.start - first : rows.stop - first] == _tiles.UNDECIDED if left else None
 
@@ -170,33 +159,37 @@ class Bounds:
     ) -> tuple[Ranges, Ranges]:
         """Ranges of the cells in some nodes whose centre is under a True pixel, and of the cells that are in doubt.
 
-        Both are pairs of starts and stops. See _kernels/images.pyx for the arguments. `rotation` takes unit vectors
-        from the frame of the cells to the frame of the WCS.
+        Both are pairs of starts and stops. See _kernels/cells_under_image.pyx for the arguments. `rotation` takes unit
+        vectors from the frame of the cells to the frame of the WCS.
         """
-        steps = np.empty((0, 2)) if self._turns is None else np.ascontiguousarray(self._turns.steps[1:])
+        native = np.ascontiguousarray(self._native @ rotation)
+        return _kernel.walk(  # type: ignore[no-any-return]
+            nodes, level, order, self._projection, native, image, total, outside
+        )
+
+    def _as_projection(self) -> Any:
+        """The bounds as the kernels take them."""
         slack = _SLACK_PIXEL + np.abs(self._inverse).sum(axis=1) * _SLACK_PLANE
-        sip, limits = np.empty((0, 0, 0)), np.empty(0)
+        steps = sip = limits = None
         if self._sip is not None:
             slack += _SLACK_INVERSE
             (shift, slope), margin = self._sip.far, self._sip.margin
             sip, limits = self._sip.tables, np.array([*self._sip.origin, shift, margin, slope])
         if self._turns is not None:
             slack += self._turns.gap
-        return _kernel.walk(  # type: ignore[no-any-return]
-            nodes,
-            level,
-            order,
+            steps = np.ascontiguousarray(self._turns.steps[1:])
+        return _projections.Projection(
             self._code,
-            np.ascontiguousarray(self._native @ rotation),
+            self._matrix,
             self._inverse,
             self._origin,
-            slack,
-            steps,
-            image,
-            total,
-            outside,
-            sip,
-            limits,
+            rim=self._rim,
+            side=self._side,
+            slack=self._slack,
+            pixel_slack=slack,
+            steps=steps,
+            sip=sip,
+            sip_limits=limits,
         )
 
     def _projected(self, wcs: WCS, plane: Floats) -> dict[str, Any]:
@@ -223,9 +216,9 @@ class Bounds:
         good = np.asarray(found["stat"]) == 0
         native = np.radians([found["phi"], found["theta"]])
         there = np.empty((plane.shape[1], 2))
-        _kernel.places(self._code, frames.unit_vectors(*native), there)
+        _projections.places(self._code, frames.unit_vectors(*native), there)
         back = np.empty((plane.shape[1], 3))
-        _tiles.native_vectors(self._code, np.ascontiguousarray(plane.T), back)
+        _projections.native_vectors(self._code, np.ascontiguousarray(plane.T), back)
         sky = frames.unit_vectors(*np.radians(found["world"].T[self._rows]))
         turned = frames.unit_vectors(*native) - sky @ self._native.T
         given = np.radians(found["imgcrd"].T[self._rows])

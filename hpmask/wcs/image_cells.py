@@ -1,8 +1,8 @@
 """The cells under the True pixels of an image: a cell is in if and only if the pixel under its centre is True.
 
-A walk down the quad-tree of cells asks for each node where on the image it may lie (_kernels/images.pyx). Its cost
-grows with the outline of the True pixels. If the WCS has no bounds for that (`hpmask.wcs.bounds`), the centres of all
-cells around the pixels are projected.
+A walk down the quad-tree of cells asks for each node where on the image it may lie (_kernels/cells_under_image.pyx).
+Its cost grows with the outline of the True pixels. If the WCS has no bounds for that (`hpmask.wcs.bounds`), the centres
+of all cells around the pixels are projected.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpmask._kernels import images as _kernel
+from hpmask._kernels import cells_under_image as _kernel
 from hpmask._kernels import shapes as _shapes
 from hpmask._utils.arguments import MAX_ORDER
 from hpmask._utils.modes import Mode

@@ -2,7 +2,8 @@
 
 The area of a pixel is the sky under its square of pixel coordinates. Pieces of great circles follow the sides of the
 square to 2e-4 of the pixel. A tile or a pixel is decided at once where the mask is the same all over a cap that holds
-it (see `hpmask.wcs.pixel_centers`). The other pixels are compared with the cells of the mask (_kernels/pixels.pyx).
+it (see `hpmask.wcs.pixel_centers`). The other pixels are compared with the cells of the mask
+(_kernels/pixel_areas.pyx).
 
 Sides that cross the edge of a facet are bent, and are followed in 64 pieces. Some pixels have no single outline: those
 at the rim of a projection, where a part of the pixel is outside the projection, and those that the edge of a facet
@@ -19,8 +20,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hpmask._kernels import pixels as _pixels
-from hpmask.core.layers import Stack
+from hpmask._kernels import pixel_areas as _kernel
+from hpmask.core.layers import LayeredSet
 from hpmask.core.rangeset import RangeSet, index_of
 from hpmask.geometry import frames
 from hpmask.wcs import stripes
@@ -54,7 +55,7 @@ _AROUND_Y = np.array([-0.5, 0, 0.5, 0, -1, -1, -1, 0, 0, 1, 1, 1])
 def by_areas(
     grid: Grid,
     way: Way,
-    stacks: Sequence[Stack],
+    stacks: Sequence[LayeredSet],
     planes: Sequence[RangeSet],
     mode: AreaMode,
     *,
@@ -85,7 +86,7 @@ def _by_pixels(
     grid: Grid,
     wcs: Any,
     way: Way,
-    stack: Stack,
+    stack: LayeredSet,
     planes: Sequence[RangeSet],
     mode: AreaMode,
     row: Places,
@@ -150,11 +151,10 @@ def _by_pixels(
 
 def _cut(outline: Floats, plane: RangeSet, mode: AreaMode) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """The values of pixels with these outlines, and which of the pixels have one."""
-    index = index_of(plane)
     n = outline.shape[0]
     fraction = np.empty(n if mode == "fraction" else 0)
     has = np.empty((0 if mode == "fraction" else n, 2), dtype=np.uint8)
-    _pixels.covered(outline, index.boundaries, index.entries, index.shift, fraction, has)
+    _kernel.covered(index_of(plane), outline, fraction, has)
     if mode == "fraction":
         return np.clip(fraction, 0, 1), fraction >= 0
     value = has[:, 1] == 1 if mode == "overlap" else has[:, 0] == 0
@@ -162,7 +162,7 @@ def _cut(outline: Floats, plane: RangeSet, mode: AreaMode) -> tuple[NDArray[Any]
 
 
 def _point_by_point(
-    images: NDArray[Any], grid: Grid, wcs: Any, way: Way, stack: Stack, mode: AreaMode, row: Places, column: Places
+    images: NDArray[Any], grid: Grid, wcs: Any, way: Way, stack: LayeredSet, mode: AreaMode, row: Places, column: Places
 ) -> None:
     """Sample pixels that have no single outline."""
     step = (np.arange(_POINTS) + 0.5) / _POINTS - 0.5

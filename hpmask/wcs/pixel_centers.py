@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import caps as _kernel
-from hpmask.core.layers import Stack
+from hpmask.core.layers import LayeredSet
 from hpmask.wcs import stripes
 from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, Places, Way
@@ -23,7 +23,9 @@ from hpmask.wcs.stripes import Wcs, blocks, in_stripes, undecided
 __all__ = ["at_centers"]
 
 
-def at_centers(grid: Grid, way: Way, stacks: Sequence[Stack], *, n_threads: int | None = None) -> NDArray[np.bool_]:
+def at_centers(
+    grid: Grid, way: Way, stacks: Sequence[LayeredSet], *, n_threads: int | None = None
+) -> NDArray[np.bool_]:
     """Whether each set of the stacks holds the centres of the pixels, shape (n_sets, ny, nx)."""
     images = np.empty((sum(stack.n for stack in stacks), *grid.shape), dtype=np.bool_)
     bounds = Bounds.of_grid(grid, way)
@@ -41,7 +43,7 @@ def at_centers(grid: Grid, way: Way, stacks: Sequence[Stack], *, n_threads: int 
 
 
 def _by_pixels(
-    images: NDArray[np.uint8], grid: Grid, wcs: Any, way: Way, stack: Stack, row: Places, column: Places
+    images: NDArray[np.uint8], grid: Grid, wcs: Any, way: Way, stack: LayeredSet, row: Places, column: Places
 ) -> None:
     """Decide pixels one by one, at the positions that astropy gives."""
     for block in blocks(row.size, stripes.BLOCK):

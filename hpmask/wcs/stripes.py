@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._utils.parallel import thread_count, thread_map
-from hpmask.core.layers import Stack
+from hpmask.core.layers import LayeredSet
 from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, Places, Way
 
@@ -72,7 +72,7 @@ def undecided(
     images: NDArray[np.uint8],
     first: int,
     rows: range,
-    stack: Stack,
+    stack: LayeredSet,
     way: Way,
     bounds: Bounds | None,
     *,

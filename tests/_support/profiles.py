@@ -13,7 +13,7 @@ from hypothesis import settings
 # A busy machine is not a failure: no profile has a deadline.
 settings.register_profile("fast", deadline=None, max_examples=20)
 # The same examples in each run, so that a new one does not fail an unrelated change: the nightly job looks for those.
-settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True)
+settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
 settings.register_profile("deep", deadline=None, max_examples=500, print_blob=True)
 
 
@@ -23,5 +23,5 @@ def load_profile() -> None:
 
 
 def examples(n: int, **options: Any) -> settings:
-    """Settings of a test with `n` examples in the profile "ci", and in proportion in the others."""
+    """Settings of a test that tries `n` examples where other tests try 100: the profile scales both."""
     return settings(max_examples=max(5, n * settings.default.max_examples // 100), **options)

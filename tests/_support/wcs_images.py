@@ -12,12 +12,25 @@ from hypothesis import strategies as st
 
 from hpmask import Mask, RangeSet
 
-# fmt: off
 PROJECTIONS = [
-    "AIT", "ARC", "AZP", "CAR", "CEA", "COE", "CSC", "HPX", "MER",
-    "MOL", "SFL", "SIN", "STG", "TAN", "TSC", "ZEA", "ZPN",
+    "AIT",
+    "ARC",
+    "AZP",
+    "CAR",
+    "CEA",
+    "COE",
+    "CSC",
+    "HPX",
+    "MER",
+    "MOL",
+    "SFL",
+    "SIN",
+    "STG",
+    "TAN",
+    "TSC",
+    "ZEA",
+    "ZPN",
 ]
-# fmt: on
 # Those for which whole tiles and nodes are decided at once.
 BOUNDED = ["AIT", "ARC", "CAR", "CEA", "MER", "SFL", "SIN", "STG", "TAN", "ZEA"]
 # What hypothesis draws of an image's projection, beside the projection itself and the shape.

@@ -321,7 +321,7 @@ def test_errors_name_the_position(argument, call):
         call(SkyCoord(np.nan, 20, unit="deg"))
     with pytest.raises(ValueError, match=rf"^{argument} must not be masked$"):
         call(SkyCoord(Masked(10 * u.deg, mask=True), 20 * u.deg))
-    with pytest.raises(ValueError, match=rf"^{argument}, in 'altaz', cannot be brought to 'icrs'"):
+    with pytest.raises(ValueError, match=rf"^{argument}, in 'altaz', cannot be transformed to 'icrs'"):
         call(SkyCoord(10 * u.deg, 20 * u.deg, frame="altaz"))
 
 

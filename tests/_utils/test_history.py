@@ -173,7 +173,7 @@ def test_leaves_give_numbers():
         "from_healpix(2 cells, 1 kept, order=9, nest=False)": Mask.from_healpix(
             [True, False], cells=[7, 9], order=9, nest=False, frame="galactic"
         ),
-        "from_healpix(4 x 192 cells, 5 to 5 kept, order=2, nest=True)": Mask.from_healpix(
+        "from_healpix(4 x 192 cells, 5 kept, order=2, nest=True)": Mask.from_healpix(
             np.array([cells] * 4), nest=True, frame="icrs", energy=AXIS
         ),
         "Mask(2 ranges, order=4)": Mask(RangeSet.from_cells([1, 7], 4)),

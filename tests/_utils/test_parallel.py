@@ -345,8 +345,10 @@ print("clean")
 """
     found = subprocess.run(
         [sys.executable, "-W", "error", "-W", "ignore:.*multi-threaded", "-c", code],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert found.stdout == "clean\n", found.stderr
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,14 @@ from astropy.wcs import WCS
 from click.testing import CliRunner
 
 from hpmask import EnergyAxis, Mask, __version__
-from hpmask.cli import main
+from hpmask.cli import main, pictures
+from hpmask.cli.look import plot
+from hpmask.plotting.static import EXCLUDED, KEPT
+from hpmask.wcs.field import field_wcs
+
+plt = pytest.importorskip("matplotlib.pyplot")
+
+from matplotlib.colors import to_rgb  # noqa: E402
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fermi_exclusion"
 CRAB = SkyCoord(83.633, 22.014, unit="deg")
@@ -37,6 +45,8 @@ def runner():
 def run(tmp_path, monkeypatch):
     """Function that runs the command in an empty directory."""
     monkeypatch.chdir(tmp_path)
+    # Small pictures take less time.
+    monkeypatch.setattr(pictures, "DPI", 60)
     monkeypatch.delenv("HPMASK_DEBUG", raising=False)
 
     def run(*words, code=0):
@@ -93,8 +103,13 @@ class TestBuild:
         stars = SkyCoord([83.633, 120], [22.014, -40], unit="deg")
         assert mask == ~Mask.from_cones(stars, "2 deg", order=8)
         assert sorted(path.name for path in tmp_path.iterdir()) == [
-            "crab.fits", "crab.png", "mask.fits", "recipe.toml", "sky.png", "stars.csv",
-        ]  # fmt: skip
+            "crab.fits",
+            "crab.png",
+            "mask.fits",
+            "recipe.toml",
+            "sky.png",
+            "stars.csv",
+        ]
         with fits.open("crab.fits") as hdus:
             image = hdus[0].data if hdus[0].data is not None else hdus[1].data
             wcs = WCS(hdus[0].header if hdus[0].data is not None else hdus[1].header)
@@ -110,11 +125,6 @@ class TestBuild:
         assert result.stderr == ""
 
     def test_pictures_show_the_mask(self, run):
-        plt = pytest.importorskip("matplotlib.pyplot")
-        from matplotlib.colors import to_rgb
-
-        from hpmask.plotting.static import EXCLUDED, KEPT
-
         run("build", "recipe.toml", "-o", "mask.fits")
         image = plt.imread("crab.png")[..., :3]
         shares = [(np.abs(image - to_rgb(colour)).max(axis=-1) < 0.02).sum() for colour in (KEPT, EXCLUDED)]
@@ -134,12 +144,34 @@ class TestBuild:
         result = run("build", "recipe.toml", "-o", "mask.fits", "-q", "-j", "1")
         assert result.output == ""
 
+    def test_threads(self, run, hole, monkeypatch):
+        """The option has Python's name, and comes to each method that takes it."""
+        given = []
+
+        def watch(name):
+            method = getattr(Mask, name)
+
+            def watched(*arguments, n_threads=None, **options):
+                given.append((name, n_threads))
+                return method(*arguments, n_threads=n_threads, **options)
+
+            monkeypatch.setattr(Mask, name, watched)
+
+        for name in ("from_cones", "write_wcs", "contains", "to_frame"):
+            watch(name)
+        run("build", "recipe.toml", "-o", "mask.fits", "-q", "--n-threads", "2")
+        run("query", "mask.fits", "83", "-22", "--n-threads", "3")
+        run("to-wcs", "mask.fits", "--center", "83 22", "--width", "5 deg", "-o", "cut.fits", "--n-threads", "4")
+        run("convert", "mask.fits", "other.fits", "--frame", "galactic", "-j", "5")
+        assert given == [("from_cones", 2), ("write_wcs", 2), ("contains", 3), ("write_wcs", 4), ("to_frame", 5)]
+        run("query", "mask.fits", "83", "22", "--n-threads", "0", code=2)
+
     @pytest.mark.parametrize("there", ["mask.fits", "sky.png", "crab.fits", "crab.png"])
     def test_nothing_is_overwritten_unless_asked(self, run, tmp_path, there):
         (tmp_path / there).write_text("mine")
         words = ("build", "recipe.toml", "-o", "mask.fits", "--plot", "sky.png")
         result = run(*words, code=1)
-        assert result.stderr == f"hpmask: error: {there} is there already: --overwrite replaces it\n"
+        assert result.stderr == f"hpmask: error: {there} exists already: --overwrite replaces it\n"
         assert (tmp_path / there).read_text() == "mine"
         others = {"mask.fits", "sky.png", "crab.fits", "crab.png"} - {there}
         assert not any((tmp_path / other).exists() for other in others)
@@ -155,14 +187,14 @@ class TestBuild:
         ("words", "message"),
         [
             (("no.toml", "-o", "m.fits"), "no.toml: No such file or directory"),
-            (("recipe.toml", "-o", "no/m.fits"), "no/m.fits: there is no directory no"),
+            (("recipe.toml", "-o", "no/m.fits"), "no/m.fits: the directory no does not exist"),
             (("recipe.toml", "-o", "."), ". is a directory"),
             (
                 ("recipe.toml", "-o", "m.fits", "--plot", "sky.xyz"),
-                "sky.xyz: a picture's name must end in one of",
+                "sky.xyz: the name of a picture must end in one of",
             ),
             (("recipe.toml", "-o", "m.fits", "--plot", "m.fits"), "two outputs have the same name, m.fits"),
-            (("recipe.toml", "-o", "m.xyz"), "m.xyz: a mask's name must end in one of .fits"),
+            (("recipe.toml", "-o", "m.xyz"), "m.xyz: the name of a mask file must end in one of .fits"),
         ],
     )
     def test_errors_in_one_line(self, run, tmp_path, words, message):
@@ -208,6 +240,7 @@ class TestBuild:
 
 
 class TestExample:
+    @pytest.mark.deep
     def test_one_command(self, run, tmp_path):
         result = run("build", EXAMPLE / "recipe.toml", "-o", "mask.fits", "--plot", "sky.png")
         mask = Mask.read("mask.fits")
@@ -315,6 +348,73 @@ class TestPlot:
         run("plot", "energy.fits", "-o", "d.png", "--bins", "--energy", "20 GeV", code=2)
         assert not Path("d.png").exists()
 
+    def test_options_are_those_of_python(self):
+        """Each option of the methods by its name, and no other but what a file needs."""
+        names = {one.name for one in plot.params} - {"mask", "output", "bins", "dpi", "overwrite"}
+        python = {*signature(Mask.plot).parameters, *signature(Mask.plot_grid).parameters}
+        # A figure and axes are objects, and the number of pixels comes with the file.
+        assert names == python - {"self", "ax", "figure", "shape"}
+
+    def test_options_come_to_the_methods(self, run, by_energy, monkeypatch):
+        given = {}
+
+        def draw(self, *, figure, **options):
+            given.update(options, size=tuple(figure.get_size_inches()))
+
+        monkeypatch.setattr(Mask, "plot", draw)
+        monkeypatch.setattr(Mask, "plot_grid", draw)
+        words = ["--frame", "galactic", "--center", "184.557 -5.784", "--width", "9 deg", "--height", "3 deg"]
+        words += ["--projection", "ait", "--kept", "red", "--excluded", "none", "--alpha", "0.5", "--no-legend"]
+        words += ["--title", "A", "--dpi", "20", "--overwrite", "-o", "a.png"]
+        run("plot", "energy.fits", *words, "--energy", "20 GeV", "--figsize", "3", "2")
+        center = given.pop("center")
+        assert center.separation(CRAB).deg < 1e-2
+        assert given.pop("size") == (3, 2)
+        assert {name: value for name, value in given.items() if value is not None} == {
+            "frame": "galactic",
+            "width": "9 deg",
+            "height": "3 deg",
+            "projection": "AIT",
+            "kept": "red",
+            "excluded": "none",
+            "alpha": 0.5,
+            "legend": False,
+            "title": "A",
+            "energy": "20 GeV",
+        }
+        given.clear()
+        run("plot", "energy.fits", "--bins", "--ncols", "2", "--center", "30 deg", "-o", "a.png", "--overwrite")
+        assert (given["ncols"], given["center"], given["legend"]) == (2, "30 deg", True)
+
+    def test_field(self, run, hole):
+        run("plot", "hole.fits", "-o", "a.png", "--center", "83.633 22.014", "--width", "9 deg", "--dpi", "50")
+        image = plt.imread("a.png")[..., :3]
+        shares = [(np.abs(image - to_rgb(colour)).max(axis=-1) < 0.02).sum() for colour in (KEPT, EXCLUDED)]
+        # A hole of 2 deg radius in a field of 9 x 9 deg2.
+        assert shares[1] / sum(shares) == pytest.approx(np.pi * 4 / 81, abs=0.02)
+        hole.write_wcs("image.fits", *field_wcs(CRAB, "9 deg"))
+        run("plot", "hole.fits", "-o", "b.png", "--wcs", "image.fits", "--dpi", "50")
+        assert plt.imread("b.png").shape == plt.imread("a.png").shape
+
+    @pytest.mark.parametrize(
+        ("words", "code", "message"),
+        [
+            (("--width", "3 deg"), 2, "--width needs the position"),
+            (("--ncols", "3"), 2, "--ncols needs --bins"),
+            (("--figsize", "0", "3"), 2, "--figsize must be"),
+            (("--height", "3 deg"), 1, "height belongs to a field"),
+            (("--projection", "TAN"), 1, "whole sky must be 'MOL' or 'AIT', got 'TAN'"),
+            (("--center", "1 two", "--width", "3 deg"), 1, "a position must be like"),
+            (("--wcs", "hole.fits"), 1, "hole.fits: no sky image"),
+            (("--wcs", "no.fits"), 1, "no.fits: No such file or directory"),
+            (("--kept", "reddish"), 1, "reddish"),
+        ],
+    )
+    def test_mistakes(self, run, hole, words, code, message):
+        result = run("plot", "hole.fits", "-o", "a.png", *words, code=code)
+        assert message in result.stderr
+        assert not Path("a.png").exists()
+
 
 class TestToWcs:
     def test_like(self, run, hole):
@@ -324,7 +424,7 @@ class TestToWcs:
         wcs.wcs.crpix = [30.5, 20.5]
         wcs.wcs.cdelt = [-0.1, 0.1]
         fits.writeto("like.fits", np.zeros((40, 60)), wcs.to_header())
-        run("to-wcs", "hole.fits", "--like", "like.fits", "-o", "cut.fits")
+        run("to-wcs", "hole.fits", "--wcs", "like.fits", "-o", "cut.fits")
         image, header = fits.getdata("cut.fits", header=True)
         assert np.array_equal(image != 0, hole.to_wcs(wcs, (40, 60)))
         assert WCS(header).wcs.compare(wcs.wcs, tolerance=1e-12)
@@ -344,20 +444,35 @@ class TestToWcs:
             (by_energy, "energy.fits", "1", (2, 50, 60)),
             (flat, "flat.fits", "CUBE", (4, 50, 60)),
         ):
-            run("to-wcs", source, "--like", "like.fits", "--hdu", hdu, "-o", "cut.fits", "--overwrite")
+            run("to-wcs", source, "--wcs", "like.fits", "--hdu", hdu, "-o", "cut.fits", "--overwrite")
             written = fits.getdata("cut.fits")
             assert written.shape == shape
             assert np.array_equal(written != 0, mask.to_wcs("like.fits", hdu=hdu))
-        message = run("to-wcs", "energy.fits", "--like", "like.fits", "-o", "no.fits", code=1).stderr
+        message = run("to-wcs", "energy.fits", "--wcs", "like.fits", "-o", "no.fits", code=1).stderr
         assert "there are 2 images of the sky, HDU 1 CHIP" in message
         assert "such as --hdu 'CHIP'" in message
 
     def test_field(self, run, hole):
         run(
-            "to-wcs", "hole.fits", "-o", "cut.fits", "--center", "184.557 -5.784", "--width", "6 deg",
-            "--height", "5 deg", "--binsz", "6 arcmin", "--proj", "car", "--frame", "galactic",
-            "--plot", "cut.png",
-        )  # fmt: skip
+            "to-wcs",
+            "hole.fits",
+            "-o",
+            "cut.fits",
+            "--center",
+            "184.557 -5.784",
+            "--width",
+            "6 deg",
+            "--height",
+            "5 deg",
+            "--binsz",
+            "6 arcmin",
+            "--proj",
+            "car",
+            "--frame",
+            "galactic",
+            "--plot",
+            "cut.png",
+        )
         image, header = fits.getdata("cut.fits", header=True)
         assert image.shape == (50, 60)
         wcs = WCS(header)
@@ -365,6 +480,12 @@ class TestToWcs:
         assert wcs.pixel_to_world(29.5, 24.5).separation(CRAB) < 0.1 * u.arcmin
         assert np.array_equal(image != 0, hole.to_wcs(wcs, (50, 60)))
         assert Path("cut.png").read_bytes().startswith(b"\x89PNG")
+
+    @pytest.mark.parametrize("mode", ["center", "overlap", "inside"])
+    def test_mode(self, run, hole, mode):
+        run("to-wcs", "hole.fits", "-o", "c.fits", "--center", "83 22", "--width", "5 deg", "--mode", mode)
+        image, header = fits.getdata("c.fits", header=True)
+        assert np.array_equal(image != 0, hole.to_wcs(WCS(header), image.shape, mode=mode))
 
     def test_energy(self, run, by_energy):
         run(
@@ -384,14 +505,14 @@ class TestToWcs:
     @pytest.mark.parametrize(
         ("words", "code", "message"),
         [
-            ((), 2, "Missing option '--like', or '--center' and '--width'"),
+            ((), 2, "Missing option '--wcs', or '--center' and '--width'"),
             (("--center", "1 2"), 2, "Missing option"),
-            (("--like", "a.fits", "--binsz", "1 deg"), 2, "it does not go with --binsz"),
-            (("--hdu", "1"), 2, "--hdu chooses an image of the file of --like"),
+            (("--wcs", "a.fits", "--binsz", "1 deg"), 2, "it does not go with --binsz"),
+            (("--hdu", "1"), 2, "--hdu chooses an image of the file --wcs"),
             (("--center", "1 2", "--width", "2000 deg"), 1, "width of a TAN image must be 180 deg at most"),
             (("--center", "1 2", "--width", "2"), 1, "such as '2 deg'"),
-            (("--like", "a.fits"), 1, "hpmask: error: a.fits: No such file or directory"),
-            (("--like", "hole.fits"), 1, "hole.fits: no sky image"),
+            (("--wcs", "a.fits"), 1, "hpmask: error: a.fits: No such file or directory"),
+            (("--wcs", "hole.fits"), 1, "hole.fits: no sky image"),
             (("--center", "1 2", "--width", "5"), 1, "width must be an angle"),
             (("--center", "1 2", "--width", "5 deg", "--proj", "XXX"), 2, "Invalid value for '--proj'"),
         ],
@@ -418,7 +539,7 @@ class TestConvert:
     def test_overwrite(self, run, hole):
         run("convert", "hole.fits", "a.fits")
         result = run("convert", "hole.fits", "a.fits", code=1)
-        assert result.stderr == "hpmask: error: a.fits is there already: --overwrite replaces it\n"
+        assert result.stderr == "hpmask: error: a.fits exists already: --overwrite replaces it\n"
         run("convert", "hole.fits", "a.fits", "--overwrite", "--order", "9")
         assert Mask.read("a.fits").order == 9
 
@@ -447,8 +568,6 @@ class TestInputsAsOutputs:
 
     @staticmethod
     def field():
-        from hpmask.wcs import field_wcs
-
         return field_wcs(CRAB, "2 deg")
 
     @pytest.mark.parametrize(
@@ -458,9 +577,9 @@ class TestInputsAsOutputs:
             ["convert", "link.fits", "sub/../hole.fits"],
             ["convert", "hole.fits", "hard.fits"],
             ["plot", "hole.fits", "-o", "link.fits"],
-            ["to-wcs", "hole.fits", "--like", "image.fits", "-o", "image.fits"],
-            ["to-wcs", "link.fits", "--like", "image.fits", "-o", "hole.fits"],
-            ["to-wcs", "hole.fits", "--like", "image.fits", "-o", "new.fits", "--plot", "hole.fits"],
+            ["to-wcs", "hole.fits", "--wcs", "image.fits", "-o", "image.fits"],
+            ["to-wcs", "link.fits", "--wcs", "image.fits", "-o", "hole.fits"],
+            ["to-wcs", "hole.fits", "--wcs", "image.fits", "-o", "new.fits", "--plot", "hole.fits"],
             ["build", "recipe.toml", "-o", "recipe.toml"],
             ["build", "recipe.toml", "-o", "link.fits"],
             ["build", "recipe.toml", "-o", "new.fits", "--plot", "a.reg"],
@@ -468,13 +587,13 @@ class TestInputsAsOutputs:
     )
     def test_refused(self, run, tmp_path, files, words):
         result = run(*words, "--overwrite", code=1)
-        assert "is read, so it cannot be written, too" in result.stderr
+        assert "is an input" in result.stderr
         assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == files
 
     def test_cutout_over_an_input_and_one_file_by_two_names(self, run, files):
         recipe = Path("recipe.toml").read_text()
         Path("recipe.toml").write_text(recipe.replace("cut.fits", "./hole.fits"))
-        assert "is read" in run("build", "recipe.toml", "-o", "new.fits", "--overwrite", code=1).stderr
+        assert "is an input" in run("build", "recipe.toml", "-o", "new.fits", "--overwrite", code=1).stderr
         Path("recipe.toml").write_text(recipe.replace("cut.fits", "sub/../new.fits"))
         assert "two outputs have the same name" in run("build", "recipe.toml", "-o", "new.fits", code=1).stderr
         assert not Path("new.fits").exists()
@@ -491,8 +610,8 @@ class TestAllOrNothing:
         [
             ("cut.png", "cut.png", "two outputs have the same name"),
             ("cut.txt", "cut.png", "the name of a FITS image must end in"),
-            ("cut.fits", "cut.fits.xyz", "a picture's name must end in"),
-            ("no/cut.fits", "cut.png", "there is no directory"),
+            ("cut.fits", "cut.fits.xyz", "the name of a picture must end in"),
+            ("no/cut.fits", "cut.png", "the directory no does not exist"),
         ],
     )
     def test_a_bad_output_is_told_before_any_is_written(self, run, tmp_path, file, plot, message):
@@ -532,14 +651,15 @@ class TestAllOrNothing:
 class TestProcess:
     """What only a process of its own shows."""
 
-    def test_version_and_help(self):
+    def test_version(self):
         result = command("--version")
         assert (result.returncode, result.stdout) == (0, f"hpmask {__version__}\n")
-        for words in (("-h",), ("query", "--help")):
-            result = command(*words)
-            assert result.returncode == 0
-            assert result.stdout.startswith("Usage: ")
 
+    @pytest.mark.parametrize("words", [("-h",), *((name, "--help") for name in main.commands)])
+    def test_help(self, run, words):
+        assert run(*words).stdout.startswith("Usage: ")
+
+    @pytest.mark.deep
     @pytest.mark.parametrize("words", [("nonsense",), ("build",), ("info",), ("info", "--nonsense", "a")])
     def test_wrong_usage(self, words):
         result = command(*words)
@@ -569,8 +689,10 @@ class TestProcess:
         os.close(read)
         process = subprocess.run(
             [*COMMAND, "info", tmp_path / "hole.fits"],
-            stdout=write, stderr=subprocess.PIPE, check=False,
-        )  # fmt: skip
+            stdout=write,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
         os.close(write)
         assert process.stderr == b""
 
@@ -580,9 +702,11 @@ class TestProcess:
         # Where the tests run in the background, the interrupt is ignored, and a new process inherits that.
         process = subprocess.Popen(
             [*COMMAND, "build", "recipe.toml", "-o", "m.fits"],
-            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+        )
         # The pipe opens for writing as soon as the command reads it.
         write = os.open(tmp_path / "recipe.toml", os.O_WRONLY)
         time.sleep(0.2)
@@ -602,8 +726,11 @@ class TestProcess:
         leader, follower = pty.openpty()
         process = subprocess.run(
             [*COMMAND, *map(str, words)],
-            stdout=subprocess.PIPE, stderr=follower, env={**os.environ, "TERM": "xterm"}, check=False,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=follower,
+            env={**os.environ, "TERM": "xterm"},
+            check=False,
+        )
         os.close(follower)
         shown = os.read(leader, 1 << 16)
         os.close(leader)

@@ -35,6 +35,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
 
+from hpmask._utils.arguments import as_angle
 from hpmask.geometry import frames
 
 
@@ -124,7 +125,7 @@ def test_what_is_no_position(bad):
 
 
 def test_frames_without_a_way():
-    with pytest.raises(ValueError, match=r"^coord, in 'altaz', cannot be brought to 'icrs': "):
+    with pytest.raises(ValueError, match=r"^coord, in 'altaz', cannot be transformed to 'icrs': "):
         frames.to_lonlat(AltAz(az=1 * u.deg, alt=2 * u.deg), "icrs")
 
 
@@ -138,7 +139,7 @@ def test_check_frame():
 
 @pytest.mark.parametrize("angle", ["0.3 deg", "18 arcmin", 0.3 * u.deg, Angle("0.3d"), 1080 * u.arcsec])
 def test_as_angle(angle):
-    assert frames.as_angle(angle, "radius").to_value(u.deg) == pytest.approx(0.3, rel=1e-14)
+    assert as_angle(angle, "radius").to_value(u.deg) == pytest.approx(0.3, rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_as_angle(angle):
 )
 def test_bad_angles(angle, error, message):
     with pytest.raises(error, match=re.escape(message)):
-        frames.as_angle(angle, "width")
+        as_angle(angle, "width")
 
 
 # ---------------------------------------------------------------------- directions
@@ -328,7 +329,7 @@ def test_poles_of_single_precision(sign):
 
 @given(value=st.floats(0, 180, width=32), unit=st.sampled_from([u.deg, u.arcmin, u.rad]))
 def test_angles_of_single_precision(value, unit):
-    angle = frames.as_angle(u.Quantity(np.float32(value), unit), "width")
+    angle = as_angle(u.Quantity(np.float32(value), unit), "width")
     assert angle.dtype == np.float64
     assert angle.to_value(u.rad) == (value * unit).to_value(u.rad)
 
@@ -337,6 +338,6 @@ def test_angles_of_single_precision(value, unit):
 def test_masked_angles_are_no_angles(mask):
     where = ", 1 of 2 values are, the first in row 1" if isinstance(mask, list) else ""
     with pytest.raises(ValueError, match=f"^width must not be masked{where}$"):
-        frames.as_angle(Masked(np.ones(np.shape(mask)) * u.deg, mask=mask), "width")
-    angle = frames.as_angle(Masked(np.ones(np.shape(mask)) * u.deg, mask=np.zeros_like(mask)), "width")
+        as_angle(Masked(np.ones(np.shape(mask)) * u.deg, mask=mask), "width")
+    angle = as_angle(Masked(np.ones(np.shape(mask)) * u.deg, mask=np.zeros_like(mask)), "width")
     assert not isinstance(angle, Masked)

@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 import numpy as np
+import oracles
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
@@ -189,8 +190,8 @@ def test_bands_on_many_threads():
     rng = np.random.default_rng(3)
     plane = RangeSet.from_cells(rng.integers(0, 12 << 22, 30_000), 11)
     one = dilation.dilate(plane, 0.002, n_threads=1)
-    growth = dilation._Growth(11, 0.002, 12, False)
-    assert len(list(growth._bands(1, (4 << 11) - 1))) == 6
+    on_twelve = dilation._Dilation(11, 0.002, 12, False)
+    assert len(list(on_twelve._bands(1, (4 << 11) - 1))) == 6
     assert dilation.dilate(plane, 0.002, n_threads=12) == one
 
 
@@ -274,6 +275,23 @@ def test_boundary():
     assert outer == mask.dilate("1 deg") - mask
     assert both == inner | outer
     assert mask.boundary("1 deg") == inner
+    assert mask.boundary("1 deg").history.endswith(".boundary(1 deg, side='inner')")
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_boundary_by_steps_is_that_of_healpys_neighbours(connectivity):
+    pytest.importorskip("healpy")
+    inside = np.random.default_rng(connectivity).random(12 << 10) < 0.7
+    mask = Mask(RangeSet.from_cells(np.flatnonzero(inside), 5))
+    less, more = ~inside, inside
+    for _ in range(2):
+        less = oracles.with_neighbours(less, 5, connectivity)
+        more = oracles.with_neighbours(more, 5, connectivity)
+    expected = {"inner": inside & less, "outer": more & ~inside, "both": more & less}
+    for side, strip in expected.items():
+        found = mask.boundary(steps=2, connectivity=connectivity, side=side)
+        assert np.array_equal(found.planes[0].cells(), np.flatnonzero(strip))
+        assert found.history.endswith(f".boundary(steps=2, connectivity={connectivity}, side='{side}')")
 
 
 def test_steps():
@@ -314,7 +332,10 @@ def test_progress_counts_to_the_end(monkeypatch):
 
 
 def test_a_bar_changes_nothing():
-    assert two_discs().dilate("1 deg", progress=True) == two_discs().dilate("1 deg")
+    mask = two_discs()
+    assert mask.dilate("1 deg", progress=True) == mask.dilate("1 deg")
+    assert mask.boundary(steps=2, progress=True) == mask.boundary(steps=2)
+    assert mask.dilate(steps=500, progress=True) == Mask.full(order=7)
 
 
 @pytest.mark.parametrize(
@@ -329,13 +350,13 @@ def test_a_bar_changes_nothing():
         ({"width": np.nan * u.deg}, ValueError, "width must be from 0 to 180 deg, got nan deg"),
         ({"width": [1, 2, -3] * u.deg}, ValueError, r"got -3.0 deg in bin 2"),
         ({"width": [1, 2] * u.deg}, ValueError, r"width has shape \(2,\), but the mask has 3 energy bins"),
-        ({"steps": -1}, ValueError, "steps must be from 0 up, got -1"),
-        ({"steps": 1.5}, TypeError, "steps must be an integer from 0 up, got 1.5"),
+        ({"steps": -1}, ValueError, "steps must be at least 0, got -1"),
+        ({"steps": 1.5}, TypeError, "steps must be an integer of at least 0, got 1.5"),
         ({"steps": 1, "connectivity": 6}, ValueError, "connectivity must be 8"),
         ({"width": "1 deg", "n_threads": 0}, ValueError, "n_threads must be at least 1, got 0"),
     ],
 )
-@pytest.mark.parametrize("operation", ["dilate", "erode", "opening", "closing"])
+@pytest.mark.parametrize("operation", ["dilate", "erode", "opening", "closing", "boundary"])
 def test_what_is_refused(operation, arguments, error, message):
     with pytest.raises(error, match=message):
         getattr(two_discs(energy=AXIS), operation)(**arguments)

@@ -473,3 +473,27 @@ def test_maps_do_not_depend_on_what_the_heap_holds():
     weights = mask.apodize("5 deg", nest=True, n_threads=1)
     np.testing.assert_array_equal(weights[expected < 0], 0)
     np.testing.assert_array_equal(weights[expected > np.radians(5.001)], 1)
+
+
+def test_a_bar_changes_nothing(capsys):
+    mask = Mask.from_cones(SkyCoord([10, 20], [0, 0], unit="deg"), "2 deg", order=6)
+    coord = SkyCoord([10, 50], [0, 0], unit="deg")
+    assert np.array_equal(mask.distance(coord, progress=True), mask.distance(coord))
+    assert np.array_equal(mask.distance_map(progress=True), mask.distance_map())
+    assert np.array_equal(mask.apodize("1 deg", progress=True), mask.apodize("1 deg"))
+    assert not capsys.readouterr().out
+
+
+def test_maps_count_their_tasks(monkeypatch):
+    seen = []
+
+    def track(items, *, total, what, shown):
+        done = list(items)
+        seen.append((len(done) == total, what, shown))
+        return done
+
+    monkeypatch.setattr(distance, "track", track)
+    mask = Mask.from_cones(SkyCoord(10, 0, unit="deg"), "2 deg", order=6)
+    mask.distance_map(progress=True)
+    # The distances in radians, then their conversion to degrees.
+    assert seen == [(True, "distances", True), (True, "distances", False)]

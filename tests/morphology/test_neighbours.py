@@ -142,12 +142,12 @@ def test_no_steps_give_the_set_itself():
 
 @pytest.mark.parametrize("steps", [1.0, "1", True, None])
 def test_steps_must_be_an_integer(steps):
-    with pytest.raises(TypeError, match="steps must be an integer from 0 up, got"):
+    with pytest.raises(TypeError, match="steps must be an integer of at least 0, got"):
         dilate_steps(RangeSet.full(0), steps)
 
 
 def test_steps_must_not_be_negative():
-    with pytest.raises(ValueError, match="steps must be from 0 up, got -1"):
+    with pytest.raises(ValueError, match="steps must be at least 0, got -1"):
         dilate_steps(RangeSet.full(0), -1)
 
 

@@ -29,7 +29,9 @@ AXIS = EnergyAxis([1, 10, 100, 1000] * u.GeV)
 
 
 @pytest.fixture(autouse=True)
-def _close_figures():
+def _figures(monkeypatch):
+    """Small pictures, which take less time, and none for the next test."""
+    monkeypatch.setattr(static, "DPI", 60)
     yield
     plt.close("all")
 
@@ -116,9 +118,9 @@ def test_a_field(mask):
     assert picture.ax.get_legend() is None
     for i, radius in enumerate((20, 10, 5)):
         picture.slider.set_val(i)
-        assert not is_kept(picture, 2 - radius)
+        assert not is_kept(picture, 3.5 - radius)
         if radius < 15:
-            assert is_kept(picture, -2 - radius)
+            assert is_kept(picture, -3.5 - radius)
         first, second = picture.ax.get_title().split("\n")
         assert (first, second.split(":")[0]) == ("holes", static.bin_title(AXIS, i))
     # The slider does not lie over the picture or its labels.
@@ -128,10 +130,18 @@ def test_a_field(mask):
 
 
 def test_over_an_image(mask):
-    wcs = WCS({
-        "CTYPE1": "RA---TAN", "CRVAL1": 83.63, "CRPIX1": 50.5, "CDELT1": -0.3,
-        "CTYPE2": "DEC--TAN", "CRVAL2": 22.01, "CRPIX2": 50.5, "CDELT2": 0.3,
-    })  # fmt: skip
+    wcs = WCS(
+        {
+            "CTYPE1": "RA---TAN",
+            "CRVAL1": 83.63,
+            "CRPIX1": 50.5,
+            "CDELT1": -0.3,
+            "CTYPE2": "DEC--TAN",
+            "CRVAL2": 22.01,
+            "CRPIX2": 50.5,
+            "CDELT2": 0.3,
+        }
+    )
     ax = plt.figure().add_subplot(projection=wcs)
     ax.imshow(np.zeros((100, 100)), cmap="gray", vmin=0, vmax=1)
     picture = mask.plot_interactive(ax)

@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import re
+import tomllib
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -83,6 +84,14 @@ def test_wrong_output_is_found(run_page, tmp_path):
         run_page(page)
 
 
+@pytest.mark.deep
+def test_pictures(tmp_path):
+    pytest.importorskip("matplotlib")
+    script("make_pictures").main(tmp_path)
+    shown = set(re.findall(r"\{(?:image|figure)\} pictures/(\w+\.png)", "".join(TEXT.values())))
+    assert shown == {file.name for file in tmp_path.iterdir()}
+
+
 @pytest.mark.parametrize("name", TEXT)
 def test_python_blocks_compile(name):
     for code in blocks(name, "python"):
@@ -128,13 +137,13 @@ def test_public_names_are_on_the_reference_page():
     assert len(listed) == len(set(listed))
     methods = {f"Mask.{name}" for name, _ in inspect.getmembers(Mask) if not name.startswith("_")}
     assert methods == {entry for entry in listed if entry.startswith("Mask.")}
-    public = set(hpmask.__all__)
+    public = set(hpmask.__all__) - {"__version__"}
     for module in ("geometry", "io", "plotting", "recipe", "testing", "wcs", "interop.gammapy"):
         public |= {f"{module}.{name}" for name in getattr(import_module(f"hpmask.{module}"), "__all__", ())}
     assert public - {"io.formats"} <= set(listed)
 
 
-@pytest.mark.parametrize("entry", sorted(set(entries()) - {"__version__"}))
+@pytest.mark.parametrize("entry", entries())
 def test_names_on_the_reference_page_exist(entry):
     assert inspect.getdoc(resolved(entry))
 
@@ -159,6 +168,16 @@ def test_files_in_the_text_exist():
         for path in re.findall(r"`((?:\w+/)*\w+\.(?:py|pyx|pxd|build|sh|md))`", text):
             places = (ROOT, ROOT / "hpmask", ROOT / "hpmask" / "_kernels")
             assert "NAME" in path or any((place / path).exists() for place in places), path
+
+
+def test_extras_are_on_the_page_on_installation():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = re.findall(r"^\| `(\w+)`", TEXT["install"], flags=re.M)
+    assert sorted(listed) == sorted(project["optional-dependencies"])
+    dependencies = {re.match(r"[\w-]+", one)[0] for one in project["dependencies"]}
+    extras = {re.match(r"[\w-]+", one)[0] for name in listed[:4] for one in project["optional-dependencies"][name]}
+    for package in dependencies | extras - {"hpmask"}:
+        assert re.search(rf"^\|[^|]*\b{package}\b", TEXT["house"], flags=re.M), package
 
 
 # ---------------------------------------------------------------------- numbers

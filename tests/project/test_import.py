@@ -9,8 +9,18 @@ import pytest
 import hpmask
 
 OPTIONAL = [
-    "dask", "gammapy", "healpy", "matplotlib", "mocpy", "narwhals", "pandas", "pyarrow", "regions", "rich", "scipy",
-]  # fmt: skip
+    "dask",
+    "gammapy",
+    "healpy",
+    "matplotlib",
+    "mocpy",
+    "narwhals",
+    "pandas",
+    "pyarrow",
+    "regions",
+    "rich",
+    "scipy",
+]
 SUBMODULES = sorted(
     path.stem
     for path in Path(hpmask.__file__).parent.iterdir()

@@ -198,6 +198,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("centre", CENTRES)
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("kind", KINDS)
@@ -375,6 +376,7 @@ def height(shape):
     return 1 + max(height(shape.left), height(shape.right)) if isinstance(shape, Combined) else 0
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("sign", ["|", "&", "^"])
 def test_compounds_nested_thousands_deep(sign):
     operation = SIGNS[sign]
@@ -453,7 +455,7 @@ def test_points_have_the_cell_under_them(monkeypatch):
     assert [shape.radius for shape in shapes] == [0, 0, 0]
     cells = cells_of_points(shapes, 9)
     assert cells.n_cells == 3
-    monkeypatch.setattr(rasterize, "shapes_plane", lambda shapes, *, order, **_: RangeSet.empty(order))
+    monkeypatch.setattr(rasterize, "shapes_and_misses", lambda shapes, *, order, **_: (RangeSet.empty(order), []))
     there = SkyCoord([10, 0, 350], [20, 90, -45], unit="deg", frame="fk5")
     for mode in ("center", "overlap"):
         mask = Mask.from_regions(text, order=9, mode=mode, frame="galactic")

@@ -28,7 +28,7 @@ from wcs_images import (
 )
 
 from hpmask import EnergyAxis, Mask, RangeSet
-from hpmask._kernels import images
+from hpmask._kernels import cells_under_image
 from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, order_for
 
@@ -491,12 +491,12 @@ def test_exclusion_image_of_the_galactic_plane(data):
 @pytest.mark.parametrize("shape", [(1, 1), (7, 9), (8, 16), (33, 40), (64, 5)])
 def test_pixels_are_counted_by_blocks(shape):
     image = (np.random.default_rng(2).random(shape) < 0.4).astype(np.uint8)
-    total = np.empty([images.blocks_of(n) + 1 for n in shape], dtype=np.uint32)
-    images.count_pixels(image, total)
+    total = np.empty([cells_under_image.blocks_of(n) + 1 for n in shape], dtype=np.uint32)
+    cells_under_image.count_pixels(image, total)
     for (j, i), count in np.ndenumerate(total):
         assert count == image[: 8 * j, : 8 * i].sum()
     with pytest.raises(ValueError, match="total must have a row"):
-        images.count_pixels(image, total[:-1])
+        cells_under_image.count_pixels(image, total[:-1])
 
 
 @pytest.mark.deep

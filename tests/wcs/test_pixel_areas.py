@@ -202,9 +202,13 @@ def test_edges_of_facets(projection, wide, size, seed):
     """All pixels of whole facets, in 20 x 20 places each, and closely where that differs most."""
     rng = np.random.default_rng(seed)
     wcs = simple(
-        projection, lon=rng.uniform(0, 360), lat=90 if projection == "XPH" else 0, step=wide / size / np.sqrt(2),
-        shape=(size, size), rotation=rng.uniform(0, 360),
-    )  # fmt: skip
+        projection,
+        lon=rng.uniform(0, 360),
+        lat=90 if projection == "XPH" else 0,
+        step=wide / size / np.sqrt(2),
+        shape=(size, size),
+        rotation=rng.uniform(0, 360),
+    )
     center = SkyCoord(rng.uniform(0, 360, 60), np.degrees(np.arcsin(rng.uniform(-1, 1, 60))), unit="deg")
     mask = Mask.from_cones(center, rng.uniform(2, 14, 60) * u.deg, order=6)
     part, overlap, inside = (mask.to_wcs(wcs, mode=mode) for mode in ("fraction", "overlap", "inside"))

@@ -15,7 +15,7 @@ from wcs_images import ANY_WCS, BOUNDED, IMAGES, PROJECTIONS, bent, header_wcs, 
 
 from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask.core import lookup
-from hpmask.core.layers import Stack
+from hpmask.core.layers import LayeredSet
 from hpmask.geometry.frames import unit_vectors
 from hpmask.wcs import field_wcs
 from hpmask.wcs.bounds import Bounds
@@ -124,14 +124,14 @@ def test_wcs_without_bounds():
 def test_stack_is_each_of_its_sets():
     rng = np.random.default_rng(5)
     planes = [RangeSet.from_cells(np.flatnonzero(rng.random(12 * 4**4) < part), 4) for part in (0.1, 0.5, 0, 1, 0.9)]
-    stack = Stack(planes, 4)
+    stack = LayeredSet(planes, 4)
     lon, lat = rng.uniform(0, 2 * np.pi, 3000), np.arcsin(rng.uniform(-1, 1, 3000))
     words = stack.words_at(lon, lat, None)
     expected = lookup.contains_lonlat(planes, 4, lon, lat)
     for k in range(5):
         np.testing.assert_array_equal((words >> np.uint64(k)) & np.uint64(1), expected[k])
-    with pytest.raises(ValueError, match="a stack holds 1 to 64"):
-        Stack(planes * 13, 4)
+    with pytest.raises(ValueError, match="a LayeredSet holds 1 to 64 sets"):
+        LayeredSet(planes * 13, 4)
 
 
 @pytest.mark.parametrize("order", mostly_deep([0, 1, 5, 9, 13], 0, 9))
@@ -142,7 +142,7 @@ def test_caps_hold_one_word(order):
     center = SkyCoord(lon, lat, unit="deg")
     planes = [Mask.from_cones(center, r, order=order).planes[0] for r in ("3 deg", "11 deg")]
     poles = Mask.from_zone(None, ("41.81 deg", "90 deg"), order=order).planes[0]
-    stack = Stack([*planes, poles], order)
+    stack = LayeredSet([*planes, poles], order)
     n = 4000
     lon, lat = rng.uniform(-1, 7, n), np.arcsin(rng.uniform(-1, 1, n))
     # Many near the discs' edges, where it matters.
@@ -161,7 +161,7 @@ def test_caps_hold_one_word(order):
 
 
 def test_caps_that_are_not_known():
-    stack = Stack([RangeSet.full(3)], 3)
+    stack = LayeredSet([RangeSet.full(3)], 3)
     for radius in (np.inf, np.nan, 1.0, -1.0):
         assert not stack.caps(np.zeros(1), np.zeros(1), np.full(1, radius), None)[1]
     assert not stack.caps(np.full(1, np.nan), np.zeros(1), np.full(1, 0.1), None)[1]

@@ -10,7 +10,7 @@ from profiles import examples
 from wcs_images import BOUNDED, bent, mostly_deep, simple
 
 from hpmask import Mask, RangeSet
-from hpmask._kernels import image_tiles, images
+from hpmask._kernels import projections
 from hpmask.core import lookup
 from hpmask.core.value import layers_of
 from hpmask.geometry.frames import unit_vectors
@@ -31,8 +31,8 @@ def own_positions(bounds, wcs, x, y):
     place = np.ascontiguousarray((bounds._matrix @ np.array([u_, v_])).T)
     stretch, native = np.empty(len(place)), np.empty((len(place), 3))
     columns = (np.ascontiguousarray(place[:, k]) for k in range(2))
-    image_tiles.stretches(bounds._code, *columns, np.zeros(len(place)), np.pi, stretch)
-    image_tiles.native_vectors(bounds._code, place, native)
+    projections.stretches(bounds._code, *columns, np.zeros(len(place)), np.pi, stretch)
+    projections.native_vectors(bounds._code, place, native)
     return native @ bounds._native, np.isfinite(stretch), place, native
 
 
@@ -57,7 +57,7 @@ def test_positions_are_those_of_wcslib(projection, lon, lat, step, ratio, rotati
     assert np.abs(own - theirs)[known].max() < (10 * CLOSE if projection == "AIT" else CLOSE)
     assert np.isfinite(theirs[known]).all()
     there = np.empty((known.sum(), 2))
-    images.places(bounds._code, np.ascontiguousarray(native[known]), there)
+    projections.places(bounds._code, np.ascontiguousarray(native[known]), there)
     given_back = np.isfinite(there[:, 0])
     np.testing.assert_allclose(there[given_back], place[known][given_back], atol=1e-12)
 

@@ -167,12 +167,14 @@ def test_3d_fit():
         dataset = map_dataset(CRAB, binsz=0.08, width=2.5)
         source = SkyModel(
             PowerLawSpectralModel(index=2.3, amplitude="1e-7 cm-2 s-1 TeV-1"),
-            GaussianSpatialModel(lon_0=CRAB.ra, lat_0=CRAB.dec, sigma="0.15 deg"), name="source",
-        )  # fmt: skip
+            GaussianSpatialModel(lon_0=CRAB.ra, lat_0=CRAB.dec, sigma="0.15 deg"),
+            name="source",
+        )
         other = SkyModel(
             PowerLawSpectralModel(index=1.5, amplitude="1e-7 cm-2 s-1 TeV-1"),
-            GaussianSpatialModel(lon_0=NEIGHBOUR.ra, lat_0=NEIGHBOUR.dec, sigma="0.1 deg"), name="other",
-        )  # fmt: skip
+            GaussianSpatialModel(lon_0=NEIGHBOUR.ra, lat_0=NEIGHBOUR.dec, sigma="0.1 deg"),
+            name="other",
+        )
         background = FoVBackgroundModel(dataset_name=dataset.name)
         dataset.models = [source, other, background]
         dataset.fake(random_state=1)
