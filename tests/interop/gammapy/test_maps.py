@@ -456,6 +456,22 @@ def test_part_of_the_sky(outside, nest):
     assert back == ((mask | ~covered) if outside else (mask & covered))
 
 
+@pytest.mark.parametrize("mode", ["center", "overlap", "inside"])
+def test_coarser_cells_of_healpix_maps(mode):
+    mask = discs(order=9)
+    map_ = mask.to_gammapy(HpxGeom(512))
+    coarse = Mask.from_gammapy(map_, order=6, mode=mode)
+    assert coarse == mask.at_order(6, mode=mode)
+    assert coarse.order == 6
+    if mode == "center":
+        assert Mask.from_gammapy(map_, order=6, frame="galactic").frame == "galactic"
+    else:
+        with pytest.raises(ValueError, match=f"mode '{mode}' needs the frame of the map, 'icrs'"):
+            Mask.from_gammapy(map_, order=6, frame="galactic", mode=mode)
+    with pytest.raises(ValueError, match="mode must be"):
+        Mask.from_gammapy(map_, mode="fraction")
+
+
 def test_numbers_for_booleans():
     geom = HpxGeom(4)
     wanted = np.arange(192) % 3 == 0
