@@ -665,8 +665,8 @@ class Mask(MaskValue):
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, an angle such as "1 arcmin": the cells are not larger, as in `from_regions`.
         mode : {"center", "overlap", "inside"}, optional
-            For images as in `from_wcs`, for regions and sources as in `from_regions`. It makes no difference for
-            HEALPix maps.
+            For images as in `from_wcs`, for regions and sources as in `from_regions`. For HEALPix maps it applies to
+            an `order` that is lower than theirs, as in `at_order`. In another frame, HEALPix maps have "center" only.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask. The default is the frame of the map, and "icrs" for sources and for maps in other frames.
         outside : bool, optional

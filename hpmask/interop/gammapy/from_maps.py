@@ -9,7 +9,7 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_flag
-from hpmask._utils.modes import Mode
+from hpmask._utils.modes import Mode, check_mode
 from hpmask.core import full_maps
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.transform import at_order, to_frame
@@ -56,7 +56,7 @@ def from_map(
     values = _booleans(map_, argument).reshape(
         1 if energy is None else energy.n_bins, *map_.data.shape[len(geom.axes) :]
     )
-    frame = frames.check_frame(_frame(geom) if frame is None else frame)
+    frame, mode = frames.check_frame(_frame(geom) if frame is None else frame), check_mode(mode)
     if order is not None or resolution is not None:
         order, _ = resolved_order(order, resolution, int)
     if isinstance(map_, WcsNDMap):
@@ -64,7 +64,7 @@ def from_map(
             raise ValueError(f"{argument} must have the same pixels in all energy bins")
         mask = _from_image(values, geom, energy, order=order, mode=mode, outside=outside, frame=frame)
     elif isinstance(map_, HpxNDMap):
-        mask = _from_cells(values, geom, energy, argument, order=order, outside=outside, frame=frame)
+        mask = _from_cells(values, geom, energy, argument, order=order, mode=mode, outside=outside, frame=frame)
     else:
         if geom.region is None:
             raise ValueError(f"{argument} must be a map with a region: without one it has no place on the sky")
@@ -139,6 +139,7 @@ def _from_cells(
     argument: str,
     *,
     order: int | None,
+    mode: Mode,
     outside: bool,
     frame: str,
 ) -> MaskValue:
@@ -163,9 +164,14 @@ def _from_cells(
             plane = plane | ~covered
         planes.append(plane)
     mask = new_mask(planes if len(planes) > 1 else planes[0], frame=_frame(geom), energy=energy)
-    if frame != mask.frame:
-        return to_frame(mask, frame, order=order)
-    return mask if order is None else at_order(mask, order)
+    if frame == mask.frame:
+        return mask if order is None else at_order(mask, order, mode=mode)
+    if mode != "center":
+        raise ValueError(
+            f"mode {mode!r} needs the frame of the map, {mask.frame!r}: the cells of {argument} are rotated by their "
+            "centres"
+        )
+    return to_frame(mask, frame, order=order)
 
 
 def _from_region(
