@@ -1046,14 +1046,19 @@ def random_regions(n: int, width: float, radius: tuple[float, float], center: tu
 def gammapy_planes(quick: bool) -> Row:
     n = 100 if quick else 500
     regions = random_regions(20, n * 0.02, (0.1, 0.5), (83.6, 22.0))
-    exclusion = (~Mask.from_regions(regions, order=14)).for_gammapy()
+    exclusion = (~Mask.from_regions(regions, order=14)).to_exclusion_mask()
     image = gammapy_field(0.01, 1.1 * n * 0.02).region_mask(regions, inside=False)
 
     def prepare() -> Any:
         return gammapy_field(0.02, n * 0.02, n_bins=20)
 
     works = [
-        Work("hpmask", "mask.for_gammapy().interp_to_geom(geom)", lambda g: exclusion.interp_to_geom(g).data, prepare),
+        Work(
+            "hpmask",
+            "mask.to_exclusion_mask().interp_to_geom(geom)",
+            lambda g: exclusion.interp_to_geom(g).data,
+            prepare,
+        ),
         Work("gammapy", "WcsNDMap.interp_to_geom(geom)", lambda g: image.interp_to_geom(g).data, prepare),
     ]
     return Row(f"an exclusion mask on (20, {n}, {n}) pixels", works, functools.partial(images_differ, most=0.005))
@@ -1106,7 +1111,7 @@ def gammapy_survey(quick: bool) -> Row:
     rng = np.random.default_rng(15)
     centers = np.stack([rng.uniform(70, 110, n), rng.uniform(-4, 4, n)], axis=1)
     regions = random_regions(100, 40, (0.1, 0.5), (90, 0))
-    exclusion = (~Mask.from_regions(regions, order=14)).for_gammapy()
+    exclusion = (~Mask.from_regions(regions, order=14)).to_exclusion_mask()
     maps = peer("gammapy").maps
     wide = maps.WcsGeom.create(skydir=(90, 0), binsz=0.02, width=(48, 16), proj="CAR")
     image = wide.region_mask(regions, inside=False)
@@ -1118,7 +1123,7 @@ def gammapy_survey(quick: bool) -> Row:
         return lambda geoms: np.array([mask.interp_to_geom(geom).data for geom in geoms])
 
     works = [
-        Work("hpmask", "mask.for_gammapy().interp_to_geom(geom) of each", work(exclusion), prepare),
+        Work("hpmask", "mask.to_exclusion_mask().interp_to_geom(geom) of each", work(exclusion), prepare),
         Work("gammapy", "WcsNDMap.interp_to_geom(geom) of each", work(image), prepare),
     ]
     title = f"an exclusion mask for {n} observations of (10, 100, 100) pixels"

@@ -6,10 +6,12 @@ from pathlib import Path
 import hpmask
 
 sys.path.insert(0, str(Path(__file__).parent))
+import make_house
 import make_pictures
 import run_page
 
 make_pictures.main()
+make_house.main()
 run_page.run(Path(__file__).with_name("masks-for-gammapy.md"))
 
 project = "hpmask"
@@ -28,7 +30,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
-# What stands in single backticks in a docstring, if it is the name of anything here.
+# Single backticks in a docstring link to the object of that name, if there is one.
 default_role = "py:obj"
 
 myst_enable_extensions = ["colon_fence"]
@@ -39,7 +41,7 @@ autodoc_typehints = "none"  # numpydoc's sections have them
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 
-# The docstrings have a run of their own, of pytest.
+# pytest runs the examples in docstrings.
 doctest_test_doctest_blocks = ""
 copybutton_exclude = ".linenos, .gp, .go"
 
@@ -61,19 +63,6 @@ html_theme_options = {
     "pygments_light_style": "tango",
     "pygments_dark_style": "github-dark",
 }
-# Sections are for the reference only: the sidebar of another page would be empty.
-_PAGES = [
-    "index",
-    "quickstart",
-    "concepts",
-    "growing",
-    "energies",
-    "images",
-    "masks-for-gammapy",
-    "recipe",
-    "cli",
-    "files",
-    "design",
-    "benchmarks",
-]
-html_sidebars = {page: [] for page in _PAGES}
+# Only these pages have a sidebar, with the sections of the reference and the parts of the design.
+_WITH_SIDEBAR = ("api", "design", "model", "house", "algorithms")
+html_sidebars = {page.stem: [] for page in Path(__file__).parent.glob("*.md") if page.stem not in _WITH_SIDEBAR}

@@ -1,8 +1,8 @@
-"""Draw the pictures of the documentation from real masks, into docs/pictures.
+"""Draw the pictures of the documentation, from real masks, into docs/pictures.
 
     python docs/make_pictures.py
 
-The build of the pages runs it, so the pictures always show the present hpmask.
+The build of the pages runs this script: the pictures show what hpmask does now.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ STYLE = {
 
 
 def on_plane(vectors: NDArray[np.float64], center: SkyCoord = CENTER) -> NDArray[np.float64]:
-    """Project unit vectors onto the plane that touches the sky at `center`; in degrees, east to the left."""
+    """Project unit vectors onto the tangent plane at `center`, in degrees, east to the left."""
     lon, lat = center.icrs.ra.rad, center.icrs.dec.rad
     east = np.array([-np.sin(lon), np.cos(lon), 0.0])
     north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
@@ -98,7 +98,7 @@ def moc() -> Figure:
     n_mixed = sum(cells.size for cells in by_order.values())
     sky.set_title(f"{plane.n_cells} cells of order {finest} are {n_mixed} cells of mixed orders", fontsize=10)
 
-    # The cell numbers of order 7, 64 per line, without empty lines.
+    # The cell numbers of order 7, 64 per line, without the empty lines.
     rows = np.unique(plane.cells() // np.uint64(64)).tolist()
     for order, cells in by_order.items():
         n = 4 ** (finest - order)
@@ -129,12 +129,12 @@ def modes() -> Figure:
     order = 5
     grid = near(order, 9.0)
     centres = on_plane(healpix.centre_vectors(grid, order))
-    says = {
-        "inside": "the whole cell is in the disc",
-        "center": "the centre is in the disc",
-        "overlap": "any part is in the disc",
+    labels = {
+        "inside": "the cell is fully inside the disc",
+        "center": "the centre of the cell is in the disc",
+        "overlap": "any part of the cell is in the disc",
     }
-    for ax, (mode, words) in zip(figure.subplots(1, 3), says.items(), strict=True):
+    for ax, (mode, words) in zip(figure.subplots(1, 3), labels.items(), strict=True):
         cells = Mask.from_cones(CENTER, RADIUS, order=order, mode=mode).planes[0].cells()
         ax.add_collection(PolyCollection(outlines(grid, order), facecolor="none", edgecolor="#c5d0d6", linewidth=0.7))
         ax.add_collection(PolyCollection(outlines(cells, order), facecolor=ORDERS[3], edgecolor="white", linewidth=0.9))
@@ -148,7 +148,7 @@ def modes() -> Figure:
 
 
 def kept() -> Figure:
-    """Shapes, and the mask without them."""
+    """Shapes, and the mask that leaves them out."""
     figure = Figure(figsize=(9.2, 2.9), dpi=150, layout="constrained")
     left, right = figure.subfigures(1, 2)
     mask = exclusion()
@@ -164,7 +164,7 @@ def kept() -> Figure:
 
 
 def exclusion() -> Mask:
-    """The exclusion mask of the Galactic plane and some bright stars."""
+    """A Galactic plane and some bright stars of the northern winter and southern summer."""
     stars = SkyCoord(
         [101.3, 96.0, 219.9, 213.9, 279.2, 79.2, 78.6, 114.8, 24.4, 88.8, 210.9, 297.7, 187.0, 69.0, 201.3],
         [-16.7, -52.7, -60.8, 19.2, 38.8, 46.0, -8.2, 5.2, -57.2, 7.4, -60.4, 8.9, -63.1, 16.5, -11.2],
@@ -176,15 +176,16 @@ def exclusion() -> Mask:
 
 
 def energy() -> Figure:
-    """A mask whose discs shrink with energy."""
+    """A mask whose discs become smaller with energy."""
     axis = EnergyAxis([0.1, 1, 10, 100] * u.GeV)
     sources = SkyCoord([30, 83, 150, 200, 266, 310], [20, 22, -40, 55, -29, 40], unit="deg")
     mask = ~Mask.from_cones(sources, [[15, 8, 3]] * u.deg, order=8, energy=axis)
-    return mask.plot_grid(figure=Figure(figsize=(16.8, 3.5), layout="constrained"), ncols=3)
+    figure = Figure(layout="constrained")
+    return mask.plot_grid(figure=figure, ncols=3)
 
 
 def order_of_numbers() -> Figure:
-    """A base cell, divided twice, with the NESTED numbers of its cells."""
+    """A base cell, divided twice, with the NESTED numbers of its parts."""
     figure = Figure(figsize=(9.2, 3.1), layout="constrained")
     for ax, order in zip(figure.subplots(1, 3), (0, 1, 2), strict=True):
         cells = RangeSet.from_cells([4], 0).cells(order)
@@ -221,17 +222,17 @@ def _in_base_cell(cells: NDArray[np.uint64], order: int) -> tuple[NDArray[np.int
 
 
 def growing() -> Figure:
-    """A mask near the pole, and its dilation, erosion and boundary."""
+    """A mask near the pole, dilated, eroded, and the strip along its edge."""
     figure = Figure(figsize=(9.2, 3.5), layout="constrained")
     pole = SkyCoord(0, 90, unit="deg")
     stars = SkyCoord([0, 100, 215, 235, 300], [86.2, 87.5, 84.5, 85.5, 88.0], unit="deg")
     mask = Mask.from_cones(stars, [1.9, 0.6, 1.2, 1.1, 1.0] * u.deg, order=10)
-    says = {
+    labels = {
         'dilate("0.6 deg")': (mask.dilate("0.6 deg"), mask),
         'erode("0.6 deg")': (mask, mask.erode("0.6 deg")),
         'boundary("0.3 deg", side="both")': (mask.boundary("0.3 deg", side="both"), None),
     }
-    for ax, (title, (outer, inner)) in zip(figure.subplots(1, 3), says.items(), strict=True):
+    for ax, (title, (outer, inner)) in zip(figure.subplots(1, 3), labels.items(), strict=True):
         for some, colour in ((outer, ORDERS[3]), (inner, ORDERS[1])):
             if some is not None:
                 cells, orders = some.planes[0].multi_order_cells()
@@ -247,12 +248,12 @@ def growing() -> Figure:
 ALL = {"growing": growing, "numbers": order_of_numbers, "moc": moc, "modes": modes, "kept": kept, "energy": energy}
 
 
-def main() -> None:
+def main(folder: Path = PICTURES) -> None:
     """Draw all pictures."""
-    PICTURES.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     with rc_context(STYLE):
         for name, draw in ALL.items():
-            draw().savefig(PICTURES / f"{name}.png", dpi=160, facecolor="white")
+            draw().savefig(folder / f"{name}.png", dpi=160, facecolor="white")
 
 
 if __name__ == "__main__":

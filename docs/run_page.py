@@ -1,9 +1,10 @@
-"""Runs a page of the documentation: its doctest blocks, and the pictures that it shows.
+"""Run the examples of a page of the documentation, and draw the pictures that it shows.
 
-    python docs/run_page.py docs/masks-for-gammapy.md
+    python docs/run_page.py docs/quickstart.md
 
-What a block leaves as the current figure of pyplot becomes the picture that the page shows after it, so that a picture
-is what the lines above it draw. The build of the pages runs it.
+The doctest blocks of a page run in one session, in the order of the page. The current figure of pyplot after a block
+becomes the picture that the page shows next, as ``![...](pictures/name.png)``. The build of the pages runs this for the
+pages that draw pictures.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def run(page: Path, folder: Path | None = None) -> list[Path]:
     page : path
         A page with doctest blocks.
     folder : path, optional
-        Where the paths of pictures begin, by default where the page is.
+        The folder that the paths of pictures are relative to, by default the folder of the page.
 
     Returns
     -------
@@ -41,7 +42,7 @@ def run(page: Path, folder: Path | None = None) -> list[Path]:
     Raises
     ------
     AssertionError
-        If a line gives something else than the page says, or there is no figure for a picture.
+        If the output of a line differs from the page, or no figure is there for a picture.
     """
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -51,15 +52,15 @@ def run(page: Path, folder: Path | None = None) -> list[Path]:
     names: dict[str, Any] = {}
     drawn = []
     with warnings.catch_warnings(), matplotlib.rc_context(), pyplot.ioff():
-        # What other packages warn of is not what the page is about.
+        # The warnings of other packages are not part of the page.
         warnings.simplefilter("ignore")
         for part in _PART.finditer(text):
             line = text.count("\n", 0, part.start())
             if part["code"] is not None:
                 block = doctest.DocTestParser().get_doctest(part["code"], names, page.name, str(page), line + 1)
-                said: list[str] = []
-                failed, _ = runner.run(block, out=said.append, clear_globs=False)
-                assert not failed, "".join(said)
+                messages: list[str] = []
+                failed, _ = runner.run(block, out=messages.append, clear_globs=False)
+                assert not failed, "".join(messages)
                 names = block.globs
                 continue
             assert pyplot.get_fignums(), f"{page.name}, line {line + 1}: nothing is drawn for {part['picture']}"
@@ -73,4 +74,4 @@ def run(page: Path, folder: Path | None = None) -> list[Path]:
 
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
-        print(*run(Path(argument)), sep="\n")
+        print(f"{argument}: ran", *run(Path(argument)), sep="\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -12,16 +12,17 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._utils.arguments import Closed, as_area
+from hpmask._utils.history import Expression
 from hpmask._utils.modes import Mode, PixelMode
-from hpmask._utils.warn import warn
-from hpmask._utils.words import counted
+from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
-from hpmask.core.rangeset import RangeSet, flat
+from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import (
     MaskValue,
     check_mask,
     distinct_planes,
+    history_of,
     mapped,
     needed_energy,
     per_plane,
@@ -29,18 +30,21 @@ from hpmask.core.value import (
     then,
     with_planes,
 )
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, summary
 from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
 from hpmask.regions import clip, masks
-from hpmask.wcs import convert
+from hpmask.wcs import fits_image, from_image, to_image
 
 if TYPE_CHECKING:
     from astropy.table import Table
     from astropy.visualization.wcsaxes import WCSAxes
     from astropy.wcs import WCS
+    from gammapy.catalog import SourceCatalog
     from gammapy.maps import Geom, Map
+    from gammapy.modeling.models import DatasetModels
+    from gammapy.modeling.models import ModelBase as Model
     from matplotlib.figure import Figure, SubFigure
     from mocpy import MOC, SFMOC
 
@@ -51,27 +55,34 @@ __all__ = ["Mask"]
 
 
 class Mask(MaskValue):
-    """A set of sky cells, one per energy bin or one for all energies. True = kept.
+    """A mask of the sky: a set of HEALPix cells, or one set for each energy bin. True = kept.
 
-    An exclusion mask holds the sky that stays: what is to be thrown away is not in it.
+    For an exclusion mask, the kept sky is the sky that remains in the analysis. The excluded sky is not in the set.
+
+    Masks are immutable, hashable and picklable. Two masks are equal if they keep the same sky in the same frame and the
+    same energy bins, whatever their orders are. The operators are those of Python's sets: ``|``, ``&`` (or ``*``),
+    ``^``, ``-``, ``~``, and ``<=``, ``<``, ``>=``, ``>`` for subsets. A mask without energy counts in all bins of the
+    other mask. For a mask with energy, ``mask[2]`` is the mask of one bin (without energy), ``mask[2:5]`` is a mask of
+    three bins, and iteration yields the mask of each bin.
 
     Parameters
     ----------
     planes : RangeSet or sequence of RangeSet
-        The sky: one set, or one per bin of `energy`.
+        The cells that are kept: one set, or one for each bin of `energy`.
     order : int, optional
-        Order that the mask is resolved to; by default the finest of its planes. No plane may be finer.
+        Order of the mask, 0 to 29. By default the finest order of its planes. No plane may be finer.
     frame : {"icrs", "galactic"}, optional
         Frame of the cells.
     energy : EnergyAxis, optional
-        Energy bins. A single plane then holds in all of them.
-    history : sequence of str, optional
-        How the mask was made, a line per step. Takes no part in comparisons.
+        Energy bins. A single plane is used for all of them.
+    history : str, optional
+        How the mask was made, as an expression. It takes no part in comparisons. By default the number of ranges.
 
     Raises
     ------
     TypeError, ValueError
-        If the number of planes is not the number of bins, or an argument is of another kind.
+        If the number of planes is not the number of bins, a plane is finer than `order`, or an argument has another
+        type.
 
     Examples
     --------
@@ -88,17 +99,80 @@ class Mask(MaskValue):
 
     __slots__ = ()
 
+    def __init__(
+        self,
+        planes: RangeSet | Sequence[RangeSet],
+        *,
+        order: int | None = None,
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        history: str | Expression = "",
+    ) -> None:
+        # Here, so that Python's errors about arguments name Mask.
+        super().__init__(planes, order=order, frame=frame, energy=energy, history=history)
+
     # ------------------------------------------------------------------ constructors
 
     @classmethod
     def full(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
-        """The mask that keeps everything."""
-        return cls(RangeSet.full(order), frame=frame, energy=energy, history="full()")
+        """Return a mask that keeps the whole sky.
+
+        Parameters
+        ----------
+        order : int, optional
+            Order of the mask, 0 to 29. The result of a set operation has the finer order of two masks, so that 0 is
+            fine enough.
+        energy : EnergyAxis, optional
+            Energy bins.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or another argument is not of its kind.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.full()
+        <Mask icrs order=0 | 1 range, 16 B | 1 of the sky>
+        """
+        return cls(RangeSet.full(order), frame=frame, energy=energy, history=_leaf("full", f"order={order}", energy))
 
     @classmethod
     def empty(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
-        """The mask that keeps nothing."""
-        return cls(RangeSet.empty(order), frame=frame, energy=energy, history="empty()")
+        """Return a mask that keeps nothing.
+
+        Parameters
+        ----------
+        order : int, optional
+            Order of the mask, 0 to 29.
+        energy : EnergyAxis, optional
+            Energy bins.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or another argument is not of its kind.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.empty().is_empty
+        True
+        """
+        return cls(RangeSet.empty(order), frame=frame, energy=energy, history=_leaf("empty", f"order={order}", energy))
 
     @classmethod
     def from_cones(
@@ -107,6 +181,7 @@ class Mask(MaskValue):
         radius: Width,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -161,6 +236,7 @@ class Mask(MaskValue):
                 center,
                 radius,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -175,6 +251,7 @@ class Mask(MaskValue):
         regions: Any,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
@@ -240,6 +317,7 @@ class Mask(MaskValue):
             masks.from_regions(
                 regions,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -253,9 +331,10 @@ class Mask(MaskValue):
     def from_catalog(
         cls,
         table: Table | Any,
-        radius: u.Quantity | str | Callable[..., u.Quantity] | Extension | None = None,
+        radius: u.Quantity | str | Callable[..., u.Quantity],
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         lon: str | None = None,
         lat: str | None = None,
         catalog_frame: str | None = None,
@@ -266,29 +345,28 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The union of discs round the sources of a catalog, or of what gammapy's sources take of the sky.
+        """The union of discs around the sources of a catalog.
 
         Parameters
         ----------
-        table : `~astropy.table.Table`, pandas.DataFrame, str or path
-            The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. Or a
-            `~gammapy.catalog.SourceCatalog`, `~gammapy.modeling.models.Models` or list of gammapy's models.
-        radius : `~astropy.units.Quantity`, str, callable or `~hpmask.interop.gammapy.Extension`
-            An angle for all sources, the name of a column (which may have one for each bin), or a function: of the
-            table, that returns angles of shape (n,) or (n, n_bins); of the table and the energy axis, or of an argument
-            called `axis` or `energy` alone, whose result is broadcast to (n, n_bins). For gammapy's models: an
-            angle, a function of the axis, or an Extension, which is also what is taken if there is none: ellipses of
-            5 sigma for Gaussians, shells with their middle, and so on. A SourceCatalog has either: an Extension, or
-            what goes with a table.
+        table : `~astropy.table.Table`, data frame, structured array, dict of columns, str or path
+            The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. Data frames are those of pandas,
+            polars and Arrow. The table of a gammapy catalog is ``catalog.table``; `from_gammapy` takes the spatial
+            models of its sources.
+        radius : `~astropy.units.Quantity`, str or callable
+            An angle for all sources or one for each, of shape (n,), (n, n_bins) or (1, n_bins); the name of a column
+            of angles, which may have one value per energy bin; or a function. A function of the table returns angles of
+            shape (n,) or (n, n_bins). A function of the table and the energy axis, or of one argument called `axis` or
+            `energy`, returns angles that broadcast to (n, n_bins).
         order : int
             Order of the cells, 0 to 29. It must be given.
         lon, lat : str, optional
             Columns of the positions; by default found by their usual names (RAJ2000, ra, GLON, ...) and UCDs.
         catalog_frame : str, optional
-            Frame of the positions; by default told by the columns.
+            Frame of the positions. By default the columns determine it.
         invalid : {"raise", "skip"}, optional
-            What becomes of rows without a usable position or radius, and of gammapy's sources without an edge: an
-            error that names them, or they are left out and counted in a warning and in the history.
+            Whether rows without a usable position or radius raise an error that names them, or are left out and
+            counted in a warning and in the history.
         mode, frame, energy, n_threads, progress
             As in `from_cones`.
 
@@ -306,26 +384,6 @@ class Mask(MaskValue):
         >>> Mask.from_catalog(stars, lambda t: (0.5 - 0.05 * t["mag"]) * u.deg, order=10)
         <Mask icrs order=10 | 23 ranges, 368 B | 1.391e-05 of the sky>
         """
-        from hpmask.interop.gammapy import sources
-
-        if sources.is_sources(table):
-            if not sources.has_columns(table, radius):
-                return cls._own(
-                    sources.from_sources(
-                        table,
-                        radius,
-                        order=order,
-                        mode=mode,
-                        frame=frame,
-                        energy=energy,
-                        invalid=invalid,
-                        n_threads=n_threads,
-                        progress=progress,
-                    )
-                )
-            table = table.table
-        if radius is None:
-            raise TypeError("radius must be given for a table: an angle, the name of a column or a function")
         return cls._own(
             catalogs.from_catalog(
                 table,
@@ -335,6 +393,7 @@ class Mask(MaskValue):
                 catalog_frame=catalog_frame,
                 invalid=invalid,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
@@ -350,6 +409,7 @@ class Mask(MaskValue):
         lat: tuple[Any, Any] | u.Quantity | None = None,
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         closed: Closed = "left",
         zone_frame: str = "icrs",
         mode: Mode = "center",
@@ -411,7 +471,15 @@ class Mask(MaskValue):
         """
         return cls._own(
             masks.from_zone(
-                lon, lat, order=order, closed=closed, zone_frame=zone_frame, mode=mode, frame=frame, energy=energy
+                lon,
+                lat,
+                order=order,
+                resolution=resolution,
+                closed=closed,
+                zone_frame=zone_frame,
+                mode=mode,
+                frame=frame,
+                energy=energy,
             )
         )
 
@@ -426,28 +494,37 @@ class Mask(MaskValue):
         order: int | None = None,
         energy: EnergyAxis | None = None,
     ) -> Mask:
-        """A mask from a boolean HEALPix map.
+        """Return a mask from a boolean HEALPix map.
 
         Parameters
         ----------
         values : array_like of bool, shape (n_cells,) or (n_bins, n_cells)
-            True = kept. 0 and 1 of other types are taken for False and True; anything else raises.
+            True = kept. 0 and 1 of other types count as False and True; any other value raises an error.
         nest : bool
             Whether the cells are numbered NESTED (True) or RING (False).
         frame : {"icrs", "galactic"}
             Frame of the map.
         cells : array_like of int, shape (n_cells,), optional
-            Numbers of the cells that `values` belong to; all others are False. Needs `order`.
+            Cell numbers of `values`, for a map of a part of the sky. All other cells are False. It needs `order`.
         order : int, optional
-            Order of the cells; for a full map it follows from the number of values.
+            Order of the cells, 0 to 29. The number of values determines the order of a full map.
         energy : EnergyAxis, optional
-            Energy bins: `values` has a row for each, or one for all.
+            Energy bins. `values` has a row for each bin, or a single row for all of them.
+
+        Returns
+        -------
+        Mask
+            At the order of the map.
 
         Raises
         ------
         TypeError, ValueError
-            If the number of values is that of no full map, a cell is repeated or does not exist, or a value
-            is neither True nor False.
+            If there is no full map with this number of values, a cell is repeated or does not exist, or a value is
+            neither True nor False. The first such row is named.
+
+        See Also
+        --------
+        to_healpix : the other way.
 
         Examples
         --------
@@ -456,8 +533,7 @@ class Mask(MaskValue):
         >>> Mask.from_healpix(np.arange(48) < 4, nest=True, frame="icrs")
         <Mask icrs order=1 | 1 range, 16 B | 0.08333 of the sky>
         """
-        planes = full_maps.planes_of(values, nest=nest, cells=cells, order=order, energy=energy)
-        return cls(planes, frame=frame, energy=energy, history=f"from_healpix(order={planes[0].order})")
+        return cls._own(full_maps.from_map(values, nest=nest, cells=cells, order=order, frame=frame, energy=energy))
 
     @classmethod
     def from_energy(
@@ -470,34 +546,40 @@ class Mask(MaskValue):
         order: int = 0,
         frame: str = "icrs",
     ) -> Mask:
-        """The whole sky between two energies, as gammapy's ``energy_mask``.
+        """Return a mask that keeps the whole sky in the bins between two energies, like gammapy's ``energy_mask``.
 
-        A bin is kept iff ``low >= energy_min and high <= energy_max``: bins that a bound cuts are left out.
+        A bin is kept if and only if it lies fully between the energies: its lower edge is at least `energy_min`, and
+        its upper edge is at most `energy_max`.
 
         Parameters
         ----------
         energy : EnergyAxis
             The bins of the mask.
         energy_min, energy_max : `~astropy.units.Quantity` or str, optional
-            The energies; by default where the axis begins and ends.
+            The energies, scalar. By default the ends of the axis.
         round_to_edge : bool, optional
-            Take the nearest edges instead of the energies: in the logarithm for a "log" axis; from the middle of a bin
-            to the edge of even number. A middle is one that is exact in floating point, in the unit of `axis`.
-            With `EnergyAxis.from_gammapy` the bins are those of gammapy's ``Geom.energy_mask``.
+            Move the energies to the nearest edges first. The distance is measured in the logarithm for a "log" axis.
+            Halfway between two edges, the edge with the even number is taken, as by ``numpy.round``. The result is
+            that of gammapy's ``Geom.energy_mask`` for an axis from `hpmask.interop.gammapy.axis_from_gammapy`.
         order : int, optional
-            Order of the mask. Together with another mask the finer order counts, so that 0 will do.
+            Order of the mask, 0 to 29. The result of a set operation has the finer order of two masks, so that 0 is
+            fine enough.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
+
+        Returns
+        -------
+        Mask
 
         Raises
         ------
         TypeError, ValueError
-            If an energy is a bare number or has another unit.
+            If `energy` is not an EnergyAxis, or an energy is a bare number, an array or NaN, or has another unit.
 
         Warns
         -----
         UserWarning
-            If no bin is kept, or one is lost by a rounding error of its edge.
+            If no bin is kept, or if a bin is left out because its edge has a rounding error.
 
         Examples
         --------
@@ -508,30 +590,31 @@ class Mask(MaskValue):
         >>> Mask.from_energy(axis, "3 TeV", round_to_edge=True).sky_fraction
         array([1., 1.])
         """
-        kept = energy_bins.kept_bins(energy, energy_min, energy_max, round_to_edge=round_to_edge)
-        span = energy_bins.told_range(energy_min, energy_max)
-        if not kept.any():
-            warn(f"no bin of {energy} lies within {span}: nothing is kept")
-        full, empty = RangeSet.full(order), RangeSet.empty(order)
-        history = f"from_energy({span}, round_to_edge={round_to_edge})"
-        return cls([full if one else empty for one in kept], frame=frame, energy=energy, history=history)
+        return cls._own(
+            transform.from_energy(energy, energy_min, energy_max, round_to_edge=round_to_edge, order=order, frame=frame)
+        )
 
     @classmethod
     def stack(cls, masks: Iterable[Mask], energy: EnergyAxis | None = None) -> Mask:
-        """A mask with energy bins, each of which is a mask of its own.
+        """Return a mask with energy bins from masks of these bins.
 
         Parameters
         ----------
         masks : iterable of Mask
-            Masks without energy, one for each bin; or masks with energy bins, of which each begins where the one before
-            ends. All of one frame; orders may differ.
+            Masks without energy, one for each bin of `energy`. Or masks with energy, each of which begins at the energy
+            where the one before ends. They have the same frame and any order.
         energy : EnergyAxis, optional
             The bins, for masks without energy.
+
+        Returns
+        -------
+        Mask
+            At the finest order of the masks.
 
         Raises
         ------
         TypeError, ValueError
-            If the number of masks is not that of the bins, frames differ, or bins do not follow on each other.
+            If the number of masks is not the number of bins, the frames differ, or the bins are not contiguous.
 
         Examples
         --------
@@ -543,53 +626,150 @@ class Mask(MaskValue):
         ...     SkyCoord(83.6, 23.2, unit="deg"))
         array([ True, False])
         """
-        return transform.stack(masks, energy)
+        return cls._own(transform.stack(masks, energy))
 
     @classmethod
     def from_gammapy(
         cls,
-        map_: Any,
-        /,
+        data: Map | SourceCatalog | DatasetModels | Model | Sequence[Model],
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
-        outside: bool = False,
         frame: str | None = None,
+        outside: bool | None = None,
+        extension: Extension | u.Quantity | str | Callable[[EnergyAxis], u.Quantity] | None = None,
+        invalid: Literal["raise", "skip"] | None = None,
+        energy: EnergyAxis | None = None,
+        n_threads: int | None = None,
+        progress: bool | None = None,
     ) -> Mask:
-        """A mask from a boolean gammapy map: an image, a HEALPix map or a region, with energy bins or without.
+        """A mask from a boolean gammapy map, or the union of the sources in a gammapy catalog or in models.
+
+        The mask of a map is True where the map is. The mask of sources is True on the sky of each source, as far as
+        `extension` says; ``~`` of it is the exclusion mask.
 
         Parameters
         ----------
-        map_ : `~gammapy.maps.WcsNDMap`, `~gammapy.maps.HpxNDMap` or `~gammapy.maps.RegionNDMap`
-            True = kept. 0 and 1 of other types are taken for False and True, as gammapy's files often give a mask
-            back.
+        data : `~gammapy.maps.Map`, `~gammapy.catalog.SourceCatalog`, `~gammapy.modeling.models.Models`, model or list
+            A map (WcsNDMap, HpxNDMap or RegionNDMap) of booleans, True = kept. Values 0 and 1 of other types are taken
+            as False and True, because gammapy's files often return masks in this way. The map may have an energy axis.
+            Other axes must have one bin. Or a catalog, models of a dataset, one model, or a list of sky models and
+            spatial models. Models of the background are ignored. The radii in the columns of a catalog need
+            ``Mask.from_catalog(catalog.table, ...)`` instead.
         order : int, optional
-            Order of the cells. By default HEALPix maps keep theirs, and images have cells smaller than an eighth
-            of a pixel, so that `to_gammapy` gives the image back. A region needs it.
+            Order of the cells, 0 to 29. By default HEALPix maps keep theirs, and images have cells smaller than an
+            eighth of a pixel, so that `to_gammapy` on the same geometry returns the image. Pixels much thinner than the
+            others, at the poles of CAR maps, need a higher order. For maps of regions and for sources, the default is
+            the lowest order at which the area of the smallest shape is right to 1 %, as in `from_regions`.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, an angle such as "1 arcmin": the cells are not larger, as in `from_regions`.
         mode : {"center", "overlap", "inside"}, optional
-            For images as in `from_wcs`, for regions as in `from_regions`.
-        outside : bool, optional
-            What is beyond the map: not kept, or kept.
+            For images as in `from_wcs`, for regions and sources as in `from_regions`. It makes no difference for
+            HEALPix maps.
         frame : {"icrs", "galactic"}, optional
-            Frame of the mask, by default the map's.
+            Frame of the mask. The default is the frame of the map, and "icrs" for sources and for maps in other frames.
+        outside : bool, optional
+            For maps only: whether the sky outside the map is kept. By default it is not.
+        extension : `~hpmask.interop.gammapy.Extension`, `~astropy.units.Quantity`, str or callable, optional
+            For sources only. An Extension is a rule for the extent of each spatial model; the default is
+            ``Extension()``, with ellipses of 5 sigma for Gaussians. An angle (a scalar, or with `energy` shape
+            (1, n_bins)) or a function of the energy axis that returns shape (n_bins,) is the radius of a disc around
+            the position of each source.
+        invalid : {"raise", "skip"}, optional
+            For sources only: whether sources without an extent (models of the whole sky, templates whose file is
+            missing) raise an error, which is the default, or are left out and counted in a warning and in the history.
+        energy : EnergyAxis, optional
+            For sources only: energy bins of the mask. A map has its own.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
+        progress : bool, optional
+            For sources only: show a progress bar.
+
+        Returns
+        -------
+        Mask
+            With the energy bins of the map, or `energy`.
 
         Raises
         ------
         ImportError
             If gammapy is not installed.
-        TypeError, ValueError
-            If it is no such map, or a value is neither 0 nor 1 (NaN included); the first one is named.
-        """
-        from hpmask.interop.gammapy import from_maps
+        TypeError
+            If `data` is none of these, or an option is given that does not apply to it.
+        ValueError
+            If a value of a map is neither 0 nor 1 (NaN included; the first one is named), a map has other axes, no
+            order fits, or sources have no extent and `invalid` is "raise".
 
-        return cls._own(from_maps.from_map(map_, order=order, mode=mode, outside=outside, frame=frame))
+        Warns
+        -----
+        UserWarning
+            If `invalid` is "skip" and sources are left out.
+
+        Examples
+        --------
+        >>> import pytest
+        >>> models = pytest.importorskip("gammapy.modeling.models", exc_type=ImportError)
+        >>> from hpmask import Mask
+        >>> nebula = models.GaussianSpatialModel(lon_0="83.6 deg", lat_0="22 deg", sigma="0.2 deg")
+        >>> print(f"{Mask.from_gammapy(nebula, order=12).area:.2f}")  # 5 sigma are 1 deg
+        3.14 deg2
+
+        A map comes back from its own geometry:
+
+        >>> from gammapy.maps import WcsGeom
+        >>> excluded = Mask.from_gammapy(nebula, extension="0.5 deg", order=12)
+        >>> map_ = excluded.to_gammapy(WcsGeom.create(skydir=(83.6, 22.0), width=2, binsz=0.1))
+        >>> bool((Mask.from_gammapy(map_).to_gammapy(map_.geom).data == map_.data).all())
+        True
+        """
+        from hpmask.interop.gammapy import convert
+
+        return cls._own(
+            convert.from_gammapy(
+                data,
+                order=order,
+                resolution=resolution,
+                mode=mode,
+                frame=frame,
+                outside=outside,
+                extension=extension,
+                invalid=invalid,
+                energy=energy,
+                n_threads=n_threads,
+                progress=progress,
+            )
+        )
 
     @classmethod
     def from_moc(cls, moc: MOC) -> Mask:
-        """A mask from a `mocpy.MOC`, which is always ICRS."""
+        """A mask from a `mocpy.MOC`.
+
+        Parameters
+        ----------
+        moc : mocpy.MOC
+            A space MOC. MOCs are in ICRS.
+
+        Returns
+        -------
+        Mask
+            In ICRS, without energy, with the order of the MOC.
+
+        Raises
+        ------
+        TypeError
+            If `moc` is not a space MOC, for example a time or frequency MOC.
+
+        Examples
+        --------
+        >>> from mocpy import MOC
+        >>> from hpmask import Mask
+        >>> Mask.from_moc(MOC.from_string("1/0-3 2/20"))
+        <Mask icrs order=2 | 2 ranges, 32 B | 0.08854 of the sky>
+        """
         from hpmask.interop import mocpy
 
-        return cls(mocpy.to_rangeset(moc), history="from_moc()")
+        return cls._own(mocpy.from_moc(moc))
 
     @classmethod
     def from_wcs(
@@ -607,57 +787,72 @@ class Mask(MaskValue):
         frame: str = "icrs",
         n_threads: int | None = None,
     ) -> Mask:
-        """A mask from a WCS image: a cell is in iff the pixel under its centre is True.
+        """A mask from a WCS image: a cell is in if and only if the pixel under its centre is True.
 
-        Cylindrical images repeat themselves after 360 degrees of longitude, and so do HPX and the belt of TSC, CSC
-        and QSC: pixels beyond native longitude +-180 degrees are used. If an image has a position twice, the pixel
-        nearer to CRPIX counts.
+        The pixel under a position is the one that astropy's ``wcs.world_to_pixel`` gives, distortions included.
+        Cylindrical images repeat themselves after 360 degrees of longitude, and so do HPX and the belt of the cubes
+        TSC, CSC and QSC: pixels beyond native longitude +-180 degrees are used. If an image shows a position twice, the
+        pixel nearer to CRPIX counts.
 
         Parameters
         ----------
         image : numpy.ndarray, path, FITS image HDU or gammapy map
-            Pixels, of shape (ny, nx) or (n_bins, ny, nx): booleans, or 0 and 1 of another type. True = kept.
-        wcs : `~astropy.wcs.WCS`, FITS header or gammapy geometry, optional
-            The image's WCS, as in `to_wcs`; needed for an array.
+            Pixels, shape (ny, nx) or (n_bins, ny, nx): booleans, or 0 and 1 of any numeric type. True = kept. A file
+            may be packed by gzip, bzip2 or xz, or in compressed tiles. The pixels that a masked array masks count as
+            NaN.
+        wcs : `~astropy.wcs.WCS`, FITS header, image HDU, path or gammapy geometry, optional
+            The WCS of the image, as in `to_wcs`. An array needs one; the others have their own.
         hdu : int or str, optional
-            Number or name of the image that counts, of a file with several.
+            Number or name of the HDU with the image; needed if the file has several images of the sky.
         order : int, optional
-            Order of the cells. By default they are no larger than half the smallest pixel. Where a cell's
-            corners are nearer to its centre than half the width of every pixel (1.07 / 2**order radians are
-            enough), `to_wcs` gives the image back.
+            Order of the cells. By default a cell is no larger than half the smallest pixel. `to_wcs` gives the image
+            back if the cell at the centre of each pixel has its own centre in that pixel. This is certain if no pixel
+            is narrower than 2.14 / 2**order radians, since a cell extends at most half of that from its centre.
         mode : {"center", "overlap", "inside"}, optional
-            A cell is in if the pixel under its centre is True, if any part of it is under a True pixel, or only
-            if all of it is. The area of a pixel is the quadrangle of its corners with great-circle edges. In
-            "overlap" and "inside", pixels of which a corner is no sky count by the cells' centres.
+            Whether a cell is in if the pixel under its centre is True, if any part of it is in a True pixel, or only
+            if all of it is. In the last two modes, the area of a pixel is the quadrangle of its corners with
+            great-circle edges. Pixels with a corner outside the projection still count by the centres of cells.
         outside : bool, optional
-            What cells are whose centre is under no pixel.
+            Whether cells are kept that have no pixel under their centre.
         nan : bool, optional
             Whether NaN pixels are kept. Without it, they raise.
         invert : bool, optional
-            True for images in which 1 or True means excluded.
+            True for images in which 1 or True means excluded. It does not apply to `outside` and `nan`.
         energy : EnergyAxis, optional
-            Energy bins of a cube's planes. A gammapy map brings its own, and so does a file with one table of energies
-            for its planes: that which BANDSHDU names, EBOUNDS, or ENERGIES. The planes of the last belong to single
-            energies: the bins end halfway between them (in the logarithm), as in gammapy.
+            Energy bins of the planes of a cube. A gammapy map has its own, and so has a file with one table of energies
+            that fits its planes: the table that BANDSHDU names, EBOUNDS, ENERGIES, or any table with columns such as
+            E_MIN and E_MAX. In ENERGIES the planes belong to single energies: the bins end halfway between them, in the
+            logarithm, as in gammapy.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Threads to use, by default all processors. The result does not depend on it.
+
+        Returns
+        -------
+        Mask
+            With energy bins for a cube, and otherwise without, unless `energy` is given: the plane then holds in all
+            bins.
 
         Raises
         ------
-        TypeError, ValueError
-            If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the first one is named), or the WCS
-            is not celestial or does not fit, or a number in it is NaN or infinite (the keyword is named).
+        TypeError
+            If `image` is an array and `wcs` is not given, or an argument is of another type.
+        ValueError
+            If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the message names the first one); if the
+            WCS is not celestial, a number in it is NaN or infinite (the message names the keyword), or astropy cannot
+            transform its frame; if the planes do not fit the energy bins; or if `order` is so fine that the outline of
+            the image would not fit in memory.
         MaskFormatError
-            If the file has no image of the sky that could be a mask, or several and `hdu` is not given, or is damaged:
-            CHECKSUM and DATASUM of what is used are checked, if it has them. The message begins with the path.
+            If the file is damaged (CHECKSUM and DATASUM of the HDUs that are used are checked, if there are any), if it
+            has no image of the sky, or if it has several and `hdu` is not given. Any fault of the image or of its WCS
+            raises this error for a file. The message begins with the path.
 
         Warns
         -----
         UserWarning
-            If pixels that differ from `outside` lie off the sky, or where another pixel has the sky, with their
-            number. A frame of one value round an image of the whole sky does not count.
+            If pixels that differ from `outside` lie outside the projection, or show sky that belongs to another pixel.
+            The message gives their number. A frame of one value around an image of the whole sky does not count.
 
         Examples
         --------
@@ -679,7 +874,7 @@ class Mask(MaskValue):
                [0, 1, 0]])
         """
         return cls._own(
-            convert.from_wcs(
+            from_image.from_wcs(
                 image,
                 wcs,
                 hdu=hdu,
@@ -696,24 +891,32 @@ class Mask(MaskValue):
 
     @classmethod
     def from_sfmoc(cls, sfmoc: SFMOC, energy: EnergyAxis | None = None, *, how: Literal["any", "all"] = "any") -> Mask:
-        """A mask with energy bins from a `mocpy.SFMOC`, a coverage of sky and frequency, which is always ICRS.
+        """A mask with energy bins from a `mocpy.SFMOC`, a coverage of sky and frequency.
 
         Parameters
         ----------
         sfmoc : mocpy.SFMOC
-            The coverage.
+            The coverage. SF-MOCs are in ICRS.
         energy : EnergyAxis, optional
-            The bins. By default those between all frequencies at which the sky of the coverage changes: it knows
-            neither empty bins at the ends nor apart what neighbouring bins with the same sky were.
+            The energy bins of the mask. By default there is a bin edge at each frequency at which the sky of the
+            coverage changes. An SF-MOC does not store where empty bins at the ends began and ended, nor edges between
+            bins with the same sky.
         how : {"any", "all"}, optional
-            Whether a bin keeps what the coverage has at any of its frequencies, or at all of them.
+            Whether a bin of `energy` keeps the sky that the coverage has at any of its frequencies, or only the sky
+            that it has at all of them.
+
+        Returns
+        -------
+        Mask
+            In ICRS, with the sky order of the coverage.
 
         Raises
         ------
         ImportError
             If mocpy is older than 0.18.
         TypeError, ValueError
-            If `sfmoc` is none, is empty and `axis` is not given, or a bin is narrower than the cells of frequency.
+            If `sfmoc` is not an SF-MOC, is empty and `energy` is not given, or a bin is narrower than the cells of
+            frequency.
 
         Examples
         --------
@@ -724,8 +927,7 @@ class Mask(MaskValue):
         """
         from hpmask.interop import sfmoc as module
 
-        planes, order, axis = module.to_planes(sfmoc, energy, how)
-        return cls(planes, order=order, energy=axis, history="from_sfmoc()")
+        return cls._own(module.from_sfmoc(sfmoc, energy, how=how))
 
     @classmethod
     def read(cls, path: str | Path, *, format: str | None = None) -> Mask:
@@ -782,27 +984,29 @@ class Mask(MaskValue):
     # ------------------------------------------------------------------ properties and queries
 
     def contains(self, coord: SkyCoord, energy: u.Quantity | str | None = None, *, n_threads: int | None = None) -> Any:
-        """Whether positions (and energies) are kept.
+        """Return whether positions (and energies) are kept.
 
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
-            A position on an edge between cells, within 1e-14 rad, belongs to the northern cell.
+            Positions, in any frame. A position with a distance means the direction in which it is seen. A position
+            within 1e-14 rad of the edge between two cells belongs to the northern cell.
         energy : `~astropy.units.Quantity` or str, optional
-            Energies that broadcast against `coord`. One outside all bins is not kept. A mask without
+            Energies, which are broadcast against `coord`. Nothing is kept at energies outside all bins. A mask without
             energy gives the same answer at all energies.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
         bool or numpy.ndarray of bool
-            In the broadcast shape. For a mask with energy and `energy` left out, each bin's answer:
-            shape (n_bins, ...).
+            In the broadcast shape. For a mask with energy and without `energy`, the answer of each bin: shape
+            (n_bins, ...).
 
         Raises
         ------
         TypeError, ValueError
-            If a position or energy is not finite, or of another kind.
+            If `coord` is not a SkyCoord, `energy` is not an energy, or a value is not finite or is masked.
 
         Examples
         --------
@@ -817,23 +1021,31 @@ class Mask(MaskValue):
     def energy_range(
         self, coord: SkyCoord | None = None, *, n_threads: int | None = None
     ) -> tuple[u.Quantity, u.Quantity]:
-        """Lowest and highest energy that is kept at positions, as of gammapy's datasets.
+        """Return the lowest and the highest energy that is kept, like gammapy's ``Dataset.energy_range``.
 
         Parameters
         ----------
-        coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
+        coord : `~astropy.coordinates.SkyCoord`, any shape, optional
+            Positions, in any frame. A position with a distance means the direction in which it is seen. Without
+            `coord`, the energies at which any sky is kept.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
         energy_min, energy_max : `~astropy.units.Quantity`, shape of `coord`
-            Lower edge of the first bin that is kept and upper edge of the last one; NaN where none is. Bins in between
-            that are not kept make no difference.
+            The lower edge of the lowest bin and the upper edge of the highest bin that is kept; NaN if no bin is. Bins
+            between them need not be kept.
 
         Raises
         ------
-        ValueError
-            If the mask has no energy bins, or a position is not finite.
+        TypeError, ValueError
+            If the mask has no energy bins, or a position is not finite or is masked.
+
+        See Also
+        --------
+        energy_range_wcs : for the pixels of an image.
+        energy_range_healpix : for the cells of a HEALPix map.
 
         Examples
         --------
@@ -851,56 +1063,115 @@ class Mask(MaskValue):
             return energy_bins.kept_range(np.array([bool(plane) for plane in self.planes]), axis)
         return energy_bins.kept_range(np.asarray(self.contains(coord, n_threads=n_threads)), axis)
 
-    def energy_range_wcs(self, wcs: WCS, shape: tuple[int, int] | None = None) -> tuple[u.Quantity, u.Quantity]:
-        """`energy_range` at the pixels of an image: two maps of shape (ny, nx), NaN where nothing is kept.
+    def energy_range_wcs(
+        self, wcs: WCS, shape: tuple[int, int] | None = None, *, n_threads: int | None = None
+    ) -> tuple[u.Quantity, u.Quantity]:
+        """Return the lowest and the highest energy that is kept at the centres of the pixels of an image.
 
-        Parameters as in `to_wcs`.
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry
+            Any celestial WCS, as in `to_wcs`.
+        shape : (int, int), optional
+            Number of pixels (ny, nx). By default the shape in the WCS.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        energy_min, energy_max : `~astropy.units.Quantity`, shape (ny, nx)
+            As in `energy_range`; NaN where no bin is kept.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the mask has no energy bins, the WCS is not celestial, or no shape is known.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import EnergyAxis, Mask
+        >>> from hpmask.wcs.field import field_wcs
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> wcs, shape = field_wcs(SkyCoord(83.6, 22, unit="deg"), "2 deg", binsz="1 deg")
+        >>> mask.energy_range_wcs(wcs, shape)[0]
+        <Quantity [[10., 10.],
+                   [10., 10.]] TeV>
         """
         axis = needed_energy(self)
-        return energy_bins.kept_range(self.to_wcs(wcs, shape), axis)
+        return energy_bins.kept_range(self.to_wcs(wcs, shape, n_threads=n_threads), axis)
 
     def energy_range_healpix(self, *, order: int | None = None, nest: bool = False) -> tuple[u.Quantity, u.Quantity]:
-        """`energy_range` at the cells of a full HEALPix map: two maps, NaN where nothing is kept.
+        """Return the lowest and the highest energy that is kept in the cells of a full HEALPix map.
 
-        Parameters as in `to_healpix`.
+        Parameters
+        ----------
+        order : int, optional
+            Order of the map, by default that of the mask.
+        nest : bool, optional
+            Number the cells NESTED instead of RING.
+
+        Returns
+        -------
+        energy_min, energy_max : `~astropy.units.Quantity`, shape (12 * 4**order,)
+            As in `energy_range`; NaN where no bin is kept. The maps are in the frame of the mask.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the mask has no energy bins, or `order` is not an integer from 0 to 29.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> energy_min, energy_max = mask.energy_range_healpix(order=0)
+        >>> energy_min[:3]
+        <Quantity [10., 10., 10.] TeV>
         """
         axis = needed_energy(self)
         maps = (one.to_healpix(order=order, nest=nest) for one in self)
         return energy_bins.kept_range(maps, axis)
 
     def distance(
-        self, coord: SkyCoord, energy: u.Quantity | str | None = None, *, n_threads: int | None = None
+        self,
+        coord: SkyCoord,
+        energy: u.Quantity | str | None = None,
+        *,
+        n_threads: int | None = None,
+        progress: bool = False,
     ) -> u.Quantity:
-        """How far positions are from the mask's edge: positive inside, negative outside.
+        """Return the distances of positions from the edge of the mask: positive inside, negative outside.
 
-        For a position that is kept, the great-circle distance to the nearest centre of a cell (of the mask's
-        order) that is not; for one that is not kept, minus the distance to the nearest centre of a cell that is.
-        It is exact to rounding, some 1e-15 rad. Where there is no other side it is infinite: +inf in a full
-        mask, -inf in an empty one.
+        Inside the mask, the distance is the angle to the nearest centre of a cell (of the mask's order) that is not
+        kept. Outside, it is minus the angle to the nearest centre of a cell that is kept. Angles are exact to rounding,
+        about 1e-15 rad. If there is no such cell, the distance is infinite: +inf in a full mask, -inf in an empty one.
 
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
+            Positions in any frame. Only their directions matter, not their distances from the observer.
         energy : `~astropy.units.Quantity` or str, optional
-            Energies that broadcast against `coord`. Nothing is kept at one outside all bins: -inf.
+            Energies that broadcast against `coord`. Outside all bins nothing is kept, and the distance is -inf.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
 
         Returns
         -------
-        `~astropy.units.Quantity`, in deg
-            In the broadcast shape. For a mask with energy and `energy` left out, each bin's answer:
-            shape (n_bins, ...).
+        `~astropy.units.Quantity`
+            Distances in deg, in the broadcast shape of `coord` and `energy`. If the mask has energy bins and `energy`
+            is not given, there is one row for each bin: shape (n_bins, ...).
 
         Raises
         ------
         TypeError, ValueError
-            If a position or energy is not finite, or of another kind.
+            If a position or an energy is not finite, or not of the right kind.
 
         See Also
         --------
-        distance_map : the same at all cells.
+        distance_map : Distances of the centres of all cells.
 
         Examples
         --------
@@ -910,30 +1181,39 @@ class Mask(MaskValue):
         >>> print(north.distance(SkyCoord([10, 10], [45, -30], unit="deg")).round(2))
         [ 45.04 -30.  ] deg
         """
-        return distance.distance(self, coord, energy, n_threads=n_threads)
+        return distance.distance(self, coord, energy, n_threads=n_threads, progress=progress)
 
-    def distance_map(self, *, order: int | None = None, nest: bool = False, n_threads: int | None = None) -> u.Quantity:
-        """The `distance` of the centres of all cells, as a full HEALPix map in the mask's frame.
+    def distance_map(
+        self, *, order: int | None = None, nest: bool = False, n_threads: int | None = None, progress: bool = False
+    ) -> u.Quantity:
+        """Return the `distance` of the centres of all cells, as a full HEALPix map in the mask's frame.
 
         Parameters
         ----------
         order : int, optional
-            Order of the map, by default the mask's. The distances are to cells of the mask's order all the same.
+            Order of the map, by default that of the mask. In either case distances are measured to the centres of
+            cells of the mask's order.
         nest : bool, optional
-            Number the cells NESTED instead of RING.
+            Return the map in NESTED order instead of RING order.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
 
         Returns
         -------
-        `~astropy.units.Quantity`, in deg, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
-            Positive inside, negative outside, infinite where there is no other side. The memory it takes is that
-            of this map alone.
+        `~astropy.units.Quantity`
+            Distances in deg, shape (12 * 4**order,) or (n_bins, 12 * 4**order). The map is the only array of its size
+            that is allocated.
 
         Raises
         ------
-        ValueError
-            If the map would take more than 16 GiB.
+        TypeError, ValueError
+            If `order` is not an order from 0 to 29, or the map would take more than 16 GiB.
+
+        See Also
+        --------
+        distance : Distances of positions.
 
         Examples
         --------
@@ -942,7 +1222,7 @@ class Mask(MaskValue):
         >>> print(mask.distance_map().round(1))
         [ 58.2  58.2  58.2  58.2 -58.2 -58.2 -58.2 -58.2 -83.6 -83.6 -83.6 -83.6] deg
         """
-        return distance.distance_map(self, order=order, nest=nest, n_threads=n_threads)
+        return distance.distance_map(self, order=order, nest=nest, n_threads=n_threads, progress=progress)
 
     def apodize(
         self,
@@ -952,50 +1232,53 @@ class Mask(MaskValue):
         order: int | None = None,
         nest: bool = False,
         n_threads: int | None = None,
+        progress: bool = False,
     ) -> NDArray[np.float64]:
-        """Weights that fall smoothly to 0 towards the edge, as a full HEALPix map in the mask's frame.
+        """Return weights that fall smoothly to 0 towards the edge, as a full HEALPix map in the mask's frame.
 
-        As NaMaster's ``mask_apodization`` defines them. A cell outside the mask has the weight 0. With theta the
-        distance from a cell's centre to the nearest centre outside, and
-        x = sqrt((1 - cos theta) / (1 - cos width)),
+        The weights are those of NaMaster's ``mask_apodization``. Cells outside the mask have the weight 0. For a cell
+        inside, theta is the distance from its centre to the nearest centre of a cell outside, and
+        x = sqrt((1 - cos theta) / (1 - cos width)):
 
-        * "C1": x - sin(2 pi x) / (2 pi) for x < 1, else 1
-        * "C2": (1 - cos(pi x)) / 2 for x < 1, else 1
-        * "smooth": cells with theta <= 2.5 width are set to 0, the map is convolved with a Gaussian of the
-          standard deviation `width` and set to 0 outside the mask. This is done by spherical harmonics up to
-          3 nside - 1, which may leave weights a little below 0 or above 1, and needs healpy
+        * "C1": the weight is x - sin(2 pi x) / (2 pi) for x < 1, and 1 for larger x.
+        * "C2": the weight is (1 - cos(pi x)) / 2 for x < 1, and 1 for larger x.
+        * "smooth": cells with theta <= 2.5 width are set to 0, the map is convolved with a Gaussian whose standard
+          deviation is `width`, and cells outside the mask are set to 0 again. The convolution uses spherical harmonics
+          up to 3 nside - 1, so that some weights may be slightly below 0 or above 1. It needs healpy
           (``pip install "hpmask[healpy]"``).
 
         Parameters
         ----------
         width : `~astropy.units.Quantity`, str or callable
-            How far the edge reaches inwards, above 0 and up to 180 deg: a scalar, or with energy also of shape
-            (n_bins,), or a function of the energy axis that returns such.
+            Width of the apodization, above 0 and at most 180 deg: a scalar, or for a mask with energy bins also an
+            array of shape (n_bins,), or a function of the energy axis that returns one of these.
         kind : {"C1", "C2", "smooth"}, optional
-            The form of the edge.
+            Form of the apodization.
         order : int, optional
-            Order of the map, by default the mask's. The mask is first brought to it, as by `at_order`.
+            Order of the map, by default that of the mask. The mask is first brought to it, as by `at_order`.
         nest : bool, optional
-            Number the cells NESTED instead of RING.
+            Return the map in NESTED order instead of RING order.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
 
         Returns
         -------
-        numpy.ndarray of float, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
+        numpy.ndarray of float
+            Weights, shape (12 * 4**order,) or (n_bins, 12 * 4**order).
 
         Raises
         ------
         TypeError, ValueError
-            If `width` is no positive angle or `kind` another one, or the map would take more than 16 GiB.
+            If `width` is not an angle above 0, `kind` is not one of the three, or the map would take more than 16 GiB.
         ImportError
             If `kind` is "smooth" and healpy is not installed.
 
         Notes
         -----
         C1 and C2 are those of Grain, Tristram & Stompor (`2009, Phys. Rev. D 79, 123515
-        <https://doi.org/10.1103/PhysRevD.79.123515>`_), with the two names as NaMaster has them: it is the other way
-        round in the paper.
+        <https://doi.org/10.1103/PhysRevD.79.123515>`_), with the names of NaMaster, which are exchanged in the paper.
 
         Examples
         --------
@@ -1005,30 +1288,36 @@ class Mask(MaskValue):
         >>> print(f"{weights.mean():.3f} of {north.sky_fraction:.3f}")
         0.468 of 0.505
         """
-        return distance.apodize(self, width, kind=kind, order=order, nest=nest, n_threads=n_threads)
+        return distance.apodize(self, width, kind=kind, order=order, nest=nest, n_threads=n_threads, progress=progress)
 
     def components(self, *, connectivity: int = 8) -> Components:
-        """The connected components of the mask, the largest first.
+        """Return the connected components of the mask, the largest first.
 
-        The graph is that of neighbouring cells of the mask's order. The work is linear in the number of ranges.
+        Two cells of the mask's order are connected if they are neighbours. The work is proportional to the number of
+        ranges.
 
         Parameters
         ----------
         connectivity : {8, 4}, optional
-            8: neighbours share an edge or a corner (a cell has seven where three base cells meet). 4: they share
-            an edge.
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4). With 8, a cell has seven
+            neighbours where three base cells meet.
 
         Returns
         -------
         Components
-            A sequence of masks, with arrays of their areas, centres and extents. Of components of equal area,
-            that with the first cell in NESTED order comes first. For a mask with energy whose bins all have
-            the same sky, the masks have its energy axis.
+            A sequence of masks, with arrays of their areas, centres and extents. Components of equal area are in the
+            order of their first cells. If the mask has energy bins with the same sky in all of them, the masks of the
+            components have its energy axis.
 
         Raises
         ------
         ValueError
-            If the sky differs from bin to bin: `reduce` the mask, or take one of its `planes`.
+            If the sky differs from bin to bin: first combine the bins with `reduce`, or take one bin, ``mask[i]``. Also
+            if `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        n_components : The number of components in each bin.
 
         Examples
         --------
@@ -1046,9 +1335,33 @@ class Mask(MaskValue):
         return Components(self, connectivity)
 
     def n_components(self, *, connectivity: int = 8) -> int | NDArray[np.int64]:
-        """The number of connected components of the mask; of shape (n_bins,) for a mask with energy.
+        """Return the number of connected components of the mask.
 
-        Parameters as in `components`.
+        Parameters
+        ----------
+        connectivity : {8, 4}, optional
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        int or numpy.ndarray of int
+            The number; for a mask with energy bins one number per bin, shape (n_bins,).
+
+        Raises
+        ------
+        ValueError
+            If `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        components : The components as masks.
+
+        Examples
+        --------
+        >>> from hpmask import Mask, RangeSet
+        >>> corners = Mask(RangeSet.from_cells([0, 3], order=3))
+        >>> corners.n_components(), corners.n_components(connectivity=4)
+        (1, 2)
         """
         counts = {id(plane): count(plane, connectivity) for plane in distinct_planes(self)}
         return per_plane(self, (counts[id(plane)] for plane in self.planes))  # type: ignore[no-any-return]
@@ -1392,7 +1705,7 @@ class Mask(MaskValue):
         Parameters
         ----------
         *others : Mask or iterable of Mask
-            Other masks, of any order. A mask without energy holds in all bins of the others.
+            Other masks, with the same frame and of any order. A mask without energy counts in all bins of the others.
 
         Returns
         -------
@@ -1402,7 +1715,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If one of them is not a Mask, or frames or energy axes differ.
+            If one of them is not a Mask, or the frames or energy axes differ.
 
         See Also
         --------
@@ -1411,64 +1724,234 @@ class Mask(MaskValue):
         Examples
         --------
         >>> from hpmask import Mask
-        >>> north = Mask.from_zone(lat=("60 deg", "90 deg"), order=5)
-        >>> south = Mask.from_zone(lat=("-90 deg", "-60 deg"), order=5)
-        >>> north.union(south) == north.union([south]) == north | south
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.union(tropics) == north.union([tropics]) == north | tropics
         True
         """
-        masks: list[Mask] = [self, *flat(others)]
-        return algebra.union_all(masks)
+        return self._own(algebra.union(self, others))
 
     def intersection(self, *others: Mask | Iterable[Mask]) -> Mask:
-        """Return the intersection of this mask and others, in one pass over all of them."""
-        masks: list[Mask] = [self, *flat(others)]
-        return algebra.intersection_all(masks)
+        """Return the intersection of this mask and others, in one pass over all of them.
+
+        Parameters
+        ----------
+        *others : Mask or iterable of Mask
+            Other masks, with the same frame and of any order. A mask without energy counts in all bins of the others.
+
+        Returns
+        -------
+        Mask
+            The sky that all of them keep, at the finest of their orders.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not a Mask, or the frames or energy axes differ.
+
+        See Also
+        --------
+        hpmask.intersection_all : the intersection of a list of masks.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.intersection(tropics) == north & tropics
+        True
+        """
+        return self._own(algebra.intersection(self, others))
 
     def difference(self, *others: Mask | Iterable[Mask]) -> Mask:
-        """Return the sky that this mask keeps and none of the others does."""
-        masks_ = flat(others)
-        return self - algebra.union_all(masks_) if masks_ else self
+        """Return the sky that this mask keeps and none of the others does.
+
+        Parameters
+        ----------
+        *others : Mask or iterable of Mask
+            Other masks, with the same frame and of any order. A mask without energy counts in all bins of the others.
+
+        Returns
+        -------
+        Mask
+            At the finest of their orders.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.difference(tropics) == north - tropics
+        True
+        """
+        return self._own(algebra.difference(self, others))
 
     def symmetric_difference(self, other: Mask) -> Mask:
-        """Return the sky that one of two masks keeps and the other does not."""
-        check_mask(other)
-        return self ^ other
+        """Return the sky that exactly one of two masks keeps.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        Mask
+            At the finer of the two orders.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.symmetric_difference(tropics) == north ^ tropics
+        True
+        """
+        return self._own(algebra.symmetric_difference(self, other))
 
     def issubset(self, other: Mask) -> bool:
-        """Whether `other` keeps all that this mask keeps, in every bin."""
+        """Return whether another mask keeps all the sky that this mask keeps, in every bin.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> (north & tropics).issubset(tropics)
+        True
+        """
         check_mask(other)
         return self <= other
 
     def overlaps(self, other: Mask) -> bool:
-        """Whether two masks share any sky, in any bin."""
+        """Return whether two masks keep any sky in common, in any bin.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.overlaps(tropics)
+        True
+        """
         return algebra.overlaps(self, other)
 
     def isdisjoint(self, other: Mask) -> bool:
-        """Whether two masks share no sky, in any bin."""
+        """Return whether two masks keep no sky in common, in any bin.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.isdisjoint(~north)
+        True
+        """
         return not algebra.overlaps(self, other)
 
     # ------------------------------------------------------------------ transformations and morphology
 
     def reduce(self, how: Literal["any", "all"] = "any") -> Mask:
-        """The mask without its energy axis: the sky kept in any bin, or in all of them."""
+        """Return the mask without its energy axis.
+
+        Parameters
+        ----------
+        how : {"any", "all"}, optional
+            Keep the sky that is kept in any bin, or the sky that is kept in all bins.
+
+        Returns
+        -------
+        Mask
+            Without energy. A mask without energy is returned as it is.
+
+        Raises
+        ------
+        ValueError
+            If `how` is another word.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> mask.reduce("any").is_full, mask.reduce("all").is_empty
+        (True, True)
+        """
         return transform.reduce(self, how)
 
     def resample_energy(self, energy: EnergyAxis, *, how: Literal["any", "all"] = "any") -> Mask:
-        """The mask in other energy bins.
+        """Return the mask with other energy bins.
 
         Parameters
         ----------
         energy : EnergyAxis
-            The new bins, under the name of the old ones. A mask without energy holds in all of them.
+            The new bins. The axis must have the same name as that of the mask. For a mask without energy, all new bins
+            have its sky.
         how : {"any", "all"}, optional
-            A new bin keeps what any of the old bins keep that it meets, or what all of them do. Energies outside the
-            old bins are not kept: "any" does not look at them, and of a new bin that reaches beyond the old ones "all"
-            keeps nothing.
+            A new bin keeps the sky that any of the old bins inside it keep, or the sky that all of them keep. Old bins
+            that are partly inside count. Nothing is kept at energies outside the old bins: with "any" they change
+            nothing, and with "all" a new bin that extends beyond the old bins keeps nothing.
+
+        Returns
+        -------
+        Mask
+            At the same order.
 
         Raises
         ------
         TypeError, ValueError
-            If `axis` is no EnergyAxis, has another name, or `how` is none of the two.
+            If `energy` is not an EnergyAxis or has another name, or `how` is another word.
 
         Examples
         --------
@@ -1489,23 +1972,30 @@ class Mask(MaskValue):
         *,
         round_to_edge: bool = False,
     ) -> Mask:
-        """The mask in some of its energy bins.
+        """Return the mask with only the energy bins between two energies.
 
         Parameters
         ----------
         energy_min, energy_max : `~astropy.units.Quantity` or str, optional
-            The bins that lie between these energies, by the rule of `from_energy`.
-        bins : int or slice, optional
-            Instead of energies: a bin or bins by number.
+            The energies, scalar. By default the ends of the axis. Only bins that lie fully between them remain, as in
+            `from_energy`.
         round_to_edge : bool, optional
-            As in `from_energy`.
+            Move the energies to the nearest edges first, as in `from_energy`.
+
+        Returns
+        -------
+        Mask
+            With at least one bin. To choose bins by number, use ``mask[2:5]``.
 
         Raises
         ------
         TypeError, ValueError
-            If the mask has no energy bins, there is none to be left, or both energies and `bins` are given.
-        IndexError
-            If there is no bin of that number.
+            If the mask has no energy bins, no bin lies between the energies, or an energy is not one.
+
+        Warns
+        -----
+        UserWarning
+            If a bin is left out because its edge has a rounding error.
 
         Examples
         --------
@@ -1519,27 +2009,65 @@ class Mask(MaskValue):
         return transform.slice_energy(self, energy_min, energy_max, round_to_edge=round_to_edge)
 
     def at_order(self, order: int, *, mode: Mode = "center") -> Mask:
-        """The mask at another order.
+        """Return the mask at another order.
 
         Parameters
         ----------
         order : int
-            A finer order keeps the sky as it is.
+            The new order, 0 to 29. At a finer order, the mask keeps the same sky.
         mode : {"center", "overlap", "inside"}, optional
-            For a coarser order: a cell is in if its centre is, if any part of it is, or only if all of it is. The
-            centre is the corner of four cells of the mask, of which the northern one decides, as in `contains`.
+            Only for a coarser order. A cell is in the new mask if its centre is in the old one ("center"), if any part
+            of it is ("overlap"), or if all of it is ("inside"). Four cells of the old mask meet at the centre of a
+            cell. The northern one decides, as in `contains`.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or `mode` is not one of these words.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> disc = Mask.from_cones(SkyCoord(10, 20, unit="deg"), "5 deg", order=9)
+        >>> coarse = [disc.at_order(5, mode=mode) for mode in ("inside", "center", "overlap")]
+        >>> coarse[0] <= coarse[1] <= coarse[2]
+        True
         """
         return transform.at_order(self, order, mode=mode)
 
     def to_frame(self, frame: str, *, order: int | None = None, n_threads: int | None = None) -> Mask:
-        """The mask in another frame: a new cell is in iff its centre was.
+        """Return the mask in another frame. A new cell is in if and only if its centre was.
 
         Parameters
         ----------
         frame : {"icrs", "galactic"}
             The new frame.
         order : int, optional
-            Order of the new cells, by default the mask's own.
+            Order of the new cells, 0 to 29, by default that of the mask. The outline of the mask changes by about half
+            a cell.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `frame` is another word, or `order` is not an integer from 0 to 29.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> plane = Mask.from_zone(lat=("-2 deg", "2 deg"), order=9, frame="galactic", zone_frame="galactic")
+        >>> print(f"{plane.to_frame('icrs').area:.0f}, was {plane.area:.0f}")
+        1423 deg2, was 1423 deg2
         """
         return transform.to_frame(self, frame, order=order, n_threads=n_threads)
 
@@ -1595,39 +2123,44 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask grown by an angle: every cell whose centre is within it of the centre of a kept cell.
+        """Return the mask dilated by an angle: all cells within that angle of a kept cell.
 
-        True on the whole sphere, poles and longitude 0 included, at any order.
+        The angle is measured along great circles, between the centres of cells. The result is exact on the whole sphere
+        and at any order, also at the poles and across longitude 0.
 
         Parameters
         ----------
         width : `~astropy.units.Quantity`, str or callable, optional
-            Angle from 0 to 180 deg: a scalar; for a mask with energy also of shape (n_bins,), one per bin, or
-            a function of the energy axis that returns such.
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
         steps : int, optional
-            Instead of `width`: so many times, add the neighbours of every cell.
+            Number of steps to neighbouring cells, instead of `width`.
         connectivity : {8, 4}, optional
-            Neighbours of a step: those that share an edge or a corner, or an edge only.
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
             Show a progress bar.
 
         Returns
         -------
         Mask
-            Of the same order. An exclusion mask keeps what is far from sources: *shrink* it, with `erode`, to
-            exclude more.
+            The dilated mask, of the same order.
 
         Raises
         ------
         TypeError, ValueError
-            If not one of `width` and `steps` is given, or it is not of this kind.
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        erode : The opposite. An exclusion mask keeps the sky far from sources: erode it to exclude more.
 
         Notes
         -----
-        Neither pixels nor a projection take part in `width`. A square kernel, gammapy's ``kernel="box"``, has no
-        meaning on the sphere: use the disc of the same radius.
+        A dilation by `width` depends neither on pixels nor on a projection. A square structuring element, such as
+        gammapy's ``kernel="box"``, is not defined on the sphere: use the disc of the same radius.
 
         Examples
         --------
@@ -1637,7 +2170,7 @@ class Mask(MaskValue):
         >>> star.dilate("1 deg").issubset(Mask.from_cones(SkyCoord(10, 89.9, unit="deg"), "1.6 deg", order=8))
         True
         """
-        return self._grown("dilate", width, steps, connectivity, n_threads, progress)
+        return self._changed("dilate", width, steps, connectivity, n_threads, progress)
 
     def erode(
         self,
@@ -1648,9 +2181,38 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask shrunk by an angle: what is farther than it from all that is not kept.
+        """Return the mask eroded by an angle: the kept cells farther than that angle from all cells that are not kept.
 
-        The dual of `dilate`: ``mask.erode(width) == ~((~mask).dilate(width))``. Parameters as there.
+        Erosion is the dual of dilation: ``mask.erode(width) == ~((~mask).dilate(width))``.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The eroded mask, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        dilate : The opposite.
 
         Examples
         --------
@@ -1662,7 +2224,7 @@ class Mask(MaskValue):
         >>> print(f"{field.area:.2f} {field.erode('0.2 deg').area:.2f}")
         12.56 deg2 10.19 deg2
         """
-        return self._grown("erode", width, steps, connectivity, n_threads, progress)
+        return self._changed("erode", width, steps, connectivity, n_threads, progress)
 
     def opening(
         self,
@@ -1673,8 +2235,50 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask without what is narrower than twice the width: `erode`, then `dilate`. Parameters as in `dilate`."""
-        return self._grown("opening", width, steps, connectivity, n_threads, progress)
+        """Return the mask without all parts that are narrower than twice the width: `erode`, then `dilate`.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The opened mask, of the same order. It is a subset of this mask.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        closing : The opposite.
+        remove_small : Remove components by their area.
+
+        Examples
+        --------
+        A bridge between two discs disappears, the discs stay about as they were:
+
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> discs = Mask.from_cones(SkyCoord([10, 16], [0, 0], unit="deg"), "2 deg", order=9)
+        >>> bridge = Mask.from_zone(("10 deg", "16 deg"), ("-0.3 deg", "0.3 deg"), order=9)
+        >>> (discs | bridge).n_components(), (discs | bridge).opening("0.5 deg").n_components()
+        (1, 2)
+        """
+        return self._changed("opening", width, steps, connectivity, n_threads, progress)
 
     def closing(
         self,
@@ -1685,27 +2289,87 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The mask with gaps narrower than twice the width closed: `dilate`, then `erode`. Parameters as there."""
-        return self._grown("closing", width, steps, connectivity, n_threads, progress)
+        """Return the mask with all gaps filled that are narrower than twice the width: `dilate`, then `erode`.
+
+        Parameters
+        ----------
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Angle from 0 to 180 deg: a scalar, or for a mask with energy bins also an array of shape (n_bins,), or a
+            function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The closed mask, of the same order. This mask is a subset of it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid. Also if the order is so fine
+            that the result would not fit into memory.
+
+        See Also
+        --------
+        opening : The opposite.
+        fill_holes : Fill holes by their area.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> pair = Mask.from_cones(SkyCoord([30, 31], [5, 5], unit="deg"), "0.48 deg", order=10)
+        >>> middle = SkyCoord(30.5, 5, unit="deg")
+        >>> pair.contains(middle), pair.closing("0.1 deg").contains(middle)
+        (False, True)
+        """
+        return self._changed("closing", width, steps, connectivity, n_threads, progress)
 
     def boundary(
         self,
-        width: Width,
+        width: Width | None = None,
         *,
+        steps: int | None = None,
+        connectivity: Literal[4, 8] = 8,
         side: Literal["inner", "outer", "both"] = "inner",
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The strip along the mask's edge.
+        """Return the strip along the edge of the mask.
 
         Parameters
         ----------
-        width : `~astropy.units.Quantity`, str or callable
-            Width of the strip (on each side), as in `dilate`.
+        width : `~astropy.units.Quantity`, str or callable, optional
+            Width of the strip on each side, from 0 to 180 deg: a scalar, or for a mask with energy bins also an
+            array of shape (n_bins,), or a function of the energy axis that returns one of these.
+        steps : int, optional
+            Number of steps to neighbouring cells, instead of `width`.
+        connectivity : {8, 4}, optional
+            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
         side : {"inner", "outer", "both"}, optional
-            What `erode` takes away, what `dilate` adds, or both.
-        n_threads, progress
-            As in `dilate`.
+            The cells that `erode` removes ("inner"), those that `dilate` adds ("outer"), or both.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            The strip, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If both or neither of `width` and `steps` are given, or one of them is invalid, or `side` is not one of the
+            three. Also if the order is so fine that the result would not fit into memory.
 
         Examples
         --------
@@ -1713,13 +2377,17 @@ class Mask(MaskValue):
         >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=10)
         >>> print(f"{north.boundary('5 deg').sky_fraction:.3f}")  # sin(5 deg) / 2
         0.043
+
+        The cells that have a neighbour outside the mask:
+
+        >>> north.boundary(steps=1) == north - north.erode(steps=1)
+        True
         """
         if side not in ("inner", "outer", "both"):
             raise ValueError(f"side must be 'inner', 'outer' or 'both', got {side!r}")
-        planes = dilation.planes_after(side, self.planes, self.energy, width, n_threads=n_threads, progress=progress)
-        return with_planes(self, planes, f"boundary({_text_of(width)}, side={side!r})")
+        return self._changed(side, width, steps, connectivity, n_threads, progress)
 
-    def _grown(
+    def _changed(
         self,
         operation: dilation.Operation,
         width: Width | None,
@@ -1728,25 +2396,49 @@ class Mask(MaskValue):
         n_threads: int | None,
         progress: bool,
     ) -> Mask:
+        """The mask after an operation of `hpmask.morphology.dilation`."""
         planes = dilation.planes_after(
-            operation, self.planes, self.energy, width,
-            n_steps=steps, connectivity=connectivity, n_threads=n_threads, progress=progress,
-        )  # fmt: skip
+            operation,
+            self.planes,
+            self.energy,
+            width,
+            n_steps=steps,
+            connectivity=connectivity,
+            n_threads=n_threads,
+            progress=progress,
+        )
         amount = _text_of(width) if steps is None else f"steps={steps}, connectivity={connectivity}"
-        return with_planes(self, planes, f"{operation}({amount})")
+        strip = operation in ("inner", "outer", "both")
+        words = f"boundary({amount}, side={operation!r})" if strip else f"{operation}({amount})"
+        return with_planes(self, planes, words)
 
     def fill_holes(self, max_area: u.Quantity | str | None = None, *, connectivity: int = 8) -> Mask:
-        """The mask with its holes filled.
+        """Return the mask with its holes filled.
+
+        Holes are connected components of the sky that is not kept. They have the dual connectivity: 4 if that of the
+        mask is 8, and 8 if it is 4. A closed ring therefore always has an inside.
 
         Parameters
         ----------
         max_area : `~astropy.units.Quantity` or str, optional
-            Fill what is left out in pieces of at most this area, such as "0.01 deg2". By default all pieces but
-            the largest one are filled: that is taken for the outside, and a mask of nearly the whole sky keeps its
-            largest gap.
+            Area of the largest hole to fill, such as "0.01 deg2". By default all components except the largest one are
+            holes: the largest one is taken for the outside. A mask of nearly the whole sky keeps its largest gap.
         connectivity : {8, 4}, optional
-            Of the mask: 8: neighbours share an edge or a corner. 4: they share an edge. What is left out hangs
-            together in the other way, so that a closed ring has an inside.
+            Neighbours of a cell of the mask: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        Mask
+            The mask and its holes, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `max_area` is not an area, or `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        closing : Fill gaps by their width.
 
         Examples
         --------
@@ -1765,28 +2457,75 @@ class Mask(MaskValue):
         return mapped(self, lambda plane: area_filters.fill_holes(plane, area, connectivity), history=history)
 
     def remove_small(self, min_area: u.Quantity | str, *, connectivity: int = 8) -> Mask:
-        """The mask without its parts (see `components`) that are smaller than an area.
+        """Return the mask without the connected components that are smaller than an area.
 
         Parameters
         ----------
         min_area : `~astropy.units.Quantity` or str
-            Parts of this area, such as "3 arcmin2", and larger ones stay.
+            The smallest area to keep, such as "3 arcmin2".
         connectivity : {8, 4}, optional
-            8: neighbours share an edge or a corner. 4: they share an edge.
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        Mask
+            The components of at least this area, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `min_area` is not an area, or `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        components : The components as masks.
+
+        Examples
+        --------
+        >>> import astropy.units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> discs = Mask.from_cones(SkyCoord([10, 20], [0, 0], unit="deg"), [1, 2] * u.deg, order=9)
+        >>> discs.n_components(), discs.remove_small("5 deg2").n_components()
+        (2, 1)
         """
         area = as_area(min_area, "min_area")
         history = then(self, f"remove_small({min_area}, connectivity={connectivity})")
         return mapped(self, lambda plane: area_filters.remove_small(plane, area, connectivity), history=history)
 
     def keep_largest(self, n: int = 1, *, connectivity: int = 8) -> Mask:
-        """The `n` largest parts (see `components`) of the mask, in each bin.
+        """Return the largest connected components of the mask, in each bin.
 
         Parameters
         ----------
         n : int, optional
-            How many parts stay. Of parts of equal area those stay that have the first cells in NESTED order.
+            Number of components to keep. Of components of equal area, those with the lowest cells in NESTED order are
+            kept.
         connectivity : {8, 4}, optional
-            8: neighbours share an edge or a corner. 4: they share an edge.
+            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+        Returns
+        -------
+        Mask
+            The components, of the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `n` is not an integer from 0 up, or `connectivity` is neither 8 nor 4.
+
+        See Also
+        --------
+        components : The components as masks.
+
+        Examples
+        --------
+        >>> import astropy.units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> discs = Mask.from_cones(SkyCoord([10, 20], [0, 0], unit="deg"), [1, 2] * u.deg, order=9)
+        >>> discs.keep_largest() == Mask.from_cones(SkyCoord(20, 0, unit="deg"), "2 deg", order=9)
+        True
         """
         history = then(self, f"keep_largest({n}, connectivity={connectivity})")
         return mapped(self, lambda plane: area_filters.keep_largest(plane, n, connectivity), history=history)
@@ -1796,35 +2535,49 @@ class Mask(MaskValue):
     def to_moc(self) -> MOC:
         """The mask as a `mocpy.MOC`.
 
+        Returns
+        -------
+        mocpy.MOC
+            A space MOC of the mask's order.
+
         Raises
         ------
         ValueError
-            If it has energy bins (`reduce` it) or is not in ICRS (`to_frame`).
+            If the mask has energy bins (`reduce` combines them) or is not in ICRS (`to_frame` converts it).
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.full(order=2).to_moc().to_string()
+        '0/0-11 2/'
         """
         from hpmask.interop import mocpy
 
-        return mocpy.from_mask(self)
+        return mocpy.to_moc(self)
 
-    def to_sfmoc(self, order_f: int = 30) -> SFMOC:
-        """The mask as a `mocpy.SFMOC`, a coverage of sky and frequency: for other tools, not to keep the mask in.
+    def to_sfmoc(self, *, frequency_order: int = 30) -> SFMOC:
+        """The mask as a `mocpy.SFMOC`, a coverage of sky and frequency.
+
+        It is meant for other tools. To store a mask use `write`, because an SF-MOC does not keep all bin edges.
 
         Parameters
         ----------
-        order_f : int, optional
-            Order of the frequencies, 20 to 45. Edges of the bins go to the nearest boundary of cells: at order 20 they
-            move by less than 1e-4 of themselves, at order 30 by less than 1e-7.
+        frequency_order : int, optional
+            Order of the cells of frequency, 20 to 45. The edges of the energy bins move to the nearest boundary between
+            cells: by less than 1e-4 of the energy at order 20, by less than 1e-7 at order 30.
 
         Returns
         -------
         mocpy.SFMOC
-            With frequencies E / h. Neighbouring bins do not overlap in it.
+            With the frequencies E / h in Hz and the mask's order. Neighbouring bins do not overlap.
 
         Raises
         ------
         ImportError
             If mocpy is older than 0.18.
-        ValueError
-            If the mask has no energy bins, is not in ICRS, or a bin is narrower than the cells of frequency.
+        TypeError, ValueError
+            If the mask has no energy bins, is not in ICRS, or a bin is narrower than the cells of frequency; or if
+            `frequency_order` is not an integer from 20 to 45.
 
         Examples
         --------
@@ -1835,27 +2588,39 @@ class Mask(MaskValue):
         """
         from hpmask.interop import sfmoc
 
-        return sfmoc.from_mask(self, order_f)
+        return sfmoc.to_sfmoc(self, frequency_order=frequency_order)
 
     def to_healpix(self, *, order: int | None = None, nest: bool = False) -> NDArray[np.bool_]:
-        """The mask as a full boolean HEALPix map.
+        """Return the mask as a full boolean HEALPix map.
 
         Parameters
         ----------
         order : int, optional
-            Order of the map, by default the mask's. A coarser one takes the cells whose centre is kept, as `at_order`
-            does.
+            Order of the map, by default that of the mask. At a coarser order, a cell is True if its centre is kept, as
+            in `at_order`.
         nest : bool, optional
             Number the cells NESTED instead of RING.
 
         Returns
         -------
         numpy.ndarray of bool, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
+            True = kept, in the frame of the mask.
 
         Raises
         ------
-        ValueError
-            If the map would take more than 16 GiB.
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or the map takes more than 16 GiB.
+
+        See Also
+        --------
+        from_healpix : the other way.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.from_zone(lat=("30 deg", "90 deg"), order=0).to_healpix()
+        array([ True,  True,  True,  True, False, False, False, False, False,
+               False, False, False])
         """
         return full_maps.to_map(self, order=order, nest=nest)
 
@@ -1870,67 +2635,118 @@ class Mask(MaskValue):
     ) -> NDArray[Any]:
         """The mask on the pixels of an image.
 
+        The sky position of a pixel's centre is the one that astropy's ``wcs.pixel_to_world`` gives, distortions
+        included. Whole tiles of pixels are decided at once where the mask is the same all over their sky. Strict bounds
+        on the sky of a tile make sure that each pixel has the value that it has when it is looked at alone. There are
+        such bounds for TAN, SIN, STG, ARC, ZEA, CAR, CEA, MER, SFL and AIT, with SIP polynomials or without. Other
+        projections and distortions are worked out pixel by pixel.
+
         Parameters
         ----------
-        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry
-            Any celestial WCS; of a cube's the celestial part is taken. `hpmask.wcs.convert.to_wcs` has the details.
+        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy geometry
+            Any celestial WCS, in any frame that astropy can transform to that of the mask. The two celestial axes of a
+            cube are used. Slices of a WCS, and other WCS objects with astropy's common interface, are accepted if they
+            have two pixel axes. Galactic axes are Galactic also with a RADESYS, which misleads astropy. Ecliptic axes
+            raise, since astropy takes them for ICRS.
         shape : (int, int), optional
-            Number of pixels (ny, nx); by default the shape that the WCS has.
+            Number of pixels (ny, nx), by default the shape of the WCS.
         mode : {"center", "overlap", "inside", "fraction"}, optional
-            A pixel is True iff the sky position of its centre is in the mask, if any part of its area is, or
-            only if all of it is; "fraction" is the part of its area that is in the mask, to 1e-3. Pixels that
-            are no sky are False, or 0. For sky to be excluded, ``(~mask).to_wcs(..., mode="overlap")`` is
-            the safe side.
+            "center": a pixel is True if and only if the sky position of its centre is in the mask.
+
+            "overlap": a pixel is True if any part of its area is in the mask. A cell within a thousandth of the pixel
+            of its edge may count as touching it, and no cell that touches it is missed. To exclude every pixel that
+            touches excluded sky, use "inside", or equally ``~(~mask).to_wcs(..., mode="overlap")``.
+
+            "inside": a pixel is True only if all of its area is in the mask, to the same accuracy.
+
+            "fraction": the part of the pixel's area, as a solid angle, that is in the mask, to better than 1e-3.
+
+            The area of a pixel is the sky under its square of pixel coordinates, with sides that are followed to 2e-4
+            of the pixel. Pixels at the rim of an all-sky image, of which a part is outside the projection, and pixels
+            that the edge of a facet tears apart (HPX, XPH, TSC, CSC, QSC) are sampled at 32 x 32 points. Their fraction
+            is good to about 1e-2, or 1e-1 if only a small part of the pixel is inside the projection.
+
+            Pixels outside the projection, such as the corners of an all-sky image, are False or 0 in all modes.
         hdu : int or str, optional
-            Number or name of the image that counts, of a file with several.
+            Number or name of the HDU with the image; needed if the file has several images of the sky.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
 
         Returns
         -------
         numpy.ndarray of bool or float32, shape (ny, nx) or (n_bins, ny, nx)
-            The latter for a mask with energy bins, or if `wcs` is a cube with energies: a gammapy geometry, or a file
-            with a table of them. Each of its bins must lie in one of the mask's.
+            Of float32 for "fraction". There is a plane for each energy bin if the mask has energy bins, or if `wcs` has
+            them: a gammapy geometry, or a file with a table of energies (EBOUNDS, ENERGIES, or the table that BANDSHDU
+            names). If both have energy bins, each bin of `wcs` must lie in one bin of the mask. A plane that belongs
+            to a single energy gets the bin of the mask at that energy.
 
         Raises
         ------
-        TypeError, ValueError
-            If the WCS is not celestial, no shape is known, or energy bins do not fit.
+        TypeError
+            If `wcs` is not a WCS, or `hdu` is given without a file.
+        ValueError
+            If the WCS is not celestial, a number in it is NaN or infinite, or astropy cannot transform its frame; if no
+            shape is known; if energy bins do not fit; or if `mode` is another word.
         MaskFormatError
-            If a file is damaged, or it is not clear which of its images counts.
+            If a file is damaged (CHECKSUM and DATASUM of the HDUs that are used are checked, if there are any), if it
+            has no image of the sky, or if it has several and `hdu` is not given.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from astropy.wcs import WCS
+        >>> from hpmask import Mask
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
+        >>> wcs.wcs.crval = 83.6, 22.0
+        >>> wcs.wcs.crpix = 3, 2
+        >>> wcs.wcs.cdelt = -0.1, 0.1
+        >>> star = Mask.from_cones(SkyCoord(83.6, 22.0, unit="deg"), "0.11 deg", order=12)
+        >>> star.to_wcs(wcs, (3, 5)).astype(int)
+        array([[0, 0, 1, 0, 0],
+               [0, 1, 1, 1, 0],
+               [0, 0, 1, 0, 0]])
         """
-        return convert.to_wcs(self, wcs, shape, mode=mode, hdu=hdu, n_threads=n_threads)
+        return to_image.to_wcs(self, wcs, shape, mode=mode, hdu=hdu, n_threads=n_threads)
 
     def to_wcs_many(
         self, fields: Iterable[Any], *, mode: PixelMode = "center", n_threads: int | None = None
     ) -> Iterator[NDArray[Any]]:
-        """The mask on many images, one after the other, as one per observation.
+        """The mask on many images, one after the other, such as one per observation.
 
-        The look-up tables of the mask are made once, and each image when it is asked for: none needs to be kept.
+        The look-up tables of the mask are made once. Each image is made when it is asked for, so that none needs to be
+        kept.
 
         Parameters
         ----------
         fields : iterable
-            What `to_wcs` takes as `wcs`, or pairs of that and a shape. It may be a generator.
-        mode
+            For each image a `wcs` as in `to_wcs`, or a pair of that and a shape. It may be a generator.
+        mode : {"center", "overlap", "inside", "fraction"}, optional
             As in `to_wcs`.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Threads to use for each image, by default all processors. The result does not depend on it.
 
         Yields
         ------
         numpy.ndarray
-            What `to_wcs` returns, in the order of the fields.
+            The images as `to_wcs` returns them, in the order of `fields`.
+
+        Raises
+        ------
+        TypeError, ValueError, MaskFormatError
+            As in `to_wcs`: for `mode` and `n_threads` at once, and for a field when its image is asked for.
 
         Examples
         --------
         >>> from astropy.coordinates import SkyCoord
         >>> from hpmask import Mask
-        >>> from hpmask.wcs.field import field_wcs
+        >>> from hpmask.wcs import field_wcs
         >>> mask = Mask.from_zone(None, ("0 deg", "90 deg"), order=13)
         >>> fields = (field_wcs(SkyCoord(10, lat, unit="deg"), "2 deg") for lat in (-0.5, 0, 0.5))
         >>> [round(float(image.mean()), 2) for image in mask.to_wcs_many(fields)]
         [0.25, 0.5, 0.75]
         """
-        return convert.to_wcs_many(self, fields, mode=mode, n_threads=n_threads)
+        return to_image.to_wcs_many(self, fields, mode=mode, n_threads=n_threads)
 
     def write_wcs(
         self,
@@ -1943,53 +2759,149 @@ class Mask(MaskValue):
         overwrite: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        """Write the mask on the pixels of an image as FITS, 1 = kept, readable by gammapy's ``Map.read``.
+        """Write the mask on the pixels of an image as a FITS image of bytes, 1 = kept.
 
-        Parameters as in `to_wcs` and `write`.
+        The image is the primary HDU, named MASK. gammapy's ``Map.read`` reads it as a boolean map. Energy bins, those
+        of the mask or of a cube given as `wcs`, make the image a cube, in the order of increasing energy that gammapy
+        needs, with the table MASK_BANDS of the bins; the layout is that of
+        https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html. Look-up tables of distortions
+        follow as extensions of their own.
+
+        The history of the mask goes into HISTORY cards. Lines that are longer than a card or are not printable ASCII
+        are escaped as in Python strings. A backslash at the end of a card means that the line continues in the next
+        card.
+
+        Parameters
+        ----------
+        path : str or path
+            File to write; ``.fits.gz`` is compressed. The file is replaced as a whole: at any moment there is either
+            the old one or the new one.
+        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy geometry
+            As in `to_wcs`, but only with astropy's own FITS WCS.
+        shape : (int, int), optional
+            Number of pixels (ny, nx), by default the shape of the WCS.
+        mode : {"center", "overlap", "inside"}, optional
+            As in `to_wcs`.
+        hdu : int or str, optional
+            Number or name of the HDU with the image; needed if the file given as `wcs` has several images of the sky.
+        overwrite : bool, optional
+            Whether to replace an existing file.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and `overwrite` is False.
+        TypeError
+            If `wcs` is not a FITS WCS, or as in `to_wcs`.
+        ValueError, MaskFormatError
+            As in `to_wcs`.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from astropy.io import fits
+        >>> from astropy.wcs import WCS
+        >>> from hpmask import Mask
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype = "GLON-AIT", "GLAT-AIT"
+        >>> wcs.wcs.crpix = 3, 2
+        >>> wcs.wcs.cdelt = -70, 60
+        >>> path = Path(mkdtemp()) / "sky.fits"
+        >>> Mask.full().write_wcs(path, wcs, (3, 5))
+        >>> fits.getdata(path)
+        array([[0, 1, 1, 1, 0],
+               [1, 1, 1, 1, 1],
+               [0, 1, 1, 1, 0]], dtype=uint8)
         """
-        convert.write_wcs(self, path, wcs, shape, mode=mode, hdu=hdu, overwrite=overwrite, n_threads=n_threads)
+        fits_image.write_wcs(self, path, wcs, shape, mode=mode, hdu=hdu, overwrite=overwrite, n_threads=n_threads)
 
-    def to_gammapy(self, geom: Geom, *, mode: Mode = "center") -> Map:
+    def to_gammapy(self, geom: Geom, *, mode: Mode = "center", n_threads: int | None = None) -> Map:
         """The mask as a boolean gammapy map on a geometry.
 
         Parameters
         ----------
         geom : `~gammapy.maps.WcsGeom`, `~gammapy.maps.HpxGeom` or `~gammapy.maps.RegionGeom`
-            Geometry, which the map has for its own: ``dataset.mask_fit = mask.to_gammapy(dataset.counts.geom)``. A
-            mask with energy needs the same bins in "energy" or "energy_true"; along other axes it is repeated.
+            Geometry of the map. Its energy axis, "energy" or "energy_true", must have the energy bins of the mask,
+            unless the mask has none. Along other axes the mask is repeated. HEALPix geometries may cover the whole sky,
+            a part of it or a list of cells, in either frame, RING or NESTED, with one nside or one per plane.
         mode : {"center", "overlap", "inside"}, optional
-            What makes a pixel True: its centre is kept, any part of it is, or all of it is.
+            Whether a pixel is True if its centre is kept, if any part of it is, or only if all of it is. The centre of
+            a region is the one that gammapy gives it. The centre of a HEALPix pixel larger than the mask's cells is the
+            corner of four of them, and the northern cell decides, as in `contains`. HEALPix geometries have the modes
+            "overlap" and "inside" only in the mask's frame and for powers of two as nside.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
 
         Returns
         -------
         `~gammapy.maps.Map`
-            Of bool, with writable data of its own. Pixels that are no sky are False.
+            A boolean map with data of its own, whose geometry is the object `geom`. It can be set as a mask of a
+            dataset: ``dataset.mask_fit = mask.to_gammapy(dataset.counts.geom)``. Pixels outside the projection are
+            False.
 
         Raises
         ------
         ImportError
             If gammapy is not installed.
-        TypeError, ValueError
-            If `geom` is no geometry, or its energy bins are not the mask's.
+        TypeError
+            If `geom` is not a geometry of gammapy.
+        ValueError
+            If the energy bins of `geom` are not those of the mask, or `mode` is not possible on this geometry.
+
+        Examples
+        --------
+        >>> import pytest
+        >>> maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> crab = SkyCoord(83.63, 22.01, unit="deg")
+        >>> geom = maps.WcsGeom.create(skydir=crab, width="2 deg", binsz="0.02 deg")
+        >>> int(Mask.from_cones(crab, "0.3 deg", order=14).to_gammapy(geom).data.sum())
+        714
         """
         from hpmask.interop.gammapy import to_maps
 
-        return to_maps.to_map(self, geom, mode=mode)
+        return to_maps.to_map(self, geom, mode=mode, n_threads=n_threads)
 
-    def for_gammapy(self, *, mode: Mode = "center") -> ExclusionMask:
-        """The mask as gammapy's background makers take it, ``exclusion_mask=mask.for_gammapy()``.
+    def to_exclusion_mask(self, *, mode: Mode = "center", n_threads: int | None = None) -> ExclusionMask:
+        """The mask for gammapy's background makers: ``FoVBackgroundMaker(exclusion_mask=mask.to_exclusion_mask())``.
 
-        Each maker gets the mask exactly at its own pixels. Nothing is outside of it, and no map is made on the way.
+        Each maker gets the mask exactly at its own pixels. The object covers the whole sky, and no map is made before a
+        maker asks for one.
 
         Parameters
         ----------
-        mode : {"center", "inside", "overlap"}, optional
-            When a pixel is kept: if its centre is; if all of it is, so that a source smaller than a pixel is excluded;
-            or if any part of it is.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a pixel is kept if its centre is kept, if any part of it is, or only if all of it is. With "inside",
+            an excluded region that is smaller than a pixel excludes that pixel.
+        n_threads : int, optional
+            Threads to use at each call of a maker, by default all processors.
+
+        Returns
+        -------
+        `~hpmask.interop.gammapy.ExclusionMask`
+            An object with the methods of a gammapy map that the makers use.
+
+        Raises
+        ------
+        ValueError
+            If `mode` is another word.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> sources = Mask.from_cones(SkyCoord(83.63, 22.01, unit="deg"), "0.3 deg", order=12)
+        >>> exclusion = (~sources).to_exclusion_mask(mode="inside")
+        >>> exclusion.mode, exclusion.mask == ~sources
+        ('inside', True)
         """
         from hpmask.interop import gammapy
 
-        return gammapy.ExclusionMask(self, mode=mode)
+        return gammapy.ExclusionMask(self, mode=mode, n_threads=n_threads)
 
     def write(self, path: str | Path, *, overwrite: bool = False, format: str | None = None) -> None:
         """Write the mask to a file, atomically: at any moment there is the complete old file or the complete new one.
@@ -2038,10 +2950,10 @@ class Mask(MaskValue):
 
     @classmethod
     def _own(cls, value: MaskValue) -> Self:
-        """What a worker made, as a mask of this class."""
+        """The result of a worker as a mask of this class."""
         if isinstance(value, cls):
             return value
-        return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=value.history)
+        return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=history_of(value))
 
     def _repr_html_(self) -> str:
         from hpmask.plotting import static
@@ -2049,11 +2961,16 @@ class Mask(MaskValue):
         return static.html(self)
 
 
+def _leaf(method: str, text: str, energy: EnergyAxis | None) -> str:
+    """The history of a mask of one kind of sky, with or without energy bins."""
+    return f"{method}({text})" if energy is None else f"{method}({text}, {summary(energy)})"
+
+
 def _text_of(width: Any) -> str:
-    """A width as the history tells it."""
-    if isinstance(width, u.Quantity):
-        return f"{width.value:.6g} {width.unit}" if width.isscalar else counted(width.size, "width")
-    return getattr(width, "__name__", str(width))
+    """A width as the history gives it."""
+    if isinstance(width, u.Quantity) and width.ndim:
+        return counted(width.size, "width")
+    return getattr(width, "__name__", quantity_text(width))
 
 
 set_face(Mask)

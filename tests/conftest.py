@@ -3,13 +3,11 @@
 import os
 from pathlib import Path
 
-import hypothesis
 import pytest
+from profiles import load_profile
 
-# The same examples in every run of CI: a new one is found at a desk, not in somebody's pull request.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# Before the test modules are imported: their settings start from the profile.
+load_profile()
 
 # Processes that tests start import the hpmask that is tested, and not the source beside which they are started.
 os.environ["PYTHONSAFEPATH"] = "1"

@@ -61,7 +61,7 @@ def test_agrees_with_equality(a, b):
             ["order: 2 and 3", "sky: 859.44 deg2"],
         ),
     ],
-)  # fmt: skip
+)
 def test_message(a, b, lines):
     pattern = r"(?s)^masks differ\n" + ".*".join("  " + re.escape(line) for line in lines)
     with pytest.raises(AssertionError, match=pattern):

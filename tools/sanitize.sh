@@ -5,11 +5,15 @@
 #
 # Works on a copy of hpmask/ and tests/ (in $SANITIZE_DIR, or a temporary folder), so that the kernels in use stay as
 # they are. $PYTHON needs Cython, numpy and the test extra. Any error that a sanitizer finds ends the run.
-# The test for values that were never set runs valgrind by itself: pytest tests/test_kernel_memory.py
+# Reads of values that were never set are the business of valgrind: pytest tests/_kernels/test_memory.py
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
-work=${SANITIZE_DIR:-$(mktemp -d)}
+work=${SANITIZE_DIR:-}
+if [ -z "$work" ]; then
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+fi
 mkdir -p "$work"
 cp -r hpmask tests pyproject.toml "$work"
 cd "$work"
@@ -29,14 +33,11 @@ export -f build
 export python include suffix
 for kernel in hpmask/_kernels/*.pyx; do basename "$kernel" .pyx; done | xargs -P "$(nproc)" -I{} bash -euc 'build {}'
 
-tests=(rangeset rasterize shapes distance morphology components steps tiles runs projections wcs_out wcs_in wcs_areas
-  lookup healpix reframe)
-# Python itself leaks, by design. A limit of the address space and a sanitizer's shadow memory exclude each other, and a
-# hypothesis test takes many times as long here as its deadline allows.
+# Python itself leaks, by design.
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
-export PYTHONPATH=$work
-"$python" tests/kernel_workload.py
-files=("${tests[@]/#/tests/test_}")
-files=("${files[@]/%/.py}")
-"$python" -m pytest -q -p no:cacheprovider -k "not resident_memory" "${files[@]}" "$@"
+export PYTHONPATH=$work HYPOTHESIS_PROFILE=${HYPOTHESIS_PROFILE:-fast}
+"$python" tests/_support/kernel_workload.py
+# Limits of memory and a sanitizer's shadow memory exclude each other: test_memory.py, and those that trace memory.
+"$python" -m pytest -q -p no:cacheprovider --ignore tests/_kernels/test_memory.py -k "not memory" \
+  tests/_kernels tests/core tests/morphology "$@"

@@ -1,23 +1,24 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Caps on the sky in which masks are the same all over.
 
-The masks of several energy bins are asked together. Between two boundaries of any of them nothing changes, so that a
-word of bits, one per mask, goes with each place between the merged boundaries; with a single mask the word is the
-parity of the place, and none are stored.
+The masks of several energy bins are looked up together. Between two boundaries of any of them nothing changes.
+Therefore each place between the merged boundaries has a word with one bit per mask. With a single mask the word is the
+parity of the place, and no words are stored.
 
 In the chart of a base cell (see geometry.pxd; x and y here from 0 to 1) neither coordinate changes by more than STRETCH
 times the way on the sky, so that a cap lies within a square about its centre's place. A walk goes down the quad-tree
-from the few cells that hold the square, past those that hold one word, the expected one, and those that lie beyond
-the square, and stops at the first other word. Near the edge it gives up after a few steps: it may call a cap mixed that
-is not, but never the other way round. A square that leaves the base cell is replaced by the cell at the cap's centre
-and that cell's neighbours, at the finest order of cells large enough (`COVER` in geometry.pxd).
+from the few cells that hold the square, past those that hold one word, the expected one, and those that lie beyond the
+square, and stops at the first other word. Near the edge it gives up after a few steps: it may report a uniform cap as
+mixed, but never a mixed one as uniform. A square that leaves the base cell is replaced by the cell at the cap's centre
+and that cell's neighbours, at the finest order of cells large enough (`COVER` in constants.pxd).
 """
 
 from libc.math cimport M_PI, fabs, floor, ilogb, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from hpmask._kernels.geometry cimport COVER, cell_at, cell_in, cell_xy, neighbour
-from hpmask._kernels.index cimport END, Index, at_or_below, open_index
+from hpmask._kernels.constants cimport COVER, END, MAX_ORDER
+from hpmask._kernels.geometry cimport cell_at, cell_in, cell_xy, neighbour
+from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
 
 cdef extern from *:
     """
@@ -36,37 +37,35 @@ cdef enum:
 
 
 cdef struct Cap:
-    Index index
-    const uint64_t* word        # NULL: parity
+    IndexView index
     int order
     int last                    # the order at which the walk gives up
-    bint everywhere             # no square: all of the cells count
+    bint everywhere             # no square: all cells count
     double left                 # the square
     double right
     double low
     double high
     uint64_t expected
-    # The last place that was looked up: nothing changes from first to last, where there is `here`
+    # The last place that was looked up: from `first` to `final` the word is `here`
     uint64_t first
     uint64_t final
     uint64_t here
-    Py_ssize_t count            # of the index's boundaries
 
 
-cdef inline uint64_t word_at(const uint64_t* word, uint32_t below) noexcept nogil:
-    return word[below] if word != NULL else below & 1
+cdef inline uint64_t word_at(const IndexView* index, uint32_t below) noexcept nogil:
+    return index.word[below] if index.word != NULL else below & 1
 
 
 cdef inline uint64_t word_of(Cap* cap, uint64_t cell, int order) noexcept nogil:
     """The word at a cell's first place."""
-    cdef uint64_t place = cell << (2 * (29 - order))
+    cdef uint64_t place = cell << (2 * (MAX_ORDER - order))
     cdef uint32_t below
-    # What is asked for one after the other often lies close together.
+    # Successive look-ups are often close together.
     if not cap.first <= place <= cap.final:
         below = at_or_below(&cap.index, place)
         cap.first = cap.index.edge[below - 1] if below > 0 else 0
-        cap.final = cap.index.edge[below] - 1 if below < cap.count else ~<uint64_t> 0
-        cap.here = word_at(cap.word, below)
+        cap.final = cap.index.edge[below] - 1 if below < cap.index.count else ~<uint64_t> 0
+        cap.here = word_at(&cap.index, below)
     return cap.here
 
 
@@ -103,7 +102,7 @@ cdef inline void chart_at(double z, double cos_lat, double lon, int* face, doubl
 
 cdef inline bint same(Cap* cap, uint64_t cell, int64_t x, int64_t y, int order) noexcept nogil:
     """Whether a cell, at (x, y) of its base cell, holds the expected word all over the cap."""
-    cdef int shift = 2 * (29 - order), i
+    cdef int shift = 2 * (MAX_ORDER - order), i
     cdef uint64_t start = cell << shift
     cdef uint32_t below
     cdef bint one
@@ -115,7 +114,7 @@ cdef inline bint same(Cap* cap, uint64_t cell, int64_t x, int64_t y, int order) 
     below = at_or_below(&cap.index, start)
     one = at_or_below(&cap.index, start + (((<uint64_t> 1) << shift) - 1)) == below
     if one:
-        return word_at(cap.word, below) == cap.expected
+        return word_at(&cap.index, below) == cap.expected
     if order >= cap.last:
         return False
     for i in range(4):
@@ -154,7 +153,7 @@ cdef inline bint in_square(Cap* cap, int face, double half) noexcept nogil:
         cap.last = cap.order
     cap.everywhere = False
     n = (<int64_t> 1) << order
-    # The walk begins where the square is no larger than a cell: it meets two by two of them at most.
+    # The walk begins at the order whose cells are no smaller than the square: it meets at most two by two of them.
     for i in range(<int64_t> (cap.left * n), <int64_t> (cap.right * n) + 1):
         for j in range(<int64_t> (cap.low * n), <int64_t> (cap.high * n) + 1):
             if not same(cap, cell_in(face, i, j, order), i, j, order):
@@ -184,18 +183,11 @@ cdef inline bint around(Cap* cap, uint64_t cell, double radius) noexcept nogil:
     return True
 
 
-cdef inline int open_cap(
-    Cap* cap, const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift, const uint64_t[::1] words,
-    int order,
-) except -1:
-    """Make ready for the masks of a stack (see stack.py)."""
-    if words.shape[0] and words.shape[0] != boundaries.shape[0] + 1:
-        raise ValueError("there must be one word more than boundaries")
-    if not 0 <= order <= 29:
+cdef inline int open_cap(Cap* cap, Index index, int order) except -1:
+    """Make ready for the masks of a stack (see core/layers.py)."""
+    if not 0 <= order <= MAX_ORDER:
         raise ValueError("order must be 0 to 29")
-    open_index(&cap.index, boundaries, entries, shift, END)
-    cap.count = boundaries.shape[0]
-    cap.word = &words[0] if words.shape[0] else NULL
+    open_index(&cap.index, index, END)
     cap.order = order
     cap.first = 1
     cap.final = 0

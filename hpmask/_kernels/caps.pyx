@@ -2,20 +2,21 @@
 """Many caps on the sky at once, and what the masks hold in them: see caps.pxd."""
 
 from libc.math cimport atan2, cos, fabs, sin, sqrt
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from hpmask._kernels.caps cimport Cap, holds_one, open_cap, word_of
+from hpmask._kernels.constants cimport MAX_ORDER
+from hpmask._kernels.index cimport Index
 
 
 def caps(
     const double[::1] lon, const double[::1] lat, const double[::1] radius, const double[:, ::1] matrix,
-    const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift, const uint64_t[::1] words, int order,
-    uint64_t[::1] word, unsigned char[::1] one,
+    Index index not None, int order, uint64_t[::1] word, unsigned char[::1] one,
 ):
     """Write the word at the centre of each cap, and whether the cap surely holds no other.
 
-    Angles in radians; a radius that is not finite is that of a cap that is not known. `matrix` takes unit vectors to
-    the masks' frame, unless it is empty. `order` is the masks' finest.
+    Angles are in radians. A radius that is not finite stands for an unknown cap. `matrix` takes unit vectors to the
+    masks' frame, unless it is empty. `index` is that of the masks with their words, `order` the finest of their orders.
     """
     cdef Py_ssize_t n = lon.shape[0], i
     cdef Cap cap
@@ -25,7 +26,7 @@ def caps(
         raise ValueError("lon, lat, radius, word and one must have one length")
     if turn and matrix.shape[1] != 3:
         raise ValueError("matrix must have shape (3, 3), or (0, 3)")
-    open_cap(&cap, boundaries, entries, shift, words, order)
+    open_cap(&cap, index, order)
     with nogil:
         for i in range(n):
             one[i] = 0
@@ -48,19 +49,16 @@ def caps(
             word[i] = cap.expected
 
 
-def words_at(
-    const uint64_t[::1] number, const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift,
-    const uint64_t[::1] words, uint64_t[::1] out,
-):
-    """The word at each cell number (order 29); 0 at the number 2**64 - 1, which is no cell."""
+def words_at(Index index not None, const uint64_t[::1] number, uint64_t[::1] out):
+    """The word at each cell number (order 29); 0 at the number 2**64 - 1, which is not a cell."""
     cdef Py_ssize_t n = number.shape[0], i
     cdef Cap cap
     if out.shape[0] != n:
         raise ValueError("number and out must have one length")
-    open_cap(&cap, boundaries, entries, shift, words, 29)
+    open_cap(&cap, index, MAX_ORDER)
     with nogil:
         for i in range(n):
-            out[i] = 0 if number[i] == ~<uint64_t> 0 else word_of(&cap, number[i], 29)
+            out[i] = 0 if number[i] == ~<uint64_t> 0 else word_of(&cap, number[i], MAX_ORDER)
 
 
 def paint(

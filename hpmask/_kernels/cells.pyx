@@ -1,22 +1,102 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Numbers, centres and edges of NESTED cells; the formulas are in geometry.pxd."""
+"""Numbers, centres and edges of NESTED cells, and RING maps; the formulas are in geometry.pxd."""
 
-from libc.math cimport atan2, cos, sin
+from libc.math cimport atan2, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from hpmask._kernels.constants cimport (
+    CELL_RADIUS as _CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP
+)
 from hpmask._kernels.geometry cimport (
     base_ring, cell_at, cell_xy, central_longitude, place, place_vector, ring_odd, ring_width,
 )
+
+# For Python: see constants.pxd.
+CELL_RADIUS = _CELL_RADIUS
+MODES = {"center": CENTER, "overlap": OVERLAP, "inside": INSIDE}
+
+cdef uint64_t NOWHERE = ~<uint64_t> 0
+cdef double HALF_PI = 1.5707963267948966
+
+cdef enum:
+    BLOCK = 256
 
 
 def cells_at(const double[::1] lon, const double[::1] lat, int order, uint64_t[::1] out):
     """NESTED cells that hold positions (radians)."""
     cdef Py_ssize_t n = lon.shape[0], i
-    if lat.shape[0] != n or out.shape[0] != n or not 0 <= order <= 29:
+    if lat.shape[0] != n or out.shape[0] != n or not 0 <= order <= MAX_ORDER:
         raise ValueError("lon, lat and out must have one length, order 0 to 29")
     with nogil:
         for i in range(n):
             out[i] = cell_at(sin(lat[i]), cos(lat[i]), lon[i], order)
+
+
+cdef inline void sines(const double* angle, double* sine, int n) noexcept nogil:
+    """Sines of angles within [-pi/2, pi/2], to 2e-16: the Taylor series, which ends at 1e-18 there.
+
+    Without branches or calls, so that the compiler may do several at a time.
+    """
+    cdef int i
+    cdef double x, y
+    for i in range(n):
+        x = angle[i]
+        y = x * x
+        sine[i] = x + x * y * (-1.0 / 6.0 + y * (1.0 / 120.0 + y * (-1.0 / 5040.0 + y * (1.0 / 362880.0 + y * (
+            -1.0 / 39916800.0 + y * (1.0 / 6227020800.0 + y * (-1.0 / 1307674368000.0 + y * (
+                1.0 / 355687428096000.0 + y * (
+                    -1.0 / 121645100408832000.0 + y * (1.0 / 51090942171709440000.0))))))))))
+
+
+def numbers(
+    const double[::1] lon, const double[::1] lat, double unit, int order, const double[:, ::1] matrix,
+    uint64_t[::1] out,
+):
+    """Write the NESTED cells, as numbers at order 29, that hold positions; return the first bad position, or -1.
+
+    `unit` is the angles' unit in radians. `matrix` has shape (3, 3) and rotates the positions first, or (0, 3) for no
+    rotation. A position that is not finite, or whose latitude exceeds 90 deg, gets the number 2**64 - 1, which is in no
+    range.
+    """
+    cdef Py_ssize_t n = lon.shape[0], first, i, bad = -1
+    cdef int k, count, shift = 2 * (MAX_ORDER - order)
+    cdef double angle[BLOCK]
+    cdef double sine[BLOCK]
+    cdef double z, cos_lat, phi, x, y, u, v
+    cdef bint turn = matrix.shape[0] == 3
+    if lat.shape[0] != n or out.shape[0] != n or matrix.shape[1] != 3 or not 0 <= order <= MAX_ORDER:
+        raise ValueError("lon, lat and out must have one length, matrix shape (3, 3) or (0, 3), order be 0 to 29")
+    with nogil:
+        for first from 0 <= first < n by BLOCK:
+            count = <int> (n - first) if n - first < BLOCK else BLOCK
+            for k in range(count):
+                angle[k] = lat[first + k] * unit
+            sines(angle, sine, count)
+            for k in range(count):
+                i = first + k
+                phi = lon[i] * unit
+                # NaN fails every comparison
+                if not (fabs(angle[k]) <= HALF_PI + 1e-9 and fabs(phi) < 1e15):
+                    out[i] = NOWHERE
+                    if bad < 0:
+                        bad = i
+                    continue
+                z = sine[k]
+                if turn:
+                    cos_lat = cos(angle[k])
+                    x = cos_lat * cos(phi)
+                    y = cos_lat * sin(phi)
+                    u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z
+                    v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z
+                    z = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * z
+                    phi = atan2(v, u)
+                    cos_lat = sqrt(u * u + v * v)
+                elif fabs(z) < 0.99:
+                    cos_lat = sqrt((1 - z) * (1 + z))
+                else:
+                    cos_lat = fabs(cos(angle[k]))
+                out[i] = cell_at(z, cos_lat, phi, order) << shift
+    return bad
 
 
 def centres(const uint64_t[::1] cells, int order, double[::1] lon, double[::1] lat):
@@ -25,7 +105,7 @@ def centres(const uint64_t[::1] cells, int order, double[::1] lon, double[::1] l
     cdef int face
     cdef int64_t x, y
     cdef double z, cos_lat, size
-    if lon.shape[0] != n or lat.shape[0] != n or not 0 <= order <= 29:
+    if lon.shape[0] != n or lat.shape[0] != n or not 0 <= order <= MAX_ORDER:
         raise ValueError("cells, lon and lat must have one length, order 0 to 29")
     size = <double> ((<int64_t> 1) << order)
     with nogil:
@@ -41,7 +121,7 @@ def centre_vectors(const uint64_t[::1] cells, int order, double[:, ::1] out):
     cdef int face
     cdef int64_t x, y
     cdef double size
-    if out.shape[0] != n or out.shape[1] != 3 or not 0 <= order <= 29:
+    if out.shape[0] != n or out.shape[1] != 3 or not 0 <= order <= MAX_ORDER:
         raise ValueError("out must have shape (n, 3), order be 0 to 29")
     size = <double> ((<int64_t> 1) << order)
     with nogil:
@@ -53,13 +133,14 @@ def centre_vectors(const uint64_t[::1] cells, int order, double[:, ::1] out):
 def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out):
     """Points along the edges of NESTED cells: unit vectors of shape (n, 4 * steps, 3).
 
-    From the southern corner by the eastern, the northern and the western one, `steps` points from each corner on.
+    They run from the southern corner to the eastern, the northern and the western one, with `steps` points on each
+    edge.
     """
     cdef Py_ssize_t n = cells.shape[0], i
     cdef int face, k
     cdef int64_t x, y
     cdef double size, dx, dy, part
-    if out.shape[0] != n or steps < 1 or out.shape[1] != 4 * steps or out.shape[2] != 3 or not 0 <= order <= 29:
+    if out.shape[0] != n or steps < 1 or out.shape[1] != 4 * steps or out.shape[2] != 3 or not 0 <= order <= MAX_ORDER:
         raise ValueError("out must have shape (n, 4 * steps, 3), order be 0 to 29")
     size = <double> ((<int64_t> 1) << order)
     with nogil:
@@ -81,9 +162,9 @@ def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out
 cdef inline int64_t ring_number(uint64_t cell, int order) noexcept nogil:
     """RING number of a NESTED cell.
 
-    Cell k of a ring of 4w cells is centred at the longitude (2k + odd) / w in units of pi/4, and that is c + v / w in the
-    chart of geometry.pxd. Of the cells before a ring, 2r(r - 1) lie in the northern cap, and as many behind it in the
-    southern one.
+    Cell k of a ring of 4w cells is centred at the longitude (2k + odd) / w in units of pi/4, which is c + v / w in the
+    chart of geometry.pxd. In the northern cap, 2r(r - 1) cells lie before ring r, and as many behind its mirror image
+    in the southern cap.
     """
     cdef int64_t n = (<int64_t> 1) << order, x, y, ring, width, k, before
     cdef int face
@@ -106,7 +187,7 @@ def set_ring(const uint64_t[::1] boundaries, int order, uint8_t value, uint8_t[:
     """Write `value` to the cells of a set into a full RING map; the boundaries are NESTED cells of its order."""
     cdef Py_ssize_t n = boundaries.shape[0] // 2, i
     cdef uint64_t cell
-    if not 0 <= order <= 29 or out.shape[0] != (<Py_ssize_t> 12) << (2 * order):
+    if not 0 <= order <= MAX_ORDER or out.shape[0] != (<Py_ssize_t> 12) << (2 * order):
         raise ValueError("out must be a full map, order 0 to 29")
     if n and boundaries[2 * n - 1] > <uint64_t> out.shape[0]:
         raise ValueError("the boundaries must be ascending cells of the order")
@@ -119,7 +200,7 @@ def set_ring(const uint64_t[::1] boundaries, int order, uint8_t value, uint8_t[:
 def read_ring(const uint8_t[::1] values, int order, uint64_t start, uint8_t[::1] out):
     """The values of a full RING map in the NESTED cells from `start` on."""
     cdef Py_ssize_t n = out.shape[0], i
-    if not 0 <= order <= 29 or values.shape[0] != (<Py_ssize_t> 12) << (2 * order) \
+    if not 0 <= order <= MAX_ORDER or values.shape[0] != (<Py_ssize_t> 12) << (2 * order) \
             or start + n > <uint64_t> values.shape[0]:
         raise ValueError("values must be a full map that has the cells, order 0 to 29")
     with nogil:

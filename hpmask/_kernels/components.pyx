@@ -1,12 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Connected components of a set, on the graph of neighbouring cells (tiles.pxd says what blocks and tiles are).
 
-The cells of a tile fall into parts that hang together within it; a block is one part. Parts of nodes that touch
-become one in a forest of parents, whose roots are the first parts of their components (union-find with path
-halving). Each node looks at the eight places of its own size round it: what is larger or as large there, it finds, and
-what is smaller finds it. So the work is a few look-ups for each node, whatever the number of components.
+The cells of a tile form parts that are connected within the tile; a block is one part. Parts that touch are joined in
+a forest of parents, whose roots are the first parts of their components (union-find with path halving). Each node looks
+at the eight places of its own size around it. It finds a neighbour that is as large or larger; a smaller neighbour
+finds it. The work is therefore a few look-ups for each node, whatever the number of components.
 
-At the edges of a base cell, where x and y may change places, the cells of tiles go one by one through `neighbour`.
+At the edges of a base cell, where x and y may be exchanged, the cells of tiles go one by one through `neighbour`.
 """
 
 from libc.math cimport asin, sqrt
@@ -14,9 +14,11 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport SIZE_MAX, Extent, allocate, grow
-from hpmask._kernels.geometry cimport CELL_RADIUS, cell_xy, neighbour, place_vector
+from hpmask._kernels.constants cimport CELL_RADIUS, MAX_ORDER
+from hpmask._kernels.geometry cimport cell_xy, neighbour, place_vector
 from hpmask._kernels.tiles cimport (
     Tiles,
+    TileSet,
     around,
     beside,
     carried,
@@ -24,7 +26,6 @@ from hpmask._kernels.tiles cimport (
     find,
     inner,
     lowest,
-    open_tiles,
     x_high,
     x_low,
     y_high,
@@ -40,7 +41,7 @@ cdef struct Forest:
 
 
 cdef bint forest_grow(Forest* forest, size_t more) noexcept nogil:
-    # Beyond what a part's number can be there is no memory either.
+    # Parts that exceed the range of their numbers are treated as a lack of memory.
     if forest.extent.count + more > <size_t> 0xFFFFFFFF:
         more = SIZE_MAX
     return grow(
@@ -95,7 +96,7 @@ cdef inline uint32_t part_at(const Forest* forest, Py_ssize_t node, int bit) noe
 
 
 cdef void join_singly(Forest* forest, const Tiles* tiles, Py_ssize_t i, bint corners) noexcept nogil:
-    """Join a tile with what its cells touch, each cell by itself."""
+    """Join a tile with the cells that its cells touch, cell by cell."""
     cdef int width = 2 * tiles.bits, face, dx, dy, bit
     cdef uint64_t tile, word, low = ((<uint64_t> 1) << width) - 1
     cdef int64_t x, y, other
@@ -125,7 +126,7 @@ cdef void join_singly(Forest* forest, const Tiles* tiles, Py_ssize_t i, bint cor
 
 
 cdef void join_tile(Forest* forest, const Tiles* tiles, Py_ssize_t i, bint corners) noexcept nogil:
-    """Join the parts of a tile with those of what lies round it."""
+    """Join the parts of a tile with those of the nodes around it."""
     cdef int face, dx, dy
     cdef int64_t x, y
     cdef uint64_t touched
@@ -175,19 +176,18 @@ cdef class Labelling:
 
     cdef Tiles tiles
     cdef Forest forest
-    cdef object arrays      # keeps the memory of `tiles`
+    cdef TileSet tile_set   # keeps the memory of `tiles`
     cdef readonly Py_ssize_t n_components
 
-    def __cinit__(
-        self, const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
-        const uint32_t[::1] entry, int shift, int order, bint corners,
-    ):
+    def __cinit__(self, TileSet tile_set not None, bint corners):
         cdef Py_ssize_t i
         cdef uint32_t part
         cdef Forest* forest = &self.forest
         cdef Tiles* tiles = &self.tiles
-        open_tiles(tiles, start, level, word, entry, shift, order)
-        self.arrays = (start, level, word, entry)
+        if tile_set.view.count == 0:
+            raise ValueError("the set must not be empty")
+        self.tile_set = tile_set
+        tiles[0] = tile_set.view
         # The memory of a new object is zero.
         forest.first = <uint32_t*> allocate(<size_t> tiles.count + 1, sizeof(uint32_t))
         if forest.first != NULL and forest_grow(forest, tiles.count):
@@ -220,7 +220,7 @@ cdef class Labelling:
         """Write the pieces, if there is where to, and count them; `label` is that of each part."""
         cdef const Tiles* tiles = &self.tiles
         cdef const Forest* forest = &self.forest
-        cdef int width = 2 * tiles.bits, shift = 2 * (29 - tiles.order), bit, end
+        cdef int width = 2 * tiles.bits, shift = 2 * (MAX_ORDER - tiles.order), bit, end
         cdef uint64_t word, here, a, b, before = 0
         cdef uint32_t part, last = 0
         cdef Py_ssize_t i, n = 0
@@ -264,7 +264,7 @@ cdef class Labelling:
 
         cdef Py_ssize_t n, i
         cdef uint32_t part, next = 0
-        cdef int shift = 2 * (29 - self.tiles.order)
+        cdef int shift = 2 * (MAX_ORDER - self.tiles.order)
         labels = np.empty(self.forest.extent.count, np.uint32)
         cdef uint32_t[::1] label = labels
         with nogil:
@@ -329,14 +329,14 @@ cdef inline int largest(uint64_t start, uint64_t length, int low, int high) noex
 
 cdef inline void centre_of(uint64_t number, int shift, double* p) noexcept nogil:
     """Unit vector of the centre of the cell of 2**shift numbers that begins at a number of order 29."""
-    cdef int face, order = 29 - (shift >> 1)
+    cdef int face, order = MAX_ORDER - (shift >> 1)
     cdef int64_t x, y
     cell_xy(number >> shift, order, &face, &x, &y)
     place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << order), p)
 
 
 cdef inline bint fits(const int64_t[::1] offset, const uint64_t[::1] boundaries) noexcept:
-    """Whether the ranges that offsets, which ascend, tell of are there."""
+    """Whether the boundaries have all ranges that ascending offsets refer to."""
     return offset.shape[0] > 0 and offset[0] >= 0 and offset[offset.shape[0] - 1] <= boundaries.shape[0] // 2
 
 
@@ -346,11 +346,14 @@ def vector_sums(
     """Sum of the centres of each component's multi-order cells, none coarser than `coarsest`, weighted by cells."""
     cdef Py_ssize_t n = out.shape[0], i
     cdef int64_t k
-    cdef int low = 2 * (29 - order), high = 2 * (29 - coarsest), shift
+    cdef int low = 2 * (MAX_ORDER - order), high = 2 * (MAX_ORDER - coarsest), shift
     cdef uint64_t a, b
     cdef double p[3]
     cdef double weight
-    if offset.shape[0] != n + 1 or out.shape[1] != 3 or not fits(offset, boundaries) or not 0 <= coarsest <= order <= 29:
+    if (
+        offset.shape[0] != n + 1 or out.shape[1] != 3 or not fits(offset, boundaries)
+        or not 0 <= coarsest <= order <= MAX_ORDER
+    ):
         raise ValueError("out must have shape (n, 3), offset n + 1 values, and the orders must be 0 to 29")
     with nogil:
         for i in range(n):
@@ -388,8 +391,8 @@ cdef void farthest(uint64_t number, int shift, int low, const double* centre, do
         if d > best[0]:
             best[0] = d
         return
-    # The centres of cells lie no farther than that from the centre of a cell that holds them.
-    if angle_of(d) + CELL_RADIUS / <double> ((<int64_t> 1) << (29 - (shift >> 1))) < angle_of(best[0]):
+    # The centres of the cells in a cell lie within its radius.
+    if angle_of(d) + CELL_RADIUS / <double> ((<int64_t> 1) << (MAX_ORDER - (shift >> 1))) < angle_of(best[0]):
         return
     for k in range(4):
         farthest(number + (<uint64_t> k << (shift - 2)), shift - 2, low, centre, best)
@@ -401,12 +404,12 @@ def extents(
     """The largest distance (radians) of a cell centre of each component from a unit vector."""
     cdef Py_ssize_t n = out.shape[0], i
     cdef int64_t k
-    cdef int low = 2 * (29 - order), shift
+    cdef int low = 2 * (MAX_ORDER - order), shift
     cdef uint64_t a, b
     cdef double best
     if (
         offset.shape[0] != n + 1 or centre.shape[0] != n or centre.shape[1] != 3 or not fits(offset, boundaries)
-        or not 0 <= order <= 29
+        or not 0 <= order <= MAX_ORDER
     ):
         raise ValueError("centre must have shape (n, 3), offset n + 1 values, order be 0 to 29")
     with nogil:
@@ -416,7 +419,7 @@ def extents(
                 a = boundaries[2 * k]
                 b = boundaries[2 * k + 1]
                 while a < b:
-                    shift = largest(a, b - a, low, 58)
+                    shift = largest(a, b - a, low, 2 * MAX_ORDER)
                     farthest(a, shift, low, &centre[i, 0], &best)
                     a += (<uint64_t> 1) << shift
             out[i] = angle_of(best)

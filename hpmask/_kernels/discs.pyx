@@ -4,12 +4,12 @@
 A disc cuts each ring of cells in one interval of longitudes. In the chart of a base cell (geometry.pxd) a ring is a
 line of constant s = x + y + 1 and the longitude runs along v = x - y, so the disc is a table with one interval
 [low, high] of v for each s, and a quad-tree node, a square in x and y, meets its rings in intervals of v around
-x - y. Comparing the two decides the node: wholly in, wholly out, or to be divided. The walk visits the nodes in NESTED
+x - y. Comparing the two decides the node: fully inside, fully outside, or to be divided. The walk visits the nodes in NESTED
 order, so the ranges come out ascending, and only nodes on the outline are divided.
 
 The three modes differ in the table alone. A cell with centre (c, u) is the diamond |s - c| + |v - u| <= 1. Let the
-disc's edge be v = high(s). The diamond meets the disc iff u <= high(s) + 1 - |s - c| for some s, and lies wholly in
-it iff u <= high(s) - 1 + |s - c| for all s within 1 of c (likewise on the low side): again an interval of u for each
+disc's edge be v = high(s). The diamond meets the disc if and only if u <= high(s) + 1 - |s - c| for some s, and is
+fully inside it if and only if u <= high(s) - 1 + |s - c| for all s within 1 of c (likewise on the low side): again an interval of u for each
 c. The extremes lie at s = c, at s = c +- 1, or where the edge runs parallel to the side of a cell, which is where
 the derivative of high(s) +- s changes sign.
 """
@@ -20,13 +20,9 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.constants cimport CENTER, INSIDE, MAX_ORDER, OVERLAP, Mode
 from hpmask._kernels.geometry cimport base_ring, cell_in, central_longitude, ring_height
-from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
-
-cdef enum Mode:
-    CENTER = 0
-    OVERLAP = 1
-    INSIDE = 2
+from hpmask._kernels.sink cimport Sink, owned, sink_open, sink_put, sink_take
 
 cdef double EVERYWHERE = 1e3      # half-width, in units of pi/4, of a ring that lies in the disc all around
 cdef double NOWHERE = -1e3
@@ -460,7 +456,7 @@ cdef void in_face(
         return
     walk.s_min = s_min
     walk.s_max = s_max
-    walk.shift = 2 * (29 - order)
+    walk.shift = 2 * (MAX_ORDER - order)
     walk.sink = sink
     # The smallest node that holds them all.
     k = bit_length(<uint64_t> ((walk.x_min ^ walk.x_max) | (walk.y_min ^ walk.y_max)))
@@ -563,19 +559,25 @@ cdef double widest(const Disc* disc, double radius) noexcept nogil:
 
 
 def rasterize(const double[::1] lon, const double[::1] lat, const double[::1] radius, int order, int mode):
-    """Range starts and stops (order 29) of the cells of each disc, disc by disc; discs may overlap.
+    """Range starts and stops (order 29) of the cells of each disc, and the numbers of the discs that have no cell.
 
-    Angles in radians: latitudes within [-pi/2, pi/2], radii from 0 to pi/2. `mode` 0: cells whose centre is in the
-    disc, 1: cells that meet it, 2: cells wholly in it.
+    The ranges come disc by disc, and those of different discs may overlap. Angles in radians: latitudes within
+    [-pi/2, pi/2], radii from 0 to pi/2. `mode` 0: cells whose centre is in the disc, 1: cells that meet it, 2: cells
+    fully inside it.
     """
     cdef Py_ssize_t n = lon.shape[0], i
     cdef Sink sink
     cdef Table table
     cdef bint good = True
     cdef double each, ranges = 0
-    if lat.shape[0] != n or radius.shape[0] != n or not 0 <= order <= 29 or not 0 <= mode <= 2:
+    cdef size_t before
+    cdef uint64_t stop
+    cdef uint64_t* missed = NULL
+    cdef Extent extent
+    if lat.shape[0] != n or radius.shape[0] != n or not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
         raise ValueError("lon, lat and radius must have one length, order 0 to 29, mode 0 to 2")
     memset(&table, 0, sizeof(Table))
+    memset(&extent, 0, sizeof(Extent))
     with nogil:
         # About two ranges for each ring that a small disc meets; what large ones need beyond that comes as they go.
         for i in range(n):
@@ -583,9 +585,22 @@ def rasterize(const double[::1] lon, const double[::1] lat, const double[::1] ra
             ranges += each if each < 32 else 32
         sink_open(&sink, <size_t> ranges)
         for i in range(n):
+            before = sink.extent.count
+            stop = sink.stops[before - 1] if before else 0
             good = one_disc(lon[i], lat[i], radius[i], order, <Mode> mode, &table, &sink)
             if not good or sink.extent.failed:
                 break
+            # A range that continues the last one changes its stop, not the count.
+            if sink.extent.count == before and (before == 0 or sink.stops[before - 1] == stop):
+                if extent.count == extent.room and not grow(
+                    &extent, 1, &missed, sizeof(uint64_t), NULL, 0, NULL, 0
+                ):
+                    break
+                missed[extent.count] = <uint64_t> i
+                extent.count += 1
     free(table.memory)
-    sink.extent.failed |= table.extent.failed
-    return sink_take(&sink)
+    sink.extent.failed |= table.extent.failed or extent.failed
+    try:
+        return *sink_take(&sink), owned(&missed, extent.count)
+    finally:
+        free(missed)

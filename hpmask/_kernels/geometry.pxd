@@ -17,20 +17,7 @@ s = x + y + 1, v = x - y; its corners lie 1 away from there in s or in v.
 from libc.math cimport M_PI, ceil, cos, fabs, floor, sin, sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-cdef extern from *:
-    """
-    /* Times nside: no cell's corner is farther from its centre (see healpix.cell_radius). */
-    #define HPMASK_CELL_RADIUS 1.07
-    /* A lower bound, times nside, of the distance from a cell to the sky beyond its neighbours, from order 1 on: next to
-       the corners of the polar caps it falls with the order from 0.750 towards 0.689. */
-    #define HPMASK_COVER 0.65
-    /* Radians: a position this close to an edge is on it. Half a unit in the 15th digit of 360 deg is 8.7e-15 rad, and
-       what rounding does to a position on its way here is less; a cell of order 29 is 2e-9 rad wide. */
-    #define HPMASK_TIE 1e-14
-    """
-    const double CELL_RADIUS "HPMASK_CELL_RADIUS"
-    const double COVER "HPMASK_COVER"
-    const double TIE "HPMASK_TIE"
+from hpmask._kernels.constants cimport TIE
 
 
 cdef inline uint64_t spread(uint64_t x) noexcept nogil:

@@ -1,44 +1,45 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Distances to the nearest cell centre of a set, or of its complement: branch and bound in the quad-tree of the cells.
 
-A node of the tree is a cell of any order. Two look-ups in the boundaries tell whether a node meets the target, the side
-of the set that a position is not on. One that does is shrunk to the smallest node that holds all of its target, and left
-out if it cannot hold a nearer centre than the best one so far. The nearest of four children is looked into first.
+A node of the tree is a cell of any order. Two look-ups in the boundaries show whether a node meets the target, which is
+the side of the set that a position is not on. A node that does is shrunk to the smallest node that holds all of its
+target, and left out if it cannot hold a nearer centre than the best one so far. The nearest of four children is
+searched first.
 
-Two bounds tell what a node can hold. The first: all centres in it lie within `reach` of its own. That alone would be
-dear where an edge is far away, long and smooth, and many nodes along it are as near as the radius of a node can tell:
-their number would grow with the order. The second follows the edge. With c the node's centre, p the position, X and Y
-the coordinates along the sides of base cells, from 0 to 1, and x a point in the node,
+Two bounds limit the centres that a node can hold. First, all centres in it lie within `reach` of its own. That bound
+alone would be expensive where an edge is far away, long and smooth: many nodes along it are equally near within the
+radius of a node, and their number grows with the order. The second bound follows the edge. With c the node's centre,
+p the position, X and Y the coordinates along the sides of base cells, from 0 to 1, and x a point in the node,
 
     |p - x|**2 = |p - c|**2 - 2 p (x - c)
     x - c = (X - Xc) dx/dX + (Y - Yc) dx/dY + at most `bend`
 
-where |X - Xc| and |Y - Yc| are at most h for the centres of cells, and p dx/dX = (p - c) dx/dX, for dx/dX is at right angles
-to c. With s = X + Y and v = X - Y the linear part of p (x - c) is at most 2 h max(|(p - c) dx/ds|, |(p - c) dx/dv|).
-`bend` bounds half the second derivatives, over |ds| + |dv| <= 2 h: they come to 2.2 h**2 in the belt and
-(2.8 + 1.02 / rho) h**2 in a cap, rho being the ring nearest to the pole that the node reaches, in units of nside. A node at a
-pole, or across the edge of a cap, where dx/dv jumps, has the first bound alone.
+where |X - Xc| and |Y - Yc| are at most h for the centres of cells, and p dx/dX = (p - c) dx/dX, because dx/dX is at
+right angles to c. With s = X + Y and v = X - Y the linear part of p (x - c) is at most
+2 h max(|(p - c) dx/ds|, |(p - c) dx/dv|). `bend` bounds half the second derivatives, over |ds| + |dv| <= 2 h: they come to 2.2 h**2 in the belt and
+(2.8 + 1.02 / rho) h**2 in a cap, rho being the ring nearest to the pole that the node reaches, in units of nside. A
+node at a pole, or across the edge of a cap, where dx/dv jumps, has the first bound alone.
 
 The search does not start at the top. A first bound comes from the answer of the position before, and from the last cell
 of the target before the position and the first one after it, in the order of numbers. All within `COVER` / nside of a
 position lies in its cell or that one's neighbours: these, of the finest order whose cells are wide enough, are where
 the search starts. They are kept for the next position, which mostly starts there too.
 
-Distances between unit vectors are compared as squared chords: they obey the triangle inequality, and cost no arc sine. They
-tell nothing apart near 180 degrees; there the chord to the antipode does.
+Distances between unit vectors are compared as squared chords: chords obey the triangle inequality, and need no arc
+sine. They cannot resolve distances near 180 degrees; there the chord to the antipode is compared.
 """
 
 from libc.math cimport INFINITY, M_PI, asin, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from hpmask._kernels.geometry cimport CELL_RADIUS, COVER, cell_xy, neighbour, place, place_vector
-from hpmask._kernels.index cimport Index, at_or_below, search
+from hpmask._kernels.constants cimport CELL_RADIUS, COVER, END, MAX_ORDER
+from hpmask._kernels.geometry cimport cell_xy, neighbour, place, place_vector
+from hpmask._kernels.index cimport IndexView, at_or_below, search
 
 
 cdef enum:
-    LAST = 29
     # A node leaves at most three of its children on the stack when the fourth is looked into; nine or twelve start.
-    STACK = 3 * 30 + 13
+    STACK = 3 * (MAX_ORDER + 1) + 13
 
 cdef extern from *:
     """
@@ -67,16 +68,15 @@ cdef struct Start:
 
 
 cdef struct Target:
-    Index index
-    uint32_t n_boundaries
+    IndexView index
     int order               # of the cells whose centres count
     uint32_t side           # 1: the set, 0: its complement
     double most             # chord beyond which distances do not matter
-    double size[30]         # 1 / nside, by order
-    double reach[30]        # bound of the distance from a node's centre to the centres in it, by order
+    double size[MAX_ORDER + 1]        # 1 / nside, by order
+    double reach[MAX_ORDER + 1]       # bound of the distance from a node's centre to the centres in it, by order
     int n_base
     Node base[12]
-    Start start[30]
+    Start start[MAX_ORDER + 1]
     double answer[3]        # of the position before
     bint answered
 
@@ -95,11 +95,11 @@ cdef inline void centre_of(uint64_t start, int order, double* centre) noexcept n
     """Centre of the cell of an order that begins at a number."""
     cdef int face
     cdef int64_t x, y
-    cell_xy(start >> (2 * (LAST - order)), order, &face, &x, &y)
+    cell_xy(start >> (2 * (MAX_ORDER - order)), order, &face, &x, &y)
     place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << order), centre)
 
 
-cdef inline uint32_t count(const Index* index, uint32_t low, uint32_t high, uint64_t value) noexcept nogil:
+cdef inline uint32_t count(const IndexView* index, uint32_t low, uint32_t high, uint64_t value) noexcept nogil:
     """How many boundaries lie at or below a value, known to be from low to high."""
     if high - low > 32:
         return at_or_below(index, value)
@@ -111,7 +111,7 @@ cdef inline void frame(const Target* target, Node* node) noexcept nogil:
     cdef int face
     cdef int64_t x, y, n = (<int64_t> 1) << node.order
     cdef double z, cos_lat, lon, c, s, rho, rho_min, g, radial, skew, rise, turn, h, size = target.size[node.order]
-    cell_xy(node.start >> (2 * (LAST - node.order)), node.order, &face, &x, &y)
+    cell_xy(node.start >> (2 * (MAX_ORDER - node.order)), node.order, &face, &x, &y)
     place(face, <double> (x + y + 1), <double> (x - y), <double> n, &z, &cos_lat, &lon)
     c = cos(lon)
     s = sin(lon)
@@ -122,7 +122,8 @@ cdef inline void frame(const Target* target, Node* node) noexcept nogil:
     if node.order == target.order:
         return
     h = (size - target.size[target.order]) / 2
-    # dx/ds is radial (away from the axis), skew (eastwards) and rise (northwards along the axis); dx/dv is turn, eastwards.
+    # dx/ds is radial (away from the axis), skew (eastwards) and rise (northwards along the axis); dx/dv is turn, also
+    # eastwards.
     rho = (2 + (face >> 2)) - <double> (x + y + 1) * size
     if face >= 8:
         rho = 4 - rho
@@ -158,7 +159,7 @@ cdef inline bint settle(const Target* target, Node* node) noexcept nogil:
     """Shrink a node to its target and place its centre; False if there is no target in it."""
     cdef const uint64_t* edge = target.index.edge
     cdef uint64_t first, last
-    cdef int shift = 2 * (LAST - node.order)
+    cdef int shift = 2 * (MAX_ORDER - node.order)
     if node.low == node.high:
         if (node.low & 1) != target.side:
             return False
@@ -183,7 +184,7 @@ cdef inline bint settle(const Target* target, Node* node) noexcept nogil:
 
 cdef inline bint look(const Target* target, uint64_t cell, int order, Node* node) noexcept nogil:
     """The node of a cell, settled; False if there is no target in it."""
-    cdef int shift = 2 * (LAST - order)
+    cdef int shift = 2 * (MAX_ORDER - order)
     node.start = cell << shift
     node.order = order
     node.low = at_or_below(&target.index, node.start)
@@ -209,10 +210,12 @@ cdef inline bint beyond(const Target* target, const Node* node, const double* p,
     return node.chord2 - max(fabs(along), fabs(across)) - node.bend > best * (best + ROOM)
 
 
-cdef inline int divide(const Target* target, const Node* node, const double* p, double best, Node* child) noexcept nogil:
+cdef inline int divide(
+    const Target* target, const Node* node, const double* p, double best, Node* child
+) noexcept nogil:
     """Those children of a node that meet the target and may hold a nearer centre, settled; returns how many."""
     cdef const uint64_t* edge = target.index.edge
-    cdef int n = 0, k, shift = 2 * (LAST - node.order - 1)
+    cdef int n = 0, k, shift = 2 * (MAX_ORDER - node.order - 1)
     cdef uint32_t low = node.low, high, next_low
     cdef uint64_t stop
     cdef double along, across, x, y, lower = 0, limit = best * (best + ROOM)
@@ -273,13 +276,13 @@ cdef inline double nearest(Target* target, const double* p, uint64_t number) noe
     cdef const uint64_t* edge = target.index.edge
     cdef double best = target.most, best2 = best * best, best_opposite = 4 - best2
     cdef double centre[3]
-    cdef uint64_t end = (<uint64_t> 12) << (2 * LAST), cell
+    cdef uint64_t cell
     cdef Node stack[STACK]
     cdef Node child[4]
     cdef Node node
     cdef Start* start
     cdef const Node* first
-    cdef int n, m, i, j, k, depth = 0, size = 2 * (LAST - target.order)
+    cdef int n, m, i, j, k, depth = 0, size = 2 * (MAX_ORDER - target.order)
     cdef int64_t x, y, beside
     cdef int face
     cdef uint32_t at = at_or_below(&target.index, number)
@@ -294,7 +297,7 @@ cdef inline double nearest(Target* target, const double* p, uint64_t number) noe
                 continue
             cell = edge[at - 1] - 1
         else:
-            if at == target.n_boundaries or edge[at] == end:
+            if at == target.index.count or edge[at] == END:
                 continue
             cell = edge[at]
         centre_of(cell >> size << size, target.order, centre)
@@ -308,7 +311,7 @@ cdef inline double nearest(Target* target, const double* p, uint64_t number) noe
         first, n = target.base, target.n_base
     else:
         start = &target.start[k]
-        cell = number >> (2 * (LAST - k))
+        cell = number >> (2 * (MAX_ORDER - k))
         if start.cell != <int64_t> cell:
             start.cell = <int64_t> cell
             start.n = 0
@@ -356,10 +359,9 @@ cdef inline double nearest(Target* target, const double* p, uint64_t number) noe
     return angle_of(best, best2, best_opposite)
 
 
-cdef inline void begin(Target* target, const Index* index, Py_ssize_t n, int order, uint32_t side, double most) noexcept nogil:
+cdef inline void begin(Target* target, const IndexView* index, int order, uint32_t side, double most) noexcept nogil:
     cdef int k
     target.index = index[0]
-    target.n_boundaries = <uint32_t> n
     target.order = order
     target.side = side
     # All are nearer than 3: chords reach 2.

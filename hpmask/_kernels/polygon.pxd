@@ -11,8 +11,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport allocate
-
-from hpmask._kernels.geometry cimport TIE
+from hpmask._kernels.constants cimport TIE
 
 cdef enum:
     SAMPLES = 4096
@@ -260,7 +259,7 @@ cdef inline bint edges_hold(const Edges* edges, const double* p) noexcept nogil:
 cdef inline bint north_is_inside(const Edges* edges, const double* vertices, const double* step) noexcept nogil:
     """Whether the frame's north pole is inside, by edges whose `pole_inside` is False: the smaller side is inside.
 
-    Both sides are told by the even-odd rule, so the formula for areas holds only where the outline does not cross
+    Both sides follow from the even-odd rule, so the formula for areas holds only where the outline does not cross
     itself. It decides where counting points leaves a doubt.
     """
     cdef double p[3]

@@ -10,7 +10,7 @@ at rims, poles and seams, the answer is that nothing is known.
 from libc.math cimport INFINITY, M_PI, acos, asin, atan2, atanh, cos, cosh, fabs, fmin, sin, sqrt, tanh
 
 
-cdef enum Projection:
+cdef enum Kind:
     TAN = 0
     SIN = 1
     STG = 2
@@ -27,8 +27,36 @@ cdef enum Known:
     KNOWN = 1
     NOWHERE = 2     # no point of the cap has a place
 
+
+cdef struct View:
+    # The numbers of a Projection.
+    Kind kind
+    double rim              # in CAR, CEA and MER there is sky up to |x| = rim
+    double origin[2]        # the pixel at the plane's origin
+    double to_plane[4]      # takes pixels, counted from there, to the plane, and the inverse of that
+    double to_pixels[4]
+    double side             # how far a point of a square of pixels is from its centre in the plane, over its half-width
+    double slack            # rounding on the sky,
+    double pixel_slack[2]   # and in pixels
+    const double* steps     # from a place on the image to others that are the same position, round the sky
+    Py_ssize_t n_steps
+    # SIP: coefficients of u**p v**q at [p][q], NULL for none
+    const double* a
+    const double* b
+    int degree
+    double sip_origin[2]
+    double shift            # in a box that reaches `margin` beyond the image no pixel moves farther,
+    double margin
+    double slope            # and the derivative of that has no larger norm
+
+
+cdef class Projection:
+    cdef View view
+    cdef object arrays      # keeps the memory of `view`
+
+
 cdef inline Known place(
-    Projection kind, const double* q, double cap, double* x, double* y, double* half_x, double* half_y
+    Kind kind, const double* q, double cap, double* x, double* y, double* half_x, double* half_y
 ) noexcept nogil:
     """Place in the plane of a native unit vector, and half-widths of a rectangle that holds the cap about it."""
     cdef double c = q[2], s = 0, k, stretch, low = c, high = c, phi, theta, half, top, away
@@ -105,10 +133,11 @@ cdef inline Known place(
     return KNOWN
 
 
-cdef inline double stretch(Projection kind, double x, double y, double r, double rim) noexcept nogil:
+cdef inline double stretch(Kind kind, double x, double y, double r, double rim) noexcept nogil:
     """The most by which a path in the plane within r of (x, y) is stretched on the sky; infinite if not known.
 
-    It is known only where wcslib gives positions to better than 1e-12. In CAR, CEA and MER there is sky up to |x| = `rim`.
+    It is known only where wcslib gives positions to better than 1e-12. In CAR, CEA and MER there is sky up to |x| =
+    `rim`.
     """
     cdef double away, top, lon
     if kind == TAN or kind == STG:
@@ -139,7 +168,7 @@ cdef inline double stretch(Projection kind, double x, double y, double r, double
     return 1 if kind == MER or top < 0.5 * M_PI else INFINITY
 
 
-cdef inline void native_at(Projection kind, double x, double y, double* q) noexcept nogil:
+cdef inline void native_at(Kind kind, double x, double y, double* q) noexcept nogil:
     """The native unit vector at a place where there is a bound on the stretch."""
     cdef double r = x * x + y * y, k, s
     if kind <= ZEA:

@@ -1,16 +1,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Algebra of sorted, disjoint, non-touching half-open ranges.
 
-A set of n ranges is its 2n boundaries in ascending order: a point is inside iff an odd number of boundaries lies at
-or below it. Every set operation is therefore a merge of two sorted lists that keeps those boundaries where the
+A set of n ranges is its 2n boundaries in ascending order: a point is inside if and only if an odd number of boundaries
+lies at or below it. Every set operation is therefore a merge of two sorted lists that keeps those boundaries where the
 operation's value changes, and the complement is the same list with 0 and the end of the domain added or dropped.
 """
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memmove
 
+from hpmask._kernels.constants cimport MAX_ORDER
+
 cdef enum:
-    LEAP = 16     # so many boundaries of one list in a row are a long run
+    LEAP = 16     # this many boundaries of one list in a row are a long run
     LINE = 8      # boundaries in a line of the cache
     NEAR = 128    # a longer run is not gone through line by line
 
@@ -207,7 +209,7 @@ def combine_part(
     With parts that meet at one value of the cell number, so that each may run on a thread of its own.
     """
     if not (0 <= i <= n <= a.shape[0] and 0 <= j <= m <= b.shape[0] and out.shape[0] >= n + m):
-        raise ValueError("out is too small, or there are no such parts")
+        raise ValueError("out is too small, or the parts are outside the arrays")
     if n - i + m - j <= 0:
         return 0
     cdef Py_ssize_t count
@@ -291,7 +293,7 @@ def widen(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
     cdef Py_ssize_t n = boundaries.shape[0], i, k = 0
     cdef uint64_t start, stop, low
     _pairs(boundaries)
-    if out.shape[0] < n or not 0 <= shift <= 58:
+    if out.shape[0] < n or not 0 <= shift <= 2 * MAX_ORDER:
         raise ValueError("out is too small, or shift is not from 0 to 58")
     low = ((<uint64_t> 1) << shift) - 1
     with nogil:
@@ -318,7 +320,7 @@ def centres(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
     cdef Py_ssize_t n = boundaries.shape[0], i, k = 0
     cdef uint64_t start, stop, before
     _pairs(boundaries)
-    if out.shape[0] < n or not 2 <= shift <= 58:
+    if out.shape[0] < n or not 2 <= shift <= 2 * MAX_ORDER:
         raise ValueError("out is too small, or shift is not from 2 to 58")
     before = ((<uint64_t> 1) << (shift - 2)) - 1
     with nogil:
@@ -354,7 +356,9 @@ def any_inside(const uint64_t[::1] a, const uint64_t[::1] b, unsigned int truth)
 cdef inline int _largest(uint64_t start, uint64_t length, int shift_min) noexcept nogil:
     """log2 of the largest quad-tree cell that begins at `start` and fits into `length`; at least shift_min."""
     cdef int shift = shift_min
-    while shift < 58 and (start & (((<uint64_t> 4) << shift) - 1)) == 0 and ((<uint64_t> 4) << shift) <= length:
+    while (
+        shift < 2 * MAX_ORDER and (start & (((<uint64_t> 4) << shift) - 1)) == 0 and ((<uint64_t> 4) << shift) <= length
+    ):
         shift += 2
     return shift
 
@@ -389,7 +393,7 @@ def fill_cells(const uint64_t[::1] boundaries, int shift_min, uint64_t[::1] numb
             while start < stop and k < room:
                 shift = _largest(start, stop - start, shift_min)
                 number[k] = start >> shift
-                order[k] = <unsigned char> (29 - (shift >> 1))
+                order[k] = <unsigned char> (MAX_ORDER - (shift >> 1))
                 start += (<uint64_t> 1) << shift
                 k += 1
     return k

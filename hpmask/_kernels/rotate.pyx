@@ -1,39 +1,40 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """A set of cells seen from a rotated frame.
 
-A walk down the quad-tree of the new frame. A node of order k, rotated, lies within the cell of order k - 1 at its
-centre and that cell's neighbours: from a cell to the far side of its neighbours it is at least COVER / 2**order
-(geometry.pxd), and twice that is more than the CELL_RADIUS / 2**k from a node's centre to its corners. If the old
-set is the same all over these cells, the node is decided; else it is divided. A cell of the last order is decided by
-its centre.
+A walk goes down the quad-tree of the new frame. A node of order k, rotated, lies within the cell of order k - 1 at its
+centre and that cell's neighbours: the distance from a cell to the far side of its neighbours is at least COVER /
+2**order (constants.pxd), and twice that exceeds CELL_RADIUS / 2**k, the distance from a node's centre to its corners.
+If the old set is the same all over these cells, the node is decided; otherwise it is divided. A cell of the last order
+is decided by its centre.
 """
 
 from libc.math cimport atan2, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from hpmask._kernels.constants cimport END, MAX_ORDER
 from hpmask._kernels.geometry cimport cell_at, cell_xy, neighbour, place_vector
-from hpmask._kernels.index cimport END, Index, at_or_below, open_index
+from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
 from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
 
 
 cdef struct Walk:
-    Index index
+    IndexView index
     double matrix[9]
     int old_order
     int order
     Sink* sink
 
 
-cdef inline bint uniform(const Index* index, uint64_t cell, int order, uint32_t* below) noexcept nogil:
-    """Whether a cell is wholly in or wholly out; below[0] is then the number of boundaries up to it."""
-    cdef int shift = 2 * (29 - order)
+cdef inline bint uniform(const IndexView* index, uint64_t cell, int order, uint32_t* below) noexcept nogil:
+    """Whether a cell is fully inside or fully outside; below[0] is then the number of boundaries up to it."""
+    cdef int shift = 2 * (MAX_ORDER - order)
     cdef uint64_t start = cell << shift
     below[0] = at_or_below(index, start)
     return at_or_below(index, start + (((<uint64_t> 1) << shift) - 1)) == below[0]
 
 
-cdef bint same_around(const Index* index, uint64_t cell, int order, bint* inside) noexcept nogil:
-    """Whether a cell and its neighbours are all in or all out."""
+cdef bint same_around(const IndexView* index, uint64_t cell, int order, bint* inside) noexcept nogil:
+    """Whether a cell and its neighbours are all inside or all outside."""
     cdef uint32_t below
     cdef int face, dx, dy
     cdef int64_t x, y, other
@@ -56,7 +57,7 @@ cdef bint same_around(const Index* index, uint64_t cell, int order, bint* inside
 cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell) noexcept nogil:
     cdef double p[3]
     cdef double q[3]
-    cdef int i, coarse = level - 1 if level else 0, shift = 2 * (29 - level)
+    cdef int i, coarse = level - 1 if level else 0, shift = 2 * (MAX_ORDER - level)
     cdef bint inside = False
     cdef uint64_t old
     place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << level), p)
@@ -66,7 +67,7 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
         coarse = walk.old_order
     old = cell_at(q[2], sqrt(q[0] * q[0] + q[1] * q[1]), atan2(q[1], q[0]), coarse)
     if level == walk.order:
-        inside = at_or_below(&walk.index, old << (2 * (29 - coarse))) & 1
+        inside = at_or_below(&walk.index, old << (2 * (MAX_ORDER - coarse))) & 1
     elif walk.sink.extent.failed:
         return
     elif not same_around(&walk.index, old, coarse, &inside):
@@ -77,23 +78,20 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
         sink_put(walk.sink, cell << shift, (cell + 1) << shift)
 
 
-def rotate(
-    const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift, int old_order,
-    const double[:, ::1] matrix, int order, int face,
-):
+def rotate(Index index not None, int old_order, const double[:, ::1] matrix, int order, int face):
     """Range starts and stops (order 29, ascending) of the cells of one base cell whose rotated centre is in a set.
 
-    The set is given by its boundaries, at least one, its index (see lookup.pyx) and its order; `matrix` takes unit
-    vectors of the new frame to the set's.
+    The set is given by its index, with at least one boundary, and its order; `matrix` takes unit vectors of the new
+    frame to the set's.
     """
     cdef Walk walk
     cdef Sink sink
     cdef int i
-    if boundaries.shape[0] == 0 or matrix.shape[0] != 3 or matrix.shape[1] != 3:
+    if index.view.count == 0 or matrix.shape[0] != 3 or matrix.shape[1] != 3:
         raise ValueError("the set must not be empty and the matrix must have shape (3, 3)")
-    if not 0 <= order <= 29 or not 0 <= old_order <= 29 or not 0 <= face < 12:
+    if not 0 <= order <= MAX_ORDER or not 0 <= old_order <= MAX_ORDER or not 0 <= face < 12:
         raise ValueError("orders must be 0 to 29, the base cell 0 to 11")
-    open_index(&walk.index, boundaries, entries, shift, END)
+    open_index(&walk.index, index, END)
     walk.old_order = old_order
     walk.order = order
     walk.sink = &sink

@@ -15,6 +15,7 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport base_ring, cell_in, cell_xy, central_longitude, ring_odd, ring_width, spread
 from hpmask._kernels.sink cimport Line, Sink, line_open, line_put, line_take, sink_open, sink_put, sink_take
 from hpmask._kernels.tiles cimport begin, lowest, put_word
@@ -123,10 +124,10 @@ cdef void _put_tile(Sink* sink, uint64_t tile, uint64_t word, int order) noexcep
 def from_ranges(const uint64_t[::1] boundaries, int order):
     """Runs of the cells of a set, in pieces: starts and stops, unsorted and touching."""
     cdef Py_ssize_t count = boundaries.shape[0] // 2, i
-    cdef int bits = 3 if order > 3 else order, shift = 2 * (29 - order), level
+    cdef int bits = 3 if order > 3 else order, shift = 2 * (MAX_ORDER - order), level
     cdef uint64_t first, stop, rest, some, tile = ~<uint64_t> 0, word = 0
     cdef Sink sink
-    if not 0 <= order <= 29:
+    if not 0 <= order <= MAX_ORDER:
         raise ValueError("order must be 0 to 29")
     sink_open(&sink, 2 * <size_t> count)
     with nogil:
@@ -151,7 +152,7 @@ def from_ranges(const uint64_t[::1] boundaries, int order):
 def count_rows(const uint64_t[::1] boundaries, int order):
     """About how many pieces `from_ranges` gives: those of blocks, and two for what a range has of a tile."""
     cdef Py_ssize_t count = boundaries.shape[0] // 2, i
-    cdef int bits = 3 if order > 3 else order, shift = 2 * (29 - order), level
+    cdef int bits = 3 if order > 3 else order, shift = 2 * (MAX_ORDER - order), level
     cdef uint64_t first, stop, rest, some, total = 0
     with nogil:
         for i in range(count):
@@ -169,7 +170,7 @@ def mirror(const uint64_t[::1] runs, int order, uint64_t[::1] out):
     cdef Py_ssize_t count = runs.shape[0], i = 0, end, k
     cdef int bits = order + 3
     cdef uint64_t ring, last, rest
-    if out.shape[0] != count or not 0 <= order <= 29:
+    if out.shape[0] != count or not 0 <= order <= MAX_ORDER:
         raise ValueError("out must be as long as runs, order from 0 to 29")
     last = (<uint64_t> 4) << order
     rest = ((<uint64_t> 1) << bits) - 1
@@ -196,7 +197,7 @@ def fringe(const uint64_t[::1] runs, int order):
     cdef uint64_t rest, key
     cdef double a, b, by
     cdef Sink sink
-    if not 0 <= order <= 29:
+    if not 0 <= order <= MAX_ORDER:
         raise ValueError("order must be from 0 to 29")
     n = (<int64_t> 1) << order
     rest = ((<uint64_t> 1) << bits) - 1
@@ -415,7 +416,9 @@ cdef inline void _load(Cursor* cursor, const Rows* rows, int half, int64_t parit
     cursor.fill1 = _down(v1 - half, parity)
 
 
-cdef void _tile_row(const Rows* rows, size_t row, int64_t t, int face, int order, Tiles* tiles, Rows* full) noexcept nogil:
+cdef void _tile_row(
+    const Rows* rows, size_t row, int64_t t, int face, int order, Tiles* tiles, Rows* full
+) noexcept nogil:
     """One row of tiles: those that are filled go to `full` as pieces, those that are filled in part to `tiles`.
 
     The tiles (X, Y) with X + Y + 1 = t, at v = X - Y, meet the rows s = 8 t - 7 + h; `row` is the first of these.
@@ -541,7 +544,7 @@ cdef void _put_cells(Line* line, const Rows* rows, int face, int order) noexcept
         for i in range(rows.first[row], rows.first[row + 1]):
             for v from rows.v0[i] <= v <= rows.v1[i] by 2:
                 word |= (<uint64_t> 1) << cell_in(0, (rows.s[row] - 1 + v) >> 1, (rows.s[row] - 1 - v) >> 1, order)
-    put_word(line, <uint64_t> face, word, 2 * order, 2 * (29 - order))
+    put_word(line, <uint64_t> face, word, 2 * order, 2 * (MAX_ORDER - order))
 
 
 def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face):
@@ -559,7 +562,7 @@ def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face
     cdef size_t i
     cdef bint failed
     cdef const uint64_t* run = &runs[0] if runs.shape[0] else NULL
-    if not (0 <= order <= 29 and 0 <= first_face <= last_face < FACES):
+    if not (0 <= order <= MAX_ORDER and 0 <= first_face <= last_face < FACES):
         raise ValueError("order must be 0 to 29, base cells 0 to 11")
     memset(faces, 0, sizeof(faces))
     memset(&full, 0, sizeof(Rows))
@@ -587,7 +590,7 @@ def to_ranges(const uint64_t[::1] runs, int order, int first_face, int last_face
                             failed |= not _sort(&tiles, &other, 2 * (level - 3) + 4)
                         failed |= tiles.extent.failed or _rows_failed(&full)
                         for i in range(tiles.extent.count):
-                            put_word(&line, tiles.tile[i], tiles.word[i], 6, 2 * (29 - level))
+                            put_word(&line, tiles.tile[i], tiles.word[i], 6, 2 * (MAX_ORDER - level))
                         _rows_free(&faces[face])
                         faces[face] = full
                         memset(&full, 0, sizeof(Rows))

@@ -2,14 +2,14 @@
 """Shapes with an outline of arcs to ranges of NESTED cells.
 
 A walk down the quad-tree takes along the arcs of the outline that pass within the bounding cap of each node. A node
-that no arc passes is wholly in or wholly out, as its centre is; the others are divided, so the cost grows with the
+that no arc passes is fully inside or fully outside, as its centre is; the others are divided, so the cost grows with the
 outline. A cell of the last order that arcs pass is decided by its centre (mode center), or by whether the outline
-meets the cell: the shape meets a cell iff it holds the cell's centre or the outline meets the cell, and holds all of
-it iff it holds the centre and the outline does not meet it. An arc meets a cell iff it begins in it or crosses one of
-its edges.
+meets the cell. The shape meets a cell if and only if it holds the cell's centre or the outline meets the cell. It holds
+all of the cell if and only if it holds the centre and the outline does not meet the cell. An arc meets a cell if and
+only if it begins in the cell or crosses one of its edges.
 
-Whether a zone holds a centre is told by the latitude and longitude of the centre in the zone's frame, each against the
-two limits. A centre within TIE of a limit is on it, and is in iff the zone is closed there. Zones that share a limit
+Whether a zone holds a centre is decided by the latitude and longitude of the centre in the zone's frame, each compared
+with two limits. A centre within TIE of a limit is on it, and the zone holds it if the zone is closed there. Zones that share a limit
 do the same arithmetic with it, so they partition the centres. Where the frames are one, latitude and longitude are
 those of the ring and of the place in it: cells of one ring, or of one meridian, decide alike.
 
@@ -25,7 +25,8 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from hpmask._kernels.buffer cimport allocate
-from hpmask._kernels.geometry cimport CELL_RADIUS, TIE, cell_with_tie, cell_xy, place, place_vector
+from hpmask._kernels.constants cimport CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
+from hpmask._kernels.geometry cimport cell_with_tie, cell_xy, place, place_vector
 from hpmask._kernels.polygon cimport (
     Edges, chord2, cross, dot, edge_normal, edges_close, edges_hold, edges_open,
 )
@@ -35,11 +36,6 @@ cdef enum Kind:
     POLYGON = 0
     ELLIPSE = 1
     ZONE = 2
-
-cdef enum Mode:
-    CENTER = 0
-    OVERLAP = 1
-    INSIDE = 2
 
 # Columns of an arc.
 cdef enum:
@@ -54,7 +50,7 @@ cdef enum:
 
 # Rounding in distances on the unit sphere.
 cdef double TOUCH = 1e-15
-# Vertices of a polygon closer than this are one; neighbours this close to opposite do not tell their edge.
+# Vertices of a polygon closer than this are one; neighbours this close to opposite do not define their edge.
 cdef double SAME = 1e-14
 cdef double OPPOSITE = 1e-9
 
@@ -307,7 +303,7 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
     cdef double size = <double> ((<int64_t> 1) << level), radius = CELL_RADIUS / size
     cdef double chord = radius      # the chord is shorter than the angle
     cdef int* active = walk.active + <size_t> level * g.n_arcs
-    cdef int i, now = 0, shift = 2 * (29 - level)
+    cdef int i, now = 0, shift = 2 * (MAX_ORDER - level)
     cdef bint inside
     place_vector(face, <double> (x + y + 1), <double> (x - y), size, p)
     for i in range(count):
@@ -334,7 +330,7 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
 
 
 cdef class Outline:
-    """A shape as its outline and a test for points. Made by `polygon`, `ellipse` and `zone`."""
+    """A shape by its outline. Made by `polygon`, `ellipse` and `zone`."""
 
     cdef Geometry g
     cdef object _kept           # the array that g.arcs points into,
@@ -366,36 +362,17 @@ cdef class Outline:
                 total += 2 * radius * asin(min(1.0, sqrt(chord2(a + FIRST, a + LAST)) / (2 * radius)))
         return total
 
-    def contains(self, const double[:, ::1] vectors, unsigned char[::1] out):
-        """Whether unit vectors, shape (n, 3), lie in the shape."""
-        cdef Py_ssize_t n = vectors.shape[0], i
-        if vectors.shape[1] != 3 or out.shape[0] != n:
-            raise ValueError("vectors must have shape (n, 3), out shape (n,)")
-        with nogil:
-            for i in range(n):
-                out[i] = holds(&self.g, &vectors[i, 0])
-
-    def cap(self, const double[::1] center, double radius):
-        """1 if the cap of that radius (radians) is wholly in the shape, -1 if it is wholly out, 0 if unknown."""
-        cdef int i
-        if center.shape[0] != 3:
-            raise ValueError("center must have shape (3,)")
-        for i in range(self.g.n_arcs):
-            if passes(&self.g, i, &center[0], radius, radius):
-                return 0
-        return 1 if holds(&self.g, &center[0]) else -1
-
     def rasterize(self, int order, int mode):
         """Range starts and stops (order 29, ascending) of the shape's cells.
 
-        `mode` 0: cells whose centre is in the shape, 1: cells that meet it, 2: cells wholly in it.
+        `mode` 0: cells whose centre is in the shape, 1: cells that meet it, 2: cells fully inside it.
         """
         cdef Walk walk
         cdef Sink sink
         cdef int i, n = self.g.n_arcs
         cdef const double* p
         cdef int* all_arcs
-        if not 0 <= order <= 29 or not 0 <= mode <= 2:
+        if not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
             raise ValueError("order must be 0 to 29, mode 0 to 2")
         walk.shape = &self.g
         walk.order = order

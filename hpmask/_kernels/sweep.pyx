@@ -6,18 +6,18 @@ Centre by centre: a pixel of ring i reaches, on ring j, the pixels within W(i, j
     sin(W / 2)**2 = (sin(w / 2)**2 - sin((lat_i - lat_j) / 2)**2) / (cos lat_i cos lat_j)
 
 depends on the two rings alone. A run of ring i thus reaches one run on ring j, longer by W on either side. The sweep
-goes from north to south with the list of runs that still reach the ring that it has come to, sorted by where they
-begin there; what they cover together is the result on that ring. That takes care of all sources north of (or on) a
-ring; the mirrored runs give the rest.
+goes from north to south. It keeps the list of runs that still reach the present ring, sorted by their first longitude
+there; the union of these is the result on that ring. This covers all sources north of (or on) a ring; the mirrored runs
+give the rest.
 
 Runs drop out early. Let run B lie on a ring south of run A's and cover what A reaches on ring j. Points within w of a
 place a but not of a place b form a crescent, which is connected, so the rings that it meets follow on each other: they
 are those with W_B - W_A < D, where D >= 0 is the difference of the longitudes of a and b. So if W_B - W_A has just
-grown, by the ring before, to at least D, it stays there, and A will not be seen again. What is left are the runs that
-are seen from the south, and a wide dilation of many sources costs little more than a narrow one.
+grown, by the ring before, to at least D, it stays there, and A will not be seen again. The remaining runs are those
+that are visible from the south, and a wide dilation of many sources costs little more than a narrow one.
 
 Where W is less than half the spacing of the pixels of ring i there are gaps between what neighbours reach. Then ring
-j's pixels that nothing else has covered are asked one by one.
+j's pixels that nothing else has covered are tested one by one.
 """
 
 from libc.math cimport M_PI, asin, sin, sqrt
@@ -26,12 +26,13 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from hpmask._kernels.buffer cimport Extent, allocate, grow
+from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport ring_height, ring_odd, ring_width
 from hpmask._kernels.sink cimport Line, line_open, line_put, line_take
 
 cdef double NO_REACH = -1.0
 cdef double ALL_AROUND = 3.0        # half a turn is 2: longitudes are in quarters of a turn here
-cdef double GROWN = 1e-14           # by so much at least: more than what rounding does
+cdef double GROWN = 1e-14           # the least growth that counts: more than rounding errors
 
 
 cdef struct Arc:
@@ -413,7 +414,7 @@ cdef void _fill_gaps(Sweep* sweep, int64_t width, int64_t odd, size_t gaps) noex
 
 
 cdef void _ring(Sweep* sweep, const uint64_t* run, int64_t ring, int32_t here, bint wanted, Line* line) noexcept nogil:
-    """Come to a ring and write out what is reached there."""
+    """Advance to a ring and write its reached pixels."""
     cdef int64_t n = (<int64_t> 1) << sweep.order, odd, width
     cdef int bits = sweep.order + 3
     cdef uint64_t key = <uint64_t> ring << bits
@@ -458,7 +459,7 @@ def southward(
     cdef Sweep sweep
     cdef Line line
     cdef const uint64_t* run = &runs[0] if count else NULL
-    if not 0 <= order <= 29 or not 0 <= angle < M_PI or first < 1 or progress.shape[0] < 1:
+    if not 0 <= order <= MAX_ORDER or not 0 <= angle < M_PI or first < 1 or progress.shape[0] < 1:
         raise ValueError("order must be 0 to 29, the angle from 0 to below pi, first at least 1, progress an array")
     n_rings = (<int64_t> 4 << order) - 1
     memset(&sweep, 0, sizeof(Sweep))

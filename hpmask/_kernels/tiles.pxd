@@ -3,16 +3,17 @@
 
 A tile is a cell of three orders above the set's, so 8 x 8 cells, and their NESTED numbers within it are the bits of
 one 64-bit word: the bits 0, 2, 4 of a bit's number are x, the others y. A set is a sorted list of nodes: blocks, which
-are cells of the order of tiles or coarser that are wholly in, and tiles that are partly in. Above order 3 there is no
-room for such tiles, and the base cells are the tiles, with 1, 4 or 16 cells.
+are cells of the order of tiles or coarser that are fully inside the set, and tiles that are partly inside. At orders
+below 3 there is no room for such tiles, and the base cells are the tiles, with 1, 4 or 16 cells.
 
-All cells move by one in x by three shifts: those of even x by one bit, and so on, by how far the 1 is carried.
+Three shifts move all cells by one in x: one shift for the cells of even x, and two for the others, by the number of
+bits that the 1 is carried.
 """
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.geometry cimport cell_xy, neighbour
-from hpmask._kernels.index cimport Index, at_or_below, open_index
+from hpmask._kernels.index cimport Index, IndexView, at_or_below
 from hpmask._kernels.sink cimport Line, line_put
 
 cdef extern from *:
@@ -32,7 +33,8 @@ cdef extern from *:
 
 
 cdef struct Tiles:
-    Index index                     # of `start`
+    # The memory of a TileSet. It stays valid as long as the TileSet lives.
+    IndexView index                 # of `start`
     const uint64_t* start           # number of each node's first tile
     const unsigned char* level      # how many orders each node is above the tiles: 0 for a tile
     const uint64_t* word            # the cells that are in; `full` for blocks
@@ -40,6 +42,15 @@ cdef struct Tiles:
     int order                       # of the cells
     int bits                        # log2 of the cells across a tile
     uint64_t full                   # the word with all cells in
+
+
+cdef class TileSet:
+    cdef Tiles view
+    cdef readonly int order
+    cdef readonly object starts
+    cdef readonly object levels
+    cdef readonly object words
+    cdef readonly Index index
 
 
 cdef enum:
@@ -142,24 +153,6 @@ cdef inline Py_ssize_t find(const Tiles* tiles, uint64_t tile) noexcept nogil:
     return k if k >= 0 and tile < end_of(tiles, k) else -1
 
 
-cdef inline int open_tiles(
-    Tiles* tiles, const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
-    const uint32_t[::1] entry, int shift, int order,
-) except -1:
-    """The nodes of at least one node's arrays (see tiles.py)."""
-    tiles.count = start.shape[0]
-    if tiles.count == 0 or level.shape[0] != tiles.count or word.shape[0] != tiles.count or not 0 <= order <= 29:
-        raise ValueError("start, level and word must have one length, at least 1; order must be 0 to 29")
-    tiles.start = &start[0]
-    tiles.level = &level[0]
-    tiles.word = &word[0]
-    tiles.order = order
-    tiles.bits = 3 if order > 3 else order
-    open_index(&tiles.index, start, entry, shift, (<uint64_t> 12) << (2 * (order - tiles.bits)))
-    tiles.full = ~<uint64_t> 0 >> (64 - (1 << (2 * tiles.bits)))
-    return 0
-
-
 cdef inline bint inner(const Tiles* tiles, uint64_t tile, int* face, int64_t* x, int64_t* y) noexcept nogil:
     """Where a tile lies, and whether all tiles round it lie in its base cell."""
     cdef int order = tiles.order - tiles.bits
@@ -181,10 +174,10 @@ cdef inline void put_word(Line* line, uint64_t tile, uint64_t word, int width, i
 
 
 cdef inline int begin(uint64_t first, uint64_t stop, int bits, int top, uint64_t* word, uint64_t* rest) noexcept nogil:
-    """What the cells from `first` up to `stop` begin with: the level of a block of whole tiles, or -1 for cells of a tile.
+    """The level of the block of whole tiles that the cells from `first` up to `stop` begin with, or -1 for a tile.
 
-    `word` has the cells of the tile that are meant, `rest` is the first cell of what follows. Tiles are 2**bits cells
-    across, and `top` is the level of a base cell.
+    `word` gets the cells of the tile, `rest` the first of the remaining cells. Tiles are 2**bits cells across, and
+    `top` is the level of a base cell.
     """
     cdef int width = 2 * bits, level = 0
     cdef uint64_t low = ((<uint64_t> 1) << width) - 1, tile = first >> width, last = stop >> width, size = 4

@@ -1,8 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Sets of ranges as blocks and tiles; tiles.pxd says what these are."""
 
+import numpy as np
+
 from libc.stdint cimport uint64_t
 
+from hpmask._kernels.constants cimport MAX_ORDER
+from hpmask._kernels.index cimport Index
 from hpmask._kernels.tiles cimport begin
 
 
@@ -11,7 +15,7 @@ cdef Py_ssize_t _walk(
 ) noexcept nogil:
     """Write the nodes if there is where to, and count them."""
     cdef int bits = 3 if order > 3 else order
-    cdef int shift = 2 * (29 - order), width = 2 * bits, top = order - bits, up
+    cdef int shift = 2 * (MAX_ORDER - order), width = 2 * bits, top = order - bits, up
     cdef Py_ssize_t i, k = 0
     cdef uint64_t first, stop, tile, rest, some, partial = ~<uint64_t> 0
     for i in range(0, n, 2):
@@ -35,31 +39,51 @@ cdef Py_ssize_t _walk(
     return k
 
 
-cdef inline int _check(const uint64_t[::1] boundaries, int order) except -1:
-    if boundaries.shape[0] & 1 or not 0 <= order <= 29:
-        raise ValueError("boundaries must be pairs of starts and stops, order 0 to 29")
-    return 0
+cdef class TileSet:
+    """A set of cells as nodes, in ascending place: blocks, which are fully inside, and tiles, which are partly inside.
 
+    Parameters
+    ----------
+    boundaries : numpy.ndarray of uint64, shape (2 n,)
+        Starts and stops of the set's ranges at order 29.
+    order : int
+        Order of the cells.
 
-def count(const uint64_t[::1] boundaries, int order):
-    """How many nodes a set has."""
-    _check(boundaries, order)
-    if boundaries.shape[0] == 0:
-        return 0
-    cdef Py_ssize_t k
-    with nogil:
-        k = _walk(&boundaries[0], boundaries.shape[0], order, NULL, NULL, NULL)
-    return k
+    Attributes
+    ----------
+    starts : numpy.ndarray of uint64, shape (n_nodes,)
+        Number of each node's first tile, ascending.
+    levels : numpy.ndarray of uint8, shape (n_nodes,)
+        How many orders each node is above a tile.
+    words : numpy.ndarray of uint64, shape (n_nodes,)
+        The cells of each tile that are in the set, as bits.
+    index : Index
+        The index of `starts`.
+    """
 
+    def __cinit__(self, const uint64_t[::1] boundaries, int order):
+        cdef Py_ssize_t n = boundaries.shape[0], count = 0
+        cdef Tiles* view = &self.view
+        cdef uint64_t[::1] start, word
+        cdef unsigned char[::1] level
+        cdef const uint64_t* boundary = &boundaries[0] if n else NULL
+        if n & 1 or not 0 <= order <= MAX_ORDER:
+            raise ValueError("boundaries must be pairs of starts and stops, order 0 to 29")
+        with nogil:
+            count = _walk(boundary, n, order, NULL, NULL, NULL)
+        self.order = view.order = order
+        self.starts = start = np.empty(count, dtype=np.uint64)
+        self.levels = level = np.empty(count, dtype=np.uint8)
+        self.words = word = np.empty(count, dtype=np.uint64)
+        if count:
+            view.start, view.level, view.word = &start[0], &level[0], &word[0]
+            with nogil:
+                _walk(boundary, n, order, &start[0], &level[0], &word[0])
+        view.count = count
+        view.bits = 3 if order > 3 else order
+        view.full = ~<uint64_t> 0 >> (64 - (1 << (2 * view.bits)))
+        self.index = Index(self.starts, order - view.bits, counted_in=order - view.bits)
+        view.index = self.index.view
 
-def fill(
-    const uint64_t[::1] boundaries, int order, uint64_t[::1] start, unsigned char[::1] level, uint64_t[::1] word
-):
-    """Write the nodes of a set, whose number is `count`, in ascending place."""
-    _check(boundaries, order)
-    if boundaries.shape[0] == 0 or start.shape[0] == 0:
-        return
-    if level.shape[0] != start.shape[0] or word.shape[0] != start.shape[0]:
-        raise ValueError("start, level and word must have one length")
-    with nogil:
-        _walk(&boundaries[0], boundaries.shape[0], order, &start[0], &level[0], &word[0])
+    def __len__(self):
+        return self.view.count

@@ -1,1 +1,1 @@
-"""What every part of hpmask uses: checks of arguments, threads, progress bars, the history, errors."""
+"""Used all over hpmask: checks of arguments, threads, progress bars, the history, warnings and errors."""

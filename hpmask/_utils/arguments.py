@@ -1,4 +1,4 @@
-"""Checks of arguments. Each kind of argument has one check, and its error names the caller's argument."""
+"""Checks of arguments: one check for each kind of argument. Its error names the caller's argument."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CLOSED: tuple[Closed, ...] = ("left", "right", "both", "neither")
 
 
 def masked(values: Any) -> NDArray[np.bool_]:
-    """Which values numpy or astropy holds as masked, in their shape; all False where there is no mask."""
+    """Which values numpy or astropy marks as masked, in the shape of `values`; all False without a mask."""
     if isinstance(values, np.ma.MaskedArray):
         return np.ma.getmaskarray(values)
     mask = values.mask if isinstance(values, Masked) else False
@@ -44,7 +44,7 @@ def masked(values: Any) -> NDArray[np.bool_]:
 
 
 def unmasked(values: Any, argument: str) -> Any:
-    """`values`, without the mask if they have one that masks nothing; the error names `argument`.
+    """`values`, without their mask if it masks nothing; the error names `argument`.
 
     Raises
     ------
@@ -62,29 +62,29 @@ def unmasked(values: Any, argument: str) -> Any:
 
 
 def float64(quantity: u.Quantity) -> u.Quantity:
-    """A Quantity in double precision; itself if it is already.
+    """A Quantity in double precision: the same object if it is in double precision already.
 
-    Units and frames change in the precision that the numbers come in: this must go before.
+    astropy converts units and frames in the precision of the numbers. Call this before any conversion.
     """
     return quantity if quantity.dtype == np.float64 else quantity.astype(np.float64)
 
 
 def as_quantity(value: Any, argument: str, what: str, example: str) -> u.Quantity:
-    """`value` as a Quantity of float64 without a mask; its unit is for the caller to look at.
+    """`value` as a Quantity of float64 without a mask. The caller checks its unit.
 
     Parameters
     ----------
     value : `~astropy.units.Quantity` or str
-        What was given.
+        The argument.
     argument, what, example : str
-        For the error: the argument's name, what it is, "an angle", and a string that would do, "0.3 deg".
+        For the error: the name of the argument, its kind ("an angle"), and a string that is right ("0.3 deg").
 
     Raises
     ------
     TypeError
         If it is a bare number.
     ValueError
-        If it is a string that is no quantity, or a value is masked.
+        If it is a string that is not a quantity, or a value is masked.
     """
     if isinstance(value, str):
         try:
@@ -102,7 +102,7 @@ def as_flag(value: Any, argument: str) -> bool:
     Raises
     ------
     TypeError
-        If it is anything but True and False: a string such as "no" would count as true.
+        If it is anything but True or False. A string such as "no" would count as true.
     """
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{argument} must be True or False, got {value!r}")
@@ -110,27 +110,27 @@ def as_flag(value: Any, argument: str) -> bool:
 
 
 def as_count(value: Any, argument: str) -> int:
-    """`value` as an integer from 0 up.
+    """`value` as an integer of at least 0; the error names `argument`.
 
     Raises
     ------
     TypeError, ValueError
-        If it is none.
+        If it is anything else.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{argument} must be an integer from 0 up, got {value!r}")
+        raise TypeError(f"{argument} must be an integer of at least 0, got {value!r}")
     if value < 0:
-        raise ValueError(f"{argument} must be from 0 up, got {value}")
+        raise ValueError(f"{argument} must be at least 0, got {value}")
     return int(value)
 
 
 def check_closed(closed: str) -> Closed:
-    """`closed`, if it says which ends of an interval belong to it.
+    """`closed`, checked: which ends of an interval belong to it.
 
     Raises
     ------
     ValueError
-        If it is neither "left", "right", "both" nor "neither".
+        If it is not "left", "right", "both" or "neither".
     """
     if closed not in CLOSED:
         raise ValueError(f"closed must be 'left', 'right', 'both' or 'neither', got {closed!r}")
@@ -138,12 +138,12 @@ def check_closed(closed: str) -> Closed:
 
 
 def check_order(order: int, name: str = "order") -> int:
-    """`order` as an int.
+    """`order` as an int; the error names the argument `name`.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no integer from 0 to 29.
+        If it is not an integer from 0 to 29.
     """
     if isinstance(order, bool) or not isinstance(order, int | np.integer):
         raise TypeError(f"{name} must be an integer from 0 to {MAX_ORDER}, got {order!r}")
@@ -160,7 +160,7 @@ def as_angle(angle: u.Quantity | str, argument: str) -> u.Quantity:
     TypeError
         If it is a bare number.
     ValueError
-        If its unit is not one of angle, the string is no angle, or a value is masked.
+        If its unit is not an angle, the string is not an angle, or a value is masked.
     """
     angle = as_quantity(angle, argument, "an angle", "0.3 deg")
     if angle.unit == u.dimensionless_unscaled:
@@ -184,13 +184,18 @@ def one_angle(
     Parameters
     ----------
     angle : `~astropy.units.Quantity` or str
-        What was given.
+        The argument.
     argument : str
-        Name of the argument.
+        Its name.
     unit : `~astropy.units.Unit`, optional
-        Unit of the number.
+        Unit of the result.
     most, below : `~astropy.units.Quantity`, optional
-        The largest angle that is allowed, or one that it must stay below.
+        The largest angle that is allowed, or an angle that it must stay below.
+
+    Returns
+    -------
+    float
+        The angle in `unit`.
 
     Raises
     ------
@@ -207,7 +212,7 @@ def one_angle(
         raise ValueError(f"{argument} must be below {below}, got {angle}")
     if most is None:
         return value
-    # An angle may have gone through other units.
+    # Conversions of units may have added a rounding error.
     if value > most.to_value(unit) * (1 + 1e-12):
         raise ValueError(f"{argument} must be at most {most}, got {angle}")
     return min(value, float(most.to_value(unit)))
@@ -221,7 +226,7 @@ def as_area(area: u.Quantity | str, argument: str) -> float:
     TypeError
         If it is a bare number or not a scalar.
     ValueError
-        If its unit is not one of solid angle, the string is no area, or it is negative or not finite.
+        If its unit is not a solid angle, the string is not an area, or it is negative or not finite.
     """
     area = as_quantity(area, argument, "an area", "0.3 deg2")
     if not area.unit.is_equivalent(u.sr):
@@ -235,12 +240,12 @@ def as_area(area: u.Quantity | str, argument: str) -> float:
 
 
 def check_connectivity(connectivity: int) -> bool:
-    """Whether cells that share a corner only are neighbours.
+    """Whether cells that only share a corner are neighbours.
 
     Raises
     ------
     ValueError
-        If `connectivity` is neither 8 (edges and corners) nor 4 (edges only).
+        If `connectivity` is not 8 (edges and corners) or 4 (edges only).
     """
     if isinstance(connectivity, bool) or connectivity not in (4, 8):
         raise ValueError(f"connectivity must be 8 (edges and corners) or 4 (edges only), got {connectivity!r}")

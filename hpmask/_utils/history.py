@@ -1,8 +1,8 @@
-"""The history of a mask: the expression that made it, as text that a reader can follow.
+"""The history of a mask: the expression that made it, as text for a reader.
 
-``~(from_cones(100 discs, 20 arcsec) | from_zone(|lat| < 2 deg)).dilate(0.2 deg)``: the operators and methods are those
-that were called, with the brackets that Python needs. Lines below the first are notes, such as the text of a recipe.
-They are kept until something is made from the mask.
+``~(from_cones(100 discs, 20 arcsec) | from_zone(|lat| < 2 deg)).dilate(0.2 deg)``: the operators and methods that were
+called, with the brackets that Python needs. The lines below the first are notes, such as the text of a recipe. The next
+operation drops them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 __all__ = ["Expression"]
 
-# Longer expressions give the number of their steps in place of the longer operand.
+# In a longer expression, the number of its steps stands for the longest operand: "<120 steps> | from_zone(...)".
 _LONGEST = 4000
 _OPERATORS = "|&^-"
 _OPEN, _CLOSE = "([{", ")]}"
@@ -20,15 +20,15 @@ _OPEN, _CLOSE = "([{", ")]}"
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """An expression and what binds it together.
+    """An expression, and the operator that it would need brackets for.
 
     Parameters
     ----------
     text : str
         The expression.
     kind : str
-        The operator on its outside: one of ``| & ^ -``, ``~``, "mixed" for several of these, or "" for a call or a
-        name, which needs no brackets.
+        The outermost operator: one of ``| & ^ -``, ``~``, "mixed" for several of these, or "" for a call or a name,
+        which never needs brackets.
     steps : int
         The number of calls and operators in it.
     """
@@ -40,24 +40,30 @@ class Expression:
     @classmethod
     def parse(cls, text: str) -> Expression:
         """An expression from its text, as a file or a user gives it."""
+        head = text.partition("\n")[0]
         found = set()
         depth = 0
         quote = ""
-        head = text.partition("\n")[0]
+        skipped = False
         for i, letter in enumerate(head):
             if quote:
-                quote = "" if letter == quote else quote
+                if letter == quote and not skipped:
+                    quote = ""
+                skipped = letter == "\\" and not skipped
             elif letter in "'\"" and depth:
                 quote = letter
             elif letter in _OPEN:
                 depth += 1
             elif letter in _CLOSE:
                 depth -= 1
+                if depth < 0:
+                    break
             elif not depth and letter in _OPERATORS and head[i - 1 : i] == head[i + 1 : i + 2] == " ":
                 found.add(letter)
-        if depth:
+        if depth or quote:
+            # Not an expression: brackets make it an operand all the same.
             found.update("|&")
-        kind = "mixed" if len(found) > 1 else found.pop() if found else "~" if text.startswith("~") else ""
+        kind = "mixed" if len(found) > 1 else found.pop() if found else "~" if head.startswith("~") else ""
         return cls(text, kind)
 
     def __str__(self) -> str:
@@ -70,19 +76,25 @@ class Expression:
 
     def inverted(self) -> Expression:
         """``~a``."""
-        return self._limited(f"~{self._operand('~')}", "~", self.steps + 1, self)
+        text = self._operand("~")
+        if len(text) >= _LONGEST:
+            text = f"<{self.steps} steps>"
+        return Expression(f"~{text}", "~", self.steps + 1)
 
     def then(self, call: str) -> Expression:
         """``a.dilate(1 deg)``, given ``dilate(1 deg)``."""
-        base = f"({self.head})" if self.kind else self.head
-        return self._limited(f"{base}.{call}", "", self.steps + 1, self, f"({{}}).{call}")
+        return self._with(f".{call}")
+
+    def item(self, index: str) -> Expression:
+        """``a[2:5]``, given ``2:5``."""
+        return self._with(f"[{index}]")
 
     @classmethod
     def joined(cls, sign: str, operands: Sequence[Expression]) -> Expression:
         """``a | b | ...`` for one of the operators ``| & ^ -``."""
         steps = sum(one.steps for one in operands) + len(operands) - 1
-        # All but the minus are associative.
-        texts = [one._operand(sign if sign != "-" or not i else "", sign) for i, one in enumerate(operands)]
+        # Operands joined by the same operator need no brackets, but for those right of a minus: a - (b - c).
+        texts = [one._operand("" if sign == "-" and i else sign) for i, one in enumerate(operands)]
         text = f" {sign} ".join(texts)
         if len(text) > _LONGEST:
             longest = max(range(len(texts)), key=lambda i: len(texts[i]))
@@ -101,11 +113,12 @@ class Expression:
             text = f"{name}([<{len(operands)} masks, {steps - 1} steps>]{rest})"
         return cls(text, "", steps)
 
-    def _operand(self, *same: str) -> str:
+    def _operand(self, same: str) -> str:
         """The text as an operand, in brackets unless it is a call, a complement, or joined by the same operator."""
-        return self.head if self.kind in ("", "~", *same) else f"({self.head})"
+        return self.head if self.kind in ("", "~", same) else f"({self.head})"
 
-    def _limited(self, text: str, kind: str, steps: int, operand: Expression, form: str = "~{}") -> Expression:
-        if len(text) > _LONGEST:
-            text = form.format(f"<{operand.steps} steps>")
-        return Expression(text, kind, steps)
+    def _with(self, tail: str) -> Expression:
+        base = f"({self.head})" if self.kind else self.head
+        if len(base) + len(tail) > _LONGEST:
+            base = f"(<{self.steps} steps>)"
+        return Expression(f"{base}{tail}", "", self.steps + 1)

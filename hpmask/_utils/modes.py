@@ -1,4 +1,4 @@
-"""Which cells or pixels count as in a shape: by their centre, if they overlap it, or if they are inside it."""
+"""Modes: a cell or pixel is in a shape if its centre is, if it overlaps the shape, or if it is fully inside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PIXEL_MODES = (*MODES, "fraction")
 
 
 def check_mode(mode: str) -> Mode:
-    """`mode`, if it is one of those for cells.
+    """`mode`, checked: a mode for cells.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def check_mode(mode: str) -> Mode:
 
 
 def check_pixel_mode(mode: str) -> PixelMode:
-    """`mode`, if it is one of those for pixels.
+    """`mode`, checked: a mode for pixels.
 
     Raises
     ------

@@ -1,21 +1,22 @@
-"""Progress bars, shown only where they are asked for."""
+"""Progress bars. They are shown on request only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["track", "watch"]
+__all__ = ["track", "watched"]
 
 T = TypeVar("T")
 
 
 def track(items: Iterable[T], *, total: int, what: str, shown: bool) -> Iterator[T]:
-    """Pass the items on, with a bar on the standard error stream if `shown`."""
+    """Yield the items, with a progress bar on the standard error stream if `shown`."""
     if not shown:
         yield from items
         return
@@ -23,14 +24,28 @@ def track(items: Iterable[T], *, total: int, what: str, shown: bool) -> Iterator
         yield from progress.track(items, total=total, description=what)
 
 
-def watch(futures: Sequence[Future[Any]], done: Callable[[], int], *, total: int, what: str, shown: bool) -> None:
-    """Wait for work on other threads, with a bar of how much of it is done if `shown`."""
+@contextmanager
+def watched(done: Callable[[], int], *, total: int, what: str, shown: bool) -> Iterator[None]:
+    """Show a progress bar while a ``with`` block runs, if `shown`; `done` returns how much of `total` is done."""
     if not shown:
-        wait(futures)
+        yield
         return
+    end = Event()
     with _bar() as progress:
         task = progress.add_task(what, total=total)
-        while wait(futures, timeout=0.1).not_done:
+
+        def update() -> None:
+            while not end.wait(0.1):
+                progress.update(task, completed=done())
+
+        # The threads at work only write numbers: somebody has to look at these from time to time.
+        watcher = Thread(target=update, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            end.set()
+            watcher.join()
             progress.update(task, completed=done())
 
 

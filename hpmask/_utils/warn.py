@@ -1,21 +1,22 @@
-"""Warnings that point to the caller's line, however deep in hpmask they are made."""
+"""Warnings that point to the line of the caller, however deep in hpmask they are issued."""
 
 from __future__ import annotations
 
-import sys
+import inspect
+import os
 import warnings
 from pathlib import Path
 
 __all__ = ["warn"]
 
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn with the line of the first caller outside hpmask."""
-    level = 2
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    level = 1
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
         level += 1
-    warnings.warn(message, category, stacklevel=level - 1)
+    warnings.warn(message, category, stacklevel=level)

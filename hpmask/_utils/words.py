@@ -1,11 +1,11 @@
-"""Numbers as people read them: parts of the sky, and counts with their nouns."""
+"""Numbers as people read them: fractions of the sky, quantities, and counts with their nouns."""
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
-__all__ = ["counted", "fraction_text", "percent_text"]
+__all__ = ["angle_text", "counted", "fraction_text", "percent_text", "quantity_text"]
 
 
 class _Sky(Protocol):
@@ -16,7 +16,7 @@ class _Sky(Protocol):
 
 
 def fraction_text(sky: _Sky, digits: int = 4) -> str:
-    """The part of the sky that a set holds, such as "0.08333", with as many digits as it takes not to be "1".
+    """The fraction of the sky in a set, "0.08333"; with more digits where a set that is not full would round to "1".
 
     Examples
     --------
@@ -30,7 +30,7 @@ def fraction_text(sky: _Sky, digits: int = 4) -> str:
 
 
 def percent_text(sky: _Sky, digits: int = 3) -> str:
-    """The part of the sky that a set holds, such as "8.33 %", with as many digits as it takes not to be "100 %"."""
+    """The part of the sky in a set, "8.33 %"; with more digits where a set that is not full would round to "100 %"."""
     return f"{_text(sky, 100.0, digits)} %"
 
 
@@ -38,7 +38,7 @@ def _text(sky: _Sky, whole: float, digits: int) -> str:
     value = whole * sky.sky_fraction
     if sky.is_full:
         return f"{value:.{digits}g}"
-    # A hole may be too small for the fraction to differ from 1 in floating point.
+    # A small hole may leave the fraction at 1 in floating point.
     value = min(value, math.nextafter(whole, 0))
     text = f"{value:.{digits}g}"
     while float(text) >= whole:
@@ -47,6 +47,27 @@ def _text(sky: _Sky, whole: float, digits: int) -> str:
     return text
 
 
+def quantity_text(value: Any) -> str:
+    """A scalar Quantity as the history gives it, "0.5 deg"; anything else as it prints itself."""
+    return f"{value.value:.6g} {value.unit}" if hasattr(value, "unit") and not value.shape else str(value)
+
+
 def counted(number: int, noun: str) -> str:
     """A number and its noun: "1 bin", "2 bins"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def angle_text(angle: float) -> str:
+    """An angle, given in radians, in a unit that fits it.
+
+    Examples
+    --------
+    >>> from hpmask._utils.words import angle_text
+    >>> angle_text(0.5), angle_text(1e-4), angle_text(1e-10)
+    ('28.65 deg', '20.63 arcsec', '2.063e-05 arcsec')
+    """
+    degrees = math.degrees(angle)
+    for factor, unit in ((1, "deg"), (60, "arcmin")):
+        if degrees * factor >= 0.9995:
+            return f"{degrees * factor:.4g} {unit}"
+    return f"{degrees * 3600:.4g} arcsec"

@@ -106,8 +106,16 @@ def load(table: Any, lon: str | None = None, lat: str | None = None, hdu: int | 
         return frame, "a data frame"
     raise TypeError(
         "table must be an astropy Table, a data frame, a structured array, a dict of columns or the path of a "
-        f"file, got {type(table).__name__}"
+        f"file, got {type(table).__name__}{_hint(table)}"
     )
+
+
+def _hint(table: Any) -> str:
+    """Where gammapy's catalogs and models are taken, for an error. gammapy is not imported."""
+    if not any(cls.__module__.partition(".")[0] == "gammapy" for cls in type(table).__mro__):
+        return ""
+    columns = ", and its .table has the columns" if isinstance(getattr(table, "table", None), Table) else ""
+    return f": Mask.from_gammapy takes the sources of gammapy's catalogs and models{columns}"
 
 
 def _of_data_frame(table: Any) -> Table | None:

@@ -8,19 +8,22 @@ from typing import Any, Literal
 from astropy import units as u
 
 from hpmask._utils.modes import Mode
-from hpmask.catalog.to_discs import read_discs
-from hpmask.core.value import MaskValue, with_history
+from hpmask._utils.parallel import for_the_call
+from hpmask.catalog.rows import read_rows
+from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
-from hpmask.regions.masks import from_cones, needed_order
+from hpmask.regions.masks import cones
 
 __all__ = ["from_catalog"]
 
 
+@for_the_call
 def from_catalog(
     table: Any,
     radius: u.Quantity | str | Callable[..., u.Quantity],
     *,
     order: int | None = None,
+    resolution: u.Quantity | str | None = None,
     lon: str | None = None,
     lat: str | None = None,
     catalog_frame: str | None = None,
@@ -32,10 +35,25 @@ def from_catalog(
     progress: bool = False,
 ) -> MaskValue:
     """See `hpmask.Mask.from_catalog`."""
-    order = needed_order(order, "from_catalog")
-    discs = read_discs(table, radius, lon=lon, lat=lat, catalog_frame=catalog_frame, invalid=invalid, energy=energy)
-    mask = from_cones(
-        discs.center, discs.radius, order=order, mode=mode, frame=frame, energy=energy,
-        n_threads=n_threads, progress=progress,
-    )  # fmt: skip
-    return with_history(mask, f"from_catalog({discs.summary}, order={order}, mode={mode!r})")
+    rows = read_rows(
+        table,
+        radius,
+        lon=lon,
+        lat=lat,
+        catalog_frame=catalog_frame,
+        invalid=invalid,
+        energy=energy,
+        n_threads=n_threads,
+    )
+    planes, text = cones(
+        rows.center,
+        rows.sizes,
+        order=order,
+        resolution=resolution,
+        mode=mode,
+        frame=frame,
+        energy=energy,
+        n_threads=n_threads,
+        progress=progress,
+    )
+    return new_mask(planes, frame=frame, energy=energy, history=f"from_catalog({rows.summary}, {text})")

@@ -14,6 +14,7 @@ from hpmask._utils.words import counted
 from hpmask.cli import pictures
 from hpmask.cli.terminal import check_outputs, check_picture, columns, kept, n_threads_option, overwrite_option
 from hpmask.energy.axis import EnergyAxis
+from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.plotting.static import bin_title
 from hpmask.wcs import field
@@ -156,7 +157,7 @@ def plot(
         "hdu": hdu,
     }
     if width is not None and center is not None:
-        view["center"] = field.parse_position(center, frame or value.frame)
+        view["center"] = parse_position(center, frame or value.frame)
     else:
         view["center"] = center
     if bins:
@@ -186,7 +187,7 @@ def query(mask: Path, lon: str, lat: str, energy: str | None, frame: str, n_thre
 
     The exit code is 0 if the position is kept (in any energy bin, unless --energy is given) and 3 if it is excluded.
     """
-    position = field.parse_position(f"{lon} {lat}", frame)
+    position = parse_position(f"{lon} {lat}", frame)
     value = Mask.read(mask)
     if energy is not None or value.energy is None:
         answers = [bool(value.contains(position, energy, n_threads=n_threads))]

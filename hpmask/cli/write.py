@@ -10,6 +10,7 @@ import click
 from hpmask._utils.modes import MODES, Mode
 from hpmask.cli import pictures
 from hpmask.cli.terminal import check_mask, check_outputs, check_picture, n_threads_option, overwrite_option
+from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.wcs import field
 
@@ -89,7 +90,7 @@ def to_wcs(
     else:
         assert center is not None
         assert width is not None
-        position = field.parse_position(center, frame)
+        position = parse_position(center, frame)
         wcs, shape = field.field_wcs(position, width, height=height, binsz=binsz, proj=proj, frame=frame)
     value = Mask.read(mask)
     if like is not None:

@@ -1,1 +1,1 @@
-"""Sets of cells, look-ups in them, and what is done to the planes of a mask."""
+"""Sets of cells, the value of a mask, look-ups, and operations on the planes of masks."""

@@ -1,4 +1,4 @@
-"""To and from boolean HEALPix maps, as healpy keeps them: one value per cell of one order."""
+"""Boolean HEALPix maps, as healpy has them: one value for each cell of one order."""
 
 from __future__ import annotations
 
@@ -10,19 +10,37 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._kernels import cells as _kernel
 from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, masked, unmasked
 from hpmask.core.rangeset import RangeSet
-from hpmask.core.value import MaskValue
+from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
 
-__all__ = ["planes_of", "to_map"]
+__all__ = ["from_map", "planes_of", "to_map"]
 
 _MOST_BYTES = 16 << 30
 
-# Cells of a full map that are looked at at a time: few enough to stay in the processor's cache.
+# Cells of a full map in one step: few enough to stay in the processor's cache.
 _CHUNK = 1 << 16
-# Where fewer than one cell in this many is True, the True ones are renumbered and sorted, else the whole map is read in
+# If fewer than one cell in this many is True, the True ones are renumbered and sorted. Otherwise the map is read in
 # NESTED order.
 _FEW = 32
+
+
+def from_map(
+    values: ArrayLike,
+    *,
+    nest: bool,
+    frame: str,
+    cells: ArrayLike | None = None,
+    order: int | None = None,
+    energy: EnergyAxis | None = None,
+) -> MaskValue:
+    """See `hpmask.Mask.from_healpix`."""
+    planes = planes_of(values, nest=nest, cells=cells, order=order, energy=energy)
+    size = " x ".join(map(str, np.shape(values)))
+    counts = [plane.n_cells for plane in planes]
+    kept = " to ".join(map(str, dict.fromkeys([min(counts), max(counts)])))
+    history = f"from_healpix({size} cells, {kept} kept, order={planes[0].order}, nest={nest})"
+    return new_mask(planes, frame=frame, energy=energy, history=history)
 
 
 def planes_of(
@@ -33,31 +51,9 @@ def planes_of(
     order: int | None = None,
     energy: EnergyAxis | None = None,
 ) -> list[RangeSet]:
-    """The sky where a boolean map is True.
+    """The cells where a boolean map is True: one set, or with `energy` one per bin, of the map's order.
 
-    Parameters
-    ----------
-    values : array_like of bool, shape (n_cells,) or (n_bins, n_cells)
-        True = kept. 0 and 1 of other types are taken for False and True.
-    nest : bool
-        Whether the cells are numbered NESTED (True) or RING (False).
-    cells : array_like of int, shape (n_cells,), optional
-        Cells that `values` belong to, all others are False. Needs `order`. By default all cells.
-    order : int, optional
-        Order of the cells; that of a full map follows from the number of its values.
-    energy : EnergyAxis, optional
-        Energy bins; `values` has a row for each of them, or one for all.
-
-    Returns
-    -------
-    list of RangeSet
-        One, or with `energy` one per bin, of the map's order.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the shape is that of no map, a cell is repeated or does not exist, or a value is neither True nor
-        False; the first bad row is named.
+    The parameters are those of `hpmask.Mask.from_healpix`.
 
     Examples
     --------
@@ -82,35 +78,7 @@ def planes_of(
 
 
 def to_map(mask: MaskValue, *, order: int | None = None, nest: bool = False) -> NDArray[np.bool_]:
-    """The full boolean map of a mask.
-
-    Parameters
-    ----------
-    mask : Mask
-        The mask.
-    order : int, optional
-        Order of the map, by default the mask's. A coarser one takes the cells whose centre is kept, as
-        `hpmask.Mask.at_order` does.
-    nest : bool, optional
-        Number the cells NESTED instead of RING.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
-
-    Raises
-    ------
-    ValueError
-        If the map would take more than 16 GiB.
-
-    Examples
-    --------
-    >>> from hpmask import Mask, RangeSet
-    >>> from hpmask.core.full_maps import to_map
-    >>> to_map(Mask(RangeSet.from_cells([0, 11], order=0)))
-    array([ True, False, False, False, False, False, False, False, False,
-           False, False,  True])
-    """
+    """See `hpmask.Mask.to_healpix`."""
     nest = as_flag(nest, "nest")
     order = mask.order if order is None else check_order(order)
     n_cells, n_rows = healpix.n_cells(order), len(mask.planes)

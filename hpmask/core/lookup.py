@@ -1,9 +1,8 @@
-"""Which positions are in a mask: `contains`, by an index over the ranges."""
+"""Positions in a mask: `contains`, which searches an index of the ranges."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -12,8 +11,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from hpmask._kernels import lookup as _kernel
-from hpmask._utils.parallel import thread_count
+from hpmask._kernels import cells as _kernel
+from hpmask._utils.parallel import thread_count, thread_map
 from hpmask.core.rangeset import RangeSet, index_of
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import as_energy
@@ -21,9 +20,9 @@ from hpmask.geometry import frames
 
 __all__ = ["NO_ROTATION", "angles_of", "contains", "contains_lonlat"]
 
-# Positions that are worked on together: their cell numbers stay in the processor's cache.
+# Positions in one step: their cell numbers stay in the processor's cache. A thread takes at least one step.
 _CHUNK = 1 << 15
-# What the kernels take for none.
+# Stands for "no rotation" in the kernels.
 NO_ROTATION = np.empty((0, 3))
 
 
@@ -59,7 +58,7 @@ def contains(
 
 
 def _pick(answers: NDArray[np.bool_], rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """The answer of each position in the plane of its bin; False in no bin."""
+    """The answer for each position in the plane of its bin; False outside all bins."""
     shape = np.broadcast_shapes(answers.shape[1:], bins.shape)
     each = np.array([np.broadcast_to(answer, shape) for answer in answers])
     bins = np.broadcast_to(bins, shape)
@@ -80,7 +79,7 @@ def contains_lonlat(
     matrix: NDArray[np.float64] | None = None,
     n_threads: int | None = 1,
 ) -> NDArray[np.bool_]:
-    """Whether positions are in each of some sets, shape (n_planes, ...); one that is not finite is in none.
+    """Whether positions are in each of several sets. A position that is not finite is in none of them.
 
     Parameters
     ----------
@@ -91,9 +90,13 @@ def contains_lonlat(
     lon, lat : numpy.ndarray of float, one shape
         Radians.
     matrix : numpy.ndarray of float, shape (3, 3), optional
-        Rotation that takes unit vectors of the positions to the frame of the sets.
+        Rotation of unit vectors from the frame of the positions to the frame of the sets.
     n_threads : int, optional
-        Threads to use.
+        Number of threads; None is that of `hpmask.set_num_threads`.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_planes, ...)
     """
     matrix = NO_ROTATION if matrix is None else np.ascontiguousarray(matrix, dtype=np.float64)
     answers, _ = _answers(planes, order, _flat(lon), _flat(lat), 1.0, matrix, n_threads=n_threads)
@@ -103,9 +106,20 @@ def contains_lonlat(
 def angles_of(
     coord: SkyCoord, frame: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64], tuple[int, ...]]:
-    """Flat longitudes and latitudes, their unit in radians, and the rotation that brings them to `frame`.
+    """Longitudes and latitudes of positions, and how to bring them to `frame`, for the kernels.
 
-    The angles stay as `coord` holds them: for millions of positions every copy counts.
+    The angles stay in the frame and the unit of `coord`, because a copy of millions of positions costs time.
+
+    Returns
+    -------
+    lon, lat : numpy.ndarray of float, shape (n,)
+        Angles, flat.
+    unit : float
+        Their unit, in radians.
+    matrix : numpy.ndarray of float, shape (3, 3) or (0, 3)
+        Rotation of unit vectors to `frame`; `NO_ROTATION` if there is none.
+    shape : tuple of int
+        Shape of `coord`.
     """
     there = frames.directions(coord, "coord")
     matrix = NO_ROTATION
@@ -133,7 +147,7 @@ def _answers(
     *,
     n_threads: int | None,
 ) -> tuple[NDArray[np.bool_], int]:
-    """Whether each position is in each plane, shape (n_planes, n), and the first that is no position (or -1)."""
+    """Whether each position is in each plane, shape (n_planes, n), and the first row that is not finite (or -1)."""
     n = lon.size
     out = np.empty((len(planes), n), dtype=np.bool_)
     indices = [index_of(plane) for plane in planes]
@@ -156,6 +170,5 @@ def _answers(
         return out, work(slice(0, n))
     cuts = np.linspace(0, n, threads + 1).astype(int)
     parts = [slice(int(a), int(b)) for a, b in pairwise(cuts)]
-    with ThreadPoolExecutor(threads) as pool:
-        bad = [first for first in pool.map(work, parts) if first >= 0]
+    bad = [first for first in thread_map(work, parts, threads) if first >= 0]
     return out, min(bad, default=-1)

@@ -1,12 +1,11 @@
-"""RangeSet: a set of sky cells as sorted ranges of NESTED cell numbers, and its algebra.
+"""RangeSet: a set of HEALPix cells as sorted ranges of NESTED cell numbers, and its algebra.
 
-Nothing here knows of coordinates, units, energies or files.
+This module does not deal with coordinates, units, energies or files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from zlib import crc32
 
@@ -14,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import ranges as _kernel
+from hpmask._kernels.index import Index
 from hpmask._utils.arguments import MAX_ORDER, check_order, unmasked
 from hpmask._utils.modes import Mode, check_mode
-from hpmask._utils.parallel import thread_count
-from hpmask.core.index import Index
+from hpmask._utils.parallel import thread_count, thread_map
 
 __all__ = [
     "RangeSet",
@@ -35,30 +34,32 @@ _END = 12 << (2 * MAX_ORDER)
 # Values of an operation for (in a, in b) = (0,0), (1,0), (0,1), (1,1), lowest bit first.
 _OR, _AND, _XOR, _MINUS = 0b1110, 0b1000, 0b0110, 0b0010
 
-# Below this many boundaries a second thread costs more than it saves.
+# With fewer boundaries, a second thread costs more time than it saves.
 _PARALLEL_FROM = 200_000
 
 Boundaries = NDArray[np.uint64]
 
 
 class RangeSet:
-    """A set of HEALPix cells, kept as ranges.
+    """A set of HEALPix cells, stored as ranges of cell numbers.
 
-    Immutable, hashable and picklable. Two sets are equal if they hold the same sky, whatever their orders.
+    A RangeSet is immutable, hashable and picklable. Two sets are equal if they cover the same sky, whatever their
+    orders are. The operators ``|``, ``&``, ``^``, ``-`` and ``~`` are those of Python's sets. The result has the finer
+    of the two orders.
 
     Parameters
     ----------
     ranges : array_like of int, shape (n, 2)
-        Half-open ranges ``[start, stop)`` of NESTED cell numbers at order 29: sorted, disjoint and not
-        touching, each end a multiple of a cell of `order`.
+        Half-open ranges ``[start, stop)`` of NESTED cell numbers at order 29. They must be sorted, disjoint and
+        separated by gaps, and must begin and end at cells of `order`.
     order : int
-        The order that the set is resolved to, 0 to 29.
+        The order of the cells that the set consists of, 0 to 29.
 
     Raises
     ------
     TypeError, ValueError
-        If the ranges are anything else; the message names the first bad row. `from_ranges` takes
-        ranges in any state.
+        If the ranges are anything else. The message names the first bad row. `from_ranges` takes unsorted and
+        overlapping ranges.
 
     Examples
     --------
@@ -76,11 +77,11 @@ class RangeSet:
 
     _boundaries: Boundaries
     _order: int
-    _index: Any  # made by hpmask.core.lookup at the first look-up; of the boundaries alone, so it changes no result
+    _index: Any  # made at the first look-up, from the boundaries alone: it is no part of the value
 
     def __init__(self, ranges: ArrayLike, order: int) -> None:
         order = check_order(order)
-        # astype last: it copies, so the set owns its memory and no writable array stands behind it.
+        # astype comes last because it copies: the set owns its memory, and nobody has a writable view of it.
         boundaries = _as_pairs(ranges).reshape(-1).astype(np.uint64)
         fault = _kernel.first_fault(boundaries, 1 << (2 * (MAX_ORDER - order)), _END)
         if fault >= 0:
@@ -95,38 +96,85 @@ class RangeSet:
 
     @classmethod
     def _trusted(cls, boundaries: Boundaries, order: int) -> RangeSet:
-        """A set of boundaries that are known to keep the invariant; takes ownership of the array."""
+        """A set from boundaries that are known to be valid. It takes ownership of the array."""
         self = object.__new__(cls)
         self._set(boundaries, order)
         return self
 
-    # ------------------------------------------------------------------ making
+    # ------------------------------------------------------------------ constructors
 
     @classmethod
     def empty(cls, order: int) -> RangeSet:
-        """The set that holds nothing."""
-        return cls._trusted(np.empty(0, dtype=np.uint64), check_order(order))
-
-    @classmethod
-    def full(cls, order: int) -> RangeSet:
-        """The whole sky."""
-        return cls._trusted(np.array([0, _END], dtype=np.uint64), check_order(order))
-
-    @classmethod
-    def from_ranges(cls, ranges: ArrayLike, order: int) -> RangeSet:
-        """The union of half-open ranges at order 29 in any state: unsorted, overlapping, touching or empty.
+        """Return the empty set.
 
         Parameters
         ----------
-        ranges : array_like of int, shape (n, 2)
-            Ranges ``[start, stop)`` with start <= stop, their ends multiples of a cell of `order`.
         order : int
-            The order that the set is resolved to.
+            The order of the set, 0 to 29.
+
+        Returns
+        -------
+        RangeSet
 
         Raises
         ------
         TypeError, ValueError
-            If a range is reversed, does not end on cells of `order` or leaves the sky; the message names
+            If `order` is not an integer from 0 to 29.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.empty(3)
+        RangeSet(order=3, n_ranges=0, n_cells=0)
+        """
+        return cls._trusted(np.empty(0, dtype=np.uint64), check_order(order))
+
+    @classmethod
+    def full(cls, order: int) -> RangeSet:
+        """Return the set of all cells.
+
+        Parameters
+        ----------
+        order : int
+            The order of the set, 0 to 29.
+
+        Returns
+        -------
+        RangeSet
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.full(0)
+        RangeSet(order=0, n_ranges=1, n_cells=12)
+        """
+        return cls._trusted(np.array([0, _END], dtype=np.uint64), check_order(order))
+
+    @classmethod
+    def from_ranges(cls, ranges: ArrayLike, order: int) -> RangeSet:
+        """Return the union of ranges, which may be unsorted, overlap, touch or be empty.
+
+        Parameters
+        ----------
+        ranges : array_like of int, shape (n, 2)
+            Half-open ranges ``[start, stop)`` of NESTED cell numbers at order 29, with start <= stop. They must begin
+            and end at cells of `order`.
+        order : int
+            The order of the set, 0 to 29.
+
+        Returns
+        -------
+        RangeSet
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a range is reversed, does not begin and end at cells of `order`, or exceeds the sky. The message names
             the row.
 
         Examples
@@ -145,7 +193,7 @@ class RangeSet:
         if bad.size:
             row = int(bad[0])
             raise ValueError(
-                f"ranges must run upwards between cells of order {order} within [0, 12 * 4**29), "
+                f"ranges must have start <= stop and begin and end at cells of order {order} within [0, 12 * 4**29), "
                 f"row {row} is [{starts[row]}, {stops[row]})"
             )
         return cls._from_starts_stops(starts, stops, order)
@@ -154,10 +202,9 @@ class RangeSet:
     def _from_starts_stops(
         cls, starts: Boundaries, stops: Boundaries, order: int, *, depth: int = 1, n_threads: int | None = 1
     ) -> RangeSet:
-        """What at least `depth` of the ranges cover. The arrays are sorted in place."""
+        """The cells that at least `depth` of the ranges cover. The arrays are sorted in place."""
         if thread_count(n_threads) > 1 and starts.size > _PARALLEL_FROM:
-            with ThreadPoolExecutor(2) as pool:
-                list(pool.map(np.ndarray.sort, (starts, stops)))
+            list(thread_map(np.ndarray.sort, (starts, stops), 2))
         else:
             starts.sort()
             stops.sort()
@@ -166,19 +213,23 @@ class RangeSet:
 
     @classmethod
     def from_cells(cls, cells: ArrayLike, order: int) -> RangeSet:
-        """The set of some NESTED cells of one order.
+        """Return the set of cells of one order.
 
         Parameters
         ----------
         cells : array_like of int, shape (n,)
-            Cell numbers from 0 to 12 * 4**order - 1, in any order, repeats allowed.
+            NESTED cell numbers, 0 to 12 * 4**order - 1, unsorted and with repetitions if need be.
         order : int
-            Order of the cells.
+            Order of the cells, 0 to 29.
+
+        Returns
+        -------
+        RangeSet
 
         Raises
         ------
         TypeError, ValueError
-            If a number is not an integer or no cell of that order; the message names the row.
+            If the numbers are not integers, or there is no cell of that number. The message names the row.
 
         Examples
         --------
@@ -198,19 +249,23 @@ class RangeSet:
 
     @classmethod
     def from_uniq(cls, uniq: ArrayLike, order: int | None = None) -> RangeSet:
-        """The set of multi-order cells given by their UNIQ numbers, ``4 * 4**order + cell``.
+        """Return the set of cells of several orders, given by their UNIQ numbers.
 
         Parameters
         ----------
         uniq : array_like of int, shape (n,)
-            UNIQ numbers, in any order; cells may overlap.
+            UNIQ numbers, ``4 * 4**order + cell`` (IVOA MOC 2.0, section 4.1). Cells may overlap.
         order : int, optional
-            The order that the set is resolved to; by default that of the smallest cell (0 if there is none).
+            The order of the set. By default the order of the smallest cell, or 0 if there is no cell.
+
+        Returns
+        -------
+        RangeSet
 
         Raises
         ------
         TypeError, ValueError
-            If a number is no UNIQ number (the message names the row), or a cell is finer than `order`.
+            If a number is not a UNIQ number (the message names the row), or a cell is finer than `order`.
 
         Examples
         --------
@@ -221,14 +276,14 @@ class RangeSet:
         starts, stops, deepest = uniq_ranges(uniq)
         order = deepest if order is None else check_order(order)
         if deepest > order:
-            raise ValueError(f"order is {order} but a cell of order {deepest} is among the UNIQ numbers")
+            raise ValueError(f"order is {order}, but the UNIQ numbers have a cell of order {deepest}")
         return cls._from_starts_stops(starts, stops, order)
 
-    # ------------------------------------------------------------------ looking
+    # ------------------------------------------------------------------ properties and queries
 
     @property
     def order(self) -> int:
-        """The order that the set is resolved to."""
+        """Order of the cells that the set consists of."""
         return self._order
 
     @property
@@ -238,7 +293,7 @@ class RangeSet:
 
     @property
     def boundaries(self) -> NDArray[np.uint64]:
-        """Starts and stops of the ranges in one ascending list, shape (2 n,), read-only."""
+        """Starts and stops of the ranges as one ascending array, shape (2 n,), read-only."""
         return self._boundaries[:]
 
     @property
@@ -248,7 +303,7 @@ class RangeSet:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the ranges take."""
+        """Memory of the ranges in bytes."""
         return int(self._boundaries.nbytes)
 
     @property
@@ -258,35 +313,40 @@ class RangeSet:
 
     @property
     def sky_fraction(self) -> float:
-        """Part of the sky, from 0 to 1."""
+        """Fraction of the sky in the set, 0 to 1."""
         return int(_kernel.total(self._boundaries)) / _END
 
     @property
     def is_empty(self) -> bool:
-        """Whether the set holds no cell."""
+        """Whether the set has no cells."""
         return self._boundaries.size == 0
 
     @property
     def is_full(self) -> bool:
-        """Whether the set holds the whole sky."""
-        # Ranges do not touch, so that only one range can reach from the first cell to the last.
+        """Whether the set is the whole sky."""
+        # Ranges never touch each other: the whole sky is one range.
         return self._boundaries.size == 2 and bool(self._boundaries[0] == 0) and bool(self._boundaries[1] == _END)
 
     def __bool__(self) -> bool:
         return self._boundaries.size > 0
 
     def cells(self, order: int | None = None) -> NDArray[np.uint64]:
-        """NESTED numbers of all cells of one order in the set, ascending.
+        """Return the numbers of all cells in the set, at one order.
 
         Parameters
         ----------
         order : int, optional
-            At least the set's own order, which is the default. The result grows with the area.
+            Order of the cells, at least the order of the set, which is the default.
+
+        Returns
+        -------
+        numpy.ndarray of uint64, shape (n,)
+            NESTED cell numbers, ascending. The size is proportional to the area.
 
         Raises
         ------
-        ValueError
-            If `order` is coarser than the set's: use `at_order` first.
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or is coarser than the set (use `at_order` first).
 
         Examples
         --------
@@ -306,12 +366,12 @@ class RangeSet:
         return np.repeat(first, lengths) + np.arange(ends[-1] if ends.size else 0, dtype=np.uint64)
 
     def multi_order_cells(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-        """The fewest cells of mixed orders that make up the set.
+        """Return the smallest number of cells, of several orders, that make up the set.
 
         Returns
         -------
         cells : numpy.ndarray of uint64, shape (n,)
-            NESTED number of each cell at its own order, in the order of their place in the sky.
+            NESTED number of each cell at its own order. The cells are sorted by their position on the NESTED curve.
         orders : numpy.ndarray of uint8, shape (n,)
             Order of each cell.
 
@@ -329,18 +389,42 @@ class RangeSet:
         return cells, orders
 
     def cells_by_order(self) -> dict[int, NDArray[np.uint64]]:
-        """The multi-order cells, sorted, under their order; orders that have none are left out."""
+        """Return the cells of `multi_order_cells`, grouped by their order.
+
+        Returns
+        -------
+        dict of int to numpy.ndarray of uint64
+            NESTED cell numbers, ascending, of each order that has cells.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> {order: cells.tolist() for order, cells in RangeSet.from_uniq([4, 20]).cells_by_order().items()}
+        {0: [0], 1: [4]}
+        """
         cells, orders = self.multi_order_cells()
         return {int(order): cells[orders == order] for order in np.unique(orders)}
 
     def uniq(self) -> NDArray[np.uint64]:
-        """UNIQ numbers of the multi-order cells, ascending."""
+        """Return the UNIQ numbers of the cells of `multi_order_cells`.
+
+        Returns
+        -------
+        numpy.ndarray of uint64, shape (n,)
+            ``4 * 4**order + cell`` of each cell, ascending.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_cells([0, 1, 2, 3, 4], order=1).uniq()
+        array([ 4, 20], dtype=uint64)
+        """
         cells, orders = self.multi_order_cells()
         result = cells + (np.uint64(4) << (np.uint64(2) * orders.astype(np.uint64)))
         result.sort()
         return result
 
-    # ------------------------------------------------------------------ algebra
+    # ------------------------------------------------------------------ set operations
 
     def _combine(self, other: RangeSet, truth: int) -> RangeSet:
         order = max(self._order, other._order)
@@ -372,17 +456,26 @@ class RangeSet:
         return RangeSet._trusted(out, self._order)
 
     def union(self, *others: RangeSet | Iterable[RangeSet]) -> RangeSet:
-        """This set and all others together, in one pass.
+        """Return the union of this set and others, in one pass over all of them.
 
         Parameters
         ----------
         *others : RangeSet or iterable of RangeSet
             Other sets, of any order.
 
+        Returns
+        -------
+        RangeSet
+            At the finest of their orders.
+
         Raises
         ------
         TypeError
-            If one of them is no RangeSet.
+            If one of them is not a RangeSet.
+
+        See Also
+        --------
+        union_all : the union of a list of sets.
 
         Examples
         --------
@@ -391,23 +484,111 @@ class RangeSet:
         >>> a.union(b, c) == a.union([b, c]) == a | b | c
         True
         """
-        return RangeSet.union_all([self, *flat(others)])
+        return RangeSet.union_all([self, *_all_checked(others)])
 
     def intersection(self, *others: RangeSet | Iterable[RangeSet]) -> RangeSet:
-        """What this set and all others hold, in one pass. Parameters as in `union`."""
-        return RangeSet.intersection_all([self, *flat(others)])
+        """Return the intersection of this set and others, in one pass over all of them.
+
+        Parameters
+        ----------
+        *others : RangeSet or iterable of RangeSet
+            Other sets, of any order.
+
+        Returns
+        -------
+        RangeSet
+            At the finest of their orders.
+
+        Raises
+        ------
+        TypeError
+            If one of them is not a RangeSet.
+
+        See Also
+        --------
+        intersection_all : the intersection of a list of sets.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> a, b = RangeSet.from_cells([0, 1], order=1), RangeSet.from_cells([1, 2], order=1)
+        >>> a.intersection(b).cells()
+        array([1], dtype=uint64)
+        """
+        return RangeSet.intersection_all([self, *_all_checked(others)])
 
     def difference(self, *others: RangeSet | Iterable[RangeSet]) -> RangeSet:
-        """What this set holds and none of the others. Parameters as in `union`."""
-        return self - RangeSet.union_all(flat(others))
+        """Return the cells of this set that are in none of the others.
+
+        Parameters
+        ----------
+        *others : RangeSet or iterable of RangeSet
+            Other sets, of any order.
+
+        Returns
+        -------
+        RangeSet
+            At the finest of their orders.
+
+        Raises
+        ------
+        TypeError
+            If one of them is not a RangeSet.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> a, b = RangeSet.from_cells([0, 1], order=1), RangeSet.from_cells([1, 2], order=1)
+        >>> a.difference(b).cells()
+        array([0], dtype=uint64)
+        """
+        return self - RangeSet.union_all(_all_checked(others))
 
     def symmetric_difference(self, other: RangeSet) -> RangeSet:
-        """What one of the two sets holds and the other does not."""
+        """Return the cells that are in exactly one of two sets.
+
+        Parameters
+        ----------
+        other : RangeSet
+            Another set, of any order.
+
+        Returns
+        -------
+        RangeSet
+            At the finer of the two orders.
+
+        Raises
+        ------
+        TypeError
+            If `other` is not a RangeSet.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> a, b = RangeSet.from_cells([0, 1], order=1), RangeSet.from_cells([1, 2], order=1)
+        >>> a.symmetric_difference(b).cells()
+        array([0, 2], dtype=uint64)
+        """
         return self ^ _checked(other)
 
     @staticmethod
     def union_all(sets: Iterable[RangeSet]) -> RangeSet:
-        """The union of any number of sets in one pass; of none, the empty set of order 0.
+        """Return the union of any number of sets, in one pass over all of them.
+
+        Parameters
+        ----------
+        sets : iterable of RangeSet
+            Sets of any order.
+
+        Returns
+        -------
+        RangeSet
+            At the finest of their orders; the empty set of order 0 if there are none.
+
+        Raises
+        ------
+        TypeError
+            If one of them is not a RangeSet.
 
         Examples
         --------
@@ -419,19 +600,104 @@ class RangeSet:
 
     @staticmethod
     def intersection_all(sets: Iterable[RangeSet]) -> RangeSet:
-        """What all of any number of sets hold, in one pass; of none, the whole sky at order 0."""
+        """Return the intersection of any number of sets, in one pass over all of them.
+
+        Parameters
+        ----------
+        sets : iterable of RangeSet
+            Sets of any order.
+
+        Returns
+        -------
+        RangeSet
+            At the finest of their orders; the whole sky at order 0 if there are none.
+
+        Raises
+        ------
+        TypeError
+            If one of them is not a RangeSet.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.intersection_all(RangeSet.from_cells([cell, 7], order=3) for cell in range(5)).cells()
+        array([7], dtype=uint64)
+        """
         return _many(sets, _AND, none=RangeSet.full(0))
 
     def issubset(self, other: RangeSet) -> bool:
-        """Whether `other` holds all of this set."""
+        """Return whether all cells of this set are in `other`.
+
+        Parameters
+        ----------
+        other : RangeSet
+            Another set, of any order.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError
+            If `other` is not a RangeSet.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_cells([3], order=1).issubset(RangeSet.from_cells([0], order=0))
+        True
+        """
         return not _kernel.any_inside(self._boundaries, _checked(other)._boundaries, _MINUS)
 
     def overlaps(self, other: RangeSet) -> bool:
-        """Whether the sets share a cell."""
+        """Return whether two sets have sky in common.
+
+        Parameters
+        ----------
+        other : RangeSet
+            Another set, of any order.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError
+            If `other` is not a RangeSet.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_cells([3, 4], order=1).overlaps(RangeSet.from_cells([0], order=0))
+        True
+        """
         return bool(_kernel.any_inside(self._boundaries, _checked(other)._boundaries, _AND))
 
     def isdisjoint(self, other: RangeSet) -> bool:
-        """Whether the sets share no cell."""
+        """Return whether two sets have no sky in common.
+
+        Parameters
+        ----------
+        other : RangeSet
+            Another set, of any order.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError
+            If `other` is not a RangeSet.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> RangeSet.from_cells([3, 4], order=1).isdisjoint(RangeSet.from_cells([2], order=0))
+        True
+        """
         return not self.overlaps(other)
 
     def __eq__(self, other: object) -> bool:
@@ -441,21 +707,22 @@ class RangeSet:
         return same or np.array_equal(self._boundaries, other._boundaries)
 
     def __hash__(self) -> int:
-        # Reads the memory in place: hash() would need a copy of it as bytes.
+        # crc32 reads the memory in place. hash() needs a copy of it as bytes.
         return hash((self._boundaries.size, crc32(self._boundaries.data)))
 
-    # ------------------------------------------------------------------ orders
+    # ------------------------------------------------------------------ transformations
 
     def at_order(self, order: int, *, mode: Mode = "center") -> RangeSet:
-        """The set at another order.
+        """Return the set at another order.
 
         Parameters
         ----------
         order : int
-            Order of the cells, 0 to 29. A finer order holds the same sky.
+            The new order, 0 to 29. At a finer order, the set covers the same sky.
         mode : {"center", "overlap", "inside"}, optional
-            For a coarser order: a cell is in if its centre is, if any part of it is, or only if all of it is. The
-            centre is the corner of four finer cells, of which the northern one decides, as in `hpmask.Mask.contains`.
+            Only for a coarser order. A cell is in the new set if its centre is in the old one ("center"), if any part
+            of it is ("overlap"), or if all of it is ("inside"). Four finer cells meet at the centre of a cell. The
+            northern one decides, as in `hpmask.Mask.contains`.
 
         Returns
         -------
@@ -464,7 +731,7 @@ class RangeSet:
         Raises
         ------
         TypeError, ValueError
-            If `order` is not an integer from 0 to 29, or `mode` is another word.
+            If `order` is not an integer from 0 to 29, or `mode` is not one of these words.
 
         Examples
         --------
@@ -485,7 +752,7 @@ class RangeSet:
         kernel = _kernel.widen if mode == "overlap" else _kernel.centres
         return RangeSet._trusted(_trimmed(out, kernel(self._boundaries, shift, out)), order)
 
-    # ------------------------------------------------------------------ the rest
+    # ------------------------------------------------------------------ copies and text
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self._boundaries, self._order)
@@ -501,14 +768,17 @@ class RangeSet:
 
 
 def trusted(boundaries: Boundaries, order: int) -> RangeSet:
-    """The set with boundaries that are known to be right: sorted, distinct, and multiples of a cell of `order`."""
+    """A set from boundaries that are known to be valid: ascending, distinct, and at cells of `order`."""
     return RangeSet._trusted(boundaries, order)
 
 
 def from_starts_stops(
     starts: Boundaries, stops: Boundaries, order: int, *, depth: int = 1, n_threads: int | None = 1
 ) -> RangeSet:
-    """The set of ranges that may overlap, in any order, known to be of cells of `order`; see `RangeSet.from_ranges`."""
+    """A set from unsorted and overlapping ranges that are known to begin and end at cells of `order`.
+
+    At least `depth` ranges must cover a cell. The arrays are sorted in place.
+    """
     return RangeSet._from_starts_stops(starts, stops, order, depth=depth, n_threads=n_threads)
 
 
@@ -521,14 +791,23 @@ def index_of(plane: RangeSet) -> Index:
 
 
 def _rebuild(boundaries: Boundaries, order: int) -> RangeSet:
-    # A copy: what comes out of a pickle may lie in a buffer that others can write to.
+    # A copy, because an array from a pickle may lie in a buffer that others can write to.
     return RangeSet._trusted(np.array(boundaries, dtype=np.uint64), order)
 
 
 def _checked(other: object) -> RangeSet:
     if not isinstance(other, RangeSet):
-        raise TypeError(f"expected a RangeSet, got {type(other).__name__}")
+        raise TypeError(f"other must be a RangeSet, got {type(other).__name__}")
     return other
+
+
+def _all_checked(others: Iterable[Any]) -> list[RangeSet]:
+    """The arguments of a method that takes sets and iterables of sets."""
+    sets = flat(others)
+    for one in sets:
+        if not isinstance(one, RangeSet):
+            raise TypeError(f"others must be RangeSets or iterables of RangeSets, got {type(one).__name__}")
+    return sets
 
 
 def _as_integers(values: ArrayLike, name: str) -> NDArray[Any]:
@@ -551,14 +830,14 @@ def _as_pairs(ranges: ArrayLike) -> NDArray[Any]:
 
 
 def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
-    """Values as an array of integers, in whatever shape and type they have; nothing is rounded or wrapped."""
+    """Values as an array of integers of any shape and type. Nothing is rounded, and nothing wraps around."""
     values = unmasked(values, name)
     try:
         array = np.asarray(values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array: {error}") from error
     if array.size == 0 and array.dtype == np.float64:
-        # What NumPy makes of an empty list.
+        # NumPy makes this of an empty list.
         return array.astype(np.uint64)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got {array.dtype}{_first_odd(array)}")
@@ -566,7 +845,7 @@ def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
 
 
 def _first_odd(array: NDArray[Any]) -> str:
-    """Where the first value stands that is no integer, if it can be told."""
+    """The first value that is not an integer, for the message, if there is one."""
     if array.dtype.kind != "f":
         return ""
     odd = np.argwhere(array != np.floor(array))
@@ -581,7 +860,7 @@ def _explain(boundaries: Boundaries, fault: int, order: int) -> str:
     if value > _END:
         return f"ranges must lie within [0, 12 * 4**29), {where}"
     if value % (1 << (2 * (MAX_ORDER - order))):
-        return f"ranges must begin and end with cells of order {order}, {where}"
+        return f"ranges must begin and end at cells of order {order}, {where}"
     if fault % 2:
         return f"ranges must have start < stop, {where}"
     before = f"the row before ends at {boundaries[fault - 1]}"
@@ -589,8 +868,8 @@ def _explain(boundaries: Boundaries, fault: int, order: int) -> str:
 
 
 def _trimmed(array: Boundaries, size: int) -> Boundaries:
-    """The first `size` values, and the memory of the rest given back."""
-    # In place: a copy would hold both at once. No view of the array exists.
+    """The array with its first `size` values only. The memory of the rest is freed."""
+    # In place, because a copy would need the memory of both. There is no view of the array.
     array.resize(size, refcheck=False)
     return array
 
@@ -603,22 +882,20 @@ def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
     i = longer.size // 2
     j = int(np.searchsorted(shorter, longer[i]))
     cut_a, cut_b = (i, j) if longer is a else (j, i)
-    with ThreadPoolExecutor(1) as pool:
-        second = pool.submit(_kernel.combine_part, a, b, truth, out, cut_a, a.size, cut_b, b.size)
-        first = _kernel.combine_part(a, b, truth, out, 0, cut_a, 0, cut_b)
-        count = second.result()
+    halves = (0, cut_a, 0, cut_b), (cut_a, a.size, cut_b, b.size)
+    first, count = thread_map(lambda half: _kernel.combine_part(a, b, truth, out, *half), halves, 2)
     out[first : first + count] = out[cut_a + cut_b : cut_a + cut_b + count]
     return _trimmed(out, first + count)
 
 
 def uniq_ranges(uniq: ArrayLike) -> tuple[Boundaries, Boundaries, int]:
-    """Starts and stops at order 29 of cells given by their UNIQ numbers, and the finest order of them (0 of none)."""
+    """Starts and stops at order 29 of cells with UNIQ numbers, and the finest of their orders (0 if there is none)."""
     uniq = _as_integers(uniq, "uniq")
     bad = np.flatnonzero((uniq < 4) | (uniq >= 16 << (2 * MAX_ORDER)))
     if bad.size:
         raise ValueError(f"UNIQ numbers lie in [4, 16 * 4**29), row {bad[0]} is {uniq[bad[0]]}")
     uniq = uniq.astype(np.uint64)
-    # The powers of four at which the order steps up, compared exactly as integers.
+    # The first UNIQ number of each order, as exact integers.
     steps = np.uint64(4) << (np.uint64(2) * np.arange(MAX_ORDER + 1, dtype=np.uint64))
     orders = np.searchsorted(steps, uniq, side="right") - 1
     cells = uniq - steps[orders]
@@ -627,12 +904,12 @@ def uniq_ranges(uniq: ArrayLike) -> tuple[Boundaries, Boundaries, int]:
 
 
 def union_of(a: Boundaries, b: Boundaries) -> Boundaries:
-    """Boundaries of what one or both of two lists of boundaries hold."""
+    """The union of two sets, as boundaries."""
     return _combine(a, b, _OR)
 
 
 def difference_of(a: Boundaries, b: Boundaries) -> Boundaries:
-    """Boundaries of what the first of two lists of boundaries holds and the second does not."""
+    """The difference of two sets, as boundaries."""
     return _combine(a, b, _MINUS)
 
 
@@ -642,7 +919,7 @@ def flat(others: Iterable[Any]) -> list[Any]:
 
 
 def _is_collection(other: Any) -> bool:
-    """Whether something is an iterable of sets or masks, and not one of these with bins to go over."""
+    """Whether something is an iterable of sets or masks. A mask is iterable too, over its bins, but it is one mask."""
     return isinstance(other, Iterable) and not hasattr(other, "planes")
 
 
@@ -652,8 +929,8 @@ def _many(sets: Iterable[RangeSet], truth: int, *, none: RangeSet) -> RangeSet:
         return none
     for one in sets:
         if not isinstance(one, RangeSet):
-            raise TypeError(f"expected RangeSets, got {type(one).__name__}")
-    # A set that stands in the list twice holds nothing new, in a union as in an intersection.
+            raise TypeError(f"sets must be RangeSets, got {type(one).__name__}")
+    # The second of two identical sets changes neither a union nor an intersection.
     distinct: Sequence[RangeSet] = list({id(one): one for one in sets}.values())
     order = max(one.order for one in sets)
     if len(distinct) == 1:

@@ -1,15 +1,13 @@
-"""A set of cells in another frame: a new cell is in iff its centre was."""
+"""Sets of cells in another frame: a new cell is in if and only if its centre was."""
 
 from __future__ import annotations
-
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import rotate as _kernel
 from hpmask._utils.arguments import check_order
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_map
 from hpmask.core.rangeset import RangeSet, from_starts_stops, index_of
 
 __all__ = ["rotated"]
@@ -18,18 +16,22 @@ __all__ = ["rotated"]
 def rotated(plane: RangeSet, matrix: NDArray[np.float64], order: int, *, n_threads: int | None = None) -> RangeSet:
     """The cells of `order` whose centre, rotated by `matrix`, is in `plane`.
 
-    The cost grows with the outline of the set.
+    The cost is proportional to the length of the outline of the set.
 
     Parameters
     ----------
     plane : RangeSet
         The set in its own frame.
     matrix : numpy.ndarray, shape (3, 3)
-        Takes unit vectors of the new frame to the set's frame.
+        Rotation of unit vectors from the new frame to the frame of the set.
     order : int
         Order of the new cells.
     n_threads : int, optional
-        Threads to use, by default all processors.
+        Number of threads, by default that of `hpmask.set_num_threads`.
+
+    Returns
+    -------
+    RangeSet
     """
     order = check_order(order)
     if not plane:
@@ -39,9 +41,8 @@ def rotated(plane: RangeSet, matrix: NDArray[np.float64], order: int, *, n_threa
 
     def face(number: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         return _kernel.rotate(  # type: ignore[no-any-return]
-            index.boundaries, index.entries, index.shift, plane.order, matrix, order, number
+            index, plane.order, matrix, order, number
         )
 
-    with ThreadPoolExecutor(min(thread_count(n_threads), 12)) as pool:
-        starts, stops = zip(*pool.map(face, range(12)), strict=True)
+    starts, stops = zip(*thread_map(face, range(12), n_threads), strict=True)
     return from_starts_stops(np.concatenate(starts), np.concatenate(stops), order)

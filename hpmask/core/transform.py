@@ -10,23 +10,46 @@ from astropy import units as u
 from hpmask._utils.arguments import check_order
 from hpmask._utils.history import Expression
 from hpmask._utils.modes import Mode, check_mode
+from hpmask._utils.warn import warn
 from hpmask._utils.words import counted
 from hpmask.core import energy_bins, rotate
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import (
     M,
+    MaskValue,
     check_mask,
     check_same_frame,
     distinct_planes,
     history_of,
     mapped,
     needed_energy,
+    new_mask,
     then,
 )
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, summary
 from hpmask.geometry import frames
 
-__all__ = ["at_order", "reduce", "resample_energy", "slice_energy", "stack", "to_frame"]
+__all__ = ["at_order", "from_energy", "reduce", "resample_energy", "slice_energy", "stack", "to_frame"]
+
+
+def from_energy(
+    energy: EnergyAxis,
+    energy_min: u.Quantity | str | None,
+    energy_max: u.Quantity | str | None,
+    *,
+    round_to_edge: bool,
+    order: int,
+    frame: str,
+) -> MaskValue:
+    """See `hpmask.Mask.from_energy`."""
+    kept = energy_bins.kept_bins(energy, energy_min, energy_max, round_to_edge=round_to_edge)
+    span = energy_bins.span_text(energy_min, energy_max)
+    if not kept.any():
+        warn(f"no bin of {energy} lies within {span}: nothing is kept")
+    full, empty = RangeSet.full(order), RangeSet.empty(order)
+    rounded = ", round_to_edge=True" if round_to_edge else ""
+    history = f"from_energy({span}{rounded}, {int(kept.sum())} of {summary(energy)})"
+    return new_mask([full if one else empty for one in kept], frame=frame, energy=energy, history=history)
 
 
 def at_order(mask: M, order: int, *, mode: Mode = "center") -> M:
@@ -90,6 +113,6 @@ def stack(masks: Iterable[M], energy: EnergyAxis | None = None) -> M:
         check_same_frame(masks[0], mask)
     axis = energy_bins.stacked_axis([mask.energy for mask in masks], energy)
     planes = [plane for mask in masks for plane in mask.planes]
-    history = Expression.call("stack", [history_of(mask) for mask in masks])
+    history = Expression.call("stack", [history_of(mask) for mask in masks], f", {summary(axis)}")
     order = max(mask.order for mask in masks)
     return type(masks[0])(planes, order=order, frame=masks[0].frame, energy=axis, history=history)

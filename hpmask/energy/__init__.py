@@ -1,1 +1,1 @@
-"""Energy axes: bin edges, their units, and their tables."""
+"""Energy axes: bin edges, their units, and their tables in FITS files."""

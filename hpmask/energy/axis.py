@@ -1,4 +1,4 @@
-"""The energy axis of a mask: strictly increasing or decreasing bin edges with a unit."""
+"""The energy axis of a mask: bin edges with a unit, strictly increasing or strictly decreasing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hpmask.energy.units import as_energy, energies_of, is_spectral, same_energi
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["EnergyAxis", "difference", "nodes_of", "with_nodes"]
+__all__ = ["EnergyAxis", "difference", "nodes_of", "summary", "with_nodes"]
 
 Interp = Literal["log", "lin"]
 
@@ -32,28 +32,30 @@ class EnergyAxis:
     Parameters
     ----------
     edges : `~astropy.units.Quantity`, shape (n_bins + 1,)
-        Bin edges: finite, positive, strictly increasing or strictly decreasing. Energies are kept as they are;
-        frequencies, wavelengths and wave numbers become energies in eV. The bins keep the order of the edges, so that
-        bin 0 lies between the first two edges whatever their unit: wavelengths that increase give energies that
-        decrease.
+        Bin edges: finite, positive, and strictly increasing or strictly decreasing. Energies keep their unit.
+        Frequencies, wavelengths and wavenumbers become energies in eV. The bins have the order of the edges: bin 0 is
+        between the first two edges, whatever the unit is. Increasing wavelengths give decreasing energies.
     name : str, optional
-        What the axis is called, as in gammapy: "energy" (reconstructed) or "energy_true".
+        Name of the axis. gammapy has "energy" (reconstructed energies) and "energy_true".
     interp : {"log", "lin"}, optional
-        How the space between two edges is measured.
+        Whether positions between two edges are measured in the logarithm of the energy or in the energy.
 
     Raises
     ------
     TypeError
-        If `edges` is not a Quantity, or `name` no string.
+        If `edges` is not a Quantity, or `name` is not a string.
     ValueError
-        If the unit is not one of energy, or the edges neither increase nor decrease strictly.
+        If the unit of `edges` is not an energy, frequency, wavelength or wavenumber, the edges do not strictly increase
+        or decrease, or `interp` is another word.
 
     Notes
     -----
-    Axes are equal if their edges agree to a millionth, in whatever units, and their names and `interp` are the same.
-    Two axes of the same bins in opposite order are not equal.
-    Of a sequence an axis has the length and the slices: ``axis[2:5]`` is the axis of three of its bins, ``axis[0]``
-    that of the first, ``axis[::-1]`` that of all bins in the opposite order, and a loop goes over the bins.
+    Two axes are equal if their edges agree to within 1e-6 (in any units), and if they have the same name and `interp`.
+    Two axes with the same bins in opposite order are not equal.
+
+    An axis is a sequence of bins. ``len(axis)`` is their number, ``axis[0]`` is the axis of the first bin,
+    ``axis[2:5]`` the axis of three bins, and ``axis[::-1]`` that of all bins in the opposite order. Iteration yields
+    the axis of each bin.
 
     Examples
     --------
@@ -106,10 +108,10 @@ class EnergyAxis:
         self._edges = u.Quantity(values, unit, copy=False)
         self._name = name
         self._interp = interp
-        # What the space between edges is measured by: n_bins + 1 edges or, of some axes of gammapy, n_bins centres.
+        # Positions are measured between nodes: the n_bins + 1 edges or, for some axes of gammapy, the n_bins centres.
         self._nodes: NDArray[np.float64] = values
 
-    # ------------------------------------------------------------------ making
+    # ------------------------------------------------------------------ constructors
 
     @classmethod
     def from_bounds(
@@ -122,26 +124,29 @@ class EnergyAxis:
         interp: Interp = "log",
         name: str = "energy",
     ) -> EnergyAxis:
-        """Bins of equal width, as gammapy's ``MapAxis.from_energy_bounds``.
+        """Return an axis with bins of equal width, like gammapy's ``MapAxis.from_energy_bounds``.
 
         Parameters
         ----------
         energy_min, energy_max : `~astropy.units.Quantity` or str
-            Where the first bin begins and the last one ends. The edges have the unit of `energy_max`.
+            Lower edge of the first bin and upper edge of the last bin. The edges have the unit of `energy_max`.
         n_bins : int
-            Number of bins.
+            Number of bins, or of bins per decade.
         per_decade : bool, optional
-            Whether `n_bins` is meant per factor of ten. Between the bounds there are then so many, or a few more where
-            it does not come out even.
+            Whether `n_bins` is the number of bins per factor of ten in energy. The total is rounded up.
         interp : {"log", "lin"}, optional
-            Whether bins are of equal width in the logarithm of the energy or in the energy.
+            Whether the bins have equal widths in the logarithm of the energy or in the energy.
         name : str, optional
             Name of the axis.
+
+        Returns
+        -------
+        EnergyAxis
 
         Raises
         ------
         TypeError, ValueError
-            If the bounds are no energies or do not increase in energy, or there is no bin.
+            If a bound is not an energy, `energy_min` is not below `energy_max`, or `n_bins` is not a positive integer.
 
         Examples
         --------
@@ -163,7 +168,7 @@ class EnergyAxis:
         if as_flag(per_decade, "per_decade"):
             if interp != "log":
                 raise ValueError("bins per decade are equal in the logarithm: per_decade needs interp='log'")
-            # Less a trifle: 0.7 / 0.07 is more than ten in floating point.
+            # Minus a tolerance: 0.7 / 0.07 is more than ten in floating point.
             count = max(1, int(np.ceil(np.log10(stop / start) * count - 1e-9)))
         spaced = np.geomspace if interp == "log" else np.linspace
         return cls(u.Quantity(spaced(start, stop, count + 1), high.unit), name=name, interp=interp)
@@ -177,27 +182,35 @@ class EnergyAxis:
         name: str | None = None,
         interp: Interp | None = None,
     ) -> EnergyAxis:
-        """Bins of a table with their lower and upper edges, such as the FITS table EBOUNDS.
+        """Return the axis of a table of lower and upper bin edges, such as the FITS table EBOUNDS.
 
         Parameters
         ----------
         table : `~astropy.table.Table`, FITS table HDU, HDUList, str or path
-            A table with the columns E_MIN and E_MAX (OGIP's EBOUNDS; gammapy's), ENERG_LO and ENERG_HI (OGIP's
-            responses; GADF), ENERGY_MIN and ENERGY_MAX and the like, in any unit that the axis takes; or a FITS file
-            that has one.
+            A table, or a FITS file with one. The columns are E_MIN and E_MAX (OGIP's EBOUNDS, gammapy), ENERG_LO and
+            ENERG_HI (OGIP's responses, GADF), or ENERGY_MIN and ENERGY_MAX and the like, with any unit that an axis
+            takes.
         hdu : str or int, optional
-            Name or number of the file's table, by default EBOUNDS or else the first with such columns.
+            Name or number of the table in the file. By default EBOUNDS, or else the first table with such columns.
         name : str, optional
-            Name of the axis, by default as the columns tell: "energy" or "energy_true".
+            Name of the axis. By default the columns decide between "energy" and "energy_true".
         interp : {"log", "lin"}, optional
-            By default as the table tells (gammapy's INTERP1), or else "log".
+            By default the value in the header (gammapy's INTERP1), or else "log".
+
+        Returns
+        -------
+        EnergyAxis
 
         Raises
         ------
         FileNotFoundError
             If there is no such file.
         TypeError, ValueError
-            If there are no such columns, they have no unit, or a bin does not begin where the one before ends.
+            If the table has no such columns, they have no unit, or a bin does not begin where the one before ends.
+
+        See Also
+        --------
+        to_table : the other way.
 
         Examples
         --------
@@ -212,12 +225,22 @@ class EnergyAxis:
 
     @classmethod
     def stack(cls, axes: Iterable[EnergyAxis]) -> EnergyAxis:
-        """One axis of the bins of several, each of which begins where the one before ends.
+        """Return one axis with the bins of several axes.
+
+        Parameters
+        ----------
+        axes : iterable of EnergyAxis
+            Axes with the same name and `interp`. Each must begin where the one before ends.
+
+        Returns
+        -------
+        EnergyAxis
+            In the unit of the first axis.
 
         Raises
         ------
         TypeError, ValueError
-            If there is none, they differ in name or `interp`, or there is a gap or an overlap.
+            If there is no axis, the names or `interp` differ, or there is a gap or an overlap.
 
         Examples
         --------
@@ -229,9 +252,9 @@ class EnergyAxis:
         axes = list(axes)
         if not axes:
             raise ValueError("at least one axis is needed, got none")
-        for axis in axes:
+        for i, axis in enumerate(axes):
             if not isinstance(axis, EnergyAxis):
-                raise TypeError(f"expected EnergyAxes, got {type(axis).__name__}")
+                raise TypeError(f"axes[{i}] must be an EnergyAxis, got {type(axis).__name__}")
         first = axes[0]
         values = [first._edges.value]
         for i, axis in enumerate(axes[1:], start=1):
@@ -249,12 +272,12 @@ class EnergyAxis:
             values.append(edges[1:])
         return cls(u.Quantity(np.concatenate(values), first.unit), name=first.name, interp=first._interp)
 
-    # ------------------------------------------------------------------ looking
+    # ------------------------------------------------------------------ properties and queries
 
     @property
     def edges(self) -> u.Quantity:
         """Bin edges, shape (n_bins + 1,), read-only."""
-        # A view of its own for each caller: even the shape of a Quantity can be set.
+        # A new view for each caller, because a caller can set the shape of a Quantity.
         return self._edges[:]
 
     @property
@@ -264,7 +287,7 @@ class EnergyAxis:
 
     @property
     def interp(self) -> Interp:
-        """Interpolation between the edges, "log" or "lin"."""
+        """Whether positions between two edges are measured in the logarithm ("log") or not ("lin")."""
         return self._interp
 
     @property
@@ -289,11 +312,16 @@ class EnergyAxis:
 
     @property
     def _ascends(self) -> bool:
-        """Whether bin 0 is the one of lowest energy."""
+        """Whether bin 0 has the lowest energy."""
         return bool(self._edges.value[0] < self._edges.value[-1])
 
     def ascending(self) -> EnergyAxis:
-        """The axis with its bins in the order of increasing energy: itself, or ``axis[::-1]``.
+        """Return the axis with its bins in the order of increasing energy.
+
+        Returns
+        -------
+        EnergyAxis
+            This axis if its energies increase, or else ``axis[::-1]``.
 
         Examples
         --------
@@ -306,7 +334,7 @@ class EnergyAxis:
 
     @property
     def center(self) -> u.Quantity:
-        """Middle of each bin, shape (n_bins,): geometric for "log" and arithmetic for "lin", as in gammapy."""
+        """Centre of each bin, shape (n_bins,): the geometric mean of its edges for "log", the arithmetic for "lin"."""
         low, high = self._edges.value[:-1], self._edges.value[1:]
         middle = low * np.sqrt(high / low) if self._interp == "log" else (low + high) / 2
         return u.Quantity(middle, self.unit)
@@ -319,10 +347,10 @@ class EnergyAxis:
             chosen = range(self.n_bins)[bins]
             if chosen.step not in (1, -1):
                 raise ValueError(
-                    f"bins of an axis follow on each other: the step of a slice must be 1 or -1, got {chosen.step}"
+                    f"the bins of an axis are contiguous: the step of a slice must be 1 or -1, got {chosen.step}"
                 )
             if not chosen:
-                raise ValueError(f"{bins} holds no bin of {self.n_bins}, and an axis has at least one")
+                raise ValueError(f"an axis has at least one bin, but {bins} selects none of {self.n_bins}")
             if bins.step in (None, 1) and len(chosen) == self.n_bins:
                 return self
         else:
@@ -337,21 +365,29 @@ class EnergyAxis:
         return (self[i] for i in range(self.n_bins))
 
     def bin_of(self, energy: u.Quantity | str) -> NDArray[np.intp]:
-        """Number of the bin that holds each energy; -1 where none does.
+        """Return the number of the bin of each energy.
 
         Parameters
         ----------
         energy : `~astropy.units.Quantity` or str, any shape
-            Energies. A bin holds its lower edge and not its upper one, as in gammapy.
+            Energies, frequencies, wavelengths or wavenumbers.
 
         Returns
         -------
         numpy.ndarray of int, shape of `energy`
+            -1 outside all bins. A bin includes its lower edge and excludes its upper edge, as in gammapy.
 
         Raises
         ------
         TypeError, ValueError
             If `energy` is a bare number, has another unit, or is NaN or masked.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis
+        >>> EnergyAxis([1, 10, 100] * u.TeV).bin_of([0.5, 1, 10, 100] * u.TeV)
+        array([-1,  0,  1, -1])
         """
         energy = as_energy(energy, "energy")
         values = np.asarray(energy.to_value(self.unit), dtype=np.float64)
@@ -359,19 +395,50 @@ class EnergyAxis:
         bins = index if self._ascends else self.n_bins - 1 - index
         return np.where((index < 0) | (index >= self.n_bins), -1, bins)
 
-    # ------------------------------------------------------------------ changing
+    # ------------------------------------------------------------------ transformations
 
     def rename(self, name: str) -> EnergyAxis:
-        """The axis under another name."""
-        return with_nodes(EnergyAxis(self._edges, name=name, interp=self._interp), self._nodes)
+        """Return the axis with another name.
 
-    def downsample(self, factor: int) -> EnergyAxis:
-        """The axis with each `factor` bins merged into one, as in gammapy.
+        Parameters
+        ----------
+        name : str
+            The new name.
+
+        Returns
+        -------
+        EnergyAxis
 
         Raises
         ------
-        ValueError
-            If `factor` does not divide the number of bins.
+        TypeError
+            If `name` is not a string.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis
+        >>> EnergyAxis([1, 10] * u.TeV).rename("energy_true")
+        EnergyAxis([1, 10] TeV, name='energy_true', interp='log')
+        """
+        return with_nodes(EnergyAxis(self._edges, name=name, interp=self._interp), self._nodes)
+
+    def downsample(self, factor: int) -> EnergyAxis:
+        """Return the axis with groups of bins merged into one bin each, as in gammapy.
+
+        Parameters
+        ----------
+        factor : int
+            Number of bins in a group. ``axis.downsample(axis.n_bins)`` has a single bin.
+
+        Returns
+        -------
+        EnergyAxis
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `factor` is not a positive integer, or does not divide the number of bins.
 
         Examples
         --------
@@ -386,7 +453,22 @@ class EnergyAxis:
         return self._with_edges(self._edges[::factor])
 
     def upsample(self, factor: int) -> EnergyAxis:
-        """The axis with each bin divided into `factor` of equal width (in the logarithm for "log").
+        """Return the axis with each bin divided into bins of equal width (in the logarithm for "log").
+
+        Parameters
+        ----------
+        factor : int
+            Number of new bins in each old bin.
+
+        Returns
+        -------
+        EnergyAxis
+            The old edges are among the new edges, to the last bit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `factor` is not a positive integer.
 
         Examples
         --------
@@ -398,14 +480,10 @@ class EnergyAxis:
         factor = _check_factor(factor)
         low, high = self._edges.value[:-1], self._edges.value[1:]
         spaced = np.geomspace if self._interp == "log" else np.linspace
-        # The edges that were there stay as they are, to the last bit.
+        # The old edges must stay the same to the last bit.
         values = np.append(spaced(low, high, factor + 1)[:-1].T, self._edges.value[-1])
         values[:-1:factor] = low
         return self._with_edges(u.Quantity(values, self.unit))
-
-    def squash(self) -> EnergyAxis:
-        """The axis as a single bin, from its first edge to its last."""
-        return self._with_edges(self._edges[[0, -1]])
 
     def _with_edges(self, edges: u.Quantity) -> EnergyAxis:
         return EnergyAxis(edges, name=self._name, interp=self._interp)
@@ -413,15 +491,28 @@ class EnergyAxis:
     # ------------------------------------------------------------------ export
 
     def to_table(self) -> Table:
-        """The axis as an EBOUNDS table: the columns CHANNEL, E_MIN and E_MAX, for OGIP tools and gammapy.
+        """Return the axis as an EBOUNDS table, for OGIP tools and gammapy.
 
-        Of an axis "energy_true" (or of another name) the columns are ENERGY_TRUE_MIN and ENERGY_TRUE_MAX. Name and
-        interpolation are noted as gammapy does it, so that `from_table` gives an equal axis. The rows have
-        the order of the bins.
+        Returns
+        -------
+        `~astropy.table.Table`
+            A row for each bin, in their order. The columns are CHANNEL, E_MIN and E_MAX; for an axis with another name
+            than "energy", they have its name, such as ENERGY_TRUE_MIN and ENERGY_TRUE_MAX. The header keeps the name
+            and `interp` as gammapy does, so that `from_table` returns an equal axis.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis
+        >>> axis = EnergyAxis([1, 3, 10] * u.TeV)
+        >>> axis.to_table().colnames
+        ['CHANNEL', 'E_MIN', 'E_MAX']
+        >>> EnergyAxis.from_table(axis.to_table()) == axis
+        True
         """
         return tables.table_of(self.energy_min, self.energy_max, self.name, self.interp)
 
-    # ------------------------------------------------------------------ the rest
+    # ------------------------------------------------------------------ comparison, copies and text
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, EnergyAxis):
@@ -429,7 +520,7 @@ class EnergyAxis:
         return difference(self, other) is None
 
     def __hash__(self) -> int:
-        # Edges are equal within a tolerance, so they cannot take part.
+        # Equality of edges has a tolerance: the hash must not depend on them.
         return hash((self.n_bins, self._name, self._interp))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -454,14 +545,14 @@ def _rebuild(
 
 
 def with_nodes(axis: EnergyAxis, nodes: NDArray[np.float64]) -> EnergyAxis:
-    """The same bins, with other nodes: the n_bins + 1 edges or the n_bins centres that energies are measured by."""
+    """The same bins with other nodes: n_bins + 1 edges or n_bins centres, between which positions are measured."""
     new = EnergyAxis(axis._edges, name=axis._name, interp=axis._interp)
     new._nodes = nodes
     return new
 
 
 def nodes_of(axis: EnergyAxis) -> NDArray[np.float64]:
-    """The values that the space between edges is measured by: the edges, or the centres of an axis of centre nodes."""
+    """The nodes of an axis, between which positions are measured: its edges, or the centres of its bins."""
     return axis._nodes
 
 
@@ -477,15 +568,21 @@ def _apart(a: EnergyAxis, b: EnergyAxis) -> NDArray[np.intp]:
     return np.flatnonzero(~same_energies(a.edges.value, b.edges.to_value(a.unit)))
 
 
+def summary(axis: EnergyAxis) -> str:
+    """The bins of an axis in a few words, "4 bins 1-100 TeV"."""
+    edges = axis.edges
+    return f"{counted(axis.n_bins, 'bin')} {edges[0].value:.4g}-{edges[-1].value:.4g} {edges.unit.to_string()}"
+
+
 def difference(a: EnergyAxis, b: EnergyAxis) -> str | None:
-    """What sets two axes apart, in words; None if they are equal."""
+    """The difference between two axes in words, for error messages; None if they are equal."""
     for what in ("n_bins", "name", "interp"):
         mine, theirs = getattr(a, what), getattr(b, what)
         if mine != theirs:
             return f"{what} is {mine!r} and {theirs!r}"
     apart = _apart(a, b)
     if apart.size and not _apart(a, b[::-1]).size:
-        # One bin has no order of bins.
+        # A single bin has no order.
         return None if a.n_bins == 1 else _OPPOSITE
     if apart.size:
         return f"edge {apart[0]} is {a.edges[apart[0]]} and {b.edges[apart[0]]}"

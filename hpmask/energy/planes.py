@@ -1,4 +1,4 @@
-"""The energies of the planes of a cube: a bin for each plane, or a single energy at which its values hold."""
+"""The energies of the planes of a cube. Each plane has a bin, or a single energy at which its values are valid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Planes", "planes_of"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Planes:
-    """The energies of the planes of a cube: a bin each, or an energy each (`nodes`), with bins that end in between."""
+    """The energies of the planes of a cube: bins, or single energies (`nodes`) with bins that end between them."""
 
     axis: EnergyAxis
     nodes: u.Quantity | None = None
@@ -37,12 +37,12 @@ class Planes:
 
 
 def planes_of(hdu: fits.BinTableHDU | fits.TableHDU) -> Planes:
-    """The energies of the planes of a cube, by a row each of a table.
+    """The energies of the planes of a cube, from a table with a row for each plane.
 
     Raises
     ------
     ValueError
-        If the table has none, or they do not increase from row to row.
+        If the table has no energies, or they do not increase from row to row.
     """
     table = Table.read(hdu)
     found = pair_of(table.colnames, table.meta)
@@ -50,23 +50,23 @@ def planes_of(hdu: fits.BinTableHDU | fits.TableHDU) -> Planes:
         edges, name, interp = parsed(table, f"in {hdu.name}")
         lower = values_of(table[found[0]])
         if lower.size != edges.size - 1:
-            raise ValueError(f"each row must be a bin of its own, but {found[0]} has the same ones again")
-        return Planes(EnergyAxis(edges, name=_told_name(hdu, name), interp=interp))
+            raise ValueError(f"each row must be another bin, but {found[0]} has repeated bins")
+        return Planes(EnergyAxis(edges, name=_axis_name(hdu, name), interp=interp))
     column = node_column(table.colnames, table.meta)
     if column is None:
-        raise ValueError(f"no columns of energies, it has {', '.join(table.colnames)}")
-    # gammapy, too, takes the energies of Fermi's tables for MeV and for true ones.
+        raise ValueError(f"no columns of energies, the table has {', '.join(table.colnames)}")
+    # gammapy also takes the energies in Fermi's tables as true energies in MeV.
     nodes = u.Quantity(values_of(table[column]), table[column].unit or u.MeV)
     if nodes.size < 2 or not (np.isfinite(nodes.value) & (nodes.value > 0)).all() or (np.diff(nodes.value) <= 0).any():
-        raise ValueError(f"{column} must be two positive energies or more, which increase from row to row")
+        raise ValueError(f"{column} must have at least two positive energies, which increase from row to row")
     middle = np.sqrt(nodes[1:] * nodes[:-1])
     ends = nodes[[0, -1]] ** 2 / middle[[0, -1]]
     edges = u.Quantity([ends[0], *middle, ends[1]])
     named = "energy_true" if hdu.name.upper() == "ENERGIES" else column.lower()
-    return Planes(EnergyAxis(edges, name=_told_name(hdu, named)), nodes)
+    return Planes(EnergyAxis(edges, name=_axis_name(hdu, named)), nodes)
 
 
-def _told_name(hdu: fits.BinTableHDU | fits.TableHDU, name: str) -> str:
-    """The name of the axis, where hpmask wrote the table; columns have it in capitals."""
-    told = hdu.header.get("AXISNAME")
-    return name if told is None else unescaped(str(told))
+def _axis_name(hdu: fits.BinTableHDU | fits.TableHDU, name: str) -> str:
+    """The name of the axis as hpmask wrote it, or else `name`; the names of columns are in capitals."""
+    written = hdu.header.get("AXISNAME")
+    return name if written is None else unescaped(str(written))

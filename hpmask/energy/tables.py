@@ -1,12 +1,12 @@
-"""Energy axes to and from tables of bins: EBOUNDS and its relatives.
+"""Energy axes from and to tables of bins, such as EBOUNDS.
 
 An OGIP response has its channels in EBOUNDS, with E_MIN and E_MAX, and its true energies in ENERG_LO and ENERG_HI
 (https://heasarc.gsfc.nasa.gov/docs/heasarc/caldb/docs/memos/cal_gen_92_002/cal_gen_92_002.html). gammapy's maps have
-E_MIN and E_MAX, or <NAME>_MIN and <NAME>_MAX, and tell in AXCOLS1 and INTERP1 which columns and how the axis
-interpolates; its instrument responses (GADF) have ENERG_LO and ENERG_HI as one row of arrays.
+E_MIN and E_MAX, or <NAME>_MIN and <NAME>_MAX; the keywords AXCOLS1 and INTERP1 give these columns and the interpolation
+of the axis. gammapy's instrument responses (GADF) have ENERG_LO and ENERG_HI as one row of arrays.
 
-Fermi's templates and exposure cubes have the table ENERGIES instead: one energy for each plane, at which its values
-hold.
+Fermi's templates and exposure cubes have the table ENERGIES instead: one energy for each plane, at which its values are
+valid.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _COLUMNS = {
 
 
 def has_energies(header: fits.Header) -> bool:
-    """Whether the header of a table tells of energy bins, or of single energies."""
+    """Whether a table has energy bins or single energies, according to its header."""
     names = _names(header)
     pair = pair_of(names, header)
     column = pair[0] if pair is not None else node_column(names, header)
     if column is None:
         return False
     unit = u.Unit(str(header.get(f"TUNIT{names.index(column) + 1}", "")).strip(), parse_strict="silent")
-    # A unit that is missing or cannot be parsed is a fault of the table, and to be told.
+    # A missing or unreadable unit is an error of the table, which the reader of the table reports.
     known = not isinstance(unit, u.UnrecognizedUnit) and unit != u.dimensionless_unscaled
     return bool(unit.is_equivalent(u.J)) if known else True
 
@@ -53,17 +53,17 @@ def has_energies(header: fits.Header) -> bool:
 def _names(header: fits.Header) -> list[str]:
     """The names of the columns of a table."""
     n = header.get("TFIELDS")
-    # FITS allows for 999; a damaged header may tell of any number.
+    # FITS allows 999 columns. A damaged header may have any number.
     return [str(header.get(f"TTYPE{i}", "")).strip() for i in range(1, min(n, 999) + 1)] if isinstance(n, int) else []
 
 
 def node_column(names: list[str], meta: Any) -> str | None:
-    """The column of energies at which the planes of a cube hold."""
+    """The column of the single energies of the planes of a cube."""
     by_name = {name.upper(): name for name in names}
     extname = str(meta.get("EXTNAME", "")).strip().upper()
-    told = str(meta.get("AXCOLS1", "")).strip().upper()
-    if told in ("ENERGY", "ENERGY_TRUE"):
-        return by_name.get(told)
+    named = str(meta.get("AXCOLS1", "")).strip().upper()
+    if named in ("ENERGY", "ENERGY_TRUE"):
+        return by_name.get(named)
     return by_name.get("ENERGY") if extname == "ENERGIES" else None
 
 
@@ -82,7 +82,7 @@ def read(source: Any, hdu: str | int | None = None) -> tuple[u.Quantity, str, Li
 
 
 def _tables(path: str | PathLike[str], hdu: str | int | None) -> fits.HDUList:
-    """The tables of a file that may have the bins, and stand-ins with the names of all else."""
+    """The tables of a file that may have the bins, and empty HDUs with the names of all others."""
     units = units_of(Path(path))
     asked = {
         i
@@ -111,13 +111,13 @@ def table_of(energy_min: u.Quantity, energy_max: u.Quantity, name: str, interp: 
 
 
 def _chosen(hdus: fits.HDUList, hdu: str | int | None, where: str) -> Any:
-    """The table of a file that has the bins."""
+    """The table of a file with the bins."""
     tables = [one for one in hdus if isinstance(one, fits.BinTableHDU | fits.TableHDU)]
     if hdu is not None:
         if not (0 <= hdu < len(hdus) if isinstance(hdu, int) else hdu in hdus):
-            raise ValueError(f"there is no HDU {hdu!r}{where}, it has {', '.join(one.name for one in hdus)}")
+            raise ValueError(f"there is no HDU {hdu!r}{where}, the file has {', '.join(one.name for one in hdus)}")
         if not any(hdus[hdu] is one for one in tables):
-            raise ValueError(f"HDU {hdu!r}{where} is no table")
+            raise ValueError(f"HDU {hdu!r}{where} is not a table")
         return hdus[hdu]
     fitting = [one for one in tables if pair_of(one.columns.names, one.header) is not None]
     if not fitting:
@@ -126,7 +126,7 @@ def _chosen(hdus: fits.HDUList, hdu: str | int | None, where: str) -> Any:
 
 
 def pair_of(names: list[str], meta: Any) -> tuple[str, str, str, Literal["log", "lin"]] | None:
-    """Columns of the lower and upper edges, name of the axis, and how it interpolates."""
+    """Columns of the lower and upper edges, the name of the axis, and its interpolation; None if there are none."""
     by_name = {name.upper(): name for name in names}
     told: dict[tuple[str, ...], str] = {}
     for key, value in meta.items():
@@ -146,30 +146,31 @@ def _axis_name(column: str) -> str:
 
 
 def parsed(table: Table, where: str) -> tuple[u.Quantity, str, Literal["log", "lin"]]:
+    """Edges, name and interpolation of the axis in a table; errors say `where` it is."""
     found = pair_of(table.colnames, table.meta)
     if found is None:
         raise ValueError(
-            f"the table {where}".rstrip() + " has no columns of energy bins such as E_MIN and E_MAX, it has "
+            f"the table {where}".rstrip() + " has no columns of energy bins such as E_MIN and E_MAX. Its columns are "
             f"{', '.join(table.colnames)}"
         )
     low, high, name, interp = found
     units = [table[column].unit for column in (low, high)]
     if None in units:
         raise ValueError(f"the columns {low} and {high} must have units of energy, got {units[0]} and {units[1]}")
-    # Values as written: single precision stays what it is.
+    # The values as they were written: single precision keeps its rounding.
     bins = np.stack([values_of(table[low]), values_of(table[high]) * u.Unit(units[1]).to(units[0])], axis=-1)
-    # A map with several axes repeats the bins. The order of those that are left is kept, for it is that of the planes.
+    # A map with several axes repeats the bins. The others keep their order, which is that of the planes.
     first = np.sort(np.unique(bins, axis=0, return_index=True)[1])
     edges = edges_between(*bins[first].T)
     if edges is None:
         raise ValueError(
-            f"bins must follow on each other: {low} must be {high} of the bin before, or {high} must be {low} of it"
+            f"bins must be contiguous: {low} must equal {high} of the bin before, or {high} must equal {low} of it"
         )
     return u.Quantity(edges, units[0]), name, interp
 
 
 def edges_between(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """The edges of bins in their order, from the lower and the upper edge of each; None if bins do not adjoin."""
+    """The edges of bins in their order, from the lower and upper edge of each; None if the bins are not contiguous."""
     if lower.size > 1 and same_energies(lower[:-1], upper[1:]).all():
         lower, upper = upper, lower
     if not lower.size or not same_energies(lower[1:], upper[:-1]).all():
@@ -178,7 +179,7 @@ def edges_between(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDA
 
 
 def values_of(column: Any) -> NDArray[np.float64]:
-    """Values of a column, or of the arrays of its one row; missing ones as NaN."""
+    """Values of a column, or of the array in its only row; NaN where they are missing."""
     values = getattr(column, "value", column)
     if hasattr(values, "filled"):
         values = values.astype(np.float64).filled(np.nan)

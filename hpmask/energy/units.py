@@ -1,4 +1,4 @@
-"""Energies from the user: units, strings, and when two energies are the same."""
+"""Energies given by users: their units, strings, and the tolerance within which two energies are the same."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from hpmask._utils.arguments import as_quantity
 
 __all__ = ["as_energy", "energies_of", "is_spectral", "per_bin", "same_energies"]
 
-# Edges that went through float32 tables or unit conversions still mean the same axis.
+# Edges still mean the same axis after a conversion of units, or after a table of float32.
 _EDGE_RTOL = 1e-6
 
 
 def same_energies(a: Any, b: Any) -> Any:
-    """Whether energies in one unit are the same within the tolerance of edges."""
+    """Whether energies in the same unit agree within the tolerance of edges."""
     return np.abs(a - b) <= _EDGE_RTOL * np.minimum(a, b)
 
 
 def is_spectral(unit: u.UnitBase) -> bool:
+    """Whether a unit is one of energy, frequency, wavelength or wavenumber."""
     return bool(unit.is_equivalent(u.J, u.spectral()))
 
 
 def energies_of(values: u.Quantity) -> u.Quantity:
-    """Frequencies, wavelengths or wave numbers as energies in eV."""
-    # A wavelength of 0 or of infinity is an energy of infinity or 0.
+    """Frequencies, wavelengths or wavenumbers as energies in eV."""
+    # The energies of the wavelengths 0 and infinity are infinity and 0.
     with np.errstate(divide="ignore"):
         return values.to(u.eV, u.spectral())
 
@@ -34,7 +35,7 @@ def energies_of(values: u.Quantity) -> u.Quantity:
 def as_energy(energy: u.Quantity | str, argument: str) -> u.Quantity:
     """`energy` as a Quantity of energy; the error names `argument`.
 
-    Frequencies, wavelengths and wave numbers become energies in eV.
+    Frequencies, wavelengths and wavenumbers become energies in eV.
 
     Raises
     ------
@@ -51,12 +52,12 @@ def as_energy(energy: u.Quantity | str, argument: str) -> u.Quantity:
 
 
 def per_bin(value: Any, energy: Any, argument: str) -> Any:
-    """What a function of the energy axis returns, or `value` itself if it is none; the error names `argument`.
+    """`value`, or its result for the axis `energy` if it is a function; the error names `argument`.
 
     Raises
     ------
     ValueError
-        If it is a function and there is no energy axis.
+        If `value` is a function and there is no energy axis.
     """
     if not callable(value):
         return value

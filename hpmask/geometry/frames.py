@@ -1,4 +1,4 @@
-"""The two frames a mask may live in, and the way from sky positions to angles in them."""
+"""The two frames of masks, ICRS and Galactic, and positions given by users as angles in these frames."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ __all__ = [
 
 FRAMES = ("icrs", "galactic")
 
-# Of a point so far away, the direction is the same to the last bit from wherever it is seen.
+# At this distance, the direction of a point does not depend on the position of the observer, to the last bit.
 _FAR = 1e20 * u.kpc
 
 
 def check_frame(frame: str) -> str:
-    """`frame`, if a mask can have it.
+    """`frame` in lower case, checked: a frame of masks.
 
     Raises
     ------
     ValueError
-        If it is neither "icrs" nor "galactic".
+        If it is not "icrs" or "galactic".
     """
     if not isinstance(frame, str) or frame.lower() not in FRAMES:
         raise ValueError(f"frame must be 'icrs' or 'galactic', got {frame!r}")
@@ -58,18 +58,18 @@ def check_frame(frame: str) -> str:
 
 @cache
 def rotation(source: str, target: str) -> NDArray[np.float64]:
-    """Matrix that takes unit vectors from one frame of `FRAMES` to the other, shape (3, 3)."""
+    """Rotation matrix for unit vectors from one frame of `FRAMES` to another, shape (3, 3), read-only."""
     return rotation_of(source, target)
 
 
 def rotation_of(source: str | BaseCoordinateFrame, target: str) -> NDArray[np.float64]:
-    """Matrix that takes unit vectors from a frame to one of `FRAMES`, shape (3, 3), read-only.
+    """Rotation matrix for unit vectors from a frame to one of `FRAMES`, shape (3, 3), read-only.
 
-    `source` is fixed to `target` by a rotation alone: ICRS, Galactic or FK5 of any equinox.
+    `source` must differ from `target` by a rotation only: ICRS, Galactic, or FK5 of any equinox.
     """
     axes = SkyCoord(CartesianRepresentation(np.eye(3)), frame=source)
     matrix = axes.transform_to(target).cartesian.xyz.value
-    # Orthonormal to the last bit that astropy's chain of matrices leaves.
+    # astropy's product of matrices is orthonormal to some bits only.
     left, _, right = np.linalg.svd(matrix)
     result = np.ascontiguousarray(left @ right)
     result.flags.writeable = False
@@ -79,15 +79,15 @@ def rotation_of(source: str | BaseCoordinateFrame, target: str) -> NDArray[np.fl
 def to_lonlat(coord: SkyCoord, frame: str, argument: str = "coord") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitude and latitude of `coord` in `frame`, in radians, contiguous, in the shape of `coord`.
 
-    They are those of the direction in which a position is seen, whatever its distance: see `directions`.
+    A position means the direction in which it is seen, whatever its distance is: see `directions`.
 
     Raises
     ------
     TypeError
         If `coord` is not a SkyCoord or another astropy coordinate; the error names `argument`.
     ValueError
-        If a position is not finite or is masked (the message names the first such row), or its frame has no
-        way to `frame`.
+        If a position is not finite or is masked (the message names the first such row), or astropy cannot transform
+        its frame to `frame`.
     """
     seen = turned(directions(coord, argument), frame, argument).data
     lon, lat = (np.asarray(angle.to_value(u.rad), dtype=np.float64, order="C") for angle in (seen.lon, seen.lat))
@@ -98,22 +98,23 @@ def to_lonlat(coord: SkyCoord, frame: str, argument: str = "coord") -> tuple[NDA
 def directions(coord: SkyCoord, argument: str) -> BaseCoordinateFrame:
     """The directions of positions from the origin of their frame, as float64, in that frame.
 
-    What astropy prints as RA and Dec of the Moon in GCRS is such a direction, and the point of the sky at which the
-    Moon is seen. Brought to ICRS with its distance, it would be the direction from the barycentre of the solar system.
-    Galactocentric is the exception: nothing is seen from its origin, so that the place counts, as ICRS has it.
+    For the Moon in GCRS, this is the direction that astropy prints as RA and Dec, and in which the Moon is seen. If it
+    were transformed to ICRS with its distance, the result would be the direction from the barycentre of the solar
+    system. Galactocentric is an exception, because nobody observes from its origin: the position in space is
+    transformed to ICRS.
 
     Parameters
     ----------
     coord : `~astropy.coordinates.SkyCoord`
         Positions with or without distances and motions, in any frame.
     argument : str
-        What an error calls them.
+        Name of the argument in errors.
 
     Returns
     -------
     `~astropy.coordinates.BaseCoordinateFrame`
-        With the frame's attributes, and data that are a UnitSphericalRepresentation: the arrays of `coord` itself if
-        they are float64 already.
+        With the attributes of the frame, and with a UnitSphericalRepresentation as data. It shares the arrays of
+        `coord` if these are float64.
 
     Raises
     ------
@@ -133,19 +134,19 @@ def directions(coord: SkyCoord, argument: str) -> BaseCoordinateFrame:
 
 
 def own_angles(coord: SkyCoord | BaseCoordinateFrame) -> tuple[u.Quantity, u.Quantity]:
-    """Longitude and latitude of positions in their own frame, as float64; masked ones stay masked."""
+    """Longitude and latitude of positions in their own frame, as float64. Masked positions remain masked."""
     data = coord.data
     if not isinstance(data, UnitSphericalRepresentation | SphericalRepresentation):
         data = _spherical(data)
     lon, lat = float64(data.lon), float64(data.lat)
     if lat is not data.lat:
-        # The poles of single precision may lie a trifle beyond those of double.
+        # 90 deg in single precision, in radians, is slightly more than 90 deg in double precision.
         lat = np.clip(lat, -90 * u.deg, 90 * u.deg)
     return lon, lat
 
 
 def _spherical(data: BaseRepresentation) -> SphericalRepresentation:
-    """Places of any other representation, in float64; those in the origin are in no direction, NaN."""
+    """Positions of any other representation, in float64. The direction of the origin is NaN."""
     parts = {name: float64(getattr(data, name)) for name in data.components}
     spherical = type(data)(**parts, copy=False).represent_as(SphericalRepresentation)
     lon = np.where(spherical.distance > 0, spherical.lon, np.nan * u.rad)
@@ -153,18 +154,18 @@ def _spherical(data: BaseRepresentation) -> SphericalRepresentation:
 
 
 def turned(there: BaseCoordinateFrame, frame: str, argument: str) -> BaseCoordinateFrame:
-    """Directions in another frame: `there` itself if it is in `frame` already.
+    """Directions in another frame; `there` itself if that is its frame.
 
     Raises
     ------
     ValueError
-        If a direction is not finite, or its frame has no way to `frame`.
+        If a direction is not finite, or astropy cannot transform its frame to `frame`.
     """
     if there.name == frame:
         return there
     lon, lat = there.data.lon, there.data.lat
     check_finite(lon, lat, argument)
-    # Some of astropy's transformations move the origin, and refuse what has no distance.
+    # Some of astropy's transformations move the origin, and need distances.
     distance = np.broadcast_to(_FAR, lon.shape, subok=True)
     far = there.realize_frame(SphericalRepresentation(lon, lat, distance, copy=False))
     seen = _transformed(far, SkyCoord(0, 0, unit="deg", frame=frame).frame.replicate_without_data(), argument)
@@ -175,11 +176,11 @@ def _transformed(there: BaseCoordinateFrame, target: BaseCoordinateFrame, argume
     try:
         return there.transform_to(target)
     except Exception as error:
-        raise ValueError(f"{argument}, in {there.name!r}, cannot be brought to {target.name!r}: {error}") from error
+        raise ValueError(f"{argument}, in {there.name!r}, cannot be transformed to {target.name!r}: {error}") from error
 
 
 def seen(coord: SkyCoord, frame: str, argument: str) -> SkyCoord:
-    """The `directions` of positions in one of `FRAMES`, for other packages, which would make use of distances."""
+    """The `directions` of positions in one of `FRAMES`, for other packages, which would otherwise use the distances."""
     return SkyCoord(turned(directions(coord, argument), frame, argument))
 
 
@@ -198,13 +199,13 @@ def check_finite(lon: NDArray[np.float64], lat: NDArray[np.float64], argument: s
 
 
 def unit_vectors(lon: Any, lat: Any) -> NDArray[np.float64]:
-    """Unit vectors of longitudes and latitudes in radians, the components on one axis more."""
+    """Unit vectors of longitudes and latitudes in radians, shape (..., 3)."""
     x, y, z = np.broadcast_arrays(np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat))
     return np.stack([x, y, z], axis=-1)
 
 
 def lonlat(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Longitudes (-pi to pi) and latitudes, in radians, of vectors of any length, shape (..., 3)."""
+    """Longitudes (-pi to pi) and latitudes, in radians, of vectors of any length and shape (..., 3)."""
     x, y, z = np.moveaxis(vectors, -1, 0)
     return np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
 

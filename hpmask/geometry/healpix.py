@@ -1,18 +1,24 @@
-"""Cell geometry: the cell at a position, centres, edges, sizes, neighbours, and RING numbers.
+"""Geometry of HEALPix cells: the cell at a position, centres, edges, sizes, neighbours, and RING numbers.
 
-Angles are radians here, cells NESTED unless a name says RING.
+Angles are in radians. Cells have NESTED numbers unless a name says RING.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from astropy import units as u
 from astropy_healpix import core as _ah
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import cells as _kernel
+from hpmask._utils.arguments import MAX_ORDER, one_angle
+from hpmask._utils.words import angle_text
 
 __all__ = [
     "cell_radius",
+    "cell_side",
     "cells_at",
     "centre_vectors",
     "centres",
@@ -20,6 +26,7 @@ __all__ = [
     "n_cells",
     "neighbours",
     "nested_to_ring",
+    "order_of",
     "ring_to_nested",
 ]
 
@@ -31,15 +38,56 @@ def n_cells(order: int) -> int:
     return 12 << (2 * order)
 
 
-def cells_at(lon: ArrayLike, lat: ArrayLike, order: int) -> Cells:
-    """Cells that hold positions (finite, any longitude), in the shape of `lon` and `lat`.
+def cell_side(order: int) -> float:
+    """The square root of the area of the cells of an order, in radians: 58.6 deg / 2**order."""
+    return math.sqrt(math.pi / 3) / (1 << order)
 
-    A position on an edge between cells, within 1e-14 rad, belongs to the northern cell.
+
+def order_of(resolution: u.Quantity | str) -> int:
+    """Return the coarsest order whose cells are no larger than an angle.
+
+    The size of a cell is the square root of its area, 58.6 deg / 2**order.
+
+    Parameters
+    ----------
+    resolution : `~astropy.units.Quantity` or str
+        The angle, a scalar above 0.
+
+    Returns
+    -------
+    int
+        The order, 0 to 29.
+
+    Raises
+    ------
+    TypeError
+        If `resolution` is a bare number.
+    ValueError
+        If it is not a single positive angle, or smaller than the cells of order 29 (0.39 mas).
+
+    Examples
+    --------
+    >>> from hpmask.geometry.healpix import order_of
+    >>> order_of("1 arcmin"), order_of("1 deg"), order_of("90 deg")
+    (12, 6, 0)
+    """
+    side = one_angle(resolution, "resolution")
+    for order in range(MAX_ORDER + 1):
+        # An angle may have gone through other units.
+        if cell_side(order) <= side * (1 + 1e-12):
+            return order
+    raise ValueError(f"resolution must be at least {angle_text(cell_side(MAX_ORDER))}, got {resolution}")
+
+
+def cells_at(lon: ArrayLike, lat: ArrayLike, order: int) -> Cells:
+    """Cells at positions (finite, any longitude), in the shape of `lon` and `lat`.
+
+    A position within 1e-14 rad of the edge between two cells belongs to the northern cell.
     """
     lon = np.asarray(lon, dtype=np.float64, order="C")
     lat = np.asarray(lat, dtype=np.float64, order="C")
     if lon.shape != lat.shape:
-        raise ValueError(f"lon and lat must have one shape, got {lon.shape} and {lat.shape}")
+        raise ValueError(f"lon and lat must have the same shape, got {lon.shape} and {lat.shape}")
     out = np.empty(lon.size, dtype=np.uint64)
     _kernel.cells_at(lon.ravel(), lat.ravel(), order, out)
     return out.reshape(lon.shape)
@@ -62,9 +110,9 @@ def centre_vectors(cells: Cells, order: int) -> NDArray[np.float64]:
 
 
 def edges(cells: Cells, order: int, *, steps: int = 1) -> NDArray[np.float64]:
-    """Unit vectors of points round the edges of cells, `steps` on each edge: shape (n, 4 * steps, 3).
+    """Unit vectors of points on the edges of cells, `steps` on each edge: shape (n, 4 * steps, 3).
 
-    They run from the southern corner eastwards.
+    They begin at the southern corner and go eastwards.
     """
     cells = np.ascontiguousarray(cells, dtype=np.uint64)
     out = np.empty((cells.size, 4 * steps, 3))
@@ -73,15 +121,15 @@ def edges(cells: Cells, order: int, *, steps: int = 1) -> NDArray[np.float64]:
 
 
 def cell_radius(order: int) -> float:
-    """An upper bound, in radians, of the distance from the centre of any cell of an order to its edge."""
-    # The farthest corners are those of the cells that end at a polar cap's corner. Times nside, their
-    # distance grows with the order from 0.841 towards 1.06897.
-    return 1.07 / (1 << order)
+    """An upper bound, in radians, of the distance from the centre of a cell of an order to its edge."""
+    # The farthest corners belong to cells at the corners of a polar cap. Their distance times nside increases with the
+    # order from 0.841 towards 1.06897.
+    return float(_kernel.CELL_RADIUS) / (1 << order)
 
 
 def neighbours(cells: Cells, order: int) -> NDArray[np.int64]:
-    """The up to eight neighbours of cells of shape (n,): shape (8, n), -1 where a cell has only seven."""
-    # The C code behind it may leave a floating-point flag set although it returns integers.
+    """The eight neighbours of cells of shape (n,): shape (8, n), with -1 for cells that have only seven."""
+    # The C code returns integers, but may set a floating-point flag.
     with np.errstate(invalid="ignore"):
         found = _ah.neighbours(np.asarray(cells, dtype=np.int64), 1 << order, order="nested")
     return np.asarray(found, dtype=np.int64)

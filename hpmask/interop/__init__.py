@@ -1,1 +1,1 @@
-"""To and from other packages, a module for each. Nothing here is imported before it is used."""
+"""Masks to and from other packages, with a module for each package. A module is imported when it is used."""

@@ -1,9 +1,9 @@
-"""To and from `mocpy.SFMOC`, coverages of sky and frequency.
+"""Masks to and from `mocpy.SFMOC`, coverages of sky and frequency.
 
-A frequency MOC divides the frequencies into 2**(order + 1) cells, about equal in the logarithm; versions of mocpy
-differ in which, so that it is asked. Edges of bins go to the nearest boundary of cells, and so neighbouring bins
-neither overlap nor leave a gap. Energies are turned into frequencies here, E = h nu: mocpy takes any number for Hz,
-whatever its unit.
+A frequency MOC of an order divides the frequencies into 2**(order + 1) cells of about equal width in the logarithm.
+Their boundaries differ between versions of mocpy, so that mocpy is asked for them. The edges of energy bins are moved
+to the nearest boundary. Neighbouring bins then neither overlap nor leave a gap. Energies are converted to frequencies
+here, with E = h nu, because mocpy takes any number as Hz, whatever its unit.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from astropy.io import fits
 from mocpy import MOC, FrequencyMOC
 from numpy.typing import NDArray
 
+from hpmask._utils.arguments import as_count
+from hpmask._utils.words import counted
 from hpmask.core.energy_bins import resampled
 from hpmask.core.rangeset import RangeSet
-from hpmask.core.value import MaskValue
+from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 
 try:
@@ -30,66 +32,67 @@ try:
 except ImportError as error:
     raise ImportError('SF-MOCs need mocpy 0.18 or later: pip install "mocpy>=0.18"') from error
 
-__all__ = ["from_mask", "to_planes"]
+__all__ = ["from_sfmoc", "to_sfmoc"]
 
-# Below, cells are wider than 1e-4 of their frequency; above, narrower than what floating point resolves well.
+# At lower orders, cells are wider than 1e-4 of their frequency. At higher orders, floating point does not resolve them.
 _ORDERS = range(20, 46)
 
 
-def from_mask(mask: MaskValue, order_f: int) -> SFMOC:
-    """The SF-MOC of a mask; see `hpmask.Mask.to_sfmoc`."""
+def to_sfmoc(mask: MaskValue, *, frequency_order: int = 30) -> SFMOC:
+    """See `hpmask.Mask.to_sfmoc`."""
     axis = mask.energy
     if axis is None:
-        raise ValueError("an SF-MOC has frequencies, but the mask has no energy bins: to_moc makes a MOC of it")
+        raise ValueError("an SF-MOC has frequencies, but the mask has no energy bins: use to_moc")
     if mask.frame != "icrs":
-        raise ValueError(f"an SF-MOC is ICRS, the mask is {mask.frame}: bring it there with to_frame('icrs')")
-    if isinstance(order_f, bool) or not isinstance(order_f, int | np.integer):
-        raise TypeError(f"order_f must be an integer, got {order_f!r}")
+        raise ValueError(f"an SF-MOC is in ICRS, but the mask is {mask.frame}: convert it with to_frame('icrs')")
+    order_f = as_count(frequency_order, "frequency_order")
     if order_f not in _ORDERS:
-        raise ValueError(f"order_f must be from {_ORDERS[0]} to {_ORDERS[-1]}, got {order_f}")
-    numbers = _boundaries(axis, int(order_f))
+        raise ValueError(f"frequency_order must be from {_ORDERS[0]} to {_ORDERS[-1]}, got {order_f}")
+    numbers = _boundaries(axis, order_f)
     ends = pairwise(numbers)
     bins = [(min(pair), max(pair), plane) for pair, plane in zip(ends, mask.planes, strict=True) if plane]
     if not bins:
-        return SFMOC.new_empty(int(order_f), mask.order)
-    # From inside the first cell to inside the last one: at a boundary, rounding decides which cell is meant.
+        return SFMOC.new_empty(order_f, mask.order)
+    # Frequencies inside the first and the last cell. At a boundary, rounding would decide between two cells.
     lowest = [_inside(order_f, first, 1 / 3) for first, _, _ in bins]
     highest = [_inside(order_f, stop - 1, 2 / 3) for _, stop, _ in bins]
     sky = {id(plane): MOC.from_depth29_ranges(mask.order, plane.ranges) for plane in mask.planes}
     return SFMOC.from_spatial_coverages(
-        lowest * u.Hz, highest * u.Hz, [sky[id(plane)] for _, _, plane in bins], max_order_frequency=int(order_f)
+        lowest * u.Hz, highest * u.Hz, [sky[id(plane)] for _, _, plane in bins], max_order_frequency=order_f
     )
 
 
-def to_planes(
-    sfmoc: SFMOC, axis: EnergyAxis | None, how: Literal["any", "all"]
-) -> tuple[list[RangeSet], int, EnergyAxis]:
-    """Planes, their order and their bins; see `hpmask.Mask.from_sfmoc`."""
+def from_sfmoc(sfmoc: SFMOC, energy: EnergyAxis | None = None, *, how: Literal["any", "all"] = "any") -> MaskValue:
+    """See `hpmask.Mask.from_sfmoc`."""
     if not isinstance(sfmoc, SFMOC):
         raise TypeError(f"sfmoc must be a mocpy.SFMOC, got {type(sfmoc).__name__}")
-    if axis is not None and not isinstance(axis, EnergyAxis):
-        raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
+    if energy is not None and not isinstance(energy, EnergyAxis):
+        raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
     order_f, order = (int(one) for one in sfmoc.max_order)
     if sfmoc.is_empty():
-        if axis is None:
-            raise ValueError("the SF-MOC is empty and has no frequencies: axis must be given")
-        return [RangeSet.empty(order)] * axis.n_bins, order, axis
-    edges, planes = _elements(sfmoc, order)
-    shift = int(FrequencyMOC.MAX_ORDER) - order_f
-    found = EnergyAxis(_energies([edge >> shift for edge in edges], order_f))
-    if axis is None:
-        return planes, order, found
-    # On the same boundaries, so that rounding makes no overlaps.
-    on_cells = EnergyAxis(_energies(_boundaries(axis, order_f), order_f))
-    return resampled(planes, found, on_cells, how), order, axis
+        if energy is None:
+            raise ValueError("the SF-MOC is empty and has no frequencies: energy must be given")
+        planes = [RangeSet.empty(order)] * energy.n_bins
+    else:
+        edges, planes = _elements(sfmoc, order)
+        shift = int(FrequencyMOC.MAX_ORDER) - order_f
+        found = EnergyAxis(_energies([edge >> shift for edge in edges], order_f))
+        if energy is None:
+            energy = found
+        else:
+            # The edges move to the same boundaries, so that rounding makes no overlaps.
+            on_cells = EnergyAxis(_energies(_boundaries(energy, order_f), order_f))
+            planes = resampled(planes, found, on_cells, how)
+    history = f"from_sfmoc({counted(energy.n_bins, 'bin')}, order={order})"
+    return new_mask(planes, order=order, energy=energy, history=history)
 
 
 def _elements(sfmoc: SFMOC, order: int) -> tuple[list[int], list[RangeSet]]:
-    """Boundaries of frequencies, as cells of the finest order, and the sky between them.
+    """Boundaries of frequencies, as numbers of cells of the finest order, and the sky between them.
 
-    The FITS form of an SF-MOC, as IVOA's MOC 2.0 has it, is one column of integers: pairs of frequencies, marked by the
-    highest bit, and after them pairs of cells at order 29, which are the sky at these frequencies; then further
-    frequencies, and so on.
+    The FITS form of an SF-MOC (IVOA MOC 2.0) is one column of integers. It has pairs of frequency cells, marked by the
+    highest bit, followed by pairs of sky cells at order 29, which are the sky at these frequencies. Then come further
+    frequencies and their sky, and so on.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sfmoc.fits"
@@ -116,12 +119,14 @@ def _elements(sfmoc: SFMOC, order: int) -> tuple[list[int], list[RangeSet]]:
 
 
 def _boundaries(axis: EnergyAxis, order_f: int) -> list[int]:
-    """The boundaries of cells next to the edges of an axis."""
+    """The numbers of the boundaries between frequency cells that are nearest to the edges of an axis."""
     lowest, highest = float(FrequencyMOC.FREQ_MIN_HZ), float(FrequencyMOC.FREQ_MAX_HZ)
     numbers = []
     for edge, frequency in zip(axis.edges, axis.edges.to_value(u.Hz, u.spectral()), strict=True):
         if not lowest <= frequency < highest:
-            raise ValueError(f"frequencies go from {lowest} to {highest} Hz, the edge {edge} is {frequency:.6g} Hz")
+            raise ValueError(
+                f"an SF-MOC holds frequencies from {lowest} to {highest} Hz, the edge {edge} is {frequency:.6g} Hz"
+            )
         text = FrequencyMOC.from_frequencies(order_f, [frequency] * u.Hz).to_string()
         number = int(text.split("/")[1])
         low, high = _hertz(order_f, number)
@@ -130,24 +135,25 @@ def _boundaries(axis: EnergyAxis, order_f: int) -> list[int]:
     if same.size:
         i = int(same[0])
         raise ValueError(
-            f"bin {i}, {axis.edges[i]} to {axis.edges[i + 1]}, is narrower than cells of order_f {order_f}"
+            f"bin {i}, {axis.edges[i]} to {axis.edges[i + 1]}, is narrower than the cells of frequency order {order_f}"
         )
     return numbers
 
 
 def _hertz(order_f: int, number: int) -> tuple[float, float]:
-    """Frequencies at which a cell begins and ends."""
+    """The lowest and the highest frequency of a cell in Hz."""
     ((low, high),) = FrequencyMOC.from_string(f"{order_f}/{number}").to_hz_ranges()
     return float(low), float(high)
 
 
 def _inside(order_f: int, number: int, part: float) -> float:
+    """A frequency inside a cell in Hz, at a fraction of its width in the logarithm."""
     low, high = _hertz(order_f, number)
     return float(low * (high / low) ** part)
 
 
 def _energies(numbers: Sequence[int], order_f: int) -> Any:
-    """Energies of boundaries between cells: where one begins, or the last one ends."""
+    """The energies of boundaries in eV. The boundary `number` is the lower end of cell `number`."""
     last = int(FrequencyMOC.n_cells(order_f))
     frequencies = [
         _hertz(order_f, number)[0] if number < last else _hertz(order_f, number - 1)[1] for number in numbers

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hpmask._utils.arguments import MAX_ORDER
 from hpmask._utils.errors import MaskFormatError
+from hpmask.core.moc import moc_plane
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.io import text
 from hpmask.io.cells import Pieces
@@ -169,7 +170,7 @@ def _fault(piece: bytes, at: int, what: str = "text that is neither a cell nor a
 
 
 def _write(mask: MaskValue, file: IO[bytes]) -> None:
-    plane = text.sky_of(mask)
+    plane = moc_plane(mask)
     by_order = plane.cells_by_order()
     # The order of the mask is written even if there are no cells of that order.
     for order in sorted({*by_order, plane.order}):

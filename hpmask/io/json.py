@@ -16,6 +16,7 @@ import numpy as np
 
 from hpmask._utils.arguments import MAX_ORDER
 from hpmask._utils.errors import MaskFormatError
+from hpmask.core.moc import moc_plane
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.io import text
@@ -207,7 +208,7 @@ class _Source:
 
 
 def _write(mask: MaskValue, file: IO[bytes]) -> None:
-    plane = text.sky_of(mask)
+    plane = moc_plane(mask)
     by_order = plane.cells_by_order()
     separator = b"{"
     # The order of the mask is written even if there are no cells of that order.

@@ -1,4 +1,4 @@
-"""What the two text formats share: the beginning of a file, and the masks that they can hold.
+"""What the two text formats share: the beginning of a file.
 
 A file may begin with a byte order mark and with comments, which are lines that begin with ``#``. Old tools of the CDS
 give the order of the MOC in a comment, as ``#MOCORDER 8``.
@@ -13,10 +13,8 @@ from typing import IO
 
 from hpmask._utils.arguments import MAX_ORDER
 from hpmask._utils.errors import MaskFormatError
-from hpmask.core.rangeset import RangeSet
-from hpmask.core.value import MaskValue
 
-__all__ = ["begins_with", "opened", "sky_of"]
+__all__ = ["begins_with", "opened"]
 
 # Bytes that are read and parsed at a time.
 _PIECE = 1 << 20
@@ -66,23 +64,3 @@ def _pieces(first: bytes, file: IO[bytes]) -> Iterator[bytes]:
         # gzip compresses blanks a thousand times, and no writer produces this many of them.
         if len(first) == _PIECE >= _HEAD and not first.strip(b" \t\r\n\f\v,"):
             raise MaskFormatError(f"there are more than {_PIECE} blanks in a row")
-
-
-def sky_of(mask: MaskValue) -> RangeSet:
-    """The cells of a mask that a MOC can hold.
-
-    Raises
-    ------
-    ValueError
-        If the mask has energy bins or is not in ICRS.
-    """
-    if mask.energy is not None:
-        raise ValueError(
-            f"a MOC has no energy bins, but the mask has {mask.energy.n_bins}: "
-            "combine them first, with reduce('any') or reduce('all')"
-        )
-    if mask.frame != "icrs":
-        raise ValueError(
-            f"a MOC is in ICRS, but the mask is in {mask.frame!r}: convert it first, with to_frame('icrs')"
-        )
-    return mask.planes[0].at_order(mask.order)

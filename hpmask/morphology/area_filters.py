@@ -1,4 +1,4 @@
-"""Filters by the area of connected components: holes filled, small parts removed, the largest kept."""
+"""Filters by the area of connected components: fill holes, remove small components, keep the largest ones."""
 
 from __future__ import annotations
 
@@ -12,20 +12,30 @@ __all__ = ["fill_holes", "keep_largest", "remove_small"]
 
 
 def fill_holes(plane: RangeSet, max_area: float | None = None, connectivity: int = 8) -> RangeSet:
-    """The set with its holes: components of the complement that are small enough.
+    """Return a set with its holes filled. Holes are the small components of the complement.
 
-    The complement hangs together in the dual way: over edges only where the set does over edges and corners, and the
-    other way round. Else a ring of cells that touch at corners would have an inside that is no hole.
+    The complement has the dual connectivity: 4 if that of the set is 8, and 8 if it is 4. Otherwise the inside of a
+    ring of cells that touch at their corners would not be a hole.
 
     Parameters
     ----------
     plane : RangeSet
         The set.
     max_area : float, optional
-        The largest hole that is filled, in steradian. By default all components of the complement are
-        holes but the largest one.
+        Area of the largest hole to fill, in steradian. By default all components of the complement except the largest
+        one are holes.
     connectivity : {8, 4}, optional
-        Of the set: 8: neighbours share an edge or a corner. 4: they share an edge.
+        Neighbours of a cell of the set: those that share an edge or a corner (8), or an edge (4).
+
+    Returns
+    -------
+    RangeSet
+        The set and its holes.
+
+    Raises
+    ------
+    ValueError
+        If `connectivity` is neither 8 nor 4.
 
     Examples
     --------
@@ -44,7 +54,26 @@ def fill_holes(plane: RangeSet, max_area: float | None = None, connectivity: int
 
 
 def remove_small(plane: RangeSet, min_area: float, connectivity: int = 8) -> RangeSet:
-    """The components of a set that have at least an area, in steradian.
+    """Return the components of a set whose area is at least `min_area`.
+
+    Parameters
+    ----------
+    plane : RangeSet
+        The set.
+    min_area : float
+        The smallest area to keep, in steradian.
+    connectivity : {8, 4}, optional
+        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+    Returns
+    -------
+    RangeSet
+        The remaining components.
+
+    Raises
+    ------
+    ValueError
+        If `connectivity` is neither 8 nor 4.
 
     Examples
     --------
@@ -60,12 +89,26 @@ def remove_small(plane: RangeSet, min_area: float, connectivity: int = 8) -> Ran
 
 
 def keep_largest(plane: RangeSet, n: int = 1, connectivity: int = 8) -> RangeSet:
-    """The `n` largest components of a set; of equal ones those with the first cells in NESTED order.
+    """Return the `n` largest components of a set; of components of equal area, those with the lowest NESTED cells.
+
+    Parameters
+    ----------
+    plane : RangeSet
+        The set.
+    n : int, optional
+        Number of components to keep.
+    connectivity : {8, 4}, optional
+        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+    Returns
+    -------
+    RangeSet
+        The remaining components.
 
     Raises
     ------
     TypeError, ValueError
-        If `n` is no integer from 0 up.
+        If `n` is not an integer from 0 up, or `connectivity` is neither 8 nor 4.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Connected components of a set: what hangs together on the graph of neighbouring cells.
+"""Connected components of a set of cells.
 
-The graph is that of `healpy.get_all_neighbours`: a cell has eight neighbours, and seven where three base cells meet.
+The neighbours are those of `healpy.get_all_neighbours`: a cell has eight, or seven where three base cells meet.
 """
 
 from __future__ import annotations
@@ -16,21 +16,38 @@ from astropy.coordinates import SkyCoord, UnitSphericalRepresentation
 from numpy.typing import NDArray
 
 from hpmask._kernels import components as _kernel
+from hpmask._kernels.tiles import TileSet
 from hpmask._utils.arguments import check_connectivity
 from hpmask.core.rangeset import RangeSet, from_starts_stops, trusted
 from hpmask.core.value import MaskValue, then
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import lonlat
-from hpmask.morphology.tiles import Tiles
 
 __all__ = ["Components", "Labelled", "count"]
 
-# Centroids take cells no larger than this, about a degree: the centre of a larger one stands for its area too badly.
+# Centroids use cells of this order (about a degree) or finer. The centre of a larger cell represents its area badly.
 _COARSEST = 6
 
 
 def count(plane: RangeSet, connectivity: int = 8) -> int:
-    """How many connected components a set has.
+    """Return the number of connected components of a set.
+
+    Parameters
+    ----------
+    plane : RangeSet
+        The set.
+    connectivity : {8, 4}, optional
+        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    ValueError
+        If `connectivity` is neither 8 nor 4.
 
     Examples
     --------
@@ -45,20 +62,20 @@ def count(plane: RangeSet, connectivity: int = 8) -> int:
 
 
 def _labelling(plane: RangeSet, corners: bool) -> Any:
-    tiles = Tiles(plane)
-    index = tiles.index
-    return _kernel.Labelling(tiles.starts, tiles.levels, tiles.words, index.entries, index.shift, tiles.order, corners)
+    return _kernel.Labelling(TileSet(plane.boundaries, plane.order), corners)
 
 
 class Labelled:
-    """The components of a set, largest first; of equal ones that with the first cell in NESTED order.
+    """The components of a set, from the largest to the smallest.
+
+    Components of equal area are in the order of their first cells.
 
     Parameters
     ----------
     plane : RangeSet
-        The set; the graph is that of cells of its own order.
+        The set. Its components are connected by cells of its own order.
     connectivity : {8, 4}, optional
-        8: neighbours share an edge or a corner. 4: they share an edge.
+        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
 
     Attributes
     ----------
@@ -67,7 +84,7 @@ class Labelled:
     n_cells : numpy.ndarray of uint64, shape (n,)
         Number of cells of each component.
     boundaries : numpy.ndarray of uint64, shape (2 m,)
-        Starts and stops of the ranges of one component after the other.
+        Starts and stops of the ranges at order 29, component by component.
     offsets : numpy.ndarray of int64, shape (n + 1,)
         Component k has the ranges ``offsets[k]`` to ``offsets[k + 1] - 1``.
     """
@@ -80,7 +97,7 @@ class Labelled:
         else:
             starts = stops = sizes = np.empty(0, dtype=np.uint64)
             numbers = np.empty(0, dtype=np.uint32)
-        # Numbers go by the first cell, and the sort is stable.
+        # The kernel numbers the components by their first cells, and a stable sort keeps that order.
         by_size = np.argsort(~sizes, kind="stable")
         rank = np.empty(sizes.size, dtype=np.uint32)
         rank[by_size] = np.arange(sizes.size, dtype=np.uint32)
@@ -94,24 +111,24 @@ class Labelled:
 
     @property
     def areas(self) -> NDArray[np.float64]:
-        """Area of each component in steradian."""
+        """Area of each component in steradian, shape (n,)."""
         return np.asarray(self.n_cells * (4 * np.pi / healpix.n_cells(self.order)))
 
     def compared(self, area: float) -> NDArray[np.int8]:
-        """Whether each component is smaller (-1) than an area in steradian, as large (0) or larger (1).
+        """Whether each component is smaller (-1) than an area in steradian, equal to it (0) or larger (1), shape (n,).
 
-        As large is what differs by no more than rounding: an area may have gone through other units.
+        Areas that differ by rounding only are equal: an area may have been converted between units.
         """
         areas = self.areas
         return np.where(np.abs(areas - area) <= 1e-12 * area, 0, np.sign(areas - area)).astype(np.int8)
 
     def plane(self, k: int) -> RangeSet:
-        """Component k by itself."""
+        """Component k as a set."""
         part = self.boundaries[2 * self.offsets[k] : 2 * self.offsets[k + 1]]
         return trusted(part.copy(), self.order)
 
     def union(self, chosen: NDArray[np.bool_]) -> RangeSet:
-        """The components with a True, as one set."""
+        """The union of the components that are chosen by a mask of shape (n,)."""
         if chosen.all():
             pairs = self.boundaries.reshape(-1, 2)
         else:
@@ -120,7 +137,7 @@ class Labelled:
 
     @cached_property
     def centres(self) -> NDArray[np.float64]:
-        """Unit vectors of the centroids, shape (n, 3); NaN where the vectors of a component cancel."""
+        """Unit vectors of the centroids, shape (n, 3); NaN where the vectors of a component cancel each other."""
         vectors = np.empty((len(self), 3))
         coarsest = min(self.order, _COARSEST)
         _kernel.vector_sums(self.boundaries, self.offsets, self.order, coarsest, vectors)
@@ -130,7 +147,7 @@ class Labelled:
 
     @cached_property
     def extents(self) -> NDArray[np.float64]:
-        """Largest distance of a cell's centre from the centroid, in radians."""
+        """Largest distance of a cell's centre from the centroid, in radians, shape (n,)."""
         out = np.empty(len(self))
         _kernel.extents(self.boundaries, self.offsets, self.order, self.centres, out)
         out[np.isnan(self.centres[:, 0])] = np.nan
@@ -138,10 +155,22 @@ class Labelled:
 
 
 class Components(Sequence[MaskValue]):
-    """The connected components of a mask: a sequence of masks, largest first, with arrays of what they are like.
+    """The connected components of a mask: a sequence of masks, largest first, with arrays of their properties.
 
-    Made by `Mask.components`. The masks are made when they are asked for. Components of equal area stand in the
+    `Mask.components` makes it. The mask of a component is made when it is accessed. Components of equal area are in the
     order of their first cells.
+
+    Parameters
+    ----------
+    mask : Mask
+        The mask.
+    connectivity : {8, 4}, optional
+        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+
+    Raises
+    ------
+    ValueError
+        If the sky differs from bin to bin, or `connectivity` is neither 8 nor 4.
 
     Examples
     --------
@@ -163,8 +192,8 @@ class Components(Sequence[MaskValue]):
         distinct = {id(plane) for plane in mask.planes}
         if len(distinct) > 1:
             raise ValueError(
-                f"the mask has {len(distinct)} different planes in its {len(mask.planes)} bins, each with components "
-                "of its own: reduce('any') or reduce('all') it, or take one bin, mask[i]"
+                f"the mask has {len(distinct)} different planes in its {len(mask.planes)} bins, and each plane has its "
+                "own components: combine the bins with reduce('any') or reduce('all'), or take one bin, mask[i]"
             )
         self._mask = mask
         self._labelled = Labelled(mask.planes[0], connectivity)
@@ -178,7 +207,7 @@ class Components(Sequence[MaskValue]):
     @overload
     def __getitem__(self, k: slice) -> list[MaskValue]: ...
     def __getitem__(self, k: int | slice) -> MaskValue | list[MaskValue]:
-        """The mask of one component, or the masks of a slice; negative numbers count from the smallest."""
+        """Return the mask of one component, or a list of masks for a slice; -1 is the smallest component."""
         if isinstance(k, slice):
             return [self[i] for i in range(*k.indices(len(self)))]
         if isinstance(k, bool) or not isinstance(k, int | np.integer):
@@ -192,7 +221,7 @@ class Components(Sequence[MaskValue]):
 
     @property
     def n_cells(self) -> NDArray[np.uint64]:
-        """Number of cells of the mask's order of each component, shape (n,)."""
+        """Number of cells (of the mask's order) of each component, shape (n,)."""
         return np.array(self._labelled.n_cells)
 
     @property
@@ -204,9 +233,9 @@ class Components(Sequence[MaskValue]):
     def center(self) -> SkyCoord:
         """Centroid of each component, shape (n,), in the mask's frame.
 
-        The direction of the sum of the unit vectors of its multi-order cells, weighted by their area. Cells above
-        order 6 count as cells of order 6 (or of the mask's order, if that is lower). Where the sum vanishes, as for the
-        whole sky or a belt, there is no centroid, and the position is NaN.
+        A centroid is the direction of the sum of the unit vectors to the component's multi-order cells, weighted by
+        their area. Cells larger than those of order 6 are first divided into cells of order 6 (or of the mask's order,
+        if that is below 6). Where the sum vanishes, as for the whole sky or a belt, the position is NaN.
         """
         lon, lat = lonlat(self._labelled.centres)
         data = UnitSphericalRepresentation(lon * u.rad, lat * u.rad)
@@ -214,17 +243,17 @@ class Components(Sequence[MaskValue]):
 
     @property
     def extent(self) -> u.Quantity:
-        """Largest distance of the centre of any of its cells from `center`, in deg, shape (n,); 0 for a single cell."""
+        """Largest distance from `center` to the centre of a cell of the component, in deg, shape (n,)."""
         return (self._labelled.extents * u.rad).to(u.deg)
 
     @property
     def ranges(self) -> NDArray[np.uint64]:
-        """The mask's ranges at order 29, cut where the component changes: shape (m, 2), component by component."""
+        """Ranges of the mask at order 29, component by component, shape (m, 2): starts and stops of NESTED cells."""
         return self._labelled.boundaries.reshape(-1, 2).copy()
 
     @property
     def labels(self) -> NDArray[np.intp]:
-        """Number of the component of each of `ranges`, shape (m,)."""
+        """Index of the component that each row of `ranges` belongs to, shape (m,)."""
         return np.repeat(np.arange(len(self)), np.diff(self._labelled.offsets))
 
     def __repr__(self) -> str:

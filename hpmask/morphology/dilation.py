@@ -1,14 +1,13 @@
-"""Growing and shrinking sets of cells, by an angle from centre to centre of the cells or by steps to neighbours.
+"""Dilation and erosion of sets of cells, by an angle between the centres of cells or by steps to neighbours.
 
-Only cells at an edge matter: the nearest cell of a set to a place outside it always has a neighbour outside. So what
-a set leaves of itself when it shrinks is what the cells just outside it do not reach, and a set that is nearly the
-whole sky grows as its complement shrinks.
+Only cells at an edge matter: of all cells in a set, the nearest one to a position outside has a neighbour outside. An
+erosion therefore removes the cells that are within reach of the cells just outside the set. A set of nearly the whole
+sky is dilated by the erosion of its complement, which has fewer cells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -20,8 +19,8 @@ from numpy.typing import NDArray
 
 from hpmask._kernels import sweep as _kernel
 from hpmask._utils.arguments import as_angle, as_flag
-from hpmask._utils.parallel import thread_count
-from hpmask._utils.progress import watch
+from hpmask._utils.parallel import for_the_call, thread_count, thread_map
+from hpmask._utils.progress import watched
 from hpmask.core.rangeset import RangeSet, difference_of, union_of
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import per_bin
@@ -35,62 +34,79 @@ Width: TypeAlias = u.Quantity | str | Callable[[EnergyAxis], u.Quantity]
 Operation: TypeAlias = Literal["dilate", "erode", "opening", "closing", "inner", "outer", "both"]
 _Change: TypeAlias = Callable[[RangeSet], RangeSet]
 
-# What growing and shrinking make of a plane; the last three are strips along its edge.
+# The operations in terms of dilation and erosion; the last three are strips along the edge.
 _OPERATIONS: dict[Operation, Callable[[RangeSet, _Change, _Change], RangeSet]] = {
-    "dilate": lambda plane, grow, shrink: grow(plane),
-    "erode": lambda plane, grow, shrink: shrink(plane),
-    "opening": lambda plane, grow, shrink: grow(shrink(plane)),
-    "closing": lambda plane, grow, shrink: shrink(grow(plane)),
-    "inner": lambda plane, grow, shrink: plane - shrink(plane),
-    "outer": lambda plane, grow, shrink: grow(plane) - plane,
-    "both": lambda plane, grow, shrink: grow(plane) - shrink(plane),
+    "dilate": lambda plane, dilated, eroded: dilated(plane),
+    "erode": lambda plane, dilated, eroded: eroded(plane),
+    "opening": lambda plane, dilated, eroded: dilated(eroded(plane)),
+    "closing": lambda plane, dilated, eroded: eroded(dilated(plane)),
+    "inner": lambda plane, dilated, eroded: plane - eroded(plane),
+    "outer": lambda plane, dilated, eroded: dilated(plane) - plane,
+    "both": lambda plane, dilated, eroded: dilated(plane) - eroded(plane),
 }
 
-# A wider angle than so many cells is first settled in larger cells, of which it spans at most so many.
+# An angle wider than _WIDE cells is first treated in larger cells, at most _COARSE of which it spans.
 _WIDE, _COARSE = 256, 32
-# Rings lie at least so many radians apart, times nside.
+# The smallest distance between rings in radians, times nside.
 _RING_STEP = 2 / 3
-# 32 GB of runs
+# 32 GB of runs.
 _MOST_ROWS = 2_000_000_000
 
 
 def dilate(plane: RangeSet, angle: float, *, n_threads: int = 1, progress: bool = False) -> RangeSet:
-    """The cells whose centre lies within an angle of the centre of a cell of a set.
+    """Return all cells whose centre lies within an angle of the centre of a cell of a set.
 
     Parameters
     ----------
     plane : RangeSet
         The set.
     angle : float
-        Radians, 0 or more.
+        The angle in radians, 0 or more.
     n_threads : int, optional
-        Threads to use. The result does not depend on it.
+        Number of threads. The result does not depend on it.
     progress : bool, optional
         Show a progress bar.
+
+    Returns
+    -------
+    RangeSet
+        The cells, of the order of the set.
 
     Raises
     ------
     ValueError
-        If the order is so fine that the result cannot be held in memory.
+        If the order is so fine that the result would not fit into memory.
     """
-    return _Growth(plane.order, angle, n_threads, progress).dilated(plane)
+    return _Dilation(plane.order, angle, n_threads, progress).of(plane)
 
 
 def erode(plane: RangeSet, angle: float, *, n_threads: int = 1, progress: bool = False) -> RangeSet:
-    """The cells of a set whose centre lies farther than an angle from the centre of any other cell.
+    """Return the cells of a set whose centre is farther than an angle from the centre of every cell outside the set.
 
-    ``erode(plane, angle) == ~dilate(~plane, angle)``. Parameters as in `dilate`.
+    Parameters, results and errors are those of `dilate`: ``erode(plane, angle) == ~dilate(~plane, angle)``.
     """
-    return ~_Growth(plane.order, angle, n_threads, progress).dilated(~plane)
+    return ~_Dilation(plane.order, angle, n_threads, progress).of(~plane)
 
 
 def angles_of(width: Width, energy: EnergyAxis | None) -> list[float]:
-    """Widths in radians: one for each energy bin, or a single one where there are no bins.
+    """Return widths in radians: one for each energy bin, or a single one if there are no bins.
+
+    Parameters
+    ----------
+    width : `~astropy.units.Quantity`, str or callable
+        The angle: a scalar, or one value per bin, or a function of the energy axis.
+    energy : EnergyAxis or None
+        The energy bins.
+
+    Returns
+    -------
+    list of float
+        One value per bin.
 
     Raises
     ------
     TypeError, ValueError
-        If `width` is no angle from 0 to 180 deg, or the number of its values is not that of the bins.
+        If `width` is not an angle from 0 to 180 deg, or does not have one value per bin.
     """
     angle = as_angle(per_bin(width, energy, "width"), "width")
     values = np.asarray(angle.to_value(u.rad), dtype=np.float64)
@@ -106,6 +122,7 @@ def angles_of(width: Width, energy: EnergyAxis | None) -> list[float]:
     return [float(value) for value in np.broadcast_to(values, n_bins)]
 
 
+@for_the_call
 def planes_after(
     operation: Operation,
     planes: Sequence[RangeSet],
@@ -117,14 +134,36 @@ def planes_after(
     n_threads: int | None = None,
     progress: bool = False,
 ) -> list[RangeSet]:
-    """Planes after an operation by a width (an angle, one per bin or a function of the bins) or by steps.
+    """Apply an operation to each plane, by a width or by steps. Equal planes with equal widths are processed once.
 
-    Equal planes with equal widths are worked out once.
+    Parameters
+    ----------
+    operation : str
+        "dilate", "erode", "opening" or "closing"; or "inner", "outer" or "both", a strip along the edge.
+    planes : sequence of RangeSet
+        The planes, one per energy bin.
+    energy : EnergyAxis or None
+        The energy bins.
+    width : `~astropy.units.Quantity`, str, callable or None
+        See `angles_of`.
+    n_steps : int, optional
+        Number of steps, instead of `width`.
+    connectivity : {8, 4}, optional
+        Neighbours of a step: those that share an edge or a corner (8), or an edge (4).
+    n_threads : int, optional
+        Number of threads.
+    progress : bool, optional
+        Show a progress bar.
+
+    Returns
+    -------
+    list of RangeSet
+        The planes after the operation.
 
     Raises
     ------
     TypeError, ValueError
-        If both or neither of `width` and `n_steps` are given, or one of them is not what it should be.
+        If both or neither of `width` and `n_steps` are given, or one of them is invalid.
     """
     if (width is None) == (n_steps is None):
         raise ValueError("either width or steps must be given" + ("" if width is None else ", not both"))
@@ -135,25 +174,26 @@ def planes_after(
         if (id(plane), angle) in done:
             continue
         if n_steps is not None:
-            grow = partial(dilate_steps, steps=n_steps, connectivity=connectivity, n_threads=threads)
-            shrink = partial(erode_steps, steps=n_steps, connectivity=connectivity, n_threads=threads)
+            options = {"steps": n_steps, "connectivity": connectivity, "n_threads": threads, "progress": progress}
+            dilated, eroded = partial(dilate_steps, **options), partial(erode_steps, **options)
         else:
-            grow = partial(dilate, angle=angle, n_threads=threads, progress=progress)
-            shrink = partial(erode, angle=angle, n_threads=threads, progress=progress)
-        done[id(plane), angle] = _OPERATIONS[operation](plane, grow, shrink)
+            dilated = partial(dilate, angle=angle, n_threads=threads, progress=progress)
+            eroded = partial(erode, angle=angle, n_threads=threads, progress=progress)
+        done[id(plane), angle] = _OPERATIONS[operation](plane, dilated, eroded)
     return [done[id(plane), angle] for plane, angle in zip(planes, angles, strict=True)]
 
 
 @dataclass
-class _Growth:
-    """One dilation: what its steps have in common."""
+class _Dilation:
+    """The parameters of one dilation, and its stages."""
 
     order: int
     angle: float
     n_threads: int
     progress: bool
 
-    def dilated(self, plane: RangeSet) -> RangeSet:
+    def of(self, plane: RangeSet) -> RangeSet:
+        """The dilation of a set, from its own runs or from those of its complement, whichever are fewer."""
         if self.angle == 0 or not plane or plane.sky_fraction == 1:
             return plane
         if self.angle >= np.pi:
@@ -164,16 +204,16 @@ class _Growth:
         if rows <= rows_outside:
             sources = runs_of(plane, n_threads=self.n_threads)
             reached, sure = self._reached(sources, plane)
-            grown = self._set_of(reached)
-            # Of what reaches nothing new, not all is among the runs.
-            return grown | sure | plane if sure else grown
+            dilated = self._set_of(reached)
+            # Sources that add nothing may have been left out, so the set itself is added again.
+            return dilated | sure | plane if sure else dilated
         outside = runs_of(rest, n_threads=self.n_threads)
         sources = fringe(outside, self.order)
         reached, sure = self._reached(sources, None)
         return ~(self._set_of(difference_of(outside, reached)) - sure)
 
     def _reached(self, sources: Runs, plane: RangeSet | None) -> tuple[Runs, RangeSet]:
-        """Runs and a set that together are what some runs (the runs of `plane`) reach."""
+        """What some runs (the runs of `plane`, if it is given) reach: as runs and as a set, to be united."""
         sure = RangeSet.empty(self.order)
         if self.angle > _WIDE * healpix.cell_radius(self.order):
             plane = self._set_of(sources) if plane is None else plane
@@ -183,9 +223,10 @@ class _Growth:
         return self._swept(sources), sure
 
     def _settled(self, plane: RangeSet) -> tuple[RangeSet, RangeSet]:
-        """The part of a set that must be looked at cell by cell, and what the set reaches for sure.
+        """The part of a set that must be treated cell by cell, and the cells that the set certainly reaches.
 
-        Both in large cells: from centre to centre they err by no more than the sum of the two cells' radii.
+        Both follow from large cells: the distance between the centres of two of them differs from the distance
+        between the centres of cells in them by no more than the sum of their radii.
         """
         order = self.order
         while order > 0 and self.angle > _COARSE * healpix.cell_radius(order):
@@ -193,17 +234,17 @@ class _Growth:
         error = 2 * healpix.cell_radius(order)
         large = plane.at_order(order, mode="overlap")
         sure = self._coarse(large, self.angle - error)
-        open_ = self._coarse(large, self.angle + error) - sure
-        # Where nearly every place is open, finding what matters to it costs more than it saves.
-        if open_.n_ranges < plane.n_ranges // 4:
-            plane = plane & self._coarse(open_, self.angle + error)
+        undecided = self._coarse(large, self.angle + error) - sure
+        # If nearly all cells are undecided, it is not worth while to find the sources that matter to them.
+        if undecided.n_ranges < plane.n_ranges // 4:
+            plane = plane & self._coarse(undecided, self.angle + error)
         return plane, sure.at_order(self.order)
 
     def _coarse(self, plane: RangeSet, angle: float) -> RangeSet:
         return dilate(plane, angle, n_threads=self.n_threads)
 
     def _swept(self, sources: Runs) -> Runs:
-        """What some runs reach, by sweeps over the rings from north to south and from south to north."""
+        """The runs that some runs reach, by sweeps over the rings from north to south and from south to north."""
         if sources.size == 0:
             return sources
         bits = self.order + 3
@@ -216,10 +257,8 @@ class _Growth:
             jobs.append((sources, first, last, done[2 * k :]))
             jobs.append((mirror_image, n_rings - last, n_rings - first, done[2 * k + 1 :]))
         total = 2 * sum(last - first + 1 for first, last in bands)
-        with ThreadPoolExecutor(min(self.n_threads, len(jobs))) as pool:
-            futures = [pool.submit(self._sweep, *job) for job in jobs]
-            watch(futures, lambda: int(done.sum()), total=total, what="growing", shown=self.progress)
-            results = [future.result() for future in futures]
+        with watched(lambda: int(done.sum()), total=total, what="dilation", shown=self.progress):
+            results = list(thread_map(lambda job: self._sweep(*job), jobs, self.n_threads))
         # Bands follow on each other; the mirrored ones from the last to the first.
         down = np.concatenate(results[0::2])
         up = np.concatenate(results[-1::-2])
@@ -229,10 +268,10 @@ class _Growth:
         return np.asarray(_kernel.southward(sources, self.order, self.angle, first, last, done))
 
     def _bands(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Rings to be swept on one thread, from the first to the last that can be reached."""
+        """First and last ring of each part that one thread sweeps, out of all rings that can be reached."""
         reach = int(self.angle / _RING_STEP * (1 << self.order)) + 2
         first, last = max(1, first - reach), min((4 << self.order) - 1, last + reach)
-        # Each band begins with the rings that it sees, which is lost work.
+        # Each band begins with the rings within reach of it, which is additional work.
         count = max(1, min(self.n_threads // 2, (last - first + 1) // (4 * reach)))
         cuts = np.linspace(first, last + 1, count + 1).astype(int)
         for a, b in pairwise(cuts):
@@ -245,6 +284,6 @@ class _Growth:
         rows += int(2 * self.angle / _RING_STEP * (1 << self.order))
         if rows > _MOST_ROWS:
             raise ValueError(
-                f"order {self.order} is too fine to grow by {np.degrees(self.angle):.4g} deg: about {rows:.1e} rows of "
-                f"cells ({rows * 16e-9:.0f} GB)"
+                f"order {self.order} is too fine for a dilation by {np.degrees(self.angle):.4g} deg: it would take "
+                f"about {rows:.1e} rows of cells ({rows * 16e-9:.0f} GB)"
             )

@@ -1,13 +1,12 @@
-"""How far positions are from the edge of a mask, and what follows from it: maps, and apodized masks.
+"""Distances of positions from the edge of a mask, maps of such distances, and apodized masks.
 
-Distances are signed: positive inside the set, to the nearest centre of a cell outside; negative outside, to the nearest
-centre of a cell inside. Where a set has no other side they are infinite.
+Distances are signed. Inside the set they are positive and measured to the nearest centre of a cell outside. Outside the
+set they are negative and measured to the nearest centre of a cell inside. They are infinite if no such cell exists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -15,11 +14,11 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
+from hpmask._kernels import cells as _cells
 from hpmask._kernels import distance as _kernel
-from hpmask._kernels import distance_map as _map_kernel
-from hpmask._kernels import lookup as _lookup_kernel
 from hpmask._utils.arguments import MAX_ORDER, as_angle, as_flag, check_order
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
+from hpmask._utils.progress import track
 from hpmask.core import lookup
 from hpmask.core.full_maps import to_map
 from hpmask.core.rangeset import RangeSet, index_of
@@ -34,16 +33,18 @@ __all__ = ["apodize", "distance", "distance_map", "signed_distances"]
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.uint64]
 
-# Positions that are worked on in one go, the answer of each a bound for the next.
+# Positions in one task. The answer for each position is a bound for the next one.
 _CHUNK = 1 << 14
-# Orders from the cells that are a task each to those of the map.
+# A task is a cell of a map that is this number of orders coarser.
 _TASK_STEPS = 8
 _MOST_BYTES = 16 << 30
 
 
-def distance(mask: MaskValue, coord: SkyCoord, energy: u.Quantity | str | None, *, n_threads: int | None) -> u.Quantity:
+def distance(
+    mask: MaskValue, coord: SkyCoord, energy: u.Quantity | str | None, *, n_threads: int | None, progress: bool
+) -> u.Quantity:
     """See `hpmask.Mask.distance`."""
-    threads = thread_count(n_threads)
+    threads, progress = thread_count(n_threads), as_flag(progress, "progress")
     lon, lat, unit, matrix, shape = lookup.angles_of(coord, mask.frame)
     if mask.energy is None:
         bins = np.zeros(() if energy is None else as_energy(energy, "energy").shape, dtype=np.intp)
@@ -52,14 +53,14 @@ def distance(mask: MaskValue, coord: SkyCoord, energy: u.Quantity | str | None, 
     else:
         bins = mask.energy.bin_of(energy)
     numbers = np.empty(lon.size, dtype=np.uint64)
-    bad = _lookup_kernel.numbers(lon, lat, unit, mask.order, matrix, numbers)
+    bad = _cells.numbers(lon, lat, unit, mask.order, matrix, numbers)
     if bad >= 0:
         frames.check_finite(lon.reshape(shape) * unit, lat.reshape(shape) * unit, "coord")
-    # Neighbours on the sky follow each other.
+    # In the order of cells, so that successive positions are close to each other.
     sequence = np.argsort(numbers)
     row = np.broadcast_to(np.arange(lon.size).reshape(shape), np.broadcast_shapes(shape, bins.shape))
     bins = np.broadcast_to(bins, row.shape)
-    # No plane holds an energy outside all bins.
+    # Nothing is kept at an energy outside all bins.
     result = np.full(row.shape, -np.inf)
     for plane in distinct_planes(mask):
         here = (bins >= 0) & np.array([other is plane for other in mask.planes])[bins]
@@ -74,18 +75,20 @@ def distance(mask: MaskValue, coord: SkyCoord, energy: u.Quantity | str | None, 
             _kernel.vectors(lon[some], lat[some], unit, matrix, vectors)
             found[some] = signed_distances(plane, vectors, numbers[some])
 
-        _in_chunks(rows.size, work, threads)
+        _in_chunks(rows.size, work, threads, progress=progress)
         result[here] = found[row[here]]
     return u.Quantity(np.degrees(result, out=result), u.deg, copy=False)
 
 
-def distance_map(mask: MaskValue, *, order: int | None, nest: bool, n_threads: int | None) -> u.Quantity:
+def distance_map(
+    mask: MaskValue, *, order: int | None, nest: bool, n_threads: int | None, progress: bool
+) -> u.Quantity:
     """See `hpmask.Mask.distance_map`."""
-    nest = as_flag(nest, "nest")
+    nest, progress = as_flag(nest, "nest"), as_flag(progress, "progress")
     order = mask.order if order is None else check_order(order)
 
     def fill(plane: RangeSet, width: float, out: Floats, threads: int) -> None:
-        fill_distances(plane, out, order, nest=nest, n_threads=threads)
+        fill_distances(plane, out, order, nest=nest, n_threads=threads, progress=progress)
         _in_chunks(out.size, lambda part: np.degrees(out[part], out=out[part]), threads)
 
     result = _map(mask, order, fill, [np.inf] * len(mask.planes), n_threads)
@@ -100,24 +103,27 @@ def apodize(
     order: int | None,
     nest: bool,
     n_threads: int | None,
+    progress: bool,
 ) -> Floats:
     """See `hpmask.Mask.apodize`."""
-    nest = as_flag(nest, "nest")
+    nest, progress = as_flag(nest, "nest"), as_flag(progress, "progress")
     if kind not in ("C1", "C2", "smooth"):
         raise ValueError(f"kind must be 'C1', 'C2' or 'smooth', got {kind!r}")
     widths = _widths(per_bin(width, mask.energy, "width"), len(mask.planes), mask.energy is not None)
     if order is not None:
         mask = at_order(mask, order)
 
-    # Smoothing wants RING numbers.
+    # Smoothing needs RING maps.
     nested = nest and kind != "smooth"
 
     def fill(plane: RangeSet, width: float, out: Floats, threads: int) -> None:
         reach = 2.5 * width if kind == "smooth" else width
-        fill_distances(plane, out, mask.order, nest=nested, n_threads=threads, most=reach, outside=False)
+        fill_distances(
+            plane, out, mask.order, nest=nested, n_threads=threads, most=reach, outside=False, progress=progress
+        )
 
         def weigh(part: slice) -> None:
-            # Those that lie farther away are infinite, and those outside minus infinite.
+            # Distances beyond the reach are infinite, and those of cells outside are minus infinite.
             angle = out[part]
             near = np.isfinite(angle)
             weights = (angle > 0).astype(np.float64)
@@ -134,7 +140,7 @@ def _taper(angle: Floats, width: float, kind: str) -> Floats:
     """Weight at an angle from the nearest cell outside."""
     if kind == "smooth":
         return (angle > 2.5 * width).astype(np.float64)
-    # sqrt((1 - cos angle) / (1 - cos width)), without its loss of digits.
+    # This is sqrt((1 - cos angle) / (1 - cos width)) without the loss of digits at small angles.
     x = np.sin(np.minimum(angle, width) / 2) / np.sin(width / 2)
     if kind == "C1":
         return np.asarray(x - np.sin(2 * np.pi * x) / (2 * np.pi))
@@ -142,17 +148,16 @@ def _taper(angle: Floats, width: float, kind: str) -> Floats:
 
 
 def _smoothed(mask: MaskValue, weights: Floats, widths: list[float], nest: bool) -> Floats:
-    """The weights (RING) convolved with Gaussians, and 0 outside the mask."""
+    """Weights in RING order convolved with Gaussians, and 0 outside the mask."""
     try:
         import healpy
     except ImportError as error:
         raise ImportError(
-            'kind="smooth" needs healpy: pip install "hpmask[healpy]"; kind="C1" and "C2" do without'
+            'kind="smooth" needs healpy: pip install "hpmask[healpy]"; kind="C1" and "C2" do not need it'
         ) from error
 
     rows = np.atleast_2d(weights)
     kept = np.atleast_2d(to_map(mask))
-    # In the order of RING numbers, and only then in NESTED.
     done: dict[tuple[int, float], Floats] = {}
     for i, (plane, width) in enumerate(zip(mask.planes, widths, strict=True)):
         key = (id(plane), width)
@@ -160,9 +165,19 @@ def _smoothed(mask: MaskValue, weights: Floats, widths: list[float], nest: bool)
             lmax = 3 * (1 << mask.order) - 1
             done[key] = healpy.smoothing(rows[i], sigma=width, lmax=lmax, iter=3) * kept[i]
             if nest:
-                done[key] = done[key][healpix.nested_to_ring(np.arange(rows.shape[1]), mask.order)]
+                done[key] = _nested(done[key], mask.order)
         rows[i] = done[key]
     return rows if mask.energy is not None else rows[0]
+
+
+def _nested(values: Floats, order: int) -> Floats:
+    """The values of a RING map in NESTED order."""
+    out = np.empty_like(values)
+    # In parts, because the numbers of all cells at once would take more memory than the map.
+    for start in range(0, values.size, _CHUNK):
+        part = np.arange(start, min(start + _CHUNK, values.size))
+        out[part] = values[healpix.nested_to_ring(part, order)]
+    return out
 
 
 def _widths(width: u.Quantity | str, n_bins: int, has_energy: bool) -> list[float]:
@@ -186,7 +201,7 @@ def _map(
     widths: list[float],
     n_threads: int | None,
 ) -> Floats:
-    """Full maps, a row for each plane. `fill` writes one, from a plane, a width and a number of threads."""
+    """Full maps, one row for each plane. `fill` takes a plane, a width, the row to write and a number of threads."""
     threads = thread_count(n_threads)
     n_cells, n_rows = healpix.n_cells(order), len(mask.planes)
     if 8 * n_rows * n_cells > _MOST_BYTES:
@@ -214,74 +229,70 @@ def fill_distances(
     n_threads: int,
     most: float = np.inf,
     outside: bool = True,
+    progress: bool = False,
 ) -> None:
     """Write a map of `signed_distances`, in radians, of the centres of all cells of an order.
 
     Parameters
     ----------
     plane : RangeSet
-        The set; the centres that count are those of cells of its order.
+        The set. Distances are measured to the centres of cells of its order.
     out : numpy.ndarray of float, shape (12 * 4**order,)
-        The map.
+        The map, which is overwritten.
     order : int
         Order of the map.
     nest : bool
-        Whether its cells are NESTED, else RING.
+        Whether the map is in NESTED order (True) or in RING order (False).
     n_threads : int
-        Threads to use.
+        Number of threads.
     most : float, optional
-        Distances above it need not be found: they come out as infinite.
+        Largest distance of interest, in radians. Distances above it are written as infinite.
     outside : bool, optional
-        Whether cells outside are asked for, else they come out as minus infinite.
+        If False, the values of all cells outside the set are minus infinity.
+    progress : bool, optional
+        Show a progress bar.
     """
     index = index_of(plane)
-    # Of the four cells at the centre of a cell, the northern one holds it, as in `Mask.at_order`.
+    # Four cells meet at the centre of a cell. The northern one holds it, as in `Mask.at_order`.
     centre = 3 << (2 * (MAX_ORDER - order) - 2) if order < plane.order else 0
     sides = 3 if outside else 2
     task_order = max(0, order - _TASK_STEPS)
 
     def work(part: slice) -> None:
-        _map_kernel.fill(
-            part.start, part.stop, task_order, order, nest, sides, centre, plane.order, most,
-            index.boundaries, index.entries, index.shift, out,
-        )  # fmt: skip
+        _kernel.fill_map(index, plane.order, part.start, part.stop, task_order, order, nest, sides, centre, most, out)
 
-    _in_chunks(healpix.n_cells(task_order), work, n_threads, chunk=1)
+    _in_chunks(healpix.n_cells(task_order), work, n_threads, chunk=1, progress=progress)
 
 
 def signed_distances(plane: RangeSet, vectors: Floats, numbers: Numbers, *, most: float = np.inf) -> Floats:
-    """Angle from positions to the nearest cell centre on the other side of a set's edge, in radians.
+    """Return the angles from positions to the nearest cell centre on the other side of a set's edge.
 
     Parameters
     ----------
     plane : RangeSet
-        The set; the centres are those of cells of its order.
+        The set. The centres are those of cells of its order.
     vectors : numpy.ndarray of float, shape (n, 3)
-        Unit vectors of the positions. It is quick if those that follow each other are near each other.
+        Unit vectors of the positions. The search is fastest if successive positions are close to each other.
     numbers : numpy.ndarray of uint64, shape (n,)
-        Numbers at order 29 in the cells of the plane's order that hold the positions.
+        The cells that hold the positions: for each, a cell of order 29 in the cell of the set's order.
     most : float, optional
-        Distances above it need not be found: they come out as infinite.
+        Largest distance of interest, in radians. Distances above it are returned as infinite.
 
     Returns
     -------
     numpy.ndarray of float, shape (n,)
-        Positive inside, negative outside.
+        Angles in radians, positive inside and negative outside.
     """
     out = np.empty(numbers.size)
-    index = index_of(plane)
-    _kernel.signed(vectors, numbers, plane.order, most, index.boundaries, index.entries, index.shift, out)
+    _kernel.signed(index_of(plane), plane.order, vectors, numbers, most, out)
     return out
 
 
-def _in_chunks(n: int, work: Callable[[slice], object], threads: int, *, chunk: int | None = None) -> None:
-    """Do work on all of n things, by slices."""
+def _in_chunks(
+    n: int, work: Callable[[slice], object], threads: int, *, chunk: int | None = None, progress: bool = False
+) -> None:
+    """Call `work` with slices of n items, with a progress bar if asked for."""
     chunk = _CHUNK if chunk is None else chunk
     parts = [slice(start, min(start + chunk, n)) for start in range(0, n, chunk)]
-    if threads == 1 or len(parts) < 2:
-        for part in parts:
-            work(part)
-        return
-    with ThreadPoolExecutor(min(threads, len(parts))) as pool:
-        for _ in pool.map(work, parts):
-            pass
+    for _ in track(thread_map(work, parts, threads), total=len(parts), what="distances", shown=progress):
+        pass

@@ -1,53 +1,62 @@
-"""Steps on the graph of neighbouring cells: growing a set by one cell and another, and the cells along its edge.
+"""Steps on the graph of neighbouring cells: dilation and erosion cell by cell, and the cells along an edge.
 
-The graph is that of `healpy.get_all_neighbours`: a cell has eight neighbours, and seven where three base cells meet.
+The neighbours are those of `healpy.get_all_neighbours`: a cell has eight, or seven where three base cells meet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from hpmask._kernels import steps as _kernel
+from hpmask._kernels import neighbours as _kernel
+from hpmask._kernels.tiles import TileSet
 from hpmask._utils.arguments import as_count, check_connectivity
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
+from hpmask._utils.progress import track
 from hpmask.core.rangeset import RangeSet, trusted
-from hpmask.morphology.tiles import Tiles
 
 __all__ = ["dilate_steps", "edge_cells", "erode_steps"]
 
-# Both kernels find the same cells from either side. Up to this part of the sky it is the set that they look at,
-# above it the complement: scattered small sets have fewer blocks and tiles than what is round them.
+# The cells can be found from the set or from its complement. Up to this sky fraction the set is used, above it the
+# complement: a small scattered set has fewer blocks and tiles than its complement.
 _HALF = 0.5
 
-# So many blocks and tiles are worth a thread.
+# A further thread is worth its cost for this many blocks and tiles.
 _PER_THREAD = 50_000
 
 
-def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8, *, n_threads: int | None = None) -> RangeSet:
-    """The cells that at most `steps` steps from cell to neighbouring cell lead to.
+def dilate_steps(
+    plane: RangeSet, steps: int, connectivity: int = 8, *, n_threads: int | None = None, progress: bool = False
+) -> RangeSet:
+    """Return all cells within a number of steps, from cell to neighbouring cell, of a set.
 
-    The cost grows with the outline of the set and with the number of steps.
+    The cost is proportional to the length of the outline and to the number of steps.
 
     Parameters
     ----------
     plane : RangeSet
-        The set; the steps are those of cells of its own order.
+        The set. A step leads to a neighbouring cell of the set's own order.
     steps : int
-        How many steps; 0 gives the set itself.
+        Number of steps; 0 returns the set itself.
     connectivity : {8, 4}, optional
-        8: neighbours share an edge or a corner. 4: they share an edge.
+        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
     n_threads : int, optional
-        Threads to use, by default all processors.
+        Number of threads. The result does not depend on it.
+    progress : bool, optional
+        Show a progress bar.
+
+    Returns
+    -------
+    RangeSet
+        The cells, of the order of the set.
 
     Raises
     ------
     TypeError, ValueError
-        If `steps` is no integer from 0 up, or `connectivity` neither 8 nor 4.
+        If `steps` is not an integer from 0 up, or `connectivity` is neither 8 nor 4.
 
     Examples
     --------
@@ -60,30 +69,47 @@ def dilate_steps(plane: RangeSet, steps: int, connectivity: int = 8, *, n_thread
     13
     """
     corners = check_connectivity(connectivity)
-    for _ in range(as_count(steps, "steps")):
-        grown = _grown(plane, corners, n_threads)
-        if grown == plane:
+    steps = as_count(steps, "steps")
+    for _ in track(range(steps), total=steps, what="dilation", shown=progress):
+        dilated = _dilated(plane, corners, n_threads)
+        if dilated == plane:
             break
-        plane = grown
+        plane = dilated
     return plane
 
 
-def erode_steps(plane: RangeSet, steps: int, connectivity: int = 8, *, n_threads: int | None = None) -> RangeSet:
-    """The cells that no steps, at most so many, lead to from outside the set: the dual of `dilate_steps`."""
-    return ~dilate_steps(~plane, steps, connectivity, n_threads=n_threads)
+def erode_steps(
+    plane: RangeSet, steps: int, connectivity: int = 8, *, n_threads: int | None = None, progress: bool = False
+) -> RangeSet:
+    """Return the cells of a set that cannot be reached from outside in a number of steps.
+
+    Parameters, results and errors are those of `dilate_steps`:
+    ``erode_steps(plane, steps) == ~dilate_steps(~plane, steps)``.
+    """
+    return ~dilate_steps(~plane, steps, connectivity, n_threads=n_threads, progress=progress)
 
 
 def edge_cells(plane: RangeSet, connectivity: int = 8, *, n_threads: int | None = None) -> RangeSet:
-    """The cells of a set that have a neighbour outside it.
+    """Return the cells of a set that have a neighbour outside the set.
 
     Parameters
     ----------
     plane : RangeSet
         The set.
     connectivity : {8, 4}, optional
-        8: neighbours share an edge or a corner. 4: they share an edge.
+        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
     n_threads : int, optional
-        Threads to use, by default all processors.
+        Number of threads. The result does not depend on it.
+
+    Returns
+    -------
+    RangeSet
+        The cells, of the order of the set.
+
+    Raises
+    ------
+    ValueError
+        If `connectivity` is neither 8 nor 4.
 
     Examples
     --------
@@ -99,8 +125,8 @@ def edge_cells(plane: RangeSet, connectivity: int = 8, *, n_threads: int | None 
     return _found(~plane, _kernel.touched, corners, n_threads)
 
 
-def _grown(plane: RangeSet, corners: bool, n_threads: int | None) -> RangeSet:
-    """The set and the cells that touch it."""
+def _dilated(plane: RangeSet, corners: bool, n_threads: int | None) -> RangeSet:
+    """The set and all neighbours of its cells."""
     if plane.sky_fraction <= _HALF:
         return _found(plane, _kernel.touched, corners, n_threads, with_set=True)
     return plane | _found(~plane, _kernel.edges, corners, n_threads)
@@ -114,25 +140,21 @@ def _found(
     *,
     with_set: bool = False,
 ) -> RangeSet:
-    """What a kernel finds inside a set or outside, and the set itself if asked to."""
+    """The cells that a kernel finds inside a set or outside, united with the set itself if `with_set`."""
     if not plane:
         return plane
-    tiles = Tiles(plane)
+    tiles = TileSet(plane.boundaries, plane.order)
     words = np.empty_like(tiles.words)
-    index = tiles.index
-    arguments = tiles.starts, tiles.levels, tiles.words, index.entries, index.shift, tiles.order, corners, words
+    arguments = tiles, corners, words
     threads = max(1, min(thread_count(n_threads), words.size // _PER_THREAD))
     cuts = np.linspace(0, words.size, threads + 1).astype(int).tolist()
     if threads == 1:
         other, other_words = kernel(*arguments, 0, words.size)
     else:
-        with ThreadPoolExecutor(threads) as pool:
-            found = list(pool.map(lambda part: kernel(*arguments, *part), pairwise(cuts)))
+        found = list(thread_map(lambda part: kernel(*arguments, *part), pairwise(cuts), threads))
         other, other_words = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     if with_set:
         words |= tiles.words
     by_place = np.argsort(other)
-    boundaries = _kernel.boundaries(
-        tiles.starts, tiles.levels, words, other[by_place], other_words[by_place], tiles.order
-    )
+    boundaries = _kernel.boundaries(tiles, words, other[by_place], other_words[by_place])
     return trusted(boundaries, plane.order)

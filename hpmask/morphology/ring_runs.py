@@ -1,25 +1,26 @@
-"""Runs: a set of cells as stretches of pixels along the rings of the RING scheme.
+"""Runs: a set of cells as stretches of neighbouring pixels along the rings of the RING scheme.
 
-On a ring of constant latitude what a pixel reaches is one stretch of longitudes, which makes runs the right form for
-growing by an angle. Runs are boundaries of numbers, as those of a RangeSet are, so its set operations hold for them.
+On a ring of constant latitude, the pixels within an angle of a given pixel form one stretch of longitudes. That makes
+runs the right form for a dilation by an angle. Runs are boundaries of ranges of numbers, as in a RangeSet, so the set
+operations of RangeSet apply to them (see _kernels/runs.pyx).
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import runs as _kernel
+from hpmask._utils.parallel import thread_map
 from hpmask.core.rangeset import RangeSet, difference_of, from_starts_stops, trusted, union_of
 
 __all__ = ["count_rows", "fringe", "mirrored", "runs_of", "set_of"]
 
 Runs = NDArray[np.uint64]
 
-# Below this many ranges a second thread costs more than it saves.
+# With fewer ranges than this, a second thread costs more than it saves.
 _PARALLEL_FROM = 20_000
 
 
@@ -28,9 +29,7 @@ def runs_of(plane: RangeSet, *, n_threads: int = 1) -> Runs:
     ranges = plane.boundaries
     if n_threads > 1 and plane.n_ranges > _PARALLEL_FROM:
         middle = 2 * (plane.n_ranges // 2)
-        with ThreadPoolExecutor(2) as pool:
-            parts = list(pool.map(lambda some: _united(some, plane.order), (ranges[:middle], ranges[middle:])))
-        return union_of(*parts)
+        return union_of(*thread_map(lambda some: _united(some, plane.order), (ranges[:middle], ranges[middle:]), 2))
     return _united(ranges, plane.order)
 
 
@@ -39,7 +38,7 @@ def _united(ranges: NDArray[np.uint64], order: int) -> Runs:
 
 
 def _union(pieces: tuple[Runs, Runs], order: int) -> Runs:
-    """Boundaries of the union of starts and stops in any state."""
+    """Boundaries of the union of ranges that may overlap, in any order."""
     starts, stops = pieces
     return from_starts_stops(starts, stops, order).boundaries
 
@@ -47,9 +46,8 @@ def _union(pieces: tuple[Runs, Runs], order: int) -> Runs:
 def set_of(runs: Runs, order: int, *, n_threads: int = 1) -> RangeSet:
     """The cells of runs."""
     halves = [(0, 5), (6, 11)] if n_threads > 1 and runs.size > 2 * _PARALLEL_FROM else [(0, 11)]
-    with ThreadPoolExecutor(len(halves)) as pool:
-        done = pool.map(lambda faces: _in_faces(runs, order, *faces), halves)
-        return trusted(_joined([face for half in done for face in half]), order)
+    done = thread_map(lambda faces: _in_faces(runs, order, *faces), halves, n_threads)
+    return trusted(_joined([face for half in done for face in half]), order)
 
 
 def _in_faces(runs: Runs, order: int, first: int, last: int) -> list[NDArray[np.uint64]]:
@@ -59,7 +57,7 @@ def _in_faces(runs: Runs, order: int, first: int, last: int) -> list[NDArray[np.
 
 
 def _joined(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """Boundaries of parts that follow on each other as one list."""
+    """Boundaries of consecutive parts as one list."""
     parts = [part for part in parts if part.size]
     for k in range(1, len(parts)):
         if parts[k - 1][-1] == parts[k][0]:
@@ -68,17 +66,17 @@ def _joined(parts: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
 
 
 def count_rows(plane: RangeSet) -> int:
-    """About how many pieces of runs a set has: the measure of the work that `runs_of` is."""
+    """Approximate number of runs of a set, in pieces: a measure of the work of `runs_of`."""
     return int(_kernel.count_rows(plane.boundaries, plane.order))
 
 
 def mirrored(runs: Runs, order: int) -> Runs:
-    """The runs on the other side of the equator."""
+    """The runs reflected at the equator."""
     out = np.empty_like(runs)
     _kernel.mirror(runs, order, out)
     return out
 
 
 def fringe(runs: Runs, order: int) -> Runs:
-    """Runs outside some runs, among them all pixels that have a neighbour inside."""
+    """Runs outside some runs that include all pixels with a neighbour inside."""
     return difference_of(_union(_kernel.fringe(runs, order), order), runs)

@@ -78,6 +78,7 @@ from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import with_history
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames
+from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.recipe.sections import RecipeError, Section, load
 from hpmask.recipe.sources import Grid, Invalid, Source, read_source
@@ -176,7 +177,7 @@ class Cutout:
         frame = section.choice("frame", frames.FRAMES, default=frame)
         text = section.require("center", str)
         try:
-            center = field.parse_position(text, frame)
+            center = parse_position(text, frame)
         except ValueError as error:
             raise section.error(str(error), "center") from None
         section.require("width", str, float)

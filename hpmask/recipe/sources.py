@@ -14,7 +14,7 @@ from astropy.table import Table
 
 from hpmask._utils.arguments import CLOSED, Closed
 from hpmask._utils.modes import Mode
-from hpmask.catalog import files, to_discs
+from hpmask.catalog import files, rows
 from hpmask.core.algebra import union_all
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
@@ -139,7 +139,7 @@ class Catalog:
             raise ValueError(f"no row of {self.path.name} fulfils the conditions in 'where': it has {len(table)} rows")
         table = table[wanted]
         try:
-            discs = to_discs.read_discs(
+            found = rows.read_rows(
                 table,
                 self._angles,
                 lon=self.lon,
@@ -150,12 +150,12 @@ class Catalog:
         except ValueError as error:
             # The key of a recipe is called frame, and the argument catalog_frame.
             raise ValueError(str(error).replace("catalog_frame", "frame")) from error
-        counts = {"sources": discs.center.size, "skipped": discs.n_skipped}
+        counts = {"sources": found.center.size, "skipped": found.n_skipped}
         if self.axes is None:
             with_energy = len(self.radius) > 1
             mask = Mask.from_cones(
-                discs.center,
-                discs.radius if with_energy else discs.radius[:, 0],
+                found.center,
+                found.sizes if with_energy else found.sizes[:, 0],
                 order=grid.order,
                 mode=mode,
                 frame=grid.frame,
@@ -164,7 +164,7 @@ class Catalog:
             )
         else:
             mask = Mask.from_regions(
-                _ellipses(discs.center, discs.radius),
+                _ellipses(found.center, found.sizes),
                 order=grid.order,
                 mode=mode,
                 frame=grid.frame,

@@ -27,18 +27,20 @@ def region_of(
     width: u.Quantity | str | None = None,
     height: u.Quantity | str | None = None,
 ) -> tuple[RangeSet, str]:
-    """The cells of a disc or a rectangle, and its size in words.
+    """The cells of a disc or a rectangle, and the text of its size.
 
-    They are of `order`, or of a coarser one that is fine enough: a hundredth of the size.
+    Their order is `order`, or a coarser one whose cells are smaller than a hundredth of the size.
 
     Raises
     ------
     TypeError, ValueError
-        If `center` is not a single position, or not either `radius` or `width` and `height` are given, as angles that
-        make a region.
+        If `center` is not a single position, a size is not a valid angle, or the sizes that are given are neither
+        `radius` nor `width` and `height`.
     """
-    if (radius is None) == (width is None) or (width is None) != (height is None):
-        raise TypeError("a cutout needs either radius, or width and height")
+    given = {"radius": radius, "width": width, "height": height}
+    names = [name for name, size in given.items() if size is not None]
+    if names not in (["radius"], ["width", "height"]):
+        raise TypeError(f"cutout needs either radius or width and height, got {' and '.join(names) or 'none of them'}")
     lon, lat = frames.to_lonlat(center, frame, "center")
     if lon.ndim:
         raise ValueError(f"center must be one position, got shape {lon.shape}")
@@ -58,7 +60,7 @@ def region_of(
 
 
 def clipped(plane: RangeSet, region: RangeSet) -> RangeSet:
-    """What a set has of a region: as ``plane & region``, but only the ranges in the region are looked at."""
+    """The part of a set in a region: as ``plane & region``, but only the ranges in the region are looked at."""
     inner = plane.boundaries
     start, stop = region.ranges.T
     low = np.searchsorted(inner, start, side="right")

@@ -1,14 +1,14 @@
 """Regions from lines of the CASA Region Text Format (CRTF).
 
 The grammar is that of https://casa.nrao.edu/casadocs/casa-5.4.0/image-analysis/region-file-format. A line is read
-whole or refused.
+completely or raises.
 
-* ``box`` is the sky between the two meridians and the two parallels of its corners.
-* The axes of an ``ellipse`` are halves, and the first has the position angle, north through east.
-* ``coord=ECLIPTIC`` is the mean ecliptic of J2000, as casacore has it; ``MECLIPTIC`` and ``TECLIPTIC``, those of a
-  date, are refused, as the text has no date.
-* Ranges of frequency or velocity and Stokes parameters (``range``, ``corr``) are not heeded: the region counts
-  with its whole area.
+* A ``box`` is the sky between the two meridians and the two parallels of its corners.
+* An ``ellipse`` has semi-axes. The position angle is that of the first, from north through east.
+* ``coord=ECLIPTIC`` is the mean ecliptic of J2000, as in casacore. ``MECLIPTIC`` and ``TECLIPTIC``, the mean and true
+  ecliptic of date, raise, as the text has no date.
+* Ranges of frequency or velocity and Stokes parameters (``range``, ``corr``) are ignored: the region counts with its
+  whole area.
 """
 
 from __future__ import annotations
@@ -18,17 +18,9 @@ from typing import Any
 
 from astropy import units as u
 from astropy.coordinates import SkyCoord, frame_transform_graph
-from regions import (
-    CircleAnnulusSkyRegion,
-    CircleSkyRegion,
-    EllipseSkyRegion,
-    PointSkyRegion,
-    PolygonSkyRegion,
-    RectangleSkyRegion,
-)
 
 from hpmask.regions.from_astropy import LonLatBox, Unusable
-from hpmask.regions.numbers import NUMBER, number, sexagesimal
+from hpmask.regions.numbers import COLONS, NUMBER, OffSky, sexagesimal, size
 
 __all__ = ["Reader"]
 
@@ -70,20 +62,21 @@ _ITEM = re.compile(
 )
 _PARAMETER = re.compile(r"""\s*(\w+)\s*=\s*('[^']*'|"[^"]*"|\[[^\[\]]*\]|[^,\[\]'"=]+)\s*(?:,|$)""")
 _UNITS = {
-    "deg": u.deg, "rad": u.rad, "arcmin": u.arcmin, "arcsec": u.arcsec, "'": u.arcmin, '"': u.arcsec, "pix": None,
-}  # fmt: skip
+    "deg": u.deg,
+    "rad": u.rad,
+    "arcmin": u.arcmin,
+    "arcsec": u.arcsec,
+    "'": u.arcmin,
+    '"': u.arcsec,
+    "pix": None,
+}
 _QUANTITY = re.compile(rf"({NUMBER})\s*(deg|rad|arcmin|arcsec|pix|'|\")")
 _LETTERS = re.compile(r"([+-]?)(\d+)([hd])(\d+)m(?:(\d+\.?\d*)s?)?", re.IGNORECASE)
-_COLONS = re.compile(r"([+-]?)(\d+):(\d+)(?::(\d+\.?\d*))?")
 _DOTS = re.compile(r"([+-]?)(\d+)\.(\d+)\.(\d+(?:\.\d*)?)")
 
 
-class _OffSky(Exception):
-    """A number is in pixels."""
-
-
 class Reader:
-    """Regions from line after line; the global parameters hold until they change.
+    """Reads regions line by line; the global parameters hold until they change.
 
     Examples
     --------
@@ -103,7 +96,7 @@ class Reader:
         Raises
         ------
         ValueError
-            If there is anything in it that is not understood.
+            If any part of the line is not understood.
         """
         line = line.strip()
         if not line or line.startswith("#"):
@@ -125,12 +118,12 @@ class Reader:
             return [Unusable(f"annotation {word}" if annotation else word, "area", meta)]
         try:
             return [_region(word, items, parameters.get("coord"), meta)]
-        except _OffSky:
+        except OffSky:
             return [Unusable(f"{word} in pixels", "place", meta)]
 
 
 def _items(text: str) -> tuple[list[str | tuple[str, str]], str]:
-    """The items of a bracket, those in brackets of their own as pairs, and what follows the bracket."""
+    """The items of a bracket, those in inner brackets as pairs, and the text after the bracket."""
     items: list[str | tuple[str, str]] = []
     at = 1
     while match := _ITEM.match(text, at):
@@ -173,6 +166,8 @@ def _parameters(text: str) -> dict[str, str]:
 
 def _region(word: str, items: list[Any], coord: str | None, meta: dict[str, Any]) -> Any:
     """The region of a shape with an area."""
+    import regions
+
     pairs = items if word in _OPEN_ENDED else items[: 2 if word == "box" else 1]
     lon, lat = [_degrees(one, lon=True) for one, _ in pairs], [_degrees(one, lon=False) for _, one in pairs]
     if coord is None:
@@ -186,19 +181,19 @@ def _region(word: str, items: list[Any], coord: str | None, meta: dict[str, Any]
         sizes += [_size(size) for size in ([item] if isinstance(item, str) else item)]
     match word:
         case "poly":
-            return PolygonSkyRegion(where, meta=meta)
+            return regions.PolygonSkyRegion(where, meta=meta)
         case "box":
             return LonLatBox(frame_transform_graph.lookup_name(frame)(), *_limits(*lon, *lat), meta)
         case "symbol" | "point":
-            return PointSkyRegion(where[0], meta=meta)
+            return regions.PointSkyRegion(where[0], meta=meta)
         case "circle":
-            return CircleSkyRegion(where[0], *sizes, meta=meta)
+            return regions.CircleSkyRegion(where[0], *sizes, meta=meta)
         case "annulus":
-            return CircleAnnulusSkyRegion(where[0], *sizes, meta=meta)
+            return regions.CircleAnnulusSkyRegion(where[0], *sizes, meta=meta)
         case "ellipse":
             first, second, angle = sizes
-            return EllipseSkyRegion(where[0], 2 * second, 2 * first, angle, meta=meta)
-    return RectangleSkyRegion(where[0], *sizes, meta=meta)
+            return regions.EllipseSkyRegion(where[0], 2 * second, 2 * first, angle, meta=meta)
+    return regions.RectangleSkyRegion(where[0], *sizes, meta=meta)
 
 
 def _limits(lon1: float, lon2: float, lat1: float, lat2: float) -> tuple[u.Quantity, u.Quantity]:
@@ -212,12 +207,7 @@ def _limits(lon1: float, lon2: float, lat1: float, lat2: float) -> tuple[u.Quant
 
 
 def _size(text: str) -> u.Quantity:
-    match = _QUANTITY.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not an angle with a unit such as '3arcmin'")
-    if match[2] == "pix":
-        raise _OffSky
-    return number(match[1]) * _UNITS[match[2]]
+    return size(text, _QUANTITY, _UNITS, "an angle with a unit such as '3arcmin'")
 
 
 def _degrees(text: str, *, lon: bool) -> float:
@@ -227,8 +217,8 @@ def _degrees(text: str, *, lon: bool) -> float:
         if unit in "hH" and not lon:
             raise ValueError(f"{text!r} is in hours: a latitude must be in degrees, such as -23d11m00s")
         return sexagesimal(sign, whole, minutes, seconds) * (15 if unit in "hH" else 1)
-    if match := _COLONS.fullmatch(text):
-        # CASA takes colons for hours.
+    if match := COLONS.fullmatch(text):
+        # For CASA, colons mean hours.
         if not lon:
             raise ValueError(f"{text!r} is in hours: a latitude must be in degrees, such as -23d11m00s or -23.11.00")
         return sexagesimal(*match.groups()) * 15

@@ -1,10 +1,10 @@
 """Regions from lines of ds9's language.
 
-The grammar is that of https://ds9.si.edu/doc/ref/region.html. A line is read whole or refused: what ds9 would
-not read, or read with a part left over, is an error here, since a mask must not lose a region.
+The grammar is that of https://ds9.si.edu/doc/ref/region.html. A line is read completely or raises: a text that ds9
+skips, or reads only in part, is an error here, since a mask must not lose a region.
 
-Statements are separated by line ends and ``;``. What follows a ``#`` are properties, of which only ``include``
-matters to a mask. A property of a region wins over its sign, and its sign over a ``global`` property.
+Statements are separated by line ends and ``;``. Properties follow a ``#``; only ``include`` makes a difference to a
+mask. A property of a region has priority over its sign, and its sign over a ``global`` property.
 """
 
 from __future__ import annotations
@@ -17,19 +17,9 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from regions import (
-    CircleAnnulusSkyRegion,
-    CircleSkyRegion,
-    EllipseAnnulusSkyRegion,
-    EllipseSkyRegion,
-    PointSkyRegion,
-    PolygonSkyRegion,
-    RectangleAnnulusSkyRegion,
-    RectangleSkyRegion,
-)
 
 from hpmask.regions.from_astropy import Unusable
-from hpmask.regions.numbers import NUMBER, number, sexagesimal
+from hpmask.regions.numbers import COLONS, NUMBER, OffSky, number, sexagesimal, size
 
 __all__ = ["Reader"]
 
@@ -60,13 +50,13 @@ _OTHERS: dict[str, Sequence[int]] = {
     "bpanda": (10, 11),
 }
 _PANDAS = ("panda", "epanda", "bpanda")
-# ds9 writes these behind a "#", so that older programs take them for comments.
+# ds9 writes these after a "#", so that older programs read them as comments.
 _HIDDEN = re.compile(
     r"#\s*(?=[+-]?\s*(?:text|composite|vector|ruler|compass|projection|segment)\s*\(\s*[-+.\d])", re.IGNORECASE
 )
 _POINTS = ("circle", "box", "diamond", "cross", "x", "arrow", "boxcircle")
 
-# A value in delimiters or a colour is one token: the ";" and "#" in it separate nothing.
+# A value in delimiters or a colour is one token: the ";" and "#" in it do not separate statements.
 _TOKEN = re.compile(r"""=\s*(?:\{[^}]*\}|"[^"]*"|'[^']*'|\#\w*)|\{[^{}]*\}|[^;#={]+|.""", re.DOTALL)
 _LABEL = re.compile(r"""=\s*(?:\{[^}]*\}|"[^"]*"|'[^']*')""")
 _OPEN = re.compile(r"""=\s*[{"']""")
@@ -75,18 +65,13 @@ _YES_NO = {**dict.fromkeys(("1", "yes", "true", "on"), True), **dict.fromkeys(("
 
 _HEAD = re.compile(r"([+-]?)\s*([a-z]\w*)\s*", re.IGNORECASE)
 _DECIMAL = re.compile(rf"({NUMBER})([drip]?)", re.IGNORECASE)
-_COLONS = re.compile(r"([+-]?)(\d+):(\d+)(?::(\d+\.?\d*))?")
 _LETTERS = re.compile(r"([+-]?)(\d+)[hd](?:(\d+)m(?:(\d+\.?\d*)s)?)?", re.IGNORECASE)
 _SIZE = re.compile(rf"({NUMBER})([drip\"']?)", re.IGNORECASE)
-_UNITS = {"": u.deg, "d": u.deg, "r": u.rad, '"': u.arcsec, "'": u.arcmin}
-
-
-class _OffSky(Exception):
-    """A number is in pixels."""
+_UNITS = {"": u.deg, "d": u.deg, "r": u.rad, '"': u.arcsec, "'": u.arcmin, "i": None, "p": None}
 
 
 class Reader:
-    """Regions from line after line; the frame and the global properties hold until they change.
+    """Reads regions line by line; the frame and the global properties hold until they change.
 
     Examples
     --------
@@ -107,7 +92,7 @@ class Reader:
         Raises
         ------
         ValueError
-            If there is anything in it that is not understood.
+            If any part of the line is not understood.
         """
         return [region for head, tail in _statements(line) for region in self._read(head, tail)]
 
@@ -161,7 +146,7 @@ class Reader:
         frame = _FRAMES.get(self._frame)
         try:
             yield from _areas(word, values, frame, meta)
-        except _OffSky:
+        except OffSky:
             yield Unusable(f"{word} in {'pixels' if frame else self._frame + ' coordinates'}", "place", meta)
 
 
@@ -169,7 +154,7 @@ class Reader:
 
 
 def _statements(line: str) -> Iterator[tuple[str, str]]:
-    """The region, frame or "global" of each statement of a line, and the properties behind it."""
+    """The region, frame or "global" of each statement of a line, and the properties after it."""
     for statement in _split(line):
         hidden = _HIDDEN.match(statement)
         if hidden:
@@ -204,8 +189,8 @@ def _split(line: str) -> Iterator[str]:
 
 
 def _included(properties: str) -> bool | None:
-    """What properties say about inclusion: None if nothing."""
-    # Not what a label says.
+    """The value of the property ``include``, None if it is not among the properties."""
+    # Labels may hold any text.
     include = None
     for value in _INCLUDE.findall(_LABEL.sub("=", properties)):
         if value.lower() not in _YES_NO:
@@ -239,46 +224,48 @@ def _arguments(word: str, rest: str) -> list[str]:
 
 def _checked(value: str) -> None:
     """Raise if a value is not a number of any kind."""
-    if not any(form.fullmatch(value) for form in (_SIZE, _COLONS, _LETTERS)):
+    if not any(form.fullmatch(value) for form in (_SIZE, COLONS, _LETTERS)):
         raise ValueError(f"{value!r} is not a number")
 
 
 def _areas(word: str, values: list[str], frame: str | None, meta: dict[str, Any]) -> Iterator[Any]:
     """The regions of a shape; several if it is a row of annuli."""
+    import regions
+
     if word == "polygon":
         if len(values) < 6 or len(values) % 2:
             raise ValueError(f"a polygon must have an even number of at least 6 numbers, got {len(values)}")
-        yield PolygonSkyRegion(_positions(values, frame), meta=meta)
+        yield regions.PolygonSkyRegion(_positions(values, frame), meta=meta)
         return
     if len(values) < 2:
         raise ValueError(f"{word} needs a position, two numbers")
     place, sizes = values[:2], values[2:]
     if word == "point":
         _check_count(word, sizes, (0,))
-        yield PointSkyRegion(_positions(place, frame)[0], meta=meta)
+        yield regions.PointSkyRegion(_positions(place, frame)[0], meta=meta)
     elif word == "circle":
         _check_count(word, sizes, (1,))
-        yield CircleSkyRegion(_positions(place, frame)[0], _size(sizes[0], frame), meta=meta)
+        yield regions.CircleSkyRegion(_positions(place, frame)[0], _size(sizes[0], frame), meta=meta)
     elif word == "annulus":
         n_rings, sizes = _n_rings(sizes, 2)
         _check_count(word, sizes, range(2, 2**31))
         radii = _rings(u.Quantity([_size(size, frame) for size in sizes])[:, np.newaxis], n_rings)
         center = _positions(place, frame)[0]
         for (inner,), (outer,) in pairwise(radii):
-            yield CircleAnnulusSkyRegion(center, inner, outer, meta=meta)
+            yield regions.CircleAnnulusSkyRegion(center, inner, outer, meta=meta)
     else:
         n_rings, sizes = _n_rings(sizes, 4)
         _check_count(word, sizes, range(2, 2**31))
         angle = _size(sizes.pop(), "") if len(sizes) % 2 else 0 * u.deg
-        # The axes of a box are whole, those of an ellipse are halves.
+        # A box has full axes, an ellipse semi-axes.
         factor = 2 if word == "ellipse" else 1
         axes = _rings(u.Quantity([factor * _size(size, frame) for size in sizes]).reshape(-1, 2), n_rings)
         center = _positions(place, frame)[0]
         if len(axes) == 1:
-            one = EllipseSkyRegion if word == "ellipse" else RectangleSkyRegion
+            one = regions.EllipseSkyRegion if word == "ellipse" else regions.RectangleSkyRegion
             yield one(center, *axes[0], angle, meta=meta)
         else:
-            ring = EllipseAnnulusSkyRegion if word == "ellipse" else RectangleAnnulusSkyRegion
+            ring = regions.EllipseAnnulusSkyRegion if word == "ellipse" else regions.RectangleAnnulusSkyRegion
             for inner, outer in pairwise(axes):
                 yield ring(center, inner[0], outer[0], inner[1], outer[1], angle, meta=meta)
 
@@ -306,13 +293,10 @@ def _rings(limits: u.Quantity, n_rings: int) -> u.Quantity:
 
 
 def _size(text: str, frame: str | None) -> u.Quantity:
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a number")
-    value = number(match[1])
-    if frame is None or match[2].lower() in ("i", "p"):
-        raise _OffSky
-    return value * _UNITS[match[2].lower()]
+    value = size(text, _SIZE, _UNITS, "a number")
+    if frame is None:
+        raise OffSky
+    return value
 
 
 def _positions(values: list[str], frame: str | None) -> SkyCoord:
@@ -320,16 +304,16 @@ def _positions(values: list[str], frame: str | None) -> SkyCoord:
     equatorial = frame in ("icrs", "fk5", "fk4")
     degrees = [_degrees(value, hours=equatorial and i % 2 == 0) for i, value in enumerate(values)]
     if frame is None or None in degrees:
-        raise _OffSky
+        raise OffSky
     return SkyCoord(degrees[::2], degrees[1::2], unit="deg", frame=frame)
 
 
 def _degrees(text: str, *, hours: bool) -> float | None:
     """A coordinate in degrees, None if it is in pixels; colons mean hours if `hours`."""
     if match := _DECIMAL.fullmatch(text):
-        unit, value = match[2].lower(), number(match[1])
-        return None if unit in ("i", "p") else float((value * _UNITS[unit]).to_value(u.deg))
-    match = _COLONS.fullmatch(text) or _LETTERS.fullmatch(text)
+        unit, value = _UNITS[match[2].lower()], number(match[1])
+        return None if unit is None else float((value * unit).to_value(u.deg))
+    match = COLONS.fullmatch(text) or _LETTERS.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a number")
     hours = hours if ":" in text else "h" in text.lower()

@@ -305,7 +305,7 @@ def _circle_annulus(region: Any, lon: float, lat: float) -> tuple[Shape, float]:
     inner, outer = _size(region, "inner_radius", math.pi), _size(region, "outer_radius", math.pi)
     if inner >= outer:
         raise ValueError(f"inner_radius {region.inner_radius} must be below outer_radius {region.outer_radius}")
-    return Combined(Disc(lon, lat, outer), Disc(lon, lat, inner), "-"), outer
+    return Combined(Disc(lon, lat, outer), Disc(lon, lat, inner), "-", nested=True), outer
 
 
 def _ellipse(region: Any, lon: float, lat: float, angle: float, prefix: str = "") -> tuple[Shape, float]:
@@ -330,7 +330,7 @@ def _annulus(
                 raise ValueError(f"inner_{name} {inner} must be below outer_{name} {outer}")
         outer_shape, reach = build(region, lon, lat, angle, "outer_")
         inner_shape, _ = build(region, lon, lat, angle, "inner_")
-        return Combined(outer_shape, inner_shape, "-"), reach
+        return Combined(outer_shape, inner_shape, "-", nested=True), reach
 
     return annulus
 

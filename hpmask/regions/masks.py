@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from hpmask._utils.arguments import MAX_ORDER, Closed, as_flag, check_order
-from hpmask._utils.modes import Mode
+from hpmask._utils.arguments import Closed, as_flag
+from hpmask._utils.modes import Mode, check_mode
+from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted
+from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames
 from hpmask.regions import rasterize, shapes
 from hpmask.regions.convert import cells_of_points, checked_shapes, of_bins
+from hpmask.regions.order import order_of_discs, order_of_shapes, resolved_order, warn_of_misses
 
-__all__ = ["from_cones", "from_regions", "from_zone", "needed_order"]
+__all__ = ["cones", "from_cones", "from_regions", "from_zone"]
 
 
+@for_the_call
 def from_cones(
     center: SkyCoord,
     radius: u.Quantity | str | Callable[[EnergyAxis], u.Quantity],
     *,
     order: int | None = None,
+    resolution: u.Quantity | str | None = None,
     mode: Mode = "center",
     frame: str = "icrs",
     energy: EnergyAxis | None = None,
@@ -32,17 +38,66 @@ def from_cones(
     progress: bool = False,
 ) -> MaskValue:
     """See `hpmask.Mask.from_cones`."""
-    order = needed_order(order, "from_cones")
-    lon, lat, radii = rasterize.check_cones(center, radius, frames.check_frame(frame), energy)
-    planes = rasterize.cone_planes(lon, lat, radii, order=order, mode=mode, n_threads=n_threads, progress=progress)
-    history = f"from_cones({counted(lon.size, 'disc')}, order={order}, mode={mode!r})"
-    return new_mask(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
+    planes, text = cones(
+        center,
+        radius,
+        order=order,
+        resolution=resolution,
+        mode=mode,
+        frame=frame,
+        energy=energy,
+        n_threads=n_threads,
+        progress=progress,
+    )
+    return new_mask(planes, frame=frame, energy=energy, history=f"from_cones({text})")
 
 
+def cones(
+    center: SkyCoord,
+    radius: u.Quantity | str | Callable[[EnergyAxis], u.Quantity],
+    *,
+    order: int | None,
+    resolution: u.Quantity | str | None,
+    mode: Mode,
+    frame: str,
+    energy: EnergyAxis | None,
+    n_threads: int | None,
+    progress: bool,
+) -> tuple[RangeSet | list[RangeSet], str]:
+    """The cells of discs, and the text for the history: how many discs, their radii, order and mode."""
+    mode = check_mode(mode)
+    lon, lat, radii, unit = rasterize.check_cones(center, radius, frames.check_frame(frame), energy)
+    order, order_text = resolved_order(order, resolution, lambda: order_of_discs(lat, radii))
+    planes, missed = rasterize.cone_planes(
+        lon, lat, radii, order=order, mode=mode, n_threads=n_threads, progress=progress
+    )
+    total = counted(lon.size, "disc")
+    if missed.size:
+        small = radii[missed]
+        known = small[small > 0]
+        warn_of_misses(missed.size, total, float(known.min()) if known.size else 0.0, order, mode)
+    text = f"{total}, {_span_text(radii, unit)}, {order_text}" if lon.size else f"{total}, {order_text}"
+    return planes if len(planes) > 1 else planes[0], text + _mode_text(mode)
+
+
+def _span_text(radii: np.ndarray[Any, np.dtype[np.float64]], unit: u.UnitBase) -> str:
+    """The range of some radii in radians, in a unit."""
+    # An array that was broadcast has each value many times.
+    some = radii[tuple(slice(1) if stride == 0 else slice(None) for stride in radii.strides)]
+    span = [f"{(one * u.rad).to_value(unit):.6g}" for one in (some.min(), some.max())]
+    return f"{' to '.join(dict.fromkeys(span))} {unit}"
+
+
+def _mode_text(mode: str) -> str:
+    return "" if mode == "center" else f", mode={mode!r}"
+
+
+@for_the_call
 def from_regions(
     regions: Any,
     *,
     order: int | None = None,
+    resolution: u.Quantity | str | None = None,
     mode: Mode = "center",
     frame: str = "icrs",
     energy: EnergyAxis | None = None,
@@ -51,21 +106,31 @@ def from_regions(
     n_threads: int | None = None,
 ) -> MaskValue:
     """See `hpmask.Mask.from_regions`."""
-    order = needed_order(order, "from_regions")
-    frame, invert = frames.check_frame(frame), as_flag(invert, "invert")
-    planes, count, n_skipped = [], 0, 0
-    for given in of_bins(regions, energy):
-        spheres, skipped = checked_shapes(given, frame, invalid)
-        n_skipped += skipped
-        plane = rasterize.shapes_plane(spheres, order=order, mode=mode, n_threads=n_threads)
+    frame, invert, mode = frames.check_frame(frame), as_flag(invert, "invert"), check_mode(mode)
+    bins = [checked_shapes(given, frame, invalid) for given in of_bins(regions, energy)]
+    everything = [shape for some, _ in bins for shape in some]
+    order, order_text = resolved_order(order, resolution, lambda: order_of_shapes(everything, "region"))
+    planes: list[RangeSet] = []
+    missed: list[shapes.Shape] = []
+    for some, _ in bins:
+        plane, without_cells = rasterize.shapes_and_misses(some, order=order, mode=mode, n_threads=n_threads)
+        # Points have the cells under them.
+        missed += [shape for shape in without_cells if shape.sizes]
         if mode != "inside":
-            plane = plane | cells_of_points(spheres, order)
+            plane = plane | cells_of_points(some, order)
         planes.append(~plane if invert else plane)
-        count += len(spheres)
+    total = counted(len(everything), "region")
+    warn_of_misses(len(missed), total, _inradius(missed), order, mode)
+    n_skipped = sum(skipped for _, skipped in bins)
     left_out = f", {n_skipped} left out" if n_skipped else ""
     inverted = ", invert=True" if invert else ""
-    history = f"from_regions({counted(count, 'region')}{left_out}, order={order}, mode={mode!r}{inverted})"
+    history = f"from_regions({total}{left_out}, {order_text}{_mode_text(mode)}{inverted})"
     return new_mask(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
+
+
+def _inradius(some: list[shapes.Shape]) -> float:
+    """Radius of a disc that fits into each of some shapes and into each of their parts, in radians."""
+    return min((size.inradius for shape in some for size in shape.sizes), default=0.0)
 
 
 def from_zone(
@@ -73,6 +138,7 @@ def from_zone(
     lat: tuple[Any, Any] | u.Quantity | None = None,
     *,
     order: int | None = None,
+    resolution: u.Quantity | str | None = None,
     closed: Closed = "left",
     zone_frame: str = "icrs",
     mode: Mode = "center",
@@ -80,21 +146,13 @@ def from_zone(
     energy: EnergyAxis | None = None,
 ) -> MaskValue:
     """See `hpmask.Mask.from_zone`."""
-    order, frame = needed_order(order, "from_zone"), frames.check_frame(frame)
+    frame, mode = frames.check_frame(frame), check_mode(mode)
     if lon is None and lat is None:
         raise ValueError("a zone needs lon, lat or both; Mask.full() is all of the sky")
     zone = shapes.Zone.from_angles(lon, lat, zone_frame=zone_frame, frame=frame, closed=closed)
-    plane = rasterize.shapes_plane([zone], order=order, mode=mode)
-    history = f"from_zone({zone.summary}, closed={closed!r}, order={order}, mode={mode!r})"
+    order, order_text = resolved_order(order, resolution, lambda: order_of_shapes([zone], "zone"))
+    plane, missed = rasterize.shapes_and_misses([zone], order=order, mode=mode)
+    warn_of_misses(len(missed), "1 zone", _inradius(missed), order, mode)
+    closed_text = "" if closed == "left" else f", closed={closed!r}"
+    history = f"from_zone({zone.summary}{closed_text}, {order_text}{_mode_text(mode)})"
     return new_mask(plane, frame=frame, energy=energy, history=history)
-
-
-def needed_order(order: int | None, method: str) -> int:
-    """`order`, or an error that explains how to choose one."""
-    if order is None:
-        raise TypeError(
-            f"Mask.{method} needs order, from 0 to {MAX_ORDER}: a cell of an order is about 58.6 deg / 2**order wide "
-            "(0.11 deg at order 9, 0.9 arcmin at order 12). Take cells about ten times smaller than the shapes, "
-            "for example order=9 for shapes of 1 deg"
-        )
-    return check_order(order)

@@ -1,26 +1,35 @@
-"""Numbers and angles as region texts write them.
+"""Numbers and angles in region texts: what the readers of ds9 and CRTF share.
 
-The readers of ds9 and CRTF texts share these. Each function takes the whole of its text or raises.
+Each function takes the whole of its text or raises.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
-__all__ = ["NUMBER", "number", "sexagesimal"]
+from astropy import units as u
+
+__all__ = ["COLONS", "NUMBER", "OffSky", "number", "sexagesimal", "size"]
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBER = re.compile(NUMBER)
+# Sign, degrees or hours, minutes and seconds.
+COLONS = re.compile(r"([+-]?)(\d+):(\d+)(?::(\d+\.?\d*))?")
+
+
+class OffSky(Exception):
+    """A number is in pixels."""
 
 
 def number(text: str) -> float:
-    """The number that `text` is.
+    """The number in a text.
 
     Raises
     ------
     ValueError
-        If it is not a finite decimal number.
+        If the text is not a finite decimal number.
 
     Examples
     --------
@@ -35,7 +44,7 @@ def number(text: str) -> float:
 
 
 def sexagesimal(sign: str, whole: str, minutes: str | None, seconds: str | None) -> float:
-    """Degrees or hours with their minutes and seconds, as a decimal number.
+    """Degrees or hours, minutes and seconds as a decimal number.
 
     Raises
     ------
@@ -53,3 +62,33 @@ def sexagesimal(sign: str, whole: str, minutes: str | None, seconds: str | None)
         raise ValueError(f"minutes and seconds must be below 60, got {minutes or 0} and {seconds or 0}")
     value = int(whole) + parts[0] / 60 + parts[1] / 3600
     return -value if sign == "-" else value
+
+
+def size(text: str, form: re.Pattern[str], units: Mapping[str, u.UnitBase | None], what: str) -> u.Quantity:
+    """A number with its unit.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    form : re.Pattern
+        The form of the text, with groups for the number and for the unit.
+    units : mapping
+        The units by their names in lower case; None for pixels.
+    what : str
+        What the text should be, for the error.
+
+    Raises
+    ------
+    OffSky
+        If the unit is pixels.
+    ValueError
+        If the text does not have this form.
+    """
+    match = form.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not {what}")
+    value, unit = number(match[1]), units[match[2].lower()]
+    if unit is None:
+        raise OffSky
+    return value * unit

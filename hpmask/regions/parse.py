@@ -1,7 +1,7 @@
 """Regions from ds9 and CRTF texts and files.
 
-They are read line by line, by strict readers of our own: that of the `regions` package passes over what it does
-not understand, and a mask must not lose a region. Each region comes with its line.
+Texts are read line by line, by the strict readers of hpmask. The reader of the `regions` package skips what it does not
+understand, but a mask must not lose a region. Each region comes with its line.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from astropy.utils.data import get_readable_fileobj
+
+from hpmask.regions import crtf, ds9
+
 __all__ = ["TextRegion", "read"]
 
-# A small packed file may be endless when it is unpacked.
+# A small packed file may be huge when it is unpacked.
 _MOST_BYTES = 2**28
 _SUFFIXES = (".reg", ".ds9", ".crtf", ".fits", ".fit", ".fts")
 _CRTF = re.compile(r"\s*(#CRTF|[+-]?\s*(ann\s+)?[a-z]+\s*\[)", re.IGNORECASE)
@@ -31,7 +35,7 @@ class TextRegion:
     region: Any
     """A region of the `regions` package, or one of those of `hpmask.regions.from_astropy`."""
     line: int | None
-    """Where it stands, from 1; None in a FITS file."""
+    """The number of its line, from 1; None in a FITS file."""
 
 
 def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
@@ -47,7 +51,7 @@ def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
     regions : list of TextRegion
         At least one.
     name : str
-        What to call the source in a message.
+        The name of the source in messages.
 
     Raises
     ------
@@ -63,9 +67,6 @@ def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
     >>> len(regions), regions[0].line, name
     (1, 1, 'the text')
     """
-    from astropy.utils.data import get_readable_fileobj
-    from regions import Regions
-
     if isinstance(source, str) and not _is_path(source):
         name, text = "the text", source
     else:
@@ -81,9 +82,11 @@ def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
         if len(content) > _MOST_BYTES:
             raise ValueError(f"{name} has more than {_MOST_BYTES} bytes, too much for a region file")
         if content.startswith(b"SIMPLE  ="):
+            from regions import Regions
+
             try:
                 found = [TextRegion(region, None) for region in Regions.read(io.BytesIO(content), format="fits")]
-            except Exception as error:  # of a damaged file the reader raises nearly anything
+            except Exception as error:  # the reader raises nearly anything for a damaged file
                 raise ValueError(f"{name} cannot be read as a FITS region file: {error}") from error
             if not found:
                 raise ValueError(f"{name} holds no region")
@@ -111,8 +114,6 @@ def _is_path(text: str) -> bool:
 
 def _parse(text: str, name: str) -> list[TextRegion]:
     """The regions of a text, all of them or an error that names the line."""
-    from hpmask.regions import crtf, ds9
-
     reader = crtf.Reader() if _CRTF.match(text) else ds9.Reader()
     found = []
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):

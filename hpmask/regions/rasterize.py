@@ -1,11 +1,10 @@
-"""Shapes to sets of cells: discs by the million, any other shape by its outline."""
+"""Shapes to sets of cells: millions of discs at once, and any other shapes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from astropy import units as u
@@ -15,22 +14,27 @@ from numpy.typing import NDArray
 from hpmask._kernels import discs as _discs
 from hpmask._utils.arguments import as_angle, as_flag, check_order
 from hpmask._utils.modes import Mode, check_mode
-from hpmask._utils.parallel import thread_count
+from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import track
 from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import per_bin
 from hpmask.geometry import frames, healpix
-from hpmask.regions.shapes import TIE, Combined, Disc, Shape
+from hpmask.regions.shapes import DUAL, MODE_NUMBERS, TIE, Shape
 
-__all__ = ["check_cones", "cone_planes", "discs", "shapes_plane"]
+__all__ = [
+    "check_cones",
+    "cone_planes",
+    "discs",
+    "discs_and_misses",
+    "expected_ranges",
+    "shapes_and_misses",
+    "shapes_plane",
+]
 
 Angles = NDArray[np.float64]
-
-# The kernels' numbers of the modes.
-_MODES: dict[Mode, int] = {"center": 0, "overlap": 1, "inside": 2}
-# The mode in which the complement of a shape is the complement of the shape in this mode.
-_DUAL: dict[Mode, Mode] = {"center": "center", "overlap": "inside", "inside": "overlap"}
+Rows = NDArray[np.intp]
+T = TypeVar("T")
 
 # About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in memory.
 _BLOCK_RANGES = 2_000_000
@@ -47,8 +51,10 @@ def check_cones(
     radius: u.Quantity | str | Callable[[EnergyAxis], u.Quantity],
     frame: str,
     energy: EnergyAxis | None,
-) -> tuple[Angles, Angles, Angles]:
+) -> tuple[Angles, Angles, Angles, u.UnitBase]:
     """Centres and radii of discs in radians: longitudes and latitudes of shape (n,), radii (n, 1) or (n, n_bins).
+
+    The last item is the unit in which the radii were given.
 
     Raises
     ------
@@ -61,7 +67,7 @@ def check_cones(
     lon, lat = np.atleast_1d(lon), np.atleast_1d(lat)
     angle = as_angle(per_bin(radius, energy, "radius"), "radius")
     if callable(radius) and angle.ndim == 1:
-        angle = angle[np.newaxis]  # what a function of the energy axis returns is one for each bin
+        angle = angle[np.newaxis]  # a function of the energy axis may return one radius for each bin
     radii = np.asarray(angle.to_value(u.rad), dtype=np.float64)
     if radii.ndim < 2:
         if radii.ndim == 1 and radii.size not in (1, lon.size):
@@ -85,7 +91,7 @@ def check_cones(
             f"radius must be from 0 to 180 deg, {bad.size} of {lon.size} are not, "
             f"the first in row {row}: {np.squeeze(value)} {angle.unit}"
         )
-    return lon, lat, radii
+    return lon, lat, radii, angle.unit
 
 
 def cone_planes(
@@ -97,18 +103,25 @@ def cone_planes(
     mode: str = "center",
     n_threads: int | None = None,
     progress: bool = False,
-) -> list[RangeSet]:
-    """The discs of each column of `radii` (see `check_cones`); equal columns are worked out once."""
+) -> tuple[list[RangeSet], Rows]:
+    """The discs of each column of `radii` (see `check_cones`), and the rows of discs without a cell in some column.
+
+    Equal columns are worked out once.
+    """
     order, checked, progress = check_order(order), check_mode(mode), as_flag(progress, "progress")
     planes: list[RangeSet] = []
+    misses: list[Rows] = []
     for k in range(radii.shape[1]):
         same = next((j for j in range(k) if np.array_equal(radii[:, j], radii[:, k])), None)
-        planes.append(
-            planes[same]
-            if same is not None
-            else discs(lon, lat, radii[:, k], order=order, mode=checked, n_threads=n_threads, progress=progress)
+        if same is not None:
+            planes.append(planes[same])
+            continue
+        plane, missed = discs_and_misses(
+            lon, lat, radii[:, k], order=order, mode=checked, n_threads=n_threads, progress=progress
         )
-    return planes
+        planes.append(plane)
+        misses.append(missed)
+    return planes, misses[0] if len(misses) == 1 else np.unique(np.concatenate(misses))
 
 
 def discs(
@@ -123,41 +136,59 @@ def discs(
 ) -> RangeSet:
     """The union of discs; all angles in radians, of shape (n,), radii from 0 to pi.
 
-    They are closed: in mode "center" a cell is in if its centre is on the edge, to within `TIE`.
+    Discs are closed: in mode "center" a cell is in if its centre is on the edge, to within `TIE`.
     """
+    return discs_and_misses(lon, lat, radius, order=order, mode=mode, n_threads=n_threads, progress=progress)[0]
+
+
+def discs_and_misses(
+    lon: Angles,
+    lat: Angles,
+    radius: Angles,
+    *,
+    order: int,
+    mode: Mode = "center",
+    n_threads: int | None = None,
+    progress: bool = False,
+) -> tuple[RangeSet, Rows]:
+    """The union of discs as in `discs`, and the rows of those that have no cell."""
     tie = TIE if mode == "center" else 0.0
     if (radius + tie >= np.pi).any():
-        return RangeSet.full(order)
+        return RangeSet.full(order), np.empty(0, dtype=np.intp)
     wide = radius + tie > np.pi / 2
     if wide.any():
-        # Less work from the other side: what a wide disc leaves out is a disc round its antipode, without its edge.
+        # Less work from the other side: outside a wide disc lies a disc around its antipode, without its edge.
         rest = np.maximum(np.pi - radius - 2 * tie, 0)
         holes = [
-            discs(lon[[i]] + np.pi, -lat[[i]], rest[[i]], order=order, mode=_DUAL[mode], n_threads=n_threads)
+            discs(lon[[i]] + np.pi, -lat[[i]], rest[[i]], order=order, mode=DUAL[mode], n_threads=n_threads)
             for i in np.flatnonzero(wide)
         ]
-        narrow = discs(
+        narrow, missed = discs_and_misses(
             lon[~wide], lat[~wide], radius[~wide], order=order, mode=mode, n_threads=n_threads, progress=progress
         )
-        return narrow | ~RangeSet.intersection_all(holes)
-    ranges = _expected_ranges(radius, order)
+        return narrow | ~RangeSet.intersection_all(holes), np.flatnonzero(~wide)[missed]
+    ranges = 2.0 + expected_ranges(2 * np.pi * np.sin(radius), order)
     if ranges.sum() > _MOST_RANGES:
         largest = f"the largest disc has a radius of {np.degrees(radius[np.argmax(ranges)]):.4g} deg"
         raise _too_fine(order, "discs", ranges.sum(), largest)
     threads = thread_count(n_threads)
     blocks = list(_blocks(lon, lat, ranges, threads))
 
-    def work(block: NDArray[np.intp] | slice) -> RangeSet:
+    def work(block: Rows | slice) -> tuple[RangeSet, Rows]:
         some = [np.ascontiguousarray(angle[block], dtype=np.float64) for angle in (lon, lat, radius + tie)]
-        starts, stops = _discs.rasterize(*some, order, _MODES[mode])
-        return from_starts_stops(starts, stops, order)
+        starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
+        rows = missed.astype(np.intp)
+        if missed.size:
+            rows = rows + (block.start or 0) if isinstance(block, slice) else block[rows]
+        return from_starts_stops(starts, stops, order), rows
 
-    return _union_of(work, blocks, order=order, threads=threads, progress=progress)
+    done = _on_threads(work, blocks, threads=threads, progress=progress)
+    return _union([plane for plane, _ in done], order), np.sort(np.concatenate([rows for _, rows in done]))
 
 
-def _expected_ranges(radius: Angles, order: int) -> Angles:
-    """About how many ranges each disc gives."""
-    return 2.0 + _RANGES_PER_RADIAN * 2 * np.pi * np.sin(radius) * (1 << order)
+def expected_ranges(length: Any, order: int) -> Any:
+    """About how many ranges outlines of a length (radians) give."""
+    return _RANGES_PER_RADIAN * length * (1 << order)
 
 
 def _too_fine(order: int, what: str, ranges: float, largest: str) -> ValueError:
@@ -189,88 +220,45 @@ def _blocks(lon: Angles, lat: Angles, ranges: Angles, threads: int) -> Iterator[
         yield slice(int(a), int(b)) if order is None else order[a:b]
 
 
-def _union_of(
-    work: Callable[[Any], RangeSet], parts: Sequence[Any], *, order: int, threads: int, progress: bool
-) -> RangeSet:
-    """The union of what `work` makes of each part, on threads."""
-    what = "rasterizing"
-    if threads == 1 or len(parts) == 1:
-        sets = list(track(map(work, parts), total=len(parts), what=what, shown=progress))
-    else:
-        with ThreadPoolExecutor(min(threads, len(parts))) as pool:
-            sets = list(track(pool.map(work, parts), total=len(parts), what=what, shown=progress))
+def _on_threads(work: Callable[[Any], T], parts: Sequence[Any], *, threads: int, progress: bool) -> list[T]:
+    """What `work` makes of each part."""
+    return list(track(thread_map(work, parts, threads), total=len(parts), what="rasterizing", shown=progress))
+
+
+def _union(sets: list[RangeSet], order: int) -> RangeSet:
     return sets[0] | sets[1] if len(sets) == 2 else RangeSet.union_all([RangeSet.empty(order), *sets])
 
 
 def shapes_plane(
     shapes: Iterable[Shape], *, order: int, mode: str = "center", n_threads: int | None = None
 ) -> RangeSet:
-    """The union of shapes (in the frame of the mask).
+    """The union of shapes, which are in the frame of the mask.
 
     Raises
     ------
     TypeError, ValueError
-        If `order` or `mode` is none, or the shapes would have more ranges at this order than memory holds.
+        If `order` or `mode` is not valid, or the shapes would have more ranges at this order than fit in memory.
     """
+    return shapes_and_misses(shapes, order=order, mode=mode, n_threads=n_threads)[0]
+
+
+def shapes_and_misses(
+    shapes: Iterable[Shape], *, order: int, mode: str = "center", n_threads: int | None = None
+) -> tuple[RangeSet, list[Shape]]:
+    """The union of shapes as in `shapes_plane`, and the shapes that are too small for any cell."""
     order, checked = check_order(order), check_mode(mode)
     shapes = list(shapes)
-    circles = [shape for shape in shapes if isinstance(shape, Disc)]
-    others = [shape for shape in shapes if not isinstance(shape, Disc)]
-    lengths = [_outline_length(shape) for shape in others]
-    ranges = _RANGES_PER_RADIAN * sum(lengths) * (1 << order)
+    lengths = [shape.outline_length for shape in shapes]
+    ranges = expected_ranges(sum(lengths), order)
     if ranges > _MOST_RANGES:
         k = int(np.argmax(lengths))
-        longest = f"the longest outline is {np.degrees(lengths[k]):.4g} deg ({type(others[k]).__name__})"
+        longest = f"the longest outline is {np.degrees(lengths[k]):.4g} deg ({type(shapes[k]).__name__})"
         raise _too_fine(order, "shapes", ranges, longest)
-    parts: list[RangeSet] = []
-    if circles or not others:
-        lon, lat, radius = np.array([(one.lon, one.lat, one.radius) for one in circles]).reshape(-1, 3).T
-        parts.append(discs(lon, lat, radius, order=order, mode=checked, n_threads=n_threads))
-    if others:
-        parts.append(
-            _union_of(
-                lambda shape: _plane(shape, order, checked),
-                others,
-                order=order,
-                threads=thread_count(n_threads),
-                progress=False,
-            )
-        )
-    return parts[0] if len(parts) == 1 else parts[0] | parts[1]
 
+    def work(shape: Shape) -> tuple[RangeSet, bool]:
+        starts, stops = shape.rasterize(order, checked)
+        return from_starts_stops(starts, stops, order), not starts.size and shape.misses(order, checked)
 
-def _outline_length(shape: Shape) -> float:
-    """Length of a shape's outline in radians; none of a disc's, as `discs` looks at it itself."""
-    if isinstance(shape, Combined):
-        return _outline_length(shape.left) + _outline_length(shape.right)
-    return 0.0 if isinstance(shape, Disc) else float(shape.outline.length)  # type: ignore[attr-defined]
-
-
-def _plane(shape: Shape, order: int, mode: Mode) -> RangeSet:
-    """One shape."""
-    if isinstance(shape, Combined):
-        return _combined(shape, order, mode)
-    if isinstance(shape, Disc):
-        lon, lat, radius = (np.array([value]) for value in (shape.lon, shape.lat, shape.radius))
-        return discs(lon, lat, radius, order=order, mode=mode, n_threads=1)
-    starts, stops = shape.outline.rasterize(order, _MODES[mode])  # type: ignore[attr-defined]
-    return from_starts_stops(starts, stops, order)
-
-
-def _combined(shape: Combined, order: int, mode: Mode) -> RangeSet:
-    """Two shapes joined.
-
-    What is taken away is taken in the dual mode, which makes the difference of one shape and another inside it exact;
-    else "overlap" may hold a cell too many and "inside" one too few, where outlines of the two cross.
-    """
-    left, right = _plane(shape.left, order, mode), _plane(shape.right, order, mode)
-    if shape.sign == "|":
-        return left | right
-    if shape.sign == "&":
-        return left & right
-    if mode == "center":
-        return left - right if shape.sign == "-" else left ^ right
-    less = left - _plane(shape.right, order, _DUAL[mode])
-    if shape.sign == "-":
-        return less
-    return less | (right - _plane(shape.left, order, _DUAL[mode]))
+    done = _on_threads(work, shapes, threads=thread_count(n_threads), progress=False)
+    missed = [shape for shape, (_, is_missed) in zip(shapes, done, strict=True) if is_missed]
+    return _union([plane for plane, _ in done], order), missed

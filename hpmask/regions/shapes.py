@@ -1,10 +1,10 @@
-"""Regions on the sphere. A shape knows its own geometry, and nothing of HEALPix or files.
+"""Regions on the sphere, their sizes and their cells.
 
 Angles are radians in the frame of the mask that the shape is meant for.
 
-Discs and ellipses are closed: their edge belongs to them. Of a zone, `closed` says which edges do. A side of a polygon
-belongs to the polygon north of it or, if it runs along a meridian, east of it. A point within 1e-14 rad of an edge of a
-zone or polygon is on the edge. So zones and polygons that share an edge share no point of it.
+Discs and ellipses are closed: their edge belongs to them. For a zone, `closed` says which edges belong to it. A side of
+a polygon belongs to the polygon north of it or, if the side runs along a meridian, east of it. A point within 1e-14 rad
+of an edge of a zone or polygon is on the edge. Zones and polygons that share an edge therefore share no point of it.
 """
 
 from __future__ import annotations
@@ -13,38 +13,68 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import CartesianRepresentation, SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
+from hpmask._kernels import cells as _cells
+from hpmask._kernels import discs as _discs
 from hpmask._kernels import shapes as _kernel
 from hpmask._utils.arguments import Closed, as_angle, check_closed
+from hpmask._utils.modes import Mode
+from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.geometry import frames
 
-__all__ = ["TIE", "Combined", "Disc", "Ellipse", "Polygon", "Shape", "Zone"]
+__all__ = ["DUAL", "MODE_NUMBERS", "TIE", "Combined", "Disc", "Ellipse", "Polygon", "Shape", "Size", "Zone"]
 
 Vectors = NDArray[np.float64]
+Numbers = NDArray[np.uint64]
 
 # As in the kernels: a point this close to an edge, in radians, is on it.
 TIE = 1e-14
 
+# The kernels' numbers of the modes.
+MODE_NUMBERS: dict[Mode, int] = _cells.MODES
+# The mode in which the complement of a shape is the complement of the shape in this mode.
+DUAL: dict[Mode, Mode] = {"center": "center", "overlap": "inside", "inside": "overlap"}
+
+
+class Size(NamedTuple):
+    """What the order of the cells depends on: see `hpmask.regions.order`."""
+
+    area: float
+    """Area in steradian."""
+    curvature: float
+    """Largest radius of curvature of the outline, in radians; the sum of those of several curves."""
+    straight: float
+    """Length, in radians, of the outline that may run along rows of cells."""
+    inradius: float
+    """A radius, in radians, of a disc that fits into the shape."""
+
 
 class Shape:
-    """A region on the sphere."""
+    """A region on the sphere: its cells, the length of its outline and its size."""
 
-    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
-        """Whether unit vectors of shape (n, 3) lie in the shape."""
+    def rasterize(self, order: int, mode: Mode) -> tuple[Numbers, Numbers]:
+        """Starts and stops, at order 29, of ranges of the cells of `order`; they may overlap, in any sequence."""
         raise NotImplementedError
 
-    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
-        """Whether all points within `radius` (radians) of a unit vector are in the shape, or all are out of it.
-
-        "unknown" is always a safe answer; the others are certain.
-        """
+    @property
+    def outline_length(self) -> float:
+        """Length of the outline in radians."""
         raise NotImplementedError
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """The size of the shape, or those of its parts; none if it has no area."""
+        raise NotImplementedError
+
+    def misses(self, order: int, mode: Mode) -> bool:
+        """Whether a shape that holds no cell is too small for one: True, except for a shape of several parts."""
+        return True
 
 
 class _Outlined(Shape):
@@ -55,15 +85,13 @@ class _Outlined(Shape):
         """The shape as the kernel takes it."""
         raise NotImplementedError
 
-    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
-        vectors = np.ascontiguousarray(vectors, dtype=np.float64)
-        out = np.empty(len(vectors), dtype=np.bool_)
-        self.outline.contains(vectors, out.view(np.uint8))
-        return out
+    @property
+    def outline_length(self) -> float:
+        return float(self.outline.length)
 
-    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
-        code = self.outline.cap(np.ascontiguousarray(center, dtype=np.float64), radius)
-        return "in" if code > 0 else "out" if code < 0 else "unknown"
+    def rasterize(self, order: int, mode: Mode) -> tuple[Numbers, Numbers]:
+        starts, stops = self.outline.rasterize(order, MODE_NUMBERS[mode])
+        return starts, stops
 
 
 @dataclass(frozen=True)
@@ -80,23 +108,41 @@ class Disc(Shape):
         if not 0 <= self.radius <= np.pi * (1 + 1e-12):
             raise ValueError(f"radius must be from 0 to 180 deg, got {np.degrees(self.radius):.6g} deg")
 
-    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
-        return np.asarray(_distance(frames.unit_vectors(self.lon, self.lat), vectors) <= self.radius)
+    def rasterize(self, order: int, mode: Mode) -> tuple[Numbers, Numbers]:
+        tie = TIE if mode == "center" else 0.0
+        radius = self.radius + tie
+        if radius >= np.pi:
+            return _ends(RangeSet.full(order))
+        if radius > np.pi / 2:
+            # Outside a wide disc lies a disc around the antipode, without its edge.
+            hole = Disc(self.lon + np.pi, -self.lat, max(np.pi - self.radius - 2 * tie, 0.0))
+            return _ends(~from_starts_stops(*hole.rasterize(order, DUAL[mode]), order))
+        place = (np.array([value], dtype=np.float64) for value in (self.lon, self.lat, radius))
+        starts, stops, _ = _discs.rasterize(*place, order, MODE_NUMBERS[mode])
+        return starts, stops
 
-    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
-        distance = float(_distance(frames.unit_vectors(self.lon, self.lat), center))
-        if distance + radius <= self.radius:
-            return "in"
-        return "out" if distance - radius > self.radius else "unknown"
+    @property
+    def outline_length(self) -> float:
+        return 2 * math.pi * max(0.0, math.sin(self.radius))
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        if self.radius == 0:
+            return ()
+        sine = max(0.0, math.sin(self.radius))
+        # Around a pole the outline runs along a ring of cells.
+        is_polar = math.pi / 2 - abs(self.lat) < self.radius / 4
+        area = 4 * math.pi * math.sin(self.radius / 2) ** 2
+        return (Size(area, sine, 2 * math.pi * sine if is_polar else 0.0, self.radius),)
 
 
 @dataclass(frozen=True)
 class Ellipse(_Outlined):
     """A spherical ellipse.
 
-    ``(u / tan half_width)**2 + (w / tan half_height)**2 <= n**2`` with n towards the centre, w along the height
-    axis and u along the width axis; the same as a sum of distances to two foci. Half axes are true angles below pi/2.
-    `angle` is the position angle of the height axis, from north through east.
+    ``(u / tan half_width)**2 + (w / tan half_height)**2 <= n**2``, with n towards the centre, w along the height axis
+    and u along the width axis. Equally, the distances to two foci have at most a given sum. The semi-axes are true
+    angles below pi/2. `angle` is the position angle of the height axis, from north through east.
     """
 
     lon: float
@@ -107,7 +153,7 @@ class Ellipse(_Outlined):
 
     def __post_init__(self) -> None:
         _check_position(self.lon, self.lat, self.angle)
-        _check_half_axes(self.half_width, self.half_height)
+        _check_semi_axes(self.half_width, self.half_height)
 
     @cached_property
     def outline(self) -> Any:
@@ -119,6 +165,18 @@ class Ellipse(_Outlined):
         c = 2 * np.arcsin(np.sqrt(np.sin((a + b) / 2) * np.sin((a - b) / 2) / np.cos(b)))
         foci = [np.cos(c) * center + sign * np.sin(c) * axis for sign in (1, -1)]
         return _kernel.ellipse(foci[0], foci[1], np.cos(a) * center + np.sin(a) * axis, 2 * a)
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        minor, major = sorted([self.half_width, self.half_height])
+        if minor == 0:
+            return ()
+        # The solid angle of the cone, by the parameter of the ellipse in the tangent plane; the integrand is smooth.
+        turns = np.arange(256) * (2 * np.pi / 256)
+        a, b = math.tan(major), math.tan(minor)
+        secant = np.sqrt(1 + (a * np.cos(turns)) ** 2 + (b * np.sin(turns)) ** 2)
+        area = float(2 * np.pi * np.mean(a * b / (secant * (1 + secant))))
+        return (Size(area, major * major / minor, 0.0, minor),)
 
 
 class Polygon(_Outlined):
@@ -137,8 +195,8 @@ class Polygon(_Outlined):
 
     Notes
     -----
-    Of an outline that crosses itself, the smaller side is told by counting points where it fits in no hemisphere, and
-    there only to about one per cent of the sky.
+    If an outline crosses itself and does not fit into a hemisphere, the smaller side is found by counting points. The
+    areas of the two sides must then differ by more than about one per cent of the sky.
     """
 
     def __init__(self, lon: ArrayLike, lat: ArrayLike) -> None:
@@ -158,10 +216,12 @@ class Polygon(_Outlined):
 
     @classmethod
     def rectangle(cls, lon: float, lat: float, half_width: float, half_height: float, angle: float) -> Polygon:
-        """The rectangle whose sides are great circles, `half_width` and `half_height` (below pi/2) from its centre
-        along its axes. `angle` is the position angle of the height axis, from north through east."""
+        """The rectangle with sides on great circles, `half_width` and `half_height` (below pi/2) from its centre.
+
+        `angle` is the position angle of the height axis, from north through east.
+        """
         _check_position(lon, lat, angle)
-        _check_half_axes(half_width, half_height)
+        _check_semi_axes(half_width, half_height)
         # In the tangent plane the sides are straight.
         x, y = math.tan(half_width), math.tan(half_height)
         corners = np.array([(1, x, y), (1, -x, y), (1, -x, -y), (1, x, -y)]) / math.sqrt(1 + x * x + y * y)
@@ -173,6 +233,26 @@ class Polygon(_Outlined):
     def outline(self) -> Any:
         return self._outline
 
+    @cached_property
+    def area(self) -> float:
+        """Area of the smaller side in steradian; if the outline crosses itself, the net area."""
+        a, b, c = self.vertices[0], self.vertices[1:-1], self.vertices[2:]
+        # A fan of triangles from the first vertex. Differences keep the precision of small ones.
+        volume = np.cross(b - a, c - a) @ a
+        excess = 2 * np.arctan2(volume, 1 + b @ a + c @ a + (b * c).sum(axis=1))
+        total = abs(float(excess.sum())) % (4 * math.pi)
+        return min(total, 4 * math.pi - total)
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        length, area = self.outline_length, self.area
+        if area <= 0:
+            return ()
+        sides = np.linalg.norm(self.vertices - np.roll(self.vertices, 1, axis=0), axis=1)
+        # Rows of cells run in a few directions only, and a convex outline has two sides along each of them.
+        straight = float(np.sort(2 * np.arcsin(np.minimum(sides / 2, 1)))[-4:].sum())
+        return (Size(area, length / (2 * math.pi), straight, area / length),)
+
 
 class Zone(_Outlined):
     """The sky between two longitudes and two latitudes of some frame; use `from_angles`."""
@@ -180,8 +260,9 @@ class Zone(_Outlined):
     def __init__(
         self, axes: Vectors, lon: tuple[float, float] | None, lat: tuple[float, float], closed: Closed, summary: str
     ) -> None:
-        """`axes`: the zone's frame as rows of unit vectors x, y, z; lon: from the first eastwards to the last, both
-        from 0 to 2 pi, or None for all; all in radians."""
+        """`axes`: the axes x, y and z of the zone's frame as rows of unit vectors. `lon`: the western and the eastern
+        longitude, from 0 to 2 pi, or None for all. Angles in radians.
+        """
         self.axes = axes
         self.lon = lon
         self.lat = lat
@@ -206,7 +287,7 @@ class Zone(_Outlined):
     def outline(self) -> Any:
         low, high = self.lat
         start, end = (0.0, 2 * np.pi) if self.lon is None else self.lon
-        width = 2 * np.pi if self.lon is None else (end - start) % (2 * np.pi)
+        width = self.width
         normal, level, first, last = [], [], [], []
 
         def at(lon: float, lat: float) -> Vectors:
@@ -245,38 +326,93 @@ class Zone(_Outlined):
         aligned = np.array_equal(self.axes, np.eye(3))
         return _kernel.zone(arcs, self.axes, aligned, np.array([low, high, start, end]), width, closed)
 
+    @property
+    def width(self) -> float:
+        """The difference of the longitudes in radians, 2 pi for all longitudes."""
+        return 2 * math.pi if self.lon is None else (self.lon[1] - self.lon[0]) % (2 * math.pi)
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        low, high = self.lat
+        # The difference of the sines of the latitudes.
+        area = self.width * 2 * math.cos((low + high) / 2) * math.sin((high - low) / 2)
+        length = self.outline_length
+        if area <= 0:
+            return ()
+        return (Size(area, 0.0, length, area / length if length else math.pi),)
+
 
 @dataclass(frozen=True)
 class Combined(Shape):
-    """Two shapes joined by ``|``, ``&``, ``^`` or ``-``. An annulus is its outer shape - its inner one."""
+    """Two shapes joined by ``|``, ``&``, ``^`` or ``-``. An annulus is its outer shape minus its inner one."""
 
     left: Shape
     right: Shape
     sign: Literal["|", "&", "^", "-"]
+    nested: bool = False
+    """Whether the left shape contains the right one, as in an annulus."""
 
-    def contains(self, vectors: Vectors) -> NDArray[np.bool_]:
-        a, b = self.left.contains(vectors), self.right.contains(vectors)
-        return {"|": a | b, "&": a & b, "^": a ^ b, "-": a & ~b}[self.sign]
+    def rasterize(self, order: int, mode: Mode) -> tuple[Numbers, Numbers]:
+        """Starts and stops of the cells.
 
-    def cap(self, center: Vectors, radius: float) -> Literal["in", "out", "unknown"]:
-        a, b = self.left.cap(center, radius), self.right.cap(center, radius)
-        if "unknown" not in (a, b):
-            left, right = a == "in", b == "in"
-            both = {"|": left | right, "&": left & right, "^": left ^ right, "-": left & (not right)}
-            return "in" if both[self.sign] else "out"
-        if self.sign == "|" and "in" in (a, b):
-            return "in"
-        if (self.sign == "&" and "out" in (a, b)) or (self.sign == "-" and (a == "out" or b == "in")):
-            return "out"
-        return "unknown"
+        The right shape is subtracted in the dual mode, so that the difference of a shape and another inside it is
+        exact. Elsewhere, where the two outlines cross, "overlap" may have a cell too many and "inside" one too few.
+        """
+
+        def cells(shape: Shape, mode: Mode) -> RangeSet:
+            return from_starts_stops(*shape.rasterize(order, mode), order)
+
+        left = cells(self.left, mode)
+        if self.sign == "-":
+            return _ends(left - cells(self.right, DUAL[mode]))
+        right = cells(self.right, mode)
+        if self.sign == "|":
+            return _ends(left | right)
+        if self.sign == "&":
+            return _ends(left & right)
+        if mode == "center":
+            return _ends(left ^ right)
+        return _ends((left - cells(self.right, DUAL[mode])) | (right - cells(self.left, DUAL[mode])))
+
+    @property
+    def outline_length(self) -> float:
+        return self.left.outline_length + self.right.outline_length
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        outer, inner = self.left.sizes, self.right.sizes
+        if not (self.nested and len(outer) == len(inner) == 1):
+            return outer + inner
+        area = outer[0].area - inner[0].area
+        if area <= 0:
+            return ()
+        return (
+            Size(
+                area,
+                outer[0].curvature + inner[0].curvature,
+                outer[0].straight + inner[0].straight,
+                area / self.outline_length,
+            ),
+        )
+
+    def misses(self, order: int, mode: Mode) -> bool:
+        """Whether the shape, which holds no cell, or one of its parts is too small for a cell.
+
+        Parts that have cells of their own may leave nothing of each other.
+        """
+        if self.nested:
+            return True
+        parts = (self.left,) if self.sign == "-" else (self.left, self.right)
+        return any(not part.rasterize(order, mode)[0].size and part.misses(order, mode) for part in parts)
+
+
+def _ends(cells: RangeSet) -> tuple[Numbers, Numbers]:
+    """Starts and stops of the ranges of a set."""
+    boundaries = cells.boundaries
+    return boundaries[::2].copy(), boundaries[1::2].copy()
 
 
 # ---------------------------------------------------------------------- geometry
-
-
-def _distance(a: Vectors, b: Vectors) -> NDArray[np.float64]:
-    """Angles between unit vectors, precise at all angles."""
-    return np.asarray(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(axis=-1)))
 
 
 def _axes(lon: float, lat: float, angle: float) -> Vectors:
@@ -302,7 +438,7 @@ def _check_position(lon: float, lat: float, angle: float = 0.0) -> None:
         )
 
 
-def _check_half_axes(half_width: float, half_height: float) -> None:
+def _check_semi_axes(half_width: float, half_height: float) -> None:
     for name, value in (("width", half_width), ("height", half_height)):
         if not 0 <= value < np.pi / 2:
             raise ValueError(f"half the {name} must be from 0 to below 90 deg, got {np.degrees(value):.6g} deg")

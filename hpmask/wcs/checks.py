@@ -1,4 +1,4 @@
-"""What a FITS WCS must fulfil before its pixels can be placed: finite numbers, and axes of their own."""
+"""Checks of a FITS WCS: its numbers must be finite and its axes independent."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _OTHER_NAMES = {"J2000": "FK5", "J2000.0": "FK5", "B1950": "FK4", "B1950.0": "FK
 
 
 def check_wcs(wcs: WCS) -> None:
-    """Raise if a number of a celestial WCS is NaN or infinite, or its axes do not span the image.
+    """Raise if a number of a celestial WCS is NaN or infinite, or if its axes depend on each other.
 
-    wcslib takes such numbers without a word, or says that a matrix is singular.
+    wcslib accepts such numbers silently, or reports a singular matrix without naming the keyword.
 
     Raises
     ------
     ValueError
-        Names the first keyword at fault and its value.
+        The message names the first keyword at fault and its value.
     """
     sky = [i for i, ctype in enumerate(wcs.wcs.ctype) if _is_sky(str(ctype))]
     if not sky:
@@ -54,7 +54,7 @@ def check_wcs(wcs: WCS) -> None:
 
 
 def radesys_advice(wcs: Any) -> str:
-    """What to say of a RADESYS that is none of FITS's; empty for a good one, or another kind of WCS."""
+    """The error message for a RADESYS that the FITS standard does not define; empty if there is no such fault."""
     name = str(wcs.wcs.radesys) if isinstance(wcs, WCS) else ""
     if name in ("", *_RADESYS):
         return ""
@@ -65,28 +65,29 @@ def radesys_advice(wcs: Any) -> str:
 
 
 def header_advice(header: fits.Header) -> str:
-    """What to say of a header of which astropy can make no WCS; empty if it is not known."""
+    """The error message for a header that astropy cannot turn into a WCS; empty if the reason is not known."""
     zero = next((card for card in header["CDELT*"] if header[card] == 0), None)
     return "" if zero is None else _ZERO.format(zero)
 
 
 def _is_sky(ctype: str) -> bool:
+    """Whether a CTYPE is that of a longitude or a latitude."""
     name = ctype[:4].rstrip("-")
     return name in ("RA", "DEC") or name[1:] in ("LON", "LAT") or name[2:] in ("LN", "LT")
 
 
 def _matrix(wcs: WCS) -> tuple[str, Floats]:
-    """The matrix from pixels to world axes; the identity where angles (CROTA) stand in for it."""
+    """The name and the matrix from pixels to world axes; the identity where CROTA replaces the matrix."""
     if wcs.wcs.has_cd():
         return "CD", np.array(wcs.wcs.cd)
     return "PC", np.array(wcs.wcs.pc) if wcs.wcs.has_pc() else np.eye(wcs.naxis)
 
 
 def _numbers(wcs: WCS, sky: list[int]) -> Iterator[tuple[Callable[..., str], Floats]]:
-    """The numbers that place the pixels on the sky, with functions that give their keywords."""
+    """The numbers that place the pixels on the sky, each array with a function that returns its keywords."""
     for name in ("CRVAL", "CRPIX"):
         values = np.array(getattr(wcs.wcs, name.lower()))
-        # Of the other axes of a cube nothing is asked.
+        # The other axes of a cube are not used.
         yield lambda i, name=name: f"{name}{sky[i] + 1}", values[sky]
     matrix, values = _matrix(wcs)
     yield lambda i, j: f"{matrix}{i + 1}_{j + 1}", values
@@ -94,7 +95,7 @@ def _numbers(wcs: WCS, sky: list[int]) -> Iterator[tuple[Callable[..., str], Flo
         yield lambda i: f"CDELT{i + 1}", np.array(wcs.wcs.cdelt)
     if wcs.wcs.has_crota():
         yield lambda i: f"CROTA{i + 1}", np.array(wcs.wcs.crota)
-    # NaN is astropy's word for a pole that is not given.
+    # astropy uses NaN for a pole that is not given.
     poles = np.array([wcs.wcs.lonpole, wcs.wcs.latpole])
     yield lambda i: ("LONPOLE", "LATPOLE")[i], np.where(np.isnan(poles), 0, poles)
     given = wcs.wcs.get_pv()

@@ -1,4 +1,4 @@
-"""The field of a WCS image: from its centre and size, or from an image that is there."""
+"""The field of an image: from its centre and size, or from a FITS file."""
 
 from __future__ import annotations
 
@@ -15,71 +15,20 @@ from hpmask.geometry import frames
 from hpmask.wcs.grid import Grid
 from hpmask.wcs.inputs import as_target
 
-__all__ = ["PROJECTIONS", "field_wcs", "parse_position", "wcs_like"]
+__all__ = ["PROJECTIONS", "field_wcs", "wcs_like"]
 
-# Those that have their centre anywhere on the sphere; the others have theirs on the equator.
+# These may be centred anywhere on the sphere. The centre of the others is on the equator.
 _ZENITHAL = ("TAN", "SIN", "ARC", "ZEA", "STG")
 PROJECTIONS = (*_ZENITHAL, "CAR", "CEA", "MER", "SFL", "MOL", "AIT")
 _AXES = {"icrs": ("RA---", "DEC--"), "galactic": ("GLON-", "GLAT-")}
 
-# The widest images, in degrees at their centre's scale: at 180 the corners of a TAN image are 70 deg away, and 90 are
-# infinitely far. SIN shows half of the sky, on 115.
+# The widest images, in degrees at the scale of their centre. In a TAN image of 180 deg the corners are 70 deg away, and
+# 90 deg are infinitely far. SIN shows half of the sky on 115 deg.
 _WIDEST = {"TAN": 180.0, "SIN": 180.0}
 _SKY = 360.0
 
-# Larger images are rather a slip of the unit than wanted.
+# A larger image is more likely an error in a unit than meant.
 _MOST_PIXELS = 2**31
-
-
-def parse_position(text: str, frame: str = "icrs") -> SkyCoord:
-    """A position from text.
-
-    Parameters
-    ----------
-    text : str
-        Two numbers in degrees, "83.63 22.01", or sexagesimal, "05h34m32s +22d00m52s", "05:34:32 +22:00:52"
-        (in ICRS the first of these is in hours).
-    frame : {"icrs", "galactic"}, optional
-        Frame that the position is meant in.
-
-    Returns
-    -------
-    `~astropy.coordinates.SkyCoord`, scalar
-
-    Raises
-    ------
-    ValueError
-        If the text is no position.
-
-    Examples
-    --------
-    >>> parse_position("184.557 -5.784", "galactic")
-    <SkyCoord (Galactic): (l, b) in deg
-        (184.557, -5.784)>
-    """
-    frame = frames.check_frame(frame)
-    words = text.replace(",", " ").split()
-    try:
-        if len(words) == 2 and all(_is_number(word) for word in words):
-            lon, lat = (float(word) for word in words)
-            if not (math.isfinite(lon) and math.isfinite(lat)):
-                raise ValueError("not finite")
-            return SkyCoord(lon, lat, unit="deg", frame=frame)
-        if ":" in text:
-            return SkyCoord(" ".join(words), unit=("hourangle" if frame == "icrs" else "deg", "deg"), frame=frame)
-        return SkyCoord(" ".join(words), frame=frame)
-    except (ValueError, u.UnitsError) as error:
-        raise ValueError(
-            f"a position must be like '83.63 22.01' (degrees) or '05h34m32s +22d00m52s', got {text!r}: {error}"
-        ) from None
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def field_wcs(
@@ -91,37 +40,42 @@ def field_wcs(
     proj: str = "TAN",
     frame: str = "icrs",
 ) -> tuple[WCS, tuple[int, int]]:
-    """WCS of an image with square pixels, north up and east left.
+    """Make the WCS of an image with square pixels, north up and east to the left.
 
     Parameters
     ----------
     center : `~astropy.coordinates.SkyCoord`, scalar
-        Position in the middle of the image, in any frame; its distance makes no difference.
+        Position in the middle of the image, in any frame. A distance is ignored.
     width, height : `~astropy.units.Quantity` or str
-        Size of the image; the height is by default the width. It is rounded up to whole pixels.
+        Size of the image, as angles at the scale of the projection's centre. By default the height equals the width.
+        Both are rounded up to whole pixels.
     binsz : `~astropy.units.Quantity` or str, optional
-        Size of a pixel, at the projection's centre.
-    proj : str, optional
-        One of `PROJECTIONS`. Zenithal ones are centred on `center`; the others keep their equator on the
-        frame's, as usual, and have the centre's longitude in the middle.
+        Width of a pixel, as an angle at the projection's centre.
+    proj : {"TAN", "SIN", "ARC", "ZEA", "STG", "CAR", "CEA", "MER", "SFL", "MOL", "AIT"}, optional
+        FITS code of the projection. The first five, which are zenithal, are centred on `center`. In the others the
+        equator of the projection is that of the frame, as usual, and the longitude of `center` is in the middle.
     frame : {"icrs", "galactic"}, optional
         Frame of the image.
 
     Returns
     -------
     wcs : `~astropy.wcs.WCS`
+        A WCS with two axes, which knows its shape: `hpmask.Mask.to_wcs` takes it alone.
     shape : (int, int)
         Number of pixels (ny, nx).
 
     Raises
     ------
-    TypeError, ValueError
-        If a size is no positive angle or more than the projection shows, or the projection or the frame is another
-        one.
+    TypeError
+        If `center` is not a coordinate, or a size is a bare number.
+    ValueError
+        If a size is not one positive angle or is larger than the projection can show, if the projection does not reach
+        `center`, or if `proj` or `frame` is another word.
 
     Examples
     --------
     >>> from astropy.coordinates import SkyCoord
+    >>> from hpmask.wcs import field_wcs
     >>> wcs, shape = field_wcs(SkyCoord(83.63, 22.01, unit="deg"), "10 deg", binsz="0.1 deg")
     >>> shape
     (100, 100)
@@ -130,7 +84,7 @@ def field_wcs(
         (83.63, 22.01)>
     """
     frame = frames.check_frame(frame)
-    if proj.upper() not in PROJECTIONS:
+    if not isinstance(proj, str) or proj.upper() not in PROJECTIONS:
         raise ValueError(f"proj must be one of {', '.join(PROJECTIONS)}, got {proj!r}")
     proj = proj.upper()
     step = one_angle(binsz, "binsz", unit=u.deg)
@@ -160,30 +114,32 @@ def field_wcs(
 
 
 def _side(size: u.Quantity | str, argument: str, proj: str) -> float:
-    """A side of an image in degrees, if there may be sky all along it."""
+    """A side of an image in degrees, no larger than the projection can show."""
     value, widest = one_angle(size, argument, unit=u.deg), _WIDEST.get(proj, _SKY)
     if value > widest:
         shown = "less than half of the sky: ZEA, ARC or AIT show more" if proj in _WIDEST else "no more than that"
         raise ValueError(
-            f"{argument} of a {proj} image must be {widest:g} deg at most, got {size}: {proj} shows {shown}"
+            f"{argument} of a {proj} image must be at most {widest:g} deg, got {size}: {proj} shows {shown}"
         )
     return value
 
 
 def wcs_like(path: str | Path, hdu: int | str | None = None) -> tuple[WCS, tuple[int, int]]:
-    """WCS and shape of the sky image in a FITS file, as `hpmask.Mask.to_wcs` takes them of it.
+    """Read the WCS and the shape of the sky image in a FITS file.
+
+    They are those that `hpmask.Mask.to_wcs` uses if it is given the file.
 
     Parameters
     ----------
     path : str or path
-        The file. Of a cube, the sky's two axes count.
+        The file. Of a cube, the two celestial axes count.
     hdu : int or str, optional
-        Number or name of the image that counts, of a file with several.
+        Number or name of the HDU with the image; needed if the file has several images of the sky.
 
     Returns
     -------
     wcs : `~astropy.wcs.WCS`
-        The celestial WCS.
+        The celestial WCS, with two axes.
     shape : (int, int)
         Number of pixels (ny, nx).
 
@@ -191,8 +147,24 @@ def wcs_like(path: str | Path, hdu: int | str | None = None) -> tuple[WCS, tuple
     ------
     FileNotFoundError
         If there is no such file.
+    TypeError
+        If `hdu` is neither an integer nor a string.
     MaskFormatError
-        If it is no FITS file or is damaged, or has no sky image, or several and `hdu` does not say which one counts.
+        If the file is not FITS or is damaged, if it has no image of the sky, or if it has several and `hdu` is not
+        given.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from astropy.coordinates import SkyCoord
+    >>> from hpmask import Mask
+    >>> from hpmask.wcs import field_wcs, wcs_like
+    >>> path = Path(mkdtemp()) / "image.fits"
+    >>> Mask.full().write_wcs(path, *field_wcs(SkyCoord(83.63, 22.01, unit="deg"), "2 deg"))
+    >>> wcs, shape = wcs_like(path)
+    >>> shape
+    (40, 40)
     """
     target = as_target(Path(path), hdu)
     grid = Grid.of(target.wcs, target.shape)

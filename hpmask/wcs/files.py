@@ -1,6 +1,7 @@
-"""FITS files with images of the sky: which of their images counts, and the energies of its planes.
+"""Reading images of the sky in FITS files: the choice of the image, and the energies of its planes.
 
-Only what is used is read and checked: the image, the table of its energies, and look-up tables of distortions.
+Only the HDUs that are used are read and checked: the image, the table of its energies, and the look-up tables of
+distortions.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ __all__ = ["SkyImage", "read_image"]
 
 HduName = int | str
 
-# What CTYPE begins with for a longitude or a latitude.
+# The beginnings of CTYPE for a longitude or a latitude.
 _SKY_AXIS = re.compile(r"(RA|DEC|[A-Z](LON|LAT)|[A-Z]{2}(LN|LT))\s*(-|$)")
 
-# Units that hold look-up tables of distortions (astropy's names for them).
+# Names, in astropy, of the HDUs with look-up tables of distortions.
 _DISTORTIONS = ("WCSDVARR", "D2IMARR")
 
 
@@ -36,8 +37,9 @@ class SkyImage:
     Attributes
     ----------
     header : `~astropy.io.fits.Header`
+        The header of the image.
     hdu : FITS image HDU or None
-        The image with its pixels; None if they were not asked for.
+        The image with its pixels, or None if they were not read.
     hdus : `~astropy.io.fits.HDUList`
         The look-up tables of distortions, for astropy's WCS.
     planes : `hpmask.energy.planes.Planes` or None
@@ -49,21 +51,21 @@ class SkyImage:
 
 
 def read_image(path: str | Path, hdu: HduName | None, *, pixels: bool, energies: bool) -> SkyImage:
-    """Read an image of the sky; to be called within `faults_of` for any exception.
+    """Read an image of the sky. Call it inside ``faults_of(path, Exception)``.
 
     Parameters
     ----------
     path : str or path
         The file.
     hdu : int or str, optional
-        Number or name of the image; without it there must be one image of the sky alone.
+        Number or name of the HDU with the image. Without it, the file must have exactly one image of the sky.
     pixels, energies : bool
-        Whether its pixels, and the energies of its planes, are needed.
+        Whether to read the pixels, and the energies of the planes.
 
     Raises
     ------
     MaskFormatError
-        If a unit that is used is damaged, or it is not clear which one is meant.
+        If an HDU that is used is damaged, or if it is not clear which image is meant.
     """
     units = units_of(path)
     image = _chosen(units, hdu)
@@ -82,7 +84,7 @@ def read_image(path: str | Path, hdu: HduName | None, *, pixels: bool, energies:
     planes = None
     if tables:
         n = _n_planes(units[image])
-        planes = _planes([hdus[i] for i in tables], n, told="BANDSHDU" in header)
+        planes = _planes([hdus[i] for i in tables], n, named="BANDSHDU" in header)
     return SkyImage(header, shown, fits.HDUList([fits.PrimaryHDU(), *(hdus[i] for i in distortions)]), planes)
 
 
@@ -90,34 +92,36 @@ def read_image(path: str | Path, hdu: HduName | None, *, pixels: bool, energies:
 
 
 def _sizes(unit: Hdu) -> list[int]:
-    """Lengths of the axes of an image, the first one first."""
+    """Lengths of the axes of an image, in the order of FITS."""
     z = "Z" if is_compressed(unit) else ""
     return [unit.integer(f"{z}NAXIS{i}") for i in range(1, unit.integer(f"{z}NAXIS") + 1)]
 
 
 def _types(unit: Hdu) -> list[str]:
-    """What CTYPE says of each axis of an image."""
+    """The CTYPE of each axis of an image."""
     return [str(unit.get(f"CTYPE{i}") or "").strip().upper() for i in range(1, len(_sizes(unit)) + 1)]
 
 
 def _is_sky(unit: Hdu) -> bool:
-    """Whether a unit is an image with a longitude or a latitude."""
+    """Whether an HDU is an image with a longitude or a latitude."""
     if unit.get("XTENSION") not in (None, "IMAGE") and not is_compressed(unit):
         return False
     return len(_sizes(unit)) >= 2 and any(map(_SKY_AXIS.match, _types(unit)))
 
 
-def _told(number: int, unit: Hdu) -> str:
+def _described(number: int, unit: Hdu) -> str:
+    """The number, the name and the size of an HDU for an error message."""
     kind = "table" if is_table(unit) else " x ".join(map(str, _sizes(unit)[::-1])) or "no data"
     return f"{number} {name_of(unit)} ({kind})".replace("  ", " ")
 
 
 def _list(units: list[Hdu], numbers: list[int]) -> str:
-    return ", ".join(_told(i, units[i]) for i in numbers[:20]) + (", ..." if len(numbers) > 20 else "")
+    """Descriptions of some HDUs for an error message."""
+    return ", ".join(_described(i, units[i]) for i in numbers[:20]) + (", ..." if len(numbers) > 20 else "")
 
 
 def _chosen(units: list[Hdu], hdu: HduName | None) -> int:
-    """The number of the image that counts."""
+    """The number of the HDU with the image."""
     skies = [i for i, unit in enumerate(units) if _is_sky(unit)]
     if hdu is None:
         if len(skies) == 1:
@@ -128,7 +132,7 @@ def _chosen(units: list[Hdu], hdu: HduName | None) -> int:
                 f"hdu={name_of(units[skies[0]]) or skies[0]!r}"
             )
         raise MaskFormatError(
-            f"no sky image: no image with a celestial WCS; the file has HDU {_list(units, [*range(len(units))])}"
+            f"no sky image: no image has a celestial WCS; the file has HDU {_list(units, [*range(len(units))])}"
         )
     if isinstance(hdu, str) and not hdu.strip().isdigit():
         found = [i for i, unit in enumerate(units) if name_of(unit) == hdu.strip().upper()]
@@ -139,8 +143,8 @@ def _chosen(units: list[Hdu], hdu: HduName | None) -> int:
         raise MaskFormatError(f"{fault}; the file has HDU {_list(units, [*range(len(units))])}")
     if found[0] not in skies:
         raise MaskFormatError(
-            f"HDU {_told(found[0], units[found[0]])} is no image with a celestial WCS; "
-            + (f"these are: HDU {_list(units, skies)}" if skies else "none is")
+            f"HDU {_described(found[0], units[found[0]])} is not an image with a celestial WCS; "
+            + (f"these are: HDU {_list(units, skies)}" if skies else "the file has none")
         )
     return found[0]
 
@@ -149,13 +153,13 @@ def _chosen(units: list[Hdu], hdu: HduName | None) -> int:
 
 
 def _n_planes(unit: Hdu) -> int:
-    """The length of the one axis beside the sky that has more than one pixel; 1 if there is none, or several."""
+    """The length of the only other axis that has more than one pixel; 1 if there is none, or several."""
     rest = [n for n, kind in zip(_sizes(unit), _types(unit), strict=True) if n != 1 and not _SKY_AXIS.match(kind)]
     return rest[0] if len(rest) == 1 else 1
 
 
 def _energy_units(units: list[Hdu], image: int) -> list[int]:
-    """The tables that may have the energies of an image's planes."""
+    """The numbers of the tables that may have the energies of the planes."""
     n = _n_planes(units[image])
     if n == 1:
         return []
@@ -180,14 +184,15 @@ def _energy_units(units: list[Hdu], image: int) -> list[int]:
 
 
 def _is_usual(name: str) -> bool:
+    """Whether a table has one of the usual names for the energies of planes."""
     return name in ("EBOUNDS", "ENERGIES") or name.endswith("_BANDS")
 
 
-def _planes(tables: list[Any], n: int, *, told: bool) -> Planes | None:
-    """The energies that fit `n` planes; None if the table that the image names has none."""
+def _planes(tables: list[Any], n: int, *, named: bool) -> Planes | None:
+    """The energies that fit `n` planes; None if the image names its table, and that has no energies."""
     found = []
     for table in tables:
-        if told and not has_energies(table.header):
+        if named and not has_energies(table.header):
             return None
         try:
             found.append((table.name, planes_of(table)))

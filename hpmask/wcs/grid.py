@@ -1,4 +1,4 @@
-"""The sky under the pixels of a WCS: which axes are the sky's, their frame and units, and the way to a mask's frame."""
+"""The sky under the pixels of a WCS: its celestial axes, their frame and units, and the way to the frame of a mask."""
 
 from __future__ import annotations
 
@@ -25,19 +25,40 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A WCS with two pixel axes, and which of its world axes are longitude and latitude."""
+    """A WCS with two pixel axes, and the numbers of its longitude and latitude axes.
+
+    Attributes
+    ----------
+    wcs : `~astropy.wcs.WCS` or another low-level WCS
+    shape : (int, int)
+        Number of pixels (ny, nx).
+    lon_axis, lat_axis : int
+        Which of the world axes are longitude and latitude.
+    lon_unit, lat_unit : float
+        Their units in radians.
+    frame : `~astropy.coordinates.BaseCoordinateFrame`
+    turns : Turns or None
+        For an image that reaches the seam of its projection.
+    """
 
     wcs: Any
     shape: tuple[int, int]
     lon_axis: int
     lat_axis: int
-    lon_unit: float  # in radians
+    lon_unit: float
     lat_unit: float
     frame: BaseCoordinateFrame
-    turns: Turns | None = None  # where the image reaches a seam
+    turns: Turns | None = None
 
     @classmethod
     def of(cls, wcs: Any, shape: Any) -> Grid:
+        """The grid of a WCS, with the shape that is given or else the shape that the WCS has.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `wcs` is not a celestial WCS with two pixel axes, or the shape is not known or not two positive integers.
+        """
         if not isinstance(wcs, BaseLowLevelWCS | BaseHighLevelWCS):
             raise TypeError(f"wcs must be an astropy.wcs.WCS, got {type(wcs).__name__}")
         low = wcs.low_level_wcs if isinstance(wcs, BaseHighLevelWCS) else wcs
@@ -65,48 +86,49 @@ class Grid:
 
     @property
     def faceted(self) -> bool:
-        """Whether the projection is in facets, across whose edges pixels are bent or torn."""
+        """Whether the projection has facets, at whose edges pixels are bent or torn."""
         return isinstance(self.wcs, WCS) and str(self.wcs.wcs.ctype[self.wcs.wcs.lng])[5:8] in _FACETED
 
     def positions(self, wcs: Any, x: Angles, y: Angles) -> tuple[Angles, Angles]:
-        """Longitude and latitude at pixel coordinates, in radians; NaN where there is no sky.
+        """Longitude and latitude at pixel coordinates, in radians; NaN outside the projection.
 
-        `wcs` is this grid's or a copy, which each thread needs for itself.
+        `wcs` is that of the grid or a copy of it: each thread needs its own.
         """
         if self.turns is not None:
             x, y = self.turns.natural(x, y)
         world = wcs.pixel_to_world_values(x, y)
         lon = np.asarray(world[self.lon_axis], dtype=np.float64) * self.lon_unit
         lat = np.asarray(world[self.lat_axis], dtype=np.float64) * self.lat_unit
-        # An axis that is linear in latitude may run beyond the poles.
+        # An axis that is linear in latitude may extend beyond the poles.
         sky = np.isfinite(lon) & (np.abs(lat) <= np.pi / 2 + 1e-12)
         if not sky.all():
             lon[~sky] = lat[~sky] = np.nan
         return lon, lat
 
     def pixels(self, wcs: Any, lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
-        """Pixel coordinates of positions in radians; NaN where there are none."""
+        """Pixel coordinates of positions in radians; NaN where the projection does not show them."""
         world: list[Any] = [None, None]
         world[self.lon_axis] = lon / self.lon_unit
         world[self.lat_axis] = lat / self.lat_unit
         if isinstance(wcs, WCS):
-            # quiet: where the inverse of a distortion is not found, nothing is there.
+            # quiet: a position where the inverse of the distortions does not converge is not on the image.
             x, y = wcs.all_world2pix(*world, 0, quiet=True)
         else:
             x, y = wcs.world_to_pixel_values(*world)
         return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
 
     def under(self, wcs: Any, lon: Angles, lat: Angles) -> tuple[Angles, Angles, Places, Places, Places]:
-        """The pixels under positions in radians: pixel coordinates x and y, row, column, and whose they are.
+        """The pixels under positions in radians.
 
-        Positions that are not on the image have no entry.
+        The result has one entry for each position that is on the image: the pixel coordinates x and y, the row and the
+        column of the pixel, and the index of the position.
         """
         x, y = self.pixels(wcs, lon, lat)
         index = np.flatnonzero(self._holds(x, y))
         if self.turns is not None and index.size < x.size:
             rest = np.ones(x.shape, dtype=np.bool_)
             rest[index] = False
-            # The seam of an image that goes round the sky is no wider than rounding: it comes last.
+            # The gap at the seam of an image of the whole circle is a rounding error: positions in it come last.
             for room in (np.zeros(2), self.turns.gap) if self.turns.gap.any() else (np.zeros(2),):
                 for dx, dy in self.turns.steps[0 if room.any() else 1 :]:
                     left = np.flatnonzero(rest)
@@ -122,7 +144,7 @@ class Grid:
         return x, y, row, column, index
 
     def _holds(self, x: Angles, y: Angles, room_x: float = 0.0, room_y: float = 0.0) -> NDArray[np.bool_]:
-        """Whether pixel coordinates are on the image, or no farther off than some room."""
+        """Whether pixel coordinates are on the image, or at most `room_x` and `room_y` beyond its edges."""
         ny, nx = self.shape
         with np.errstate(invalid="ignore"):
             column, row = np.floor(x + 0.5), np.floor(y + 0.5)
@@ -134,42 +156,50 @@ class Grid:
         return within
 
 
-# Projections whose plane repeats itself after 360 deg of native longitude; in those of the sky on a cube and in HPX,
-# that is the belt.
+# Projections whose plane repeats itself after 360 deg of native longitude. In HPX and in the cubes TSC, CSC and QSC,
+# only the belt around the equator does.
 _PERIODIC = ("CYP", "CEA", "CAR", "MER", "HPX", "TSC", "CSC", "QSC")
 _FACETED = ("TSC", "CSC", "QSC", "HPX", "XPH")
-# An image that goes round the sky but for less than this, in pixels, does so: its CDELT was rounded.
+# An image that lacks less than this, in pixels, of the whole circle was meant to cover it: its CDELT was rounded.
 _WIDEST_GAP = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """The ways round the sky of an image that reaches native longitude +180 or -180 deg, or beyond.
+    """The periods of an image that reaches native longitude +180 or -180 deg, or extends beyond it.
 
-    wcslib gives a position the one place that has its native longitude between -180 and 180 deg. All places a number of
-    `period` away, in pixels, are the same position.
+    wcslib gives each position the pixel coordinates at which its native longitude is between -180 and 180 deg: its
+    natural place. Places that differ by multiples of `period` show the same position.
 
     Attributes
     ----------
+    period : numpy.ndarray, shape (2,)
+        The step, in pixels, that adds 360 deg to the native longitude.
     steps : numpy.ndarray, shape (n, 2)
-        From a natural place to those where the image may have it, the nearest first, which is (0, 0).
+        Steps from a natural place to all places that may be on the image, the shortest first, which is (0, 0).
     gap : numpy.ndarray, shape (2,)
-        What may lie between the two ends of an image that goes round the sky once, by rounding, in x and in y.
+        Width, in pixels along x and y, of the gap that rounding may leave between the two ends of an image of the whole
+        circle.
     overlap : bool
-        Whether a part of the sky is on the image twice.
+        Whether the image shows a part of the sky twice.
+    along : numpy.ndarray, shape (2,)
+    start : float
+        The native longitude divided by 360 deg is ``along @ (x, y) + start``.
+    origin : numpy.ndarray, shape (2,)
+        CRPIX, counted from 0.
     """
 
     period: Angles
     steps: Angles
     gap: Angles
     overlap: bool
-    along: Angles  # native longitude / 360 deg is along . (x, y) + start
+    along: Angles
     start: float
     origin: Angles
 
     @classmethod
     def of(cls, wcs: Any, shape: tuple[int, int]) -> Turns | None:
-        """The turns of an image; None if there are none, or its WCS has distortions or is not astropy's own."""
+        """The turns of an image; None if it has none, if its WCS has distortions, or if it is not astropy's own."""
         if not isinstance(wcs, WCS) or wcs.naxis != 2 or str(wcs.wcs.ctype[wcs.wcs.lng])[5:] not in _PERIODIC:
             return None
         tables = (wcs.sip, wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
@@ -190,19 +220,19 @@ class Turns:
             return None
         period = np.linalg.solve(matrix, [360.0, 0.0])
         gap = np.abs(np.abs(period) - [nx, ny])
-        # A rounding of the coordinates themselves is always possible.
+        # The coordinates themselves have rounding errors, too.
         gap = np.where((gap < _WIDEST_GAP) & (np.abs(period[::-1]) < _WIDEST_GAP), gap + 1e-6, 0)
         numbers = sorted({0, *range(int(first), int(last) + 1)}, key=lambda k: (abs(k), k))
         overlap = bool(np.ptp(corners) > 1 + room) and not gap.any()
         return cls(period, np.array(numbers)[:, np.newaxis] * period, gap, overlap, along, start, origin)
 
     def natural(self, x: Angles, y: Angles) -> tuple[Angles, Angles]:
-        """Places with a native longitude between -180 and 180 deg for the same positions as some pixel coordinates."""
+        """The natural places that show the same positions as the given pixel coordinates."""
         x, y = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
         turn = x * self.along[0] + y * self.along[1] + self.start
         whole = np.round(turn)
         x, y = x - whole * self.period[0], y - whole * self.period[1]
-        # wcslib refuses what rounding puts beyond 180 deg by more than a few units in the last place: a step back.
+        # wcslib rejects places that rounding has moved beyond 180 deg, even by a few units in the last place.
         edge = np.abs(turn - whole) > 0.5 - 1e-13
         if edge.any():
             x, y = (
@@ -213,9 +243,10 @@ class Turns:
 
 
 def corner_vectors(grid: Grid, way: Way, *, margin: int = 0, rows: range | None = None) -> NDArray[np.float64]:
-    """Unit vectors, in the frame of the mask, of the corners of an image's pixels and of `margin` more all round.
+    """Unit vectors, in the frame of the mask, of the corners of an image's pixels and of `margin` pixels around it.
 
-    Of shape (ny + 2 margin + 1, nx + 2 margin + 1, 3), or of as many rows and one; NaN where a corner is no sky.
+    The shape is (ny + 2 margin + 1, nx + 2 margin + 1, 3), with one row more than there are `rows` if these are given.
+    Corners outside the projection are NaN.
     """
     ny, nx = grid.shape
     rows = range(-margin, ny + margin) if rows is None else rows
@@ -224,15 +255,15 @@ def corner_vectors(grid: Grid, way: Way, *, margin: int = 0, rows: range | None 
 
 
 def order_for(grid: Grid, *, per_side: int = 2) -> int:
-    """The coarsest order with `per_side` cells along a side of the smallest pixel, both as squares of their area."""
+    """The coarsest order with at least `per_side` cells along a side of the smallest pixel, taking both as squares."""
     return int(np.clip(np.ceil(np.log2(np.sqrt(np.pi / 3) / (smallest_side(grid) / per_side)) - 1e-6), 0, 29))
 
 
 def smallest_side(grid: Grid) -> float:
-    """The side, in radians, of a square of the area of the smallest pixel.
+    """The side, in radians, of a square with the area of the smallest pixel.
 
-    That is the smallest of 17 x 17 spread evenly over the image, as long as it has a quarter of the area of the
-    largest: at the poles of cylindrical projections they dwindle.
+    The smallest pixel is the smallest of 17 x 17 that are spread evenly over the image. Its area counts as at least a
+    quarter of the area of the largest: pixels at the poles of cylindrical projections are arbitrarily small.
     """
     ny, nx = grid.shape
     x, y = np.meshgrid(np.linspace(0, nx - 1, min(nx, 17)).round(), np.linspace(0, ny - 1, min(ny, 17)).round())
@@ -243,19 +274,19 @@ def smallest_side(grid: Grid) -> float:
     area = 0.5 * np.linalg.norm(np.cross(c - a, d - b), axis=-1)
     area = area[np.isfinite(area) & (area > 0)]
     if not area.size:
-        raise ValueError("no pixel of the image could be measured: none is all sky")
+        raise ValueError("wcs has no pixel that is fully inside the projection")
     return float(np.sqrt(max(area.min(), area.max() / 4)))
 
 
 def celestial(wcs: WCS) -> WCS:
-    """The celestial part of a WCS; itself if it has two axes."""
+    """The celestial part of a WCS, or the WCS itself if it has two axes."""
     if wcs.naxis == 2:
         return wcs
     try:
         part = wcs.celestial
     except WcsError as error:
         raise ValueError(
-            f"the celestial axes of wcs cannot be told from the others{_ctypes(wcs)}: take a slice of it"
+            f"the celestial axes of wcs cannot be separated from the others{_ctypes(wcs)}: take a slice of it"
         ) from error
     if part.naxis != 2:
         raise ValueError(f"wcs must have a longitude and a latitude{_ctypes(wcs)}")
@@ -263,16 +294,16 @@ def celestial(wcs: WCS) -> WCS:
 
 
 def _frame(frame: BaseCoordinateFrame | type[BaseCoordinateFrame], physical_type: str | None) -> BaseCoordinateFrame:
-    """The frame of the longitude: what astropy says, unless a RADESYS in the header misled it.
+    """The frame of the longitude: that of astropy, unless a RADESYS in the header misled it.
 
-    RADESYS has a meaning for equatorial and ecliptic axes alone (Calabretta & Greisen 2002, A&A 395, 1077,
-    section 3.1), but astropy 8 takes any axes beside it for equatorial ones.
+    RADESYS applies to equatorial and ecliptic axes only (Calabretta & Greisen 2002, A&A 395, 1077, section 3.1), but
+    astropy 8 takes all axes of a header with RADESYS for equatorial ones.
     """
     kind = (physical_type or "").removeprefix("pos.").split(".")[0]
     if kind == "galactic":
         return Galactic()
     if isinstance(frame, type):
-        # Of a planet astropy gives the class.
+        # For a planet, astropy returns the class.
         frame = frame()
     if kind == "ecliptic" and "ecliptic" not in frame.name:
         raise ValueError("wcs is in ecliptic coordinates, for which astropy's FITS WCS has no frame")
@@ -280,25 +311,27 @@ def _frame(frame: BaseCoordinateFrame | type[BaseCoordinateFrame], physical_type
 
 
 def _ctypes(wcs: Any) -> str:
+    """The CTYPEs of a WCS for an error message."""
     return f" (CTYPE {', '.join(map(repr, wcs.wcs.ctype))})" if isinstance(wcs, WCS) else ""
 
 
 def _units(units: Any) -> tuple[float, float]:
-    """The units of longitude and latitude in radians, given in any form that SkyCoord takes."""
+    """The units of longitude and latitude, in radians, from any form that SkyCoord accepts."""
     if isinstance(units, str):
         units = units.split(",")
     if isinstance(units, u.UnitBase):
         units = (units,)
     units = [u.Unit(unit) for unit in units]
-    # Without a unit in the header there is nothing else that it could be.
+    # Degrees are the default of the FITS standard.
     units = [u.deg if unit == u.dimensionless_unscaled else unit for unit in units]
     return float(units[0].to(u.rad)), float(units[-1].to(u.rad))
 
 
 def _shape(wcs: Any, shape: Any) -> tuple[int, int]:
+    """The shape of an image: `shape` if it is given, or else that of the WCS."""
     if shape is None:
         known = wcs.array_shape
-        # The header of an image may count more axes than its WCS has.
+        # The header of an image may have more axes than its WCS.
         known = None if known is None else tuple(known)[-2:]
         if known is None or not all(known):
             raise ValueError("wcs does not know the shape of its image: give shape=(ny, nx)")
@@ -313,12 +346,20 @@ def _shape(wcs: Any, shape: Any) -> tuple[int, int]:
     return int(ny), int(nx)
 
 
-# ---------------------------------------------------------------------- from their frame to the mask's
+# ---------------------------------------------------------------------- to the frame of the mask
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """From one frame to another: what astropy has to do, if anything, and then a rotation, if any."""
+    """The way from one frame to another.
+
+    Attributes
+    ----------
+    transformed, reverse : callable or None
+        Transform longitudes and latitudes in radians, there and back, if the frames differ by more than a rotation.
+    matrix : numpy.ndarray, shape (3, 3), or None
+        Rotates unit vectors, if the frames differ by a rotation. All of the three are None for equal frames.
+    """
 
     transformed: Callable[[Angles, Angles], tuple[Angles, Angles]] | None = None
     reverse: Callable[[Angles, Angles], tuple[Angles, Angles]] | None = None
@@ -326,38 +367,41 @@ class Way:
 
     @classmethod
     def between(cls, frame: BaseCoordinateFrame, target: str) -> Way:
+        """The way from the frame of a WCS to the frame of a mask, "icrs" or "galactic"."""
         if frame.name == target:
             return cls()
         if frame.name in frames.FRAMES or isinstance(frame, FK5):
             return cls(matrix=frames.rotation_of(frame, target))
         there = SkyCoord(0, 0, unit="deg", frame=target).frame
         if not frame.is_transformable_to(there):
-            raise ValueError(f"astropy knows no way from the frame of wcs, {frame.name}, to {target}")
+            raise ValueError(f"astropy cannot transform the frame of wcs, {frame.name}, to {target}")
         return cls(
             transformed=partial(_transformed, frame, there.replicate_without_data()),
             reverse=partial(_transformed, there.replicate_without_data(), frame),
         )
 
     def turned(self, lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
-        """Longitudes and latitudes in the frame that this leads to."""
+        """Longitudes and latitudes in the target frame, in radians."""
         if self.transformed is not None:
             return self.transformed(lon, lat)
         return (lon, lat) if self.matrix is None else _rotated(self.matrix, lon, lat)
 
     def back(self, lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
-        """Longitudes and latitudes in the frame that this comes from."""
+        """Longitudes and latitudes in the frame of the WCS, in radians."""
         if self.reverse is not None:
             return self.reverse(lon, lat)
         return (lon, lat) if self.matrix is None else _rotated(self.matrix.T, lon, lat)
 
 
 def _rotated(matrix: NDArray[np.float64], lon: Angles, lat: Angles) -> tuple[Angles, Angles]:
+    """Rotate longitudes and latitudes in radians."""
     return frames.lonlat(frames.unit_vectors(lon, lat) @ matrix.T)
 
 
 def _transformed(
     source: BaseCoordinateFrame, target: BaseCoordinateFrame, lon: Angles, lat: Angles
 ) -> tuple[Angles, Angles]:
+    """Transform longitudes and latitudes in radians; those that are NaN stay NaN."""
     sky = np.isfinite(lon)
     position = UnitSphericalRepresentation(lon[sky] * u.rad, lat[sky] * u.rad)
     there = SkyCoord(position, frame=source).transform_to(target).spherical

@@ -1,4 +1,4 @@
-"""What a user may give for an image and its WCS: astropy's WCS, FITS headers, HDUs and files, gammapy's maps."""
+"""The inputs for an image and its WCS: astropy's WCS, FITS headers, HDUs and files, gammapy's geometries and maps."""
 
 from __future__ import annotations
 
@@ -24,10 +24,20 @@ __all__ = ["Target", "as_target", "booleans", "open_image"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A WCS with what is known beside it: the shape of the image, and the energy bins of a cube.
+    """A WCS, and the shape and the energies of its image.
 
-    The planes of a cube may belong to single energies, `nodes`, instead; the bins are then those around them. What is
-    wrong with a WCS from a file is the fault of `file`.
+    Attributes
+    ----------
+    wcs : object
+        The WCS; `hpmask.wcs.grid.Grid` checks that it is one.
+    shape : (int, int), optional
+        Number of pixels (ny, nx), if the input has it.
+    energy : EnergyAxis, optional
+        Energy bins of the planes of a cube.
+    nodes : `~astropy.units.Quantity`, optional
+        Energies of the planes, if they belong to single energies. `energy` then has the bins around them.
+    file : str or path, optional
+        The file that the WCS comes from. Errors about the WCS name it.
     """
 
     wcs: Any
@@ -38,21 +48,21 @@ class Target:
 
 
 def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
-    """The target that a WCS, a header, an image HDU, a FITS file or a gammapy geometry or map stands for.
+    """The target that a WCS, a header, an image HDU, a FITS file or a gammapy geometry or map describes.
 
     Raises
     ------
     TypeError
-        If it is something else; that an object is no WCS is left to `hpmask.wcs.grid.Grid` to say.
+        If `hdu` is given without a file. An object that is not a WCS is rejected later, by `hpmask.wcs.grid.Grid`.
     MaskFormatError
-        If a file is damaged, or has no sky image, or several and `hdu` does not say which one counts.
+        If the file is damaged, if it has no image of the sky, or if it has several and `hdu` is not given.
     """
     if isinstance(wcs, str | Path):
         _check_hdu(hdu)
         with faults_of(wcs, Exception):
             return _of_file(wcs, read_image(wcs, hdu, pixels=False, energies=True))
     if hdu is not None:
-        raise TypeError(f"hdu says which image of a file counts, but got no path but a {type(wcs).__name__}")
+        raise TypeError(f"hdu chooses an image of a file, but wcs is not a path: got {type(wcs).__name__}")
     if isinstance(wcs, fits.Header):
         return _of_header(wcs)
     if isinstance(wcs, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
@@ -66,21 +76,21 @@ def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
 def open_image(
     image: Any, wcs: Any, hdu: int | str | None = None, *, energies: bool = True
 ) -> tuple[NDArray[Any], Target]:
-    """The pixels and the WCS of an image given as an array, an HDU, a file or a gammapy map.
+    """The pixels and the target of an image that is given as an array, an HDU, a file or a gammapy map.
 
     Parameters
     ----------
     image, wcs
         As in `hpmask.Mask.from_wcs`.
     hdu : int or str, optional
-        Which image of a file counts: that of `image`, or else of `wcs`.
+        Number or name of an image in a file: the file of `image`, or else that of `wcs`.
     energies : bool, optional
-        Whether the energies of a file's planes are needed.
+        Whether to read the energies of the planes of a file.
 
     Raises
     ------
-    TypeError, ValueError
-        If there is no WCS.
+    TypeError
+        If `image` is an array and `wcs` is not given, or as in `as_target`.
     MaskFormatError
         As in `as_target`.
     """
@@ -97,7 +107,7 @@ def open_image(
     if wcs is None:
         raise TypeError("wcs must be given for an image that is an array")
     if np.ma.is_masked(image):
-        # What is masked has no value: as NaN, `nan` says what it means.
+        # Masked pixels have no value: `nan` decides about them.
         image = image.astype(np.float64).filled(np.nan)
     return np.asarray(image), as_target(wcs, hdu)
 
@@ -108,9 +118,9 @@ def booleans(values: NDArray[Any], *, nan: bool | None, invert: bool) -> NDArray
     Raises
     ------
     TypeError
-        If they are no numbers.
+        If the pixels are not numbers.
     ValueError
-        If one is neither 0 nor 1, or is NaN and `nan` does not say what that means; the first such pixel is named.
+        If a pixel is neither 0 nor 1, or is NaN and `nan` is not given. The message names the first such pixel.
     """
     if values.dtype == np.bool_:
         return ~values if invert else values
@@ -127,13 +137,12 @@ def booleans(values: NDArray[Any], *, nan: bool | None, invert: bool) -> NDArray
     if missing.any() and nan is None:
         place = tuple(int(i) for i in np.argwhere(missing)[0])
         raise ValueError(
-            f"image has {int(missing.sum())} NaN pixels, the first at {place}: say by nan=True or nan=False "
-            "whether they are kept"
+            f"image has {int(missing.sum())} NaN pixels, the first at {place}: give nan=True to keep them, or nan=False"
         )
     kept = values == 1
     if invert:
         kept = ~kept
-    # What `nan` says is about the mask: it is not inverted.
+    # `nan` is about the mask, and so is not inverted.
     return np.where(missing, bool(nan), kept)
 
 
@@ -141,15 +150,17 @@ def booleans(values: NDArray[Any], *, nan: bool | None, invert: bool) -> NDArray
 
 
 def _check_hdu(hdu: Any) -> None:
+    """Raise a TypeError unless `hdu` is None, an integer or a string."""
     if hdu is not None and (isinstance(hdu, bool) or not isinstance(hdu, int | np.integer | str)):
         raise TypeError(f"hdu must be the number or the name of an HDU, got {hdu!r}")
 
 
 def _of_file(path: str | Path, image: SkyImage) -> Target:
+    """The target of a file that was read."""
     target = replace(_of_header(image.header, image.hdus), file=path)
     if image.planes is not None:
         target = replace(target, energy=image.planes.axis, nodes=image.planes.nodes)
-    # What is wrong with its WCS is a fault of the file, and shows when a pixel is asked for.
+    # Some faults of the WCS show only when a pixel is projected. They are faults of the file.
     grid = Grid.of(target.wcs, target.shape)
     ny, nx = grid.shape
     grid.positions(grid.wcs, np.array([0.0, nx - 1, nx / 2]), np.array([0.0, ny - 1, ny / 2]))
@@ -157,6 +168,7 @@ def _of_file(path: str | Path, image: SkyImage) -> Target:
 
 
 def _header_wcs(header: fits.Header, hdus: Any = None) -> WCS:
+    """The WCS of a header, with the look-up tables of its distortions in `hdus`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
         try:
@@ -168,26 +180,27 @@ def _header_wcs(header: fits.Header, hdus: Any = None) -> WCS:
 
 
 def _sky_axes(wcs: WCS) -> tuple[int, int]:
-    """NumPy's axes of latitude and longitude, counted from the end: they run the other way."""
+    """The array axes of latitude and longitude, as negative numbers: FITS counts the axes in reverse order."""
     return -1 - wcs.wcs.lat, -1 - wcs.wcs.lng
 
 
 def _of_header(header: fits.Header, hdus: Any = None) -> Target:
+    """The target of a header."""
     wcs = _header_wcs(header, hdus)
     if not wcs.has_celestial:
         return Target(wcs)
     sizes = [header.get(f"NAXIS{axis + 1}") for axis in (wcs.wcs.lat, wcs.wcs.lng)]
     shape = None if None in sizes else (int(sizes[0]), int(sizes[1]))
-    # The pixels of an image whose latitude is its first axis are the same pixels.
+    # The celestial WCS of an image with latitude as its first axis keeps that order.
     if shape is not None and wcs.wcs.lat < wcs.wcs.lng:
         shape = shape[::-1]
     return Target(wcs, shape)
 
 
 def _sky_last(image: SkyImage) -> NDArray[Any]:
-    """The pixels with the sky's axes last, in the order in which the celestial WCS counts them."""
+    """The pixels with the celestial axes last, in the order of the celestial WCS."""
     wcs = _header_wcs(image.header, image.hdus)
-    # A copy: the file may be closed under it.
+    # A copy, since the file may be closed before it is used.
     values = np.array(image.hdu.data)
     if wcs.has_celestial and wcs.naxis <= values.ndim:
         last = sorted(_sky_axes(wcs))
@@ -199,12 +212,12 @@ def _sky_last(image: SkyImage) -> NDArray[Any]:
 
 
 def _gammapy_energy(geom: Any) -> tuple[EnergyAxis | None, u.Quantity | None]:
-    """The bins of a geometry, and the energies of its planes if its axis has those instead of edges."""
+    """The energy bins of a geometry, and the energies of its planes if its axis has nodes instead of edges."""
     names = [axis.name for axis in geom.axes]
     if not names:
         return None, None
     if len(names) > 1 or names[0] not in ("energy", "energy_true"):
-        raise ValueError(f"a gammapy geometry must have no axis beside energy, got {', '.join(names)}")
+        raise ValueError(f"a gammapy geometry must have no axis except energy, got {', '.join(names)}")
     axis = geom.axes[0]
     bins = EnergyAxis(u.Quantity(axis.edges), name=axis.name, interp="lin" if axis.interp == "lin" else "log")
     return bins, u.Quantity(axis.center) if axis.node_type == "center" else None

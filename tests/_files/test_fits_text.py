@@ -9,8 +9,18 @@ from hpmask._files.fits_text import add_history, escaped, history_of, unescaped
 from hpmask.wcs.field import field_wcs
 
 LINES = [
-    "η Carinae", "a\nb", "tab\t", "\x1b[31m", "x" * 500, "ends in \\", "ends in blanks  ", "", "\\x41", "é" * 80, "☃🛰",
-]  # fmt: skip
+    "η Carinae",
+    "a\nb",
+    "tab\t",
+    "\x1b[31m",
+    "x" * 500,
+    "ends in \\",
+    "ends in blanks  ",
+    "",
+    "\\x41",
+    "é" * 80,
+    "☃🛰",
+]
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -101,15 +101,15 @@ SHORT = {
     "runs.fringe": "k = load('runs'); work = lambda: k.fringe(runs, 12)",
     "runs.to_ranges": "k = load('runs'); work = lambda: [x for sets in k.to_ranges(runs, 12, 0, 11) for x in sets]",
     "sweep": "k = load('sweep'); work = lambda: [k.southward(runs, 12, 1e-3, 1, 16383, np.zeros(1, np.int64))]",
-    "components": "k = load('components'); work = lambda: k.Labelling(*nodes, True).pieces()",
-    "steps.touched": "work = lambda: in_steps(load('steps').touched, nodes)",
-    "steps.edges": "work = lambda: in_steps(load('steps').edges, blocks)",
-    "steps.boundaries": "k = load('steps'); work = lambda: [k.boundaries(*nodes[:3], none, none, 12)]",
+    "components": "k = load('components'); work = lambda: k.Labelling(nodes, True).pieces()",
+    "neighbours.touched": "work = lambda: in_steps(load('neighbours').touched, nodes)",
+    "neighbours.edges": "work = lambda: in_steps(load('neighbours').edges, blocks)",
+    "neighbours.boundaries": "k = load('neighbours'); work = lambda: [k.boundaries(nodes, nodes.words, none, none)]",
     "shapes": "k = load('shapes'); o = k.polygon(star); work = lambda: o.rasterize(14, 0)",
     "polygon": "k = load('shapes'); work = lambda: k.polygon(star).rasterize(5, 1)",
-    "rotate": "k = load('rotate'); work = lambda: k.rotate(*index, 12, turn, 12, 3)",
-    "images": "k = load('images'); work = lambda: [x for pair in walk(k) for x in pair]",
-    "distance_map": "k = load('distance_map'); work = lambda: [distances(k)]",
+    "rotate": "k = load('rotate'); work = lambda: k.rotate(index, 12, turn, 12, 3)",
+    "cells_under_image": "k = load('cells_under_image'); work = lambda: [x for pair in walk(k) for x in pair]",
+    "distance.fill_map": "k = load('distance'); work = lambda: [distances(k)]",
 }
 
 CODE = """
@@ -131,9 +131,7 @@ b = np.arange(0, 12 << 12, 3, dtype=np.uint64)
 small.boundaries = np.stack([b, b + np.uint64(1)], axis=1).ravel() << np.uint64(46)
 blocks = small.nodes()
 turn = small.turn
-shift = 62 - a.size.bit_length()
-index = (a, np.empty((12 << 58 >> shift) + 1, np.uint32), shift)
-load("lookup").fill_index(a, shift, index[1])
+index = load("index").Index(a, 12)
 around = np.linspace(0, 2 * np.pi, 60_000, endpoint=False)
 star = _vectors(1 + (0.3 + 0.001 * np.cos(20_000 * around)) * np.cos(around), 0.3 * np.sin(around))
 image = (rng.uniform(size=(1000, 1000)) < 0.5).astype(np.uint8)
@@ -141,19 +139,20 @@ image = (rng.uniform(size=(1000, 1000)) < 0.5).astype(np.uint8)
 def walk(k):
     total = np.empty((k.blocks_of(1000) + 1, k.blocks_of(1000) + 1), np.uint32)
     k.count_pixels(image, total)
-    return k.walk(
-        np.arange(12, dtype=np.uint64), 0, 12, 4, turn, np.diag([-1000.0, 1000.0]), np.array([500.0, 500.0]),
-        np.full(2, 1e-9), np.zeros((0, 2)), image, total, False, np.empty((0, 0, 0)), np.empty(0),
+    projection = load("projections").Projection(
+        4, np.diag([-1e-3, 1e-3]), np.diag([-1000.0, 1000.0]), np.array([500.0, 500.0]), rim=np.pi, side=0.002,
+        slack=1e-12, pixel_slack=np.full(2, 1e-9),
     )
+    return k.walk(np.arange(12, dtype=np.uint64), 0, 12, projection, turn, image, total, False)
 
 out = np.empty(12 << 12)
 def distances(k):
-    k.fill(0, 12, 0, 6, True, 3, 0, 6, np.inf, *small.index, out)
+    k.fill_map(small.index, 6, 0, 12, 0, 6, True, 3, 0, np.inf, out)
     return out.copy()
 
 def in_steps(function, nodes):
-    found = np.zeros_like(nodes[2])
-    return [found, *function(*nodes, True, found, 0, found.size // 2)]
+    found = np.zeros(len(nodes), np.uint64)
+    return [found, *function(nodes, True, found, 0, found.size // 2)]
 
 {code}
 expected = digest(work())
@@ -198,33 +197,52 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     """Kernels run without bounds checks: what must match is looked at before."""
     some = Workload()
     odd = some.boundaries[:-1].copy()
-    few = some.entries[:-1].copy()
     out = np.empty(some.lon.size)
     ranges = load("ranges")
     for function in (ranges.widen, ranges.centres):
         with pytest.raises(ValueError, match="pairs"):
             function(odd, 40, np.empty_like(odd))
-    for function, more in ((ranges.total, ()), (ranges.count_cells, (40,)), (load("tiles").count, (6,))):
+    for function, more in ((ranges.total, ()), (ranges.count_cells, (40,)), (load("tiles").TileSet, (6,))):
         with pytest.raises(ValueError, match="pairs"):
             function(odd, *more)
-    boundaries, entries, shift = some.index
-    for wrong in ((boundaries, few, shift), (odd, entries, shift), (boundaries, entries, shift - 1)):
+    # Indices of numbers that are not those of order 29, and none at all.
+    for wrong in (load("index").Index(some.boundaries >> np.uint64(46), 6, counted_in=6), some.nodes().index, None):
         for call_it in (
-            lambda index: load("distance").signed(some.vectors, some.numbers(), some.order, 1.0, *index, out),
-            lambda index: load("distance_map").fill(0, 12, 0, 1, True, 3, 0, some.order, 1.0, *index, np.empty(48)),
-            lambda index: load("rotate").rotate(*index, some.order, some.turn, some.order, 0),
-            lambda index: load("lookup").inside(some.numbers(), *index, np.empty(60, np.uint8)),
-            lambda index: load("caps").words_at(some.numbers(), *index, odd[:0], np.empty(60, np.uint64)),
-            lambda index: load("pixels").covered(np.zeros((60, 4, 3)), *index, out, np.empty((0, 2), np.uint8)),
+            lambda index: load("distance").signed(index, some.order, some.vectors, some.numbers(), 1.0, out),
+            lambda index: load("distance").fill_map(index, some.order, 0, 12, 0, 1, True, 3, 0, 1.0, np.empty(48)),
+            lambda index: load("rotate").rotate(index, some.order, some.turn, some.order, 0),
+            lambda index: load("caps").words_at(index, some.numbers(), np.empty(60, np.uint64)),
+            lambda index: load("pixel_areas").covered(index, np.zeros((60, 4, 3)), out, np.empty((0, 2), np.uint8)),
         ):
-            with pytest.raises(ValueError, match="entr"):
+            with pytest.raises(TypeError if wrong is None else ValueError, match=r"Index|another order"):
                 call_it(wrong)
-    with pytest.raises(ValueError, match="no such parts"):
+    with pytest.raises(ValueError, match="one word more"):
+        load("index").Index(some.boundaries, some.order, words=odd)
+    with pytest.raises(ValueError, match="at most counted_in"):
+        load("index").Index(some.boundaries, 7, counted_in=6)
+    with pytest.raises(ValueError, match="one length"):
+        some.index.inside(some.numbers(), np.empty(59, np.uint8))
+    nothing = load("tiles").TileSet(np.empty(0, np.uint64), 6)
+    for refused in (
+        lambda: load("components").Labelling(nothing, True),
+        lambda: load("neighbours").touched(nothing, True, np.empty(0, np.uint64), 0, 0),
+    ):
+        with pytest.raises(ValueError, match="must not be empty"):
+            refused()
+    with pytest.raises(ValueError, match="sip_limits"):
+        some.projection(0, to_plane=np.eye(2), to_pixels=np.eye(2), sip=np.zeros((2, 3, 3)))
+    with pytest.raises(ValueError, match="no such projection"):
+        some.projection(10, to_plane=np.eye(2), to_pixels=np.eye(2))
+    with pytest.raises(ValueError, match="parts are outside"):
         ranges.combine_part(some.boundaries, some.other, 8, np.empty(2000, np.uint64), 3, 2, 0, 1)
     components = load("components")
     starts, stops = some.boundaries[::2].copy(), some.boundaries[1::2].copy()
     with pytest.raises(ValueError, match="numbers of components"):
         components.group(
-            starts, stops, np.full(starts.size, 7, np.uint32), np.arange(3, dtype=np.uint32),
-            np.empty(4, np.int64), np.empty(2 * starts.size, np.uint64),
-        )  # fmt: skip
+            starts,
+            stops,
+            np.full(starts.size, 7, np.uint32),
+            np.arange(3, dtype=np.uint32),
+            np.empty(4, np.int64),
+            np.empty(2 * starts.size, np.uint64),
+        )

@@ -72,6 +72,8 @@ def observation(pointing, *, n_events=20000, seed=0):
     """An observation with events and no responses."""
     gti = GTI.create([0] * u.s, [3600] * u.s, reference_time=START)
     return Observation(
-        obs_id=1, gti=gti, events=events(pointing, n_events, seed=seed),
+        obs_id=1,
+        gti=gti,
+        events=events(pointing, n_events, seed=seed),
         pointing=FixedPointingInfo(fixed_icrs=pointing.icrs),
-    )  # fmt: skip
+    )

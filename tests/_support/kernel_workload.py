@@ -20,10 +20,27 @@ from typing import Any
 import numpy as np
 
 KERNELS = (
-    "caps", "cells", "components", "discs", "distance", "distance_map", "image_tiles", "images", "lookup", "pixels",
-    "ranges", "rotate", "runs", "shapes", "steps", "sweep", "tiles",
-)  # fmt: skip
+    "caps",
+    "cells",
+    "cells_under_image",
+    "components",
+    "discs",
+    "distance",
+    "index",
+    "neighbours",
+    "pixel_areas",
+    "pixels_under_mask",
+    "projections",
+    "ranges",
+    "rotate",
+    "runs",
+    "shapes",
+    "sweep",
+    "tiles",
+)
 _NONE = np.empty(0, np.uint64)
+_SIP = np.zeros((2, 3, 3))
+_SIP[:, 0, 2] = _SIP[:, 2, 0] = 1e-5
 _NO_TURN = np.empty((0, 3))
 
 
@@ -53,13 +70,9 @@ class Workload:
         other = np.roll(some, some.size // 3)
         other[::7] = True
         self.other = _boundaries(other, self.shift_min)
-        # As lookup.Index does it.
-        bits = min(self.boundaries.size.bit_length(), 4 + 2 * order)
-        self.shift = 62 - bits
-        self.entries = np.empty((12 << 58 >> self.shift) + 1, np.uint32)
-        load("lookup").fill_index(self.boundaries, self.shift, self.entries)
-        self.index = (self.boundaries, self.entries, self.shift)
-        self.words = rng.integers(0, 8, self.boundaries.size + 1).astype(np.uint64)
+        self.index = load("index").Index(self.boundaries, order)
+        words = rng.integers(0, 8, self.boundaries.size + 1).astype(np.uint64)
+        self.stack = load("index").Index(self.boundaries, order, words=words)
         self.lon = rng.uniform(0, 2 * np.pi, 60)
         self.lat = np.arcsin(rng.uniform(-1, 1, 60))
         self.vectors = _vectors(self.lon, self.lat)
@@ -70,7 +83,7 @@ class Workload:
 
     def numbers(self) -> Any:
         out = np.empty(self.lon.size, np.uint64)
-        load("lookup").numbers(self.lon, self.lat, 1.0, 29, _NO_TURN, out)
+        load("cells").numbers(self.lon, self.lat, 1.0, 29, _NO_TURN, out)
         return out
 
     def runs(self) -> Any:
@@ -78,26 +91,35 @@ class Workload:
         out = np.empty(2 * starts.size, np.uint64)
         return out[: load("ranges").at_least(np.sort(starts), np.sort(stops), 1, out)]
 
-    def nodes(self) -> tuple[Any, ...]:
-        """As tiles.Tiles does it."""
-        tiles, order = load("tiles"), self.order
-        n = tiles.count(self.boundaries, order)
-        start, level, word = np.empty(n, np.uint64), np.empty(n, np.uint8), np.empty(n, np.uint64)
-        tiles.fill(self.boundaries, order, start, level, word)
-        counted_in = order - min(order, 3)
-        shift = max(0, 4 + 2 * counted_in - n.bit_length())
-        entries = np.empty((-(-(12 << (2 * counted_in)) >> shift)) + 1, np.uint32)
-        load("lookup").fill_index(start, shift, entries)
-        return start, level, word, entries, shift, order
+    def nodes(self) -> Any:
+        return load("tiles").TileSet(self.boundaries, self.order)
+
+    def projection(
+        self, code: int, *, to_plane: Any, to_pixels: Any, steps: Any = None, sip: Any = None, limits: Any = None
+    ) -> Any:
+        """How the image lies in the plane of a projection."""
+        return load("projections").Projection(
+            code,
+            np.array(to_plane),
+            np.array(to_pixels),
+            np.array([45.0, 35.0]),
+            rim=np.pi,
+            side=0.02,
+            slack=1e-12,
+            pixel_slack=np.array([1e-9, 1e-9]),
+            steps=steps,
+            sip=sip,
+            sip_limits=limits,
+        )
 
     def call_caps(self) -> Iterable[Any]:
         caps, words, one = load("caps"), np.empty(60, np.uint64), np.empty(60, np.uint8)
         radius = np.geomspace(1e-6, 0.2, 60)
         for matrix in (_NO_TURN, self.turn):
-            for planes in (_NONE, self.words):
-                caps.caps(self.lon, self.lat, radius, matrix, *self.index, planes, self.order, words, one)
+            for index in (self.index, self.stack):
+                caps.caps(self.lon, self.lat, radius, matrix, index, self.order, words, one)
                 yield from (words.copy(), one.copy())
-        caps.words_at(self.numbers(), *self.index, self.words, words)
+        caps.words_at(self.stack, self.numbers(), words)
         yield words
         images = np.zeros((3, 8, 8), np.uint8)
         caps.paint(images, np.arange(8), np.arange(8)[::-1].copy(), words[:8])
@@ -107,6 +129,10 @@ class Workload:
         cells, out = load("cells"), np.empty(60, np.uint64)
         cells.cells_at(self.lon, self.lat, self.order, out)
         yield out
+        for matrix in (_NO_TURN, self.turn):
+            numbers = np.empty(60, np.uint64)
+            yield cells.numbers(self.lon, self.lat, 1.0, 29, matrix, numbers)
+            yield numbers
         lon, lat, vectors, edges = np.empty(40), np.empty(40), np.empty((40, 3)), np.empty((40, 12, 3))
         cells.centres(self.cells, self.order, lon, lat)
         cells.centre_vectors(self.cells, self.order, vectors)
@@ -120,7 +146,7 @@ class Workload:
     def call_components(self) -> Iterable[Any]:
         components = load("components")
         for corners in (False, True):
-            labelling = components.Labelling(*self.nodes(), corners)
+            labelling = components.Labelling(self.nodes(), corners)
             n = labelling.n_components
             starts, stops, numbers, sizes = labelling.pieces()
             yield from (n, starts, stops, numbers, sizes)
@@ -142,75 +168,71 @@ class Workload:
         distance.vectors(self.lon, self.lat, 1.0, self.turn, vectors)
         yield vectors
         for most in (np.inf, 0.05):
-            distance.signed(self.vectors, self.numbers(), self.order, most, *self.index, out)
+            distance.signed(self.index, self.order, self.vectors, self.numbers(), most, out)
             yield out.copy()
-
-    def call_distance_map(self) -> Iterable[Any]:
         for order, own, sides, most in ((4, 6, 3, np.inf), (2, 6, 2, 0.1), (5, 3, 3, np.inf), (3, 3, 1, np.inf)):
             for nest in (True, False):
                 out = np.empty(12 << (2 * order))
-                load("distance_map").fill(0, 12, 0, order, nest, sides, 0, own, most, *self.index, out)
+                distance.fill_map(self.index, own, 0, 12, 0, order, nest, sides, 0, most, out)
                 yield out
 
-    def call_image_tiles(self) -> Iterable[Any]:
-        tiles = load("image_tiles")
-        plane = np.array([[-0.01, 0.001], [0.001, 0.01]])
-        origin = np.array([45.0, 35.0])
-        for projection in range(10):
+    def call_pixels_under_mask(self) -> Iterable[Any]:
+        plane = [[-0.01, 0.001], [0.001, 0.01]]
+        for code in range(10):
+            projection = self.projection(code, to_plane=plane, to_pixels=np.linalg.inv(plane))
             images = np.empty((3, 70, 90), np.uint8)
-            yield tiles.paint(
-                images, 0, projection, np.pi, plane, origin, self.turn, 0.02, 1e-12, 0.0, np.empty((0, 0, 0)),
-                np.empty(0), *self.index, self.words, self.order, 0, 70,
-            )  # fmt: skip
+            yield load("pixels_under_mask").paint(images, 0, projection, self.turn, 0.0, self.stack, self.order, 0, 70)
             yield images
-            places = np.ascontiguousarray(self.vectors[:, :2] * 0.5)
-            out, native = np.empty(60), np.empty((60, 3))
-            x, y = np.ascontiguousarray(places.T)
-            tiles.stretches(projection, x, y, np.full(60, 0.1), np.pi, out)
-            tiles.native_vectors(projection, places, native)
-            yield from (out, native)
 
-    def call_images(self) -> Iterable[Any]:
-        images = load("images")
+    def call_cells_under_image(self) -> Iterable[Any]:
+        images = load("cells_under_image")
         total = np.empty((images.blocks_of(70) + 1, images.blocks_of(90) + 1), np.uint32)
         images.count_pixels(self.image, total)
         yield total
-        sip = np.zeros((2, 3, 3))
-        sip[:, 0, 2] = sip[:, 2, 0] = 1e-5
-        for projection in range(10):
-            for terms, limits in (
-                (np.empty((0, 0, 0)), np.empty(0)),
-                (sip, np.array([45.0, 35.0, 0.1, 10.0, 0.01])),
-            ):
-                for pair in images.walk(
-                    np.arange(12, dtype=np.uint64), 0, self.order, projection, self.turn,
-                    np.array([[-100.0, 0.0], [0.0, 100.0]]), np.array([45.0, 35.0]), np.array([1e-9, 1e-9]),
-                    np.zeros((1, 2)), self.image, total, False, terms, limits,
-                ):  # fmt: skip
+        faces = np.arange(12, dtype=np.uint64)
+        for code in range(10):
+            for sip, limits in ((None, None), (_SIP, np.array([45.0, 35.0, 0.1, 10.0, 0.01]))):
+                projection = self.projection(
+                    code,
+                    to_plane=[[-0.01, 0.0], [0.0, 0.01]],
+                    to_pixels=[[-100.0, 0.0], [0.0, 100.0]],
+                    steps=np.zeros((1, 2)),
+                    sip=sip,
+                    limits=limits,
+                )
+                for pair in images.walk(faces, 0, self.order, projection, self.turn, self.image, total, False):
                     yield from pair
-            out = np.empty((60, 2))
-            images.places(projection, self.vectors, out)
-            yield out
 
-    def call_lookup(self) -> Iterable[Any]:
-        lookup, out = load("lookup"), np.empty(60, np.uint8)
-        yield self.entries
-        for matrix in (_NO_TURN, self.turn):
-            numbers = np.empty(60, np.uint64)
-            yield lookup.numbers(self.lon, self.lat, 1.0, 29, matrix, numbers)
-            lookup.inside(numbers, *self.index, out)
-            yield from (numbers, out.copy())
+    def call_index(self) -> Iterable[Any]:
+        index, out = load("index"), np.empty(60, np.uint8)
+        for some in (self.index, index.Index(_NONE, 3), self.nodes().index):
+            yield some.entries
+            yield some.shift
+        for some in (self.index, index.Index(_NONE, 3)):
+            some.inside(self.numbers(), out)
+            yield out.copy()
 
-    def call_pixels(self) -> Iterable[Any]:
-        pixels = load("pixels")
+    def call_pixel_areas(self) -> Iterable[Any]:
+        pixels = load("pixel_areas")
         around = np.linspace(0, 2 * np.pi, 4, endpoint=False)
         for size in (0.001, 0.02, 0.4):
             lon, lat = self.lon[:, None] + size * np.cos(around), self.lat[:, None] + size * np.sin(around)
             corners = _vectors(lon, np.clip(lat, -1.5, 1.5))
             fraction, has = np.empty(60), np.empty((60, 2), np.uint8)
-            pixels.covered(corners, *self.index, fraction, np.empty((0, 2), np.uint8))
-            pixels.covered(corners, *self.index, np.empty(0), has)
+            pixels.covered(self.index, corners, fraction, np.empty((0, 2), np.uint8))
+            pixels.covered(self.index, corners, np.empty(0), has)
             yield from (fraction, has)
+
+    def call_projections(self) -> Iterable[Any]:
+        projections = load("projections")
+        places = np.ascontiguousarray(self.vectors[:, :2] * 0.5)
+        x, y = np.ascontiguousarray(places.T)
+        for code in range(10):
+            stretch, native, back = np.empty(60), np.empty((60, 3)), np.empty((60, 2))
+            projections.stretches(code, x, y, np.full(60, 0.1), np.pi, stretch)
+            projections.native_vectors(code, places, native)
+            projections.places(code, self.vectors, back)
+            yield from (stretch, native, back)
 
     def call_ranges(self) -> Iterable[Any]:
         ranges, a, b = load("ranges"), self.boundaries, self.other
@@ -241,7 +263,7 @@ class Workload:
 
     def call_rotate(self) -> Iterable[Any]:
         for face in (0, 5, 11):
-            yield from load("rotate").rotate(*self.index, self.order, self.turn, self.order, face)
+            yield from load("rotate").rotate(self.index, self.order, self.turn, self.order, face)
 
     def call_runs(self) -> Iterable[Any]:
         runs, some = load("runs"), self.runs()
@@ -275,20 +297,17 @@ class Workload:
         for outline in outlines:
             for mode in range(3):
                 yield from outline.rasterize(self.order, mode)
-            out = np.empty(60, np.uint8)
-            outline.contains(self.vectors, out)
-            yield from (out, outline.length, outline.cap(self.vectors[0], 0.01))
+            yield outline.length
 
-    def call_steps(self) -> Iterable[Any]:
-        steps, nodes = load("steps"), self.nodes()
-        start, level, word = nodes[:3]
+    def call_neighbours(self) -> Iterable[Any]:
+        steps, nodes = load("neighbours"), self.nodes()
         for function in (steps.touched, steps.edges):
             for corners in (False, True):
-                found = np.empty_like(word)
-                tile, tile_word = function(*nodes, corners, found, 0, word.size)
+                found = np.empty(len(nodes), np.uint64)
+                tile, tile_word = function(nodes, corners, found, 0, len(nodes))
                 yield from (found, tile, tile_word)
                 by_tile = np.argsort(tile, kind="stable")
-                yield steps.boundaries(start, level, found, tile[by_tile], tile_word[by_tile], self.order)
+                yield steps.boundaries(nodes, found, tile[by_tile], tile_word[by_tile])
 
     def call_sweep(self) -> Iterable[Any]:
         for angle in (0.001, 0.02, 0.2):
@@ -297,7 +316,8 @@ class Workload:
             yield done
 
     def call_tiles(self) -> Iterable[Any]:
-        yield from self.nodes()
+        nodes = self.nodes()
+        yield from (nodes.starts, nodes.levels, nodes.words, nodes.index.entries, nodes.index.shift, nodes.order)
 
 
 def _boundaries(some: Any, shift: int) -> Any:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from astropy import units as u
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from hpmask import EnergyAxis, Mask, RangeSet
-
-# A busy machine is no failure.
-settings.register_profile("hpmask", deadline=None)
-settings.load_profile("hpmask")
 
 MAX_ORDER = 29
 END = 12 << (2 * MAX_ORDER)

@@ -2,17 +2,35 @@
 
 import warnings
 
+import astropy.units as u
+import healpy as hp
 import numpy as np
+import pytest
 from astropy.io import fits
 from astropy.wcs import WCS, Sip
 from hypothesis import strategies as st
 
-# fmt: off
+from hpmask import Mask, RangeSet
+
 PROJECTIONS = [
-    "AIT", "ARC", "AZP", "CAR", "CEA", "COE", "CSC", "HPX", "MER",
-    "MOL", "SFL", "SIN", "STG", "TAN", "TSC", "ZEA", "ZPN",
+    "AIT",
+    "ARC",
+    "AZP",
+    "CAR",
+    "CEA",
+    "COE",
+    "CSC",
+    "HPX",
+    "MER",
+    "MOL",
+    "SFL",
+    "SIN",
+    "STG",
+    "TAN",
+    "TSC",
+    "ZEA",
+    "ZPN",
 ]
-# fmt: on
 # Those for which whole tiles and nodes are decided at once.
 BOUNDED = ["AIT", "ARC", "CAR", "CEA", "MER", "SFL", "SIN", "STG", "TAN", "ZEA"]
 # What hypothesis draws of an image's projection, beside the projection itself and the shape.
@@ -44,8 +62,18 @@ IMAGES = [
 ]
 
 
+def mostly_deep(cases, *fast):
+    """The cases of a test, all of them deep except the `fast` ones."""
+    assert set(fast) <= set(cases)
+    several = [case if isinstance(case, tuple) else (case,) for case in cases]
+    return [
+        pytest.param(*values, marks=[] if case in fast else pytest.mark.deep)
+        for case, values in zip(cases, several, strict=True)
+    ]
+
+
 def header_wcs(header, fobj=None):
-    """The WCS of an old header, without astropy's word that it mended it."""
+    """The WCS of an old header, without astropy's warning that it changed it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return WCS(header, fobj=fobj)
@@ -101,9 +129,18 @@ def scamp():
     """A WCS with TPV polynomials."""
     header = simple("TPV", step=0.02, shape=(80, 100)).to_header()
     for card, value in {
-        "PV1_0": 0.0, "PV1_1": 1.01, "PV1_2": 0.003, "PV1_4": 0.02, "PV1_5": -0.01, "PV1_7": 0.004,
-        "PV2_0": 0.0, "PV2_1": 0.99, "PV2_2": -0.002, "PV2_4": -0.015, "PV2_6": 0.01,
-    }.items():  # fmt: skip
+        "PV1_0": 0.0,
+        "PV1_1": 1.01,
+        "PV1_2": 0.003,
+        "PV1_4": 0.02,
+        "PV1_5": -0.01,
+        "PV1_7": 0.004,
+        "PV2_0": 0.0,
+        "PV2_1": 0.99,
+        "PV2_2": -0.002,
+        "PV2_4": -0.015,
+        "PV2_6": 0.01,
+    }.items():
         header[card] = value
     wcs = header_wcs(header)
     wcs.array_shape = (80, 100)
@@ -120,3 +157,52 @@ def blobs(shape, seed, part=0.3):
         radius = size * 0.25 * rng.random() ** 2
         image ^= np.hypot(y - rng.uniform(0, shape[0]), x - rng.uniform(0, shape[1])) <= radius + 0.7
     return image
+
+
+def cube(order=("lon", "lat", "freq"), shape=(3, 30, 40)):
+    """A cube with its axes in any order; `shape` is that of the data, (last, ..., first)."""
+    wcs = WCS(naxis=3)
+    values = {
+        "lon": ("RA---TAN", 10.0, -0.1, "deg", 20),
+        "lat": ("DEC--TAN", -60.0, 0.2, "deg", 10),
+        "freq": ("FREQ", 1e9, 1e6, "Hz", 1),
+    }
+    picked = [values[name] for name in order]
+    wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.cdelt, wcs.wcs.cunit, wcs.wcs.crpix = zip(*picked, strict=True)
+    wcs.array_shape = shape
+    return wcs
+
+
+# ---------------------------------------------------------------------- referees
+
+
+def referee_cells(wcs, shape, frame, order):
+    """The cell under each pixel's centre; -1 outside the projection, -2 on the edge between cells.
+
+    On an edge, to 1e-12 deg, rounding decides which cell it is.
+    """
+    y, x = np.indices(shape)
+    sky = wcs.pixel_to_world(x, y)
+    seen = np.isfinite(sky.spherical.lon) & np.isfinite(sky.spherical.lat)
+    there = sky[seen].transform_to(frame).spherical
+    lon, lat = there.lon.deg, there.lat.deg
+    found = hp.ang2pix(1 << order, lon, lat, nest=True, lonlat=True)
+    for north, east in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        near = np.clip(lat + 1e-12 * north, -90, 90), lon + 1e-12 * east / np.cos(np.radians(lat))
+        found[hp.ang2pix(1 << order, near[1], near[0], nest=True, lonlat=True) != found] = -2
+    cells = np.full(shape, -1)
+    cells[seen] = found
+    return cells
+
+
+def some_of(cells, order, frame, seed=0):
+    """A mask of a random half of the cells in an image, and the image that it has to give (without edges)."""
+    present = np.unique(cells[cells >= 0])
+    kept = present[np.random.default_rng(seed).random(present.size) < 0.5]
+    return Mask(RangeSet.from_cells(kept, order), frame=frame), np.isin(cells, kept)
+
+
+def order_of(wcs):
+    """An order whose cells are about as large as the pixels: the hardest one to get right."""
+    pixel = np.sqrt(wcs.proj_plane_pixel_area().to_value(u.rad**2))
+    return int(np.clip(round(np.log2(np.sqrt(np.pi / 3) / pixel)), 3, 24))

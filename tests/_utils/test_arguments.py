@@ -10,8 +10,9 @@ from astropy.table import QTable
 from astropy.time import Time
 from astropy.utils import iers
 from astropy.utils.masked import Masked
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from regions import CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion
 
 from hpmask import EnergyAxis, Mask, RangeSet
@@ -87,7 +88,7 @@ def test_legend_is_true_or_false():
         MASK.plot(legend="no")
 
 
-def test_flags_for_gammapy():
+def test_flags_to_exclusion_mask():
     maps = pytest.importorskip("gammapy.maps")
     from hpmask.interop.gammapy import set_mask_fit
 
@@ -128,7 +129,7 @@ MASKED = {
     "cells, 1 of 2": lambda: Mask.from_healpix(
         [True, True], cells=np.ma.array([1, 2], mask=[0, 1]), order=1, nest=True, frame="icrs"
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("door", MASKED)
@@ -216,7 +217,7 @@ def test_every_door_takes_the_direction_of_stars():
     assert on_mask(near) == on_mask(SkyCoord(219.9, -60.83, unit="deg"))
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.floats(0, 359.5, width=32), st.floats(-89, 89, width=32), st.sampled_from(["icrs", "galactic", "fk4"]))
 def test_every_door_takes_single_precision_for_its_numbers(lon, lat, frame):
     single = SkyCoord(np.float32(lon) * u.deg, np.float32(lat) * u.deg, frame=frame)
@@ -229,7 +230,7 @@ def zone_of(angles):
     return Mask.from_zone(angles, np.sort(angles), order=6, closed=closed)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.tuples(*[st.floats(2**-10, 10, width=32)] * 2), st.sampled_from([u.deg, u.arcmin, u.mrad]))
 def test_single_precision_of_angles(values, unit):
     one, other = (np.array(values, dtype=kind) * unit for kind in (np.float32, np.float64))
@@ -263,7 +264,7 @@ def test_cell_on_an_edge_in_single_precision():
     assert Mask.from_cones(row, "1 deg", order=8).planes[0].n_cells == 62
 
 
-def test_doors_for_gammapy():
+def test_doors_to_exclusion_mask():
     pytest.importorskip("gammapy")
     from hpmask.interop.gammapy import containment, offset_masks
 
@@ -280,7 +281,7 @@ def test_doors_for_gammapy():
         # gammapy would bring the position to the frame of the PSF's map with its distance.
         assert containment(Psf(), 0.9, position=moon).position.separation(bare.transform_to("icrs")) < 1e-6 * u.arcsec
         mask = Mask.from_cones(bare, "1 deg", order=9)
-        asked = mask.for_gammapy()
+        asked = mask.to_exclusion_mask()
         for coords in (moon, (moon,), {"skycoord": moon}):
             assert asked.get_by_coord(coords).all()
         with pytest.raises(ValueError, match=r"^observations must be finite"):
@@ -293,7 +294,7 @@ def test_single_precision_for_gammapy(frame):
     rng = np.random.default_rng(5)
     lon, lat = rng.uniform(0, 360, 300).astype("f4"), rng.uniform(-80, 80, 300).astype("f4")
     stars = SkyCoord(lon.astype(float), lat.astype(float), unit="deg", frame=frame)
-    mask = Mask.from_cones(stars, "0.02 arcsec", order=24, frame=frame).for_gammapy()
+    mask = Mask.from_cones(stars, "0.02 arcsec", order=24, frame=frame).to_exclusion_mask()
     single = SkyCoord(lon, lat, unit="deg", frame=frame)
     for coords in ({"lon": lon, "lat": lat}, {"lon": lon * u.deg, "lat": lat * u.deg}, {"skycoord": single}):
         assert mask.get_by_coord(coords).all()
@@ -320,7 +321,7 @@ def test_errors_name_the_position(argument, call):
         call(SkyCoord(np.nan, 20, unit="deg"))
     with pytest.raises(ValueError, match=rf"^{argument} must not be masked$"):
         call(SkyCoord(Masked(10 * u.deg, mask=True), 20 * u.deg))
-    with pytest.raises(ValueError, match=rf"^{argument}, in 'altaz', cannot be brought to 'icrs'"):
+    with pytest.raises(ValueError, match=rf"^{argument}, in 'altaz', cannot be transformed to 'icrs'"):
         call(SkyCoord(10 * u.deg, 20 * u.deg, frame="altaz"))
 
 

@@ -1,6 +1,7 @@
 """Catalogs to discs: real catalogs with their published counts, and every way to give positions and radii."""
 
 import gzip
+import hashlib
 import sys
 import time
 import warnings
@@ -16,11 +17,12 @@ from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
 from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from hpmask import Mask
-from hpmask.catalog.to_discs import read_discs
+from hpmask.catalog.rows import read_rows
 
 LON, LAT = np.array([10.0, 200.0, 359.5]), np.array([-5.0, 60.0, 90.0])
 WHERE = SkyCoord(LON, LAT, unit="deg")
@@ -30,9 +32,9 @@ def table(**columns):
     return Table(columns or {"ra": LON, "dec": LAT})
 
 
-def assert_at(discs, coord):
-    assert discs.center.shape == coord.shape
-    assert discs.center.separation(coord).max() < 1e-9 * u.deg
+def assert_at(rows, coord):
+    assert rows.center.shape == coord.shape
+    assert rows.center.separation(coord).max() < 1e-9 * u.deg
 
 
 # ---------------------------------------------------------------------- real catalogs
@@ -48,7 +50,8 @@ def assert_at(discs, coord):
 def test_published_counts_of_fermi_catalogs(data, name, n_cells):
     mask = Mask.from_catalog(data(name), "1 deg", order=8)
     assert mask.planes[0].n_cells == n_cells
-    assert "round RAJ2000, DEJ2000, radius 1 deg" in mask.history
+    assert "positions RAJ2000 and DEJ2000" in mask.history
+    assert "discs, 1 deg, order=8" in mask.history
 
 
 def test_published_count_of_bright_stars(data):
@@ -64,9 +67,9 @@ def test_a_million_rows_take_less_than_a_second(data):
     best = np.inf
     for _ in range(3):
         start = time.process_time()
-        discs = read_discs(path, lambda stars: (0.4 - 0.02 * stars["vt_mag"]) * u.deg)
+        rows = read_rows(path, lambda stars: (0.4 - 0.02 * stars["vt_mag"]) * u.deg)
         best = min(best, time.process_time() - start)
-    assert discs.center.shape == discs.radius.shape == (1_122_606,)
+    assert rows.center.shape == rows.sizes.shape == (1_122_606,)
     assert best < 1
 
 
@@ -84,9 +87,9 @@ def test_a_million_rows_take_less_than_a_second(data):
     ],
 )
 def test_equatorial_and_galactic_columns_are_the_same_sky(data, name, n, apart):
-    equatorial = read_discs(data(name), "1 deg")
+    equatorial = read_rows(data(name), "1 deg")
     lon, lat = ("L", "B") if "events" in name else ("GLON", "GLAT")
-    galactic = read_discs(data(name), "1 deg", lon=lon, lat=lat)
+    galactic = read_rows(data(name), "1 deg", lon=lon, lat=lat)
     # The header of the events has RADECSYS = FK5.
     assert equatorial.center.frame.name == ("fk5" if "events" in name else "icrs")
     assert galactic.center.frame.name == "galactic"
@@ -95,32 +98,32 @@ def test_equatorial_and_galactic_columns_are_the_same_sky(data, name, n, apart):
 
 
 def test_radii_of_the_extended_sources(data):
-    discs = read_discs(data("catalogs/LAT_extended_sources_8years.fits"), "Model_SemiMajor")
-    assert discs.radius.shape == (75,)
-    assert discs.radius.unit == u.deg
+    rows = read_rows(data("catalogs/LAT_extended_sources_8years.fits"), "Model_SemiMajor")
+    assert rows.sizes.shape == (75,)
+    assert rows.sizes.unit == u.deg
     column = fits.getdata(data("catalogs/LAT_extended_sources_8years.fits"), 1)["Model_SemiMajor"]
-    np.testing.assert_array_equal(discs.radius.value, column)
+    np.testing.assert_array_equal(rows.sizes.value, column)
 
 
 def test_hess_sources_without_a_radius(data):
     path = data("catalogs/hgps_catalog_v1.fits.gz")
     with pytest.raises(ValueError, match=r"14 of 78 rows .*a radius that is missing .*1, 13, 19, .*, \.\.\."):
-        read_discs(path, "R70")
+        read_rows(path, "R70")
     with pytest.warns(UserWarning, match="left out 14 of 78 rows"):
-        discs = read_discs(path, "R70", invalid="skip")
-    assert len(discs.center) == len(discs.radius) == 64
-    assert discs.n_skipped == 14
-    assert "HGPS_SOURCES" in discs.summary
-    assert "14 of 78 rows left out" in discs.summary
-    filled = read_discs(path, lambda t: np.nan_to_num(t["R70"].quantity, nan=0.1 * u.deg))
-    assert filled.radius.shape == (78,)
+        rows = read_rows(path, "R70", invalid="skip")
+    assert len(rows.center) == len(rows.sizes) == 64
+    assert rows.n_skipped == 14
+    assert "HGPS_SOURCES" in rows.summary
+    assert "14 of 78 rows left out" in rows.summary
+    filled = read_rows(path, lambda t: np.nan_to_num(t["R70"].quantity, nan=0.1 * u.deg))
+    assert filled.sizes.shape == (78,)
 
 
 def test_a_csv_catalog(data):
-    discs = read_discs(data("catalogs/gll_psc_v27_4FGL-DR2.csv"), lambda t: t["amaj"] * u.deg)
+    rows = read_rows(data("catalogs/gll_psc_v27_4FGL-DR2.csv"), lambda t: t["amaj"] * u.deg)
     frame = pd.read_csv(data("catalogs/gll_psc_v27_4FGL-DR2.csv"))
-    assert_at(discs, SkyCoord(frame["ra"].to_numpy(), frame["dec"].to_numpy(), unit="deg"))
-    np.testing.assert_array_equal(discs.radius.to_value(u.deg), frame["amaj"])
+    assert_at(rows, SkyCoord(frame["ra"].to_numpy(), frame["dec"].to_numpy(), unit="deg"))
+    np.testing.assert_array_equal(rows.sizes.to_value(u.deg), frame["amaj"])
 
 
 def test_hipparcos_and_a_radius_by_magnitude(data):
@@ -132,9 +135,9 @@ def test_hipparcos_and_a_radius_by_magnitude(data):
     stars = Table(rows=rows, names=["_RAJ2000", "_DEJ2000", "HIP", "Vmag", "B-V"])
     stars = Table({name: stars[name].astype(float) for name in ("_RAJ2000", "_DEJ2000", "Vmag")})
     assert len(stars) == 41_057
-    discs = read_discs(stars, lambda t: np.where(t["Vmag"] < 6, 0.35, 0) * u.deg)
-    assert "_RAJ2000, _DEJ2000" in discs.summary
-    assert set(discs.radius.value) == {0, 0.35}
+    rows = read_rows(stars, lambda t: np.where(t["Vmag"] < 6, 0.35, 0) * u.deg)
+    assert "_RAJ2000 and _DEJ2000" in rows.summary
+    assert set(rows.sizes.value) == {0, 0.35}
 
 
 # ---------------------------------------------------------------------- files
@@ -159,26 +162,26 @@ def test_every_format(tmp_path, name):
         warnings.simplefilter("ignore")
         stars.write(tmp_path / name, format=WRITERS[name])
     for path in (tmp_path / name, str(tmp_path / name)):
-        discs = read_discs(path, lambda t: t["size"] * u.arcmin)
-        assert_at(discs, WHERE)
-        assert discs.radius.to_value(u.arcmin).tolist() == [1, 2, 3]
-        assert discs.summary.startswith(repr(name))
+        rows = read_rows(path, lambda t: t["size"] * u.arcmin)
+        assert_at(rows, WHERE)
+        assert rows.sizes.to_value(u.arcmin).tolist() == [1, 2, 3]
+        assert rows.summary.startswith(repr(name))
 
 
 def test_units_survive_files(tmp_path):
     stars = QTable({"ra": LON * u.deg, "dec": np.radians(LAT) * u.rad, "size": [1, 2, 3] * u.arcmin})
     for name in ("a.fits", "a.ecsv", "a.vot"):
         stars.write(tmp_path / name, format=WRITERS[name])
-        discs = read_discs(tmp_path / name, "size")
-        assert_at(discs, WHERE)
-        assert discs.radius.to_value(u.arcmin).tolist() == [1, 2, 3]
+        rows = read_rows(tmp_path / name, "size")
+        assert_at(rows, WHERE)
+        assert rows.sizes.to_value(u.arcmin).tolist() == [1, 2, 3]
 
 
 def test_skycoord_columns_survive_ecsv(tmp_path):
     Table({"where": WHERE.galactic, "ra": [1, 2, 3], "dec": [1, 2, 3]}).write(tmp_path / "a.ecsv")
-    discs = read_discs(tmp_path / "a.ecsv", "1 deg")
-    assert_at(discs, WHERE)
-    assert discs.center.frame.name == "galactic"
+    rows = read_rows(tmp_path / "a.ecsv", "1 deg")
+    assert_at(rows, WHERE)
+    assert rows.center.frame.name == "galactic"
 
 
 def test_the_first_fits_table_with_positions(tmp_path):
@@ -191,13 +194,13 @@ def test_the_first_fits_table_with_positions(tmp_path):
         hdus.append(fits.table_to_hdu(Table(columns)))
         hdus[-1].name = name
     fits.HDUList(hdus).writeto(tmp_path / "a.fits")
-    discs = read_discs(tmp_path / "a.fits", "1 deg")
-    assert_at(discs, WHERE)
-    assert discs.summary.startswith("'a.fits', table SOURCES: 3 discs")
-    named = read_discs(tmp_path / "a.fits", "1 deg", lon="X0", lat="Y0", catalog_frame="galactic")
+    rows = read_rows(tmp_path / "a.fits", "1 deg")
+    assert_at(rows, WHERE)
+    assert rows.summary.startswith("'a.fits', table SOURCES, sha256 ")
+    named = read_rows(tmp_path / "a.fits", "1 deg", lon="X0", lat="Y0", catalog_frame="galactic")
     assert "table ROIS" in named.summary
     with pytest.raises(ValueError, match=r"'a.fits', table GTI: it has START, STOP; .*table ROIS"):
-        read_discs(tmp_path / "a.fits", "1 deg", lon="XX", lat="YY")
+        read_rows(tmp_path / "a.fits", "1 deg", lon="XX", lat="YY")
 
 
 def test_ucds_in_fits_headers(tmp_path):
@@ -206,9 +209,9 @@ def test_ucds_in_fits_headers(tmp_path):
     hdu.header["TUCD2"] = "pos.eq.ra;meta.main"
     hdu.header["TUCD3"] = "pos.eq.dec;meta.main"
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / "a.fits")
-    discs = read_discs(tmp_path / "a.fits", "1 deg")
-    assert_at(discs, WHERE)
-    assert "round alpha, delta" in discs.summary
+    rows = read_rows(tmp_path / "a.fits", "1 deg")
+    assert_at(rows, WHERE)
+    assert "positions alpha and delta" in rows.summary
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -225,9 +228,9 @@ def test_files_that_cannot_be_read(tmp_path):
         ("image.fits", "'image.fits' holds no table"),
     ]:
         with pytest.raises(ValueError, match=message):
-            read_discs(tmp_path / name, "1 deg")
+            read_rows(tmp_path / name, "1 deg")
     with pytest.raises(FileNotFoundError, match=r"none\.fits"):
-        read_discs(tmp_path / "none.fits", "1 deg")
+        read_rows(tmp_path / "none.fits", "1 deg")
 
 
 def test_a_fits_file_that_is_cut_short(tmp_path):
@@ -235,20 +238,20 @@ def test_a_fits_file_that_is_cut_short(tmp_path):
     whole = (tmp_path / "whole.fits").read_bytes()
     (tmp_path / "cut.fits").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"'cut\.fits' cannot be read as fits"):
-        read_discs(tmp_path / "cut.fits", "1 deg")
+        read_rows(tmp_path / "cut.fits", "1 deg")
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     (tmp_path / "a.parquet").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ImportError, match=r'pip install "hpmask\[parquet\]"'):
-        read_discs(tmp_path / "a.parquet", "1 deg")
+        read_rows(tmp_path / "a.parquet", "1 deg")
 
 
 @pytest.mark.parametrize("given_", [None, 3, [[1, 2]], np.zeros((2, 2)), pd.Series([1.0])])
 def test_what_is_no_table(given_):
     with pytest.raises(TypeError, match="table must be an astropy Table, a data frame, a structured array"):
-        read_discs(given_, "1 deg")
+        read_rows(given_, "1 deg")
 
 
 # ---------------------------------------------------------------------- data frames
@@ -267,16 +270,16 @@ def test_data_frames_of_other_kinds(backend):
     frame = pd.DataFrame({"RA": LON, "Dec": LAT, "n": [1, None, 3], "name": ["a", None, "c"]})
     frame["n"] = frame["n"].astype("Int64")
     for given_ in (Derived(frame), frame.convert_dtypes(dtype_backend=backend), pa.Table.from_pandas(frame)):
-        discs = read_discs(given_, lambda t: np.nan_to_num(t["n"], nan=7) * u.deg)
-        assert_at(discs, WHERE)
-        assert discs.radius.to_value(u.deg).tolist() == [1, 7, 3]
+        rows = read_rows(given_, lambda t: np.nan_to_num(t["n"], nan=7) * u.deg)
+        assert_at(rows, WHERE)
+        assert rows.sizes.to_value(u.deg).tolist() == [1, 7, 3]
 
 
 def test_missing_positions_of_data_frames():
     frame = pd.DataFrame({"RA": [10.0, None, 30.0], "Dec": [1.0, 2.0, 3.0]})
     for given_ in (frame, frame.convert_dtypes(dtype_backend="pyarrow"), pa.Table.from_pandas(frame)):
         with pytest.raises(ValueError, match=r"1 of 3 rows cannot be used: a position that is missing.*row 1\)"):
-            read_discs(given_, "1 deg")
+            read_rows(given_, "1 deg")
 
 
 def test_arrays_with_fields():
@@ -286,19 +289,19 @@ def test_arrays_with_fields():
     hdu.columns["size"].unit = "arcmin"
     where = SkyCoord(rows["RA"].astype(float), LAT, unit="deg")
     for given_ in (rows, rows.view(np.recarray), {name: rows[name] for name in rows.dtype.names}):
-        discs = read_discs(given_, lambda t: t["size"] * u.arcmin)
-        assert_at(discs, where)
+        rows = read_rows(given_, lambda t: t["size"] * u.arcmin)
+        assert_at(rows, where)
     for given_ in (hdu, hdu.data):
-        discs = read_discs(given_, "size")
-        assert_at(discs, where)
-        assert discs.radius.to_value(u.arcmin).tolist() == [1, 2, 3]
+        rows = read_rows(given_, "size")
+        assert_at(rows, where)
+        assert rows.sizes.to_value(u.arcmin).tolist() == [1, 2, 3]
 
 
 def test_columns_of_objects():
     stars = Table({"RA": np.array([1, 2.5, None], dtype=object), "Dec": np.array([1, 2, 3], dtype=object)})
     with pytest.raises(ValueError, match=r"1 of 3 rows cannot be used: a position that is missing"):
-        read_discs(stars, "1 deg")
-    assert_at(read_discs(stars[:2], "1 deg"), SkyCoord([1, 2.5], [1, 2], unit="deg"))
+        read_rows(stars, "1 deg")
+    assert_at(read_rows(stars[:2], "1 deg"), SkyCoord([1, 2.5], [1, 2], unit="deg"))
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv"])
@@ -315,20 +318,20 @@ def test_comments_and_byte_order_marks_of_text(tmp_path, name, text):
     path = tmp_path / name
     raw = (text.replace(",", "\t") if "tsv" in name else text).encode()
     path.write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
-    assert_at(read_discs(path, "1 deg"), SkyCoord([10, 20], [5, 6], unit="deg"))
+    assert_at(read_rows(path, "1 deg"), SkyCoord([10, 20], [5, 6], unit="deg"))
 
 
 def test_data_frames():
     frame = pd.DataFrame({"RA": LON, "Dec": LAT, "name": ["a", "b", "c"], "size": [1, 2, 3]}, index=[7, 8, 9])
-    discs = read_discs(frame, lambda t: t["size"] * u.arcmin)
-    assert_at(discs, WHERE)
-    assert discs.radius.to_value(u.arcmin).tolist() == [1, 2, 3]
+    rows = read_rows(frame, lambda t: t["size"] * u.arcmin)
+    assert_at(rows, WHERE)
+    assert rows.sizes.to_value(u.arcmin).tolist() == [1, 2, 3]
 
 
 def test_missing_values_of_data_frames():
     frame = pd.DataFrame({"ra": LON, "dec": pd.array([1, None, 3], dtype="Int64"), "size": [None, 1.0, 2.0]})
     with pytest.raises(ValueError, match=r"2 of 3 rows .* position .* 1 \(row 1\); a radius .* 1 \(row 0\)"):
-        read_discs(frame, lambda t: t["size"] * u.deg)
+        read_rows(frame, lambda t: t["size"] * u.deg)
 
 
 # ---------------------------------------------------------------------- positions: names, UCDs, frames
@@ -358,10 +361,10 @@ def test_missing_values_of_data_frames():
     ],
 )
 def test_usual_names(lon, lat, frame):
-    discs = read_discs(Table({"id": [1, 2, 3], lon: LON, lat: LAT}), "1 deg")
-    assert_at(discs, SkyCoord(LON, LAT, unit="deg", frame=frame))
-    assert discs.center.frame.name == frame
-    assert f"round {lon}, {lat}," in discs.summary
+    rows = read_rows(Table({"id": [1, 2, 3], lon: LON, lat: LAT}), "1 deg")
+    assert_at(rows, SkyCoord(LON, LAT, unit="deg", frame=frame))
+    assert rows.center.frame.name == frame
+    assert f"positions {lon} and {lat}" in rows.summary
 
 
 def test_order_of_preference():
@@ -388,9 +391,9 @@ def test_order_of_preference():
     # The order of the columns does not matter.
     stars = Table(dict(reversed(columns.items())))
     while stars.colnames:
-        discs = read_discs(stars, "1 deg")
-        found.append(round(discs.center[0].spherical.lon.deg))
-        named = discs.summary.partition("round ")[2].partition(", radius")[0]
+        rows = read_rows(stars, "1 deg")
+        found.append(round(rows.center[0].spherical.lon.deg))
+        named = rows.summary.partition("positions ")[2].replace(" and ", ", ")
         stars.remove_columns(named.split(", "))
     assert found == [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
@@ -399,34 +402,34 @@ def test_old_ucds():
     stars = table(a=LON, b2=LAT)
     stars["a"].meta["ucd"] = "POS_EQ_RA_MAIN"
     stars["b2"].meta["ucd"] = "POS_EQ_DEC_MAIN"
-    assert_at(read_discs(stars, "1 deg"), WHERE)
+    assert_at(read_rows(stars, "1 deg"), WHERE)
 
 
 def test_two_skycoord_columns_must_be_named():
     stars = Table({"first": WHERE, "second": WHERE.galactic})
     with pytest.raises(ValueError, match=r"name them by lon and lat. Its columns are first, second"):
-        read_discs(stars, "1 deg")
-    discs = read_discs(stars, "1 deg", lon="second")
-    assert discs.center.frame.name == "galactic"
-    assert_at(discs, WHERE)
+        read_rows(stars, "1 deg")
+    rows = read_rows(stars, "1 deg", lon="second")
+    assert rows.center.frame.name == "galactic"
+    assert_at(rows, WHERE)
     with pytest.raises(ValueError, match="'second' holds SkyCoords, which catalog_frame cannot change"):
-        read_discs(stars, "1 deg", lon="second", catalog_frame="icrs")
+        read_rows(stars, "1 deg", lon="second", catalog_frame="icrs")
 
 
 def test_catalog_frame_overrides_the_columns():
-    discs = read_discs(table(), "1 deg", catalog_frame="galactic")
-    assert_at(discs, SkyCoord(LON, LAT, unit="deg", frame="galactic"))
+    rows = read_rows(table(), "1 deg", catalog_frame="galactic")
+    assert_at(rows, SkyCoord(LON, LAT, unit="deg", frame="galactic"))
     with pytest.raises(ValueError, match="catalog_frame 'nonsense' is no frame of SkyCoord"):
-        read_discs(table(), "1 deg", catalog_frame="nonsense")
+        read_rows(table(), "1 deg", catalog_frame="nonsense")
 
 
 @pytest.mark.parametrize("key", ["RADESYS", "RADECSYS"])
 def test_the_header_tells_fk4(key):
     stars = table()
     stars.meta[key] = "FK4"
-    assert read_discs(stars, "1 deg").center.frame.name == "fk4"
+    assert read_rows(stars, "1 deg").center.frame.name == "fk4"
     stars.rename_columns(["ra", "dec"], ["RAJ2000", "DEJ2000"])
-    assert read_discs(stars, "1 deg").center.frame.name == "icrs"
+    assert read_rows(stars, "1 deg").center.frame.name == "icrs"
 
 
 @pytest.mark.parametrize(
@@ -454,7 +457,7 @@ def test_keywords_of_the_frame(tmp_path, cards, frame):
     """As for images: astropy's frame of a WCS with the same keywords is the referee."""
     stars = table()
     stars.meta.update(cards)
-    assert_at(read_discs(stars, "1 deg"), SkyCoord(LON, LAT, unit="deg", frame=frame))
+    assert_at(read_rows(stars, "1 deg"), SkyCoord(LON, LAT, unit="deg", frame=frame))
     if all(isinstance(value, str | float) for value in cards.values()) and "B1950.0" not in cards.values():
         image = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 1.0, "CRVAL2": 1.0, "CRPIX1": 1, "CRPIX2": 1}
         image |= {"CDELT1": 0.1, "CDELT2": 0.1} | {key.upper(): value for key, value in cards.items() if value}
@@ -466,7 +469,7 @@ def test_keywords_of_the_frame(tmp_path, cards, frame):
         # Nothing but EPOCH in ICRS is read otherwise: astropy makes it an equinox that ICRS does not have.
         assert there.separation(SkyCoord(LON, LAT, unit="deg", frame=frame)).max() < 1 * u.mas
     stars.write(tmp_path / "a.fits")
-    assert_at(read_discs(tmp_path / "a.fits", "1 deg"), SkyCoord(LON, LAT, unit="deg", frame=frame))
+    assert_at(read_rows(tmp_path / "a.fits", "1 deg"), SkyCoord(LON, LAT, unit="deg", frame=frame))
 
 
 @pytest.mark.parametrize(
@@ -484,11 +487,11 @@ def test_keywords_that_contradict(cards, message):
     stars = table()
     stars.meta.update(cards)
     with pytest.raises(ValueError, match=f"the table has {message}.*catalog_frame"):
-        read_discs(stars, "1 deg")
-    assert read_discs(stars, "1 deg", catalog_frame="fk5").center.frame.name == "fk5"
+        read_rows(stars, "1 deg")
+    assert read_rows(stars, "1 deg", catalog_frame="fk5").center.frame.name == "fk5"
     # Columns whose names tell the frame do not need the keywords.
     stars.rename_columns(["ra", "dec"], ["RA_ICRS", "DE_ICRS"])
-    assert read_discs(stars, "1 deg").center.frame.name == "icrs"
+    assert read_rows(stars, "1 deg").center.frame.name == "icrs"
 
 
 def votable(path, system, *, names=("ra", "dec"), group=False):
@@ -519,45 +522,45 @@ def votable(path, system, *, names=("ra", "dec"), group=False):
 )
 def test_coordinate_systems_of_votables(tmp_path, system, frame, group):
     path = votable(tmp_path / "a.vot", system, group=group)
-    assert_at(read_discs(path, "1 deg"), SkyCoord(LON, LAT, unit="deg", frame=frame))
+    assert_at(read_rows(path, "1 deg"), SkyCoord(LON, LAT, unit="deg", frame=frame))
 
 
 def test_coordinate_systems_give_the_frame_of_any_column(tmp_path):
     path = votable(tmp_path / "a.vot", 'system="galactic"', names=("lon", "lat"))
-    assert read_discs(path, "1 deg").center.frame.name == "galactic"
+    assert read_rows(path, "1 deg").center.frame.name == "galactic"
     path = votable(tmp_path / "b.vot", 'system="galactic"', names=("RAB1950", "DEB1950"))
     with pytest.raises(ValueError, match="'RAB1950' is fk4 by its name, but refers to COOSYS ID='S' system='galactic'"):
-        read_discs(path, "1 deg")
+        read_rows(path, "1 deg")
     path = votable(tmp_path / "c.vot", 'system="geo_app"')
     with pytest.raises(ValueError, match=r"column 'ra' refers to COOSYS.*'geo_app', whose system is none of icrs"):
-        read_discs(path, "1 deg")
+        read_rows(path, "1 deg")
     path = votable(tmp_path / "d.vot", 'system="eq_FK4" equinox="J2000"')
     with pytest.raises(ValueError, match=r"FK4 is older than 1984: give the frame by catalog_frame"):
-        read_discs(path, "1 deg")
+        read_rows(path, "1 deg")
 
 
 def test_named_columns():
     stars = Table({"ra_mean": LON, "dec_mean": LAT, "x": LON, "y": LAT, "GLON": [1, 2, 3], "GLAT": [1, 2, 3]})
-    assert_at(read_discs(stars, "1 deg", lon="ra_mean", lat="dec_mean"), WHERE)
-    assert read_discs(stars, "1 deg", lon="GLON", lat="GLAT").center.frame.name == "galactic"
-    in_fk5 = read_discs(stars, "1 deg", lon="x", lat="y", catalog_frame="fk5")
+    assert_at(read_rows(stars, "1 deg", lon="ra_mean", lat="dec_mean"), WHERE)
+    assert read_rows(stars, "1 deg", lon="GLON", lat="GLAT").center.frame.name == "galactic"
+    in_fk5 = read_rows(stars, "1 deg", lon="x", lat="y", catalog_frame="fk5")
     assert_at(in_fk5, SkyCoord(LON, LAT, unit="deg", frame="fk5"))
     with pytest.raises(ValueError, match=r"nothing tells the frame of the columns 'x' and 'y'.*catalog_fr"):
-        read_discs(stars, "1 deg", lon="x", lat="y")
+        read_rows(stars, "1 deg", lon="x", lat="y")
     with pytest.raises(ValueError, match="lon and lat go together, got lon='x' and lat=None"):
-        read_discs(stars, "1 deg", lon="x")
+        read_rows(stars, "1 deg", lon="x")
     with pytest.raises(ValueError, match="lat is 'z', which is no column of a table: it has ra_mean"):
-        read_discs(stars, "1 deg", lon="x", lat="z")
+        read_rows(stars, "1 deg", lon="x", lat="z")
 
 
 def test_lon_and_lat_need_a_frame():
     with pytest.raises(ValueError, match="nothing tells the frame of the columns 'lon' and 'lat'"):
-        read_discs(Table({"lon": LON, "lat": LAT}), "1 deg")
+        read_rows(Table({"lon": LON, "lat": LAT}), "1 deg")
 
 
 def test_positions_that_are_not_found():
     with pytest.raises(ValueError, match=r"a table has no positions .* Its columns are name, mag"):
-        read_discs(Table({"name": ["a"], "mag": [1.0]}), "1 deg")
+        read_rows(Table({"name": ["a"], "mag": [1.0]}), "1 deg")
 
 
 # ---------------------------------------------------------------------- positions: units
@@ -587,30 +590,30 @@ VIZIER_HMS, VIZIER_DMS = (u.Unit(text, parse_strict="silent") for text in ('"h:m
 )
 def test_units_of_positions(lon, lat):
     stars = (QTable if isinstance(lon, u.Quantity) else Table)({"ra": lon, "dec": lat})
-    assert_at(read_discs(stars, "1 deg"), WHERE)
+    assert_at(read_rows(stars, "1 deg"), WHERE)
 
 
 def test_whole_numbers_and_small_floats():
     stars = Table({"ra": np.array([10, 200], dtype=np.int16), "dec": np.array([-5, 60], dtype=">f4")})
-    assert_at(read_discs(stars, "1 deg"), WHERE[:2])
+    assert_at(read_rows(stars, "1 deg"), WHERE[:2])
 
 
 def test_columns_that_are_no_angles_are_passed_over():
     stars = Table({"RAJ2000": ["00 40 00", "x", "y"], "DEJ2000": ["1", "2", "3"], "ra": LON, "dec": LAT})
-    assert_at(read_discs(stars, "1 deg"), WHERE)
+    assert_at(read_rows(stars, "1 deg"), WHERE)
     stars = Table({"l": Column(LON, unit="mag"), "b": Column(LAT, unit="mag"), "elon": LON, "elat": LAT})
-    assert read_discs(stars, "1 deg").center.frame.name == "barycentricmeanecliptic"
+    assert read_rows(stars, "1 deg").center.frame.name == "barycentricmeanecliptic"
 
 
 def test_positions_in_wrong_units():
     with pytest.raises(ValueError, match="column 'dec' is in 'mag', which is no unit of angle"):
-        read_discs(Table({"ra": LON, "dec": Column(LAT, unit="mag")}), "1 deg")
+        read_rows(Table({"ra": LON, "dec": Column(LAT, unit="mag")}), "1 deg")
     with pytest.raises(ValueError, match=r"column 'ra' holds text: .*table\['ra'\].unit = 'hourangle'"):
-        read_discs(Table({"ra": ["1:2:3"], "dec": [1.0]}), "1 deg")
+        read_rows(Table({"ra": ["1:2:3"], "dec": [1.0]}), "1 deg")
     with pytest.raises(ValueError, match=r"column 'ra' holds text that is no angle: .*rubbish"):
-        read_discs(Table({"ra": Column(["1:2:3", "rubbish"], unit="hourangle"), "dec": [1.0, 2.0]}), "1 deg")
+        read_rows(Table({"ra": Column(["1:2:3", "rubbish"], unit="hourangle"), "dec": [1.0, 2.0]}), "1 deg")
     with pytest.raises(ValueError, match=r"column 'ra' must hold one number per row, got the shape \(2, 2\)"):
-        read_discs(Table({"ra": np.zeros((2, 2)), "dec": [1.0, 2.0]}), "1 deg")
+        read_rows(Table({"ra": np.zeros((2, 2)), "dec": [1.0, 2.0]}), "1 deg")
 
 
 # ---------------------------------------------------------------------- radii
@@ -618,39 +621,52 @@ def test_positions_in_wrong_units():
 
 def test_an_angle_for_all():
     for radius in ("30 arcmin", 0.5 * u.deg, Angle("0.5d")):
-        discs = read_discs(table(), radius)
-        assert discs.radius.shape == ()
-        assert discs.radius.to_value(u.deg) == 0.5
+        rows = read_rows(table(), radius)
+        assert rows.sizes.shape == ()
+        assert rows.sizes.to_value(u.deg) == 0.5
 
 
 def test_an_angle_for_each():
     for radius in ([1, 2, 3] * u.deg, np.ones((3, 4)) * u.deg, np.ones((1, 4)) * u.deg):
-        np.testing.assert_array_equal(read_discs(table(), radius).radius, radius)
+        np.testing.assert_array_equal(read_rows(table(), radius).sizes, radius)
 
 
 def test_a_column():
     stars = table(ra=LON, dec=LAT, size=Column([1, 2, 3], unit="arcmin"), bins=np.ones((3, 4)) * u.deg)
-    assert read_discs(stars, "size").radius.to_value(u.arcmin).tolist() == [1, 2, 3]
-    assert read_discs(stars, "bins").radius.shape == (3, 4)
+    assert read_rows(stars, "size").sizes.to_value(u.arcmin).tolist() == [1, 2, 3]
+    assert read_rows(stars, "bins").sizes.shape == (3, 4)
 
 
 def test_a_name_is_a_column_before_it_is_an_angle():
     stars = table(ra=LON, dec=LAT)
     stars["1 deg"] = [2, 3, 4] * u.deg
-    assert read_discs(stars, "1 deg").radius.to_value(u.deg).tolist() == [2, 3, 4]
+    assert read_rows(stars, "1 deg").sizes.to_value(u.deg).tolist() == [2, 3, 4]
 
 
 def test_a_function_of_the_table():
     stars = table(ra=LON, dec=LAT, mag=[2.0, 4.0, 6.0])
-    discs = read_discs(stars, lambda t: (1 - 0.1 * t["mag"]) * u.deg)
-    np.testing.assert_allclose(discs.radius.to_value(u.deg), [0.8, 0.6, 0.4])
+    rows = read_rows(stars, lambda t: (1 - 0.1 * t["mag"]) * u.deg)
+    np.testing.assert_allclose(rows.sizes.to_value(u.deg), [0.8, 0.6, 0.4])
 
     def by_magnitude(stars):
         return np.outer(stars["mag"], [1, 2]) * u.arcmin
 
-    discs = read_discs(stars, by_magnitude)
-    assert discs.radius.shape == (3, 2)
-    assert discs.summary.endswith("radius by by_magnitude")
+    rows = read_rows(stars, by_magnitude)
+    assert rows.sizes.shape == (3, 2)
+    assert rows.summary.endswith("radius by by_magnitude")
+
+
+def test_a_file_is_named_by_its_digest(tmp_path):
+    path = tmp_path / "stars.ecsv"
+    table(ra=LON, dec=LAT, size=[20, 30, 40] * u.arcsec).write(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    start = f"from_catalog('stars.ecsv', sha256 {digest}, positions ra and dec, radius of column 'size', 3 discs, "
+    assert Mask.from_catalog(path, "size", order=15).history == f"{start}20 to 40 arcsec, order=15)"
+    assert Mask.from_catalog(str(path), "1 deg", order=8).history == (
+        f"from_catalog('stars.ecsv', sha256 {digest}, positions ra and dec, 3 discs, 1 deg, order=8)"
+    )
+    given_ = Mask.from_catalog(table(), "1 deg", order=8, mode="overlap")
+    assert given_.history == "from_catalog(a table, positions ra and dec, 3 discs, 1 deg, order=8, mode='overlap')"
 
 
 def test_a_masked_value_does_not_become_a_radius():
@@ -663,12 +679,12 @@ def test_a_masked_value_does_not_become_a_radius():
     # astropy itself drops the mask here.
     assert not hasattr((0.1 * stars["mag"]) * u.deg, "mask")
     with pytest.raises(ValueError, match=r"1 of 3 rows .*a radius that is missing .* in 1 \(row 1\)"):
-        read_discs(stars, lambda t: (0.1 * t["mag"]) * u.deg)
+        read_rows(stars, lambda t: (0.1 * t["mag"]) * u.deg)
     assert stars["mag"].mask.tolist() == [False, True, False]
     quantities = QTable({"ra": LON, "dec": LAT, "size": Masked([1, 2, 3] * u.deg, mask=[0, 1, 0])})
     for radius in ("size", lambda t: 2 * t["size"]):
         with pytest.raises(ValueError, match=r"1 of 3 rows .*\(row 1\)"):
-            read_discs(quantities, radius)
+            read_rows(quantities, radius)
 
 
 @pytest.mark.parametrize(
@@ -701,7 +717,7 @@ def test_bad_radii(radius, error, message):
         name=Column(["a", "b", "c"], unit="deg"),
     )
     with pytest.raises(error, match=message):
-        read_discs(stars, radius)
+        read_rows(stars, radius)
 
 
 # ---------------------------------------------------------------------- rows that cannot be used
@@ -724,7 +740,7 @@ def broken():
 
 def test_rows_that_cannot_be_used_raise():
     with pytest.raises(ValueError, match="7 of 12 rows cannot be used") as caught:
-        read_discs(broken(), "size")
+        read_rows(broken(), "size")
     assert str(caught.value) == (
         "7 of 12 rows cannot be used: a position that is missing or not finite in 3 (rows 1, 2, 3); "
         "a latitude beyond 90 deg in 1 (row 4); a radius that is missing or not finite in 2 (rows 1, 6); "
@@ -734,11 +750,11 @@ def test_rows_that_cannot_be_used_raise():
 
 def test_rows_that_cannot_be_used_are_left_out():
     with pytest.warns(UserWarning, match=r"left out 7 of 12 rows: .*rows 1, 2, 3"):
-        discs = read_discs(broken(), "size", invalid="skip")
-    assert discs.n_skipped == 7
-    assert discs.center.ra.deg.tolist() == [0, 8, 9, 10, 11]
-    assert discs.radius.to_value(u.deg).tolist() == [1] * 5
-    assert discs.summary.endswith(", 7 of 12 rows left out")
+        rows = read_rows(broken(), "size", invalid="skip")
+    assert rows.n_skipped == 7
+    assert rows.center.ra.deg.tolist() == [0, 8, 9, 10, 11]
+    assert rows.sizes.to_value(u.deg).tolist() == [1] * 5
+    assert rows.summary.endswith(", 7 of 12 rows left out")
 
 
 def test_the_warning_is_at_the_call_of_from_catalog():
@@ -753,7 +769,7 @@ def test_the_warning_is_at_the_call_of_from_catalog():
 def test_many_bad_rows_are_not_all_listed():
     stars = Table({"ra": np.full(50, np.nan), "dec": np.zeros(50)})
     with pytest.raises(ValueError, match=r"50 \(rows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.\)"):
-        read_discs(stars, "1 deg")
+        read_rows(stars, "1 deg")
 
 
 @pytest.mark.skipif(not hasattr(SkyCoord, "masked"), reason="astropy before 7 has no masked SkyCoord")
@@ -761,50 +777,50 @@ def test_many_bad_rows_are_not_all_listed():
 def test_masked_positions_in_a_skycoord_column(frame):
     where = SkyCoord([1, 2] * u.deg, Masked([2.0, 3.0] * u.deg, mask=[False, True]), frame=frame)
     with pytest.raises(ValueError, match=r"1 of 2 rows .*a position that is missing .*\(row 1\)"):
-        read_discs(Table({"where": where}), "1 deg")
+        read_rows(Table({"where": where}), "1 deg")
 
 
 def test_radii_per_bin_and_bad_rows():
     radii = np.ones((3, 2))
     radii[1, 1] = np.nan
     with pytest.raises(ValueError, match=r"1 of 3 rows .*\(row 1\)"):
-        read_discs(table(), radii * u.deg)
+        read_rows(table(), radii * u.deg)
     with pytest.warns(UserWarning, match="left out 1 of 3"):
-        assert read_discs(table(), radii * u.deg, invalid="skip").radius.shape == (2, 2)
+        assert read_rows(table(), radii * u.deg, invalid="skip").sizes.shape == (2, 2)
     stars = table(ra=[1.0, np.nan], dec=[1.0, 2.0])
     with pytest.warns(UserWarning, match="left out 1 of 2"):
-        assert read_discs(stars, [[1, 2, 3]] * u.deg, invalid="skip").radius.shape == (1, 3)
+        assert read_rows(stars, [[1, 2, 3]] * u.deg, invalid="skip").sizes.shape == (1, 3)
 
 
 def test_invalid_must_be_known():
     with pytest.raises(ValueError, match="invalid must be 'raise' or 'skip', got 'ignore'"):
-        read_discs(table(), "1 deg", invalid="ignore")
+        read_rows(table(), "1 deg", invalid="ignore")
 
 
 def test_an_empty_catalog_has_no_discs():
-    discs = read_discs(table(ra=np.array([]), dec=np.array([])), "1 deg")
-    assert discs.center.shape == (0,)
-    assert discs.n_skipped == 0
+    rows = read_rows(table(ra=np.array([]), dec=np.array([])), "1 deg")
+    assert rows.center.shape == (0,)
+    assert rows.n_skipped == 0
 
 
 values = st.sampled_from([0.0, 45.0, -90.0, 90.0, 90.5, -1.0, np.nan, np.inf, -np.inf, 180.0, 181.0])
 
 
 @given(st.lists(st.tuples(values, values, values, st.booleans()), min_size=1, max_size=12))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_what_is_kept_is_what_can_be_used(rows):
     lon, lat, size, masked = zip(*rows, strict=True)
     stars = Table({"ra": lon, "dec": MaskedColumn(lat, mask=masked), "size": size * u.deg})
     good = [i for i, (x, y, r, m) in enumerate(rows) if np.isfinite(x) and not m and -90 <= y <= 90 and 0 <= r <= 180]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        discs = read_discs(stars, "size", invalid="skip")
-    assert discs.n_skipped == len(rows) - len(good)
-    assert discs.center.dec.deg.tolist() == [lat[i] for i in good]
-    assert discs.radius.to_value(u.deg).tolist() == [size[i] for i in good]
+        rows = read_rows(stars, "size", invalid="skip")
+    assert rows.n_skipped == len(rows) - len(good)
+    assert rows.center.dec.deg.tolist() == [lat[i] for i in good]
+    assert rows.sizes.to_value(u.deg).tolist() == [size[i] for i in good]
     if len(good) < len(rows):
         with pytest.raises(ValueError, match=f"^{len(rows) - len(good)} of {len(rows)} rows"):
-            read_discs(stars, "size")
+            read_rows(stars, "size")
 
 
 def test_text_among_numbers_is_named_with_its_row():

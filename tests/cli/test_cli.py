@@ -103,8 +103,13 @@ class TestBuild:
         stars = SkyCoord([83.633, 120], [22.014, -40], unit="deg")
         assert mask == ~Mask.from_cones(stars, "2 deg", order=8)
         assert sorted(path.name for path in tmp_path.iterdir()) == [
-            "crab.fits", "crab.png", "mask.fits", "recipe.toml", "sky.png", "stars.csv",
-        ]  # fmt: skip
+            "crab.fits",
+            "crab.png",
+            "mask.fits",
+            "recipe.toml",
+            "sky.png",
+            "stars.csv",
+        ]
         with fits.open("crab.fits") as hdus:
             image = hdus[0].data if hdus[0].data is not None else hdus[1].data
             wcs = WCS(hdus[0].header if hdus[0].data is not None else hdus[1].header)
@@ -366,9 +371,17 @@ class TestPlot:
         assert center.separation(CRAB).deg < 1e-2
         assert given.pop("size") == (3, 2)
         assert {name: value for name, value in given.items() if value is not None} == {
-            "frame": "galactic", "width": "9 deg", "height": "3 deg", "projection": "AIT", "kept": "red",
-            "excluded": "none", "alpha": 0.5, "legend": False, "title": "A", "energy": "20 GeV",
-        }  # fmt: skip
+            "frame": "galactic",
+            "width": "9 deg",
+            "height": "3 deg",
+            "projection": "AIT",
+            "kept": "red",
+            "excluded": "none",
+            "alpha": 0.5,
+            "legend": False,
+            "title": "A",
+            "energy": "20 GeV",
+        }
         given.clear()
         run("plot", "energy.fits", "--bins", "--ncols", "2", "--center", "30 deg", "-o", "a.png", "--overwrite")
         assert (given["ncols"], given["center"], given["legend"]) == (2, "30 deg", True)
@@ -441,10 +454,25 @@ class TestToWcs:
 
     def test_field(self, run, hole):
         run(
-            "to-wcs", "hole.fits", "-o", "cut.fits", "--center", "184.557 -5.784", "--width", "6 deg",
-            "--height", "5 deg", "--binsz", "6 arcmin", "--proj", "car", "--frame", "galactic",
-            "--plot", "cut.png",
-        )  # fmt: skip
+            "to-wcs",
+            "hole.fits",
+            "-o",
+            "cut.fits",
+            "--center",
+            "184.557 -5.784",
+            "--width",
+            "6 deg",
+            "--height",
+            "5 deg",
+            "--binsz",
+            "6 arcmin",
+            "--proj",
+            "car",
+            "--frame",
+            "galactic",
+            "--plot",
+            "cut.png",
+        )
         image, header = fits.getdata("cut.fits", header=True)
         assert image.shape == (50, 60)
         wcs = WCS(header)
@@ -661,8 +689,10 @@ class TestProcess:
         os.close(read)
         process = subprocess.run(
             [*COMMAND, "info", tmp_path / "hole.fits"],
-            stdout=write, stderr=subprocess.PIPE, check=False,
-        )  # fmt: skip
+            stdout=write,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
         os.close(write)
         assert process.stderr == b""
 
@@ -672,9 +702,11 @@ class TestProcess:
         # Where the tests run in the background, the interrupt is ignored, and a new process inherits that.
         process = subprocess.Popen(
             [*COMMAND, "build", "recipe.toml", "-o", "m.fits"],
-            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+        )
         # The pipe opens for writing as soon as the command reads it.
         write = os.open(tmp_path / "recipe.toml", os.O_WRONLY)
         time.sleep(0.2)
@@ -694,8 +726,11 @@ class TestProcess:
         leader, follower = pty.openpty()
         process = subprocess.run(
             [*COMMAND, *map(str, words)],
-            stdout=subprocess.PIPE, stderr=follower, env={**os.environ, "TERM": "xterm"}, check=False,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=follower,
+            env={**os.environ, "TERM": "xterm"},
+            check=False,
+        )
         os.close(follower)
         shown = os.read(leader, 1 << 16)
         os.close(leader)

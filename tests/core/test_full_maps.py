@@ -7,8 +7,9 @@ import healpy
 import numpy as np
 import pytest
 from astropy import units as u
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask._kernels import cells
@@ -27,7 +28,7 @@ def some_map(order, seed=0, part=0.5):
     nest=st.booleans(),
     dtype=st.sampled_from([bool, np.uint8, np.int64, np.float32, ">f8"]),
 )
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_full_map_there_and_back(order, seed, part, nest, dtype):
     values = some_map(order, seed, part)
     mask = Mask.from_healpix(values.astype(dtype), nest=nest, frame="galactic")
@@ -44,7 +45,7 @@ def test_full_map_there_and_back(order, seed, part, nest, dtype):
 
 
 @given(order=st.integers(0, 29), seed=st.integers(0, 10**6), nest=st.booleans())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_explicit_cells(order, seed, nest):
     rng = np.random.default_rng(seed)
     cells = np.unique(rng.integers(0, 12 * 4**order, 30))

@@ -406,7 +406,7 @@ def test_many_of_none():
     assert RangeSet.union_all([]) == RangeSet.empty(0)
     assert RangeSet.intersection_all([]) == RangeSet.full(0)
     assert RangeSet.union_all([RangeSet.empty(2), RangeSet.empty(5)]).order == 5
-    with pytest.raises(TypeError, match="expected RangeSets, got int"):
+    with pytest.raises(TypeError, match="sets must be RangeSets, got int"):
         RangeSet.union_all([RangeSet.empty(2), 3])
 
 
@@ -517,6 +517,7 @@ def load(path):
     return MOC.load(path, format="json" if path.suffix == ".json" else "fits")
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("name", "fraction"),
     [
@@ -641,8 +642,8 @@ def test_bad_loose_ranges(ranges, message):
         (lambda: RangeSet.full(3).at_order(2), ValueError, "order 2 is coarser than the set's 3: use degrade"),
         (lambda: RangeSet.full(3).degrade(4), ValueError, "order 4 is finer than the set's 3: use refine"),
         (lambda: RangeSet.full(3).degrade(2, how="most"), ValueError, "got 'most'"),
-        (lambda: RangeSet.full(3).issubset(1), TypeError, "expected a RangeSet, got int"),
-        (lambda: RangeSet.full(3).overlaps("sky"), TypeError, "expected a RangeSet, got str"),
+        (lambda: RangeSet.full(3).issubset(1), TypeError, "other must be a RangeSet, got int"),
+        (lambda: RangeSet.full(3).overlaps("sky"), TypeError, "other must be a RangeSet, got str"),
         (lambda: RangeSet.full(3) | {1}, TypeError, "unsupported operand"),
     ],
 )
@@ -843,6 +844,7 @@ LARGE = {
 }
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("case", LARGE)
 def test_two_threads_on_large_sets(case):
     a, b = LARGE[case]()

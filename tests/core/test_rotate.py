@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask.core.rotate import rotated
@@ -20,7 +21,7 @@ def by_centres(plane: RangeSet, matrix: np.ndarray, order: int) -> np.ndarray:
     return np.flatnonzero(np.isin(old, plane.cells().astype(np.int64)))
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     st.integers(0, 5),
     st.integers(0, 6),

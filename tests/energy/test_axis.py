@@ -153,8 +153,16 @@ def test_repr():
 
 def test_bins_are_half_open():
     assert AXIS.bin_of([0.0999, 0.1, 0.5, 1, 9.999, 10, 1e6, -1, 0] * u.TeV).tolist() == [
-        -1, 0, 0, 1, 1, -1, -1, -1, -1,
-    ]  # fmt: skip
+        -1,
+        0,
+        0,
+        1,
+        1,
+        -1,
+        -1,
+        -1,
+        -1,
+    ]
     assert AXIS.bin_of([100, 1000] * u.GeV).tolist() == [0, 1]
     assert AXIS.bin_of(np.inf * u.TeV) == -1
     assert AXIS.bin_of("1 TeV") == 1

@@ -133,7 +133,7 @@ def test_an_axis_in_opposite_order(axis, energies):
     assert pickle.loads(pickle.dumps(back)) == back
     assert EnergyAxis.from_table(back.to_table()) == back
     assert back.upsample(3).downsample(3) == back
-    assert back.squash() == axis.squash()
+    assert back.downsample(n) == axis.downsample(n)
     assert back[: n // 2 + 1] == axis[::-1][: n // 2 + 1] == axis[n - n // 2 - 1 :][::-1]
     if n > 1:
         assert "opposite orders" in difference(axis, back)
@@ -146,7 +146,7 @@ def test_tables_keep_the_order_of_their_rows():
     assert EnergyAxis.from_table(table[::-1]).edges.value.tolist() == [1, 2, 3, 5]
     table = QTable({"E_MIN": [400, 550] * u.nm, "E_MAX": [550, 700] * u.nm})
     assert EnergyAxis.from_table(table) == EnergyAxis([400, 550, 700] * u.nm)
-    with pytest.raises(ValueError, match="bins must follow on each other"):
+    with pytest.raises(ValueError, match="bins must be contiguous: E_MIN"):
         EnergyAxis.from_table(QTable({"E_MIN": [2, 1, 3] * u.keV, "E_MAX": [3, 2, 5] * u.keV}))
 
 
@@ -171,7 +171,7 @@ def test_slices(axis, data):
 def test_bad_slices():
     with pytest.raises(ValueError, match="step of a slice must be 1 or -1, got 2"):
         AXIS[::2]
-    with pytest.raises(ValueError, match="holds no bin of 4"):
+    with pytest.raises(ValueError, match="selects none of 4"):
         AXIS[2:2]
     with pytest.raises(IndexError, match="bin 4 of an axis with 4 bins"):
         AXIS[4]
@@ -188,7 +188,7 @@ def test_stack_across_units():
     ("axes", "error", "message"),
     [
         ([], ValueError, "at least one axis is needed"),
-        ([AXIS, 3], TypeError, "expected EnergyAxes, got int"),
+        ([AXIS, 3], TypeError, "axes[1] must be an EnergyAxis, got int"),
         ([AXIS, EnergyAxis([17, 20] * u.TeV)], ValueError, "axis 1 begins at 17.0 TeV, but axis 0 ends at 16.0 TeV"),
         ([AXIS, EnergyAxis([15, 20] * u.TeV)], ValueError, "axis 1 begins at 15.0 TeV"),
         ([AXIS, AXIS[0].rename("energy_true")], ValueError, "one name, axis 1 has 'energy_true'"),
@@ -202,8 +202,7 @@ def test_bad_stacks(axes, error, message):
 
 def test_merging_and_dividing():
     assert AXIS.downsample(2).edges.value.tolist() == [1, 4, 16]
-    assert AXIS.downsample(4) == AXIS.squash()
-    assert AXIS.squash().edges.value.tolist() == [1, 16]
+    assert AXIS.downsample(4).edges.value.tolist() == [1, 16]
     with pytest.raises(ValueError, match="factor must divide the number of bins, 4, got 3"):
         AXIS.downsample(3)
     for wrong, error in ((0, ValueError), (1.5, TypeError), (True, TypeError)):
@@ -231,7 +230,7 @@ def test_merging_and_dividing_as_in_gammapy():
         theirs = axis_to_gammapy(axis)
         assert axis_to_gammapy(axis.downsample(3)) == theirs.downsample(3)
         assert axis_to_gammapy(axis.upsample(3)) == theirs.upsample(3)
-        assert axis_to_gammapy(axis.squash()) == theirs.squash()
+        assert axis_to_gammapy(axis.downsample(6)) == theirs.squash()
         assert axis_to_gammapy(axis[2:4]) == theirs.slice(slice(2, 4))
         np.testing.assert_allclose(axis.center.value, theirs.center.value, rtol=1e-12)
 
@@ -353,10 +352,10 @@ def test_edges_that_were_rounded_apart():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (QTable({"a": [1] * u.keV}), "no columns of energy bins such as E_MIN and E_MAX, it has a"),
+        (QTable({"a": [1] * u.keV}), "no columns of energy bins such as E_MIN and E_MAX. Its columns are a"),
         (Table({"E_MIN": [1.0], "E_MAX": [2.0]}), "E_MIN and E_MAX must have units of energy, got None and None"),
-        (QTable({"E_MIN": [1, 3] * u.keV, "E_MAX": [2, 4] * u.keV}), "E_MIN must be E_MAX of the bin before"),
-        (QTable({"E_MIN": [1, 2] * u.keV, "E_MAX": [3, 4] * u.keV}), "E_MIN must be E_MAX of the bin before"),
+        (QTable({"E_MIN": [1, 3] * u.keV, "E_MAX": [2, 4] * u.keV}), "E_MIN must equal E_MAX of the bin before"),
+        (QTable({"E_MIN": [1, 2] * u.keV, "E_MAX": [3, 4] * u.keV}), "E_MIN must equal E_MAX of the bin before"),
         (QTable({"E_MIN": [0, 2] * u.keV, "E_MAX": [2, 4] * u.keV}), "finite and positive, edge 0 is 0"),
         (QTable({"E_MIN": [1, 2] * u.s, "E_MAX": [2, 4] * u.s}), "edges must be energies, got the unit 's'"),
     ],
@@ -371,9 +370,9 @@ def test_bad_files(tmp_path):
     fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(Table({"E": [1.0]}), name="OTHER")]).writeto(path)
     with pytest.raises(ValueError, match="has columns of energy bins"):
         EnergyAxis.from_table(path)
-    with pytest.raises(ValueError, match=r"there is no HDU 'EBOUNDS' .*, it has PRIMARY, OTHER"):
+    with pytest.raises(ValueError, match=r"there is no HDU 'EBOUNDS' .*, the file has PRIMARY, OTHER"):
         EnergyAxis.from_table(path, hdu="EBOUNDS")
-    with pytest.raises(ValueError, match=r"HDU 0 .* is no table"):
+    with pytest.raises(ValueError, match=r"HDU 0 .* is not a table"):
         EnergyAxis.from_table(path, hdu=0)
     with pytest.raises(FileNotFoundError):
         EnergyAxis.from_table(tmp_path / "none.fits")

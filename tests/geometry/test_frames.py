@@ -31,9 +31,11 @@ from astropy.coordinates import (
 from astropy.time import Time
 from astropy.utils import iers
 from astropy.utils.masked import Masked
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
+from hpmask._utils.arguments import as_angle
 from hpmask.geometry import frames
 
 
@@ -123,7 +125,7 @@ def test_what_is_no_position(bad):
 
 
 def test_frames_without_a_way():
-    with pytest.raises(ValueError, match=r"^coord, in 'altaz', cannot be brought to 'icrs': "):
+    with pytest.raises(ValueError, match=r"^coord, in 'altaz', cannot be transformed to 'icrs': "):
         frames.to_lonlat(AltAz(az=1 * u.deg, alt=2 * u.deg), "icrs")
 
 
@@ -137,7 +139,7 @@ def test_check_frame():
 
 @pytest.mark.parametrize("angle", ["0.3 deg", "18 arcmin", 0.3 * u.deg, Angle("0.3d"), 1080 * u.arcsec])
 def test_as_angle(angle):
-    assert frames.as_angle(angle, "radius").to_value(u.deg) == pytest.approx(0.3, rel=1e-14)
+    assert as_angle(angle, "radius").to_value(u.deg) == pytest.approx(0.3, rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_as_angle(angle):
 )
 def test_bad_angles(angle, error, message):
     with pytest.raises(error, match=re.escape(message)):
-        frames.as_angle(angle, "width")
+        as_angle(angle, "width")
 
 
 # ---------------------------------------------------------------------- directions
@@ -183,9 +185,14 @@ def bodies():
         yield name, body
         yield f"{name} from the geocentre", get_body(name, TIME)
         for frame in (
-            AltAz(**HERE), HADec(**HERE), CIRS(**HERE), TETE(**HERE), ITRS(**HERE), PrecessedGeocentric(obstime=TIME),
+            AltAz(**HERE),
+            HADec(**HERE),
+            CIRS(**HERE),
+            TETE(**HERE),
+            ITRS(**HERE),
+            PrecessedGeocentric(obstime=TIME),
             GeocentricTrueEcliptic(obstime=TIME),
-        ):  # fmt: skip
+        ):
             yield f"{name} in {frame.name}", body.transform_to(frame)
     yield "satellite from the geocentre", satellite()
     yield "satellite from Paranal", satellite(location=PARANAL)
@@ -239,9 +246,15 @@ def test_parallaxes_do_not_move_stars(source, target, distance):
 
 def test_motions_do_not_move_stars():
     star = SkyCoord(
-        10 * u.deg, 20 * u.deg, 3 * u.pc, obstime=Time("J2015.5"), frame="icrs",
-        pm_ra_cosdec=5 * u.arcsec / u.yr, pm_dec=3 * u.arcsec / u.yr, radial_velocity=100 * u.km / u.s,
-    )  # fmt: skip
+        10 * u.deg,
+        20 * u.deg,
+        3 * u.pc,
+        obstime=Time("J2015.5"),
+        frame="icrs",
+        pm_ra_cosdec=5 * u.arcsec / u.yr,
+        pm_dec=3 * u.arcsec / u.yr,
+        radial_velocity=100 * u.km / u.s,
+    )
     np.testing.assert_array_equal(frames.to_lonlat(star, "icrs"), np.radians([10, 20]))
     expected = SkyCoord(10, 20, unit="deg").galactic
     np.testing.assert_allclose(frames.to_lonlat(star, "galactic"), [expected.l.rad, expected.b.rad], rtol=0, atol=1e-15)
@@ -277,7 +290,7 @@ def test_directions_are_not_copied():
 # ---------------------------------------------------------------------- single precision
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     lon=st.lists(st.floats(0, 359.5, width=32), min_size=1, max_size=5),
     lat=st.lists(st.floats(-90, 90, width=32), min_size=5, max_size=5),
@@ -314,10 +327,9 @@ def test_poles_of_single_precision(sign):
     assert lat[0] == sign * np.pi / 2
 
 
-@settings(deadline=None)
 @given(value=st.floats(0, 180, width=32), unit=st.sampled_from([u.deg, u.arcmin, u.rad]))
 def test_angles_of_single_precision(value, unit):
-    angle = frames.as_angle(u.Quantity(np.float32(value), unit), "width")
+    angle = as_angle(u.Quantity(np.float32(value), unit), "width")
     assert angle.dtype == np.float64
     assert angle.to_value(u.rad) == (value * unit).to_value(u.rad)
 
@@ -326,6 +338,6 @@ def test_angles_of_single_precision(value, unit):
 def test_masked_angles_are_no_angles(mask):
     where = ", 1 of 2 values are, the first in row 1" if isinstance(mask, list) else ""
     with pytest.raises(ValueError, match=f"^width must not be masked{where}$"):
-        frames.as_angle(Masked(np.ones(np.shape(mask)) * u.deg, mask=mask), "width")
-    angle = frames.as_angle(Masked(np.ones(np.shape(mask)) * u.deg, mask=np.zeros_like(mask)), "width")
+        as_angle(Masked(np.ones(np.shape(mask)) * u.deg, mask=mask), "width")
+    angle = as_angle(Masked(np.ones(np.shape(mask)) * u.deg, mask=np.zeros_like(mask)), "width")
     assert not isinstance(angle, Masked)

@@ -110,7 +110,7 @@ def test_cells_at_keeps_the_shape():
     np.testing.assert_array_equal(healpix.cells_at(np.asfortranarray(lon), lat[:, :], 9), expected)
     np.testing.assert_array_equal(healpix.cells_at(lon[:, ::2], lat[:, ::2], 9), expected[:, ::2])
     assert healpix.cells_at(1, 0, 0) == healpix.cells_at(1.0, 0.0, 0)
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="the same shape"):
         healpix.cells_at(np.zeros((2, 3)), np.zeros((3, 2)), 3)
 
 

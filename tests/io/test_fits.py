@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from mocpy import MOC
+from profiles import examples
 
 import hpmask
 from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet
@@ -89,7 +90,7 @@ def masks(draw, frames=("icrs",), max_order=29):
 
 
 @given(mask=masks())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_round_trip(mask, tmp_path):
     file = tmp_path / "mask.fits"
     mask.write(file, overwrite=True)
@@ -100,7 +101,7 @@ def test_round_trip(mask, tmp_path):
 
 
 @given(mask=masks(frames=("galactic",), max_order=6))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_round_trip_in_the_galactic_frame(mask, tmp_path):
     pytest.importorskip("hpmask.core.rotate")
     file = tmp_path / "mask.fits"

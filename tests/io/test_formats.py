@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy import units as u
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from mocpy import MOC
+from profiles import examples
 
 from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet, io
 from hpmask._files import digest
@@ -184,7 +185,7 @@ def test_formats_that_hold_no_energy_or_frame(tmp_path, name):
 
 
 @given(order=st.integers(0, 29), cells=st.lists(st.integers(0, 12 * 4**29 - 1), max_size=10), full=st.booleans())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize(("name", "format"), [("m.txt", "ascii"), ("m.json", "json")])
 def test_round_trip_and_mocpy(tmp_path, name, format, order, cells, full):
     plane = RangeSet.from_cells([cell >> 2 * (29 - order) for cell in cells], order)

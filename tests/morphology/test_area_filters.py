@@ -5,8 +5,9 @@ import oracles
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from strategies import range_sets
 
 from hpmask import EnergyAxis, Mask, RangeSet
@@ -41,7 +42,7 @@ def test_filters_by_scipys_components(order, connectivity):
         assert np.array_equal(fill_holes(plane, None, connectivity).cells(), np.flatnonzero(filled))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(range_sets(), st.sampled_from([4, 8]), st.floats(0, 13), st.integers(0, 4))
 def test_laws(plane, connectivity, area, n):
     filled = fill_holes(plane, area, connectivity)

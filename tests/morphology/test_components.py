@@ -7,8 +7,9 @@ import oracles
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from strategies import range_sets
 
 from hpmask import EnergyAxis, Mask, RangeSet
@@ -35,7 +36,7 @@ def test_components_are_those_of_scipy(order, connectivity):
             assert np.array_equal(part.cells(), expected[k])
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(range_sets(), st.sampled_from([4, 8]))
 def test_components_make_up_the_set(plane, connectivity):
     found = Labelled(plane, connectivity)

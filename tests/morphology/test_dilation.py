@@ -1,11 +1,15 @@
 """Growing and shrinking by an angle: cell for cell what a search among all pairs of centres finds."""
 
+from contextlib import contextmanager
+
 import numpy as np
+import oracles
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from scipy.spatial import cKDTree
 from strategies import patterns
 
@@ -39,21 +43,21 @@ def cases(draw, orders=(0, 6)):
     return plane, size * (np.radians(120) / size) ** exponent
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(cases())
 def test_dilate_is_all_pairs(case):
     plane, angle = case
     assert dilation.dilate(plane, angle) == all_pairs(plane, angle)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(cases())
 def test_erode_is_all_pairs(case):
     plane, angle = case
     assert dilation.erode(plane, angle) == ~all_pairs(~plane, angle)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(cases(orders=(3, 7)))
 def test_large_cells_first_changes_nothing(case):
     plane, angle = case
@@ -148,7 +152,7 @@ def test_fine_orders_cell_by_cell(order, arcsec):
             np.testing.assert_array_equal(near | known, np.full(cells.size, inside == grown))
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(cases(orders=(2, 8)), st.floats(0.1, 1))
 def test_laws(case, part):
     plane, angle = case
@@ -165,7 +169,7 @@ def test_laws(case, part):
     assert dilation.erode(dilation.dilate(closed, angle), angle) == closed
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(patterns(orders=(2, 7)), patterns(orders=(2, 7)), st.floats(0.005, 1.5))
 def test_the_union_grows_to_the_union(a, b, angle):
     order = max(a.order, b.order)
@@ -173,7 +177,7 @@ def test_the_union_grows_to_the_union(a, b, angle):
     assert dilation.dilate(a | b, angle) == dilation.dilate(a, angle) | dilation.dilate(b, angle)
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(cases(orders=(4, 9)))
 def test_threads_change_nothing(case):
     plane, angle = case
@@ -186,8 +190,8 @@ def test_bands_on_many_threads():
     rng = np.random.default_rng(3)
     plane = RangeSet.from_cells(rng.integers(0, 12 << 22, 30_000), 11)
     one = dilation.dilate(plane, 0.002, n_threads=1)
-    growth = dilation._Growth(11, 0.002, 12, False)
-    assert len(list(growth._bands(1, (4 << 11) - 1))) == 6
+    on_twelve = dilation._Dilation(11, 0.002, 12, False)
+    assert len(list(on_twelve._bands(1, (4 << 11) - 1))) == 6
     assert dilation.dilate(plane, 0.002, n_threads=12) == one
 
 
@@ -271,6 +275,23 @@ def test_boundary():
     assert outer == mask.dilate("1 deg") - mask
     assert both == inner | outer
     assert mask.boundary("1 deg") == inner
+    assert mask.boundary("1 deg").history.endswith(".boundary(1 deg, side='inner')")
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_boundary_by_steps_is_that_of_healpys_neighbours(connectivity):
+    pytest.importorskip("healpy")
+    inside = np.random.default_rng(connectivity).random(12 << 10) < 0.7
+    mask = Mask(RangeSet.from_cells(np.flatnonzero(inside), 5))
+    less, more = ~inside, inside
+    for _ in range(2):
+        less = oracles.with_neighbours(less, 5, connectivity)
+        more = oracles.with_neighbours(more, 5, connectivity)
+    expected = {"inner": inside & less, "outer": more & ~inside, "both": more & less}
+    for side, strip in expected.items():
+        found = mask.boundary(steps=2, connectivity=connectivity, side=side)
+        assert np.array_equal(found.planes[0].cells(), np.flatnonzero(strip))
+        assert found.history.endswith(f".boundary(steps=2, connectivity={connectivity}, side='{side}')")
 
 
 def test_steps():
@@ -293,24 +314,28 @@ def test_what_is_kept_of_the_mask():
 def test_progress_counts_to_the_end(monkeypatch):
     seen = []
 
-    def watch(futures, done, *, total, what, shown):
-        for future in futures:
-            future.result()
+    @contextmanager
+    def watched(done, *, total, what, shown):
+        assert done() == 0
+        yield
         seen.append((done(), total, what, shown))
 
-    monkeypatch.setattr(dilation, "watch", watch)
+    monkeypatch.setattr(dilation, "watched", watched)
     mask = Mask(RangeSet.from_cells(np.arange(0, 3 << 24, 9999), 12))
     mask.dilate("0.3 deg", progress=True)
     mask.dilate("0.3 deg", n_threads=8)
     assert [(done == total, what, shown) for done, total, what, shown in seen] == [
-        (True, "growing", True),
-        (True, "growing", False),
+        (True, "dilation", True),
+        (True, "dilation", False),
     ]
     assert all(total > 1000 for _, total, _, _ in seen)
 
 
 def test_a_bar_changes_nothing():
-    assert two_discs().dilate("1 deg", progress=True) == two_discs().dilate("1 deg")
+    mask = two_discs()
+    assert mask.dilate("1 deg", progress=True) == mask.dilate("1 deg")
+    assert mask.boundary(steps=2, progress=True) == mask.boundary(steps=2)
+    assert mask.dilate(steps=500, progress=True) == Mask.full(order=7)
 
 
 @pytest.mark.parametrize(
@@ -325,13 +350,13 @@ def test_a_bar_changes_nothing():
         ({"width": np.nan * u.deg}, ValueError, "width must be from 0 to 180 deg, got nan deg"),
         ({"width": [1, 2, -3] * u.deg}, ValueError, r"got -3.0 deg in bin 2"),
         ({"width": [1, 2] * u.deg}, ValueError, r"width has shape \(2,\), but the mask has 3 energy bins"),
-        ({"steps": -1}, ValueError, "steps must be from 0 up, got -1"),
-        ({"steps": 1.5}, TypeError, "steps must be an integer from 0 up, got 1.5"),
+        ({"steps": -1}, ValueError, "steps must be at least 0, got -1"),
+        ({"steps": 1.5}, TypeError, "steps must be an integer of at least 0, got 1.5"),
         ({"steps": 1, "connectivity": 6}, ValueError, "connectivity must be 8"),
         ({"width": "1 deg", "n_threads": 0}, ValueError, "n_threads must be at least 1, got 0"),
     ],
 )
-@pytest.mark.parametrize("operation", ["dilate", "erode", "opening", "closing"])
+@pytest.mark.parametrize("operation", ["dilate", "erode", "opening", "closing", "boundary"])
 def test_what_is_refused(operation, arguments, error, message):
     with pytest.raises(error, match=message):
         getattr(two_discs(energy=AXIS), operation)(**arguments)

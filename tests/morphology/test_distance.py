@@ -6,9 +6,10 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oracles import separation, unit_vectors
+from profiles import examples
 from strategies import cell_sets, patterns, range_sets
 
 from hpmask import EnergyAxis, Mask, RangeSet
@@ -186,7 +187,7 @@ def test_as_near_from_a_pole():
         assert more.distance(pole) >= mask.distance(pole)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.data())
 def test_any_set(data):
     order = data.draw(st.integers(0, 4))
@@ -287,13 +288,13 @@ def test_maps_of_odd_ones(order):
         check_map(plane, order)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(patterns(orders=(0, 7)), st.integers(0, 7))
 def test_maps_of_patterns(plane, order):
     check_map(plane, order)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(range_sets(), st.integers(0, 5))
 def test_maps_of_any_order(plane, order):
     check_map(plane, order)
@@ -472,3 +473,27 @@ def test_maps_do_not_depend_on_what_the_heap_holds():
     weights = mask.apodize("5 deg", nest=True, n_threads=1)
     np.testing.assert_array_equal(weights[expected < 0], 0)
     np.testing.assert_array_equal(weights[expected > np.radians(5.001)], 1)
+
+
+def test_a_bar_changes_nothing(capsys):
+    mask = Mask.from_cones(SkyCoord([10, 20], [0, 0], unit="deg"), "2 deg", order=6)
+    coord = SkyCoord([10, 50], [0, 0], unit="deg")
+    assert np.array_equal(mask.distance(coord, progress=True), mask.distance(coord))
+    assert np.array_equal(mask.distance_map(progress=True), mask.distance_map())
+    assert np.array_equal(mask.apodize("1 deg", progress=True), mask.apodize("1 deg"))
+    assert not capsys.readouterr().out
+
+
+def test_maps_count_their_tasks(monkeypatch):
+    seen = []
+
+    def track(items, *, total, what, shown):
+        done = list(items)
+        seen.append((len(done) == total, what, shown))
+        return done
+
+    monkeypatch.setattr(distance, "track", track)
+    mask = Mask.from_cones(SkyCoord(10, 0, unit="deg"), "2 deg", order=6)
+    mask.distance_map(progress=True)
+    # The distances in radians, then their conversion to degrees.
+    assert seen == [(True, "distances", True), (True, "distances", False)]

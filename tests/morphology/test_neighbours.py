@@ -5,8 +5,9 @@ import oracles
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from strategies import range_sets
 
 from hpmask import Mask, RangeSet
@@ -61,7 +62,7 @@ def test_many_steps(order, steps, connectivity):
         inside = oracles.with_neighbours(inside, order, connectivity)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(range_sets(max_order=6), st.integers(0, 2), st.integers(0, 2), st.sampled_from([4, 8]))
 def test_steps_add_up(plane, first, second, connectivity):
     once = dilate_steps(plane, first, connectivity)
@@ -70,7 +71,7 @@ def test_steps_add_up(plane, first, second, connectivity):
     assert dilate_steps(plane, first, 4).issubset(dilate_steps(plane, first, 8))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(range_sets(max_order=6), st.sampled_from([4, 8]))
 def test_edge_and_step_are_dual(plane, connectivity):
     edge = edge_cells(plane, connectivity)
@@ -141,12 +142,12 @@ def test_no_steps_give_the_set_itself():
 
 @pytest.mark.parametrize("steps", [1.0, "1", True, None])
 def test_steps_must_be_an_integer(steps):
-    with pytest.raises(TypeError, match="steps must be an integer from 0 up, got"):
+    with pytest.raises(TypeError, match="steps must be an integer of at least 0, got"):
         dilate_steps(RangeSet.full(0), steps)
 
 
 def test_steps_must_not_be_negative():
-    with pytest.raises(ValueError, match="steps must be from 0 up, got -1"):
+    with pytest.raises(ValueError, match="steps must be at least 0, got -1"):
         dilate_steps(RangeSet.full(0), -1)
 
 

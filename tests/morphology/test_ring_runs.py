@@ -3,8 +3,9 @@
 import healpy as hp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from strategies import patterns
 
 from hpmask import RangeSet
@@ -27,7 +28,7 @@ def expand(runs: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
     return keys >> (order + 3), keys & ((1 << (order + 3)) - 1)
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(patterns(orders=(0, 6)))
 def test_every_pixel_there_and_back(plane):
     runs = runs_of(plane)
@@ -39,7 +40,7 @@ def test_every_pixel_there_and_back(plane):
     assert back.order == plane.order
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(patterns(orders=(0, 5)))
 def test_mirror_image(plane):
     runs = runs_of(plane)
@@ -114,7 +115,6 @@ def test_nothing():
     assert union_of(nothing, runs_of(RangeSet.full(1))).size == 14
 
 
-@settings(deadline=None)
 @given(st.integers(0, 29))
 def test_one_cell_anywhere(order):
     cell = (12 << 2 * order) * 5 // 11

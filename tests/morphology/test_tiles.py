@@ -5,7 +5,7 @@ from hypothesis import given
 from strategies import range_sets
 
 from hpmask import RangeSet
-from hpmask.morphology.tiles import Tiles
+from hpmask._kernels.tiles import TileSet
 
 
 def cells_of(tiles, order):
@@ -24,7 +24,7 @@ def cells_of(tiles, order):
 
 @given(range_sets())
 def test_nodes_are_the_set(plane):
-    tiles = Tiles(plane)
+    tiles = TileSet(plane.boundaries, plane.order)
     pairs = np.array(list(cells_of(tiles, plane.order)), dtype=np.uint64).reshape(-1, 2)
     assert RangeSet.from_ranges(pairs, plane.order) == plane
     # In their places, apart from each other, and each on the grid of its own size.
@@ -39,7 +39,7 @@ def test_nodes_are_the_set(plane):
 
 @given(range_sets())
 def test_blocks_are_as_large_as_can_be(plane):
-    tiles = Tiles(plane)
+    tiles = TileSet(plane.boundaries, plane.order)
     whole = tiles.words == np.uint64((1 << (1 << 2 * min(plane.order, 3))) - 1)
     cells, orders = plane.multi_order_cells()
     coarse = orders <= plane.order - min(plane.order, 3)
@@ -51,7 +51,7 @@ def test_blocks_are_as_large_as_can_be(plane):
 def test_index_finds_each_node():
     rng = np.random.default_rng(3)
     plane = RangeSet.from_cells(np.flatnonzero(rng.random(12 << 14) < 0.3), 7)
-    tiles = Tiles(plane)
+    tiles = TileSet(plane.boundaries, plane.order)
     below = np.searchsorted(
         tiles.starts, np.arange(len(tiles.index.entries), dtype=np.uint64) << np.uint64(tiles.index.shift), "right"
     )

@@ -1,26 +1,77 @@
-"""What `import hpmask` costs, and what it does not load."""
+"""What `import hpmask` costs, what it loads, and what it makes reachable."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-HEAVY = ["dask", "gammapy", "healpy", "matplotlib", "mocpy", "pandas", "pyarrow", "regions", "rich", "scipy"]
+import hpmask
+
+OPTIONAL = [
+    "dask",
+    "gammapy",
+    "healpy",
+    "matplotlib",
+    "mocpy",
+    "narwhals",
+    "pandas",
+    "pyarrow",
+    "regions",
+    "rich",
+    "scipy",
+]
+SUBMODULES = sorted(
+    path.stem
+    for path in Path(hpmask.__file__).parent.iterdir()
+    if not path.name.startswith("_") and (path.suffix == ".py" or (path / "__init__.py").exists())
+)
 
 
 def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_loads_nothing_heavy():
+def test_loads_nothing_optional():
     # What astropy's coordinates bring along is not ours to avoid.
     code = (
         "import sys, astropy.coordinates, astropy.units; before = set(sys.modules); import hpmask;"
-        "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
+        "print(*set(sys.modules) - before)"
     )
-    loaded = run(code)
-    assert "hpmask" in loaded
-    assert sorted(set(loaded) & set(HEAVY)) == []
+    loaded = set(run(code))
+    assert "hpmask.mask" in loaded
+    assert sorted({name.partition(".")[0] for name in loaded} & set(OPTIONAL)) == []
+    # The face hands masks over to these, and loads them when it does.
+    for name in ("cli", "interop", "io", "plotting", "recipe", "testing"):
+        assert f"hpmask.{name}" not in loaded
+
+
+def test_submodules_are_attributes_without_being_loaded():
+    code = (
+        "import sys, hpmask; before = set(sys.modules); print(*dir(hpmask));"
+        f"assert all(name in dir(hpmask) for name in {SUBMODULES}); assert set(sys.modules) == before"
+    )
+    assert set(SUBMODULES) <= set(run(code))
+
+
+def test_submodules_load_when_asked_for():
+    # The command line is the one that needs something optional.
+    code = (
+        f"import sys, hpmask\nfor name in {[name for name in SUBMODULES if name != 'cli']}:\n"
+        "    assert getattr(hpmask, name) is sys.modules[f'hpmask.{name}']\n"
+        "print('hpmask', *{name.partition('.')[0] for name in sys.modules})"
+    )
+    assert sorted(set(run(code)) & set(OPTIONAL)) == []
+
+
+def test_submodules_are_those_on_disk():
+    assert sorted(hpmask._SUBMODULES) == SUBMODULES
+
+
+def test_other_names_are_no_attributes():
+    with pytest.raises(AttributeError, match="module 'hpmask' has no attribute 'nonsense'"):
+        hpmask.nonsense  # noqa: B018
+    assert not hasattr(hpmask, "_nonsense")
 
 
 def test_takes_little_time():
@@ -32,9 +83,10 @@ def test_takes_little_time():
     assert min(float(run(code)[0]) for _ in range(3)) < 0.4
 
 
-@pytest.mark.parametrize("name", ["EnergyAxis", "Mask", "MaskFormatError", "RangeSet", "__version__"])
+@pytest.mark.parametrize("name", hpmask.__all__)
 def test_public_names(name):
-    import hpmask
-
-    assert name in hpmask.__all__
     assert getattr(hpmask, name)
+
+
+def test_the_names_that_a_program_begins_with():
+    assert {"EnergyAxis", "Mask", "MaskFormatError", "RangeSet", "__version__", "union_all"} <= set(hpmask.__all__)

@@ -12,8 +12,9 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
 from damage import damaged_tokens
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from hpmask import EnergyAxis, Mask
 from hpmask.recipe import RecipeError, read_recipe
@@ -324,10 +325,18 @@ class TestAdvice:
     # what, with \\1 for the advice.
     CASES = (
         (entry('radius = "plain"'), r"as in (\{.*\})", '"plain"', r"\1"),
-        (entry('semi_major = "plain"\nsemi_minor = "minor"\nposition_angle = "angle"'),
-         r"as in (\{.*\})", '"plain"', r"\1"),
-        (entry('semi_major = "size"\nsemi_minor = "plain"\nposition_angle = "angle"'),
-         r"as in (\{.*\})", '"plain"', r"\1"),
+        (
+            entry('semi_major = "plain"\nsemi_minor = "minor"\nposition_angle = "angle"'),
+            r"as in (\{.*\})",
+            '"plain"',
+            r"\1",
+        ),
+        (
+            entry('semi_major = "size"\nsemi_minor = "plain"\nposition_angle = "angle"'),
+            r"as in (\{.*\})",
+            '"plain"',
+            r"\1",
+        ),
         (entry(ELLIPSES + '"plain"'), r"as in (\{.*\})", '"plain"', r"\1"),
         (BINS + entry('radius = ["plain", "size"]'), r"as in (\{.*\})", '"plain"', r"\1"),
         (entry(ELLIPSES + "30"), r"such as ('0.5 deg')", "= 30", r"= \1"),
@@ -336,48 +345,101 @@ class TestAdvice:
         (entry('radius = { column = "plain", unit = "dog" }'), r"such as ('deg')", '"dog"', r"\1"),
         (entry('raduis = "1 deg"'), r"did you mean '(radius)'", "raduis", r"\1"),
         (entry(""), r"needs a ('radius')", "[[exclude]]", '[[exclude]]\nradius = "1 deg"'),
-        (entry('semi_major = "size"'),
-         r"needs '(position_angle)'", '"size"', '"size"\n\\1 = "angle"\nsemi_minor="minor"'),
-        (entry('semi_minor = "minor"\nposition_angle = "angle"'), r"needs '(semi_major)'",
-         "semi_minor", '\\1="size"\nsemi_minor'),
+        (
+            entry('semi_major = "size"'),
+            r"needs '(position_angle)'",
+            '"size"',
+            '"size"\n\\1 = "angle"\nsemi_minor="minor"',
+        ),
+        (
+            entry('semi_minor = "minor"\nposition_angle = "angle"'),
+            r"needs '(semi_major)'",
+            "semi_minor",
+            '\\1="size"\nsemi_minor',
+        ),
         (entry('radius = "1 deg"\nwhere = "size"'), r"such as '(.*)', got", '"size"', '"size >= 1"'),
         (entry('radius = "1 deg"\nwhere = "name < \'B\'"'), r"compared with (==)", "<", r"\1"),
         (entry('radius = "siez"'), r"columns are .*(size)", "siez", r"\1"),
         (entry('radius = "1 deg"\ninvalid = "drop"'), r"must be .* or ('skip')", '"drop"', r"\1"),
-        (entry('radius = "1 deg"\ncatalog = "bad.ecsv"').replace('catalog = "stars.ecsv"\n', ""),
-         r"With (invalid='skip')", "radius", "\\1\nradius"),
-        (entry('radius = "1 deg"\ncatalog = "noframe.ecsv"\nlon="x"\nlat="y"')
-            .replace('catalog = "stars.ecsv"\n', ""),
-         r"give it by (frame)", "radius", '\\1 = "icrs"\nradius'),
-        (entry('radius = "1 deg"\ncatalog = "noframe.ecsv"').replace('catalog = "stars.ecsv"\n', ""),
-         r"name them by (lon) and lat", "radius", '\\1="x"\nlat="y"\nframe="icrs"\nradius'),
+        (
+            entry('radius = "1 deg"\ncatalog = "bad.ecsv"').replace('catalog = "stars.ecsv"\n', ""),
+            r"With (invalid='skip')",
+            "radius",
+            "\\1\nradius",
+        ),
+        (
+            entry('radius = "1 deg"\ncatalog = "noframe.ecsv"\nlon="x"\nlat="y"').replace(
+                'catalog = "stars.ecsv"\n', ""
+            ),
+            r"give it by (frame)",
+            "radius",
+            '\\1 = "icrs"\nradius',
+        ),
+        (
+            entry('radius = "1 deg"\ncatalog = "noframe.ecsv"').replace('catalog = "stars.ecsv"\n', ""),
+            r"name them by (lon) and lat",
+            "radius",
+            '\\1="x"\nlat="y"\nframe="icrs"\nradius',
+        ),
         ("[[exclude]]\n" + 'ds9 = "icrs; circle(1,2,3)"', r"such as (order = 10) ", "[[exclude]]", "\\1\n[[exclude]]"),
         ('order = 7\n[exclude]\nds9 = "icrs; circle(1,2,3)"', r"write (\[\[exclude\]\])", "[exclude]", r"\1"),
         ('ordr = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"', r"needs '(order)'", "ordr", r"\1"),
-        ('order = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3);line(1,2,3,4)"',
-         r"With (invalid='skip')", "ds9", "\\1\nds9"),
+        (
+            'order = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3);line(1,2,3,4)"',
+            r"With (invalid='skip')",
+            "ds9",
+            "\\1\nds9",
+        ),
         ('order = 7\n[[exclude]]\nregions = "line.reg"', r"With (invalid='skip')", "regions", "\\1\nregions"),
         ('order = 7\n[[exclude]]\nds9 = "circle(1,2,3)"', r"write (fk5)", "circle", r"\1;circle"),
         ('order = 7\n[[exclude]]\nds9 = "icrs;circle(1,2,3) circle(3,4,5)"', r"a '(;)' or", ") ", r")\1"),
         ('order = 7\n[[exclude]]\nzone = { lat = ["1 deg"] }', r"such as (\[.*\]), got", '["1 deg"]', r"\1"),
-        ('order = 7\n[[exclude]]\nzone = {}', r"needs 'lon', '(lat)'", "{}", '{ \\1 = ["1 deg", "2 deg"] }'),
+        ("order = 7\n[[exclude]]\nzone = {}", r"needs 'lon', '(lat)'", "{}", '{ \\1 = ["1 deg", "2 deg"] }'),
         ('order = 7\nframe = "fk5"\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"', r"must be ('icrs')", '"fk5"', r"\1"),
-        ('order = 7\nenergy = { min = 1, max = "2 GeV", bins = 2 }\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"',
-         r"such as ('10 GeV')", '1, max = "2 GeV"', r'\1, max = "20 GeV"'),
-        (BINS.replace("edges = [", "edges = [3, ").replace("'3 GeV'", "'30 GeV'") + entry('radius = "1 deg"'),
-         r"such as ('10 GeV')", "3, '1 GeV', '2 GeV'", r"\1"),
-        (BINS + entry('radius = "1 deg"\nenergy_min = "1.5 GeV"'),
-         r"one of the edges (1), .* GeV", "1.5 GeV", r"\1 GeV"),
+        (
+            'order = 7\nenergy = { min = 1, max = "2 GeV", bins = 2 }\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"',
+            r"such as ('10 GeV')",
+            '1, max = "2 GeV"',
+            r'\1, max = "20 GeV"',
+        ),
+        (
+            BINS.replace("edges = [", "edges = [3, ").replace("'3 GeV'", "'30 GeV'") + entry('radius = "1 deg"'),
+            r"such as ('10 GeV')",
+            "3, '1 GeV', '2 GeV'",
+            r"\1",
+        ),
+        (
+            BINS + entry('radius = "1 deg"\nenergy_min = "1.5 GeV"'),
+            r"one of the edges (1), .* GeV",
+            "1.5 GeV",
+            r"\1 GeV",
+        ),
         (BINS + entry('radius = ["1 deg"]'), r"each of the (2) energy bins", '["1 deg"]', '["1 deg", "2 deg"]'),
-        (entry('radius = "1 deg"\n[[cutout]]\ncenter = "1 2"\nwidth = "1 deg"'),
-         r"needs a '(file)'", "center", '\\1 = "a.fits"\ncenter'),
-        (entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1"\nwidth = "1 deg"'),
-         r"like ('83.63 22.01')", '"1"', r"\1"),
-        (entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1"\nwidth = "1 deg"'),
-         r"or ('05h.*') *, got", '"1"', r"\1"),
-        (entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1 2"\nwidth = 1'),
-         r"such as ('0.5 deg')", "= 1", r"= \1"),
-    )  # fmt: skip
+        (
+            entry('radius = "1 deg"\n[[cutout]]\ncenter = "1 2"\nwidth = "1 deg"'),
+            r"needs a '(file)'",
+            "center",
+            '\\1 = "a.fits"\ncenter',
+        ),
+        (
+            entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1"\nwidth = "1 deg"'),
+            r"like ('83.63 22.01')",
+            '"1"',
+            r"\1",
+        ),
+        (
+            entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1"\nwidth = "1 deg"'),
+            r"or ('05h.*') *, got",
+            '"1"',
+            r"\1",
+        ),
+        (
+            entry('radius = "1 deg"\n[[cutout]]\nfile="a.fits"\ncenter = "1 2"\nwidth = 1'),
+            r"such as ('0.5 deg')",
+            "= 1",
+            r"= \1",
+        ),
+    )
 
     @pytest.mark.parametrize(("text", "advice", "old", "new"), CASES)
     @pytest.mark.filterwarnings("ignore:left out")
@@ -661,7 +723,7 @@ _VALUES = (
 _NAMES = ("alpha", '"be ta"', "'ga=mma'", "delta.eps", '"[x]" . y')
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     st.lists(
         st.tuples(

@@ -14,8 +14,9 @@ from astropy import units as u
 from astropy.coordinates import FK5, SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from regions import (
     CircleAnnulusSkyRegion,
     CirclePixelRegion,
@@ -197,6 +198,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("centre", CENTRES)
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("kind", KINDS)
@@ -226,7 +228,7 @@ finite_angles = st.floats(-4, 4, allow_nan=False)
     source=st.sampled_from(["icrs", "galactic", "fk5", "barycentricmeanecliptic", "supergalactic"]),
     target=st.sampled_from(["icrs", "galactic"]),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_ends_of_the_axes_stay_where_they_are_on_the_sky(lon, lat, angle, source, target):
     center = SkyCoord(lon, lat, unit="deg", frame=source)
     # A long ellipse, so that an error of its angle counts in full.
@@ -345,7 +347,7 @@ small_discs = st.tuples(st.integers(0, 359), st.integers(-90, 90), st.integers(1
 
 
 @given(st.lists(small_discs, min_size=1, max_size=8))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_any_included_minus_any_excluded(discs):
     lines = [f"{'' if keep else '-'}circle({lon},{lat},{r})" for lon, lat, r, keep in discs]
     text = "\n".join(["icrs", *lines])
@@ -374,6 +376,7 @@ def height(shape):
     return 1 + max(height(shape.left), height(shape.right)) if isinstance(shape, Combined) else 0
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("sign", ["|", "&", "^"])
 def test_compounds_nested_thousands_deep(sign):
     operation = SIGNS[sign]
@@ -404,7 +407,7 @@ def tree(depth):
 
 
 @given(tree(4), st.lists(st.booleans(), min_size=6, max_size=6))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_compounds(expression, includes):
     center = SkyCoord(10, 20, unit="deg")
     centers = center.directional_offset_by(np.arange(6) * 60 * u.deg, 0.3 * SIZE)
@@ -452,7 +455,7 @@ def test_points_have_the_cell_under_them(monkeypatch):
     assert [shape.radius for shape in shapes] == [0, 0, 0]
     cells = cells_of_points(shapes, 9)
     assert cells.n_cells == 3
-    monkeypatch.setattr(rasterize, "shapes_plane", lambda shapes, *, order, **_: RangeSet.empty(order))
+    monkeypatch.setattr(rasterize, "shapes_and_misses", lambda shapes, *, order, **_: (RangeSet.empty(order), []))
     there = SkyCoord([10, 0, 350], [20, 90, -45], unit="deg", frame="fk5")
     for mode in ("center", "overlap"):
         mask = Mask.from_regions(text, order=9, mode=mode, frame="galactic")

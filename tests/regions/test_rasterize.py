@@ -6,8 +6,9 @@ import pytest
 import shape_oracles as oracle
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask.geometry import healpix
@@ -87,7 +88,7 @@ def assert_as_healpy(plane, lon, lat, radius, order):
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3, 5, 7])
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(st.data())
 def test_center_equals_healpy(order, data):
     lon, lat = data.draw(places())
@@ -96,7 +97,7 @@ def test_center_equals_healpy(order, data):
 
 
 @pytest.mark.parametrize("order", [11, 13, 15])
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(st.data())
 def test_center_equals_healpy_at_fine_orders(order, data):
     """Discs of up to some 300 cells across."""
@@ -128,7 +129,6 @@ def test_a_disc_round_a_pole_holds_the_ring_on_its_edge(order, radius, pole):
     assert np.array_equal(mask.to_healpix(nest=True), expected)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 191), st.integers(0, 191))
 def test_a_disc_holds_the_centres_on_its_edge(a, b):
     """From centre to centre: all that are as far away as the second, on all sides, are in."""
@@ -138,6 +138,7 @@ def test_a_disc_holds_the_centres_on_its_edge(a, b):
     assert np.array_equal(found, distance <= distance[b] + 2e-15)
 
 
+@pytest.mark.deep
 def test_large_discs_at_fine_order():
     for lon, lat, radius in ((1.0, 1.2, 0.5), (0.0, 0.0, 1.3), (3.0, -1.5, 0.2), (5.0, 0.3, 2.5)):
         assert_as_healpy(one(lon, lat, radius, 9), lon, lat, radius, 9)
@@ -176,7 +177,7 @@ def test_radius_of_half_the_sphere_and_all_of_it(mode):
         assert half.isdisjoint(other)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(places(), st.integers(16, 29), st.floats(0.1, 12))
 def test_center_of_tiny_discs_at_the_finest_orders(place, order, cells):
     """All cells near the disc, by healpy's centres; the edge is 1e-14 rad wide."""
@@ -219,7 +220,7 @@ def check_disc(lon, lat, radius, order):
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3, 4, 5, 6])
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(st.data())
 def test_all_modes_by_brute_force(order, data):
     lon, lat = data.draw(places())
@@ -250,7 +251,7 @@ def test_disc_that_just_touches_and_just_misses_a_corner():
         check_disc(lon, lat, distance - 1e-8, 4)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.data(), places(), st.integers(7, 24))
 def test_all_modes_near_the_edge_at_fine_orders(data, place, order):
     """Cells round points of the edge of a disc."""
@@ -293,7 +294,7 @@ def held(plane, cells, order):
     return np.searchsorted(plane.boundaries, numbers, side="right") % 2 == 1
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(places(), st.integers(0, 12), st.floats(0.05, 60))
 def test_disc_inside_center_overlap_are_nested(place, order, cells):
     radius = min(cells / (1 << order), PI)
@@ -344,7 +345,7 @@ def test_threads_and_blocks_change_nothing(mode, monkeypatch):
 
 def test_blocks_hold_every_disc_once(monkeypatch):
     lon, lat, radius = many(1000, 9)
-    ranges = rasterize._expected_ranges(radius, 9)
+    ranges = 2.0 + rasterize.expected_ranges(2 * np.pi * np.sin(radius), 9)
     monkeypatch.setattr(rasterize, "_SMALL_RANGES", 10)
     for block_ranges in (10, 1000, 10**5, 10**9):
         monkeypatch.setattr(rasterize, "_BLOCK_RANGES", block_ranges)
@@ -460,13 +461,13 @@ def check_shape(shape, g, anchors, order):
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3, 4, 5])
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.data())
 def test_shapes_in_all_modes_by_brute_force(order, data):
     check_shape(*data.draw(regions()), order)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(regions(sizes=(-2, 0)), st.integers(0, 8))
 def test_shape_inside_center_overlap_are_nested(region, order):
     modes = ("inside", "center", "overlap")
@@ -475,8 +476,9 @@ def test_shape_inside_center_overlap_are_nested(region, order):
     assert center.issubset(overlap)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("order", [3, 4])
-@settings(deadline=None, max_examples=10)
+@examples(10)
 @given(places(), st.integers(100, 300), st.floats(0.05, 1.2), st.integers(0, 2**32))
 def test_polygons_of_hundreds_of_vertices(order, place, n, size, seed):
     rng = np.random.default_rng(seed)

@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import lzma
-import warnings
 
 import numpy as np
 import pytest
@@ -13,8 +12,9 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
 from hpmask import EnergyAxis, Mask, MaskFormatError
+from hpmask._files.fits_text import history_of
 from hpmask.interop.gammapy.axes import axis_from_gammapy
-from hpmask.wcs.field import field_wcs, wcs_like
+from hpmask.wcs import field_wcs, wcs_like
 
 CENTER = SkyCoord(83, 22, unit="deg")
 WCS_, SHAPE = field_wcs(CENTER, "3 deg", height="2 deg", binsz="0.1 deg")
@@ -164,7 +164,7 @@ def test_fillings_behind_the_last_unit(path):
         path.write_bytes(whole + filling)
         np.testing.assert_array_equal(MASK.to_wcs(path), pixels())
     path.write_bytes(whole + b"anything else")
-    refused(path, "HDU 1 is no FITS header")
+    refused(path, "HDU 1 has no FITS header")
 
 
 # ---------------------------------------------------------------------- which image
@@ -205,14 +205,14 @@ def test_wrong_hdu(mosaic):
     refused(mosaic, "there is no HDU -1", hdu=-1)
     refused(mosaic, "there is no HDU 'SCI'", hdu="SCI")
     refused(mosaic, "several HDUs are named 'CCD2': give a number", hdu="CCD2")
-    refused(mosaic, r"HDU 5 FLAT \(3 x 3\) is no image with a celestial WCS; these are: HDU 1 CCD1", hdu="FLAT")
-    refused(mosaic, r"HDU 2 STARS \(table\) is no image", hdu=2)
+    refused(mosaic, r"HDU 5 FLAT \(3 x 3\) is not an image with a celestial WCS; these are: HDU 1 CCD1", hdu="FLAT")
+    refused(mosaic, r"HDU 2 STARS \(table\) is not an image", hdu=2)
     for hdu in (True, 1.0, ("CCD2", 2)):
         with pytest.raises(TypeError, match="hdu must be the number or the name"):
             MASK.to_wcs(mosaic, hdu=hdu)
-    with pytest.raises(TypeError, match="hdu says which image of a file counts"):
+    with pytest.raises(TypeError, match="hdu chooses an image of a file, but wcs is not a path"):
         MASK.to_wcs(WCS_, SHAPE, hdu=1)
-    with pytest.raises(TypeError, match="hdu says which image of a file counts"):
+    with pytest.raises(TypeError, match="hdu chooses an image of a file, but wcs is not a path"):
         Mask.from_wcs(pixels(), WCS_, hdu=1)
 
 
@@ -265,13 +265,6 @@ def cube(path, n, *tables, **cards):
     head = header(WCSAXES=3, CTYPE3="photon energy", CUNIT3="MeV", CRPIX3=1.0, CRVAL3=100.0, CDELT3=50.0, **cards)
     fits.HDUList([fits.PrimaryHDU(planes, head), *tables]).writeto(path, overwrite=True)
     return planes
-
-
-@pytest.fixture
-def maps():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip("gammapy.maps", exc_type=ImportError)
 
 
 EDGES = [0.1, 0.5, 1, 3, 10] * u.GeV
@@ -380,8 +373,9 @@ def test_other_tables_say_nothing(path):
 
 @pytest.mark.parametrize("name", ["énergie", "Energy_Reco", "η, true", "energy_true"])
 def test_names_of_axes_come_back(path, name):
-    mask = Mask(BY_ENERGY.planes, energy=EnergyAxis(AXIS.edges, name=name), history=["été", "tab\t", "x" * 200])
+    mask = Mask(BY_ENERGY.planes, energy=EnergyAxis(AXIS.edges, name=name), history="été\ntab\t\n" + "x" * 200)
     mask.write_wcs(path, WCS_)
     with fits.open(path, checksum=True) as hdus:
         hdus.verify("exception")
+        assert "\n".join(history_of(hdus[0].header["HISTORY"])) == mask.history
     assert Mask.from_wcs(path).energy == mask.energy

@@ -4,13 +4,15 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from wcs_images import BOUNDED, bent, simple
+from profiles import examples
+from wcs_images import BOUNDED, bent, mostly_deep, simple
 
 from hpmask import Mask, RangeSet
-from hpmask._kernels import image_tiles, images
+from hpmask._kernels import projections
 from hpmask.core import lookup
+from hpmask.core.value import layers_of
 from hpmask.geometry.frames import unit_vectors
 from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, Way
@@ -29,12 +31,12 @@ def own_positions(bounds, wcs, x, y):
     place = np.ascontiguousarray((bounds._matrix @ np.array([u_, v_])).T)
     stretch, native = np.empty(len(place)), np.empty((len(place), 3))
     columns = (np.ascontiguousarray(place[:, k]) for k in range(2))
-    image_tiles.stretches(bounds._code, *columns, np.zeros(len(place)), np.pi, stretch)
-    image_tiles.native_vectors(bounds._code, place, native)
+    projections.stretches(bounds._code, *columns, np.zeros(len(place)), np.pi, stretch)
+    projections.native_vectors(bounds._code, place, native)
     return native @ bounds._native, np.isfinite(stretch), place, native
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     projection=st.sampled_from(BOUNDED),
     lon=st.floats(0, 360),
@@ -55,7 +57,7 @@ def test_positions_are_those_of_wcslib(projection, lon, lat, step, ratio, rotati
     assert np.abs(own - theirs)[known].max() < (10 * CLOSE if projection == "AIT" else CLOSE)
     assert np.isfinite(theirs[known]).all()
     there = np.empty((known.sum(), 2))
-    images.places(bounds._code, np.ascontiguousarray(native[known]), there)
+    projections.places(bounds._code, np.ascontiguousarray(native[known]), there)
     given_back = np.isfinite(there[:, 0])
     np.testing.assert_allclose(there[given_back], place[known][given_back], atol=1e-12)
 
@@ -72,7 +74,7 @@ def painted(mask, wcs):
     """What the kernel alone makes of an image, 2 where it leaves a pixel to astropy, and the pixels one by one."""
     grid = Grid.of(wcs, None)
     way = Way.between(grid.frame, mask.frame)
-    (stack,) = mask._stacks()
+    (stack,) = layers_of(mask)
     image = np.full((1, *grid.shape), 7, dtype=np.uint8)
     left = Bounds.of(wcs, grid.shape).paint(image, 0, range(grid.shape[0]), stack, way.matrix, 0.0)
     assert (left is None) == (image < 2).all()
@@ -81,7 +83,7 @@ def painted(mask, wcs):
     return image[0], lookup.contains_lonlat(mask.planes, mask.order, *grid.positions(wcs, x, y), matrix=way.matrix)[0]
 
 
-@pytest.mark.parametrize("order", [5, 8, 16, 24, 29])
+@pytest.mark.parametrize("order", mostly_deep([5, 8, 16, 24, 29], 8, 29))
 @pytest.mark.parametrize("projection", BOUNDED)
 def test_nearly_all_pixels_are_decided(projection, order):
     """Without astropy, and rightly, even where cells are a few times as wide as the rounding."""
@@ -119,7 +121,7 @@ def test_pixels_on_the_edges_of_cells(order, lon):
     np.testing.assert_array_equal(image[1], expected[1])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     projection=st.sampled_from(["TAN", "CAR", "AIT", "SFL", "ZEA"]),
     lon=st.sampled_from([0.0, 45.0, 90.0, 315.0, 33.0]),

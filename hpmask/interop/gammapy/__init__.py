@@ -1,7 +1,7 @@
-"""To and from gammapy: masks on its geometries and for its makers, from its maps, datasets, models and PSFs.
+"""Masks to and from gammapy: its geometries, background makers, maps, catalogs, models, datasets and PSFs.
 
-`Mask.to_gammapy`, `Mask.for_gammapy`, `Mask.from_gammapy` and `Mask.from_catalog` are the common ways in and out; the
-functions here are what goes beyond a single mask.
+`hpmask.Mask.to_gammapy`, `hpmask.Mask.to_exclusion_mask` and `hpmask.Mask.from_gammapy` convert single masks. The
+functions of this module work on datasets, observations, PSFs and energy axes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""gammapy, or an error that says how to get it."""
+"""Checks that gammapy can be imported."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ __all__ = ["need_gammapy"]
 
 
 def need_gammapy() -> None:
-    """Raise if gammapy cannot be imported.
+    """Raise an ImportError that says how to install gammapy, if it cannot be imported.
 
-    Raises
-    ------
-    ImportError
-        If it is not installed, or does not work with the version of `regions` beside it: the extra keeps both right.
+    Some versions of gammapy do not work with newer versions of `regions`. The extra installs versions that fit.
     """
     try:
         import gammapy.maps  # noqa: F401

@@ -14,27 +14,36 @@ __all__ = ["axis_from_gammapy", "axis_to_gammapy"]
 
 
 def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
-    """The bins of a `MapAxis`.
+    """The bins of a gammapy `MapAxis`.
 
     Parameters
     ----------
-    axis : gammapy.maps.MapAxis
-        An axis of energies. Where its nodes are centres, its edges are those that gammapy puts between them.
+    axis : `~gammapy.maps.MapAxis`
+        An axis of energies, frequencies or wavelengths with the interpolation "log" or "lin". If its nodes are bin
+        centres, the edges are those that gammapy puts between them.
 
     Returns
     -------
     EnergyAxis
-        With the edges as gammapy gives them, to the last bit, and with its name. It keeps the nodes, which decide how
-        energies are rounded to edges.
+        The same edges, in the unit of `axis` and exact to the last bit, with the same name. It also keeps the nodes,
+        which decide how energies are rounded to edges (``round_to_edge`` of `hpmask.Mask.from_energy`).
 
     Raises
     ------
     ImportError
         If gammapy is not installed.
     TypeError
-        If it is no MapAxis.
+        If `axis` is not a MapAxis.
     ValueError
-        If it does not hold positive energies, or interpolates in another way than "log" or "lin".
+        If the axis does not hold positive energies, or has another interpolation.
+
+    Examples
+    --------
+    >>> import pytest
+    >>> maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+    >>> from hpmask.interop.gammapy import axis_from_gammapy
+    >>> axis_from_gammapy(maps.MapAxis.from_energy_bounds("1 TeV", "100 TeV", nbin=2))
+    EnergyAxis([1, 10, 100] TeV, name='energy', interp='log')
     """
     need_gammapy()
     from gammapy.maps import MapAxis
@@ -52,9 +61,9 @@ def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
 
 
 def axis_to_gammapy(axis: EnergyAxis) -> MapAxis:
-    """The axis as a `MapAxis` with nodes at its edges, in the order of increasing energy.
+    """The axis as a gammapy `MapAxis` with nodes at its edges.
 
-    gammapy finds no bin of an axis whose edges decrease.
+    The bins are in the order of increasing energy, because gammapy finds no bin in an axis whose edges decrease.
 
     Parameters
     ----------
@@ -63,14 +72,28 @@ def axis_to_gammapy(axis: EnergyAxis) -> MapAxis:
 
     Returns
     -------
-    gammapy.maps.MapAxis
+    `~gammapy.maps.MapAxis`
+        With the unit, name and interpolation of `axis`.
 
     Raises
     ------
     ImportError
         If gammapy is not installed.
+    TypeError
+        If `axis` is not an EnergyAxis.
+
+    Examples
+    --------
+    >>> import pytest
+    >>> _ = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+    >>> from hpmask import EnergyAxis
+    >>> from hpmask.interop.gammapy import axis_to_gammapy
+    >>> axis_to_gammapy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2)).edges
+    <Quantity [  1.,  10., 100.] TeV>
     """
     need_gammapy()
     from gammapy.maps import MapAxis
 
+    if not isinstance(axis, EnergyAxis):
+        raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
     return MapAxis.from_edges(axis.ascending().edges, name=axis.name, interp=axis.interp)

@@ -1,4 +1,4 @@
-"""The spatial models of the sources of gammapy's catalogs, which each have ways of their own to give them."""
+"""The spatial models of the sources in gammapy's catalogs. Each catalog gives them in a different way."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Missing", "catalog_models"]
 
 
 class Missing(str):
-    """In place of a model: why there is none."""
+    """The reason why a source has no spatial model, in place of the model."""
 
     __slots__ = ()
 
 
 def catalog_models(catalog: Any) -> Iterator[tuple[str, Any]]:
-    """Names of sources and their spatial models, several of a source that has several components.
+    """Names of sources and their spatial models. A source with several components comes several times.
 
     Parameters
     ----------
@@ -28,7 +28,9 @@ def catalog_models(catalog: Any) -> Iterator[tuple[str, Any]]:
     Yields
     ------
     name : str
+        The name of the source.
     model : `~gammapy.modeling.models.SpatialModel` or Missing
+        Its model, or the reason why it has none.
     """
     points = _fermi_points(catalog)
     for k in range(len(catalog.table)):
@@ -42,7 +44,10 @@ def catalog_models(catalog: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _fermi_points(catalog: Any) -> np.ndarray[Any, Any] | None:
-    """Which rows of a Fermi catalog are points: some thousands, too slow to be asked one by one."""
+    """Which rows of a Fermi catalog are points, shape (n_rows,); None for other catalogs.
+
+    There are thousands of them, too many for gammapy to make a source object for each.
+    """
     if "Extended_Source_Name" not in catalog.table.colnames:
         return None
     column = np.ma.filled(np.ma.asarray(catalog.table["Extended_Source_Name"]), "")
@@ -51,9 +56,10 @@ def _fermi_points(catalog: Any) -> np.ndarray[Any, Any] | None:
 
 
 def _points(catalog: Any, points: np.ndarray[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """Names and models of the rows that are points."""
     from gammapy.modeling.models import PointSpatialModel
 
-    # As the catalog's sources have them: see `spatial_model` of gammapy's SourceCatalogObjectFermiBase.
+    # The same model as `spatial_model` of gammapy's SourceCatalogObjectFermiBase gives.
     at = catalog.positions[points].icrs
     for name, lon, lat in zip(catalog.table["Source_Name"][points], at.ra, at.dec, strict=True):
         yield str(name).strip(), PointSpatialModel(lon_0=lon, lat_0=lat, frame="icrs")
@@ -68,19 +74,19 @@ def _models(source: Any) -> list[Any]:
             model = source.spatial_model()
             return [model if model is not None else Missing("no morphology in the catalog")]
         if hasattr(source, "n_models"):
-            # 2HWC: a test radius beside the point.
+            # 2HWC gives a test radius in addition to the point.
             return [source.spatial_model("extended" if source.n_models == 2 else "point")]
-        # LHAASO: one by each detector, or by one of them.
+        # LHAASO has a model from each detector, or from one of them.
         both = [source.sky_model(which) for which in ("WCDA", "KM2A") if _has(source, which)]
         return [model.spatial_model for model in both if model is not None]
     except FileNotFoundError as error:
-        return [Missing(f"a template that is not there ({error})")]
+        return [Missing(f"its template file is missing ({error})")]
 
 
 def _sum_of_gaussians(source: Any) -> list[Any]:
-    """The components of a source of the HGPS that is a sum of some: none, if it is not.
+    """The components of an HGPS source that is a sum of Gaussians; empty for other sources.
 
-    gammapy's ``components_models`` evaluates each on the way, which warns of those of size 0.
+    gammapy's ``components_models`` is not used, because it evaluates each component and warns about those of size 0.
     """
     several = source.data["Spatial_Model"] in ("2-Gaussian", "3-Gaussian")
     if several or (source.data["Spatial_Model"] == "Gaussian" and source.spatial_model().sigma.value == 0):
@@ -89,4 +95,5 @@ def _sum_of_gaussians(source: Any) -> list[Any]:
 
 
 def _has(source: Any, which: str) -> bool:
+    """Whether a LHAASO source has a model from the detector `which`."""
     return any(which in str(source.data[name]) for name in ("Model_a", "Model_b"))

@@ -242,6 +242,7 @@ def test_cash():
     assert CashFitStatistic.stat_sum_dataset(dataset) == pytest.approx(1.40832626799)
 
 
+@pytest.mark.deep
 def test_excess_map():
     """A cross of pixels left out of an excess map."""
     axis = MapAxis.from_energy_bounds(0.1, 10, 2, unit="TeV")

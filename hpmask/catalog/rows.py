@@ -1,11 +1,12 @@
-"""Catalogs to discs: the positions and radii of a table, and which of its rows can be used."""
+"""The rows of a catalog that can be used: their positions, and their radii or other sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from inspect import Parameter, signature
+from hashlib import file_digest
+from inspect import signature
 from os import PathLike
 from typing import Any, Literal
 
@@ -17,37 +18,37 @@ from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_angle, check_invalid, float64
+from hpmask._utils.parallel import thread_map
 from hpmask._utils.warn import warn
-from hpmask._utils.words import counted
 from hpmask.catalog import columns, files
 from hpmask.energy.axis import EnergyAxis
 
-__all__ = ["Discs", "read_discs"]
+__all__ = ["Rows", "read_rows"]
 
 
 @dataclass(frozen=True, slots=True)
-class Discs:
-    """Discs of a catalog.
+class Rows:
+    """The rows of a catalog that can be used.
 
     Attributes
     ----------
     center : `~astropy.coordinates.SkyCoord`, shape (n,)
-        Centres, in the frame of the catalog.
-    radius : `~astropy.units.Quantity`, scalar or shape (n,), (n, n_bins) or (1, n_bins)
-        Radii.
+        Positions, in the frame of the catalog.
+    sizes : `~astropy.units.Quantity`, scalar or shape (n,), (n, k) or (1, k)
+        Radii, or other angles from 0 to 180 deg.
     summary : str
-        Where they come from, for the history of a mask.
+        The table and its columns, for the history of a mask.
     n_skipped : int
         Number of rows that were left out.
     """
 
     center: SkyCoord
-    radius: u.Quantity
+    sizes: u.Quantity
     summary: str
     n_skipped: int
 
 
-def read_discs(
+def read_rows(
     table: Any,
     radius: u.Quantity | str | Callable[..., u.Quantity],
     *,
@@ -56,34 +57,11 @@ def read_discs(
     catalog_frame: str | None = None,
     invalid: Literal["raise", "skip"] = "raise",
     energy: EnergyAxis | None = None,
-) -> Discs:
-    """Discs round the sources of a catalog.
+    n_threads: int | None = None,
+) -> Rows:
+    """The positions and radii of a catalog. The arguments are those of `hpmask.Mask.from_catalog`.
 
-    Parameters
-    ----------
-    table : `~astropy.table.Table`, pandas.DataFrame, str or path
-        The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. Of a FITS file the first
-        table with positions is taken.
-    radius : `~astropy.units.Quantity`, str or callable
-        An angle for all sources or one for each, shape (n,), (n, n_bins) or (1, n_bins); the name of a column
-        that has a unit of angle, and may have one for each energy bin in each row; or a function that returns angles:
-        of the table, of the table and the energy axis, or, if its one argument is called `axis` or `energy`, of the
-        axis alone. The table is an astropy Table in which missing numbers are NaN. What a function of the axis returns
-        is broadcast to (n, n_bins). A string that is the name of a column is taken for that.
-    lon, lat : str, optional
-        Columns of the positions, by default found by `hpmask.catalog.columns.find_position`. `lon` alone may
-        name a column of SkyCoord.
-    catalog_frame : str, optional
-        Frame of the positions: any that SkyCoord knows. By default told by the columns.
-    invalid : {"raise", "skip"}, optional
-        What becomes of rows without a finite position and a radius of 0 to 180 deg: an error that names them,
-        or they are left out with a warning that counts them.
-    energy : EnergyAxis, optional
-        Energy bins, for a function of them.
-
-    Returns
-    -------
-    Discs
+    A function may also return other angles, a column for each, instead of radii.
 
     Raises
     ------
@@ -98,36 +76,51 @@ def read_discs(
     Examples
     --------
     >>> from astropy.table import Table
-    >>> from hpmask.catalog.to_discs import read_discs
+    >>> from hpmask.catalog.rows import read_rows
     >>> stars = Table({"RAJ2000": [10.0, 20.0], "DEJ2000": [-5.0, 60.0]})
-    >>> read_discs(stars, "0.3 deg").summary
-    'a table: 2 discs round RAJ2000, DEJ2000, radius 0.3 deg'
+    >>> rows = read_rows(stars, "0.3 deg")
+    >>> rows.summary
+    'a table, positions RAJ2000 and DEJ2000'
     """
     check_invalid(invalid)
-    data, source = files.load(table, lon, lat)
+    data, source, digest = _loaded(table, lon, lat, n_threads)
     place = f"{source}: " if isinstance(table, str | PathLike) else ""
-    with _faults_at(place):
+    with _errors_name(place):
         position = columns.find_position(data, lon, lat, catalog_frame, source)
         longitude, latitude = position.degrees(data)
-        radii, how = _radii(data, radius, energy)
+        sizes, origin = _sizes(data, radius, energy)
 
-    problems = _problems(longitude, latitude, radii)
+    problems = _problems(longitude, latitude, sizes)
     usable = ~np.logical_or.reduce([bad for _, bad in problems])
     n_rows, n_skipped = usable.size, int(np.count_nonzero(~usable))
-    summary = f"{source}: {counted(n_rows - n_skipped, 'disc')} round {', '.join(position.names)}, radius {how}"
+    summary = f"{source}{digest}, positions {' and '.join(position.names)}{origin}"
     if n_skipped:
         _report(problems, n_skipped, n_rows, invalid, place)
         summary += f", {n_skipped} of {n_rows} rows left out"
         longitude, latitude = longitude[usable], latitude[usable]
-        if _is_per_row(radii, n_rows):
-            radii = radii[usable]
+        if _is_per_row(sizes, n_rows):
+            sizes = sizes[usable]
     center = SkyCoord(longitude * u.deg, latitude * u.deg, frame=position.frame)
-    return Discs(center, radii, summary, n_skipped)
+    return Rows(center, sizes, summary, n_skipped)
+
+
+def _loaded(table: Any, lon: str | None, lat: str | None, n_threads: int | None) -> tuple[Table, str, str]:
+    """A catalog as a Table, its name, and the digest of its file."""
+    if not isinstance(table, str | PathLike):
+        return *files.load(table, lon, lat), ""
+
+    def digest() -> str:
+        with open(table, "rb") as file:
+            return f", sha256 {file_digest(file, 'sha256').hexdigest()[:12]}"
+
+    # For a FITS file, the digest takes about a quarter of the time of reading it: it gets a thread of its own.
+    (data, source), text = thread_map(lambda work: work(), (lambda: files.load(table, lon, lat), digest), n_threads)
+    return data, source, text
 
 
 @contextmanager
-def _faults_at(place: str) -> Iterator[None]:
-    """Errors begin with the file, if the table comes from one."""
+def _errors_name(place: str) -> Iterator[None]:
+    """Begin the messages of errors with the file, if the table comes from one."""
     try:
         yield
     except ValueError as error:
@@ -139,11 +132,11 @@ def _faults_at(place: str) -> Iterator[None]:
 # ---------------------------------------------------------------------- radii
 
 
-def _radii(table: Table, radius: Any, energy: EnergyAxis | None) -> tuple[u.Quantity, str]:
-    """The radii, NaN where they are missing, and how to speak of them."""
+def _sizes(table: Table, radius: Any, energy: EnergyAxis | None) -> tuple[u.Quantity, str]:
+    """The radii, NaN where they are missing, and where they come from, for the history."""
     if isinstance(radius, str):
         if radius in table.colnames:
-            return _fitting(_column_radii(table, radius), table), f"of column {radius!r}"
+            return _fitting(_column_radii(table, radius), table), f", radius of column {radius!r}"
         try:
             angle = as_angle(radius, "radius")
         except ValueError as error:
@@ -151,42 +144,50 @@ def _radii(table: Table, radius: Any, energy: EnergyAxis | None) -> tuple[u.Quan
                 f"radius {radius!r} is neither an angle such as '0.3 deg' nor a column of the table, "
                 f"which has {columns.listed(table)}"
             ) from error
-        return _fitting(angle, table), radius
+        return _fitting(angle, table), ""
     if callable(radius):
         name = getattr(radius, "__name__", type(radius).__name__)
-        what = f"what radius ({name}) returns"
-        needed = _needed_arguments(radius)
-        arguments = [] if needed in (["axis"], ["energy"]) else [_with_nan(table)]
-        if arguments and len(needed) < 2:
-            return _fitting(_angles(radius(*arguments), what), table), f"by {name}"
-        if energy is None:
-            raise ValueError(f"radius ({name}) is a function of the energy axis: energy must be given")
-        angles = _angles(radius(*arguments, energy), what)
-        shape = len(table), energy.n_bins
-        try:
-            angles = np.broadcast_to(angles, shape, subok=True)
-        except ValueError:
-            raise ValueError(f"{what} must broadcast to {shape}, rows and bins, got the shape {angles.shape}") from None
-        return _fitting(angles, table), f"by {name}"
+        return _fitting(_returned(table, radius, name, energy), table), f", radius by {name}"
     angles = _angles(radius, "radius")
-    return _fitting(angles, table), f"{angles:g}" if angles.ndim == 0 else "given for each"
+    return _fitting(angles, table), ""
+
+
+def _returned(table: Table, radius: Callable[..., Any], name: str, energy: EnergyAxis | None) -> u.Quantity:
+    """The angles that a function returns; with energy bins, of shape (n, n_bins)."""
+    arguments = (_with_nan(table),) if energy is None else (_with_nan(table), energy)
+    _check_takes(radius, name, arguments)
+    what = f"what radius ({name}) returns"
+    angles = _angles(radius(*arguments), what)
+    if energy is None:
+        return angles
+    shape = len(table), energy.n_bins
+    try:
+        return np.broadcast_to(angles, shape, subok=True)
+    except ValueError:
+        rows = ": a radius for each row has the shape (n, 1)" if angles.shape == shape[:1] else ""
+        raise ValueError(
+            f"{what} must broadcast to {shape}, rows and bins, got the shape {angles.shape}{rows}"
+        ) from None
+
+
+def _check_takes(function: Callable[..., Any], name: str, arguments: tuple[Any, ...]) -> None:
+    """Raise a TypeError if a function cannot be called with the arguments; where Python does not know, it may."""
+    try:
+        form = signature(function)
+    except (TypeError, ValueError):  # some built-in functions
+        return
+    try:
+        form.bind(*arguments)
+    except TypeError as error:
+        what = "the table and the energy axis" if len(arguments) > 1 else "the table, as the mask has no energy bins"
+        raise TypeError(f"radius ({name}) is called with {what}: {error}") from error
 
 
 def _angles(value: Any, argument: str) -> u.Quantity:
-    """`value` as angles, NaN where they are masked: `invalid` says what becomes of these rows."""
+    """`value` as angles, NaN where they are masked."""
     if isinstance(value, Masked) and isinstance(value, u.Quantity):
         value = float64(value).filled(np.nan)
     return as_angle(value, argument)
-
-
-def _needed_arguments(function: Callable[..., Any]) -> list[str]:
-    """Names of the arguments without which a function cannot be called; none where Python does not know."""
-    try:
-        parameters = signature(function).parameters.values()
-    except (TypeError, ValueError):  # some built-in functions
-        return []
-    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return [one.name for one in parameters if one.kind in kinds and one.default is Parameter.empty]
 
 
 def _column_radii(table: Table, name: str) -> u.Quantity:
@@ -205,7 +206,7 @@ def _column_radii(table: Table, name: str) -> u.Quantity:
 def _with_nan(table: Table) -> Table:
     """The table with NaN for missing numbers.
 
-    A masked column loses its mask when it is multiplied by a unit; what is behind it would become a radius.
+    A masked column loses its mask when it is multiplied by a unit: the masked numbers would become radii.
     """
     names = [name for name in table.colnames if isinstance(table[name], MaskedColumn)]
     names = [name for name in names if table[name].dtype.kind in "iuf" and np.any(table[name].mask)]
@@ -220,7 +221,7 @@ def _with_nan(table: Table) -> Table:
 
 
 def _fitting(angles: u.Quantity, table: Table) -> u.Quantity:
-    """`angles`, if their shape and, where they hold for all rows, their values do."""
+    """`angles`, if their shape is valid and, where they hold for all rows, their values are."""
     n = len(table)
     per_bin = angles.ndim == 2 and angles.shape[0] == 1
     if angles.ndim > 2 or (angles.ndim and not _is_per_row(angles, n) and not per_bin):
@@ -243,15 +244,15 @@ def _is_per_row(angles: u.Quantity, n_rows: int) -> bool:
 Problem = tuple[str, NDArray[np.bool_]]
 
 
-def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], radii: u.Quantity) -> list[Problem]:
-    """What may be wrong with a row, and the rows with which it is."""
+def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], sizes: u.Quantity) -> list[Problem]:
+    """The possible faults of a row, and the rows that have them."""
     finite = np.isfinite(lon) & np.isfinite(lat)
     problems = [
         ("a position that is missing or not finite", ~finite),
         ("a latitude beyond 90 deg", finite & (np.abs(lat) > 90)),
     ]
-    if _is_per_row(radii, lon.size):
-        degrees = radii.to_value(u.deg).reshape(lon.size, -1)
+    if _is_per_row(sizes, lon.size):
+        degrees = sizes.to_value(u.deg).reshape(lon.size, -1)
         finite = np.isfinite(degrees)
         wrong = finite & ((degrees < 0) | (degrees > 180))
         problems += [

@@ -1,27 +1,32 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Cells that touch a set from outside, and cells of a set that touch what is outside (tiles.pxd: blocks and tiles).
+"""The neighbours of a set's cells that are outside, and the cells of a set that have neighbours outside.
 
-Either costs what the outline costs, and both are there because a set may be made of far fewer nodes than its
-complement, or of far more.
+tiles.pxd says what blocks and tiles are. Both functions cost in proportion to the outline. There are two of them
+because a set may have far fewer nodes than its complement, or far more.
 
-From outside (`touched`): a tile gives to the eight tiles round it what its cells touch there. A block gives along its
-four sides, where the block of its size that lies beyond is not in the set; where that holds a part of the set, each
-half of the side goes on by itself. What lands in a tile of the set is added to what the tile has got; what lands
-outside, or in a tile that another thread looks at, is written down, and sorted later.
+From outside (`touched`): a tile marks the cells that its own cells touch in the eight tiles around it. A block does so
+along each of its four sides, where the block of its size that lies beyond is not in the set. If that one holds a part
+of the set, each half of the side is treated separately. Cells in a tile of the set are added to the marks of that tile.
+Cells outside, or in a tile of another thread, are noted in a list, which is sorted later.
 
-From inside (`edges`): a tile asks the eight tiles round it for what is out there. So do, of a block, those tiles that
-lie at a side, or a part of a side, where the block beyond is not wholly in; what they find is written down, too.
+From inside (`edges`): a tile looks for cells outside in the eight tiles around it. So do those tiles of a block that
+lie along a side, or a part of a side, where the block beyond is not fully inside the set; their cells are noted in a
+list.
 
-At the edges of a base cell, where x and y may change places, the cells go one by one through `neighbour`.
+At the edges of a base cell, where x and y may be exchanged, the cells go one by one through `neighbour`.
 """
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free
 
+from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport cell_xy, neighbour
 from hpmask._kernels.index cimport at_or_below
-from hpmask._kernels.sink cimport Line, Sink, line_open, line_put, line_take, sink_grow, sink_open, sink_take
+from hpmask._kernels.sink cimport Line, line_open, line_put, line_take, owned
 from hpmask._kernels.tiles cimport (
     Tiles,
+    TileSet,
     around,
     beside,
     carried,
@@ -29,7 +34,6 @@ from hpmask._kernels.tiles cimport (
     find,
     inner,
     lowest,
-    open_tiles,
     put_word,
     x_high,
     x_low,
@@ -38,29 +42,58 @@ from hpmask._kernels.tiles cimport (
 )
 
 
+cdef struct Notes:
+    # Tiles, and cells in them: in no order and with repeats.
+    uint64_t* tile
+    uint64_t* word
+    Extent extent
+
+
 cdef struct Step:
     Tiles tiles
     bint corners
     uint64_t* grown     # from outside: what lands in each node of the set; NULL from inside
-    Sink* outside       # tiles that are no nodes, and what is found there
+    Notes* outside      # cells in tiles that are not nodes of this thread
     Py_ssize_t low      # the nodes that this thread looks at, and may write to
     Py_ssize_t high
     uint64_t first      # from inside: the tiles of the block that is being looked at
     uint64_t stop
 
 
-cdef inline void note(Sink* sink, uint64_t tile, uint64_t word) noexcept nogil:
-    cdef size_t count = sink.extent.count
+cdef inline bint notes_grow(Notes* notes, size_t more) noexcept nogil:
+    return grow(&notes.extent, more, &notes.tile, sizeof(uint64_t), &notes.word, sizeof(uint64_t), NULL, 0)
+
+
+cdef inline void notes_open(Notes* notes) noexcept nogil:
+    notes.tile = notes.word = NULL
+    notes.extent.count = notes.extent.room = 0
+    notes.extent.failed = False
+    notes_grow(notes, 16)
+
+
+cdef inline void note(Notes* notes, uint64_t tile, uint64_t word) noexcept nogil:
+    cdef size_t count = notes.extent.count
     if word == 0:
         return
-    if count and sink.starts[count - 1] == tile:
-        sink.stops[count - 1] |= word
+    if count and notes.tile[count - 1] == tile:
+        notes.word[count - 1] |= word
         return
-    if count == sink.extent.room and not sink_grow(sink, 1):
+    if count == notes.extent.room and not notes_grow(notes, 1):
         return
-    sink.starts[count] = tile
-    sink.stops[count] = word
-    sink.extent.count = count + 1
+    notes.tile[count] = tile
+    notes.word[count] = word
+    notes.extent.count = count + 1
+
+
+cdef inline tuple notes_take(Notes* notes):
+    """The tiles and words as two arrays; frees the rest. Raises MemoryError where some were lost."""
+    try:
+        if notes.extent.failed:
+            raise MemoryError("no memory for the cells: use a lower order")
+        return owned(&notes.tile, notes.extent.count), owned(&notes.word, notes.extent.count)
+    finally:
+        free(notes.tile)
+        free(notes.word)
 
 
 cdef inline void give(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
@@ -75,7 +108,7 @@ cdef inline void give(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
 
 
 cdef void give_singly(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
-    """All that some cells of a tile touch in other tiles, each cell by itself."""
+    """Mark all cells that some cells of a tile touch in other tiles, cell by cell."""
     cdef int width = 2 * step.tiles.bits, face, dx, dy
     cdef uint64_t cell, low = ((<uint64_t> 1) << width) - 1
     cdef int64_t x, y, other
@@ -97,7 +130,7 @@ cdef void give_singly(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
 
 
 cdef void give_around(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
-    """All that the cells of a tile touch in other tiles."""
+    """Mark all cells that the cells of a tile touch in other tiles."""
     cdef int face, dx, dy
     cdef int64_t x, y
     cdef uint64_t touched
@@ -123,7 +156,7 @@ cdef inline uint64_t rim(int dx, int dy) noexcept nogil:
 
 
 cdef void give_beyond(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
-    """What a whole tile at (x, y) touches in the one at (dx, dy), which is there."""
+    """Mark the cells that a whole tile at (x, y) touches in the one at (dx, dy), which exists."""
     cdef int order = step.tiles.order - step.tiles.bits
     cdef int64_t n = (<int64_t> 1) << order
     if 0 <= x + dx < n and 0 <= y + dy < n:
@@ -133,7 +166,7 @@ cdef void give_beyond(Step* step, int face, int64_t x, int64_t y, int dx, int dy
 
 
 cdef uint64_t edge_singly(const Step* step, uint64_t tile, uint64_t word) noexcept nogil:
-    """The cells of a tile, out of `word`, with a neighbour in another tile that is out, each cell by itself."""
+    """The cells of a tile, out of `word`, with a neighbour outside the set in another tile, cell by cell."""
     cdef const Tiles* tiles = &step.tiles
     cdef int width = 2 * tiles.bits, face, dx, dy
     cdef uint64_t cell, one, edge = 0, low = ((<uint64_t> 1) << width) - 1
@@ -183,7 +216,7 @@ cdef uint64_t edge_of(const Step* step, uint64_t tile, uint64_t word) noexcept n
 
 
 cdef void edge_beside(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
-    """Cells of a block that touch what is outside in the tile at (dx, dy) from its tile at (x, y)."""
+    """Note the cells of a block with neighbours outside the set in the tile at (dx, dy) from its tile at (x, y)."""
     cdef const Tiles* tiles = &step.tiles
     cdef int order = tiles.order - tiles.bits, ax = dy != 0, ay = dx != 0, i
     cdef int64_t n = (<int64_t> 1) << order
@@ -210,7 +243,7 @@ cdef void edge_beside(Step* step, int face, int64_t x, int64_t y, int dx, int dy
 
 
 cdef inline void at_outline(Step* step, int face, int64_t x, int64_t y, int dx, int dy) noexcept nogil:
-    """A tile at (x, y) of a block, beyond which the tile at (dx, dy), which is there, is not wholly in the set."""
+    """A tile at (x, y) of a block, beyond which the tile at (dx, dy), which exists, is not fully inside the set."""
     if step.grown != NULL:
         give_beyond(step, face, x, y, dx, dy)
     else:
@@ -272,22 +305,24 @@ cdef void outline(Step* step, uint64_t start, int level) noexcept nogil:
 
 
 cdef int open_step(
-    Step* step, const uint64_t[::1] found, bint corners, Py_ssize_t low, Py_ssize_t high, Sink* outside
+    Step* step, TileSet tiles, const uint64_t[::1] found, bint corners, Py_ssize_t low, Py_ssize_t high, Notes* outside
 ) except -1:
-    """Make ready for the nodes from `low` to `high` of the tiles that are open."""
+    """Make ready for the nodes from `low` to `high`."""
+    step.tiles = tiles.view
+    if step.tiles.count == 0:
+        raise ValueError("the set must not be empty")
     if found.shape[0] != step.tiles.count or not 0 <= low <= high <= step.tiles.count:
         raise ValueError("found must have a word for each node, low and high be numbers of nodes")
     step.low = low
     step.high = high
     step.corners = corners
     step.outside = outside
-    sink_open(outside, 16)
+    notes_open(outside)
     return 0
 
 
 def touched(
-    const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
-    const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] found, Py_ssize_t low, Py_ssize_t high,
+    TileSet tiles not None, bint corners, uint64_t[::1] found, Py_ssize_t low, Py_ssize_t high,
 ):
     """The cells outside a set that touch it.
 
@@ -295,10 +330,9 @@ def touched(
     words of such cells in them, in no order and with repeats.
     """
     cdef Step step
-    cdef Sink outside
+    cdef Notes outside
     cdef Py_ssize_t k
-    open_tiles(&step.tiles, start, level, word, entry, shift, order)
-    open_step(&step, found, corners, low, high, &outside)
+    open_step(&step, tiles, found, corners, low, high, &outside)
     step.grown = &found[0]
     with nogil:
         for k in range(low, high):
@@ -313,23 +347,21 @@ def touched(
                 give_around(&step, step.tiles.start[k], step.tiles.word[k])
         for k in range(low, high):
             step.grown[k] &= step.tiles.full & ~step.tiles.word[k]
-    return sink_take(&outside)
+    return notes_take(&outside)
 
 
 def edges(
-    const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
-    const uint32_t[::1] entry, int shift, int order, bint corners, uint64_t[::1] found, Py_ssize_t low, Py_ssize_t high,
+    TileSet tiles not None, bint corners, uint64_t[::1] found, Py_ssize_t low, Py_ssize_t high,
 ):
-    """The cells of a set that touch what is outside.
+    """The cells of a set that have a neighbour outside.
 
     Looks at the nodes from `low` to `high`. Writes to `found` those in tiles, and returns the tiles of blocks and the
     words of such cells in them, in no order and with repeats.
     """
     cdef Step step
-    cdef Sink inside
+    cdef Notes inside
     cdef Py_ssize_t k
-    open_tiles(&step.tiles, start, level, word, entry, shift, order)
-    open_step(&step, found, corners, low, high, &inside)
+    open_step(&step, tiles, found, corners, low, high, &inside)
     step.grown = NULL
     with nogil:
         for k in range(low, high):
@@ -340,32 +372,32 @@ def edges(
                 outline(&step, step.tiles.start[k], step.tiles.level[k])
             else:
                 found[k] = edge_of(&step, step.tiles.start[k], step.tiles.word[k])
-    return sink_take(&inside)
+    return notes_take(&inside)
 
 
 def boundaries(
-    const uint64_t[::1] start, const unsigned char[::1] level, const uint64_t[::1] word,
-    const uint64_t[::1] tile, const uint64_t[::1] tile_word, int order,
+    TileSet tiles not None, const uint64_t[::1] word, const uint64_t[::1] tile, const uint64_t[::1] tile_word,
 ):
-    """Boundaries of the cells `word` in nodes, which of a block are all or none, and `tile_word` in tiles.
+    """Boundaries of the cells `word` in the nodes, which of a block are all or none, and `tile_word` in tiles.
 
     `tile` ascends, with repeats; it may hold tiles of a block only if the block's word is 0.
     """
-    cdef Py_ssize_t n = start.shape[0], m = tile.shape[0], i = 0, j = 0
-    cdef int width = 2 * (3 if order > 3 else order), shift = 2 * (29 - order)
+    cdef const Tiles* nodes = &tiles.view
+    cdef Py_ssize_t n = nodes.count, m = tile.shape[0], i = 0, j = 0
+    cdef int width = 2 * nodes.bits, shift = 2 * (MAX_ORDER - nodes.order)
     cdef uint64_t some, here, stop
     cdef Line line
-    if level.shape[0] != n or word.shape[0] != n or tile_word.shape[0] != m:
-        raise ValueError("start, level and word must have one length, and tile and tile_word")
+    if word.shape[0] != n or tile_word.shape[0] != m:
+        raise ValueError("word must have one value for each node, and tile_word for each tile")
     line_open(&line, n + m)
     with nogil:
         while (i < n or j < m) and not line.extent.failed:
-            if j == m or (i < n and start[i] < tile[j]):
-                if level[i] == 0:
-                    put_word(&line, start[i], word[i], width, shift)
+            if j == m or (i < n and nodes.start[i] < tile[j]):
+                if nodes.level[i] == 0:
+                    put_word(&line, nodes.start[i], word[i], width, shift)
                 elif word[i]:
-                    stop = start[i] + ((<uint64_t> 1) << (2 * level[i]))
-                    line_put(&line, start[i] << width << shift, stop << width << shift)
+                    stop = nodes.start[i] + ((<uint64_t> 1) << (2 * nodes.level[i]))
+                    line_put(&line, nodes.start[i] << width << shift, stop << width << shift)
                 i += 1
                 continue
             here = tile[j]
@@ -373,7 +405,7 @@ def boundaries(
             while j < m and tile[j] == here:
                 some |= tile_word[j]
                 j += 1
-            if i < n and start[i] == here and level[i] == 0:
+            if i < n and nodes.start[i] == here and nodes.level[i] == 0:
                 some |= word[i]
                 i += 1
             put_word(&line, here, some, width, shift)

@@ -1,11 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""What part of a pixel a set of cells covers, and whether it covers any of it, or all.
+"""The fraction of a pixel that a set of cells covers, and whether the set covers any of the pixel, or all of it.
 
 A pixel is a polygon with great-circle edges, seen in the tangent plane at its middle, where such edges are straight. A
-walk goes down the quad-tree from the few cells round it. A node beyond the polygon is left out; of one within it the
-set's part is counted by its ranges; one that the polygon's edge crosses is divided, until it lies wholly in the set
-and is small against the pixel: then its four corners cut out a piece of the polygon, whose area on the sphere is
-known exactly. What is left is how far the edge of a small cell strays from a great circle.
+walk goes down the quad-tree from the few cells around the pixel. A node outside the polygon is left out. In a node
+inside the polygon, the ranges of the set are counted. A node that the polygon's edge crosses is divided, until it is
+fully inside the set and small compared with the pixel; then its four corners cut out a piece of the polygon, whose area
+on the sphere is known exactly. The remaining error is the distance of a small cell's edge from a great circle.
 """
 
 from libc.limits cimport INT_MAX
@@ -14,8 +14,9 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport allocate
-from hpmask._kernels.geometry cimport CELL_RADIUS, COVER, cell_at, cell_xy, neighbour, place_vector
-from hpmask._kernels.index cimport END, Index, at_or_below, open_index
+from hpmask._kernels.constants cimport CELL_RADIUS, COVER, END, MAX_ORDER
+from hpmask._kernels.geometry cimport cell_at, cell_xy, neighbour, place_vector
+from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
 
 # Cells nearer to a pixel's edge than this part of the pixel touch it.
 cdef double TOUCH = 1e-3
@@ -27,8 +28,7 @@ cdef enum Side:
 
 
 cdef struct Pixel:
-    Index index
-    uint32_t n_boundaries
+    IndexView index
     int n                   # corners
     double* x               # in the tangent plane, anticlockwise
     double* y
@@ -55,7 +55,7 @@ cdef inline bint tangent(const Pixel* pixel, const double* p, double* x, double*
 
 
 cdef double area(const double* x, const double* y, int n) noexcept nogil:
-    """Area on the sphere of a polygon in the tangent plane, positive if it runs anticlockwise: triangles from the middle.
+    """Area on the sphere of a polygon in the tangent plane, by triangles from the middle; positive if anticlockwise.
 
     tan(E / 2) = a.(b x c) / (1 + a.b + b.c + c.a) (van Oosterom & Strackee 1983).
     """
@@ -213,7 +213,7 @@ cdef double cut_out(Pixel* pixel, int face, int64_t x, int64_t y, int order) noe
     return area(from_x, from_y, count)
 
 
-cdef double held(const Index* index, uint32_t n, uint64_t start, uint64_t stop) noexcept nogil:
+cdef double held(const IndexView* index, uint64_t start, uint64_t stop) noexcept nogil:
     """How many cells of order 29 from start to stop are in the set."""
     cdef uint32_t k = at_or_below(index, start)
     cdef uint64_t total = 0, at = start
@@ -223,7 +223,7 @@ cdef double held(const Index* index, uint32_t n, uint64_t start, uint64_t stop) 
             total += (index.edge[k] if index.edge[k] < stop else stop) - at
             at = index.edge[k]
         else:
-            if k >= n or index.edge[k] >= stop:
+            if k >= index.count or index.edge[k] >= stop:
                 break
             at = index.edge[k]
         k += 1
@@ -232,7 +232,7 @@ cdef double held(const Index* index, uint32_t n, uint64_t start, uint64_t stop) 
 
 cdef void cover(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int order) noexcept nogil:
     """Add the area of the pixel that the set covers in a node."""
-    cdef int shift = 2 * (29 - order), i
+    cdef int shift = 2 * (MAX_ORDER - order), i
     cdef uint64_t start = cell << shift, stop = (cell + 1) << shift
     cdef uint32_t below = at_or_below(&pixel.index, start)
     cdef bint one = at_or_below(&pixel.index, stop - 1) == below, middle
@@ -246,14 +246,14 @@ cdef void cover(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int
     if where == BEYOND:
         return
     if where == WITHIN:
-        pixel.found += held(&pixel.index, pixel.n_boundaries, start, stop) * (M_PI / 3 / (<double> ((<int64_t> 1) << 58)))
+        pixel.found += held(&pixel.index, start, stop) * (M_PI / 3 / (<double> ((<int64_t> 1) << (2 * MAX_ORDER))))
         return
     if one:
         # The edge of a cell bends no more than a circle of half its distance to the pole. What lies between it and its
         # chord, a twelfth of its length squared times that curvature wide, may be 2e-4 of the pixel.
         bend = 2 * pixel.radius / fmax(hypot(p[0], p[1]), radius)
         bend = sqrt(bend / 2.4e-3)
-        if radius * fmax(1.5, bend) < pixel.radius or order == 29:
+        if radius * fmax(1.5, bend) < pixel.radius or order == MAX_ORDER:
             pixel.found += cut_out(pixel, face, x, y, order)
             return
     for i in range(4):
@@ -261,8 +261,8 @@ cdef void cover(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int
 
 
 cdef void meet(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int order) noexcept nogil:
-    """Note whether the pixel meets what is in the set and what is out of it in a node."""
-    cdef int shift = 2 * (29 - order), i
+    """Note whether the pixel meets cells inside and outside the set in a node."""
+    cdef int shift = 2 * (MAX_ORDER - order), i
     cdef uint64_t start = cell << shift
     cdef uint32_t below
     cdef bint one, middle
@@ -280,7 +280,7 @@ cdef void meet(Pixel* pixel, uint64_t cell, int face, int64_t x, int64_t y, int 
     if where == BEYOND:
         return
     if one:
-        if middle or where == WITHIN or radius < TOUCH * pixel.radius or order == 29:
+        if middle or where == WITHIN or radius < TOUCH * pixel.radius or order == MAX_ORDER:
             pixel.has[below & 1] = True
             return
     elif where == WITHIN:
@@ -301,7 +301,7 @@ cdef inline void visit(Pixel* pixel, uint64_t cell, int order, bint areas) noexc
 
 
 cdef void look(Pixel* pixel, bint areas) noexcept nogil:
-    """All of the cells round a pixel."""
+    """Look at all cells around a pixel."""
     cdef int order, face, dx, dy
     cdef int64_t x, y, other
     cdef uint64_t cell
@@ -313,8 +313,8 @@ cdef void look(Pixel* pixel, bint areas) noexcept nogil:
                 meet(pixel, <uint64_t> face, face, 0, 0, 0)
         return
     order = ilogb(COVER / pixel.radius)
-    if order > 29:
-        order = 29
+    if order > MAX_ORDER:
+        order = MAX_ORDER
     cell = cell_at(
         pixel.center[2], hypot(pixel.center[0], pixel.center[1]), atan2(pixel.center[1], pixel.center[0]), order
     )
@@ -328,13 +328,13 @@ cdef void look(Pixel* pixel, bint areas) noexcept nogil:
 
 
 def covered(
-    const double[:, :, ::1] corners, const uint64_t[::1] boundaries, const uint32_t[::1] entries, int shift,
-    double[::1] fraction, unsigned char[:, ::1] has,
+    Index index not None, const double[:, :, ::1] corners, double[::1] fraction, unsigned char[:, ::1] has,
 ):
-    """Write the part of each pixel that a set of ranges covers; or whether the pixel meets what is out and what is in.
+    """Write the fraction of each pixel that a set covers, or whether the pixel meets cells outside and inside the set.
 
-    `corners` are unit vectors, shape (n, n_corners, 3). The parts are written if `fraction` is not empty, and are -1
-    for a pixel without an area or of more than some 140 deg; else `has`, shape (n, 2), which is then 2.
+    `corners` are unit vectors, shape (n, n_corners, 3). Fractions are written if `fraction` is not empty; otherwise
+    `has`, shape (n, 2), is written. For a pixel without an area, or larger than about 140 deg, a fraction is -1 and
+    `has` is 2.
     """
     cdef Py_ssize_t n = corners.shape[0], i
     cdef int m
@@ -348,14 +348,13 @@ def covered(
     if not areas and (has.shape[0] != n or has.shape[1] != 2):
         raise ValueError("has must have shape (n, 2)")
     m = <int> corners.shape[1]
-    open_index(&pixel.index, boundaries, entries, shift, END)
+    open_index(&pixel.index, index, END)
     memory = <double*> allocate(2 * m + 4 * (2 * m + 16), sizeof(double))
     if memory == NULL:
         raise MemoryError("no memory for a pixel")
     pixel.x = memory
     pixel.y = memory + m
     pixel.work = memory + 2 * m
-    pixel.n_boundaries = <uint32_t> boundaries.shape[0]
     with nogil:
         for i in range(n):
             pixel.found = 0

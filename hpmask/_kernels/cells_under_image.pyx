@@ -1,35 +1,36 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Cells whose centre is under a True pixel of an image.
 
-A walk down the quad-tree asks for each node which rectangle of pixels holds the places of all cells' centres in it. If
-the image is True all over that rectangle, or False, the node is decided; else it is divided. Of a large rectangle, the
-blocks of pixels that hold it are asked in its place, by a table of sums. A cell of the last order
-is decided by the place of its centre, unless that is within rounding of a pixel's edge: such cells are handed back in
-doubt, for astropy to decide.
+A walk down the quad-tree finds, for each node, a rectangle of pixels that holds the centres of all its cells. If the
+image is True all over that rectangle, or False all over it, the node is decided; otherwise it is divided. A large
+rectangle is replaced by the blocks of pixels that cover it, which a table of sums answers. A cell of the last order is
+decided by the place of its centre, unless that is within rounding of a pixel's edge. Such cells are returned as
+doubtful, for astropy to decide.
 
 The centres of the cells of the last order in a node lie within a cap about the node's centre. In the chart of a base
-cell they lie in a square that is smaller than the node by half a cell all round, and a step of half a diagonal of a
-cell is no longer on the sky than (in units of 1 / nside) 1.07, and in the belt than the larger of pi / 4 cos(lat),
-eastwards, and 2 / (3 cos(lat)), northwards.
+cell they lie in a square that is smaller than the node by half a cell on each side. A step of half a diagonal of a cell
+is on the sky, in units of 1 / nside, no longer than 1.07; in the belt it is no longer than the larger of
+pi / 4 cos(lat), eastwards, and 2 / (3 cos(lat)), northwards.
 
 The image of a cap lies within a rectangle of the projection's plane whose half-widths are the cap's radius times the
 largest stretch on the way (Calabretta & Greisen 2002, A&A 395, 1077, for the projections). Where the stretch has no
 bound, at rims, poles and seams, the node is divided.
 
-SIP polynomials move a pixel x to D(x) = x + d(x). In a box round the image d moves no pixel by more than `shift`, and its
-derivative has a norm of at most q < 1/2. So x -> u - d(x) is a contraction, which leads to the one x in the box that is
-moved to u; after a step of length l it is within l q / (1 - q) of it, and D's inverse stretches by 1 / (1 - q) at most.
+SIP polynomials move a pixel x to D(x) = x + d(x). In a box around the image, d moves no pixel by more than `shift`, and
+its derivative has a norm of at most q < 1/2. Therefore x -> u - d(x) is a contraction. It leads to the one x in the box
+that is moved to u. After a step of length l it is within l q / (1 - q) of that x, and the inverse of D stretches by
+1 / (1 - q) at most.
 """
 
 from libc.math cimport M_PI, cos, fabs, floor, hypot, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from hpmask._kernels.geometry cimport CELL_RADIUS, cell_xy, place_vector
-from hpmask._kernels.projections cimport AIT, KNOWN, NOWHERE, UNKNOWN, Known, Projection, place, polynomial
+from hpmask._kernels.constants cimport CELL_RADIUS, MAX_ORDER
+from hpmask._kernels.geometry cimport cell_xy, place_vector
+from hpmask._kernels.projections cimport KNOWN, NOWHERE, UNKNOWN, Known, Projection, View, place, polynomial
 from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take
 
-CODES = {"TAN": 0, "SIN": 1, "STG": 2, "ARC": 3, "ZEA": 4, "CAR": 5, "CEA": 6, "MER": 7, "SFL": 8, "AIT": 9}
 
 cdef enum:
     # Pixels are counted by square blocks, so that the table of sums stays small.
@@ -40,35 +41,21 @@ cdef enum Answer:
     NO = 0          # nothing but False
     YES = 1         # nothing but True
     BOTH = 2        # both, or not known
-    OFF = 3         # it is not on the image
-
+    OFF = 3         # the rectangle is not on the image
 
 
 cdef struct Walk:
-    Projection projection
+    View projection
     double native[9]        # takes unit vectors of the cells' frame to native ones
-    double pixel[4]         # takes places in the plane to pixels,
-    double origin[2]        # from this one
-    double slack[2]         # rounding, in pixels
-    const double* steps     # from a place on the image to others that are the same position, round the sky
-    Py_ssize_t n_steps
     const unsigned char* image
     const uint32_t* total   # True pixels of the blocks below and to the left: count_pixels
     int64_t ny
     int64_t nx
     bint outside
     int order
-    double step[60]         # cosine and sine of a step eastwards to the children, by level
+    double step[2 * MAX_ORDER + 2]        # cosine and sine of a step eastwards to the children, by level
     Sink* sink
     Sink* doubt
-    # SIP: coefficients of u**p v**q at [p][q], NULL for none
-    const double* a
-    const double* b
-    int degree
-    double sip_origin[2]
-    double shift
-    double margin           # how far the box reaches beyond the image
-    double slope            # q
 
 
 cdef inline Answer within(const Walk* walk, int64_t left, int64_t right, int64_t low, int64_t high) noexcept nogil:
@@ -119,17 +106,18 @@ cdef inline Answer rectangle(const Walk* walk, double x, double y, double half_x
     right = <int64_t> b + 1 if b < walk.nx else walk.nx
     high = <int64_t> d + 1 if d < walk.ny else walk.ny
     answer = within(walk, left, right, low, high)
-    # What is beyond the image has the value `outside`, or, round the sky, any.
-    return BOTH if beyond and (walk.n_steps or (answer == YES) != walk.outside) else answer
+    # Beyond the image the value is `outside`; if the image may repeat around the sky, it may be any.
+    return BOTH if beyond and (walk.projection.n_steps or (answer == YES) != walk.outside) else answer
 
 
 cdef Known unmoved(const Walk* walk, double* x, double* y, double* half_x, double* half_y) noexcept nogil:
     """Turn a rectangle of moved pixel coordinates to one that holds the pixels that SIP polynomials move there."""
-    cdef double u = x[0], v = y[0], room = walk.margin - walk.shift, step = 0, half, a, b
+    cdef const View* sip = &walk.projection
+    cdef double u = x[0], v = y[0], room = sip.margin - sip.shift, step = 0, half, a, b
     cdef int i
     if (
-        u + half_x[0] < -0.5 - walk.shift or u - half_x[0] > walk.nx - 0.5 + walk.shift
-        or v + half_y[0] < -0.5 - walk.shift or v - half_y[0] > walk.ny - 0.5 + walk.shift
+        u + half_x[0] < -0.5 - sip.shift or u - half_x[0] > walk.nx - 0.5 + sip.shift
+        or v + half_y[0] < -0.5 - sip.shift or v - half_y[0] > walk.ny - 0.5 + sip.shift
     ):
         return NOWHERE
     if (
@@ -138,14 +126,14 @@ cdef Known unmoved(const Walk* walk, double* x, double* y, double* half_x, doubl
     ):
         return UNKNOWN
     for i in range(30):
-        a = u - polynomial(walk.a, walk.degree, x[0] - walk.sip_origin[0], y[0] - walk.sip_origin[1])
-        b = v - polynomial(walk.b, walk.degree, x[0] - walk.sip_origin[0], y[0] - walk.sip_origin[1])
+        a = u - polynomial(sip.a, sip.degree, x[0] - sip.sip_origin[0], y[0] - sip.sip_origin[1])
+        b = v - polynomial(sip.b, sip.degree, x[0] - sip.sip_origin[0], y[0] - sip.sip_origin[1])
         step = hypot(a - x[0], b - y[0])
         x[0] = a
         y[0] = b
         if step < 1e-7:
             break
-    half = hypot(half_x[0], half_y[0]) * walk.slope / (1 - walk.slope) + step * walk.slope / (1 - walk.slope)
+    half = hypot(half_x[0], half_y[0]) * sip.slope / (1 - sip.slope) + step * sip.slope / (1 - sip.slope)
     half_x[0] += half
     half_y[0] += half
     return KNOWN
@@ -172,7 +160,8 @@ cdef void descend(
     cdef double q[3]
     cdef double u, v, half_u, half_v, cap, a, b, half_a, half_b, cos_lat, n = <double> ((<int64_t> 1) << level)
     cdef double rho = (2 + (face >> 2)) * n - <double> (x + y + 1)
-    cdef int i, east, shift = 2 * (29 - level)
+    cdef const View* projection = &walk.projection
+    cdef int i, east, shift = 2 * (MAX_ORDER - level)
     cdef Py_ssize_t k
     cdef bint belt = n <= rho <= 3 * n
     cdef Known known
@@ -191,22 +180,24 @@ cdef void descend(
     for i in range(3):
         q[i] = walk.native[3 * i] * p[0] + walk.native[3 * i + 1] * p[1] + walk.native[3 * i + 2] * p[2]
     cap = 0 if level == walk.order else reach(p[2], level, walk.order)
-    known = place(walk.projection, q, cap, &u, &v, &half_u, &half_v)
+    known = place(projection.kind, q, cap, &u, &v, &half_u, &half_v)
     if known == NOWHERE:
         answer = YES if walk.outside else NO
     elif known == KNOWN:
-        a = walk.pixel[0] * u + walk.pixel[1] * v + walk.origin[0]
-        b = walk.pixel[2] * u + walk.pixel[3] * v + walk.origin[1]
-        half_a = fabs(walk.pixel[0]) * half_u + fabs(walk.pixel[1]) * half_v + walk.slack[0]
-        half_b = fabs(walk.pixel[2]) * half_u + fabs(walk.pixel[3]) * half_v + walk.slack[1]
-        if walk.a != NULL:
+        a = projection.to_pixels[0] * u + projection.to_pixels[1] * v + projection.origin[0]
+        b = projection.to_pixels[2] * u + projection.to_pixels[3] * v + projection.origin[1]
+        half_a = fabs(projection.to_pixels[0]) * half_u + fabs(projection.to_pixels[1]) * half_v
+        half_a += projection.pixel_slack[0]
+        half_b = fabs(projection.to_pixels[2]) * half_u + fabs(projection.to_pixels[3]) * half_v
+        half_b += projection.pixel_slack[1]
+        if projection.a != NULL:
             known = unmoved(walk, &a, &b, &half_a, &half_b)
         if known == KNOWN:
             answer = rectangle(walk, a, b, half_a, half_b)
-            for k in range(walk.n_steps):
+            for k in range(projection.n_steps):
                 if answer != OFF:
                     break
-                answer = rectangle(walk, a + walk.steps[2 * k], b + walk.steps[2 * k + 1], half_a, half_b)
+                answer = rectangle(walk, a + projection.steps[2 * k], b + projection.steps[2 * k + 1], half_a, half_b)
             if answer == OFF:
                 answer = YES if walk.outside else NO
         elif known == NOWHERE:
@@ -267,47 +258,38 @@ def count_pixels(const unsigned char[:, ::1] image, uint32_t[:, ::1] total):
 
 
 def walk(
-    const uint64_t[::1] nodes, int level, int order, int projection, const double[:, ::1] native,
-    const double[:, ::1] pixel, const double[::1] origin, const double[::1] slack, const double[:, ::1] steps,
-    const unsigned char[:, ::1] image, const uint32_t[:, ::1] total, bint outside, const double[:, :, ::1] sip, const double[::1] sip_limits,
+    const uint64_t[::1] nodes, int level, int order, Projection projection not None, const double[:, ::1] native,
+    const unsigned char[:, ::1] image, const uint32_t[:, ::1] total, bint outside,
 ):
     """Ranges (order 29) of the cells in some nodes whose centre is under a True pixel, and of those in doubt.
 
-    Two pairs of starts and stops, ascending if the nodes are. `total` is of `count_pixels` for the image;
-    beyond the image the value is `outside`. `pixel` takes places in the projection's plane (radians) to pixels, and
-    `origin` is the pixel at the plane's origin. A cell that is not on the image is looked for at each of the `steps`
-    (pixels) from its place, and the first place on the image counts. `sip`, of shape (2, degree + 1, degree + 1) or empty, holds the
-    polynomials' coefficients, and `sip_limits` their origin (x, y), shift, margin and slope.
+    Returns two pairs of starts and stops, ascending if the nodes are. `native` takes unit vectors of the cells' frame
+    to native ones. `total` is that of `count_pixels` for the image; beyond the image the value is `outside`. A cell
+    that is not on the image is looked for at each of the projection's steps from its place, and the first place on the
+    image counts.
     """
     cdef Walk walk
     cdef Sink sink, doubt
     cdef Py_ssize_t i
     cdef int face, k
     cdef int64_t x, y
-    if native.shape[0] != 3 or native.shape[1] != 3 or pixel.shape[0] != 2 or pixel.shape[1] != 2:
-        raise ValueError("native must have shape (3, 3), pixel (2, 2)")
-    if origin.shape[0] != 2 or slack.shape[0] != 2 or not 0 <= level <= order <= 29 or not 0 <= projection <= AIT:
-        raise ValueError("origin or slack has a wrong shape, or an order or the projection is none")
-    walk.projection = <Projection> projection
-    for k in range(9):
-        walk.native[k] = native[k // 3, k % 3]
-    for k in range(4):
-        walk.pixel[k] = pixel[k // 2, k % 2]
-    for k in range(2):
-        walk.origin[k] = origin[k]
-        walk.slack[k] = slack[k]
+    if native.shape[0] != 3 or native.shape[1] != 3 or not 0 <= level <= order <= MAX_ORDER:
+        raise ValueError("native must have shape (3, 3), the orders must be 0 to 29, level at most order")
     if image.shape[0] == 0 or total.shape[0] != blocks_of(image.shape[0]) + 1:
         raise ValueError("image must have pixels, and total a row more than blocks of it")
     if image.shape[1] == 0 or total.shape[1] != blocks_of(image.shape[1]) + 1:
         raise ValueError("image must have pixels, and total a column more than blocks of it")
+    walk.projection = projection.view
+    if walk.projection.a != NULL and not (
+        walk.projection.slope < 0.5 and walk.projection.margin >= 2 * walk.projection.shift
+    ):
+        raise ValueError("the polynomials are too strong")
+    for k in range(9):
+        walk.native[k] = native[k // 3, k % 3]
     walk.image = &image[0, 0]
     walk.total = &total[0, 0]
     walk.ny = image.shape[0]
     walk.nx = image.shape[1]
-    if steps.shape[1] != 2:
-        raise ValueError("steps must have shape (n, 2)")
-    walk.steps = &steps[0, 0] if steps.shape[0] else NULL
-    walk.n_steps = steps.shape[0]
     walk.outside = outside
     walk.order = order
     for k in range(order):
@@ -315,20 +297,6 @@ def walk(
         walk.step[2 * k + 1] = sin(M_PI / 8 / <double> ((<int64_t> 1) << k))
     walk.sink = &sink
     walk.doubt = &doubt
-    walk.a = NULL
-    if sip.shape[0]:
-        if sip.shape[0] != 2 or sip.shape[1] != sip.shape[2] or sip_limits.shape[0] != 5:
-            raise ValueError("sip must have shape (2, n, n), sip_limits (5,)")
-        if not (sip_limits[4] < 0.5 and sip_limits[3] >= 2 * sip_limits[2]):
-            raise ValueError("the polynomials are too strong")
-        walk.a = &sip[0, 0, 0]
-        walk.b = &sip[1, 0, 0]
-        walk.degree = <int> sip.shape[1] - 1
-        walk.sip_origin[0] = sip_limits[0]
-        walk.sip_origin[1] = sip_limits[1]
-        walk.shift = sip_limits[2]
-        walk.margin = sip_limits[3]
-        walk.slope = sip_limits[4]
     sink_open(&sink, 16)
     sink_open(&doubt, 16)
     with nogil:
@@ -339,16 +307,3 @@ def walk(
         return sink_take(&sink), sink_take(&doubt)
     finally:
         sink_close(&doubt)
-
-
-def places(int projection, const double[:, ::1] vectors, double[:, ::1] out):
-    """Places in the plane, shape (n, 2), of native unit vectors of shape (n, 3); NaN where they are not known."""
-    cdef Py_ssize_t i
-    cdef double half_x, half_y
-    if vectors.shape[1] != 3 or out.shape[1] != 2 or out.shape[0] != vectors.shape[0]:
-        raise ValueError("vectors must have shape (n, 3), out shape (n, 2)")
-    if not 0 <= projection <= AIT:
-        raise ValueError("no such projection")
-    for i in range(vectors.shape[0]):
-        if place(<Projection> projection, &vectors[i, 0], 0, &out[i, 0], &out[i, 1], &half_x, &half_y) != KNOWN:
-            out[i, 0] = out[i, 1] = float("nan")

@@ -1,0 +1,113 @@
+"""FITS images of masks.
+
+The layout of cubes follows
+https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html, with which gammapy reads them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+
+import hpmask
+from hpmask._files import atomic
+from hpmask._files.fits_text import add_history, escaped
+from hpmask._utils.modes import Mode, check_mode
+from hpmask._utils.parallel import thread_count
+from hpmask.core.value import MaskValue
+from hpmask.wcs.grid import celestial
+from hpmask.wcs.inputs import as_target
+from hpmask.wcs.to_image import image_of
+
+if TYPE_CHECKING:
+    from hpmask.energy.axis import EnergyAxis
+__all__ = ["write_wcs"]
+
+
+def write_wcs(
+    mask: MaskValue,
+    path: str | Path,
+    wcs: Any,
+    shape: tuple[int, int] | None = None,
+    *,
+    mode: Mode = "center",
+    hdu: int | str | None = None,
+    overwrite: bool = False,
+    n_threads: int | None = None,
+) -> None:
+    """See `hpmask.Mask.write_wcs`."""
+    # The image holds bytes, and so no fractions.
+    check_mode(mode)
+    threads = thread_count(n_threads)
+    atomic.check_target(path, overwrite=overwrite)
+    target = as_target(wcs, hdu)
+    if not isinstance(target.wcs, WCS):
+        raise TypeError(
+            f"wcs must be an astropy.wcs.WCS, which can be written as a header, got {type(target.wcs).__name__}"
+        )
+    image = image_of(mask, target, shape, mode, threads=threads)
+    energy = mask.energy if target.energy is None else target.energy
+    if energy is not None and energy.ascending() is not energy:
+        # gammapy does not read an axis with decreasing edges.
+        image, energy = image[::-1], energy.ascending()
+    with celestial(target.wcs).to_fits(relax=True) as hdus:
+        primary = hdus[0]
+        primary.data = image.view(np.uint8)
+        primary.name = "MASK"
+        _describe(primary.header, mask)
+        if energy is not None:
+            hdus.append(_bands(energy))
+            _link(primary.header, energy, image.shape)
+        with atomic.replacing(path, overwrite=overwrite) as file:
+            if str(path).endswith(".gz"):
+                with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
+                    hdus.writeto(packed, checksum=True)
+            else:
+                hdus.writeto(file, checksum=True)
+
+
+def _describe(header: fits.Header, mask: MaskValue) -> None:
+    """Write the keywords that describe the mask."""
+    header["BUNIT"] = ("", "1 = kept, 0 = not kept or outside")
+    header["CREATOR"] = (f"hpmask {hpmask.__version__}", "software that wrote this file")
+    header["HPXFRAME"] = (mask.frame, "frame of the HEALPix cells of the mask")
+    header["HPXORDER"] = (mask.order, "order of the HEALPix cells of the mask")
+    add_history(header, mask.history.split("\n"))
+
+
+def _link(header: fits.Header, energy: EnergyAxis, shape: tuple[int, ...]) -> None:
+    """Write the keywords from which gammapy finds the energies of the third axis."""
+    header["WCSSHAPE"] = (f"({','.join(map(str, reversed(shape)))})", "pixels along each axis")
+    header["BANDSHDU"] = ("MASK_BANDS", "table of the energy bins")
+    header.update(_axis_cards(energy))
+
+
+def _axis_cards(energy: EnergyAxis) -> dict[str, str]:
+    """The keywords that the image and the table share."""
+    low, high = _columns(energy)[1:]
+    return {"AXCOLS1": f"{low},{high}", "INTERP1": energy.interp}
+
+
+def _columns(energy: EnergyAxis) -> tuple[str, str, str]:
+    """The names of the columns with the centres and the edges of the bins."""
+    # The name of the axis itself is in AXISNAME.
+    name = re.sub(r"[^A-Z0-9_]", "_", energy.name.upper())
+    return (name, "E_MIN", "E_MAX") if name == "ENERGY" else (name, f"{name}_MIN", f"{name}_MAX")
+
+
+def _bands(energy: EnergyAxis) -> fits.BinTableHDU:
+    """The table of the energy bins."""
+    unit = energy.unit.to_string("fits")
+    columns = [fits.Column("CHANNEL", "K", array=np.arange(energy.n_bins))]
+    for name, values in zip(_columns(energy), (energy.center, energy.energy_min, energy.energy_max), strict=True):
+        columns.append(fits.Column(name, "D", unit=unit, array=values.value))
+    table = fits.BinTableHDU.from_columns(columns, name="MASK_BANDS")
+    table.header.update(_axis_cards(energy))
+    table.header["AXISNAME"] = escaped(energy.name)
+    return table
