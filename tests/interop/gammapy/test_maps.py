@@ -501,8 +501,10 @@ def test_from_a_region():
     around = Mask.from_gammapy(map_, order=10, outside=True)
     assert around.planes == (RangeSet.full(10), ~disc, RangeSet.full(10))
     assert (mask.to_gammapy(map_.geom).data == map_.data).all()
-    with pytest.raises(ValueError, match="order must be given"):
-        Mask.from_gammapy(map_)
+    # By default the order fits the region.
+    cap = 2 * np.pi * (1 - np.cos(0.5 * u.deg)) * u.sr
+    assert u.allclose(Mask.from_gammapy(map_).area[[0, 2]], cap, rtol=0.01)
+    assert Mask.from_gammapy(map_, resolution="1 arcmin").order == 12
 
 
 @pytest.mark.parametrize("frame", ["icrs", "galactic"])
