@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._utils.arguments import Closed, as_area
 from hpmask._utils.history import Expression
 from hpmask._utils.modes import Mode, PixelMode
+from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
@@ -21,11 +22,11 @@ from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import (
     MaskValue,
     check_mask,
-    distinct_planes,
     history_of,
     mapped,
     needed_energy,
     per_plane,
+    planewise,
     set_face,
     then,
     with_planes,
@@ -1163,13 +1164,13 @@ class Mask(MaskValue):
         """
         return Components(self, connectivity)
 
-    def n_components(self, *, connectivity: int = 8) -> int | NDArray[np.int64]:
+    def n_components(self, *, connectivity: int = 8, n_threads: int | None = None) -> int | NDArray[np.int64]:
         """The number of connected components of the mask; of shape (n_bins,) for a mask with energy.
 
-        Parameters as in `components`.
+        Parameters as in `components`; `n_threads` is for the energy bins.
         """
-        counts = {id(plane): count(plane, connectivity) for plane in distinct_planes(self)}
-        return per_plane(self, (counts[id(plane)] for plane in self.planes))  # type: ignore[no-any-return]
+        counts = planewise(self, lambda plane: count(plane, connectivity), n_threads=n_threads)
+        return per_plane(self, counts)  # type: ignore[no-any-return]
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Any:
         """Draw the mask; see `hpmask.plotting.static.plot`."""
@@ -1755,7 +1756,10 @@ class Mask(MaskValue):
         amount = _text_of(width) if steps is None else f"steps={steps}, connectivity={connectivity}"
         return with_planes(self, planes, f"{operation}({amount})")
 
-    def fill_holes(self, max_area: u.Quantity | str | None = None, *, connectivity: int = 8) -> Mask:
+    @for_the_call
+    def fill_holes(
+        self, max_area: u.Quantity | str | None = None, *, connectivity: int = 8, n_threads: int | None = None
+    ) -> Mask:
         """The mask with its holes filled.
 
         Parameters
@@ -1767,6 +1771,9 @@ class Mask(MaskValue):
         connectivity : {8, 4}, optional
             Of the mask: 8: neighbours share an edge or a corner. 4: they share an edge. What is left out hangs
             together in the other way, so that a closed ring has an inside.
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
 
         Examples
         --------
@@ -1782,9 +1789,12 @@ class Mask(MaskValue):
         """
         area = None if max_area is None else as_area(max_area, "max_area")
         history = then(self, f"fill_holes({max_area}, connectivity={connectivity})")
-        return mapped(self, lambda plane: area_filters.fill_holes(plane, area, connectivity), history=history)
+        return mapped(
+            self, lambda plane: area_filters.fill_holes(plane, area, connectivity), history=history, n_threads=n_threads
+        )
 
-    def remove_small(self, min_area: u.Quantity | str, *, connectivity: int = 8) -> Mask:
+    @for_the_call
+    def remove_small(self, min_area: u.Quantity | str, *, connectivity: int = 8, n_threads: int | None = None) -> Mask:
         """The mask without its parts (see `components`) that are smaller than an area.
 
         Parameters
@@ -1793,12 +1803,21 @@ class Mask(MaskValue):
             Parts of this area, such as "3 arcmin2", and larger ones stay.
         connectivity : {8, 4}, optional
             8: neighbours share an edge or a corner. 4: they share an edge.
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
         """
         area = as_area(min_area, "min_area")
         history = then(self, f"remove_small({min_area}, connectivity={connectivity})")
-        return mapped(self, lambda plane: area_filters.remove_small(plane, area, connectivity), history=history)
+        return mapped(
+            self,
+            lambda plane: area_filters.remove_small(plane, area, connectivity),
+            history=history,
+            n_threads=n_threads,
+        )
 
-    def keep_largest(self, n: int = 1, *, connectivity: int = 8) -> Mask:
+    @for_the_call
+    def keep_largest(self, n: int = 1, *, connectivity: int = 8, n_threads: int | None = None) -> Mask:
         """The `n` largest parts (see `components`) of the mask, in each bin.
 
         Parameters
@@ -1807,9 +1826,14 @@ class Mask(MaskValue):
             How many parts stay. Of parts of equal area those stay that have the first cells in NESTED order.
         connectivity : {8, 4}, optional
             8: neighbours share an edge or a corner. 4: they share an edge.
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
         """
         history = then(self, f"keep_largest({n}, connectivity={connectivity})")
-        return mapped(self, lambda plane: area_filters.keep_largest(plane, n, connectivity), history=history)
+        return mapped(
+            self, lambda plane: area_filters.keep_largest(plane, n, connectivity), history=history, n_threads=n_threads
+        )
 
     # ------------------------------------------------------------------ export
 
