@@ -49,7 +49,7 @@ def test_one_plane():
     mask = Mask(A)
     assert mask.planes == (A,)
     assert mask.planes[0] is A
-    assert (mask.frame, mask.order, mask.energy, mask.history) == ("icrs", 1, None, ())
+    assert (mask.frame, mask.order, mask.energy) == ("icrs", 1, None)
     assert Mask([A]) == Mask((A,)) == Mask(iter([A])) == mask
 
 
@@ -89,7 +89,7 @@ def test_full_and_empty():
         (lambda: Mask(A, order=30), ValueError, "order must be from 0 to 29, got 30"),
         (lambda: Mask(A, order=2.0), TypeError, "order must be an integer"),
         (lambda: Mask(A, frame="fk5"), ValueError, "frame must be 'icrs' or 'galactic', got 'fk5'"),
-        (lambda: Mask(A, history="one line"), TypeError, "history must be a sequence of lines"),
+        (lambda: Mask(A, history=("one", "two")), TypeError, "history must be a string"),
         (lambda: Mask.full(order=-1), ValueError, "order must be from 0 to 29, got -1"),
         (lambda: Mask(A, 3), TypeError, "positional"),
     ],

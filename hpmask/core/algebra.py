@@ -102,13 +102,15 @@ def intersection(mask: M, others: Iterable[Any]) -> M:
 def difference(mask: M, others: Iterable[Any]) -> M:
     """See `hpmask.Mask.difference`."""
     masks = _all_checked(others)
-    return mask - union_all(masks) if masks else mask
+    result: M = mask - union_all(masks) if masks else mask
+    return result
 
 
 def symmetric_difference(mask: M, other: MaskValue) -> M:
     """See `hpmask.Mask.symmetric_difference`."""
     check_mask(other)
-    return mask ^ other
+    result: M = mask ^ other
+    return result
 
 
 def overlaps(a: MaskValue, b: MaskValue) -> bool:
