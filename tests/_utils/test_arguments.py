@@ -36,7 +36,7 @@ FLAGS = {
     "from_catalog, progress": lambda flag: Mask.from_catalog(
         QTable({"ra": STARS.ra, "dec": STARS.dec}), "1 deg", order=3, progress=flag
     ),
-    "from_regions, inside": lambda flag: Mask.from_regions("icrs; circle(10, 0, 1)", order=3, inside=flag),
+    "from_regions, invert": lambda flag: Mask.from_regions("icrs; circle(10, 0, 1)", order=3, invert=flag),
     "from_healpix, nest": lambda flag: Mask.from_healpix(np.arange(48) < 4, nest=flag, frame="icrs"),
     "from_healpix of cells, nest": lambda flag: Mask.from_healpix([1], cells=[3], order=1, nest=flag, frame="icrs"),
     "from_energy, round_to_edge": lambda flag: Mask.from_energy(AXIS, "1 TeV", round_to_edge=flag),
@@ -44,10 +44,10 @@ FLAGS = {
     "from_wcs, nan": lambda flag: Mask.from_wcs(np.ones((2, 2)), image_wcs(), nan=flag),
     "from_wcs, invert": lambda flag: Mask.from_wcs(np.ones((2, 2)), image_wcs(), invert=flag),
     "slice_energy, round_to_edge": lambda flag: Mask.full(energy=AXIS).slice_energy("1 TeV", round_to_edge=flag),
-    "to_healpix, nest": lambda flag: MASK.to_healpix(2, nest=flag),
-    "distance_map, nest": lambda flag: MASK.distance_map(2, nest=flag),
+    "to_healpix, nest": lambda flag: MASK.to_healpix(order=2, nest=flag),
+    "distance_map, nest": lambda flag: MASK.distance_map(order=2, nest=flag),
     "apodize, nest": lambda flag: MASK.apodize("1 deg", order=3, nest=flag),
-    "energy_range_healpix, nest": lambda flag: Mask.full(energy=AXIS).energy_range_healpix(1, nest=flag),
+    "energy_range_healpix, nest": lambda flag: Mask.full(energy=AXIS).energy_range_healpix(order=1, nest=flag),
     "dilate, progress": lambda flag: MASK.dilate("1 deg", progress=flag),
     "erode by steps, progress": lambda flag: MASK.erode(steps=1, progress=flag),
     "boundary, progress": lambda flag: MASK.boundary("1 deg", progress=flag),
