@@ -1222,7 +1222,7 @@ class Mask(MaskValue):
         >>> north.union(tropics) == north.union([tropics]) == north | tropics
         True
         """
-        return self._own(algebra.union(self, others))
+        return algebra.union(self, others)
 
     def intersection(self, *others: Mask | Iterable[Mask]) -> Mask:
         """Return the intersection of this mask and others, in one pass over all of them.
@@ -1254,7 +1254,7 @@ class Mask(MaskValue):
         >>> north.intersection(tropics) == north & tropics
         True
         """
-        return self._own(algebra.intersection(self, others))
+        return algebra.intersection(self, others)
 
     def difference(self, *others: Mask | Iterable[Mask]) -> Mask:
         """Return the sky that this mask keeps and none of the others does.
@@ -1282,7 +1282,7 @@ class Mask(MaskValue):
         >>> north.difference(tropics) == north - tropics
         True
         """
-        return self._own(algebra.difference(self, others))
+        return algebra.difference(self, others)
 
     def symmetric_difference(self, other: Mask) -> Mask:
         """Return the sky that exactly one of two masks keeps.
@@ -1310,7 +1310,7 @@ class Mask(MaskValue):
         >>> north.symmetric_difference(tropics) == north ^ tropics
         True
         """
-        return self._own(algebra.symmetric_difference(self, other))
+        return algebra.symmetric_difference(self, other)
 
     def issubset(self, other: Mask) -> bool:
         """Return whether another mask keeps all the sky that this mask keeps, in every bin.

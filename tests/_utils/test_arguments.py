@@ -117,8 +117,8 @@ MASKED = {
     "width, 1 of 2": lambda: Mask.full(energy=AXIS).erode(hidden([1, 2] * u.deg, 1)),
     "lat": lambda: Mask.from_zone(None, hidden([-1, 1] * u.deg, 0), order=3),
     "lon": lambda: Mask.from_zone(hidden([-1, 1] * u.deg, 0), None, order=3),
-    "radius_or_size": lambda: MASK.cutout(STARS[0], radius=Masked(1 * u.deg, mask=True)),
-    "radius_or_size ": lambda: MASK.cutout(STARS[0], hidden([1, 2] * u.deg, 1)),
+    "radius ": lambda: MASK.cutout(STARS[0], radius=Masked(1 * u.deg, mask=True)),
+    "height": lambda: MASK.cutout(STARS[0], width="1 deg", height=Masked(2 * u.deg, mask=True)),
     "binsz": lambda: field_wcs(STARS[0], "1 deg", binsz=Masked(0.1 * u.deg, mask=True)),
     "edges, 1 of 3": lambda: EnergyAxis(hidden([1, 2, 3] * u.TeV, 1)),
     "min_area": lambda: MASK.remove_small(Masked(1 * u.deg**2, mask=True)),
@@ -236,7 +236,8 @@ def test_single_precision_of_angles(values, unit):
     assert one.dtype == np.float32
     assert Mask.from_cones(STARS, one, order=9) == Mask.from_cones(STARS, other, order=9)
     assert MASK.dilate(one[0]) == MASK.dilate(other[0])
-    assert MASK.cutout(STARS[0], radius=one) == MASK.cutout(STARS[0], radius=other)
+    assert MASK.cutout(STARS[0], radius=one[0]) == MASK.cutout(STARS[0], radius=other[0])
+    assert MASK.cutout(STARS[0], width=one[0], height=one[1]) == MASK.cutout(STARS[0], width=other[0], height=other[1])
     assert zone_of(one) == zone_of(other)
     assert MASK.apodize(one[0], order=4).tolist() == MASK.apodize(other[0], order=4).tolist()
     a, b = (CircleSkyRegion(STARS[0], angles[0]) for angles in (one, other))
@@ -340,7 +341,7 @@ def test_a_forgotten_order_is_explained(method, given_):
 
 def test_errors_of_python_name_the_class():
     with pytest.raises(TypeError, match=r"^Mask\.cutout\(\) missing 1 required positional argument"):
-        MASK.cutout(STARS[0])
+        MASK.cutout()
     with pytest.raises(TypeError, match=r"^Mask\.from_healpix\(\) missing 2 required keyword-only arguments"):
         Mask.from_healpix([])
 
@@ -380,6 +381,9 @@ def test_a_list_of_masks_in_place_of_a_mask():
     masks = [Mask.full(), Mask.empty()]
     with pytest.raises(TypeError, match=r"got list \(lists of masks go to hpmask\.union_all"):
         Mask.union(masks)
+    for work in (Mask.intersection, Mask.difference, lambda some: Mask.symmetric_difference(some, masks[0])):
+        with pytest.raises(TypeError, match="got list"):
+            work(masks)
 
 
 def test_shapes_of_radii_per_bin_are_listed_once():
