@@ -114,7 +114,7 @@ def _angle(degrees: float) -> str:
 @click.option("--legend/--no-legend", default=True, show_default=True, help="Whether to add a legend.")
 @click.option("--title", help="Title of the picture.")
 @click.option("--figsize", type=float, nargs=2, metavar="W H", help="Size of the picture in inches.")
-@click.option("--dpi", type=click.IntRange(20, 2400), default=150, show_default=True, help="Pixels per inch.")
+@click.option("--dpi", type=click.IntRange(20, 2400), help=f"Pixels per inch [default: {pictures.DPI}].")
 @overwrite_option
 def plot(
     mask: Path,

@@ -73,7 +73,8 @@ def check(wcs, shape, order, radius, seed=1, n_pixels=40, n=100):
     np.testing.assert_allclose(part[others][sure], expected[sure], atol=1e-3)
 
 
-@pytest.mark.parametrize("projection", mostly_deep(PROJECTIONS))
+@pytest.mark.deep
+@pytest.mark.parametrize("projection", PROJECTIONS)
 def test_projections(data, projection):
     wcs = text_wcs(data(f"wcs/hdr/1904-66_{projection}.hdr"))
     check(wcs, (192, 192), 11, "0.5 deg", n_pixels=5, n=300)
@@ -84,7 +85,7 @@ def test_projections(data, projection):
     "wcs",
     [
         pytest.param(simple(lon=0.0, lat=0.0, rotation=30), id="seam", marks=pytest.mark.deep),
-        pytest.param(simple(lon=10, lat=90.0), id="north pole"),
+        pytest.param(simple(lon=10, lat=90.0), id="north pole", marks=pytest.mark.deep),
         pytest.param(
             simple("ZEA", lon=200, lat=-89.0, step=(-0.1, 0.5), rotation=17, kind="GLON"),
             id="thin",
@@ -99,13 +100,14 @@ def test_places(wcs, order):
     check(wcs, wcs.array_shape, order, max(5 * side, 0.5) * u.deg, n_pixels=20)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "wcs",
     [
         simple("CAR", lon=30, lat=0, step=3, shape=(60, 120)),
-        pytest.param(simple("AIT", lon=266, lat=0, step=3, shape=(60, 112), kind="GLON"), marks=pytest.mark.deep),
-        pytest.param(simple("ZEA", lon=266, lat=50, step=4, shape=(60, 60)), marks=pytest.mark.deep),
-        pytest.param(simple("SIN", lon=266, lat=50, step=3, shape=(44, 44)), marks=pytest.mark.deep),
+        simple("AIT", lon=266, lat=0, step=3, shape=(60, 112), kind="GLON"),
+        simple("ZEA", lon=266, lat=50, step=4, shape=(60, 60)),
+        simple("SIN", lon=266, lat=50, step=3, shape=(44, 44)),
     ],
 )
 def test_large_pixels_all_over_the_sky(wcs):
@@ -200,9 +202,13 @@ def test_edges_of_facets(projection, wide, size, seed):
     """All pixels of whole facets, in 20 x 20 places each, and closely where that differs most."""
     rng = np.random.default_rng(seed)
     wcs = simple(
-        projection, lon=rng.uniform(0, 360), lat=90 if projection == "XPH" else 0, step=wide / size / np.sqrt(2),
-        shape=(size, size), rotation=rng.uniform(0, 360),
-    )  # fmt: skip
+        projection,
+        lon=rng.uniform(0, 360),
+        lat=90 if projection == "XPH" else 0,
+        step=wide / size / np.sqrt(2),
+        shape=(size, size),
+        rotation=rng.uniform(0, 360),
+    )
     center = SkyCoord(rng.uniform(0, 360, 60), np.degrees(np.arcsin(rng.uniform(-1, 1, 60))), unit="deg")
     mask = Mask.from_cones(center, rng.uniform(2, 14, 60) * u.deg, order=6)
     part, overlap, inside = (mask.to_wcs(wcs, mode=mode) for mode in ("fraction", "overlap", "inside"))
