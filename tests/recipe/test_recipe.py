@@ -231,7 +231,7 @@ class TestCatalog:
             assert recipe(f"{head}hdu = {hdu}\n").build() == ~discs(tables[1], "2 deg")
         for hdu, message in (
             ('"THIRD"', "has no HDU 'THIRD'; it has .*1 .FIRST., 2 .SECOND."),
-            ("0", "HDU 0 .* is no table"),
+            ("0", "HDU 0 .* is not a table"),
         ):
             with pytest.raises(RecipeError, match=message):
                 recipe(f"{head}hdu = {hdu}\n").build()
