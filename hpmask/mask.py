@@ -12,11 +12,12 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._utils.arguments import Closed, as_area
+from hpmask._utils.history import Expression
 from hpmask._utils.modes import Mode, PixelMode
 from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
-from hpmask.core.rangeset import RangeSet, flat
+from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import (
     MaskValue,
     check_mask,
@@ -54,27 +55,34 @@ __all__ = ["Mask"]
 
 
 class Mask(MaskValue):
-    """A set of sky cells, one per energy bin or one for all energies. True = kept.
+    """A mask of the sky: a set of HEALPix cells, or one set for each energy bin. True = kept.
 
-    An exclusion mask holds the sky that stays: what is to be thrown away is not in it.
+    For an exclusion mask, the kept sky is the sky that remains in the analysis. The excluded sky is not in the set.
+
+    Masks are immutable, hashable and picklable. Two masks are equal if they keep the same sky in the same frame and the
+    same energy bins, whatever their orders are. The operators are those of Python's sets: ``|``, ``&`` (or ``*``),
+    ``^``, ``-``, ``~``, and ``<=``, ``<``, ``>=``, ``>`` for subsets. A mask without energy counts in all bins of the
+    other mask. For a mask with energy, ``mask[2]`` is the mask of one bin (without energy), ``mask[2:5]`` is a mask of
+    three bins, and iteration yields the mask of each bin.
 
     Parameters
     ----------
     planes : RangeSet or sequence of RangeSet
-        The sky: one set, or one per bin of `energy`.
+        The cells that are kept: one set, or one for each bin of `energy`.
     order : int, optional
-        Order that the mask is resolved to; by default the finest of its planes. No plane may be finer.
+        Order of the mask, 0 to 29. By default the finest order of its planes. No plane may be finer.
     frame : {"icrs", "galactic"}, optional
         Frame of the cells.
     energy : EnergyAxis, optional
-        Energy bins. A single plane then holds in all of them.
-    history : sequence of str, optional
-        How the mask was made, a line per step. Takes no part in comparisons.
+        Energy bins. A single plane is used for all of them.
+    history : str, optional
+        How the mask was made, as an expression. It takes no part in comparisons. By default the number of ranges.
 
     Raises
     ------
     TypeError, ValueError
-        If the number of planes is not the number of bins, or an argument is of another kind.
+        If the number of planes is not the number of bins, a plane is finer than `order`, or an argument has another
+        type.
 
     Examples
     --------
@@ -91,16 +99,79 @@ class Mask(MaskValue):
 
     __slots__ = ()
 
+    def __init__(
+        self,
+        planes: RangeSet | Sequence[RangeSet],
+        *,
+        order: int | None = None,
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        history: str | Expression = "",
+    ) -> None:
+        # Here, so that Python's errors about arguments name Mask.
+        super().__init__(planes, order=order, frame=frame, energy=energy, history=history)
+
     # ------------------------------------------------------------------ constructors
 
     @classmethod
     def full(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
-        """The mask that keeps everything."""
+        """Return a mask that keeps the whole sky.
+
+        Parameters
+        ----------
+        order : int, optional
+            Order of the mask, 0 to 29. The result of a set operation has the finer order of two masks, so that 0 is
+            fine enough.
+        energy : EnergyAxis, optional
+            Energy bins.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or another argument is not of its kind.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.full()
+        <Mask icrs order=0 | 1 range, 16 B | 1 of the sky>
+        """
         return cls(RangeSet.full(order), frame=frame, energy=energy, history=_leaf("full", f"order={order}", energy))
 
     @classmethod
     def empty(cls, *, order: int = 0, energy: EnergyAxis | None = None, frame: str = "icrs") -> Mask:
-        """The mask that keeps nothing."""
+        """Return a mask that keeps nothing.
+
+        Parameters
+        ----------
+        order : int, optional
+            Order of the mask, 0 to 29.
+        energy : EnergyAxis, optional
+            Energy bins.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or another argument is not of its kind.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.empty().is_empty
+        True
+        """
         return cls(RangeSet.empty(order), frame=frame, energy=energy, history=_leaf("empty", f"order={order}", energy))
 
     @classmethod
@@ -423,28 +494,37 @@ class Mask(MaskValue):
         order: int | None = None,
         energy: EnergyAxis | None = None,
     ) -> Mask:
-        """A mask from a boolean HEALPix map.
+        """Return a mask from a boolean HEALPix map.
 
         Parameters
         ----------
         values : array_like of bool, shape (n_cells,) or (n_bins, n_cells)
-            True = kept. 0 and 1 of other types are taken for False and True; anything else raises.
+            True = kept. 0 and 1 of other types count as False and True; any other value raises an error.
         nest : bool
             Whether the cells are numbered NESTED (True) or RING (False).
         frame : {"icrs", "galactic"}
             Frame of the map.
         cells : array_like of int, shape (n_cells,), optional
-            Numbers of the cells that `values` belong to; all others are False. Needs `order`.
+            Cell numbers of `values`, for a map of a part of the sky. All other cells are False. It needs `order`.
         order : int, optional
-            Order of the cells; for a full map it follows from the number of values.
+            Order of the cells, 0 to 29. The number of values determines the order of a full map.
         energy : EnergyAxis, optional
-            Energy bins: `values` has a row for each, or one for all.
+            Energy bins. `values` has a row for each bin, or a single row for all of them.
+
+        Returns
+        -------
+        Mask
+            At the order of the map.
 
         Raises
         ------
         TypeError, ValueError
-            If the number of values is that of no full map, a cell is repeated or does not exist, or a value
-            is neither True nor False.
+            If there is no full map with this number of values, a cell is repeated or does not exist, or a value is
+            neither True nor False. The first such row is named.
+
+        See Also
+        --------
+        to_healpix : the other way.
 
         Examples
         --------
@@ -466,34 +546,40 @@ class Mask(MaskValue):
         order: int = 0,
         frame: str = "icrs",
     ) -> Mask:
-        """The whole sky between two energies, as gammapy's ``energy_mask``.
+        """Return a mask that keeps the whole sky in the bins between two energies, like gammapy's ``energy_mask``.
 
-        A bin is kept iff ``low >= energy_min and high <= energy_max``: bins that a bound cuts are left out.
+        A bin is kept if and only if it lies fully between the energies: its lower edge is at least `energy_min`, and
+        its upper edge is at most `energy_max`.
 
         Parameters
         ----------
         energy : EnergyAxis
             The bins of the mask.
         energy_min, energy_max : `~astropy.units.Quantity` or str, optional
-            The energies; by default where the axis begins and ends.
+            The energies, scalar. By default the ends of the axis.
         round_to_edge : bool, optional
-            Take the nearest edges instead of the energies: in the logarithm for a "log" axis; from the middle of a bin
-            to the edge of even number. A middle is one that is exact in floating point, in the unit of `axis`.
-            With `EnergyAxis.from_gammapy` the bins are those of gammapy's ``Geom.energy_mask``.
+            Move the energies to the nearest edges first. The distance is measured in the logarithm for a "log" axis.
+            Halfway between two edges, the edge with the even number is taken, as by ``numpy.round``. The result is
+            that of gammapy's ``Geom.energy_mask`` for an axis from `hpmask.interop.gammapy.axis_from_gammapy`.
         order : int, optional
-            Order of the mask. Together with another mask the finer order counts, so that 0 will do.
+            Order of the mask, 0 to 29. The result of a set operation has the finer order of two masks, so that 0 is
+            fine enough.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
+
+        Returns
+        -------
+        Mask
 
         Raises
         ------
         TypeError, ValueError
-            If an energy is a bare number or has another unit.
+            If `energy` is not an EnergyAxis, or an energy is a bare number, an array or NaN, or has another unit.
 
         Warns
         -----
         UserWarning
-            If no bin is kept, or one is lost by a rounding error of its edge.
+            If no bin is kept, or if a bin is left out because its edge has a rounding error.
 
         Examples
         --------
@@ -510,20 +596,25 @@ class Mask(MaskValue):
 
     @classmethod
     def stack(cls, masks: Iterable[Mask], energy: EnergyAxis | None = None) -> Mask:
-        """A mask with energy bins, each of which is a mask of its own.
+        """Return a mask with energy bins from masks of these bins.
 
         Parameters
         ----------
         masks : iterable of Mask
-            Masks without energy, one for each bin; or masks with energy bins, of which each begins where the one before
-            ends. All of one frame; orders may differ.
+            Masks without energy, one for each bin of `energy`. Or masks with energy, each of which begins at the energy
+            where the one before ends. They have the same frame and any order.
         energy : EnergyAxis, optional
             The bins, for masks without energy.
+
+        Returns
+        -------
+        Mask
+            At the finest order of the masks.
 
         Raises
         ------
         TypeError, ValueError
-            If the number of masks is not that of the bins, frames differ, or bins do not follow on each other.
+            If the number of masks is not the number of bins, the frames differ, or the bins are not contiguous.
 
         Examples
         --------
@@ -535,7 +626,7 @@ class Mask(MaskValue):
         ...     SkyCoord(83.6, 23.2, unit="deg"))
         array([ True, False])
         """
-        return transform.stack(masks, energy)
+        return cls._own(transform.stack(masks, energy))
 
     @classmethod
     def from_gammapy(
@@ -543,6 +634,7 @@ class Mask(MaskValue):
         data: Map | SourceCatalog | DatasetModels | Model | Sequence[Model],
         *,
         order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str | None = None,
         outside: bool | None = None,
@@ -568,10 +660,13 @@ class Mask(MaskValue):
         order : int, optional
             Order of the cells, 0 to 29. By default HEALPix maps keep theirs, and images have cells smaller than an
             eighth of a pixel, so that `to_gammapy` on the same geometry returns the image. Pixels much thinner than the
-            others, at the poles of CAR maps, need a higher order. Maps of regions, catalogs and models need an order.
+            others, at the poles of CAR maps, need a higher order. For maps of regions and for sources, the default is
+            the lowest order at which the area of the smallest shape is right to 1 %, as in `from_regions`.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, an angle such as "1 arcmin": the cells are not larger, as in `from_regions`.
         mode : {"center", "overlap", "inside"}, optional
-            For images as in `from_wcs`, for regions and sources as in `from_regions`. It makes no difference for
-            HEALPix maps.
+            For images as in `from_wcs`, for regions and sources as in `from_regions`. For HEALPix maps it applies to
+            an `order` that is lower than theirs, as in `at_order`. In another frame, HEALPix maps have "center" only.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask. The default is the frame of the map, and "icrs" for sources and for maps in other frames.
         outside : bool, optional
@@ -603,8 +698,8 @@ class Mask(MaskValue):
         TypeError
             If `data` is none of these, or an option is given that does not apply to it.
         ValueError
-            If a value of a map is neither 0 nor 1 (NaN included; the first one is named), a map has other axes, an
-            order is needed, or sources have no extent and `invalid` is "raise".
+            If a value of a map is neither 0 nor 1 (NaN included; the first one is named), a map has other axes, no
+            order fits, or sources have no extent and `invalid` is "raise".
 
         Warns
         -----
@@ -634,6 +729,7 @@ class Mask(MaskValue):
             convert.from_gammapy(
                 data,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 frame=frame,
                 outside=outside,
@@ -888,27 +984,29 @@ class Mask(MaskValue):
     # ------------------------------------------------------------------ properties and queries
 
     def contains(self, coord: SkyCoord, energy: u.Quantity | str | None = None, *, n_threads: int | None = None) -> Any:
-        """Whether positions (and energies) are kept.
+        """Return whether positions (and energies) are kept.
 
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
-            A position on an edge between cells, within 1e-14 rad, belongs to the northern cell.
+            Positions, in any frame. A position with a distance means the direction in which it is seen. A position
+            within 1e-14 rad of the edge between two cells belongs to the northern cell.
         energy : `~astropy.units.Quantity` or str, optional
-            Energies that broadcast against `coord`. One outside all bins is not kept. A mask without
+            Energies, which are broadcast against `coord`. Nothing is kept at energies outside all bins. A mask without
             energy gives the same answer at all energies.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
         bool or numpy.ndarray of bool
-            In the broadcast shape. For a mask with energy and `energy` left out, each bin's answer:
-            shape (n_bins, ...).
+            In the broadcast shape. For a mask with energy and without `energy`, the answer of each bin: shape
+            (n_bins, ...).
 
         Raises
         ------
         TypeError, ValueError
-            If a position or energy is not finite, or of another kind.
+            If `coord` is not a SkyCoord, `energy` is not an energy, or a value is not finite or is masked.
 
         Examples
         --------
@@ -923,23 +1021,31 @@ class Mask(MaskValue):
     def energy_range(
         self, coord: SkyCoord | None = None, *, n_threads: int | None = None
     ) -> tuple[u.Quantity, u.Quantity]:
-        """Lowest and highest energy that is kept at positions, as of gammapy's datasets.
+        """Return the lowest and the highest energy that is kept, like gammapy's ``Dataset.energy_range``.
 
         Parameters
         ----------
-        coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame. Distances make no difference: the direction counts in which a position is seen.
+        coord : `~astropy.coordinates.SkyCoord`, any shape, optional
+            Positions, in any frame. A position with a distance means the direction in which it is seen. Without
+            `coord`, the energies at which any sky is kept.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
         energy_min, energy_max : `~astropy.units.Quantity`, shape of `coord`
-            Lower edge of the first bin that is kept and upper edge of the last one; NaN where none is. Bins in between
-            that are not kept make no difference.
+            The lower edge of the lowest bin and the upper edge of the highest bin that is kept; NaN if no bin is. Bins
+            between them need not be kept.
 
         Raises
         ------
-        ValueError
-            If the mask has no energy bins, or a position is not finite.
+        TypeError, ValueError
+            If the mask has no energy bins, or a position is not finite or is masked.
+
+        See Also
+        --------
+        energy_range_wcs : for the pixels of an image.
+        energy_range_healpix : for the cells of a HEALPix map.
 
         Examples
         --------
@@ -957,18 +1063,71 @@ class Mask(MaskValue):
             return energy_bins.kept_range(np.array([bool(plane) for plane in self.planes]), axis)
         return energy_bins.kept_range(np.asarray(self.contains(coord, n_threads=n_threads)), axis)
 
-    def energy_range_wcs(self, wcs: WCS, shape: tuple[int, int] | None = None) -> tuple[u.Quantity, u.Quantity]:
-        """`energy_range` at the pixels of an image: two maps of shape (ny, nx), NaN where nothing is kept.
+    def energy_range_wcs(
+        self, wcs: WCS, shape: tuple[int, int] | None = None, *, n_threads: int | None = None
+    ) -> tuple[u.Quantity, u.Quantity]:
+        """Return the lowest and the highest energy that is kept at the centres of the pixels of an image.
 
-        Parameters as in `to_wcs`.
+        Parameters
+        ----------
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry
+            Any celestial WCS, as in `to_wcs`.
+        shape : (int, int), optional
+            Number of pixels (ny, nx). By default the shape in the WCS.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        energy_min, energy_max : `~astropy.units.Quantity`, shape (ny, nx)
+            As in `energy_range`; NaN where no bin is kept.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the mask has no energy bins, the WCS is not celestial, or no shape is known.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import EnergyAxis, Mask
+        >>> from hpmask.wcs.field import field_wcs
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> wcs, shape = field_wcs(SkyCoord(83.6, 22, unit="deg"), "2 deg", binsz="1 deg")
+        >>> mask.energy_range_wcs(wcs, shape)[0]
+        <Quantity [[10., 10.],
+                   [10., 10.]] TeV>
         """
         axis = needed_energy(self)
-        return energy_bins.kept_range(self.to_wcs(wcs, shape), axis)
+        return energy_bins.kept_range(self.to_wcs(wcs, shape, n_threads=n_threads), axis)
 
     def energy_range_healpix(self, *, order: int | None = None, nest: bool = False) -> tuple[u.Quantity, u.Quantity]:
-        """`energy_range` at the cells of a full HEALPix map: two maps, NaN where nothing is kept.
+        """Return the lowest and the highest energy that is kept in the cells of a full HEALPix map.
 
-        Parameters as in `to_healpix`.
+        Parameters
+        ----------
+        order : int, optional
+            Order of the map, by default that of the mask.
+        nest : bool, optional
+            Number the cells NESTED instead of RING.
+
+        Returns
+        -------
+        energy_min, energy_max : `~astropy.units.Quantity`, shape (12 * 4**order,)
+            As in `energy_range`; NaN where no bin is kept. The maps are in the frame of the mask.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the mask has no energy bins, or `order` is not an integer from 0 to 29.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> energy_min, energy_max = mask.energy_range_healpix(order=0)
+        >>> energy_min[:3]
+        <Quantity [10., 10., 10.] TeV>
         """
         axis = needed_energy(self)
         maps = (one.to_healpix(order=order, nest=nest) for one in self)
@@ -1546,7 +1705,7 @@ class Mask(MaskValue):
         Parameters
         ----------
         *others : Mask or iterable of Mask
-            Other masks, of any order. A mask without energy holds in all bins of the others.
+            Other masks, with the same frame and of any order. A mask without energy counts in all bins of the others.
 
         Returns
         -------
@@ -1556,7 +1715,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If one of them is not a Mask, or frames or energy axes differ.
+            If one of them is not a Mask, or the frames or energy axes differ.
 
         See Also
         --------
@@ -1565,64 +1724,234 @@ class Mask(MaskValue):
         Examples
         --------
         >>> from hpmask import Mask
-        >>> north = Mask.from_zone(lat=("60 deg", "90 deg"), order=5)
-        >>> south = Mask.from_zone(lat=("-90 deg", "-60 deg"), order=5)
-        >>> north.union(south) == north.union([south]) == north | south
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.union(tropics) == north.union([tropics]) == north | tropics
         True
         """
-        masks: list[Mask] = [self, *flat(others)]
-        return algebra.union_all(masks)
+        return self._own(algebra.union(self, others))
 
     def intersection(self, *others: Mask | Iterable[Mask]) -> Mask:
-        """Return the intersection of this mask and others, in one pass over all of them."""
-        masks: list[Mask] = [self, *flat(others)]
-        return algebra.intersection_all(masks)
+        """Return the intersection of this mask and others, in one pass over all of them.
+
+        Parameters
+        ----------
+        *others : Mask or iterable of Mask
+            Other masks, with the same frame and of any order. A mask without energy counts in all bins of the others.
+
+        Returns
+        -------
+        Mask
+            The sky that all of them keep, at the finest of their orders.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not a Mask, or the frames or energy axes differ.
+
+        See Also
+        --------
+        hpmask.intersection_all : the intersection of a list of masks.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.intersection(tropics) == north & tropics
+        True
+        """
+        return self._own(algebra.intersection(self, others))
 
     def difference(self, *others: Mask | Iterable[Mask]) -> Mask:
-        """Return the sky that this mask keeps and none of the others does."""
-        masks_ = flat(others)
-        return self - algebra.union_all(masks_) if masks_ else self
+        """Return the sky that this mask keeps and none of the others does.
+
+        Parameters
+        ----------
+        *others : Mask or iterable of Mask
+            Other masks, with the same frame and of any order. A mask without energy counts in all bins of the others.
+
+        Returns
+        -------
+        Mask
+            At the finest of their orders.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.difference(tropics) == north - tropics
+        True
+        """
+        return self._own(algebra.difference(self, others))
 
     def symmetric_difference(self, other: Mask) -> Mask:
-        """Return the sky that one of two masks keeps and the other does not."""
-        check_mask(other)
-        return self ^ other
+        """Return the sky that exactly one of two masks keeps.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        Mask
+            At the finer of the two orders.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.symmetric_difference(tropics) == north ^ tropics
+        True
+        """
+        return self._own(algebra.symmetric_difference(self, other))
 
     def issubset(self, other: Mask) -> bool:
-        """Whether `other` keeps all that this mask keeps, in every bin."""
+        """Return whether another mask keeps all the sky that this mask keeps, in every bin.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> (north & tropics).issubset(tropics)
+        True
+        """
         check_mask(other)
         return self <= other
 
     def overlaps(self, other: Mask) -> bool:
-        """Whether two masks share any sky, in any bin."""
+        """Return whether two masks keep any sky in common, in any bin.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.overlaps(tropics)
+        True
+        """
         return algebra.overlaps(self, other)
 
     def isdisjoint(self, other: Mask) -> bool:
-        """Whether two masks share no sky, in any bin."""
+        """Return whether two masks keep no sky in common, in any bin.
+
+        Parameters
+        ----------
+        other : Mask
+            Another mask, with the same frame and of any order. A mask without energy counts in all bins of the other.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not a Mask, or the frames or energy axes differ.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+        >>> tropics = Mask.from_zone(lat=("-23.4 deg", "23.4 deg"), order=5)
+        >>> north.isdisjoint(~north)
+        True
+        """
         return not algebra.overlaps(self, other)
 
     # ------------------------------------------------------------------ transformations and morphology
 
     def reduce(self, how: Literal["any", "all"] = "any") -> Mask:
-        """The mask without its energy axis: the sky kept in any bin, or in all of them."""
+        """Return the mask without its energy axis.
+
+        Parameters
+        ----------
+        how : {"any", "all"}, optional
+            Keep the sky that is kept in any bin, or the sky that is kept in all bins.
+
+        Returns
+        -------
+        Mask
+            Without energy. A mask without energy is returned as it is.
+
+        Raises
+        ------
+        ValueError
+            If `how` is another word.
+
+        Examples
+        --------
+        >>> from hpmask import EnergyAxis, Mask
+        >>> mask = Mask.from_energy(EnergyAxis.from_bounds("1 TeV", "100 TeV", 2), "10 TeV")
+        >>> mask.reduce("any").is_full, mask.reduce("all").is_empty
+        (True, True)
+        """
         return transform.reduce(self, how)
 
     def resample_energy(self, energy: EnergyAxis, *, how: Literal["any", "all"] = "any") -> Mask:
-        """The mask in other energy bins.
+        """Return the mask with other energy bins.
 
         Parameters
         ----------
         energy : EnergyAxis
-            The new bins, under the name of the old ones. A mask without energy holds in all of them.
+            The new bins. The axis must have the same name as that of the mask. For a mask without energy, all new bins
+            have its sky.
         how : {"any", "all"}, optional
-            A new bin keeps what any of the old bins keep that it meets, or what all of them do. Energies outside the
-            old bins are not kept: "any" does not look at them, and of a new bin that reaches beyond the old ones "all"
-            keeps nothing.
+            A new bin keeps the sky that any of the old bins inside it keep, or the sky that all of them keep. Old bins
+            that are partly inside count. Nothing is kept at energies outside the old bins: with "any" they change
+            nothing, and with "all" a new bin that extends beyond the old bins keeps nothing.
+
+        Returns
+        -------
+        Mask
+            At the same order.
 
         Raises
         ------
         TypeError, ValueError
-            If `axis` is no EnergyAxis, has another name, or `how` is none of the two.
+            If `energy` is not an EnergyAxis or has another name, or `how` is another word.
 
         Examples
         --------
@@ -1643,23 +1972,30 @@ class Mask(MaskValue):
         *,
         round_to_edge: bool = False,
     ) -> Mask:
-        """The mask in some of its energy bins.
+        """Return the mask with only the energy bins between two energies.
 
         Parameters
         ----------
         energy_min, energy_max : `~astropy.units.Quantity` or str, optional
-            The bins that lie between these energies, by the rule of `from_energy`.
-        bins : int or slice, optional
-            Instead of energies: a bin or bins by number.
+            The energies, scalar. By default the ends of the axis. Only bins that lie fully between them remain, as in
+            `from_energy`.
         round_to_edge : bool, optional
-            As in `from_energy`.
+            Move the energies to the nearest edges first, as in `from_energy`.
+
+        Returns
+        -------
+        Mask
+            With at least one bin. To choose bins by number, use ``mask[2:5]``.
 
         Raises
         ------
         TypeError, ValueError
-            If the mask has no energy bins, there is none to be left, or both energies and `bins` are given.
-        IndexError
-            If there is no bin of that number.
+            If the mask has no energy bins, no bin lies between the energies, or an energy is not one.
+
+        Warns
+        -----
+        UserWarning
+            If a bin is left out because its edge has a rounding error.
 
         Examples
         --------
@@ -1673,27 +2009,65 @@ class Mask(MaskValue):
         return transform.slice_energy(self, energy_min, energy_max, round_to_edge=round_to_edge)
 
     def at_order(self, order: int, *, mode: Mode = "center") -> Mask:
-        """The mask at another order.
+        """Return the mask at another order.
 
         Parameters
         ----------
         order : int
-            A finer order keeps the sky as it is.
+            The new order, 0 to 29. At a finer order, the mask keeps the same sky.
         mode : {"center", "overlap", "inside"}, optional
-            For a coarser order: a cell is in if its centre is, if any part of it is, or only if all of it is. The
-            centre is the corner of four cells of the mask, of which the northern one decides, as in `contains`.
+            Only for a coarser order. A cell is in the new mask if its centre is in the old one ("center"), if any part
+            of it is ("overlap"), or if all of it is ("inside"). Four cells of the old mask meet at the centre of a
+            cell. The northern one decides, as in `contains`.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or `mode` is not one of these words.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> disc = Mask.from_cones(SkyCoord(10, 20, unit="deg"), "5 deg", order=9)
+        >>> coarse = [disc.at_order(5, mode=mode) for mode in ("inside", "center", "overlap")]
+        >>> coarse[0] <= coarse[1] <= coarse[2]
+        True
         """
         return transform.at_order(self, order, mode=mode)
 
     def to_frame(self, frame: str, *, order: int | None = None, n_threads: int | None = None) -> Mask:
-        """The mask in another frame: a new cell is in iff its centre was.
+        """Return the mask in another frame. A new cell is in if and only if its centre was.
 
         Parameters
         ----------
         frame : {"icrs", "galactic"}
             The new frame.
         order : int, optional
-            Order of the new cells, by default the mask's own.
+            Order of the new cells, 0 to 29, by default that of the mask. The outline of the mask changes by about half
+            a cell.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        Mask
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `frame` is another word, or `order` is not an integer from 0 to 29.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> plane = Mask.from_zone(lat=("-2 deg", "2 deg"), order=9, frame="galactic", zone_frame="galactic")
+        >>> print(f"{plane.to_frame('icrs').area:.0f}, was {plane.area:.0f}")
+        1423 deg2, was 1423 deg2
         """
         return transform.to_frame(self, frame, order=order, n_threads=n_threads)
 
@@ -2217,24 +2591,36 @@ class Mask(MaskValue):
         return sfmoc.to_sfmoc(self, frequency_order=frequency_order)
 
     def to_healpix(self, *, order: int | None = None, nest: bool = False) -> NDArray[np.bool_]:
-        """The mask as a full boolean HEALPix map.
+        """Return the mask as a full boolean HEALPix map.
 
         Parameters
         ----------
         order : int, optional
-            Order of the map, by default the mask's. A coarser one takes the cells whose centre is kept, as `at_order`
-            does.
+            Order of the map, by default that of the mask. At a coarser order, a cell is True if its centre is kept, as
+            in `at_order`.
         nest : bool, optional
             Number the cells NESTED instead of RING.
 
         Returns
         -------
         numpy.ndarray of bool, shape (12 * 4**order,) or (n_bins, 12 * 4**order)
+            True = kept, in the frame of the mask.
 
         Raises
         ------
-        ValueError
-            If the map would take more than 16 GiB.
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or the map takes more than 16 GiB.
+
+        See Also
+        --------
+        from_healpix : the other way.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> Mask.from_zone(lat=("30 deg", "90 deg"), order=0).to_healpix()
+        array([ True,  True,  True,  True, False, False, False, False, False,
+               False, False, False])
         """
         return full_maps.to_map(self, order=order, nest=nest)
 
@@ -2564,7 +2950,7 @@ class Mask(MaskValue):
 
     @classmethod
     def _own(cls, value: MaskValue) -> Self:
-        """What a worker made, as a mask of this class."""
+        """The result of a worker as a mask of this class."""
         if isinstance(value, cls):
             return value
         return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=history_of(value))

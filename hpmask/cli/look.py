@@ -17,6 +17,7 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.plotting.static import bin_title
+from hpmask.wcs import field
 
 __all__ = ["info", "plot", "query"]
 
@@ -113,7 +114,7 @@ def _angle(degrees: float) -> str:
 @click.option("--legend/--no-legend", default=True, show_default=True, help="Whether to add a legend.")
 @click.option("--title", help="Title of the picture.")
 @click.option("--figsize", type=float, nargs=2, metavar="W H", help="Size of the picture in inches.")
-@click.option("--dpi", type=click.IntRange(20, 2400), default=150, show_default=True, help="Pixels per inch.")
+@click.option("--dpi", type=click.IntRange(20, 2400), help=f"Pixels per inch [default: {pictures.DPI}].")
 @overwrite_option
 def plot(
     mask: Path,
@@ -156,7 +157,7 @@ def plot(
         "hdu": hdu,
     }
     if width is not None and center is not None:
-        view["center"] = field.parse_position(center, frame or value.frame)
+        view["center"] = parse_position(center, frame or value.frame)
     else:
         view["center"] = center
     if bins:

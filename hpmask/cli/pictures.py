@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 
-__all__ = ["all_sky", "bins", "field"]
+__all__ = ["DPI", "all_sky", "bins", "field"]
 
-_DPI = 150
+# Pixels per inch of pictures, unless a size is given.
+DPI = 150
 
 
 def all_sky(
@@ -23,7 +24,7 @@ def all_sky(
     path: Path,
     *,
     figsize: tuple[float, float] | None = None,
-    dpi: int = _DPI,
+    dpi: int | None = None,
     overwrite: bool = False,
     view: dict[str, Any] | None = None,
     **options: Any,
@@ -47,7 +48,7 @@ def bins(
     ncols: int | None = None,
     title: str | None = None,
     figsize: tuple[float, float] | None = None,
-    dpi: int = _DPI,
+    dpi: int | None = None,
     overwrite: bool = False,
     view: dict[str, Any] | None = None,
     **options: Any,
@@ -57,7 +58,7 @@ def bins(
 
     view = view or {}
     size = View.of(mask, **view).grid_figsize(*grid_shape(len(mask.planes), ncols), title)
-    figure = Figure(figsize=size if figsize is None else figsize, dpi=dpi, layout="constrained")
+    figure = Figure(figsize=size if figsize is None else figsize, dpi=dpi or DPI, layout="constrained")
     mask.plot_grid(figure=figure, ncols=ncols, title=title, **view, **options)
     save(figure, path, overwrite=overwrite)
 

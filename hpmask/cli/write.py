@@ -9,8 +9,8 @@ import click
 
 from hpmask._utils.modes import MODES, Mode
 from hpmask.cli import pictures
-from hpmask.geometry.positions import parse_position
 from hpmask.cli.terminal import check_mask, check_outputs, check_picture, n_threads_option, overwrite_option
+from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.wcs import field
 

@@ -1,14 +1,23 @@
-"""Set operations on masks: of many at once, and comparisons."""
+"""Set operations on several masks at once, and comparisons of masks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from hpmask._utils.history import Expression
-from hpmask.core.rangeset import RangeSet
+from hpmask.core.rangeset import RangeSet, flat
 from hpmask.core.value import M, MaskValue, check_mask, common_energy, history_of, pairs
 
-__all__ = ["intersection_all", "overlaps", "union_all"]
+__all__ = [
+    "difference",
+    "intersection",
+    "intersection_all",
+    "overlaps",
+    "symmetric_difference",
+    "union",
+    "union_all",
+]
 
 
 def union_all(masks: Iterable[M]) -> M:
@@ -17,7 +26,7 @@ def union_all(masks: Iterable[M]) -> M:
     Parameters
     ----------
     masks : iterable of Mask
-        At least one mask. Their orders may differ. A mask without energy holds in all bins of the others.
+        One mask or more, with the same frame and of any order. A mask without energy counts in all bins of the others.
 
     Returns
     -------
@@ -27,7 +36,12 @@ def union_all(masks: Iterable[M]) -> M:
     Raises
     ------
     TypeError, ValueError
-        If there is no mask, one is of another type, or frames or energy axes differ.
+        If there is no mask, one of them is not a Mask, or their frames or energy axes differ.
+
+    See Also
+    --------
+    intersection_all : the sky that all of them keep.
+    hpmask.Mask.union : the same as a method of the first mask.
 
     Examples
     --------
@@ -46,7 +60,7 @@ def intersection_all(masks: Iterable[M]) -> M:
     Parameters
     ----------
     masks : iterable of Mask
-        At least one mask. Their orders may differ. A mask without energy holds in all bins of the others.
+        One mask or more, with the same frame and of any order. A mask without energy counts in all bins of the others.
 
     Returns
     -------
@@ -56,7 +70,12 @@ def intersection_all(masks: Iterable[M]) -> M:
     Raises
     ------
     TypeError, ValueError
-        If there is no mask, one is of another type, or frames or energy axes differ.
+        If there is no mask, one of them is not a Mask, or their frames or energy axes differ.
+
+    See Also
+    --------
+    union_all : the sky that any of them keeps.
+    hpmask.Mask.intersection : the same as a method of the first mask.
 
     Examples
     --------
@@ -70,22 +89,50 @@ def intersection_all(masks: Iterable[M]) -> M:
     return _many(masks, RangeSet.intersection_all, "&")
 
 
+def union(mask: M, others: Iterable[Any]) -> M:
+    """See `hpmask.Mask.union`."""
+    return union_all([mask, *_all_checked(others)])
+
+
+def intersection(mask: M, others: Iterable[Any]) -> M:
+    """See `hpmask.Mask.intersection`."""
+    return intersection_all([mask, *_all_checked(others)])
+
+
+def difference(mask: M, others: Iterable[Any]) -> M:
+    """See `hpmask.Mask.difference`."""
+    masks = _all_checked(others)
+    return mask - union_all(masks) if masks else mask
+
+
+def symmetric_difference(mask: M, other: MaskValue) -> M:
+    """See `hpmask.Mask.symmetric_difference`."""
+    check_mask(other)
+    return mask ^ other
+
+
 def overlaps(a: MaskValue, b: MaskValue) -> bool:
-    """Whether two masks share any sky, in any bin."""
+    """See `hpmask.Mask.overlaps`."""
     check_mask(b)
     common_energy(a, b)
     return any(one.overlaps(other) for one, other in pairs(a, b))
+
+
+def _all_checked(others: Iterable[Any]) -> list[Any]:
+    """The arguments of a method that takes masks and iterables of masks."""
+    masks = flat(others)
+    for mask in masks:
+        if not isinstance(mask, MaskValue):
+            raise TypeError(f"others must be Masks or iterables of Masks, got {type(mask).__name__}")
+    return masks
 
 
 def _many(masks: Iterable[M], many: Callable[[Iterable[RangeSet]], RangeSet], sign: str) -> M:
     masks = list(masks)
     if not masks:
         raise ValueError("at least one mask is needed, got none")
-    for mask in masks:
-        if not isinstance(mask, MaskValue):
-            raise TypeError(
-                f"expected Masks, got {type(mask).__name__} (lists of masks go to hpmask.union_all or intersection_all)"
-            )
+    for i, mask in enumerate(masks):
+        check_mask(mask, f"masks[{i}]")
     first = next((mask for mask in masks if mask.energy is not None), masks[0])
     for mask in masks:
         common_energy(first, mask)
@@ -100,4 +147,4 @@ def _many(masks: Iterable[M], many: Callable[[Iterable[RangeSet]], RangeSet], si
         planes.append(done[key])
     history = Expression.joined(sign, [history_of(mask) for mask in masks])
     order = max(mask.order for mask in masks)
-    return type(first)(planes, order=order, frame=first.frame, energy=first.energy, history=history)
+    return type(masks[0])(planes, order=order, frame=first.frame, energy=first.energy, history=history)

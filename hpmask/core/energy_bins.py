@@ -1,4 +1,4 @@
-"""What masks do along their energy axis: ranges of bins, other bins, and the energies that are kept."""
+"""Operations along the energy axis of masks: bins between two energies, other bins, and energies that are kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hpmask.core.rangeset import RangeSet
 from hpmask.energy.axis import EnergyAxis, difference, nodes_of
 from hpmask.energy.units import as_energy, same_energies
 
-__all__ = ["bins_between", "kept_bins", "kept_range", "range_of_all", "resampled", "span_text", "stacked_axis"]
+__all__ = ["bins_between", "kept_bins", "kept_range", "resampled", "span_text", "stacked_axis"]
 
 How = Literal["any", "all"]
 
@@ -28,32 +28,13 @@ def kept_bins(
     *,
     round_to_edge: bool = False,
 ) -> NDArray[np.bool_]:
-    """Which bins lie between two energies, shape (n_bins,), by gammapy's rule.
+    """Which bins are between two energies, shape (n_bins,); see `hpmask.Mask.from_energy` for the parameters.
 
-    A bin is kept iff ``low >= energy_min and high <= energy_max``, in floating point as it stands.
-
-    Parameters
-    ----------
-    axis : EnergyAxis
-        The bins.
-    energy_min, energy_max : `~astropy.units.Quantity` or str, optional
-        The energies; by default where the axis begins and ends.
-    round_to_edge : bool, optional
-        Take the nearest edges instead of the energies: in the logarithm for a "log" axis; from the middle of a bin to
-        the edge of even number. Between nodes of gammapy that are centres, "nearest" is by the number of the bin.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an energy is a bare number, an array, NaN, or has another unit.
-
-    Warns
-    -----
-    UserWarning
-        If a bin is lost by a rounding error of its edge.
+    Energies are compared in floating point without a tolerance, as in gammapy. For an axis of gammapy whose nodes are
+    the centres of the bins, the nearest edge is the nearest one by the number of the bin.
     """
     if not isinstance(axis, EnergyAxis):
-        raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
+        raise TypeError(f"energy must be an EnergyAxis, got {type(axis).__name__}")
     start = _scalar(energy_min, "energy_min", axis.energy_min.min())
     stop = _scalar(energy_max, "energy_max", axis.energy_max.max())
     at_least, at_most = float(start.to_value(axis.unit)), float(stop.to_value(axis.unit))
@@ -67,8 +48,8 @@ def kept_bins(
     if (kept != nearly).any():
         i = int(np.flatnonzero(kept != nearly)[0])
         warn(
-            f"bin {i}, {float(low[i])} to {float(high[i])} {axis.unit}, is left out because of a rounding error: it is "
-            f"not within {at_least} to {at_most} {axis.unit}, but nearly so. With round_to_edge=True it is kept"
+            f"bin {i}, {float(low[i])} to {float(high[i])} {axis.unit}, is left out because of a rounding error: it "
+            f"exceeds {at_least} to {at_most} {axis.unit} by less than a millionth. With round_to_edge=True it is kept"
         )
     return np.asarray(kept)
 
@@ -80,12 +61,12 @@ def bins_between(
     *,
     round_to_edge: bool = False,
 ) -> slice:
-    """The bins that `kept_bins` keeps, as a slice.
+    """The bins between two energies, by the rule of `kept_bins`, as a slice.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If there is no such bin.
     """
     kept = np.flatnonzero(kept_bins(axis, energy_min, energy_max, round_to_edge=round_to_edge))
     if not kept.size:
@@ -110,63 +91,68 @@ def _scalar(energy: u.Quantity | str | None, argument: str, default: u.Quantity)
 
 
 def _edge_numbers(axis: EnergyAxis, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where energies lie between the edges of an ascending axis, at 0, 1, 2, ..., going on beyond the ends.
+    """Positions of energies between the edges of an ascending axis, which have the numbers 0, 1, 2, ...
 
-    Sums and products in the order of gammapy (a spline of order 1 of scipy's), between the same nodes, so that energies
-    half way between two edges are rounded to the same one: rounding errors decide there, not the energy.
+    The energies may be beyond the ends of the axis. Sums and products have the order of gammapy's (a spline of order 1
+    of scipy) between the same nodes. Halfway between two edges, rounding errors decide which edge is nearest, and they
+    must be the same errors.
     """
     nodes = nodes_of(axis)
     if axis.interp == "log":
-        # As gammapy does with energies of 0 and below.
+        # gammapy does the same with energies of 0 and below.
         nodes, values = np.log(nodes), np.log(np.maximum(values, np.finfo(np.float32).tiny))
-    # So far beyond the ends it makes no difference how far.
+    # Energies far beyond the ends all give the same answer. This avoids infinite numbers.
     span = 4 * (nodes[-1] - nodes[0])
     values = np.clip(values, nodes[0] - span, nodes[-1] + span)
     i = np.clip(np.searchsorted(nodes, values, side="right"), 1, nodes.size - 1)
     weight = 1 / (nodes[i] - nodes[i - 1])
     numbers = (i - 1) * (weight * (nodes[i] - values)) + i * (weight * (values - nodes[i - 1]))
-    # Pixels of gammapy count from the centre of bin 0.
+    # gammapy counts pixels from the centre of bin 0.
     return np.asarray((numbers if nodes.size == axis.n_bins else numbers - 0.5) + 0.5)
 
 
-# ---------------------------------------------------------------------- other bins
+# ---------------------------------------------------------------------- other axes
 
 
 def resampled(planes: Sequence[RangeSet], axis: EnergyAxis | None, new: EnergyAxis, how: How) -> list[RangeSet]:
-    """Planes of new bins: what any, or all, of the old bins that a new bin meets keep.
+    """The planes of new bins: the sky that any, or all, of the old bins in a new bin keep.
 
     Parameters
     ----------
     planes : sequence of RangeSet
         A plane for each bin of `axis`.
     axis : EnergyAxis or None
-        The old bins, or None if the one plane holds at all energies.
+        The old bins, or None if the only plane is valid at all energies.
     new : EnergyAxis
-        The new bins, under the name of the old ones.
+        The new bins. The axis must have the name of the old one.
     how : {"any", "all"}
-        Energies outside the old bins are not kept: "any" does not look at them, and of a new bin that reaches beyond
-        the old ones "all" keeps nothing.
+        See `hpmask.Mask.resample_energy`.
+
+    Returns
+    -------
+    list of RangeSet
+        A plane for each new bin.
 
     Raises
     ------
     TypeError, ValueError
-        If `new` is no EnergyAxis or has another name, or `how` is none of the two.
+        If `new` is not an EnergyAxis or has another name, or `how` is another word.
     """
     if not isinstance(new, EnergyAxis):
-        raise TypeError(f"axis must be an EnergyAxis, got {type(new).__name__}")
+        raise TypeError(f"energy must be an EnergyAxis, got {type(new).__name__}")
     if how not in ("any", "all"):
         raise ValueError(f"how must be 'any' or 'all', got {how!r}")
     if axis is None:
         return [planes[0]] * new.n_bins
     if new.name != axis.name:
         raise ValueError(
-            f"the mask has the axis {axis.name!r}, got {new.name!r}: rename({axis.name!r}) if the same energies "
-            "are meant"
+            f"energy must have the name of the axis of the mask, {axis.name!r}, got {new.name!r}: "
+            f"use energy.rename({axis.name!r}) if it means the same energies"
         )
     planes = list(planes)[:: 1 if axis.ascending() is axis else -1]
     old = axis.ascending().edges.value
     low, high = new.energy_min.to_value(axis.unit), new.energy_max.to_value(axis.unit)
-    # Edges that are the same within the tolerance meet nothing beyond them.
+    # Bins whose edges are the same within the tolerance have nothing in common.
     begins = (low[:, None] > old[1:]) | same_energies(low[:, None], old[1:])
     ends = (high[:, None] > old[:-1]) & ~same_energies(high[:, None], old[:-1])
     first, stop = begins.sum(axis=1), ends.sum(axis=1)
@@ -188,31 +174,31 @@ def resampled(planes: Sequence[RangeSet], axis: EnergyAxis | None, new: EnergyAx
 
 
 def stacked_axis(axes: Sequence[EnergyAxis | None], axis: EnergyAxis | None) -> EnergyAxis:
-    """The axis of masks that are stacked: `axis` of masks that have none, or their own ones after each other.
+    """The axis of a stack of masks: `axis` for masks without energy, or else the axes of the masks in one.
 
     Raises
     ------
     TypeError, ValueError
-        If masks and axis do not go together.
+        If the masks and the axis do not match.
     """
     if not axes:
         raise ValueError("at least one mask is needed, got none")
     flat = [i for i, one in enumerate(axes) if one is None]
     if axis is None:
         if flat:
-            raise ValueError(f"mask {flat[0]} has no energy bins: axis must be given, with a bin for each mask")
+            raise ValueError(f"masks[{flat[0]}] has no energy bins: energy must be given, with a bin for each mask")
         return EnergyAxis.stack([one for one in axes if one is not None])
     if not isinstance(axis, EnergyAxis):
-        raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
+        raise TypeError(f"energy must be an EnergyAxis, got {type(axis).__name__}")
     if len(flat) == len(axes):
         if len(axes) != axis.n_bins:
-            raise ValueError(f"axis has {counted(axis.n_bins, 'bin')}, got {counted(len(axes), 'mask')}")
+            raise ValueError(f"energy has {counted(axis.n_bins, 'bin')}, got {counted(len(axes), 'mask')}")
         return axis
     if flat:
-        raise ValueError(f"either all masks have energy bins or none, mask {flat[0]} has none")
+        raise ValueError(f"either all masks must have energy bins or none of them, masks[{flat[0]}] has none")
     stacked = EnergyAxis.stack([one for one in axes if one is not None])
     if stacked != axis:
-        raise ValueError(f"axis is {axis}, but the bins of the masks are {stacked}: {difference(axis, stacked)}")
+        raise ValueError(f"energy is {axis}, but the bins of the masks are {stacked}: {difference(axis, stacked)}")
     return axis
 
 
@@ -220,31 +206,26 @@ def stacked_axis(axes: Sequence[EnergyAxis | None], axis: EnergyAxis | None) -> 
 
 
 def kept_range(answers: Iterable[NDArray[np.bool_]], axis: EnergyAxis) -> tuple[u.Quantity, u.Quantity]:
-    """Lowest and highest edge of the bins that are kept at some places; NaN where none is.
+    """The lowest and highest edge of the bins in which positions are kept; NaN where there is no such bin.
 
     Parameters
     ----------
-    answers : iterable of numpy.ndarray of bool, one shape
-        Whether the places are kept, for each bin. Bins in between that are not kept make no difference.
+    answers : iterable of numpy.ndarray of bool
+        Whether the positions are kept, for each bin; all of the same shape.
     axis : EnergyAxis
         The bins.
 
     Returns
     -------
-    energy_min, energy_max : `~astropy.units.Quantity`, shape of an answer
+    energy_min, energy_max : `~astropy.units.Quantity`
+        In the shape of an answer.
     """
     low: Any = None
     high: Any = None
     for answer, start, stop in zip(answers, axis.energy_min.value, axis.energy_max.value, strict=True):
         if low is None:
             low, high = np.full(np.shape(answer), np.nan), np.full(np.shape(answer), np.nan)
-        # The minimum and the maximum of what is no NaN.
+        # fmin and fmax ignore NaN.
         low[answer] = np.fmin(low[answer], start)
         high[answer] = np.fmax(high[answer], stop)
     return u.Quantity(low, axis.unit, copy=False), u.Quantity(high, axis.unit, copy=False)
-
-
-def range_of_all(planes: Sequence[RangeSet], axis: EnergyAxis) -> tuple[u.Quantity, u.Quantity] | None:
-    """Lowest and highest edge of the bins that keep any sky; None if none does."""
-    kept = [i for i, plane in enumerate(planes) if plane]
-    return (axis.energy_min[kept].min(), axis.energy_max[kept].max()) if kept else None

@@ -45,7 +45,7 @@ def from_energy(
     kept = energy_bins.kept_bins(energy, energy_min, energy_max, round_to_edge=round_to_edge)
     span = energy_bins.span_text(energy_min, energy_max)
     if not kept.any():
-        warn(f"no bin of {energy} lies within {span}: the mask keeps nothing")
+        warn(f"no bin of {energy} lies within {span}: nothing is kept")
     full, empty = RangeSet.full(order), RangeSet.empty(order)
     rounded = ", round_to_edge=True" if round_to_edge else ""
     history = f"from_energy({span}{rounded}, {int(kept.sum())} of {summary(energy)})"

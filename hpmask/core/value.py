@@ -1,6 +1,6 @@
-"""What a mask is made of: planes of cells, an order, a frame and energy bins; and the operators on such values.
+"""The value of a mask: planes of cells, an order, a frame and energy bins, with the operators on such values.
 
-`hpmask.Mask` is the class that users see. It adds the methods; workers below it take and return values of this module.
+`hpmask.Mask` is the class that users see. It adds the methods. The modules below it take and return these values.
 """
 
 from __future__ import annotations
@@ -84,52 +84,52 @@ class MaskValue:
 
     @property
     def order(self) -> int:
-        """Order of the smallest cells that the mask can hold."""
+        """Order of the smallest cells that the mask may have."""
         return self._order
 
     @property
     def energy(self) -> EnergyAxis | None:
-        """Energy bins, or None for a mask that holds at all energies."""
+        """Energy bins, or None for a mask that is valid at all energies."""
         return self._energy
 
     @property
     def planes(self) -> tuple[RangeSet, ...]:
-        """The cells of each bin. Equal planes are one object."""
+        """The set of cells of each bin; one for a mask without energy. Equal planes are the same object."""
         return self._planes
 
     @property
     def history(self) -> str:
-        """The expression that made the mask, for reading."""
+        """How the mask was made, as an expression for a reader. It takes no part in comparisons."""
         return str(self._history)
 
     @property
     def n_ranges(self) -> int:
-        """Number of ranges in memory. Planes that are the same object count once."""
+        """Number of ranges in memory. Equal planes count once."""
         return sum(plane.n_ranges for plane in distinct_planes(self))
 
     @property
     def nbytes(self) -> int:
-        """Memory that the ranges take, in bytes. Planes that are the same object count once."""
+        """Memory of the ranges in bytes. Equal planes count once."""
         return sum(plane.nbytes for plane in distinct_planes(self))
 
     @property
     def sky_fraction(self) -> float | NDArray[np.float64]:
-        """Fraction of the sky that is kept, 0 to 1; an array of shape (n_bins,) for a mask with energy."""
+        """Fraction of the sky that is kept, 0 to 1: a float, or an array of shape (n_bins,) for a mask with energy."""
         return per_plane(self, (plane.sky_fraction for plane in self._planes))  # type: ignore[no-any-return]
 
     @property
     def area(self) -> u.Quantity:
-        """Area that is kept, in deg2; of shape (n_bins,) for a mask with energy."""
+        """Area that is kept, in deg2: a scalar, or of shape (n_bins,) for a mask with energy."""
         return (self.sky_fraction * 4 * np.pi * u.sr).to(u.deg**2)
 
     @property
     def is_empty(self) -> bool | NDArray[np.bool_]:
-        """Whether nothing is kept; an array of shape (n_bins,) for a mask with energy."""
+        """Whether nothing is kept: a bool, or an array of shape (n_bins,) for a mask with energy."""
         return per_plane(self, (plane.is_empty for plane in self._planes))  # type: ignore[no-any-return]
 
     @property
     def is_full(self) -> bool | NDArray[np.bool_]:
-        """Whether the whole sky is kept; an array of shape (n_bins,) for a mask with energy."""
+        """Whether the whole sky is kept: a bool, or an array of shape (n_bins,) for a mask with energy."""
         return per_plane(self, (plane.is_full for plane in self._planes))  # type: ignore[no-any-return]
 
     # ------------------------------------------------------------------ operators
@@ -184,7 +184,7 @@ class MaskValue:
         return other < self if isinstance(other, MaskValue) else NotImplemented
 
     def __eq__(self, other: object) -> bool:
-        """Whether both keep the same sky in the same frame and the same bins, whatever their orders."""
+        """Whether two masks keep the same sky in the same frame and the same bins, whatever their orders are."""
         if not isinstance(other, MaskValue):
             return NotImplemented
         return self._frame == other._frame and self._energy == other._energy and self._planes == other._planes
@@ -198,7 +198,7 @@ class MaskValue:
     # ------------------------------------------------------------------ bins
 
     def __getitem__(self, bins: int | slice) -> Self:
-        """The mask of one bin, without energy, or of a slice of bins, with the axis of these bins."""
+        """Return one bin as a mask without energy, or a slice of bins as a mask with these bins."""
         axis = needed_energy(self)
         if isinstance(bins, slice):
             part = axis[bins]
@@ -243,7 +243,7 @@ class MaskValue:
         planes = sorted(distinct_planes(self), key=lambda plane: plane.sky_fraction)
         span = " to ".join(dict.fromkeys([fraction_text(planes[0]), fraction_text(planes[-1])]))
         parts.append(f"{span} of the sky")
-        return f"<Mask {' | '.join(parts)}>"
+        return f"<{type(self).__name__} {' | '.join(parts)}>"
 
 
 M = TypeVar("M", bound=MaskValue)
@@ -252,7 +252,7 @@ _OPERATIONS = {"|": "__or__", "&": "__and__", "^": "__xor__", "-": "__sub__"}
 
 
 def _shared(planes: list[RangeSet], order: int) -> tuple[RangeSet, ...]:
-    """The planes at `order`, equal ones as one object."""
+    """The planes at `order`; equal planes become the same object."""
     distinct = {id(plane): plane.at_order(order) for plane in planes}
     if len(distinct) > 1:
         first: dict[RangeSet, RangeSet] = {}
@@ -292,7 +292,7 @@ _face: type[MaskValue] = MaskValue
 
 
 def set_face(face: type[MaskValue]) -> None:
-    """Have `new_mask` make masks of the class that users see."""
+    """Set the class that `new_mask` makes: the one that users see."""
     global _face
     _face = face
 
@@ -305,17 +305,17 @@ def new_mask(
     energy: EnergyAxis | None = None,
     history: str | Expression = "",
 ) -> MaskValue:
-    """A mask as users see it, an `hpmask.Mask`, for modules that `hpmask.Mask` itself imports."""
+    """A mask of the class that users see, for modules that cannot import `hpmask.Mask`."""
     return _face(planes, order=order, frame=frame, energy=energy, history=history)
 
 
 def distinct_planes(mask: MaskValue) -> list[RangeSet]:
-    """The planes of a mask, each object once, in the order of the bins."""
+    """The planes of a mask without repetitions, in the order of the bins."""
     return list({id(plane): plane for plane in mask.planes}.values())
 
 
 def layers_of(mask: MaskValue) -> list[layers.LayeredSet]:
-    """The distinct planes for look-ups in all of them at once; made at the first call and kept with the mask."""
+    """The distinct planes, for look-ups in all of them at once. They are made at the first call and kept."""
     if mask._layers is None:
         planes = distinct_planes(mask)
         parts = (planes[k : k + layers.MAX_SETS] for k in range(0, len(planes), layers.MAX_SETS))
@@ -324,15 +324,15 @@ def layers_of(mask: MaskValue) -> list[layers.LayeredSet]:
 
 
 def per_plane(mask: MaskValue, values: Iterable[Any]) -> Any:
-    """One value for a mask without energy, an array of one per bin for a mask with it."""
+    """One value for a mask without energy, an array of shape (n_bins,) for a mask with energy."""
     values = np.array(list(values))
     return values if mask.energy is not None else values[0].item()
 
 
 def needed_energy(mask: MaskValue) -> EnergyAxis:
-    """The energy axis of a mask; raises a ValueError if there is none."""
+    """The energy axis of a mask. Raises a ValueError if there is none."""
     if mask.energy is None:
-        raise ValueError("the mask has no energy bins, it holds at all energies")
+        raise ValueError("the mask has no energy bins: it is valid at all energies")
     return mask.energy
 
 
@@ -346,23 +346,23 @@ def check_same_frame(a: MaskValue, b: MaskValue) -> None:
     """Raise a ValueError unless two masks have the same frame."""
     if a.frame != b.frame:
         raise ValueError(
-            f"masks in different frames, {a.frame!r} and {b.frame!r}: "
-            f"convert one of them, with to_frame({a.frame!r}, order=...)"
+            f"the masks have different frames, {a.frame!r} and {b.frame!r}: "
+            f"convert one of them with to_frame({a.frame!r}, order=...)"
         )
 
 
 def common_energy(a: MaskValue, b: MaskValue) -> EnergyAxis | None:
-    """The energy axis of an operation on two masks; raises if frames or axes differ."""
+    """The energy axis of the result of an operation on two masks. Raises a ValueError if frames or axes differ."""
     check_same_frame(a, b)
     if a.energy is not None and b.energy is not None and a.energy != b.energy:
         raise ValueError(
-            f"masks with different energy axes: {a.energy} and {b.energy}, whose {difference(a.energy, b.energy)}"
+            f"the masks have different energy axes, {a.energy} and {b.energy}: {difference(a.energy, b.energy)}"
         )
     return a.energy if a.energy is not None else b.energy
 
 
 def pairs(a: MaskValue, b: MaskValue) -> Iterator[tuple[RangeSet, RangeSet]]:
-    """Pairs of planes of two masks; a mask without energy has its plane in every bin of the other."""
+    """Pairs of planes of two masks. A mask without energy has the same plane in all bins of the other."""
     n = max(len(a.planes), len(b.planes))
     first = a.planes if a.energy is not None else a.planes * n
     second = b.planes if b.energy is not None else b.planes * n
@@ -370,7 +370,7 @@ def pairs(a: MaskValue, b: MaskValue) -> Iterator[tuple[RangeSet, RangeSet]]:
 
 
 def mapped(mask: M, function: Callable[[RangeSet], RangeSet], *, order: int | None = None, history: Expression) -> M:
-    """A mask with a function applied to each distinct plane, once."""
+    """A mask whose planes are the results of a function, which is called once for each distinct plane."""
     done = {id(plane): function(plane) for plane in distinct_planes(mask)}
     planes = [done[id(plane)] for plane in mask.planes]
     order = mask.order if order is None else order
@@ -378,7 +378,7 @@ def mapped(mask: M, function: Callable[[RangeSet], RangeSet], *, order: int | No
 
 
 def then(mask: MaskValue, call: str) -> Expression:
-    """The history of what a method makes from a mask: ``then(mask, "dilate(1 deg)")``."""
+    """The history of the result of a method: ``then(mask, "dilate(1 deg)")``."""
     return mask._history.then(call)
 
 
@@ -393,5 +393,5 @@ def with_history(mask: M, history: str | Expression) -> M:
 
 
 def with_planes(mask: M, planes: Sequence[RangeSet], call: str) -> M:
-    """A mask with other planes, which the method `call` made from its own."""
+    """A mask with other planes, which the method `call` made from the planes of `mask`."""
     return type(mask)(planes, order=mask.order, frame=mask.frame, energy=mask.energy, history=then(mask, call))

@@ -184,11 +184,11 @@ def _new_figure(figsize: tuple[float, float]) -> Figure:
     if _is_interactive():
         from matplotlib import pyplot
 
-        return pyplot.figure(figsize=figsize, dpi=120)  # type: ignore[no-any-return]
+        return pyplot.figure(figsize=figsize, dpi=static.DPI)  # type: ignore[no-any-return]
     from matplotlib.figure import Figure
 
     # A notebook would show a figure of pyplot's a second time.
-    return Figure(figsize=figsize, dpi=120)
+    return Figure(figsize=figsize, dpi=static.DPI)
 
 
 def _is_interactive() -> bool:

@@ -55,6 +55,9 @@ EXCLUDED = "#b4482d"
 OVERLAY = 0.5
 INK = "#37474f"
 
+# Pixels per inch of new figures.
+DPI = 120
+
 # Samples per pixel of the picture along each axis. Their mean makes smooth edges.
 _SAMPLES = 2
 # Pixels along the width of the WCS of a field, which give its size to a thousandth.
@@ -247,7 +250,7 @@ def sized_figure(figure: Any, figsize: tuple[float, float] | None, default: tupl
     if figure is None:
         from matplotlib import pyplot
 
-        return pyplot.figure(figsize=default if figsize is None else figsize, dpi=120, layout="constrained")
+        return pyplot.figure(figsize=default if figsize is None else figsize, dpi=DPI, layout="constrained")
     if figsize is not None:
         if not hasattr(figure, "set_size_inches"):
             raise ValueError("figsize does not go with a subfigure, whose size is that of its place in the figure")

@@ -239,6 +239,10 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     starts, stops = some.boundaries[::2].copy(), some.boundaries[1::2].copy()
     with pytest.raises(ValueError, match="numbers of components"):
         components.group(
-            starts, stops, np.full(starts.size, 7, np.uint32), np.arange(3, dtype=np.uint32),
-            np.empty(4, np.int64), np.empty(2 * starts.size, np.uint64),
-        )  # fmt: skip
+            starts,
+            stops,
+            np.full(starts.size, 7, np.uint32),
+            np.arange(3, dtype=np.uint32),
+            np.empty(4, np.int64),
+            np.empty(2 * starts.size, np.uint64),
+        )

@@ -99,9 +99,18 @@ class Workload:
     ) -> Any:
         """How the image lies in the plane of a projection."""
         return load("projections").Projection(
-            code, np.array(to_plane), np.array(to_pixels), np.array([45.0, 35.0]), rim=np.pi, side=0.02, slack=1e-12,
-            pixel_slack=np.array([1e-9, 1e-9]), steps=steps, sip=sip, sip_limits=limits,
-        )  # fmt: skip
+            code,
+            np.array(to_plane),
+            np.array(to_pixels),
+            np.array([45.0, 35.0]),
+            rim=np.pi,
+            side=0.02,
+            slack=1e-12,
+            pixel_slack=np.array([1e-9, 1e-9]),
+            steps=steps,
+            sip=sip,
+            sip_limits=limits,
+        )
 
     def call_caps(self) -> Iterable[Any]:
         caps, words, one = load("caps"), np.empty(60, np.uint64), np.empty(60, np.uint8)
@@ -184,9 +193,13 @@ class Workload:
         for code in range(10):
             for sip, limits in ((None, None), (_SIP, np.array([45.0, 35.0, 0.1, 10.0, 0.01]))):
                 projection = self.projection(
-                    code, to_plane=[[-0.01, 0.0], [0.0, 0.01]], to_pixels=[[-100.0, 0.0], [0.0, 100.0]],
-                    steps=np.zeros((1, 2)), sip=sip, limits=limits,
-                )  # fmt: skip
+                    code,
+                    to_plane=[[-0.01, 0.0], [0.0, 0.01]],
+                    to_pixels=[[-100.0, 0.0], [0.0, 100.0]],
+                    steps=np.zeros((1, 2)),
+                    sip=sip,
+                    limits=limits,
+                )
                 for pair in images.walk(faces, 0, self.order, projection, self.turn, self.image, total, False):
                     yield from pair
 

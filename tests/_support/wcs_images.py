@@ -5,6 +5,7 @@ import warnings
 import astropy.units as u
 import healpy as hp
 import numpy as np
+import pytest
 from astropy.io import fits
 from astropy.wcs import WCS, Sip
 from hypothesis import strategies as st
@@ -59,6 +60,16 @@ IMAGES = [
     ("panstarrs-rotated-around-orion.fits", 0),
     ("sip-wcs.fits", 0),
 ]
+
+
+def mostly_deep(cases, *fast):
+    """The cases of a test, all of them deep except the `fast` ones."""
+    assert set(fast) <= set(cases)
+    several = [case if isinstance(case, tuple) else (case,) for case in cases]
+    return [
+        pytest.param(*values, marks=[] if case in fast else pytest.mark.deep)
+        for case, values in zip(cases, several, strict=True)
+    ]
 
 
 def header_wcs(header, fobj=None):

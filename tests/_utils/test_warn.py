@@ -25,7 +25,7 @@ def test_line_of_the_caller():
 
 
 def test_folder_with_a_name_that_begins_alike():
-    beside = f"{module._PACKAGE.rstrip('/')}_scripts/some.py"
+    beside = f"{module._PACKAGE[:-1]}_scripts/some.py"
     names = {"warn": module.warn}
     exec(compile("def script(): warn('text')", beside, "exec"), names)
     with pytest.warns(UserWarning, match="text") as caught:

@@ -20,7 +20,7 @@ from astropy.wcs import WCS
 from click.testing import CliRunner
 
 from hpmask import EnergyAxis, Mask, __version__
-from hpmask.cli import main
+from hpmask.cli import main, pictures
 from hpmask.cli.look import plot
 from hpmask.plotting.static import EXCLUDED, KEPT
 from hpmask.wcs.field import field_wcs
@@ -45,6 +45,8 @@ def runner():
 def run(tmp_path, monkeypatch):
     """Function that runs the command in an empty directory."""
     monkeypatch.chdir(tmp_path)
+    # Small pictures take less time.
+    monkeypatch.setattr(pictures, "DPI", 60)
     monkeypatch.delenv("HPMASK_DEBUG", raising=False)
 
     def run(*words, code=0):
@@ -238,6 +240,7 @@ class TestBuild:
 
 
 class TestExample:
+    @pytest.mark.deep
     def test_one_command(self, run, tmp_path):
         result = run("build", EXAMPLE / "recipe.toml", "-o", "mask.fits", "--plot", "sky.png")
         mask = Mask.read("mask.fits")
@@ -368,9 +371,17 @@ class TestPlot:
         assert center.separation(CRAB).deg < 1e-2
         assert given.pop("size") == (3, 2)
         assert {name: value for name, value in given.items() if value is not None} == {
-            "frame": "galactic", "width": "9 deg", "height": "3 deg", "projection": "AIT", "kept": "red",
-            "excluded": "none", "alpha": 0.5, "legend": False, "title": "A", "energy": "20 GeV",
-        }  # fmt: skip
+            "frame": "galactic",
+            "width": "9 deg",
+            "height": "3 deg",
+            "projection": "AIT",
+            "kept": "red",
+            "excluded": "none",
+            "alpha": 0.5,
+            "legend": False,
+            "title": "A",
+            "energy": "20 GeV",
+        }
         given.clear()
         run("plot", "energy.fits", "--bins", "--ncols", "2", "--center", "30 deg", "-o", "a.png", "--overwrite")
         assert (given["ncols"], given["center"], given["legend"]) == (2, "30 deg", True)
@@ -640,14 +651,15 @@ class TestAllOrNothing:
 class TestProcess:
     """What only a process of its own shows."""
 
-    def test_version_and_help(self):
+    def test_version(self):
         result = command("--version")
         assert (result.returncode, result.stdout) == (0, f"hpmask {__version__}\n")
-        for words in (("-h",), ("query", "--help")):
-            result = command(*words)
-            assert result.returncode == 0
-            assert result.stdout.startswith("Usage: ")
 
+    @pytest.mark.parametrize("words", [("-h",), *((name, "--help") for name in main.commands)])
+    def test_help(self, run, words):
+        assert run(*words).stdout.startswith("Usage: ")
+
+    @pytest.mark.deep
     @pytest.mark.parametrize("words", [("nonsense",), ("build",), ("info",), ("info", "--nonsense", "a")])
     def test_wrong_usage(self, words):
         result = command(*words)

@@ -29,7 +29,9 @@ AXIS = EnergyAxis([1, 10, 100, 1000] * u.GeV)
 
 
 @pytest.fixture(autouse=True)
-def _close_figures():
+def _figures(monkeypatch):
+    """Small pictures, which take less time, and none for the next test."""
+    monkeypatch.setattr(static, "DPI", 60)
     yield
     plt.close("all")
 
@@ -59,7 +61,9 @@ def is_kept(picture, offset):
     return False
 
 
-def test_each_bin(mask):
+def test_each_bin(mask, monkeypatch):
+    # At this size the edges of the discs are clear of the graticule.
+    monkeypatch.setattr(static, "DPI", 120)
     picture = mask.plot_interactive()
     assert (picture.slider.valmin, picture.slider.valmax, picture.slider.val) == (0, 2, 0)
     for i, radius in enumerate((20, 10, 5)):
@@ -128,10 +132,18 @@ def test_a_field(mask):
 
 
 def test_over_an_image(mask):
-    wcs = WCS({
-        "CTYPE1": "RA---TAN", "CRVAL1": 83.63, "CRPIX1": 50.5, "CDELT1": -0.3,
-        "CTYPE2": "DEC--TAN", "CRVAL2": 22.01, "CRPIX2": 50.5, "CDELT2": 0.3,
-    })  # fmt: skip
+    wcs = WCS(
+        {
+            "CTYPE1": "RA---TAN",
+            "CRVAL1": 83.63,
+            "CRPIX1": 50.5,
+            "CDELT1": -0.3,
+            "CTYPE2": "DEC--TAN",
+            "CRVAL2": 22.01,
+            "CRPIX2": 50.5,
+            "CDELT2": 0.3,
+        }
+    )
     ax = plt.figure().add_subplot(projection=wcs)
     ax.imshow(np.zeros((100, 100)), cmap="gray", vmin=0, vmax=1)
     picture = mask.plot_interactive(ax)

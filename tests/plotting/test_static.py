@@ -31,7 +31,9 @@ CRAB = SkyCoord(83.633, 22.014, unit="deg")
 
 
 @pytest.fixture(autouse=True)
-def _close_figures():
+def _figures(monkeypatch):
+    """Small pictures, which take less time, and none for the next test."""
+    monkeypatch.setattr(static, "DPI", 60)
     yield
     plt.close("all")
 

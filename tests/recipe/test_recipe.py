@@ -1,8 +1,6 @@
 """Recipes: how entries are combined, and that each mistake is reported with its line."""
 
 import hashlib
-import os
-import random
 import re
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
+from damage import damaged_tokens
 from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
@@ -858,6 +857,7 @@ def tables():
 class TestFermi:
     """The example against all cell centres of an order, one by one."""
 
+    @pytest.mark.deep
     def test_all_entries_but_the_regions_by_hand(self, cells, tables, tmp_path):
         text = (EXAMPLE / "recipe.toml").read_text()
         text = re.sub(r"order = \d+", f"order = {CELLS_ORDER}", text)
@@ -941,38 +941,19 @@ plot = "a.png"
 center = "83.63 22.01"
 width = "5 deg"
 """
-# More by hand, HPMASK_FUZZ=10000.
-N_DAMAGED = int(os.environ.get("HPMASK_FUZZ", "300"))
+ODD = ("\0", "é", "nan", "inf", "1e400", "[[", "]]", "{", '"', "'", "#", "=", "1979-05-27", "true", "-", ".", "\n")
 
 
-def test_damaged_recipes_are_read_or_told_with_their_line(recipe, stars, tmp_path):
-    rng = random.Random(22)
-    tokens = re.findall(r"[\w.+-]+|\s+|.", WHOLE, re.DOTALL)
-    odd = ["\0", "é", "nan", "inf", "1e400", "[[", "]]", "{", '"', "'", "#", "=", "1979-05-27", "true", "-", ".", "\n"]
+@pytest.mark.parametrize("n_copies", [150, pytest.param(2000, marks=pytest.mark.deep)])
+def test_damaged_recipes_are_read_or_told_with_their_line(recipe, stars, tmp_path, n_copies):
     n_read = 0
-    for _ in range(N_DAMAGED):
-        some = list(tokens)
-        for _ in range(rng.randint(1, 4)):
-            i, j = rng.randrange(len(some)), rng.randrange(len(some))
-            match rng.randrange(5):
-                case 0:
-                    del some[i]
-                case 1:
-                    some.insert(i, some[j])
-                case 2:
-                    some[i], some[j] = some[j], some[i]
-                case 3:
-                    some.insert(i, rng.choice(odd))
-                case 4:
-                    some[i] = rng.choice(odd)
+    for text in damaged_tokens(WHOLE, n_copies, 22, ODD):
         try:
-            recipe("".join(some))
+            recipe(text)
         except RecipeError as caught:
             error = str(caught)
-        else:
-            error = ""
-            n_read += 1
-        if error:
             assert re.match(re.escape(str(tmp_path / "recipe.toml")) + r":\d+: ", error), error
+        else:
+            n_read += 1
     assert recipe(WHOLE).build().energy.n_bins == 2
-    assert 0.02 < n_read / N_DAMAGED < 0.9
+    assert 0.02 < n_read / n_copies < 0.9

@@ -90,9 +90,7 @@ def random_regions(kind, n, seed, angle=None):
         ]
         # Flat, but for a part of 1e-3.
         return shapes, np.pi / 4 * np.radians(across) * np.radians(along)
-    shapes = [
-        CircleAnnulusSkyRegion(c, r * u.deg, 1.3 * r * u.deg) for c, r in zip(center, across, strict=True)
-    ]  # fmt: skip
+    shapes = [CircleAnnulusSkyRegion(c, r * u.deg, 1.3 * r * u.deg) for c, r in zip(center, across, strict=True)]
     return shapes, disc_area(1.3 * across) - disc_area(across)
 
 

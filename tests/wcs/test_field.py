@@ -119,7 +119,7 @@ class TestLike:
         with pytest.raises(FileNotFoundError):
             wcs_like(tmp_path / "no.fits")
         (tmp_path / "text.fits").write_text("no FITS")
-        with pytest.raises(ValueError, match=r"text\.fits: HDU 0 is no FITS header"):
+        with pytest.raises(ValueError, match=r"text\.fits: HDU 0 has no FITS header"):
             wcs_like(tmp_path / "text.fits")
         fits.writeto(tmp_path / "plain.fits", np.zeros((3, 3)))
         with pytest.raises(ValueError, match=r"plain\.fits: no sky image"):

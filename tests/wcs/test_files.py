@@ -164,7 +164,7 @@ def test_fillings_behind_the_last_unit(path):
         path.write_bytes(whole + filling)
         np.testing.assert_array_equal(MASK.to_wcs(path), pixels())
     path.write_bytes(whole + b"anything else")
-    refused(path, "HDU 1 is no FITS header")
+    refused(path, "HDU 1 has no FITS header")
 
 
 # ---------------------------------------------------------------------- which image

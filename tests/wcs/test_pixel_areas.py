@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from wcs_images import PROJECTIONS, distorted, header_wcs, scamp, simple, text_wcs
+from wcs_images import PROJECTIONS, distorted, header_wcs, mostly_deep, scamp, simple, text_wcs
 
 from hpmask import EnergyAxis, Mask
 
@@ -73,21 +73,26 @@ def check(wcs, shape, order, radius, seed=1, n_pixels=40, n=100):
     np.testing.assert_allclose(part[others][sure], expected[sure], atol=1e-3)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("projection", PROJECTIONS)
 def test_projections(data, projection):
     wcs = text_wcs(data(f"wcs/hdr/1904-66_{projection}.hdr"))
     check(wcs, (192, 192), 11, "0.5 deg", n_pixels=5, n=300)
 
 
-@pytest.mark.parametrize("order", [6, 9, 14])
+@pytest.mark.parametrize("order", mostly_deep([6, 9, 14], 9))
 @pytest.mark.parametrize(
     "wcs",
     [
-        pytest.param(simple(lon=0.0, lat=0.0, rotation=30), id="seam"),
-        pytest.param(simple(lon=10, lat=90.0), id="north pole"),
-        pytest.param(simple("ZEA", lon=200, lat=-89.0, step=(-0.1, 0.5), rotation=17, kind="GLON"), id="thin"),
+        pytest.param(simple(lon=0.0, lat=0.0, rotation=30), id="seam", marks=pytest.mark.deep),
+        pytest.param(simple(lon=10, lat=90.0), id="north pole", marks=pytest.mark.deep),
+        pytest.param(
+            simple("ZEA", lon=200, lat=-89.0, step=(-0.1, 0.5), rotation=17, kind="GLON"),
+            id="thin",
+            marks=pytest.mark.deep,
+        ),
         pytest.param(simple(radesys="FK4", equinox=1950.0), id="FK4"),
-        pytest.param(simple(step=0.02, lat=-70), id="small"),
+        pytest.param(simple(step=0.02, lat=-70), id="small", marks=pytest.mark.deep),
     ],
 )
 def test_places(wcs, order):
@@ -95,6 +100,7 @@ def test_places(wcs, order):
     check(wcs, wcs.array_shape, order, max(5 * side, 0.5) * u.deg, n_pixels=20)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "wcs",
     [
@@ -108,6 +114,7 @@ def test_large_pixels_all_over_the_sky(wcs):
     check(wcs, wcs.array_shape, 8, "20 deg")
 
 
+@pytest.mark.deep
 def test_distortions(data):
     check(text_wcs(data("wcs/hdr/siponly.hdr")), (100, 80), 22, "10 arcsec")
     check(distorted(data("wcs/image_with_distortion_map.fits")), (100, 100), 13, "0.1 deg")
@@ -139,8 +146,9 @@ def test_cells_that_are_the_pixels():
         assert part == pytest.approx(mask.area.to_value(u.deg**2) / 0.25, rel=1e-3)
 
 
-def test_full_and_empty():
-    wcs = simple("AIT", lon=30, lat=0, step=2, shape=(100, 200), kind="GLON")
+@pytest.mark.parametrize("step", mostly_deep([5, 2], 5))
+def test_full_and_empty(step):
+    wcs = simple("AIT", lon=30, lat=0, step=step, shape=(200 // step, 400 // step), kind="GLON")
     part = Mask.full().to_wcs(wcs, mode="fraction")
     assert set(np.unique(part)) == {0, 1}
     assert not part[0, 0]
@@ -173,11 +181,13 @@ def test_written_overlap(tmp_path):
         mask.write_wcs(tmp_path / "b.fits", wcs, mode="fraction")
 
 
+@pytest.mark.deep
 def test_a_real_field(data):
     with fits.open(data("wcs/gc_msx_e.fits")) as hdus:
         check(header_wcs(hdus[0].header), hdus[0].shape, 13, "0.1 deg")
 
 
+@pytest.mark.deep
 def test_fractions_are_much_better_than_promised():
     wcs = simple("ARC", lat=-66, step=0.1)
     mask = Mask.from_cones(wcs.pixel_to_world([20, 30], [20, 15]), "1 deg", order=10)
@@ -186,15 +196,19 @@ def test_fractions_are_much_better_than_promised():
     np.testing.assert_allclose(part[row, column], sampled(mask, wcs, row, column, 1200), atol=2e-4)
 
 
-@pytest.mark.parametrize(("size", "seed"), [(9, 1), (20, 2), (35, 4)])
+@pytest.mark.parametrize(("size", "seed"), mostly_deep([(9, 1), (20, 2), (35, 4)], (9, 1)))
 @pytest.mark.parametrize(("projection", "wide"), [("XPH", 300), ("QSC", 350), ("HPX", 340), ("TSC", 350), ("CSC", 350)])
 def test_edges_of_facets(projection, wide, size, seed):
     """All pixels of whole facets, in 20 x 20 places each, and closely where that differs most."""
     rng = np.random.default_rng(seed)
     wcs = simple(
-        projection, lon=rng.uniform(0, 360), lat=90 if projection == "XPH" else 0, step=wide / size / np.sqrt(2),
-        shape=(size, size), rotation=rng.uniform(0, 360),
-    )  # fmt: skip
+        projection,
+        lon=rng.uniform(0, 360),
+        lat=90 if projection == "XPH" else 0,
+        step=wide / size / np.sqrt(2),
+        shape=(size, size),
+        rotation=rng.uniform(0, 360),
+    )
     center = SkyCoord(rng.uniform(0, 360, 60), np.degrees(np.arcsin(rng.uniform(-1, 1, 60))), unit="deg")
     mask = Mask.from_cones(center, rng.uniform(2, 14, 60) * u.deg, order=6)
     part, overlap, inside = (mask.to_wcs(wcs, mode=mode) for mode in ("fraction", "overlap", "inside"))

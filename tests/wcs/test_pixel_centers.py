@@ -11,7 +11,7 @@ from astropy.wcs.wcsapi import SlicedLowLevelWCS
 from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
-from wcs_images import ANY_WCS, BOUNDED, IMAGES, PROJECTIONS, bent, header_wcs, simple, text_wcs
+from wcs_images import ANY_WCS, BOUNDED, IMAGES, PROJECTIONS, bent, header_wcs, mostly_deep, simple, text_wcs
 
 from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask.core import lookup
@@ -55,7 +55,7 @@ def test_tiles_change_nothing(projection, kind, lon, lat, step, ratio, rotation,
     np.testing.assert_array_equal(mask.to_wcs(wcs), pixel_by_pixel(mask, wcs, shape)[0])
 
 
-@pytest.mark.parametrize("projection", [*PROJECTIONS, "siponly"])
+@pytest.mark.parametrize("projection", mostly_deep([*PROJECTIONS, "siponly"], "AIT", "MOL", "siponly"))
 def test_headers(data, projection):
     name = projection if projection == "siponly" else f"1904-66_{projection}"
     wcs = text_wcs(data(f"wcs/hdr/{name}.hdr"))
@@ -64,7 +64,7 @@ def test_headers(data, projection):
         np.testing.assert_array_equal(mask.to_wcs(wcs, (192, 192)), pixel_by_pixel(mask, wcs, (192, 192))[0])
 
 
-@pytest.mark.parametrize(("name", "number"), IMAGES)
+@pytest.mark.parametrize(("name", "number"), mostly_deep(IMAGES, ("sip-wcs.fits", 0), ("galactic_2d.fits", 0)))
 def test_real_images(data, name, number):
     with fits.open(data(f"wcs/{name}")) as hdus:
         wcs = header_wcs(hdus[number].header, hdus).celestial
@@ -134,7 +134,7 @@ def test_stack_is_each_of_its_sets():
         LayeredSet(planes * 13, 4)
 
 
-@pytest.mark.parametrize("order", [0, 1, 5, 9, 13])
+@pytest.mark.parametrize("order", mostly_deep([0, 1, 5, 9, 13], 0, 9))
 def test_caps_hold_one_word(order):
     """Where a cap is said to hold one word, points all over it and on its rim have that."""
     rng = np.random.default_rng(order)
@@ -251,7 +251,7 @@ def test_header_hdu_and_file(tmp_path):
     with pytest.raises(ValueError, match=r"b\.fits: no sky image"):
         mask.to_wcs(tmp_path / "b.fits")
     (tmp_path / "c.fits").write_text("no")
-    with pytest.raises(ValueError, match="HDU 0 is no FITS header"):
+    with pytest.raises(ValueError, match="HDU 0 has no FITS header"):
         mask.to_wcs(tmp_path / "c.fits")
     with pytest.raises(FileNotFoundError):
         mask.to_wcs(tmp_path / "d.fits")

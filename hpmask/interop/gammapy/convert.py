@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from astropy import units as u
+
 from hpmask._utils.modes import Mode
 from hpmask._utils.parallel import for_the_call
 from hpmask.core.value import MaskValue
@@ -20,6 +22,7 @@ def from_gammapy(
     data: Any,
     *,
     order: int | None = None,
+    resolution: u.Quantity | str | None = None,
     mode: Mode = "center",
     frame: str | None = None,
     outside: bool | None = None,
@@ -40,6 +43,7 @@ def from_gammapy(
         return from_map(
             data,
             order=order,
+            resolution=resolution,
             mode=mode,
             outside=False if outside is None else outside,
             frame=frame,
@@ -54,6 +58,7 @@ def from_gammapy(
         data,
         extension,
         order=order,
+        resolution=resolution,
         mode=mode,
         frame="icrs" if frame is None else frame,
         invalid="raise" if invalid is None else invalid,

@@ -45,6 +45,7 @@ def from_dataset(
     dataset: Any,
     *,
     order: int | None = None,
+    resolution: u.Quantity | str | None = None,
     mode: Mode = "center",
     outside: bool = False,
     frame: str | None = None,
@@ -57,8 +58,9 @@ def from_dataset(
     dataset : `~gammapy.datasets.MapDataset` or `~gammapy.datasets.SpectrumDataset`
         The dataset. The ON-OFF datasets of both kinds are possible, too.
     order : int, optional
-        Order of the cells, 0 to 29, by default as in `hpmask.Mask.from_gammapy`. A spectrum needs it, because its
-        region has no pixels.
+        Order of the cells, 0 to 29, by default as in `hpmask.Mask.from_gammapy`.
+    resolution : `~astropy.units.Quantity` or str, optional
+        An angle instead of an order, as in `hpmask.Mask.from_gammapy`.
     mode : {"center", "overlap", "inside"}, optional
         As in `hpmask.Mask.from_gammapy`.
     outside : bool, optional
@@ -94,7 +96,7 @@ def from_dataset(
     (array([ True,  True]), None)
     """
     need_gammapy()
-    masks = []
+    masks: list[MaskValue | None] = []
     for name in ("mask_safe", "mask_fit"):
         if not hasattr(dataset, name):
             raise TypeError(f"dataset must be a MapDataset or SpectrumDataset of gammapy, got {type(dataset).__name__}")
@@ -106,6 +108,7 @@ def from_dataset(
             from_map(
                 map_,
                 order=order,
+                resolution=resolution,
                 mode=mode,
                 outside=outside,
                 frame=frame,
@@ -244,6 +247,7 @@ def offset_masks(
     offset_max: Any,
     *,
     order: int | None = None,
+    resolution: u.Quantity | str | None = None,
     mode: Mode = "center",
     frame: str = "icrs",
     energy: EnergyAxis | None = None,
@@ -261,8 +265,10 @@ def offset_masks(
     offset_max : `~astropy.units.Quantity`, str or callable
         Largest offset, 0 to 180 deg: a scalar, or one per observation of shape (n,); with `energy` also shape
         (n, n_bins) or (1, n_bins), or a function of the energy axis that returns shape (n_bins,) or one of these.
-    order : int
-        Order of the cells, 0 to 29.
+    order : int, optional
+        Order of the cells, 0 to 29, by default as in `hpmask.Mask.from_cones`.
+    resolution : `~astropy.units.Quantity` or str, optional
+        An angle instead of an order, as in `hpmask.Mask.from_cones`.
     mode : {"center", "overlap", "inside"}, optional
         As in `hpmask.Mask.from_cones`.
     frame : {"icrs", "galactic"}, optional
@@ -301,7 +307,9 @@ def offset_masks(
     fields = []
     for k, pointing in enumerate(pointings.reshape(n)):
         radius = angle[k : k + 1] if each else angle
-        fields.append(from_cones(pointing, radius, order=order, mode=mode, frame=frame, energy=energy))
+        fields.append(
+            from_cones(pointing, radius, order=order, resolution=resolution, mode=mode, frame=frame, energy=energy)
+        )
     return fields
 
 

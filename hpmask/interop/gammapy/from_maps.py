@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_flag
-from hpmask._utils.modes import Mode
+from hpmask._utils.modes import Mode, check_mode
 from hpmask.core import full_maps
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.transform import at_order, to_frame
@@ -19,10 +20,11 @@ from hpmask.interop.gammapy._import import need_gammapy
 from hpmask.interop.gammapy.axes import axis_from_gammapy
 from hpmask.interop.gammapy.to_maps import sky_wcs
 from hpmask.regions.masks import from_regions
+from hpmask.regions.order import resolved_order
 from hpmask.wcs.from_image import from_wcs
 from hpmask.wcs.grid import Grid, order_for
 
-__all__ = ["from_map"]
+__all__ = ["default_order", "from_map"]
 
 Booleans = NDArray[np.bool_]
 
@@ -36,6 +38,7 @@ def from_map(
     map_: Any,
     *,
     order: int | None = None,
+    resolution: u.Quantity | str | None = None,
     mode: Mode = "center",
     outside: bool = False,
     frame: str | None = None,
@@ -53,18 +56,18 @@ def from_map(
     values = _booleans(map_, argument).reshape(
         1 if energy is None else energy.n_bins, *map_.data.shape[len(geom.axes) :]
     )
-    frame = frames.check_frame(_frame(geom) if frame is None else frame)
+    frame, mode = frames.check_frame(_frame(geom) if frame is None else frame), check_mode(mode)
+    if order is not None or resolution is not None:
+        order, _ = resolved_order(order, resolution, int)
     if isinstance(map_, WcsNDMap):
         if not geom.is_regular:
             raise ValueError(f"{argument} must have the same pixels in all energy bins")
         mask = _from_image(values, geom, energy, order=order, mode=mode, outside=outside, frame=frame)
     elif isinstance(map_, HpxNDMap):
-        mask = _from_cells(values, geom, energy, argument, order=order, outside=outside, frame=frame)
+        mask = _from_cells(values, geom, energy, argument, order=order, mode=mode, outside=outside, frame=frame)
     else:
         if geom.region is None:
             raise ValueError(f"{argument} must be a map with a region: without one it has no place on the sky")
-        if order is None:
-            raise ValueError(f"{argument} is a map of a region, which has no pixels: order must be given")
         mask = _from_region(values, geom, energy, order=order, mode=mode, outside=outside, frame=frame)
     kind = f"{type(map_).__name__}, order={mask.order}, mode={mode!r}"
     return with_history(mask, f"from_gammapy({kind}{', outside=True' if outside else ''})")
@@ -106,6 +109,13 @@ def _frame(geom: Any) -> str:
     return geom.frame if geom.frame in frames.FRAMES else "icrs"
 
 
+def default_order(geom: Any) -> int:
+    """The order of the cells for an image or a HEALPix map, unless another one is asked for."""
+    if geom.is_hpx:
+        return int(np.max(geom.nside)).bit_length() - 1
+    return order_for(Grid.of(sky_wcs(geom), geom.data_shape[-2:]), per_side=_CELLS_PER_SIDE)
+
+
 def _from_image(
     values: Booleans,
     geom: Any,
@@ -118,10 +128,8 @@ def _from_image(
 ) -> MaskValue:
     """The mask of an image or a cube of images, values of shape (n_bins, ny, nx)."""
     image = values if energy is not None else values[0]
-    wcs = sky_wcs(geom)
-    if order is None:
-        order = order_for(Grid.of(wcs, image.shape[-2:]), per_side=_CELLS_PER_SIDE)
-    return from_wcs(image, wcs, order=order, mode=mode, outside=outside, energy=energy, frame=frame)
+    order = default_order(geom) if order is None else order
+    return from_wcs(image, sky_wcs(geom), order=order, mode=mode, outside=outside, energy=energy, frame=frame)
 
 
 def _from_cells(
@@ -131,6 +139,7 @@ def _from_cells(
     argument: str,
     *,
     order: int | None,
+    mode: Mode,
     outside: bool,
     frame: str,
 ) -> MaskValue:
@@ -155,9 +164,14 @@ def _from_cells(
             plane = plane | ~covered
         planes.append(plane)
     mask = new_mask(planes if len(planes) > 1 else planes[0], frame=_frame(geom), energy=energy)
-    if frame != mask.frame:
-        return to_frame(mask, frame, order=order)
-    return mask if order is None else at_order(mask, order)
+    if frame == mask.frame:
+        return mask if order is None else at_order(mask, order, mode=mode)
+    if mode != "center":
+        raise ValueError(
+            f"mode {mode!r} needs the frame of the map, {mask.frame!r}: the cells of {argument} are rotated by their "
+            "centres"
+        )
+    return to_frame(mask, frame, order=order)
 
 
 def _from_region(
@@ -165,7 +179,7 @@ def _from_region(
     geom: Any,
     energy: EnergyAxis | None,
     *,
-    order: int,
+    order: int | None,
     mode: Mode,
     outside: bool,
     frame: str,
@@ -175,4 +189,4 @@ def _from_region(
     rest = ~region if outside else RangeSet.empty(region.order)
     kept = {True: region | rest, False: rest}
     planes = [kept[bool(value)] for value in values.ravel()]
-    return new_mask(planes if len(planes) > 1 else planes[0], order=order, frame=frame, energy=energy)
+    return new_mask(planes if len(planes) > 1 else planes[0], order=region.order, frame=frame, energy=energy)

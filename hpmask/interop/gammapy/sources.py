@@ -7,13 +7,14 @@ map for a model without an edge. Here a source is all of the sky on which it shi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_angle, check_invalid
 from hpmask._utils.modes import Mode, check_mode
@@ -26,10 +27,12 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames, healpix
 from hpmask.interop.gammapy._import import need_gammapy
 from hpmask.interop.gammapy.catalogs import Missing, catalog_models
-from hpmask.interop.gammapy.from_maps import from_map
+from hpmask.interop.gammapy.from_maps import default_order, from_map
 from hpmask.interop.gammapy.radii import checked_radii
 from hpmask.morphology import dilation
-from hpmask.regions.masks import from_cones, from_regions, needed_order
+from hpmask.regions.convert import checked_shapes
+from hpmask.regions.masks import from_cones, from_regions
+from hpmask.regions.order import order_of_discs, order_of_shapes, resolved_order
 
 __all__ = ["Extension", "from_sources"]
 
@@ -119,6 +122,7 @@ def from_sources(
     extension: Any = None,
     *,
     order: int | None = None,
+    resolution: u.Quantity | str | None = None,
     invalid: Literal["raise", "skip"] = "raise",
     mode: Mode = "center",
     frame: str = "icrs",
@@ -129,7 +133,7 @@ def from_sources(
     need_gammapy()
     check_invalid(invalid)
     check_mode(mode)
-    order, frame = needed_order(order, "from_gammapy"), frames.check_frame(frame)
+    frame = frames.check_frame(frame)
     rule = Extension() if extension is None else extension
     radius = None if isinstance(rule, Extension) else checked_radii(rule, "extension", energy)
     found = _Found()
@@ -139,11 +143,10 @@ def from_sources(
         else:
             found.add_position(name, model)
     found.report(invalid)
+    order, order_text = resolved_order(order, resolution, lambda: _order_of(found, radius, frame))
     options: dict[str, Any] = {"order": order, "mode": mode, "frame": frame}
     parts = []
-    for system, rows in found.discs.items():
-        lon, lat, reach = np.array(rows).T
-        center = SkyCoord(lon * u.rad, lat * u.rad, frame=system)
+    for center, reach in found.positions():
         if radius is not None:
             parts.append(from_cones(center, radius, energy=energy, progress=progress, **options))
             continue
@@ -165,8 +168,25 @@ def from_sources(
         order=order,
         frame=frame,
         energy=energy,
-        history=f"from_gammapy({summary}, order={order}, mode={mode!r})",
+        history=f"from_gammapy({summary}, {order_text}, mode={mode!r})",
     )
+
+
+def _order_of(found: _Found, radius: u.Quantity | None, frame: str) -> int:
+    """The order that fits the smallest source. Points without a radius do not count."""
+    orders = [default_order(map_.geom.to_image()) for map_ in found.templates]
+    if found.ellipses:
+        orders.append(order_of_shapes(checked_shapes(found.ellipses, frame, "raise")[0], "source"))
+    if found.discs:
+        centers, reaches = zip(*found.positions(), strict=True)
+        lat = np.concatenate([frames.to_lonlat(center, frame, "data")[1] for center in centers])
+        radii = np.concatenate(reaches)[:, np.newaxis]
+        if radius is not None:
+            each = np.atleast_2d(radius.to_value(u.rad))
+            radii = np.broadcast_to(each, (lat.size, each.shape[1]))
+        if radii.any() or not orders:
+            orders.append(order_of_discs(lat, radii))
+    return max(orders, default=0)
 
 
 def _text(rule: Any) -> str:
@@ -236,6 +256,12 @@ class _Found:
     def _disc(self, model: Any, radius: float) -> None:
         lon, lat = model.position_lonlat
         self.discs.setdefault(str(model.frame), []).append((float(lon), float(lat), radius))
+
+    def positions(self) -> Iterator[tuple[SkyCoord, NDArray[np.float64]]]:
+        """The centres and radii (in radians) of the discs, for each frame."""
+        for system, rows in self.discs.items():
+            lon, lat, reach = np.array(rows).T
+            yield SkyCoord(lon * u.rad, lat * u.rad, frame=system), reach
 
     def report(self, invalid: str) -> None:
         """Raise or warn about the sources without an extent."""

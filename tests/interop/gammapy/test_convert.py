@@ -11,11 +11,14 @@ from astropy.table import Table
 from gammapy.catalog import SourceCatalog3FHL
 from gammapy.maps import HpxGeom, Map, RegionGeom, WcsGeom
 from gammapy.modeling.models import (
+    DiskSpatialModel,
     FoVBackgroundModel,
+    GaussianSpatialModel,
     Models,
     PointSpatialModel,
     PowerLawSpectralModel,
     SkyModel,
+    TemplateSpatialModel,
 )
 from gammapy_fields import CRAB, ENERGY, map_dataset
 from regions import CircleSkyRegion
@@ -120,11 +123,49 @@ def test_progress(capfd):
     assert shown.out == ""
 
 
-def test_an_order_is_needed():
-    with pytest.raises(TypeError, match=r"Mask\.from_gammapy needs order"):
+def cap(radius):
+    """The area of a disc."""
+    return 2 * np.pi * (1 - np.cos(radius)) * u.sr
+
+
+@pytest.mark.parametrize("frame", ["icrs", "galactic"])
+def test_default_order_fits_the_smallest_source(frame):
+    """Its area is right to 1 %."""
+    small = DiskSpatialModel(lon_0="10 deg", lat_0="60 deg", r_0="0.2 deg", edge_width=0)
+    large = GaussianSpatialModel(lon_0="100 deg", lat_0="-20 deg", sigma="0.4 deg")
+    narrow = GaussianSpatialModel(lon_0="200 deg", lat_0="10 deg", sigma="0.1 deg", e=0.9, phi="20 deg")
+    mask = Mask.from_gammapy([large, small, POINT], frame=frame)
+    areas = np.sort(mask.components().area.to_value(u.sr))
+    assert np.allclose(areas[1:], [cap(0.2 * u.deg).value, cap(2 * u.deg).value], rtol=0.01)
+    assert f"order={mask.order}" in mask.history
+    alone = Mask.from_gammapy(narrow, frame=frame)
+    assert alone.area.to_value(u.deg**2) == pytest.approx(np.pi * 0.5**2 * np.sqrt(1 - 0.9**2), rel=0.01)
+    assert Mask.from_gammapy([large, narrow], frame=frame).order == alone.order
+    axis = EnergyAxis(ENERGY.edges)
+    bins = Mask.from_gammapy(POINT, extension=[[1, 0.5, 0.2]] * u.deg, frame=frame, energy=axis)
+    assert u.allclose(bins.area, cap([1, 0.5, 0.2] * u.deg), rtol=0.01)
+
+
+def test_default_order_of_templates():
+    geom = WcsGeom.create(skydir=CRAB, binsz=0.05, width=2)
+    data = (geom.separation(CRAB) < 0.5 * u.deg).astype(float)
+    template = TemplateSpatialModel(Map.from_geom(geom, data=data, unit="sr-1"), normalize=False)
+    mask = Mask.from_gammapy(template)
+    assert mask.order == Mask.from_gammapy(Map.from_geom(geom, data=data > 0)).order
+    np.testing.assert_array_equal(mask.to_gammapy(geom).data, data > 0)
+
+
+def test_points_have_no_order():
+    with pytest.raises(ValueError, match="order or resolution must be given"):
         Mask.from_gammapy(POINT)
-    with pytest.raises(ValueError, match=r"^data .*order must be given"):
-        Mask.from_gammapy(Map.from_geom(RegionGeom.create(CircleSkyRegion(CRAB, 1 * u.deg)), data=True))
+    assert Mask.from_gammapy(POINT, resolution="1 arcmin").order == 12
+
+
+@pytest.mark.parametrize("data", [POINT, MAP], ids=["source", "map"])
+def test_resolution_instead_of_an_order(data):
+    assert Mask.from_gammapy(data, resolution="4 arcmin") == Mask.from_gammapy(data, order=10)
+    with pytest.raises(TypeError, match="order and resolution exclude each other"):
+        Mask.from_gammapy(data, order=10, resolution="4 arcmin")
 
 
 @pytest.mark.parametrize(

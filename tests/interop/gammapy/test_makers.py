@@ -182,8 +182,18 @@ def around(center, at=0.6):
     return on, blocks
 
 
-@pytest.mark.parametrize("finder", [ReflectedRegionsFinder(), WobbleRegionsFinder(n_off_regions=9)])
-@pytest.mark.parametrize("place", EACH_PLACE)
+@pytest.mark.parametrize(
+    ("place", "finder"),
+    [
+        ("Crab", WobbleRegionsFinder(n_off_regions=9)),
+        ("north pole", ReflectedRegionsFinder()),
+        *(
+            pytest.param(place, finder, marks=pytest.mark.deep)
+            for place in PLACES
+            for finder in (ReflectedRegionsFinder(), WobbleRegionsFinder(n_off_regions=9))
+        ),
+    ],
+)
 def test_reflected_regions(place, finder):
     center = PLACES[place]
     on, blocks = around(center)

@@ -23,13 +23,19 @@ AXIS = EnergyAxis(EDGES)
 ENERGY = MapAxis.from_edges(EDGES, name="energy", interp="log")
 
 
+def mode_at(order):
+    """Discs smaller than a cell have cells in one mode only."""
+    return "center" if order > 8 else "overlap"
+
+
 def discs(frame="icrs", order=11):
     center = SkyCoord([83.6, 85.0, 83.0], [22.0, 23.0, 20.5], unit="deg")
-    return ~Mask.from_cones(center, [0.4, 0.2, 0.3] * u.deg, order=order, frame=frame)
+    return ~Mask.from_cones(center, [0.4, 0.2, 0.3] * u.deg, order=order, frame=frame, mode=mode_at(order))
 
 
 def with_energy(frame="icrs", order=11):
-    return ~Mask.from_cones(CRAB, [[0.6, 0.4, 0.2]] * u.deg, order=order, energy=AXIS, frame=frame)
+    radii = [[0.6, 0.4, 0.2]] * u.deg
+    return ~Mask.from_cones(CRAB, radii, order=order, energy=AXIS, frame=frame, mode=mode_at(order))
 
 
 def at_pixels(mask, geom):
@@ -274,7 +280,8 @@ def test_row_18_of_gammapys_tests():
 def test_region():
     near = CircleSkyRegion(CRAB, 0.1 * u.deg)
     geom = RegionGeom.create(near, axes=[ENERGY])
-    mask = Mask.from_cones(CRAB, [[0.5, 0.05, 0.0]] * u.deg, order=14, energy=AXIS, mode="center")
+    sizes = [Mask.from_cones(CRAB, radius, order=14) for radius in ("0.5 deg", "0.05 deg")]
+    mask = Mask.stack([*sizes, Mask.empty(order=14)], AXIS)
     map_ = mask.to_gammapy(geom)
     assert map_.geom is geom
     assert map_.data.shape == (3, 1, 1)
@@ -363,7 +370,7 @@ def test_exclusion_mask_is_like_a_map():
     assert again.mask == exclusion.mask
 
 
-@pytest.mark.parametrize("fill_value", [0, True, None])
+@pytest.mark.parametrize("fill_value", [0, pytest.param(True, marks=pytest.mark.deep), None])
 def test_exclusion_mask_on_geometries(fill_value):
     for mask in (discs(), with_energy()):
         for geom in (
@@ -449,6 +456,22 @@ def test_part_of_the_sky(outside, nest):
     assert back == ((mask | ~covered) if outside else (mask & covered))
 
 
+@pytest.mark.parametrize("mode", ["center", "overlap", "inside"])
+def test_coarser_cells_of_healpix_maps(mode):
+    mask = discs(order=9)
+    map_ = mask.to_gammapy(HpxGeom(512))
+    coarse = Mask.from_gammapy(map_, order=6, mode=mode)
+    assert coarse == mask.at_order(6, mode=mode)
+    assert coarse.order == 6
+    if mode == "center":
+        assert Mask.from_gammapy(map_, order=6, frame="galactic").frame == "galactic"
+    else:
+        with pytest.raises(ValueError, match=f"mode '{mode}' needs the frame of the map, 'icrs'"):
+            Mask.from_gammapy(map_, order=6, frame="galactic", mode=mode)
+    with pytest.raises(ValueError, match="mode must be"):
+        Mask.from_gammapy(map_, mode="fraction")
+
+
 def test_numbers_for_booleans():
     geom = HpxGeom(4)
     wanted = np.arange(192) % 3 == 0
@@ -501,8 +524,10 @@ def test_from_a_region():
     around = Mask.from_gammapy(map_, order=10, outside=True)
     assert around.planes == (RangeSet.full(10), ~disc, RangeSet.full(10))
     assert (mask.to_gammapy(map_.geom).data == map_.data).all()
-    with pytest.raises(ValueError, match="order must be given"):
-        Mask.from_gammapy(map_)
+    # By default the order fits the region.
+    cap = 2 * np.pi * (1 - np.cos(0.5 * u.deg)) * u.sr
+    assert u.allclose(Mask.from_gammapy(map_).area[[0, 2]], cap, rtol=0.01)
+    assert Mask.from_gammapy(map_, resolution="1 arcmin").order == 12
 
 
 @pytest.mark.parametrize("frame", ["icrs", "galactic"])
@@ -536,9 +561,13 @@ def test_function_and_method_are_the_same():
 @pytest.mark.parametrize(
     ("geometry", "binsz"),
     [
-        ({"skydir": (184.6, -5.8), "width": (10, 8), "frame": "galactic", "proj": "CAR"}, 0.05),
+        pytest.param(
+            {"skydir": (184.6, -5.8), "width": (10, 8), "frame": "galactic", "proj": "CAR"},
+            0.05,
+            marks=pytest.mark.deep,
+        ),
         ({"skydir": (83.6, 60.0), "width": (4, 3), "proj": "TAN"}, 0.05),
-        ({"skydir": (0.0, 0.0), "width": (6, 5), "proj": "AIT"}, 0.04),
+        pytest.param({"skydir": (0.0, 0.0), "width": (6, 5), "proj": "AIT"}, 0.04, marks=pytest.mark.deep),
     ],
 )
 def test_default_order_of_images(geometry, binsz):

@@ -270,6 +270,9 @@ def test_sums_of_gaussians(data):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         catalog = SourceCatalogHGPS(data("catalogs/hgps_catalog_v1.fits.gz"))
+    # All shells and sums of three, and some of the others.
+    kinds = np.asarray(catalog.table["Spatial_Model"]).astype(str)
+    catalog.table = catalog.table[np.isin(np.char.strip(kinds), ["Shell", "3-Gaussian"]) | (np.arange(kinds.size) < 12)]
     mask = Mask.from_gammapy(catalog, extension=Extension(margin="0.1 deg"), order=12, frame="galactic")
     assert mask.contains(catalog.positions).all()
     shells = [source for source in catalog if source.data["Spatial_Model"] == "Shell"]
