@@ -3072,13 +3072,13 @@ class Mask(MaskValue):
         Examples
         --------
         >>> import tempfile
+        >>> from pathlib import Path
         >>> from hpmask import Mask
         >>> mask = Mask.from_zone(lat=("0 deg", "90 deg"), order=0)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     mask.write(f"{folder}/north.txt")
-        ...     print(open(f"{folder}/north.txt").read())
+        ...     print(Path(f"{folder}/north.txt").read_text().strip())
         0/0-7
-        <BLANKLINE>
         """
         from hpmask import io
 
