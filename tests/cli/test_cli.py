@@ -23,7 +23,7 @@ from hpmask import EnergyAxis, Mask, __version__
 from hpmask.cli import main, pictures
 from hpmask.cli.look import plot
 from hpmask.plotting.static import EXCLUDED, KEPT
-from hpmask.wcs.field import field_wcs
+from hpmask.wcs import field_wcs
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
