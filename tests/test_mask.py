@@ -1,6 +1,7 @@
 """Mask: planes, energy, the algebra in every bin, look-ups, and the value that it is."""
 
 import copy
+import inspect
 import operator
 import pickle
 import re
@@ -217,8 +218,8 @@ def test_union_of_many_bins_in_one_pass():
     assert ids(mask) == [0, 0, 0]
 
 
-SENTENCE_ON_FRAMES = "masks in different frames, 'icrs' and 'galactic': bring one to the other's with to_frame('icrs'"
-SENTENCE_ON_AXES = f"masks with different energy axes: {AXIS} and {OTHER_AXIS}, whose edge 2 is 100.0 GeV and 200.0 GeV"
+SENTENCE_ON_FRAMES = "different frames, 'icrs' and 'galactic': convert one of them with to_frame('icrs'"
+SENTENCE_ON_AXES = f"different energy axes, {AXIS} and {OTHER_AXIS}: edge 2 is 100.0 GeV and 200.0 GeV"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ def test_many_of_none():
     for many in (hpmask.union_all, hpmask.intersection_all):
         with pytest.raises(ValueError, match="at least one mask is needed, got none"):
             many([])
-        with pytest.raises(TypeError, match="expected Masks, got RangeSet"):
+        with pytest.raises(TypeError, match=r"masks\[1\] must be a Mask, got RangeSet"):
             many([Mask(A), A])
 
 
@@ -521,3 +522,107 @@ def test_the_same_answer_from_many_threads(a, b):
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda operation: operation(one, other), OPERATIONS * 2))
     assert results == [operation(one, other) for operation in OPERATIONS] * 2
+
+
+# ---------------------------------------------------------------- the class that users see
+
+
+class Own(Mask):
+    """A class of a user."""
+
+
+STAR = SkyCoord(10, 20, unit="deg")
+OWN = {
+    "the class": lambda: Own(A),
+    "full": lambda: Own.full(energy=AXIS),
+    "empty": lambda: Own.empty(),
+    "from_cones": lambda: Own.from_cones(STAR, "3 deg", order=5),
+    "from_regions": lambda: Own.from_regions("icrs; circle(10, 20, 3)", order=5),
+    "from_zone": lambda: Own.from_zone(lat=("0 deg", "90 deg"), order=3),
+    "from_energy": lambda: Own.from_energy(AXIS, AXIS.edges[0]),
+    "from_healpix": lambda: Own.from_healpix(np.arange(12) < 4, nest=True, frame="icrs"),
+    "stack of masks of the base class": lambda: Own.stack([Mask(A)] * 3, AXIS),
+    "|": lambda: Own(A) | Mask(B),
+    "&": lambda: Own(A) & Mask(B),
+    "*": lambda: Own(A) * Mask(B),
+    "^": lambda: Own(A) ^ Mask(B),
+    "-": lambda: Own(A) - Mask(B),
+    "~": lambda: ~Own(A),
+    "| with energy in the other": lambda: Own(A) | Mask(B, energy=AXIS),
+    "union with energy in the other": lambda: Own(A).union(Mask(B, energy=AXIS)),
+    "intersection": lambda: Own(A).intersection([Mask(B)]),
+    "difference": lambda: Own(A).difference(Mask(B)),
+    "symmetric_difference": lambda: Own(A).symmetric_difference(Mask(B)),
+    "union_all": lambda: hpmask.union_all([Own(A), Mask(B, energy=AXIS)]),
+    "[0]": lambda: Own(A, energy=AXIS)[0],
+    "[1:]": lambda: Own(A, energy=AXIS)[1:],
+    "iteration": lambda: next(iter(Own(A, energy=AXIS))),
+    "reduce": lambda: Own(A, energy=AXIS).reduce(),
+    "resample_energy": lambda: Own(A).resample_energy(AXIS),
+    "slice_energy": lambda: Own(A, energy=AXIS).slice_energy(AXIS.edges[1]),
+    "at_order": lambda: Own(A).at_order(2),
+    "to_frame": lambda: Own(A).to_frame("galactic", order=4),
+    "cutout": lambda: Own(A).cutout(STAR, radius="1 deg"),
+    "dilate": lambda: Own(A, order=6).dilate("1 deg"),
+    "boundary": lambda: Own(A, order=6).boundary("1 deg"),
+    "fill_holes": lambda: Own(A).fill_holes(),
+    "keep_largest": lambda: Own(A).keep_largest(),
+    "pickle": lambda: pickle.loads(pickle.dumps(Own(A))),
+    "copy": lambda: copy.deepcopy(Own(A)),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_subclasses_make_their_own(name):
+    mask = OWN[name]()
+    assert type(mask) is Own
+    assert repr(mask).startswith("<Own ")
+    assert mask == Mask(mask.planes, order=mask.order, frame=mask.frame, energy=mask.energy)
+
+
+def test_what_is_called_on_a_mask_is_a_mask():
+    assert type(Mask(A) | Own(B)) is Mask
+    assert type(hpmask.union_all([Mask(A), Own(B)])) is Mask
+
+
+METHODS = [name for name, _ in inspect.getmembers(Mask, callable) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", ["__init__", *(name for name in METHODS if not name.startswith("plot"))])
+def test_errors_of_arguments_name_the_public_method(name):
+    """Whatever the class is, no error names the class below."""
+    method = Mask if name == "__init__" else getattr(Mask.full(), name)
+    with pytest.raises(TypeError, match=rf"^Mask\.{name}\(\) got an unexpected keyword argument 'nonsense'") as error:
+        method(nonsense=1)
+    assert "MaskValue" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: Mask(),
+        lambda: Mask(3),
+        lambda: Mask(A) | 3,
+        lambda: 3 & Mask(A),
+        lambda: Mask(A) < 3,
+        lambda: bool(Mask(A)),
+        lambda: STAR in Mask(A),
+        lambda: Mask(A)[0],
+        lambda: Mask(A, energy=AXIS)["x"],
+        lambda: Mask(A, energy=AXIS)[9],
+        lambda: iter(Mask(A)),
+        lambda: Mask(A).nonsense,
+        lambda: setattr(Mask(A), "order", 3),
+        lambda: setattr(Mask(A), "nonsense", 3),
+        lambda: Mask(A).union(3),
+        lambda: Mask(A).union([A]),
+        lambda: Mask(A).issubset(A),
+        lambda: hpmask.union_all([3]),
+        lambda: Mask.stack([3]),
+    ],
+)
+def test_no_error_names_the_class_below(work):
+    with pytest.raises((TypeError, ValueError, AttributeError, IndexError)) as error:
+        work()
+    assert "MaskValue" not in str(error.value)
+    assert "MaskValue" not in repr(Mask(A))

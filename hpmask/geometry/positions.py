@@ -36,7 +36,7 @@ def parse_position(text: str, frame: str = "icrs") -> SkyCoord:
 
     Examples
     --------
-    >>> from hpmask.geometry.positions import parse_position
+    >>> from hpmask.geometry import parse_position
     >>> parse_position("184.557 -5.784", "galactic")
     <SkyCoord (Galactic): (l, b) in deg
         (184.557, -5.784)>

@@ -6,7 +6,7 @@ from astropy.io import fits
 
 from hpmask import Mask, RangeSet
 from hpmask._files.fits_text import add_history, escaped, history_of, unescaped
-from hpmask.wcs.field import field_wcs
+from hpmask.wcs import field_wcs
 
 LINES = [
     "η Carinae",

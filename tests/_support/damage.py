@@ -12,10 +12,43 @@ from hpmask._files.hdu import write_hdu
 
 # Values that a card should not have: other types, numbers out of bounds, words, nothing.
 NASTY = (
-    "0", "-1", "1", "3", "1e300", "1e-300", "-1E400", "999999999999", "9" * 40, "NaN", "nan", "T", "F", "''", "'x'",
-    "'RA---TAN'", "'DEC--SIN'", "'GLON-AIT'", "'FREQ'", "'XXXX-TPV'", "'deg'", "'keV'", "'/'", "", "(1,2)", "'it''s",
-    "-32", "64", "8", "1000000", "0.5", "1.0", "'-TAB'", "'1024D'", "'QD(9999999999)'", "\xe9",
-)  # fmt: skip
+    "0",
+    "-1",
+    "1",
+    "3",
+    "1e300",
+    "1e-300",
+    "-1E400",
+    "999999999999",
+    "9" * 40,
+    "NaN",
+    "nan",
+    "T",
+    "F",
+    "''",
+    "'x'",
+    "'RA---TAN'",
+    "'DEC--SIN'",
+    "'GLON-AIT'",
+    "'FREQ'",
+    "'XXXX-TPV'",
+    "'deg'",
+    "'keV'",
+    "'/'",
+    "",
+    "(1,2)",
+    "'it''s",
+    "-32",
+    "64",
+    "8",
+    "1000000",
+    "0.5",
+    "1.0",
+    "'-TAB'",
+    "'1024D'",
+    "'QD(9999999999)'",
+    "\xe9",
+)
 
 
 def damaged(content, n, seed, more=()):
@@ -92,9 +125,28 @@ def _moved(content, rng):
 
 # Runs that no reader should spend time or memory on, and words of the formats where they should not be.
 RUNS = (
-    b"9" * 19, b"9" * 5000, b"[" * 3000, b'{"s":' * 3000, b" " * 5000, b"/", b"-", b",", b"#", b'"', b"]", b"}",
-    b"\x00", b"\xff\xfe", b"1e400", b"NaN", b"29/", b"30/", b"3/", b"0-11 ", b"#MOCORDER 30\n",
-)  # fmt: skip
+    b"9" * 19,
+    b"9" * 5000,
+    b"[" * 3000,
+    b'{"s":' * 3000,
+    b" " * 5000,
+    b"/",
+    b"-",
+    b",",
+    b"#",
+    b'"',
+    b"]",
+    b"}",
+    b"\x00",
+    b"\xff\xfe",
+    b"1e400",
+    b"NaN",
+    b"29/",
+    b"30/",
+    b"3/",
+    b"0-11 ",
+    b"#MOCORDER 30\n",
+)
 
 
 def damaged_masks(content, n, seed):
@@ -154,9 +206,37 @@ def with_new_sums(whole):
 
 TOKEN = re.compile(r"[\w.+-]+|\s+|.", re.DOTALL)
 ODD_TOKENS = (
-    "\0", "é", "nan", "1e400", "-1", "9" * 40, "{", '"', "'", "(", "]]", ";", "#", ",", "\t", "\n", "<", "/>", "--",
-    "\x85", "-", "&lt;", "float16", "string", "deg", "[2,null]", "999999999", "!!python/name:os.system", "*a", "&a",
-)  # fmt: skip
+    "\0",
+    "é",
+    "nan",
+    "1e400",
+    "-1",
+    "9" * 40,
+    "{",
+    '"',
+    "'",
+    "(",
+    "]]",
+    ";",
+    "#",
+    ",",
+    "\t",
+    "\n",
+    "<",
+    "/>",
+    "--",
+    "\x85",
+    "-",
+    "&lt;",
+    "float16",
+    "string",
+    "deg",
+    "[2,null]",
+    "999999999",
+    "!!python/name:os.system",
+    "*a",
+    "&a",
+)
 
 
 def damaged_text(content, n, seed):

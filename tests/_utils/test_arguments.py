@@ -19,7 +19,7 @@ from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask._utils import arguments
 from hpmask._utils.parallel import thread_count
 from hpmask.testing import assert_masks_equal
-from hpmask.wcs.field import field_wcs
+from hpmask.wcs import field_wcs
 
 STARS = SkyCoord([10, 50], [0, 20], unit="deg")
 MASK = Mask.from_cones(STARS, "2 deg", order=6)

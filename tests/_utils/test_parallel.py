@@ -19,7 +19,7 @@ import hpmask
 from hpmask import EnergyAxis, Mask
 from hpmask._utils import parallel
 from hpmask._utils.parallel import cpu_quota, thread_count, thread_map
-from hpmask.wcs.field import field_wcs
+from hpmask.wcs import field_wcs
 
 
 @pytest.fixture(autouse=True)

@@ -61,7 +61,9 @@ def is_kept(picture, offset):
     return False
 
 
-def test_each_bin(mask):
+def test_each_bin(mask, monkeypatch):
+    # At this size the edges of the discs are clear of the graticule.
+    monkeypatch.setattr(static, "DPI", 120)
     picture = mask.plot_interactive()
     assert (picture.slider.valmin, picture.slider.valmax, picture.slider.val) == (0, 2, 0)
     for i, radius in enumerate((20, 10, 5)):
