@@ -3023,8 +3023,8 @@ class Mask(MaskValue):
 
         Raises
         ------
-        ValueError
-            If `mode` is another word.
+        TypeError, ValueError
+            If `mode` is another word, or `n_threads` is not a positive integer.
 
         Examples
         --------
