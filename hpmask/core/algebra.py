@@ -91,12 +91,14 @@ def intersection_all(masks: Iterable[M]) -> M:
 
 def union(mask: M, others: Iterable[Any]) -> M:
     """See `hpmask.Mask.union`."""
-    return union_all([mask, *_all_checked(others)])
+    masks: list[M] = [mask, *_all_checked(others)]
+    return union_all(masks)
 
 
 def intersection(mask: M, others: Iterable[Any]) -> M:
     """See `hpmask.Mask.intersection`."""
-    return intersection_all([mask, *_all_checked(others)])
+    masks: list[M] = [mask, *_all_checked(others)]
+    return intersection_all(masks)
 
 
 def difference(mask: M, others: Iterable[Any]) -> M:
