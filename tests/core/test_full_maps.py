@@ -77,9 +77,11 @@ def test_energy(nest):
 
 def test_maps_at_other_orders():
     mask = Mask(RangeSet.from_cells([0, 1, 2, 3, 7], 1))
-    fine = mask.to_healpix(3, nest=True)
+    fine = mask.to_healpix(order=3, nest=True)
     np.testing.assert_array_equal(fine, np.repeat(mask.to_healpix(nest=True), 16))
-    np.testing.assert_array_equal(mask.to_healpix(0, nest=True), mask.at_order(0, mode="center").to_healpix(nest=True))
+    np.testing.assert_array_equal(
+        mask.to_healpix(order=0, nest=True), mask.at_order(0, mode="center").to_healpix(nest=True)
+    )
 
 
 def test_nothing_at_all():
@@ -177,7 +179,7 @@ def test_ring_maps_as_healpy_reorders_them(order, part):
 def test_a_map_is_the_only_large_array(sky, nest):
     order, n_cells = 10, 12 * 4**10
     tracemalloc.start()
-    values = Mask(sky).to_healpix(order, nest=nest)
+    values = Mask(sky).to_healpix(order=order, nest=nest)
     assert tracemalloc.get_traced_memory()[1] < 1.05 * n_cells
     tracemalloc.reset_peak()
     assert Mask.from_healpix(values, nest=nest, frame="icrs") == Mask(sky)

@@ -179,7 +179,7 @@ def test_the_centre_of_a_coarser_cell(order, coarser, frame):
     plane = RangeSet.from_cells(np.concatenate([four[chosen, 0], four[~chosen, 1:].ravel()]), order)
     mask = Mask(plane, frame=frame)
     assert np.array_equal(mask.at_order(coarser).to_healpix(nest=True), chosen)
-    assert np.array_equal(mask.to_healpix(coarser, nest=True), chosen)
+    assert np.array_equal(mask.to_healpix(order=coarser, nest=True), chosen)
     for coord in centres_of(coarser, frame):
         assert np.array_equal(mask.contains(coord), chosen)
 
@@ -193,6 +193,6 @@ def test_centres_of_all_coarser_cells_of_a_mask(order):
     mask = Mask.from_cones(SkyCoord(LON[:300], LAT[:300], unit="deg"), "3 deg", order=order)
     mask |= Mask.from_zone(lat=("0 deg", "30 deg"), order=order)
     for coarser in range(order):
-        expected = mask.to_healpix(coarser, nest=True)
+        expected = mask.to_healpix(order=coarser, nest=True)
         for coord in centres_of(coarser, "icrs"):
             assert np.array_equal(mask.contains(coord), expected)
