@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._utils.arguments import Closed, as_area
 from hpmask._utils.history import Expression
 from hpmask._utils.modes import Mode, PixelMode
+from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
@@ -21,11 +22,11 @@ from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import (
     MaskValue,
     check_mask,
-    distinct_planes,
     history_of,
     mapped,
     needed_energy,
     per_plane,
+    planewise,
     set_face,
     then,
     with_planes,
@@ -1438,13 +1439,16 @@ class Mask(MaskValue):
         """
         return Components(self, connectivity)
 
-    def n_components(self, *, connectivity: int = 8) -> int | NDArray[np.int64]:
+    def n_components(self, *, connectivity: int = 8, n_threads: int | None = None) -> int | NDArray[np.int64]:
         """Return the number of connected components of the mask.
 
         Parameters
         ----------
         connectivity : {8, 4}, optional
             Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
 
         Returns
         -------
@@ -1467,8 +1471,8 @@ class Mask(MaskValue):
         >>> corners.n_components(), corners.n_components(connectivity=4)
         (1, 2)
         """
-        counts = {id(plane): count(plane, connectivity) for plane in distinct_planes(self)}
-        return per_plane(self, (counts[id(plane)] for plane in self.planes))  # type: ignore[no-any-return]
+        counts = planewise(self, lambda plane: count(plane, connectivity), n_threads=n_threads)
+        return per_plane(self, counts)  # type: ignore[no-any-return]
 
     def plot(
         self,
@@ -1833,7 +1837,7 @@ class Mask(MaskValue):
         >>> north.union(tropics) == north.union([tropics]) == north | tropics
         True
         """
-        return self._own(algebra.union(self, others))
+        return algebra.union(self, others)
 
     def intersection(self, *others: Mask | Iterable[Mask]) -> Mask:
         """Return the intersection of this mask and others, in one pass over all of them.
@@ -1865,7 +1869,7 @@ class Mask(MaskValue):
         >>> north.intersection(tropics) == north & tropics
         True
         """
-        return self._own(algebra.intersection(self, others))
+        return algebra.intersection(self, others)
 
     def difference(self, *others: Mask | Iterable[Mask]) -> Mask:
         """Return the sky that this mask keeps and none of the others does.
@@ -1893,7 +1897,7 @@ class Mask(MaskValue):
         >>> north.difference(tropics) == north - tropics
         True
         """
-        return self._own(algebra.difference(self, others))
+        return algebra.difference(self, others)
 
     def symmetric_difference(self, other: Mask) -> Mask:
         """Return the sky that exactly one of two masks keeps.
@@ -1921,7 +1925,7 @@ class Mask(MaskValue):
         >>> north.symmetric_difference(tropics) == north ^ tropics
         True
         """
-        return self._own(algebra.symmetric_difference(self, other))
+        return algebra.symmetric_difference(self, other)
 
     def issubset(self, other: Mask) -> bool:
         """Return whether another mask keeps all the sky that this mask keeps, in every bin.
@@ -2521,7 +2525,10 @@ class Mask(MaskValue):
         words = f"boundary({amount}, side={operation!r})" if strip else f"{operation}({amount})"
         return with_planes(self, planes, words)
 
-    def fill_holes(self, max_area: u.Quantity | str | None = None, *, connectivity: int = 8) -> Mask:
+    @for_the_call
+    def fill_holes(
+        self, max_area: u.Quantity | str | None = None, *, connectivity: int = 8, n_threads: int | None = None
+    ) -> Mask:
         """Return the mask with its holes filled.
 
         Holes are connected components of the sky that is not kept. They have the dual connectivity: 4 if that of the
@@ -2534,6 +2541,9 @@ class Mask(MaskValue):
             holes: the largest one is taken for the outside. A mask of nearly the whole sky keeps its largest gap.
         connectivity : {8, 4}, optional
             Neighbours of a cell of the mask: those that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
 
         Returns
         -------
@@ -2563,9 +2573,12 @@ class Mask(MaskValue):
         """
         area = None if max_area is None else as_area(max_area, "max_area")
         history = then(self, f"fill_holes({max_area}, connectivity={connectivity})")
-        return mapped(self, lambda plane: area_filters.fill_holes(plane, area, connectivity), history=history)
+        return mapped(
+            self, lambda plane: area_filters.fill_holes(plane, area, connectivity), history=history, n_threads=n_threads
+        )
 
-    def remove_small(self, min_area: u.Quantity | str, *, connectivity: int = 8) -> Mask:
+    @for_the_call
+    def remove_small(self, min_area: u.Quantity | str, *, connectivity: int = 8, n_threads: int | None = None) -> Mask:
         """Return the mask without the connected components that are smaller than an area.
 
         Parameters
@@ -2574,6 +2587,9 @@ class Mask(MaskValue):
             The smallest area to keep, such as "3 arcmin2".
         connectivity : {8, 4}, optional
             Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
 
         Returns
         -------
@@ -2600,9 +2616,15 @@ class Mask(MaskValue):
         """
         area = as_area(min_area, "min_area")
         history = then(self, f"remove_small({min_area}, connectivity={connectivity})")
-        return mapped(self, lambda plane: area_filters.remove_small(plane, area, connectivity), history=history)
+        return mapped(
+            self,
+            lambda plane: area_filters.remove_small(plane, area, connectivity),
+            history=history,
+            n_threads=n_threads,
+        )
 
-    def keep_largest(self, n: int = 1, *, connectivity: int = 8) -> Mask:
+    @for_the_call
+    def keep_largest(self, n: int = 1, *, connectivity: int = 8, n_threads: int | None = None) -> Mask:
         """Return the largest connected components of the mask, in each bin.
 
         Parameters
@@ -2612,6 +2634,9 @@ class Mask(MaskValue):
             kept.
         connectivity : {8, 4}, optional
             Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
 
         Returns
         -------
@@ -2637,7 +2662,9 @@ class Mask(MaskValue):
         True
         """
         history = then(self, f"keep_largest({n}, connectivity={connectivity})")
-        return mapped(self, lambda plane: area_filters.keep_largest(plane, n, connectivity), history=history)
+        return mapped(
+            self, lambda plane: area_filters.keep_largest(plane, n, connectivity), history=history, n_threads=n_threads
+        )
 
     # ------------------------------------------------------------------ export
 
@@ -2996,8 +3023,8 @@ class Mask(MaskValue):
 
         Raises
         ------
-        ValueError
-            If `mode` is another word.
+        TypeError, ValueError
+            If `mode` is another word, or `n_threads` is not a positive integer.
 
         Examples
         --------
@@ -3045,13 +3072,13 @@ class Mask(MaskValue):
         Examples
         --------
         >>> import tempfile
+        >>> from pathlib import Path
         >>> from hpmask import Mask
         >>> mask = Mask.from_zone(lat=("0 deg", "90 deg"), order=0)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     mask.write(f"{folder}/north.txt")
-        ...     print(open(f"{folder}/north.txt").read())
+        ...     print(Path(f"{folder}/north.txt").read_text().strip())
         0/0-7
-        <BLANKLINE>
         """
         from hpmask import io
 

@@ -5,7 +5,7 @@ from libc.math cimport atan2, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from hpmask._kernels.constants cimport (
-    CELL_RADIUS as _CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP
+    CELL_RADIUS as _CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE as _TIE,
 )
 from hpmask._kernels.geometry cimport (
     base_ring, cell_at, cell_xy, central_longitude, place, place_vector, ring_odd, ring_width,
@@ -13,6 +13,7 @@ from hpmask._kernels.geometry cimport (
 
 # For Python: see constants.pxd.
 CELL_RADIUS = _CELL_RADIUS
+TIE = _TIE
 MODES = {"center": CENTER, "overlap": OVERLAP, "inside": INSIDE}
 
 cdef uint64_t NOWHERE = ~<uint64_t> 0

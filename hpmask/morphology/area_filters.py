@@ -77,10 +77,12 @@ def remove_small(plane: RangeSet, min_area: float, connectivity: int = 8) -> Ran
 
     Examples
     --------
+    >>> import numpy as np
     >>> from hpmask import RangeSet
     >>> from hpmask.morphology.area_filters import remove_small
     >>> parts = RangeSet.from_cells([7, 500, 501], order=4)
-    >>> remove_small(parts, 2 * parts.area / 3).cells()
+    >>> two_cells = 2 * 4 * np.pi / 3072
+    >>> remove_small(parts, two_cells).cells()
     array([500, 501], dtype=uint64)
     """
     parts = Labelled(plane, connectivity)

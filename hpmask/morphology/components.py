@@ -6,7 +6,6 @@ The neighbours are those of `healpy.get_all_neighbours`: a cell has eight, or se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, overload
 
@@ -216,7 +215,7 @@ class Components(Sequence[MaskValue]):
             raise IndexError(f"there are {len(self)} components, got {k}")
         plane = self._labelled.plane(int(k) % len(self))
         mask = self._mask
-        history = replace(self._history, text=f"{self._history.text}[{int(k) % len(self)}]")
+        history = self._history.item(str(int(k) % len(self)))
         return type(mask)(plane, frame=mask.frame, energy=mask.energy, history=history)
 
     @property

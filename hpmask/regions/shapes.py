@@ -34,7 +34,7 @@ Vectors = NDArray[np.float64]
 Numbers = NDArray[np.uint64]
 
 # As in the kernels: a point this close to an edge, in radians, is on it.
-TIE = 1e-14
+TIE: float = _cells.TIE
 
 # The kernels' numbers of the modes.
 MODE_NUMBERS: dict[Mode, int] = _cells.MODES

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from kernel_workload import KERNELS, Workload, call, digest, load
 
-WORKLOAD = Path(__file__).parent / "kernel_workload.py"
+WORKLOAD = Path(__file__).parents[1] / "_support" / "kernel_workload.py"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the limit and the allocator's settings are those of Linux")
 
 
@@ -66,7 +66,9 @@ def test_the_workload_calls_every_function_of_every_kernel(monkeypatch: pytest.M
 
 
 @LINUX
-@pytest.mark.parametrize("byte", ["1", "127", "255"])
+@pytest.mark.parametrize(
+    "byte", [pytest.param("1", marks=pytest.mark.deep), "127", pytest.param("255", marks=pytest.mark.deep)]
+)
 def test_results_do_not_depend_on_what_new_memory_holds(expected: dict[str, str], byte: str) -> None:
     # glibc fills what it hands out with the complement of the byte, and what is freed with the byte.
     assert digests(MALLOC_PERTURB_=byte) == expected
@@ -78,6 +80,7 @@ def test_results_do_not_depend_on_a_heap_full_of_nan(expected: dict[str, str]) -
     assert digests("--nan", **kept) == expected
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 def test_valgrind_finds_no_value_that_was_not_set(tmp_path: Path) -> None:
     log = tmp_path / "log"
@@ -111,6 +114,9 @@ SHORT = {
     "cells_under_image": "k = load('cells_under_image'); work = lambda: [x for pair in walk(k) for x in pair]",
     "distance.fill_map": "k = load('distance'); work = lambda: [distances(k)]",
 }
+
+# Tested by default: one for each kind of growing buffer.
+FEW = ("neighbours.touched", "neighbours.boundaries", "components")
 
 CODE = """
 import resource, sys
@@ -174,7 +180,9 @@ for extra in {extras}:
 
 
 @LINUX
-@pytest.mark.parametrize("kernel", SHORT)
+@pytest.mark.parametrize(
+    "kernel", [name if name in FEW else pytest.param(name, marks=pytest.mark.deep) for name in SHORT]
+)
 def test_short_memory_raises_memory_error(kernel: str) -> None:
     """With a little more address space each time a kernel either gives the right answer or raises MemoryError."""
     extras = [0, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 1024, 2048]

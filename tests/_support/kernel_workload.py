@@ -1,10 +1,10 @@
 """One small call of every function of the compiled kernels, with a digest of what each gives.
 
-    python tests/kernel_workload.py [NAME ...]
+    python tests/_support/kernel_workload.py [NAME ...]
 
 prints a line for each call: the name and the digest. Names choose some of the calls; `--nan` fills the free memory with
 NaN before each of them. The kernels are loaded without the rest of hpmask, which needs numpy alone, so that this also
-runs under valgrind in reasonable time (tests/test_kernel_memory.py, tools/sanitize.sh).
+runs under valgrind in reasonable time (tests/_kernels/test_memory.py, tools/sanitize.sh).
 """
 
 from __future__ import annotations

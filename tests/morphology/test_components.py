@@ -57,7 +57,7 @@ def test_same_as_mocpy(order, corners):
     rng = np.random.default_rng(order)
     n = 3000
     lon, lat = rng.uniform(0, 360, n), np.degrees(np.arcsin(rng.uniform(-1, 1, n)))
-    mask = Mask.from_cones(SkyCoord(lon, lat, unit="deg"), rng.uniform(0, 0.8, n) * u.deg, order=order)
+    mask = Mask.from_cones(SkyCoord(lon, lat, unit="deg"), rng.uniform(0, 0.8, n) * u.deg, order=order, mode="overlap")
     for one in (mask, ~mask):
         theirs = one.to_moc().split(include_indirect_neighbours=corners)
         ours = one.components(connectivity=8 if corners else 4)
@@ -155,7 +155,8 @@ def test_sequence_of_masks():
     assert parts[0].area.value == pytest.approx(parts.area[0].value)
     assert parts.center.frame.name == parts[0].frame == "galactic"
     assert parts[0].order == 3
-    assert parts[0].history == "made"
+    assert parts[0].history == "made.components(connectivity=8)[0]"
+    assert parts[-1].history == "made.components(connectivity=8)[2]"
     assert repr(parts) == f"<Components: 3, {parts.area[2]:.4g} to {parts.area[0]:.4g}>"
     with pytest.raises(IndexError, match="there are 3 components, got 3"):
         parts[3]

@@ -69,7 +69,9 @@ def test_large_cells_first_changes_nothing(case):
         dilation._WIDE, dilation._COARSE = wide, coarse
 
 
-@pytest.mark.parametrize("cells", [0.3, 0.9, 1.3, 2.5, 7, 30])
+@pytest.mark.parametrize(
+    "cells", [n if n in (0.9, 7) else pytest.param(n, marks=pytest.mark.deep) for n in (0.3, 0.9, 1.3, 2.5, 7, 30)]
+)
 def test_every_single_cell(cells):
     """All cells of an order as sources, one by one: every pole, seam and corner."""
     order = 3
@@ -82,9 +84,9 @@ def test_every_single_cell(cells):
 
 
 REAL = [
-    ("moc/fractal.fits", 8),
-    ("moc/P-SDSS9-r.fits", 8),
-    ("moc/P-GALEXGR6-AIS-FUV.fits", 8),
+    pytest.param("moc/fractal.fits", 8, marks=pytest.mark.deep),
+    pytest.param("moc/P-SDSS9-r.fits", 8, marks=pytest.mark.deep),
+    pytest.param("moc/P-GALEXGR6-AIS-FUV.fits", 8, marks=pytest.mark.deep),
     ("masks/wmap_temperature_analysis_mask_r9_7yr_v4_udgraded32.fits", 5),
 ]
 
@@ -177,6 +179,7 @@ def test_the_union_grows_to_the_union(a, b, angle):
     assert dilation.dilate(a | b, angle) == dilation.dilate(a, angle) | dilation.dilate(b, angle)
 
 
+@pytest.mark.deep
 @examples(30)
 @given(cases(orders=(4, 9)))
 def test_threads_change_nothing(case):
@@ -214,7 +217,7 @@ def test_a_width_below_the_cell_does_nothing():
 
 def test_too_fine_is_told():
     base_cell = RangeSet.from_cells([3], 0).at_order(29)
-    with pytest.raises(ValueError, match=r"order 29 is too fine to grow by 60 deg: about .* GB"):
+    with pytest.raises(ValueError, match=r"order 29 is too fine for a dilation by 60 deg: .* \(44 GB\)"):
         dilation.dilate(base_cell, np.radians(60))
 
 

@@ -72,7 +72,7 @@ def odd_ones(order):
     yield RangeSet.from_cells(rng.integers(0, n, 10), order)
     yield RangeSet.from_cells(np.arange(n // 12 * 5), order)
     for lat in (90, 42, -10):
-        yield Mask.from_cones(SkyCoord(45, lat, unit="deg"), "35 deg", order=order).planes[0]
+        yield Mask.from_cones(SkyCoord(45, lat, unit="deg"), "35 deg", order=order, mode="overlap").planes[0]
 
 
 @pytest.mark.parametrize("order", range(8))

@@ -445,7 +445,7 @@ class TestAdvice:
     )
 
     @pytest.mark.parametrize(("text", "advice", "old", "new"), CASES)
-    @pytest.mark.filterwarnings("ignore:left out")
+    @pytest.mark.filterwarnings("ignore:left out", "ignore:.*no cell centre")
     def test_followed(self, recipe, stars, tmp_path, text, advice, old, new):
         bad = Table({"ra": [1.0, np.nan], "dec": [2.0, 3.0]})
         bad.write(tmp_path / "bad.ecsv")
