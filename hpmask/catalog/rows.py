@@ -107,15 +107,16 @@ def read_rows(
 def _loaded(table: Any, lon: str | None, lat: str | None, n_threads: int | None) -> tuple[Table, str, str]:
     """A catalog as a Table, its name, and the digest of its file."""
     if not isinstance(table, str | PathLike):
-        return *files.load(table, lon, lat), ""
+        data, source = files.load(table, lon, lat)
+        return data, source, ""
 
     def digest() -> str:
         with open(table, "rb") as file:
             return f", sha256 {file_digest(file, 'sha256').hexdigest()[:12]}"
 
     # For a FITS file, the digest takes about a quarter of the time of reading it: it gets a thread of its own.
-    loaded: list[Any] = list(thread_map(lambda work: work(), (lambda: files.load(table, lon, lat), digest), n_threads))
-    (data, source), text = loaded
+    works: tuple[Callable[[], Any], ...] = (lambda: files.load(table, lon, lat), digest)
+    (data, source), text = thread_map(lambda work: work(), works, n_threads)
     return data, source, text
 
 

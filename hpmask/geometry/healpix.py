@@ -67,7 +67,7 @@ def order_of(resolution: u.Quantity | str) -> int:
 
     Examples
     --------
-    >>> from hpmask.geometry.healpix import order_of
+    >>> from hpmask.geometry import order_of
     >>> order_of("1 arcmin"), order_of("1 deg"), order_of("90 deg")
     (12, 6, 0)
     """
