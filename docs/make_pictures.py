@@ -180,7 +180,7 @@ def energy() -> Figure:
     axis = EnergyAxis([0.1, 1, 10, 100] * u.GeV)
     sources = SkyCoord([30, 83, 150, 200, 266, 310], [20, 22, -40, 55, -29, 40], unit="deg")
     mask = ~Mask.from_cones(sources, [[15, 8, 3]] * u.deg, order=8, energy=axis)
-    figure = Figure(layout="constrained")
+    figure = Figure(figsize=(16.8, 3.5), layout="constrained")
     return mask.plot_grid(figure=figure, ncols=3)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._utils.arguments import Closed, as_area
 from hpmask._utils.history import Expression
 from hpmask._utils.modes import Mode, PixelMode
+from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
@@ -21,11 +22,11 @@ from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import (
     MaskValue,
     check_mask,
-    distinct_planes,
     history_of,
     mapped,
     needed_energy,
     per_plane,
+    planewise,
     set_face,
     then,
     with_planes,
@@ -193,16 +194,21 @@ class Mask(MaskValue):
         Parameters
         ----------
         center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
-            Centres, in any frame. Distances make no difference: the direction counts in which a position is seen.
+            Centres, in any frame. A distance makes no difference: the position is the direction in which it is seen.
         radius : `~astropy.units.Quantity`, str or callable
-            Radii as great-circle angles, 0 to 180 deg: a scalar or shape (n,); with `energy` also
-            (n, n_bins) or (1, n_bins), a radius per bin, or a function of the energy axis that returns such or
-            shape (n_bins,).
-        order : int
-            Order of the cells, 0 to 29. It must be given.
+            Radii as great-circle angles from 0 to 180 deg: a scalar or shape (n,). With `energy` also shape (n, n_bins)
+            or (1, n_bins), a radius for each bin, or a function of the energy axis that returns angles of one of these
+            shapes or of shape (n_bins,).
+        order : int, optional
+            Order of the cells, 0 to 29. By default it is chosen: the coarsest order at which the area of the smallest
+            disc is right to 1 % in mode "center"; discs of radius 0 do
+            not count. It is part of the printed mask and of its history.
+            The choice is never above order 16 or 50 million expected ranges.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, an angle: the coarsest order whose cells are no larger than it, by the square root of
+            their area, 58.6 deg / 2**order.
         mode : {"center", "overlap", "inside"}, optional
-            A cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one
-            disc.
+            Whether a cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one disc.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         energy : EnergyAxis, optional
@@ -219,9 +225,22 @@ class Mask(MaskValue):
 
         Raises
         ------
-        TypeError, ValueError
-            If a position or radius is not finite, a radius is negative or above 180 deg (the first such
-            row is named), or the shapes do not fit.
+        TypeError
+            If `center` is not a SkyCoord, `radius` is a bare number, or both `order` and `resolution` are given.
+        ValueError
+            If a position or radius is not finite, a radius is negative or above 180 deg (the message names the first
+            such row), the shapes do not fit, or the order to choose would be too fine: the message has the size of the
+            smallest disc and the order that it would need.
+
+        Warns
+        -----
+        UserWarning
+            If discs hold no cell centre in mode "center", or no full cell in mode "inside". The message has their
+            number, and the order at which they do.
+
+        Notes
+        -----
+        Discs are closed: a cell whose centre is on the edge, within 1e-14 rad, is in.
 
         Examples
         --------
@@ -230,6 +249,10 @@ class Mask(MaskValue):
         >>> stars = SkyCoord([10, 20], [-5, 89], unit="deg")
         >>> Mask.from_cones(stars, "0.3 deg", order=9)
         <Mask icrs order=9 | 15 ranges, 240 B | 1.494e-05 of the sky>
+        >>> Mask.from_cones(stars, "0.3 deg", resolution="1 arcmin").history
+        'from_cones(2 discs, 0.3 deg, order=12 from resolution 1 arcmin)'
+        >>> Mask.from_cones(stars, "0.3 deg").history
+        'from_cones(2 discs, 0.3 deg, order=13 chosen)'
         """
         return cls._own(
             masks.from_cones(
@@ -264,15 +287,20 @@ class Mask(MaskValue):
         Parameters
         ----------
         regions : str, path, astropy Region or Regions, a list of these, or callable
-            A ds9 or CRTF string, the path of such a file, or regions of astropy's `regions` package in any
-            of their frames: circles, ellipses, rectangles, annuli of each, polygons and points. Excluded
-            regions are taken away from the others of their list or file (`hpmask.regions` has the details).
-            Or a function of the energy axis that returns a list of such, an item for each bin.
-        order : int
-            Order of the cells, 0 to 29. It must be given.
+            A ds9 or CRTF text, the path of such a file or of a FITS region file, or regions of astropy's `regions`
+            package in any frame of the sky: circles, ellipses, rectangles, annuli of each, polygons and points; or a
+            function of the energy axis that returns a list with such an item for each bin.
+        order : int, optional
+            Order of the cells, 0 to 29. By default it is chosen: the coarsest order at which the area of the smallest
+            region is right to 1 % in mode "center"; points do
+            not count, and a compound region counts by its parts. It is part of the printed mask and of its history.
+            With energy bins, it is one order for all. The choice is never above order 16 or 50 million expected ranges.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, an angle: the coarsest order whose cells are no larger than it, by the square root of
+            their area, 58.6 deg / 2**order.
         mode : {"center", "overlap", "inside"}, optional
-            A cell is in if its centre is in a region, if any part of it is, or only if all of it is in one
-            region. A point has the cell under it in the modes "center" and "overlap".
+            Whether a cell is in if its centre is in a region, if any part of it is, or only if all of it is in one
+            region. For a point, the cell that contains it is in, in the modes "center" and "overlap".
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         energy : EnergyAxis, optional
@@ -280,23 +308,42 @@ class Mask(MaskValue):
         invert : bool, optional
             Keep the sky outside the regions, as gammapy's ``region_mask(..., inside=False)`` does.
         invalid : {"raise", "skip"}, optional
-            What becomes of regions that no mask can have: those without an area (texts, lines, annotations), without
-            a place on the sky (pixel coordinates), of another kind or with a size that none can have. They raise
-            an error, or are left out and counted in a warning and in the history. A line of a text that cannot
-            be read is always an error.
+            Whether regions that cannot be in a mask raise an error, or are left out and counted in a warning and in the
+            history. These are regions without an area (texts, lines, annotations), without a position on the sky
+            (pixel coordinates), of an unknown kind or with an impossible size. A line of a text that cannot be read
+            is always an error.
         n_threads : int, optional
-            Threads to use, by default all processors.
+            Threads to use, by default all processors. The result does not depend on it.
+
+        Returns
+        -------
+        Mask
+            True inside the regions, or outside them with `invert`.
 
         Raises
         ------
-        TypeError, ValueError
-            If a region is not one of these kinds or has no place on the sky; its number, kind and line are named.
-            If a line of a text cannot be read.
+        TypeError
+            If an item is not a region, or both `order` and `resolution` are given.
+        ValueError
+            If a region cannot be in a mask and `invalid` is "raise" (the message has its number, kind and line), if a
+            line of a text cannot be read, or if the order to choose would be too fine.
+        FileNotFoundError
+            If there is no such file.
 
         Warns
         -----
         UserWarning
-            If `invalid` is "skip" and regions are left out; they are counted and named.
+            If regions are left out; the message counts and names them. If regions hold no cell centre in mode "center",
+            or no full cell in mode "inside"; the message has their number, and the order at which they do.
+
+        Notes
+        -----
+        Regions are spherical: a circle is a great-circle distance, and the sides of rectangles and polygons are great
+        circles. Widths and heights are full axes. The position angle is that of the height axis, from north through
+        east, in the frame of the region's centre.
+
+        Excluded regions are subtracted from the other regions of the same list, text or file: in ds9 from all of them,
+        in CRTF from those before them. If there are no others, they are subtracted from the whole sky.
 
         Examples
         --------
@@ -350,30 +397,66 @@ class Mask(MaskValue):
         Parameters
         ----------
         table : `~astropy.table.Table`, data frame, structured array, dict of columns, str or path
-            The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. Data frames are those of pandas,
-            polars and Arrow. The table of a gammapy catalog is ``catalog.table``; `from_gammapy` takes the spatial
-            models of its sources.
+            The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. From a FITS file, the first table
+            with positions is used. Data frames are those of pandas, polars and Arrow. The table of a gammapy catalog
+            is ``catalog.table``; `from_gammapy` takes the spatial models of its sources.
         radius : `~astropy.units.Quantity`, str or callable
             An angle for all sources or one for each, of shape (n,), (n, n_bins) or (1, n_bins); the name of a column
-            of angles, which may have one value per energy bin; or a function. A function of the table returns angles of
-            shape (n,) or (n, n_bins). A function of the table and the energy axis, or of one argument called `axis` or
-            `energy`, returns angles that broadcast to (n, n_bins).
-        order : int
-            Order of the cells, 0 to 29. It must be given.
+            of angles, which may have one value per energy bin; or a function. Without `energy` it is called as
+            ``radius(table)`` and returns angles of one of these shapes. With `energy` it is called as
+            ``radius(table, energy)`` and returns angles that broadcast to (n, n_bins). The table is an astropy Table in
+            which missing numbers are NaN. A string that is the name of a column always means the column.
+        order : int, optional
+            Order of the cells, 0 to 29. By default it is chosen: the coarsest order at which the area of the smallest
+            disc is right to 1 % in mode "center"; discs of radius 0 do
+            not count. It is part of the printed mask and of its history.
+            The choice is never above order 16 or 50 million expected ranges.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, an angle: the coarsest order whose cells are no larger than it, by the square root of
+            their area, 58.6 deg / 2**order.
         lon, lat : str, optional
-            Columns of the positions; by default found by their usual names (RAJ2000, ra, GLON, ...) and UCDs.
+            Columns of the positions; by default found by their usual names (RAJ2000, ra, GLON, ...) and UCDs. `lon`
+            alone may name a column of SkyCoord.
         catalog_frame : str, optional
-            Frame of the positions. By default the columns determine it.
+            Frame of the positions, any that SkyCoord knows. By default the columns determine it.
         invalid : {"raise", "skip"}, optional
             Whether rows without a usable position or radius raise an error that names them, or are left out and
             counted in a warning and in the history.
-        mode, frame, energy, n_threads, progress
-            As in `from_cones`.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one disc.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        energy : EnergyAxis, optional
+            Energy bins of the mask.
+        n_threads : int, optional
+            Threads to use, by default all processors. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            True inside the discs: ``~`` of it is the exclusion mask. Its history has the name of the file and the
+            first digits of its SHA-256 digest.
 
         Raises
         ------
+        FileNotFoundError
+            If there is no such file.
+        ImportError
+            If a package that reads the file is not installed.
+        TypeError
+            If `table` is not a table, `radius` is a bare number or a function of other arguments, or both `order` and
+            `resolution` are given.
         ValueError
-            If the columns are not found, or rows cannot be used and `invalid` is "raise".
+            If a file cannot be read, the columns are not found or have a wrong unit, rows cannot be used and `invalid`
+            is "raise" (the message has their numbers, from 0), or the order to choose would be too fine.
+
+        Warns
+        -----
+        UserWarning
+            If rows are left out; the message counts them. If discs hold no cell centre in mode "center", or no full
+            cell in mode "inside"; the message has their number, and the order at which they do.
 
         Examples
         --------
@@ -421,48 +504,70 @@ class Mask(MaskValue):
         Parameters
         ----------
         lon : pair of angles, optional
-            From the first longitude eastwards to the second, across 0 if need be; both are taken modulo 360 deg. Two
-            that are 360 deg apart, the second the larger, are the full circle: (0, 360) or (-180, 180) deg. By
-            default all longitudes.
+            The western and the eastern longitude. The zone runs from the first eastwards to the second, across 0 if
+            need be; both are taken modulo 360 deg. Two longitudes that are 360 deg apart, the second larger, are the
+            full circle: (0, 360) or (-180, 180) deg. By default all longitudes.
         lat : pair of angles, optional
-            From the first latitude up to the second. By default all latitudes.
-        order : int
-            Order of the cells, 0 to 29. It must be given.
+            The southern and the northern latitude. By default all latitudes.
+        order : int, optional
+            Order of the cells, 0 to 29. By default it is chosen: the coarsest order at which the area of the zone is
+            right to 1 % in mode "center", which its narrower side determines. The choice is never above order 16 or 50
+            million expected ranges.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, an angle: the coarsest order whose cells are no larger than it, by the square root of
+            their area, 58.6 deg / 2**order.
         closed : {"left", "right", "both", "neither"}, optional
-            Which edges the zone holds, of both intervals: the western and southern ("left"), the eastern and northern
-            ("right"), all or none. It decides the cells whose centre lies on an edge: neighbouring zones that are all
-            closed on the left, or all on the right, share no cell and leave none out. A zone that ends at a pole holds
-            the pole, and the full circle has no edges.
+            Which edges belong to the zone, in both directions: the western and southern ("left"), the eastern and
+            northern ("right"), all or none. It decides the cells whose centre lies on an edge. Neighbouring zones that
+            are all closed on the left, or all on the right, share no cell and leave none out. A pole belongs to a zone
+            that ends there, and the full circle has no edges.
         zone_frame : str, optional
-            Frame that the longitudes and latitudes are meant in: any of astropy's that is fixed to the sky.
-        mode, frame, energy
-            As in `from_cones`.
+            Frame of the longitudes and latitudes: any frame of astropy that is fixed to the sky.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell is in if its centre is in the zone, if any part of it is, or only if all of it is.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        energy : EnergyAxis, optional
+            Energy bins of the mask; the zone holds in all of them.
+
+        Returns
+        -------
+        Mask
+            True inside the zone.
 
         Raises
         ------
-        TypeError, ValueError
-            If an angle is a bare number, a latitude leaves [-90, 90] deg, or the latitudes do not ascend; if neither
-            `lon` nor `lat` is given; if `lon` goes round more than once; or if a pair has no width, unless `closed`
-            is "both". Pairs such as (360, 0) or (180, -180) deg, which go from a meridian to itself, have no width.
+        TypeError
+            If an angle is a bare number, or both `order` and `resolution` are given.
+        ValueError
+            If neither `lon` nor `lat` is given; if a latitude is outside [-90, 90] deg, or the latitudes do not ascend;
+            if `lon` goes around more than once; if a pair has no width, unless `closed` is "both"; or if the order to
+            choose would be too fine. Pairs such as (360, 0) or (180, -180) deg, which go from a meridian to itself,
+            have no width.
+
+        Warns
+        -----
+        UserWarning
+            If the zone holds no cell centre in mode "center", or no full cell in mode "inside".
 
         Notes
         -----
-        A centre within 1e-14 rad (2e-9 arcsec) of an edge is on it, so that an edge may be given in 15 digits. Where
-        `zone_frame` is the frame of the cells, all cells of a HEALPix ring, and all on a meridian, decide alike.
+        A centre within 1e-14 rad (2e-9 arcsec) of an edge is on it, so that edges may be given with 15 digits. If
+        `zone_frame` is the frame of the cells, all cells of a HEALPix ring, and all on a meridian, are decided alike.
 
-        The modes "overlap" and "inside" take the zone with all its edges, whatever `closed` is: a cell that touches an
-        edge from outside is in "overlap", and one that touches it from within is not in "inside".
+        The modes "overlap" and "inside" include all edges in the zone, whatever `closed` is. A cell that touches an
+        edge from outside is in "overlap", and a cell that touches it from inside is not in "inside".
 
         Examples
         --------
         The Galactic plane, in ICRS cells:
 
         >>> from hpmask import Mask
-        >>> plane = Mask.from_zone(None, ("-2 deg", "2 deg"), zone_frame="galactic", order=8)
+        >>> plane = Mask.from_zone(lat=("-2 deg", "2 deg"), zone_frame="galactic", order=8)
         >>> print(f"{plane.sky_fraction:.4f}")
         0.0349
 
-        The hemispheres share no cell, though many are centred on the equator:
+        The hemispheres share no cell, although the centres of many cells are on the equator:
 
         >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=8)
         >>> south = Mask.from_zone(lat=("-90 deg", "0 deg"), order=8)
@@ -1334,13 +1439,16 @@ class Mask(MaskValue):
         """
         return Components(self, connectivity)
 
-    def n_components(self, *, connectivity: int = 8) -> int | NDArray[np.int64]:
+    def n_components(self, *, connectivity: int = 8, n_threads: int | None = None) -> int | NDArray[np.int64]:
         """Return the number of connected components of the mask.
 
         Parameters
         ----------
         connectivity : {8, 4}, optional
             Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
 
         Returns
         -------
@@ -1363,8 +1471,8 @@ class Mask(MaskValue):
         >>> corners.n_components(), corners.n_components(connectivity=4)
         (1, 2)
         """
-        counts = {id(plane): count(plane, connectivity) for plane in distinct_planes(self)}
-        return per_plane(self, (counts[id(plane)] for plane in self.planes))  # type: ignore[no-any-return]
+        counts = planewise(self, lambda plane: count(plane, connectivity), n_threads=n_threads)
+        return per_plane(self, counts)  # type: ignore[no-any-return]
 
     def plot(
         self,
@@ -1729,7 +1837,7 @@ class Mask(MaskValue):
         >>> north.union(tropics) == north.union([tropics]) == north | tropics
         True
         """
-        return self._own(algebra.union(self, others))
+        return algebra.union(self, others)
 
     def intersection(self, *others: Mask | Iterable[Mask]) -> Mask:
         """Return the intersection of this mask and others, in one pass over all of them.
@@ -1761,7 +1869,7 @@ class Mask(MaskValue):
         >>> north.intersection(tropics) == north & tropics
         True
         """
-        return self._own(algebra.intersection(self, others))
+        return algebra.intersection(self, others)
 
     def difference(self, *others: Mask | Iterable[Mask]) -> Mask:
         """Return the sky that this mask keeps and none of the others does.
@@ -1789,7 +1897,7 @@ class Mask(MaskValue):
         >>> north.difference(tropics) == north - tropics
         True
         """
-        return self._own(algebra.difference(self, others))
+        return algebra.difference(self, others)
 
     def symmetric_difference(self, other: Mask) -> Mask:
         """Return the sky that exactly one of two masks keeps.
@@ -1817,7 +1925,7 @@ class Mask(MaskValue):
         >>> north.symmetric_difference(tropics) == north ^ tropics
         True
         """
-        return self._own(algebra.symmetric_difference(self, other))
+        return algebra.symmetric_difference(self, other)
 
     def issubset(self, other: Mask) -> bool:
         """Return whether another mask keeps all the sky that this mask keeps, in every bin.
@@ -2081,32 +2189,37 @@ class Mask(MaskValue):
     ) -> Mask:
         """The part of the mask near a position; nothing is kept elsewhere.
 
-        The rest of the mask is not touched, so that a small cutout of a large mask is fast.
+        Only the ranges near the position are looked at, so that a small cutout of a large mask is fast.
 
         Parameters
         ----------
         center : `~astropy.coordinates.SkyCoord`, scalar
-            The position, in any frame; its distance makes no difference.
-        radius_or_size : `~astropy.units.Quantity` or str, or a pair of these
-            A radius, or the width and the height of a rectangle whose height runs north in the frame of the
-            mask.
+            The position, in any frame. A distance makes no difference.
+        radius : `~astropy.units.Quantity` or str, optional
+            Radius of a disc, above 0 and at most 180 deg.
+        width, height : `~astropy.units.Quantity` or str, optional
+            Instead of `radius`, the full width and height of a rectangle, above 0 and below 180 deg. The height runs
+            north in the frame of the mask.
 
         Returns
         -------
         Mask
-            All that this mask keeps within the region, and in cells that reach beyond it by up to about a hundredth
+            All sky that this mask keeps within the region, and in cells that reach beyond it by up to about a hundredth
             of its size, or by a cell of the mask.
 
         Raises
         ------
-        TypeError, ValueError
-            If `center` is not one position, or a size is no positive angle.
+        TypeError
+            If the sizes that are given are neither `radius` nor `width` and `height`, a size is a bare number, or
+            `center` is not a SkyCoord.
+        ValueError
+            If `center` is not a single position, or a size is not an angle within its limits.
 
         Examples
         --------
         >>> from astropy.coordinates import SkyCoord
         >>> from hpmask import Mask
-        >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=12)
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=12)
         >>> part = north.cutout(SkyCoord(10, 0, unit="deg"), radius="2 deg")
         >>> print(f"{part.area:.1f}")
         6.4 deg2
@@ -2412,7 +2525,10 @@ class Mask(MaskValue):
         words = f"boundary({amount}, side={operation!r})" if strip else f"{operation}({amount})"
         return with_planes(self, planes, words)
 
-    def fill_holes(self, max_area: u.Quantity | str | None = None, *, connectivity: int = 8) -> Mask:
+    @for_the_call
+    def fill_holes(
+        self, max_area: u.Quantity | str | None = None, *, connectivity: int = 8, n_threads: int | None = None
+    ) -> Mask:
         """Return the mask with its holes filled.
 
         Holes are connected components of the sky that is not kept. They have the dual connectivity: 4 if that of the
@@ -2425,6 +2541,9 @@ class Mask(MaskValue):
             holes: the largest one is taken for the outside. A mask of nearly the whole sky keeps its largest gap.
         connectivity : {8, 4}, optional
             Neighbours of a cell of the mask: those that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
 
         Returns
         -------
@@ -2454,9 +2573,12 @@ class Mask(MaskValue):
         """
         area = None if max_area is None else as_area(max_area, "max_area")
         history = then(self, f"fill_holes({max_area}, connectivity={connectivity})")
-        return mapped(self, lambda plane: area_filters.fill_holes(plane, area, connectivity), history=history)
+        return mapped(
+            self, lambda plane: area_filters.fill_holes(plane, area, connectivity), history=history, n_threads=n_threads
+        )
 
-    def remove_small(self, min_area: u.Quantity | str, *, connectivity: int = 8) -> Mask:
+    @for_the_call
+    def remove_small(self, min_area: u.Quantity | str, *, connectivity: int = 8, n_threads: int | None = None) -> Mask:
         """Return the mask without the connected components that are smaller than an area.
 
         Parameters
@@ -2465,6 +2587,9 @@ class Mask(MaskValue):
             The smallest area to keep, such as "3 arcmin2".
         connectivity : {8, 4}, optional
             Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
 
         Returns
         -------
@@ -2491,9 +2616,15 @@ class Mask(MaskValue):
         """
         area = as_area(min_area, "min_area")
         history = then(self, f"remove_small({min_area}, connectivity={connectivity})")
-        return mapped(self, lambda plane: area_filters.remove_small(plane, area, connectivity), history=history)
+        return mapped(
+            self,
+            lambda plane: area_filters.remove_small(plane, area, connectivity),
+            history=history,
+            n_threads=n_threads,
+        )
 
-    def keep_largest(self, n: int = 1, *, connectivity: int = 8) -> Mask:
+    @for_the_call
+    def keep_largest(self, n: int = 1, *, connectivity: int = 8, n_threads: int | None = None) -> Mask:
         """Return the largest connected components of the mask, in each bin.
 
         Parameters
@@ -2503,6 +2634,9 @@ class Mask(MaskValue):
             kept.
         connectivity : {8, 4}, optional
             Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        n_threads : int, optional
+            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
 
         Returns
         -------
@@ -2528,7 +2662,9 @@ class Mask(MaskValue):
         True
         """
         history = then(self, f"keep_largest({n}, connectivity={connectivity})")
-        return mapped(self, lambda plane: area_filters.keep_largest(plane, n, connectivity), history=history)
+        return mapped(
+            self, lambda plane: area_filters.keep_largest(plane, n, connectivity), history=history, n_threads=n_threads
+        )
 
     # ------------------------------------------------------------------ export
 
@@ -2887,8 +3023,8 @@ class Mask(MaskValue):
 
         Raises
         ------
-        ValueError
-            If `mode` is another word.
+        TypeError, ValueError
+            If `mode` is another word, or `n_threads` is not a positive integer.
 
         Examples
         --------
@@ -2936,13 +3072,13 @@ class Mask(MaskValue):
         Examples
         --------
         >>> import tempfile
+        >>> from pathlib import Path
         >>> from hpmask import Mask
         >>> mask = Mask.from_zone(lat=("0 deg", "90 deg"), order=0)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     mask.write(f"{folder}/north.txt")
-        ...     print(open(f"{folder}/north.txt").read())
+        ...     print(Path(f"{folder}/north.txt").read_text().strip())
         0/0-7
-        <BLANKLINE>
         """
         from hpmask import io
 

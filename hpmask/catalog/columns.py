@@ -66,7 +66,7 @@ class Position:
     names : tuple of str
         The columns of longitude and latitude, or one of SkyCoord.
     frame : str or frame
-        What SkyCoord takes for `frame`; None if nothing tells it.
+        The `frame` for SkyCoord; None if it is not known.
     """
 
     names: tuple[str, ...]
@@ -93,7 +93,7 @@ def find_position(table: Table, lon: str | None, lat: str | None, catalog_frame:
        order), then Galactic (GLON and GLAT, l and b), then ecliptic (ELON and ELAT);
     4. columns with the UCDs of other equatorial, then of Galactic positions.
 
-    Columns in a unit that is no angle, and text without a unit, are passed over if there are others.
+    Columns in a unit that is not an angle, and text without a unit, are skipped if there are others.
     Numbers without a unit are degrees. `hpmask.catalog.frames.frame_of` says how the frame is found. A name that
     says J2000 is taken for ICRS, which differs from FK5 of J2000 by less than 0.03 arcsec.
 
@@ -106,7 +106,7 @@ def find_position(table: Table, lon: str | None, lat: str | None, catalog_frame:
     catalog_frame : str or None
         Frame of the positions, if it is known.
     source : str
-        What to call the table in a message.
+        The name of the table in messages.
 
     Returns
     -------
@@ -115,10 +115,10 @@ def find_position(table: Table, lon: str | None, lat: str | None, catalog_frame:
     Raises
     ------
     NoPositionError
-        If no columns are found; the message lists those that are there.
+        If no columns are found; the message lists the columns of the table.
     ValueError
-        If nothing tells the frame, keywords or coordinate systems contradict each other, or `catalog_frame` is not
-        known.
+        If the frame is not known, keywords or coordinate systems contradict each other, or `catalog_frame` is not a
+        frame of SkyCoord.
     """
     if lon is not None or lat is not None:
         found = _named(table, lon, lat, source)
@@ -143,7 +143,7 @@ def find_position(table: Table, lon: str | None, lat: str | None, catalog_frame:
     try:
         SkyCoord(0, 0, unit="deg", frame=catalog_frame)
     except Exception as error:
-        raise ValueError(f"catalog_frame {catalog_frame!r} is no frame of SkyCoord: {error}") from error
+        raise ValueError(f"catalog_frame {catalog_frame!r} is not a frame of SkyCoord: {error}") from error
     return Position(found.names, catalog_frame)
 
 
@@ -182,7 +182,7 @@ def _is_number(value: Any) -> bool:
 def _named(table: Table, lon: str | None, lat: str | None, source: str) -> Position:
     for argument, name in (("lon", lon), ("lat", lat)):
         if name is not None and name not in table.colnames:
-            raise NoPositionError(f"{argument} is {name!r}, which is no column of {source}: it has {listed(table)}")
+            raise NoPositionError(f"{argument} is {name!r}, which is not a column of {source}: it has {listed(table)}")
     if lon is not None and lat is None and isinstance(table[lon], SkyCoord):
         return _of_skycoord(table, lon)
     if lon is None or lat is None:
@@ -279,7 +279,7 @@ def _unit(column: Any, name: str, *, is_lon: bool) -> u.UnitBase | None:
         return u.hourangle
     unit = _UNITS.get(text) or u.Unit(unit, parse_strict="silent")
     if not unit.is_equivalent(u.rad):
-        raise ValueError(f"column {name!r} is in {text!r}, which is no unit of angle")
+        raise ValueError(f"column {name!r} is in {text!r}, which is not a unit of angle")
     return unit
 
 
@@ -307,5 +307,5 @@ def _text_degrees(column: Any, name: str, unit: u.UnitBase | None) -> NDArray[np
     try:
         result[there] = Angle([text for text in texts if text], unit=unit).deg
     except (TypeError, ValueError, u.UnitsError) as error:
-        raise ValueError(f"column {name!r} holds text that is no angle: {error}") from error
+        raise ValueError(f"column {name!r} holds text that is not an angle: {error}") from error
     return result

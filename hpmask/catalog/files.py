@@ -71,7 +71,7 @@ def load(table: Any, lon: str | None = None, lat: str | None = None, hdu: int | 
     -------
     table : `~astropy.table.Table`
     name : str
-        What to call it in a message.
+        Its name in messages.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def load(table: Any, lon: str | None = None, lat: str | None = None, hdu: int | 
     ImportError
         If a package that reads the file is missing.
     TypeError, ValueError
-        If it is no table, or the file cannot be read, or a small file would take far more memory than its size
+        If it is not a table, the file cannot be read, or a table would take far more memory than the size of its file
         explains.
 
     Examples
@@ -119,7 +119,7 @@ def _hint(table: Any) -> str:
 
 
 def _of_data_frame(table: Any) -> Table | None:
-    """The columns of a data frame of any library that narwhals knows, None if it is no data frame."""
+    """The columns of a data frame of any library that narwhals knows; None if it is not a data frame."""
     import narwhals
 
     frame = narwhals.from_native(table, eager_only=True, pass_through=True)
@@ -171,7 +171,7 @@ def _read(path: Path, lon: str | None, lat: str | None, hdu: int | str | None) -
     if language == "fits":
         return _read_fits(path, lon, lat, hdu)
     if hdu is not None:
-        raise ValueError(f"hdu is {hdu!r}, but {path.name!r} is no FITS file")
+        raise ValueError(f"hdu is {hdu!r}, but {path.name!r} is not a FITS file")
     if language == "parquet":
         _need_pyarrow()
     with _reading(path, language), _opened(path) as file:
@@ -203,7 +203,7 @@ def _check_memory(n_bytes: int, path: Path, why: str) -> None:
 
 @contextmanager
 def _reading(path: Path, language: str) -> Iterator[None]:
-    """What goes wrong within is an error of the file, and warnings are about what is not needed of it."""
+    """Raise any error as one of the file, and ignore warnings: they are about parts of it that are not used."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -236,12 +236,12 @@ def _read_text(file: IO[bytes], path: Path, language: str) -> Table:
 
 
 def _as_text(text: str) -> str:
-    """Text that astropy does not take for the name of a file."""
+    """Text with a line end, so that astropy does not read it as the name of a file."""
     return text if "\n" in text else text + "\n"
 
 
 def _bytes_of_fields(text: str, delimiter: str) -> int:
-    """How many bytes the columns of a text take at most: of text, each row takes as much as the longest one."""
+    """How many bytes the columns of a text take at most; each row of a text column takes as much as the longest one."""
     lines = text.split("\n")
     if '"' not in text:
         return 4 * len(lines) * max(map(len, lines))
@@ -282,7 +282,7 @@ def _read_votable(file: IO[bytes], path: Path) -> Table:
 
 
 def _bytes_of_votable(content: bytes) -> int:
-    """How many bytes the arrays take that a VOTable's nrows and arraysize ask for."""
+    """How many bytes the arrays of a VOTable take, by nrows and arraysize."""
     told = [int(number) for number in re.findall(rb"""\bnrows\s*=\s*["'](\d{1,18})""", content)]
     width = 0
     for field in re.findall(rb"<(?:\w{1,20}:)?FIELD\b[^<>]{0,5000}", content):
@@ -309,7 +309,7 @@ def _read_parquet(file: IO[bytes], path: Path) -> Table:
     schema = parquet.read_schema(content)
     is_text = types.is_string, types.is_large_string, types.is_binary, types.is_large_binary
     texts = [field.name for field in schema if any(kind(field.type) for kind in is_text)]
-    # A text that comes again and again stands in the file once, and is to be looked at once.
+    # A repeated text is in the file once, and is looked at once.
     packed = parquet.ParquetFile(content, read_dictionary=texts)
     advice = "give a Table of the columns that are needed"
     n_rows, width = packed.metadata.num_rows, 8 * packed.metadata.num_columns
@@ -362,5 +362,5 @@ def _chosen(names: list[str], tables: set[int], hdu: int | str, path: Path) -> i
         listed = ", ".join(f"{i} ({name})" for i, name in enumerate(names[:20]))
         raise ValueError(f"{path.name!r} has no HDU {hdu!r}; it has {listed}")
     if found[0] not in tables:
-        raise ValueError(f"HDU {hdu!r} of {path.name!r} is no table")
+        raise ValueError(f"HDU {hdu!r} of {path.name!r} is not a table")
     return found[0]

@@ -13,7 +13,7 @@ __all__ = ["EQUATORIAL", "frame_of"]
 
 Frame = Any  # what SkyCoord takes: a name or a frame, of astropy, which has no types
 
-# Equatorial positions, of a frame that is still to be found.
+# Equatorial positions in a frame that is not known yet.
 EQUATORIAL = "equatorial"
 
 # Equinoxes that an EPOCH card without EQUINOX means. Other years are those of the observation as often as not.
@@ -39,7 +39,7 @@ _SYSTEMS = {
 def frame_of(table: Table, name: str, kind: Frame) -> Frame:
     """The frame of the positions in a column.
 
-    A VOTable coordinate system that the column refers to counts first. Of equatorial positions, a year or "ICRS" in
+    A VOTable coordinate system that the column refers to counts first. For equatorial positions, a year or "ICRS" in
     the name counts next, then the keywords RADESYS (or RADECSYS), EQUINOX and EPOCH of the table. The keywords mean
     what they mean for images (FITS Standard 4.0, section 8.3): RADESYS without EQUINOX is FK5 of J2000 or FK4 of
     B1950, EQUINOX without RADESYS is FK4 before 1984 and FK5 from then on. Without any of these, the frame is ICRS.
@@ -51,17 +51,17 @@ def frame_of(table: Table, name: str, kind: Frame) -> Frame:
     name : str
         The column of longitudes.
     kind : str, frame or None
-        What the column's name or UCD says: `EQUATORIAL`, a frame, or None if it says nothing.
+        The kind of position by the column's name or UCD: `EQUATORIAL`, a frame, or None.
 
     Returns
     -------
     str, frame or None
-        What SkyCoord takes for `frame`; None if nothing tells it.
+        The `frame` for SkyCoord; None if it is not known.
 
     Raises
     ------
     ValueError
-        If two of them contradict each other, or one has a value that names no frame.
+        If two of them contradict each other, or one has a value that does not name a frame.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def frame_of(table: Table, name: str, kind: Frame) -> Frame:
 
 
 def _family(frame: Frame) -> str:
-    """What a frame has in common with those that are nearly the same."""
+    """The name that a frame shares with frames that are nearly the same."""
     name = frame if isinstance(frame, str) else frame.name
     return {"icrs": "ICRS or FK5", "fk5": "ICRS or FK5"}.get(name, name)
 
@@ -98,7 +98,7 @@ def _frame_of_coosys(coosys: Mapping[str, Any], name: str) -> Frame:
         return frame
     match = re.fullmatch(r"\s*([BJ]?)\s*(\d{4}(?:\.\d*)?)\s*", str(equinox), re.I)
     if match is None:
-        raise ValueError(f"column {name!r} refers to {_told(coosys)}, whose equinox is no year: {_GIVE}")
+        raise ValueError(f"column {name!r} refers to {_told(coosys)}, whose equinox is not a year: {_GIVE}")
     if frame == "fk4" and (match[1].upper() == "J" or float(match[2]) >= _LAST_BESSELIAN):
         raise ValueError(f"column {name!r} refers to {_told(coosys)}, but FK4 is older than 1984: {_GIVE}")
     return FK5(equinox=f"B{match[2]}") if frame == "fk5" and match[1].upper() == "B" else _fk(frame, float(match[2]))
@@ -156,7 +156,7 @@ def _equinox(header: Mapping[str, Any], system: str | None) -> tuple[float | Non
         said = f"{key} = {value!r}"
         year = re.fullmatch(r"\s*[BJ]?\s*(\d{4}(?:\.\d*)?)\s*", str(value), re.I)
         if year is None:
-            raise ValueError(f"the table has {said}, which is no year: {_GIVE}")
+            raise ValueError(f"the table has {said}, which is not a year: {_GIVE}")
         if key == "EPOCH" and float(year[1]) not in _EQUINOXES_AS_EPOCH:
             raise ValueError(
                 f"the table has {said}, which may be the equinox of its frame or the time of its positions: {_GIVE}"
@@ -168,5 +168,5 @@ def _equinox(header: Mapping[str, Any], system: str | None) -> tuple[float | Non
 def _fk(frame: str, year: float) -> Frame:
     if frame == "fk5":
         return FK5(equinox=f"J{year}")
-    # The positions are those of the equinox's own time.
+    # The positions are for the time of the equinox.
     return {"fk4": FK4, "fk4noeterms": FK4NoETerms}[frame](equinox=f"B{year}")

@@ -114,7 +114,8 @@ def _loaded(table: Any, lon: str | None, lat: str | None, n_threads: int | None)
             return f", sha256 {file_digest(file, 'sha256').hexdigest()[:12]}"
 
     # For a FITS file, the digest takes about a quarter of the time of reading it: it gets a thread of its own.
-    (data, source), text = thread_map(lambda work: work(), (lambda: files.load(table, lon, lat), digest), n_threads)
+    loaded: list[Any] = list(thread_map(lambda work: work(), (lambda: files.load(table, lon, lat), digest), n_threads))
+    (data, source), text = loaded
     return data, source, text
 
 

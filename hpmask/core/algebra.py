@@ -91,24 +91,30 @@ def intersection_all(masks: Iterable[M]) -> M:
 
 def union(mask: M, others: Iterable[Any]) -> M:
     """See `hpmask.Mask.union`."""
-    return union_all([mask, *_all_checked(others)])
+    masks: list[M] = [mask, *_all_checked(others)]
+    return union_all(masks)
 
 
 def intersection(mask: M, others: Iterable[Any]) -> M:
     """See `hpmask.Mask.intersection`."""
-    return intersection_all([mask, *_all_checked(others)])
+    masks: list[M] = [mask, *_all_checked(others)]
+    return intersection_all(masks)
 
 
 def difference(mask: M, others: Iterable[Any]) -> M:
     """See `hpmask.Mask.difference`."""
+    _check(mask, "self")
     masks = _all_checked(others)
-    return mask - union_all(masks) if masks else mask
+    result: M = mask - union_all(masks) if masks else mask
+    return result
 
 
 def symmetric_difference(mask: M, other: MaskValue) -> M:
     """See `hpmask.Mask.symmetric_difference`."""
+    _check(mask, "self")
     check_mask(other)
-    return mask ^ other
+    result: M = mask ^ other
+    return result
 
 
 def overlaps(a: MaskValue, b: MaskValue) -> bool:
@@ -116,6 +122,13 @@ def overlaps(a: MaskValue, b: MaskValue) -> bool:
     check_mask(b)
     common_energy(a, b)
     return any(one.overlaps(other) for one, other in pairs(a, b))
+
+
+def _check(mask: object, argument: str) -> None:
+    """Raise a TypeError unless it is a mask. ``Mask.union([a, b])`` has a list in place of the first mask."""
+    if not isinstance(mask, MaskValue):
+        hint = " (lists of masks go to hpmask.union_all or intersection_all)" if isinstance(mask, Iterable) else ""
+        raise TypeError(f"{argument} must be a Mask, got {type(mask).__name__}{hint}")
 
 
 def _all_checked(others: Iterable[Any]) -> list[Any]:
@@ -132,7 +145,7 @@ def _many(masks: Iterable[M], many: Callable[[Iterable[RangeSet]], RangeSet], si
     if not masks:
         raise ValueError("at least one mask is needed, got none")
     for i, mask in enumerate(masks):
-        check_mask(mask, f"masks[{i}]")
+        _check(mask, f"masks[{i}]")
     first = next((mask for mask in masks if mask.energy is not None), masks[0])
     for mask in masks:
         common_energy(first, mask)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hpmask._utils.arguments import check_order
 from hpmask._utils.history import Expression
+from hpmask._utils.parallel import thread_map
 from hpmask._utils.words import counted, fraction_text
 from hpmask.core import layers
 from hpmask.core.rangeset import RangeSet
@@ -31,6 +32,7 @@ __all__ = [
     "new_mask",
     "pairs",
     "per_plane",
+    "planewise",
     "set_face",
     "with_history",
     "with_planes",
@@ -247,6 +249,7 @@ class MaskValue:
 
 
 M = TypeVar("M", bound=MaskValue)
+T = TypeVar("T")
 
 _OPERATIONS = {"|": "__or__", "&": "__and__", "^": "__xor__", "-": "__sub__"}
 
@@ -369,12 +372,26 @@ def pairs(a: MaskValue, b: MaskValue) -> Iterator[tuple[RangeSet, RangeSet]]:
     return zip(first, second, strict=True)
 
 
-def mapped(mask: M, function: Callable[[RangeSet], RangeSet], *, order: int | None = None, history: Expression) -> M:
+def mapped(
+    mask: M,
+    function: Callable[[RangeSet], RangeSet],
+    *,
+    order: int | None = None,
+    history: Expression,
+    n_threads: int | None = 1,
+) -> M:
     """A mask whose planes are the results of a function, which is called once for each distinct plane."""
-    done = {id(plane): function(plane) for plane in distinct_planes(mask)}
-    planes = [done[id(plane)] for plane in mask.planes]
+    planes = planewise(mask, function, n_threads=n_threads)
     order = mask.order if order is None else order
     return type(mask)(planes, order=order, frame=mask.frame, energy=mask.energy, history=history)
+
+
+def planewise(mask: MaskValue, function: Callable[[RangeSet], T], *, n_threads: int | None = 1) -> list[T]:
+    """The results of a function for the planes of a mask. It is called once for each distinct plane, on threads."""
+    planes = distinct_planes(mask)
+    results = thread_map(function, planes, n_threads)
+    done = {id(plane): result for plane, result in zip(planes, results, strict=True)}
+    return [done[id(plane)] for plane in mask.planes]
 
 
 def then(mask: MaskValue, call: str) -> Expression:

@@ -111,7 +111,7 @@ def read(path: str | Path, *, format: str | None = None) -> MaskValue:
                 return _content(chosen, file, path, zipped)
             with digesting(raw) as digest:
                 mask = _content(chosen, file, path, zipped)
-                return with_history(mask, _read_history(path, digest(), mask.history))
+                return with_history(mask, _read_history(path, digest(), mask.history.partition("\n")[2]))
         except (ValueError, EOFError, RecursionError, zlib.error, gzip.BadGzipFile) as error:
             raise MaskFormatError(f"{path}: {error}") from error
 

@@ -310,7 +310,8 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
         raise MaskFormatError(
             f"the file is damaged: it has hpmask's {' and '.join(own)}, but no keyword HPMASK in its primary header"
         )
-    return new_mask(plane, frame=frame, history="\n".join(hdu.history))
+    # The lines below the first are notes.
+    return new_mask(plane, frame=frame, history="\n".join(["", *hdu.history]))
 
 
 def _name_of_next(file: IO[bytes], number: int) -> str | None:

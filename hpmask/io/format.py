@@ -38,8 +38,8 @@ class Format:
         ``read(file, name: str) -> Mask``. `file` is open in binary mode at its beginning; it has ``read``,
         ``readinto`` and ``peek``, and ``seek`` only if ``file.seekable()``. `name` is the name of the file, for
         warnings. A `ValueError` that says what is wrong becomes a `hpmask.MaskFormatError` that begins with the path.
-        The history of the mask holds what the file itself records; hpmask puts it below ``read('name', sha256 ...)``,
-        unless `keeps_history` says that it is complete.
+        Unless `keeps_history` says that the file records the whole history of the mask, hpmask puts
+        ``read('name', sha256 ...)`` in place of the first line of the history, and keeps the lines below it as notes.
     write : callable
         ``write(mask, file) -> None``. `file` is open for writing in binary mode and need not be seekable. Raises a
         `ValueError` if the format cannot hold the mask.

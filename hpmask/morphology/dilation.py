@@ -174,8 +174,10 @@ def planes_after(
         if (id(plane), angle) in done:
             continue
         if n_steps is not None:
-            options = {"steps": n_steps, "connectivity": connectivity, "n_threads": threads, "progress": progress}
-            dilated, eroded = partial(dilate_steps, **options), partial(erode_steps, **options)
+            dilated, eroded = (
+                partial(operate, steps=n_steps, connectivity=connectivity, n_threads=threads, progress=progress)
+                for operate in (dilate_steps, erode_steps)
+            )
         else:
             dilated = partial(dilate, angle=angle, n_threads=threads, progress=progress)
             eroded = partial(erode, angle=angle, n_threads=threads, progress=progress)

@@ -1,20 +1,20 @@
 """Regions of ds9, CRTF and astropy's `regions` package to shapes on the sphere.
 
-A region is taken for what it says on the sky, never for its image under some projection: a circle is a
-great-circle distance, an ellipse the spherical ellipse, and the sides of rectangles and polygons are great
-circles. Classes are told by their names, so that the spherical ones of `regions` 0.12 work where they exist.
+Regions are spherical; no projection takes part. A circle is a great-circle distance, an ellipse is a spherical ellipse,
+and the sides of rectangles and polygons are great circles. Classes are recognized by their names, so that the spherical
+classes of `regions` 0.12 work where they exist.
 
 Conventions:
 
 * Widths and heights are full axes. The height axis has the position angle `angle`, north through east, in the
   frame of the region's centre: what ``to_pixel`` of the `regions` package does where east is to the left.
-* An excluded region (``-circle(...)``, or ``meta["include"]`` false) is taken away from the others of the
-  same list, text or file: in ds9 from all of them, in CRTF from those before it. If there are none, it is
-  taken away from the whole sky.
-* A compound region is combined as its operator says; an excluded part of it stands for its complement, as in
-  the `regions` package before 0.12.
-* A point is a disc of radius 0. `cells_of_points` has the cells under points; one that is taken away from
-  other regions takes nothing with it.
+* An excluded region (``-circle(...)``, or ``meta["include"]`` false) is subtracted from the others of the same list,
+  text or file: in ds9 from all of them, in CRTF from those before it. If there are none, it is subtracted from the
+  whole sky.
+* A compound region is combined by its operator. An excluded part of it means its complement, as in the `regions`
+  package before 0.12.
+* A point is a disc of radius 0. `cells_of_points` returns the cells that contain points. An excluded point has no
+  effect.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def to_shapes(regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "
     frame : {"icrs", "galactic"}
         Frame of the shapes.
     invalid : {"raise", "skip"}, optional
-        What becomes of regions that no mask can have: those without an area (texts, lines, annotations) or a place
-        on the sky (pixel coordinates), of a kind that is not known or with a size that none can have. They raise
-        an error, or are left out with a warning. A line of a text that cannot be read is always an error.
+        Whether regions that cannot be in a mask raise an error, or are left out with a warning. These are regions
+        without an area (texts, lines, annotations), without a position on the sky (pixel coordinates), of an unknown
+        kind or with an impossible size. A line of a text that cannot be read is always an error.
 
     Returns
     -------
@@ -72,10 +72,10 @@ def to_shapes(regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "
     Raises
     ------
     TypeError
-        If something is no region.
+        If an item is not a region.
     ValueError
-        If a text cannot be read whole or holds no region (the line is named), or a region has no area, no place on
-        the sky or a size that none can have and `invalid` is "raise" (its number, from 0, kind and line are named).
+        If a line of a text cannot be read or a text holds no region (the message has the line), or if a region cannot
+        be in a mask and `invalid` is "raise" (the message has its number, from 0, its kind and its line).
     FileNotFoundError
         If there is no such file.
 
@@ -123,12 +123,12 @@ def of_bins(regions: Any, energy: EnergyAxis | None) -> list[Any]:
 
 
 def cells_of_points(shapes: Sequence[Shape], order: int) -> RangeSet:
-    """The cells that hold the points among shapes, which no centre of a cell would find.
+    """The cells that contain the points among shapes; the centre of a cell is in no point.
 
     Parameters
     ----------
     shapes : sequence of Shape
-        What `to_shapes` gives. Points are the discs of radius 0.
+        The result of `to_shapes`. Points are the discs of radius 0.
     order : int
         Order of the cells.
 
@@ -153,7 +153,7 @@ _LACKS = {
 
 
 def _why(refused: list[Refused]) -> str:
-    """The regions that cannot be in a mask, by what they lack."""
+    """The text about regions that cannot be in a mask, grouped by reason."""
     reasons = []
     for lacks, what in _LACKS.items():
         leaves = [str(one.leaf) for one in refused if one.lacks == lacks]
@@ -190,7 +190,7 @@ class _Group:
 
 
 def _collect(given: Any, where: str, leaves: list[Leaf]) -> _Group:
-    """What was given, with its simple regions put into `leaves`."""
+    """The group of regions that was given; its simple regions are added to `leaves`."""
     members: Iterable[Any]
     group = _Group()
     if isinstance(given, str | PathLike):
@@ -227,7 +227,7 @@ def _is_excluded(region: Any) -> bool:
 
 
 def _part(region: Any, number: int, where: str, leaves: list[Leaf]) -> _Part:
-    """A region as a program. Compounds may be nested thousands deep, so that this must not recurse."""
+    """A region as a program. There is no recursion, since compounds may be nested thousands deep."""
     program: list[int | str] = []
     stack = [(region, True)]
     while stack:
@@ -267,11 +267,11 @@ _SIGNS: dict[Any, Sign] = {
 
 
 def _union(group: _Group, built: list[Placed | Refused]) -> list[Placed]:
-    """Shapes whose union is what a group keeps."""
+    """Shapes whose union is the sky that a group keeps."""
     kept: list[tuple[int, Placed]] = []
     taken: list[tuple[float, Placed]] = []
-    # What is excluded is taken from the whole sky if the group includes nothing. A region that is left out for
-    # its size or kind was meant to include something; a label was not.
+    # Excluded regions are subtracted from the whole sky if the group includes nothing. A region that is left out for
+    # its size or kind was meant to include something, but a label was not.
     from_whole_sky = True
     for number, part in enumerate(group.parts):
         if isinstance(part, _Part):

@@ -28,7 +28,7 @@ WHOLE_SKY = Disc(0.0, 0.0, math.pi)
 
 @dataclass(slots=True)
 class Unusable:
-    """What a region text holds and no mask can: of no area, without a place on the sky, or of an unknown kind."""
+    """A region of a text that cannot be in a mask: without an area or a position on the sky, or of unknown kind."""
 
     kind: str
     lacks: Literal["area", "place", "kind"]
@@ -37,7 +37,7 @@ class Unusable:
 
 @dataclass(slots=True)
 class LonLatBox:
-    """The sky between two meridians and two parallels, which `regions` has from 0.12 on only."""
+    """The sky between two meridians and two parallels; `regions` has such a class from version 0.12 on."""
 
     frame: BaseCoordinateFrame
     longitude_range: u.Quantity
@@ -103,7 +103,7 @@ def build(leaves: list[Leaf], frame: str) -> list[Placed | Refused]:
     Raises
     ------
     ValueError
-        If a frame has no way to `frame`.
+        If astropy cannot transform a frame to `frame`.
 
     Examples
     --------
@@ -138,7 +138,7 @@ _NO_AREA = ("Text", "Line")
 
 
 def _refused(leaf: Leaf) -> Refused | None:
-    """Why a region cannot be in a mask whatever its numbers are, None if it can."""
+    """Why a region cannot be in a mask, whatever its numbers are; None if it can."""
     region = leaf.region
     if isinstance(region, Unusable):
         return Refused(leaf, region.lacks)
@@ -151,16 +151,15 @@ def _refused(leaf: Leaf) -> Refused | None:
 
 # ---------------------------------------------------------------------- places
 
-# A step along an axis, in radians. Short, for frames that differ by a little more than a rotation (FK4 has
-# some aberration in it); long enough that rounding turns the axis by less than 1e-12 rad.
+# A step along an axis, in radians. It is short because some frames differ by slightly more than a rotation (FK4
+# contains some aberration), and long enough that rounding turns the axis by less than 1e-12 rad.
 _STEP = 1e-3
-
 
 _DEGREE = float(u.deg.to(u.rad))
 
 
 class _Places:
-    """Positions of one frame that are brought to the mask's together."""
+    """Positions of one frame, which are transformed to the frame of the mask together."""
 
     def __init__(self, frame: BaseCoordinateFrame, first: Leaf) -> None:
         self.frame = frame
@@ -289,7 +288,7 @@ def _size(region: Any, name: str, most: float, *, part: float = 1.0) -> float:
 
 
 def _half(region: Any, name: str) -> float:
-    """Half of a full axis, in radians: neither 0, which has no area, nor 90 deg, which has no end."""
+    """Half of a full axis, in radians; above 0, for an area, and below 90 deg."""
     value = _size(region, name, math.pi / 2, part=0.5)
     if value in (0, math.pi / 2):
         raise ValueError(f"{name} must be above 0 and below 180 deg, got {getattr(region, name)}")
@@ -315,7 +314,7 @@ def _ellipse(region: Any, lon: float, lat: float, angle: float, prefix: str = ""
 
 def _rectangle(region: Any, lon: float, lat: float, angle: float, prefix: str = "") -> tuple[Shape, float]:
     half_width, half_height = _half(region, prefix + "width"), _half(region, prefix + "height")
-    # Its sides are straight in the gnomonic projection, at the tangents of the half axes.
+    # Its sides are straight in the gnomonic projection, at the tangents of the semi-axes.
     reach = math.atan(math.hypot(math.tan(half_width), math.tan(half_height)))
     return Polygon.rectangle(lon, lat, half_width, half_height, angle), reach
 
@@ -356,7 +355,7 @@ def _whole(region: Any, frame: str) -> Shape:
 
 
 def _range(region: Any, frame: str) -> Shape:
-    """A box in longitude and latitude; latitudes that descend leave out what is between them."""
+    """A box in longitude and latitude; descending latitudes mean the sky outside them."""
     source = region.frame
     if region.longitude_range is None and region.latitude_range is None:
         raise ValueError("a range that was transformed has no limits of its own: give it in its first frame")

@@ -74,7 +74,7 @@ def resolved_order(
 def area_error(size: Size, order: int) -> float:
     """A bound of the relative error of a shape's area at an order, by the rule of this module."""
     side = cell_side(order)
-    return (_CURVED * side**1.5 * math.sqrt(size.curvature) + _STRAIGHT * side * size.straight) / size.area
+    return float(_CURVED * side**1.5 * math.sqrt(size.curvature) + _STRAIGHT * side * size.straight) / size.area
 
 
 def order_of_discs(lat: Angles, radii: Angles) -> int:

@@ -183,7 +183,8 @@ def discs_and_misses(
         return from_starts_stops(starts, stops, order), rows
 
     done = _on_threads(work, blocks, threads=threads, progress=progress)
-    return _union([plane for plane, _ in done], order), np.sort(np.concatenate([rows for _, rows in done]))
+    missed = done[0][1] if len(done) == 1 else np.sort(np.concatenate([rows for _, rows in done]))
+    return _union([plane for plane, _ in done], order), missed
 
 
 def expected_ranges(length: Any, order: int) -> Any:

@@ -37,7 +37,7 @@ FLAGS = {
     "from_catalog, progress": lambda flag: Mask.from_catalog(
         QTable({"ra": STARS.ra, "dec": STARS.dec}), "1 deg", order=3, progress=flag
     ),
-    "from_regions, inside": lambda flag: Mask.from_regions("icrs; circle(10, 0, 1)", order=3, inside=flag),
+    "from_regions, invert": lambda flag: Mask.from_regions("icrs; circle(10, 0, 1)", order=3, invert=flag),
     "from_healpix, nest": lambda flag: Mask.from_healpix(np.arange(48) < 4, nest=flag, frame="icrs"),
     "from_healpix of cells, nest": lambda flag: Mask.from_healpix([1], cells=[3], order=1, nest=flag, frame="icrs"),
     "from_energy, round_to_edge": lambda flag: Mask.from_energy(AXIS, "1 TeV", round_to_edge=flag),
@@ -45,10 +45,10 @@ FLAGS = {
     "from_wcs, nan": lambda flag: Mask.from_wcs(np.ones((2, 2)), image_wcs(), nan=flag),
     "from_wcs, invert": lambda flag: Mask.from_wcs(np.ones((2, 2)), image_wcs(), invert=flag),
     "slice_energy, round_to_edge": lambda flag: Mask.full(energy=AXIS).slice_energy("1 TeV", round_to_edge=flag),
-    "to_healpix, nest": lambda flag: MASK.to_healpix(2, nest=flag),
-    "distance_map, nest": lambda flag: MASK.distance_map(2, nest=flag),
+    "to_healpix, nest": lambda flag: MASK.to_healpix(order=2, nest=flag),
+    "distance_map, nest": lambda flag: MASK.distance_map(order=2, nest=flag),
     "apodize, nest": lambda flag: MASK.apodize("1 deg", order=3, nest=flag),
-    "energy_range_healpix, nest": lambda flag: Mask.full(energy=AXIS).energy_range_healpix(1, nest=flag),
+    "energy_range_healpix, nest": lambda flag: Mask.full(energy=AXIS).energy_range_healpix(order=1, nest=flag),
     "dilate, progress": lambda flag: MASK.dilate("1 deg", progress=flag),
     "erode by steps, progress": lambda flag: MASK.erode(steps=1, progress=flag),
     "boundary, progress": lambda flag: MASK.boundary("1 deg", progress=flag),
@@ -118,8 +118,8 @@ MASKED = {
     "width, 1 of 2": lambda: Mask.full(energy=AXIS).erode(hidden([1, 2] * u.deg, 1)),
     "lat": lambda: Mask.from_zone(None, hidden([-1, 1] * u.deg, 0), order=3),
     "lon": lambda: Mask.from_zone(hidden([-1, 1] * u.deg, 0), None, order=3),
-    "radius_or_size": lambda: MASK.cutout(STARS[0], radius=Masked(1 * u.deg, mask=True)),
-    "radius_or_size ": lambda: MASK.cutout(STARS[0], hidden([1, 2] * u.deg, 1)),
+    "radius ": lambda: MASK.cutout(STARS[0], radius=Masked(1 * u.deg, mask=True)),
+    "height": lambda: MASK.cutout(STARS[0], width="1 deg", height=Masked(2 * u.deg, mask=True)),
     "binsz": lambda: field_wcs(STARS[0], "1 deg", binsz=Masked(0.1 * u.deg, mask=True)),
     "edges, 1 of 3": lambda: EnergyAxis(hidden([1, 2, 3] * u.TeV, 1)),
     "min_area": lambda: MASK.remove_small(Masked(1 * u.deg**2, mask=True)),
@@ -237,7 +237,8 @@ def test_single_precision_of_angles(values, unit):
     assert one.dtype == np.float32
     assert Mask.from_cones(STARS, one, order=9) == Mask.from_cones(STARS, other, order=9)
     assert MASK.dilate(one[0]) == MASK.dilate(other[0])
-    assert MASK.cutout(STARS[0], radius=one) == MASK.cutout(STARS[0], radius=other)
+    assert MASK.cutout(STARS[0], radius=one[0]) == MASK.cutout(STARS[0], radius=other[0])
+    assert MASK.cutout(STARS[0], width=one[0], height=one[1]) == MASK.cutout(STARS[0], width=other[0], height=other[1])
     assert zone_of(one) == zone_of(other)
     assert MASK.apodize(one[0], order=4).tolist() == MASK.apodize(other[0], order=4).tolist()
     a, b = (CircleSkyRegion(STARS[0], angles[0]) for angles in (one, other))
@@ -341,7 +342,7 @@ def test_a_forgotten_order_is_explained(method, given_):
 
 def test_errors_of_python_name_the_class():
     with pytest.raises(TypeError, match=r"^Mask\.cutout\(\) missing 1 required positional argument"):
-        MASK.cutout(STARS[0])
+        MASK.cutout()
     with pytest.raises(TypeError, match=r"^Mask\.from_healpix\(\) missing 2 required keyword-only arguments"):
         Mask.from_healpix([])
 
@@ -381,6 +382,9 @@ def test_a_list_of_masks_in_place_of_a_mask():
     masks = [Mask.full(), Mask.empty()]
     with pytest.raises(TypeError, match=r"got list \(lists of masks go to hpmask\.union_all"):
         Mask.union(masks)
+    for work in (Mask.intersection, Mask.difference, lambda some: Mask.symmetric_difference(some, masks[0])):
+        with pytest.raises(TypeError, match="got list"):
+            work(masks)
 
 
 def test_shapes_of_radii_per_bin_are_listed_once():

@@ -428,6 +428,11 @@ HEAVY = {
     "from_wcs, overlap": lambda **n: Mask.from_wcs(image()[:300], WCS, order=11, mode="overlap", **n),
     "contains": lambda **n: bins().contains(PLACES, **n),
     "energy_range": lambda **n: u.Quantity(bins().energy_range(PLACES, **n)),
+    "fill_holes": lambda **n: bins().fill_holes("1 deg2", **n),
+    "remove_small": lambda **n: bins().remove_small("0.2 deg2", **n),
+    "keep_largest": lambda **n: bins().keep_largest(7, **n),
+    "n_components": lambda **n: bins().n_components(**n),
+    "energy_range_wcs": lambda **n: u.Quantity(bins().energy_range_wcs(WCS, SHAPE, **n)),
     "to_frame": lambda **n: bins().to_frame("galactic", order=8, **n),
 }
 BY_SWITCH = {

@@ -419,7 +419,7 @@ def test_two_skycoord_columns_must_be_named():
 def test_catalog_frame_overrides_the_columns():
     rows = read_rows(table(), "1 deg", catalog_frame="galactic")
     assert_at(rows, SkyCoord(LON, LAT, unit="deg", frame="galactic"))
-    with pytest.raises(ValueError, match="catalog_frame 'nonsense' is no frame of SkyCoord"):
+    with pytest.raises(ValueError, match="catalog_frame 'nonsense' is not a frame of SkyCoord"):
         read_rows(table(), "1 deg", catalog_frame="nonsense")
 
 
@@ -479,7 +479,7 @@ def test_keywords_of_the_frame(tmp_path, cards, frame):
         ({"RADESYS": "FK4", "EQUINOX": 2000.0}, "RADESYS = 'FK4', which is older than 1984, and EQUINOX = 2000.0"),
         ({"RADESYS": "FK4", "RADECSYS": "FK5"}, "RADESYS = 'FK4' and RADECSYS = 'FK5', which contradict"),
         ({"RADESYS": "J2000"}, "RADESYS = 'J2000', which is none of ICRS, FK5, FK4"),
-        ({"EQUINOX": "now"}, "EQUINOX = 'now', which is no year"),
+        ({"EQUINOX": "now"}, "EQUINOX = 'now', which is not a year"),
         ({"EPOCH": 2015.5}, "EPOCH = 2015.5, which may be the equinox of its frame or the time"),
     ],
 )
@@ -549,7 +549,7 @@ def test_named_columns():
         read_rows(stars, "1 deg", lon="x", lat="y")
     with pytest.raises(ValueError, match="lon and lat go together, got lon='x' and lat=None"):
         read_rows(stars, "1 deg", lon="x")
-    with pytest.raises(ValueError, match="lat is 'z', which is no column of a table: it has ra_mean"):
+    with pytest.raises(ValueError, match="lat is 'z', which is not a column of a table: it has ra_mean"):
         read_rows(stars, "1 deg", lon="x", lat="z")
 
 
@@ -606,11 +606,11 @@ def test_columns_that_are_no_angles_are_passed_over():
 
 
 def test_positions_in_wrong_units():
-    with pytest.raises(ValueError, match="column 'dec' is in 'mag', which is no unit of angle"):
+    with pytest.raises(ValueError, match="column 'dec' is in 'mag', which is not a unit of angle"):
         read_rows(Table({"ra": LON, "dec": Column(LAT, unit="mag")}), "1 deg")
     with pytest.raises(ValueError, match=r"column 'ra' holds text: .*table\['ra'\].unit = 'hourangle'"):
         read_rows(Table({"ra": ["1:2:3"], "dec": [1.0]}), "1 deg")
-    with pytest.raises(ValueError, match=r"column 'ra' holds text that is no angle: .*rubbish"):
+    with pytest.raises(ValueError, match=r"column 'ra' holds text that is not an angle: .*rubbish"):
         read_rows(Table({"ra": Column(["1:2:3", "rubbish"], unit="hourangle"), "dec": [1.0, 2.0]}), "1 deg")
     with pytest.raises(ValueError, match=r"column 'ra' must hold one number per row, got the shape \(2, 2\)"):
         read_rows(Table({"ra": np.zeros((2, 2)), "dec": [1.0, 2.0]}), "1 deg")

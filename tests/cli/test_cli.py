@@ -23,7 +23,7 @@ from hpmask import EnergyAxis, Mask, __version__
 from hpmask.cli import main, pictures
 from hpmask.cli.look import plot
 from hpmask.plotting.static import EXCLUDED, KEPT
-from hpmask.wcs.field import field_wcs
+from hpmask.wcs import field_wcs
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -509,7 +509,7 @@ class TestToWcs:
             (("--center", "1 2"), 2, "Missing option"),
             (("--wcs", "a.fits", "--binsz", "1 deg"), 2, "it does not go with --binsz"),
             (("--hdu", "1"), 2, "--hdu chooses an image of the file --wcs"),
-            (("--center", "1 2", "--width", "2000 deg"), 1, "width of a TAN image must be 180 deg at most"),
+            (("--center", "1 2", "--width", "2000 deg"), 1, "width of a TAN image must be at most 180 deg"),
             (("--center", "1 2", "--width", "2"), 1, "such as '2 deg'"),
             (("--wcs", "a.fits"), 1, "hpmask: error: a.fits: No such file or directory"),
             (("--wcs", "hole.fits"), 1, "hole.fits: no sky image"),

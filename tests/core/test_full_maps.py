@@ -142,7 +142,7 @@ def test_a_map_that_is_too_large():
     with pytest.raises(ValueError, match=r"order 16.*48 GiB"):
         Mask.full(order=16).to_healpix()
     with pytest.raises(ValueError, match=r"3 x 12884901888 cells.*coarser"):
-        Mask.full(energy=AXIS).to_healpix(15)
+        Mask.full(energy=AXIS).to_healpix(order=15)
 
 
 def test_large_maps_take_linear_time_and_memory():

@@ -71,7 +71,7 @@ def words(name, suffix):
         word = file.read().split()[1]
         if word not in (b"all", b"none"):
             raise ValueError(f"it has the word {word}")
-        return Mask(RangeSet.full(0) if word == b"all" else RangeSet.empty(0), history="its own words")
+        return Mask(RangeSet.full(0) if word == b"all" else RangeSet.empty(0), history="words()\nits own words")
 
     return io.Format(
         name=name,

@@ -231,7 +231,7 @@ class TestCatalog:
             assert recipe(f"{head}hdu = {hdu}\n").build() == ~discs(tables[1], "2 deg")
         for hdu, message in (
             ('"THIRD"', "has no HDU 'THIRD'; it has .*1 .FIRST., 2 .SECOND."),
-            ("0", "HDU 0 .* is no table"),
+            ("0", "HDU 0 .* is not a table"),
         ):
             with pytest.raises(RecipeError, match=message):
                 recipe(f"{head}hdu = {hdu}\n").build()
@@ -442,7 +442,7 @@ class TestAdvice:
     )
 
     @pytest.mark.parametrize(("text", "advice", "old", "new"), CASES)
-    @pytest.mark.filterwarnings("ignore:left out")
+    @pytest.mark.filterwarnings("ignore:left out", "ignore:.*no cell centre")
     def test_followed(self, recipe, stars, tmp_path, text, advice, old, new):
         bad = Table({"ra": [1.0, np.nan], "dec": [2.0, 3.0]})
         bad.write(tmp_path / "bad.ecsv")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hpmask._utils.arguments import float64, unmasked
 from hpmask._utils.modes import Mode, check_mode
+from hpmask._utils.parallel import thread_count
 from hpmask.core import lookup
 from hpmask.core.transform import reduce
 from hpmask.core.value import MaskValue, check_mask
@@ -56,7 +57,7 @@ class ExclusionMask:
     Raises
     ------
     TypeError, ValueError
-        If `mask` is not a mask, or `mode` is another word.
+        If `mask` is not a mask, `mode` is another word, or `n_threads` is not a positive integer.
 
     Examples
     --------
@@ -77,7 +78,7 @@ class ExclusionMask:
         check_mask(mask, "mask")
         self.mask = mask
         self.mode = check_mode(mode)
-        self.n_threads = n_threads
+        self.n_threads = None if n_threads is None else thread_count(n_threads)
 
     def __bool__(self) -> bool:
         # Makers test in this way whether they have an exclusion mask.

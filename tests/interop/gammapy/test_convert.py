@@ -115,6 +115,8 @@ def test_threads_make_no_difference(n_threads):
     assert discs == Mask.from_gammapy(POINT, extension="1 deg", order=10)
     with pytest.raises(ValueError, match=r"^n_threads"):
         mask.to_gammapy(GEOM, n_threads=0)
+    with pytest.raises(ValueError, match=r"^n_threads"):
+        mask.to_exclusion_mask(n_threads=0)
 
 
 def test_progress(capfd):

@@ -255,7 +255,11 @@ def test_a_fermi_catalog(data):
     assert checked > 15
     # Discs around all positions are those of its table.
     table = Mask.from_catalog(catalog.table, "0.2 deg", order=10)
-    assert Mask.from_gammapy(catalog, extension="0.2 deg", order=10, invalid="skip") <= table
+    with pytest.warns(UserWarning, match=r"of 1556 sources have no extent.*missing"):
+        discs = Mask.from_gammapy(catalog, extension="0.2 deg", order=10, invalid="skip")
+    assert discs <= table
+    points = catalog.positions[[source.is_pointlike for source in catalog]]
+    assert discs.contains(points).all()
 
 
 @pytest.mark.deep
