@@ -75,19 +75,22 @@ def odd_ones(order):
         yield Mask.from_cones(SkyCoord(45, lat, unit="deg"), "35 deg", order=order, mode="overlap").planes[0]
 
 
-@pytest.mark.parametrize("order", range(8))
+@pytest.mark.parametrize(
+    "order", [*range(6), pytest.param(6, marks=pytest.mark.deep), pytest.param(7, marks=pytest.mark.deep)]
+)
 def test_as_by_all_pairs_of_centres(order):
     coord = sky(3000, 1)
     for plane in odd_ones(order):
         check(Mask(plane), coord)
 
 
-@pytest.mark.parametrize("order", [3, 5, 8])
+@pytest.mark.parametrize("order", [3, 5, pytest.param(8, marks=pytest.mark.deep)])
 def test_real_masks(data, order):
     for name in ("P-SDSS9-r.fits", "P-GALEXGR6-AIS-FUV.fits", "V_147_sdss12.moc.fits"):
         check(Mask.read(data(f"moc/{name}")).at_order(order), sky(5000, 2))
 
 
+@pytest.mark.deep
 def test_a_fractal(data):
     check(Mask.read(data("moc/fractal.fits")).at_order(8), sky(20_000, 3))
 
@@ -125,7 +128,9 @@ def test_fine_orders(order, place):
     check(~mask, coord, cells[::-1])
 
 
-@pytest.mark.parametrize("order", range(7))
+@pytest.mark.parametrize(
+    "order", [*range(5), pytest.param(5, marks=pytest.mark.deep), pytest.param(6, marks=pytest.mark.deep)]
+)
 def test_edge_cells_alone_matter(order):
     """The points nearest to a cell's centre lie in it and its neighbours: no other cell's points are nearer to it.
 
@@ -247,7 +252,7 @@ def test_bad_input():
     with pytest.raises(ValueError, match="n_threads"):
         mask.distance(sky(3, 0), n_threads=0)
     with pytest.raises(ValueError, match="16 GiB"):
-        mask.distance_map(16)
+        mask.distance_map(order=16)
 
 
 # ---------------------------------------------------------------------- maps
@@ -256,12 +261,12 @@ def test_bad_input():
 @pytest.mark.parametrize(("own", "order"), [(6, 6), (6, 4), (3, 6), (0, 2), (2, 0)])
 @pytest.mark.parametrize("nest", [False, True])
 def test_maps_are_distances_of_centres(own, order, nest):
-    mask = Mask.from_cones(sky(20, 10), "8 deg", order=own, frame="galactic")
+    mask = Mask.from_cones(sky(20, 10), "8 deg", order=own, frame="galactic", mode="overlap")
     cells = np.arange(healpix.n_cells(order), dtype=np.uint64)
     cells = cells if nest else healpix.ring_to_nested(cells, order)
-    inside = mask.to_healpix(order, nest=nest) if order <= own else mask.at_order(order).to_healpix(nest=nest)
+    inside = mask.to_healpix(order=order, nest=nest) if order <= own else mask.at_order(order).to_healpix(nest=nest)
     expected = by_tree(mask, healpix.centre_vectors(cells, order), inside)
-    found = mask.distance_map(order, nest=nest)
+    found = mask.distance_map(order=order, nest=nest)
     np.testing.assert_allclose(found.to_value(u.rad), expected, rtol=1e-12, atol=ROUNDING)
 
 
@@ -282,7 +287,9 @@ def check_map(plane, order, expected=None):
     return found
 
 
-@pytest.mark.parametrize("order", range(8))
+@pytest.mark.parametrize(
+    "order", [*range(6), pytest.param(6, marks=pytest.mark.deep), pytest.param(7, marks=pytest.mark.deep)]
+)
 def test_maps_of_odd_ones(order):
     for plane in odd_ones(order):
         check_map(plane, order)
@@ -300,7 +307,9 @@ def test_maps_of_any_order(plane, order):
     check_map(plane, order)
 
 
-@pytest.mark.parametrize("order", [6, 10, 14])
+@pytest.mark.parametrize(
+    "order", [6, pytest.param(10, marks=pytest.mark.deep), pytest.param(14, marks=pytest.mark.deep)]
+)
 def test_maps_of_long_edges(order):
     """Many cells of a smooth edge are nearly as near as each other: to the middle of a disc, and far away."""
     coarse = RangeSet.from_cells([5], 0).at_order(order)
@@ -310,6 +319,7 @@ def test_maps_of_long_edges(order):
             check_map(plane, map_order)
 
 
+@pytest.mark.deep
 def test_maps_that_run_out_of_pieces():
     """The edge of a base cell in the finest cells: too many to keep all that a map asks for.
 
@@ -322,9 +332,10 @@ def test_maps_that_run_out_of_pieces():
         check_map(RangeSet.from_cells(cells, 20), order)
 
 
-def test_maps_up_to_a_distance():
+@pytest.mark.parametrize("orders", [(5, 7), pytest.param((8,), marks=pytest.mark.deep)])
+def test_maps_up_to_a_distance(orders):
     plane = Mask.from_cones(sky(30, 15), "5 deg", order=7).planes[0]
-    for order in (5, 7, 8):
+    for order in orders:
         every = one_by_one(plane, order)
         for most in (1e-4, 0.02, 0.3, 2):
             found = np.empty(every.size)
@@ -338,7 +349,7 @@ def test_maps_up_to_a_distance():
             assert np.array_equal(one_sided, np.where(every > 0, found, -np.inf))
 
 
-@pytest.mark.parametrize("order", [0, 1, 4, 8])
+@pytest.mark.parametrize("order", [0, 1, 4, pytest.param(8, marks=pytest.mark.deep)])
 def test_maps_in_ring_order_and_by_threads(order):
     plane = Mask.from_cones(sky(50, 16), "4 deg", order=7).planes[0]
     found = check_map(plane, order)
@@ -391,7 +402,7 @@ def test_apodized_as_namaster(kind, width):
     assert np.array_equal(nested, found[healpix.nested_to_ring(np.arange(found.size), 5)])
 
 
-@pytest.mark.parametrize("order", [3, 7])
+@pytest.mark.parametrize("order", [3, pytest.param(7, marks=pytest.mark.deep)])
 def test_apodized_at_another_order(order):
     mask = ~Mask.from_cones(sky(10, 13), "9 deg", order=5)
     found = mask.apodize("10 deg", kind="C2", order=order)
