@@ -326,20 +326,6 @@ def test_errors_name_the_position(argument, call):
         call(SkyCoord(10 * u.deg, 20 * u.deg, frame="altaz"))
 
 
-@pytest.mark.parametrize(
-    ("method", "given_"),
-    [
-        ("from_cones", (STARS, "1 deg")),
-        ("from_regions", ("icrs; circle(1, 2, 3)",)),
-        ("from_catalog", (QTable({"ra": [1] * u.deg, "dec": [2] * u.deg}), "1 deg")),
-        ("from_zone", (None, None)),
-    ],
-)
-def test_a_forgotten_order_is_explained(method, given_):
-    with pytest.raises(TypeError, match=rf"^Mask\.{method} needs order, from 0 to 29: a cell of an order is "):
-        getattr(Mask, method)(*given_)
-
-
 def test_errors_of_python_name_the_class():
     with pytest.raises(TypeError, match=r"^Mask\.cutout\(\) missing 1 required positional argument"):
         MASK.cutout()

@@ -524,7 +524,8 @@ def test_all_is_the_same_in_opposite_order(data, axis):
     np.testing.assert_array_equal(turned.contains(coord), mask.contains(coord)[::-1])
     for one, other in zip(turned.energy_range(coord), mask.energy_range(coord), strict=True):
         np.testing.assert_array_equal(one.value, other.value)
-    assert turned.energy_range_total == mask.energy_range()
+    for one, other in zip(turned.energy_range(), mask.energy_range(), strict=True):
+        np.testing.assert_array_equal(one.value, other.value)
     assert turned.reduce("all") == mask.reduce("all")
     low, high = sorted(data.draw(st.lists(st.sampled_from(axis.edges.value.tolist()), min_size=2, max_size=2)))
     for rounded in (False, True):
@@ -534,14 +535,14 @@ def test_all_is_the_same_in_opposite_order(data, axis):
         )
     new = axis.upsample(2)
     for how in ("any", "all"):
-        expected = mask.resample_energy(new, how)
-        assert turned.resample_energy(new, how) == expected
+        expected = mask.resample_energy(new, how=how)
+        assert turned.resample_energy(new, how=how) == expected
         assert mask.resample_energy(new[::-1], how=how) == expected[::-1]
 
 
 def test_masks_of_opposite_orders_do_not_combine():
     bands, ascending = Mask.full(energy=BANDS), Mask.full(energy=BANDS.ascending())
-    with pytest.raises(ValueError, match=r"bins have opposite orders: slice_energy\(bins=slice\(None, None, -1\)\)"):
+    with pytest.raises(ValueError, match=r"bins have opposite orders: mask\[::-1\] reverses"):
         bands & ascending
     assert bands[::-1] & ascending == ascending
 
@@ -613,7 +614,7 @@ def test_energies_of_a_mask_without():
         lambda: FLAT.energy_range(coord),
         lambda: FLAT.energy_range(),
         lambda: FLAT.energy_range_healpix(order=0),
-        lambda: next(FLAT),
+        lambda: next(iter(FLAT)),
     ):
         with pytest.raises(ValueError, match="the mask has no energy bins"):
             ask()
@@ -699,7 +700,7 @@ def test_widths_of_the_axis():
     mask = Mask.from_cones(PLACES, "0.5 deg", order=8).resample_energy(AXIS)
     grown = mask.dilate(psf)
     for i, one in enumerate(grown):
-        assert one == next(mask).dilate(psf(AXIS)[i])
+        assert one == next(iter(mask)).dilate(psf(AXIS)[i])
     assert len(set(grown.planes)) > 1
 
 

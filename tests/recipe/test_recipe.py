@@ -22,7 +22,6 @@ from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.sections import Section, load
 
 # Some of the sources here are smaller than a cell of the recipes, which have few cells.
-pytestmark = pytest.mark.filterwarnings("ignore:.* no cell centre at order:UserWarning")
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fermi_exclusion"
 

@@ -645,7 +645,7 @@ def with_value(region, name, value):
         ),
         (
             CircleSkyRegion(SkyCoord(alt=[1] * u.deg, az=[2] * u.deg, frame="altaz")[0], 1 * u.deg),
-            r"region 0 \(CircleSkyRegion\): its position, in 'altaz', cannot be brought to 'icrs'",
+            r"region 0 \(CircleSkyRegion\): its position, in 'altaz', cannot be transformed to 'icrs'",
         ),
     ],
 )

@@ -12,7 +12,6 @@ from wcs_images import PROJECTIONS, distorted, header_wcs, mostly_deep, scamp, s
 from hpmask import EnergyAxis, Mask
 
 # Random discs may be smaller than a cell.
-pytestmark = pytest.mark.filterwarnings("ignore:.*no cell centre at order:UserWarning")
 
 
 def sampled(mask, wcs, row, column, n=100):

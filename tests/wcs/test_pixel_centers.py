@@ -22,7 +22,6 @@ from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, Way
 
 # Random discs may be smaller than a cell.
-pytestmark = pytest.mark.filterwarnings("ignore:.*no cell centre at order:UserWarning")
 
 
 def pixel_by_pixel(mask, wcs, shape):

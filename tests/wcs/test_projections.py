@@ -18,7 +18,6 @@ from hpmask.wcs.bounds import Bounds
 from hpmask.wcs.grid import Grid, Way
 
 # Random discs may be smaller than a cell.
-pytestmark = pytest.mark.filterwarnings("ignore:.*no cell centre at order:UserWarning")
 
 # A hundredth of what a pixel's position may be off before astropy is asked.
 CLOSE = 1e-13
