@@ -814,10 +814,10 @@ def test_what_is_kept_is_what_can_be_used(rows):
     good = [i for i, (x, y, r, m) in enumerate(rows) if np.isfinite(x) and not m and -90 <= y <= 90 and 0 <= r <= 180]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        rows = read_rows(stars, "size", invalid="skip")
-    assert rows.n_skipped == len(rows) - len(good)
-    assert rows.center.dec.deg.tolist() == [lat[i] for i in good]
-    assert rows.sizes.to_value(u.deg).tolist() == [size[i] for i in good]
+        usable = read_rows(stars, "size", invalid="skip")
+    assert usable.n_skipped == len(rows) - len(good)
+    assert usable.center.dec.deg.tolist() == [lat[i] for i in good]
+    assert usable.sizes.to_value(u.deg).tolist() == [size[i] for i in good]
     if len(good) < len(rows):
         with pytest.raises(ValueError, match=f"^{len(rows) - len(good)} of {len(rows)} rows"):
             read_rows(stars, "size")
