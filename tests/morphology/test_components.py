@@ -51,7 +51,7 @@ def test_components_make_up_the_set(plane, connectivity):
 
 
 @pytest.mark.parametrize("corners", [True, False])
-@pytest.mark.parametrize("order", [8, 11])
+@pytest.mark.parametrize("order", [8, pytest.param(11, marks=pytest.mark.deep)])
 def test_same_as_mocpy(order, corners):
     pytest.importorskip("mocpy")
     rng = np.random.default_rng(order)
@@ -65,7 +65,15 @@ def test_same_as_mocpy(order, corners):
         assert set(ours) == {Mask.from_moc(moc) for moc in theirs}
 
 
-@pytest.mark.parametrize("name", ["P-GALEXGR6-AIS-FUV", "CDS_VIII_95_sx250", "CDS_I_274_ccdm", "fractal"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CDS_VIII_95_sx250",
+        "fractal",
+        pytest.param("P-GALEXGR6-AIS-FUV", marks=pytest.mark.deep),
+        pytest.param("CDS_I_274_ccdm", marks=pytest.mark.deep),
+    ],
+)
 def test_real_masks_have_as_many_as_mocpy_counts(data, name):
     pytest.importorskip("mocpy")
     mask = Mask.read(data(f"moc/{name}.fits"))

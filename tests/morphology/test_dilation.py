@@ -215,7 +215,7 @@ def test_a_width_below_the_cell_does_nothing():
     assert dilation.dilate(RangeSet.from_cells([12345], 29), 1e-13) == RangeSet.from_cells([12345], 29)
 
 
-def test_too_fine_is_told():
+def test_too_fine_is_refused():
     base_cell = RangeSet.from_cells([3], 0).at_order(29)
     with pytest.raises(ValueError, match=r"order 29 is too fine for a dilation by 60 deg: .* \(44 GB\)"):
         dilation.dilate(base_cell, np.radians(60))

@@ -52,7 +52,7 @@ def test_mirror_image(plane):
     np.testing.assert_array_equal(mirrored(image, plane.order), runs)
 
 
-@pytest.mark.parametrize("order", range(6))
+@pytest.mark.parametrize("order", [*range(5), pytest.param(5, marks=pytest.mark.deep)])
 def test_the_fringe_holds_every_neighbour(order):
     """Cell by cell, all of them: poles, longitude 0 and corners of base cells included."""
     nside = 1 << order
