@@ -73,11 +73,11 @@ class Mask(MaskValue):
     order : int, optional
         Order of the mask, 0 to 29. By default the finest order of its planes. No plane may be finer.
     frame : {"icrs", "galactic"}, optional
-        Frame of the cells.
+        Frame of the mask.
     energy : EnergyAxis, optional
-        Energy bins. A single plane is used for all of them.
+        Energy bins of the mask. A single plane is used for all of them.
     history : str, optional
-        How the mask was made, as an expression. It takes no part in comparisons. By default the number of ranges.
+        How the mask was made, as an expression. It is ignored in comparisons. By default the number of ranges.
 
     Raises
     ------
@@ -121,8 +121,7 @@ class Mask(MaskValue):
         Parameters
         ----------
         order : int, optional
-            Order of the mask, 0 to 29. The result of a set operation has the finer order of two masks, so that 0 is
-            fine enough.
+            Order of the mask, 0 to 29. A set operation with a finer mask has the finer order, so 0 is usually enough.
         energy : EnergyAxis, optional
             Energy bins.
         frame : {"icrs", "galactic"}, optional
@@ -131,6 +130,7 @@ class Mask(MaskValue):
         Returns
         -------
         Mask
+            The whole sky, in each bin.
 
         Raises
         ------
@@ -161,6 +161,7 @@ class Mask(MaskValue):
         Returns
         -------
         Mask
+            A mask without sky, in each bin.
 
         Raises
         ------
@@ -189,24 +190,23 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The union of discs on the sphere, one or many millions.
+        """Return the union of discs on the sphere, one or many millions.
 
         Parameters
         ----------
         center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
-            Centres, in any frame. A distance makes no difference: the position is the direction in which it is seen.
+            Centres, in any frame. A position with a distance means the direction in which it is seen.
         radius : `~astropy.units.Quantity`, str or callable
             Radii as great-circle angles from 0 to 180 deg: a scalar or shape (n,). With `energy` also shape (n, n_bins)
             or (1, n_bins), a radius for each bin, or a function of the energy axis that returns angles of one of these
             shapes or of shape (n_bins,).
         order : int, optional
-            Order of the cells, 0 to 29. By default it is chosen: the coarsest order at which the area of the smallest
-            disc is right to 1 % in mode "center"; discs of radius 0 do
-            not count. It is part of the printed mask and of its history.
-            The choice is never above order 16 or 50 million expected ranges.
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest disc is right
+            to 1 % in mode "center". Discs of radius 0 do not count. It must be given if that is above 16, or would need
+            more than 50 million ranges.
         resolution : `~astropy.units.Quantity` or str, optional
-            Instead of `order`, an angle: the coarsest order whose cells are no larger than it, by the square root of
-            their area, 58.6 deg / 2**order.
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
         mode : {"center", "overlap", "inside"}, optional
             Whether a cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one disc.
         frame : {"icrs", "galactic"}, optional
@@ -214,7 +214,7 @@ class Mask(MaskValue):
         energy : EnergyAxis, optional
             Energy bins of the mask.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
             Show a progress bar.
 
@@ -282,7 +282,7 @@ class Mask(MaskValue):
         invalid: Literal["raise", "skip"] = "raise",
         n_threads: int | None = None,
     ) -> Mask:
-        """The union of regions on the sphere.
+        """Return the union of regions on the sphere.
 
         Parameters
         ----------
@@ -291,13 +291,12 @@ class Mask(MaskValue):
             package in any frame of the sky: circles, ellipses, rectangles, annuli of each, polygons and points; or a
             function of the energy axis that returns a list with such an item for each bin.
         order : int, optional
-            Order of the cells, 0 to 29. By default it is chosen: the coarsest order at which the area of the smallest
-            region is right to 1 % in mode "center"; points do
-            not count, and a compound region counts by its parts. It is part of the printed mask and of its history.
-            With energy bins, it is one order for all. The choice is never above order 16 or 50 million expected ranges.
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest region in any
+            bin is right to 1 % in mode "center". Points do not count, and a compound region counts by its parts. It
+            must be given if that is above 16, or would need more than 50 million ranges.
         resolution : `~astropy.units.Quantity` or str, optional
-            Instead of `order`, an angle: the coarsest order whose cells are no larger than it, by the square root of
-            their area, 58.6 deg / 2**order.
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
         mode : {"center", "overlap", "inside"}, optional
             Whether a cell is in if its centre is in a region, if any part of it is, or only if all of it is in one
             region. For a point, the cell that contains it is in, in the modes "center" and "overlap".
@@ -313,7 +312,7 @@ class Mask(MaskValue):
             (pixel coordinates), of an unknown kind or with an impossible size. A line of a text that cannot be read
             is always an error.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
@@ -392,7 +391,7 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """The union of discs around the sources of a catalog.
+        """Return the union of discs around the sources of a catalog.
 
         Parameters
         ----------
@@ -407,13 +406,12 @@ class Mask(MaskValue):
             ``radius(table, energy)`` and returns angles that broadcast to (n, n_bins). The table is an astropy Table in
             which missing numbers are NaN. A string that is the name of a column always means the column.
         order : int, optional
-            Order of the cells, 0 to 29. By default it is chosen: the coarsest order at which the area of the smallest
-            disc is right to 1 % in mode "center"; discs of radius 0 do
-            not count. It is part of the printed mask and of its history.
-            The choice is never above order 16 or 50 million expected ranges.
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest disc is right
+            to 1 % in mode "center". Discs of radius 0 do not count. It must be given if that is above 16, or would need
+            more than 50 million ranges.
         resolution : `~astropy.units.Quantity` or str, optional
-            Instead of `order`, an angle: the coarsest order whose cells are no larger than it, by the square root of
-            their area, 58.6 deg / 2**order.
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
         lon, lat : str, optional
             Columns of the positions; by default found by their usual names (RAJ2000, ra, GLON, ...) and UCDs. `lon`
             alone may name a column of SkyCoord.
@@ -429,7 +427,7 @@ class Mask(MaskValue):
         energy : EnergyAxis, optional
             Energy bins of the mask.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
             Show a progress bar.
 
@@ -499,7 +497,7 @@ class Mask(MaskValue):
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
     ) -> Mask:
-        """The sky between two longitudes and two latitudes.
+        """Return a mask of the sky between two longitudes and two latitudes.
 
         Parameters
         ----------
@@ -510,12 +508,12 @@ class Mask(MaskValue):
         lat : pair of angles, optional
             The southern and the northern latitude. By default all latitudes.
         order : int, optional
-            Order of the cells, 0 to 29. By default it is chosen: the coarsest order at which the area of the zone is
-            right to 1 % in mode "center", which its narrower side determines. The choice is never above order 16 or 50
-            million expected ranges.
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the zone is right to 1 % in
+            mode "center". Its narrower side determines it. It must be given if that is above 16, or would need more
+            than 50 million ranges.
         resolution : `~astropy.units.Quantity` or str, optional
-            Instead of `order`, an angle: the coarsest order whose cells are no larger than it, by the square root of
-            their area, 58.6 deg / 2**order.
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
         closed : {"left", "right", "both", "neither"}, optional
             Which edges belong to the zone, in both directions: the western and southern ("left"), the eastern and
             northern ("right"), all or none. It decides the cells whose centre lies on an edge. Neighbouring zones that
@@ -629,7 +627,7 @@ class Mask(MaskValue):
 
         See Also
         --------
-        to_healpix : the other way.
+        to_healpix : The inverse.
 
         Examples
         --------
@@ -667,14 +665,14 @@ class Mask(MaskValue):
             Halfway between two edges, the edge with the even number is taken, as by ``numpy.round``. The result is
             that of gammapy's ``Geom.energy_mask`` for an axis from `hpmask.interop.gammapy.axis_from_gammapy`.
         order : int, optional
-            Order of the mask, 0 to 29. The result of a set operation has the finer order of two masks, so that 0 is
-            fine enough.
+            Order of the mask, 0 to 29. A set operation with a finer mask has the finer order, so 0 is usually enough.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
 
         Returns
         -------
         Mask
+            The whole sky in these bins, and nothing in the others.
 
         Raises
         ------
@@ -749,10 +747,10 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool | None = None,
     ) -> Mask:
-        """A mask from a boolean gammapy map, or the union of the sources in a gammapy catalog or in models.
+        """Return a mask from a boolean gammapy map, or from the sources of a gammapy catalog or of models.
 
-        The mask of a map is True where the map is. The mask of sources is True on the sky of each source, as far as
-        `extension` says; ``~`` of it is the exclusion mask.
+        The mask of a map is True where the map is True. The mask of sources is True on the extent of each source, which
+        `extension` defines: ``~`` of it is the exclusion mask.
 
         Parameters
         ----------
@@ -768,7 +766,8 @@ class Mask(MaskValue):
             others, at the poles of CAR maps, need a higher order. For maps of regions and for sources, the default is
             the lowest order at which the area of the smallest shape is right to 1 %, as in `from_regions`.
         resolution : `~astropy.units.Quantity` or str, optional
-            Instead of `order`, an angle such as "1 arcmin": the cells are not larger, as in `from_regions`.
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
         mode : {"center", "overlap", "inside"}, optional
             For images as in `from_wcs`, for regions and sources as in `from_regions`. For HEALPix maps it applies to
             an `order` that is lower than theirs, as in `at_order`. In another frame, HEALPix maps have "center" only.
@@ -787,7 +786,7 @@ class Mask(MaskValue):
         energy : EnergyAxis, optional
             For sources only: energy bins of the mask. A map has its own.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
             For sources only: show a progress bar.
 
@@ -848,7 +847,7 @@ class Mask(MaskValue):
 
     @classmethod
     def from_moc(cls, moc: MOC) -> Mask:
-        """A mask from a `mocpy.MOC`.
+        """Return a mask from a `mocpy.MOC`.
 
         Parameters
         ----------
@@ -892,7 +891,7 @@ class Mask(MaskValue):
         frame: str = "icrs",
         n_threads: int | None = None,
     ) -> Mask:
-        """A mask from a WCS image: a cell is in if and only if the pixel under its centre is True.
+        """Return a mask from a WCS image: a cell is in if and only if the pixel under its centre is True.
 
         The pixel under a position is the one that astropy's ``wcs.world_to_pixel`` gives, distortions included.
         Cylindrical images repeat themselves after 360 degrees of longitude, and so do HPX and the belt of the cubes
@@ -918,9 +917,9 @@ class Mask(MaskValue):
             if all of it is. In the last two modes, the area of a pixel is the quadrangle of its corners with
             great-circle edges. Pixels with a corner outside the projection still count by the centres of cells.
         outside : bool, optional
-            Whether cells are kept that have no pixel under their centre.
+            Whether cells whose centre lies outside the image are kept.
         nan : bool, optional
-            Whether NaN pixels are kept. Without it, they raise.
+            Whether NaN pixels are kept. By default they raise an error.
         invert : bool, optional
             True for images in which 1 or True means excluded. It does not apply to `outside` and `nan`.
         energy : EnergyAxis, optional
@@ -931,7 +930,7 @@ class Mask(MaskValue):
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
@@ -996,7 +995,7 @@ class Mask(MaskValue):
 
     @classmethod
     def from_sfmoc(cls, sfmoc: SFMOC, energy: EnergyAxis | None = None, *, how: Literal["any", "all"] = "any") -> Mask:
-        """A mask with energy bins from a `mocpy.SFMOC`, a coverage of sky and frequency.
+        """Return a mask with energy bins from a `mocpy.SFMOC`, a coverage of sky and frequency.
 
         Parameters
         ----------
@@ -1149,8 +1148,8 @@ class Mask(MaskValue):
 
         See Also
         --------
-        energy_range_wcs : for the pixels of an image.
-        energy_range_healpix : for the cells of a HEALPix map.
+        energy_range_wcs : The same for the pixels of an image.
+        energy_range_healpix : The same for the cells of a HEALPix map.
 
         Examples
         --------
@@ -1178,7 +1177,7 @@ class Mask(MaskValue):
         wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry
             Any celestial WCS, as in `to_wcs`.
         shape : (int, int), optional
-            Number of pixels (ny, nx). By default the shape in the WCS.
+            Number of pixels (ny, nx), by default the shape of the WCS.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
@@ -1255,7 +1254,7 @@ class Mask(MaskValue):
         Parameters
         ----------
         coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions in any frame. Only their directions matter, not their distances from the observer.
+            Positions, in any frame. A position with a distance means the direction in which it is seen.
         energy : `~astropy.units.Quantity` or str, optional
             Energies that broadcast against `coord`. Outside all bins nothing is kept, and the distance is -inf.
         n_threads : int, optional
@@ -1299,7 +1298,7 @@ class Mask(MaskValue):
             Order of the map, by default that of the mask. In either case distances are measured to the centres of
             cells of the mask's order.
         nest : bool, optional
-            Return the map in NESTED order instead of RING order.
+            Number the cells NESTED instead of RING.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
@@ -1360,9 +1359,9 @@ class Mask(MaskValue):
         kind : {"C1", "C2", "smooth"}, optional
             Form of the apodization.
         order : int, optional
-            Order of the map, by default that of the mask. The mask is first brought to it, as by `at_order`.
+            Order of the map, by default that of the mask. The mask is first converted to it, as by `at_order`.
         nest : bool, optional
-            Return the map in NESTED order instead of RING order.
+            Number the cells NESTED instead of RING.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
@@ -1404,8 +1403,8 @@ class Mask(MaskValue):
         Parameters
         ----------
         connectivity : {8, 4}, optional
-            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4). With 8, a cell has seven
-            neighbours where three base cells meet.
+            Which cells are neighbours: those that share an edge or a corner (8), or an edge (4). With 8, a cell has
+            seven neighbours where three base cells meet.
 
         Returns
         -------
@@ -1445,10 +1444,9 @@ class Mask(MaskValue):
         Parameters
         ----------
         connectivity : {8, 4}, optional
-            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+            Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
-            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
-            depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
@@ -1503,9 +1501,9 @@ class Mask(MaskValue):
         Parameters
         ----------
         ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
-            Axes to draw over within their present limits, such as ``plt.subplot(projection=wcs)`` or those of
-            gammapy's ``Map.plot``. Axes that show nothing yet get the limits of their WCS. None of the options from
-            `frame` to `hdu` goes with it.
+            Axes to draw over within their present limits, such as ``plt.subplot(projection=wcs)`` or those of gammapy's
+            ``Map.plot``. Axes that show nothing yet get the limits of their WCS. It cannot be combined with the options
+            from `frame` to `hdu`.
         energy : `~astropy.units.Quantity` or str, optional
             Draw only the energy bin that contains this energy. By default all bins are drawn, and sky that is kept in
             only some of them has a colour of its own.
@@ -1523,12 +1521,12 @@ class Mask(MaskValue):
         wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
             Draw the field of this image, instead of one given by the options above.
         shape : (int, int), optional
-            Number of pixels (ny, nx) of the image, by default that of `wcs`.
+            Number of pixels (ny, nx), by default the shape of the WCS.
         hdu : int or str, optional
-            Number or name of the image in a file with several.
+            Number or name of the HDU with the image; needed if the file has several images of the sky.
         kept, excluded : matplotlib colour, optional
-            Colours of the sky that is kept and of the sky that is not; "none" leaves it clear. Over an image,
-            sky that is kept is clear by default.
+            Colours of the sky that is kept and of the sky that is not; "none" is transparent. Over an image, the kept
+            sky is transparent by default.
         alpha : float, optional
             Opacity, by default 0.5 over an image and 1 otherwise.
         legend : bool, optional
@@ -1616,7 +1614,7 @@ class Mask(MaskValue):
         figure: Figure | SubFigure | None = None,
         figsize: tuple[float, float] | None = None,
     ) -> Figure | SubFigure:
-        """Draw each energy bin in a picture of its own: of the whole sky, or of a field.
+        """Draw each energy bin in a separate picture of the whole sky, or of a field.
 
         Parameters
         ----------
@@ -1636,11 +1634,11 @@ class Mask(MaskValue):
         wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
             Draw the field of this image, instead of one given by the options above.
         shape : (int, int), optional
-            Number of pixels (ny, nx) of the image, by default that of `wcs`.
+            Number of pixels (ny, nx), by default the shape of the WCS.
         hdu : int or str, optional
-            Number or name of the image in a file with several.
+            Number or name of the HDU with the image; needed if the file has several images of the sky.
         kept, excluded : matplotlib colour, optional
-            Colours of the sky that is kept and of the sky that is not; "none" leaves it clear.
+            Colours of the sky that is kept and of the sky that is not; "none" is transparent.
         alpha : float, optional
             Opacity, by default 1.
         legend : bool, optional
@@ -1717,15 +1715,15 @@ class Mask(MaskValue):
         figure: Figure | None = None,
         figsize: tuple[float, float] | None = None,
     ) -> BinPlot:
-        """Draw an energy bin, with a slider that chooses the bin.
+        """Draw one energy bin, with a slider that selects the bin.
 
         After a zoom, the next move of the slider draws the picture in full detail.
 
         Parameters
         ----------
         ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
-            Axes to draw over, as in `plot`; the slider is placed below them. None of the options from `frame` to `hdu`
-            goes with it.
+            Axes to draw over, as in `plot`; the slider is placed below them. It cannot be combined with the options
+            from `frame` to `hdu`.
         frame : {"icrs", "galactic"}, optional
             Frame of the picture, by default that of the mask.
         center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
@@ -1740,12 +1738,12 @@ class Mask(MaskValue):
         wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
             Draw the field of this image, instead of one given by the options above.
         shape : (int, int), optional
-            Number of pixels (ny, nx) of the image, by default that of `wcs`.
+            Number of pixels (ny, nx), by default the shape of the WCS.
         hdu : int or str, optional
-            Number or name of the image in a file with several.
+            Number or name of the HDU with the image; needed if the file has several images of the sky.
         kept, excluded : matplotlib colour, optional
-            Colours of the sky that is kept and of the sky that is not; "none" leaves it clear. Over an image,
-            sky that is kept is clear by default.
+            Colours of the sky that is kept and of the sky that is not; "none" is transparent. Over an image, the kept
+            sky is transparent by default.
         alpha : float, optional
             Opacity, by default 0.5 over an image and 1 otherwise.
         legend : bool, optional
@@ -1827,7 +1825,7 @@ class Mask(MaskValue):
 
         See Also
         --------
-        hpmask.union_all : the union of a list of masks.
+        hpmask.union_all : The union of a list of masks.
 
         Examples
         --------
@@ -1859,7 +1857,7 @@ class Mask(MaskValue):
 
         See Also
         --------
-        hpmask.intersection_all : the intersection of a list of masks.
+        hpmask.intersection_all : The intersection of a list of masks.
 
         Examples
         --------
@@ -1938,6 +1936,7 @@ class Mask(MaskValue):
         Returns
         -------
         bool
+            True if `other` keeps all of it. An empty mask is a subset of every mask.
 
         Raises
         ------
@@ -1966,6 +1965,7 @@ class Mask(MaskValue):
         Returns
         -------
         bool
+            True if some sky is in both.
 
         Raises
         ------
@@ -1993,6 +1993,7 @@ class Mask(MaskValue):
         Returns
         -------
         bool
+            True if no sky is in both.
 
         Raises
         ------
@@ -2098,7 +2099,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If the mask has no energy bins, no bin lies between the energies, or an energy is not one.
+            If the mask has no energy bins, no bin lies between the energies, or an argument is not an energy.
 
         Warns
         -----
@@ -2131,6 +2132,7 @@ class Mask(MaskValue):
         Returns
         -------
         Mask
+            The mask with cells of this order.
 
         Raises
         ------
@@ -2164,6 +2166,7 @@ class Mask(MaskValue):
         Returns
         -------
         Mask
+            The mask with cells in the new frame.
 
         Raises
         ------
@@ -2187,14 +2190,14 @@ class Mask(MaskValue):
         width: u.Quantity | str | None = None,
         height: u.Quantity | str | None = None,
     ) -> Mask:
-        """The part of the mask near a position; nothing is kept elsewhere.
+        """Return the part of the mask near a position. Nothing is kept elsewhere.
 
-        Only the ranges near the position are looked at, so that a small cutout of a large mask is fast.
+        Only the ranges near the position are read, so a small cutout of a large mask is fast.
 
         Parameters
         ----------
         center : `~astropy.coordinates.SkyCoord`, scalar
-            The position, in any frame. A distance makes no difference.
+            The position, in any frame. A position with a distance means the direction in which it is seen.
         radius : `~astropy.units.Quantity` or str, optional
             Radius of a disc, above 0 and at most 180 deg.
         width, height : `~astropy.units.Quantity` or str, optional
@@ -2249,7 +2252,7 @@ class Mask(MaskValue):
         steps : int, optional
             Number of steps to neighbouring cells, instead of `width`.
         connectivity : {8, 4}, optional
-            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+            Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
@@ -2268,7 +2271,7 @@ class Mask(MaskValue):
 
         See Also
         --------
-        erode : The opposite. An exclusion mask keeps the sky far from sources: erode it to exclude more.
+        erode : The dual operation. An exclusion mask keeps the sky far from sources: erode it to exclude more.
 
         Notes
         -----
@@ -2306,7 +2309,7 @@ class Mask(MaskValue):
         steps : int, optional
             Number of steps to neighbouring cells, instead of `width`.
         connectivity : {8, 4}, optional
-            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+            Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
@@ -2325,7 +2328,7 @@ class Mask(MaskValue):
 
         See Also
         --------
-        dilate : The opposite.
+        dilate : The dual operation.
 
         Examples
         --------
@@ -2358,7 +2361,7 @@ class Mask(MaskValue):
         steps : int, optional
             Number of steps to neighbouring cells, instead of `width`.
         connectivity : {8, 4}, optional
-            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+            Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
@@ -2377,7 +2380,7 @@ class Mask(MaskValue):
 
         See Also
         --------
-        closing : The opposite.
+        closing : The dual operation.
         remove_small : Remove components by their area.
 
         Examples
@@ -2412,7 +2415,7 @@ class Mask(MaskValue):
         steps : int, optional
             Number of steps to neighbouring cells, instead of `width`.
         connectivity : {8, 4}, optional
-            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+            Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
@@ -2431,7 +2434,7 @@ class Mask(MaskValue):
 
         See Also
         --------
-        opening : The opposite.
+        opening : The dual operation.
         fill_holes : Fill holes by their area.
 
         Examples
@@ -2465,7 +2468,7 @@ class Mask(MaskValue):
         steps : int, optional
             Number of steps to neighbouring cells, instead of `width`.
         connectivity : {8, 4}, optional
-            Neighbours in a step: cells that share an edge or a corner (8), or an edge (4).
+            Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
         side : {"inner", "outer", "both"}, optional
             The cells that `erode` removes ("inner"), those that `dilate` adds ("outer"), or both.
         n_threads : int, optional
@@ -2540,10 +2543,9 @@ class Mask(MaskValue):
             Area of the largest hole to fill, such as "0.01 deg2". By default all components except the largest one are
             holes: the largest one is taken for the outside. A mask of nearly the whole sky keeps its largest gap.
         connectivity : {8, 4}, optional
-            Neighbours of a cell of the mask: those that share an edge or a corner (8), or an edge (4).
+            Which cells of the mask are neighbours: those that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
-            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
-            depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
@@ -2586,10 +2588,9 @@ class Mask(MaskValue):
         min_area : `~astropy.units.Quantity` or str
             The smallest area to keep, such as "3 arcmin2".
         connectivity : {8, 4}, optional
-            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+            Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
-            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
-            depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
@@ -2633,10 +2634,9 @@ class Mask(MaskValue):
             Number of components to keep. Of components of equal area, those with the lowest cells in NESTED order are
             kept.
         connectivity : {8, 4}, optional
-            Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+            Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
         n_threads : int, optional
-            Number of threads for the energy bins, by default that of `hpmask.set_num_threads`. The result does not
-            depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
@@ -2669,7 +2669,7 @@ class Mask(MaskValue):
     # ------------------------------------------------------------------ export
 
     def to_moc(self) -> MOC:
-        """The mask as a `mocpy.MOC`.
+        """Return the mask as a `mocpy.MOC`.
 
         Returns
         -------
@@ -2692,7 +2692,7 @@ class Mask(MaskValue):
         return mocpy.to_moc(self)
 
     def to_sfmoc(self, *, frequency_order: int = 30) -> SFMOC:
-        """The mask as a `mocpy.SFMOC`, a coverage of sky and frequency.
+        """Return the mask as a `mocpy.SFMOC`, a coverage of sky and frequency.
 
         It is meant for other tools. To store a mask use `write`, because an SF-MOC does not keep all bin edges.
 
@@ -2749,7 +2749,7 @@ class Mask(MaskValue):
 
         See Also
         --------
-        from_healpix : the other way.
+        from_healpix : The inverse.
 
         Examples
         --------
@@ -2769,21 +2769,21 @@ class Mask(MaskValue):
         hdu: int | str | None = None,
         n_threads: int | None = None,
     ) -> NDArray[Any]:
-        """The mask on the pixels of an image.
+        """Return the mask on the pixels of an image.
 
         The sky position of a pixel's centre is the one that astropy's ``wcs.pixel_to_world`` gives, distortions
-        included. Whole tiles of pixels are decided at once where the mask is the same all over their sky. Strict bounds
-        on the sky of a tile make sure that each pixel has the value that it has when it is looked at alone. There are
-        such bounds for TAN, SIN, STG, ARC, ZEA, CAR, CEA, MER, SFL and AIT, with SIP polynomials or without. Other
-        projections and distortions are worked out pixel by pixel.
+        included. Tiles of pixels over which the mask is uniform are decided at once. Strict bounds on the sky of a tile
+        guarantee that each pixel has the same value as if it were computed alone. Such bounds exist for TAN, SIN, STG,
+        ARC, ZEA, CAR, CEA, MER, SFL and AIT, with or without SIP polynomials. With other projections and distortions,
+        every pixel is computed.
 
         Parameters
         ----------
         wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy geometry
             Any celestial WCS, in any frame that astropy can transform to that of the mask. The two celestial axes of a
             cube are used. Slices of a WCS, and other WCS objects with astropy's common interface, are accepted if they
-            have two pixel axes. Galactic axes are Galactic also with a RADESYS, which misleads astropy. Ecliptic axes
-            raise, since astropy takes them for ICRS.
+            have two pixel axes. A RADESYS beside Galactic axes is ignored, because astropy misinterprets it. Ecliptic
+            axes raise an error, because astropy takes them for ICRS.
         shape : (int, int), optional
             Number of pixels (ny, nx), by default the shape of the WCS.
         mode : {"center", "overlap", "inside", "fraction"}, optional
@@ -2806,7 +2806,7 @@ class Mask(MaskValue):
         hdu : int or str, optional
             Number or name of the HDU with the image; needed if the file has several images of the sky.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
@@ -2848,10 +2848,9 @@ class Mask(MaskValue):
     def to_wcs_many(
         self, fields: Iterable[Any], *, mode: PixelMode = "center", n_threads: int | None = None
     ) -> Iterator[NDArray[Any]]:
-        """The mask on many images, one after the other, such as one per observation.
+        """Yield the mask on many images, such as one per observation.
 
-        The look-up tables of the mask are made once. Each image is made when it is asked for, so that none needs to be
-        kept.
+        The look-up tables of the mask are built once. Each image is made when it is asked for, and is not stored.
 
         Parameters
         ----------
@@ -2860,7 +2859,7 @@ class Mask(MaskValue):
         mode : {"center", "overlap", "inside", "fraction"}, optional
             As in `to_wcs`.
         n_threads : int, optional
-            Threads to use for each image, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Yields
         ------
@@ -2901,7 +2900,7 @@ class Mask(MaskValue):
         of the mask or of a cube given as `wcs`, make the image a cube, in the order of increasing energy that gammapy
         needs, with the table MASK_BANDS of the bins; the layout is that of
         https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html. Look-up tables of distortions
-        follow as extensions of their own.
+        follow as further extensions.
 
         The history of the mask goes into HISTORY cards. Lines that are longer than a card or are not printable ASCII
         are escaped as in Python strings. A backslash at the end of a card means that the line continues in the next
@@ -2910,8 +2909,7 @@ class Mask(MaskValue):
         Parameters
         ----------
         path : str or path
-            File to write; ``.fits.gz`` is compressed. The file is replaced as a whole: at any moment there is either
-            the old one or the new one.
+            File to write; ``.fits.gz`` is compressed. The file is replaced atomically, as by `write`.
         wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy geometry
             As in `to_wcs`, but only with astropy's own FITS WCS.
         shape : (int, int), optional
@@ -2919,11 +2917,11 @@ class Mask(MaskValue):
         mode : {"center", "overlap", "inside"}, optional
             As in `to_wcs`.
         hdu : int or str, optional
-            Number or name of the HDU with the image; needed if the file given as `wcs` has several images of the sky.
+            Number or name of the HDU with the image; needed if the file has several images of the sky.
         overwrite : bool, optional
             Whether to replace an existing file.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Raises
         ------
@@ -2955,7 +2953,7 @@ class Mask(MaskValue):
         fits_image.write_wcs(self, path, wcs, shape, mode=mode, hdu=hdu, overwrite=overwrite, n_threads=n_threads)
 
     def to_gammapy(self, geom: Geom, *, mode: Mode = "center", n_threads: int | None = None) -> Map:
-        """The mask as a boolean gammapy map on a geometry.
+        """Return the mask as a boolean gammapy map on a geometry.
 
         Parameters
         ----------
@@ -2969,14 +2967,13 @@ class Mask(MaskValue):
             corner of four of them, and the northern cell decides, as in `contains`. HEALPix geometries have the modes
             "overlap" and "inside" only in the mask's frame and for powers of two as nside.
         n_threads : int, optional
-            Threads to use, by default all processors. The result does not depend on it.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
         `~gammapy.maps.Map`
-            A boolean map with data of its own, whose geometry is the object `geom`. It can be set as a mask of a
-            dataset: ``dataset.mask_fit = mask.to_gammapy(dataset.counts.geom)``. Pixels outside the projection are
-            False.
+            A new boolean map, whose geometry is the object `geom` itself. It can be set as a mask of a dataset:
+            ``dataset.mask_fit = mask.to_gammapy(dataset.counts.geom)``. Pixels outside the projection are False.
 
         Raises
         ------
@@ -3003,10 +3000,10 @@ class Mask(MaskValue):
         return to_maps.to_map(self, geom, mode=mode, n_threads=n_threads)
 
     def to_exclusion_mask(self, *, mode: Mode = "center", n_threads: int | None = None) -> ExclusionMask:
-        """The mask for gammapy's background makers: ``FoVBackgroundMaker(exclusion_mask=mask.to_exclusion_mask())``.
+        """Return an object for the option ``exclusion_mask`` of gammapy's background makers.
 
-        Each maker gets the mask exactly at its own pixels. The object covers the whole sky, and no map is made before a
-        maker asks for one.
+        Use it as in ``FoVBackgroundMaker(exclusion_mask=mask.to_exclusion_mask())``. The object covers the whole sky.
+        Each maker evaluates the mask at its own pixels, and no map is made before that.
 
         Parameters
         ----------
@@ -3014,7 +3011,8 @@ class Mask(MaskValue):
             Whether a pixel is kept if its centre is kept, if any part of it is, or only if all of it is. With "inside",
             an excluded region that is smaller than a pixel excludes that pixel.
         n_threads : int, optional
-            Threads to use at each call of a maker, by default all processors.
+            Number of threads at each call of a maker, by default that of `hpmask.set_num_threads`. The result does not
+            depend on it.
 
         Returns
         -------

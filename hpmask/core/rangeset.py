@@ -636,6 +636,7 @@ class RangeSet:
         Returns
         -------
         bool
+            True if `other` has all of them. An empty set is a subset of every set.
 
         Raises
         ------
@@ -661,6 +662,7 @@ class RangeSet:
         Returns
         -------
         bool
+            True if some sky is in both.
 
         Raises
         ------
@@ -686,6 +688,7 @@ class RangeSet:
         Returns
         -------
         bool
+            True if no sky is in both.
 
         Raises
         ------
@@ -727,6 +730,7 @@ class RangeSet:
         Returns
         -------
         RangeSet
+            The set with cells of this order.
 
         Raises
         ------

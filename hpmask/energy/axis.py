@@ -408,6 +408,7 @@ class EnergyAxis:
         Returns
         -------
         EnergyAxis
+            The same bins under the new name.
 
         Raises
         ------
@@ -434,6 +435,7 @@ class EnergyAxis:
         Returns
         -------
         EnergyAxis
+            An axis with fewer bins. Its edges are edges of this axis.
 
         Raises
         ------

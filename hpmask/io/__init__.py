@@ -57,8 +57,19 @@ def register(format: Format) -> None:
 
     See Also
     --------
-    Format : What a format consists of, with an example.
+    Format : What a format consists of, with a complete example.
     unregister : Remove a format.
+
+    Examples
+    --------
+    The ASCII format of hpmask under another suffix:
+
+    >>> from dataclasses import replace
+    >>> from hpmask import io
+    >>> io.register(replace(io.formats["ascii"], name="moc-text", suffixes=(".moctxt",)))
+    >>> sorted(io.formats)
+    ['ascii', 'fits', 'json', 'moc-text']
+    >>> io.unregister("moc-text")
     """
     if not isinstance(format, Format):
         raise TypeError(f"format must be a hpmask.io.Format, got {type(format).__name__}")
@@ -87,7 +98,20 @@ def unregister(name: str) -> None:
     Raises
     ------
     ValueError
-        If there is no such format, or it is one of hpmask's own.
+        If no format has this name, or if it is one of hpmask's own.
+
+    See Also
+    --------
+    register : Add a format.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from hpmask import io
+    >>> io.register(replace(io.formats["json"], name="moc-json", suffixes=(".mocjson",)))
+    >>> io.unregister("moc-json")
+    >>> "moc-json" in io.formats
+    False
     """
     _named(name)
     if name in _OWN:

@@ -12,6 +12,7 @@ __all__ = ["Format"]
 
 
 def _never(start: bytes) -> bool:
+    """See `hpmask.io.Format`."""
     return False
 
 

@@ -27,8 +27,21 @@ _ROOM = 0.18
 class BinPlot:
     """A picture of an energy bin with a slider to the others, as `hpmask.Mask.plot_interactive` returns it.
 
-    It lives as long as its figure, so it need not be kept. In a notebook without interactive figures, it is displayed
+    It lives as long as its figure, so it need not be stored. In a notebook without interactive figures, it is displayed
     as a picture of each bin with a slider in HTML.
+
+    Parameters
+    ----------
+    mask : Mask
+        The mask, with energy bins.
+    ax : `~astropy.visualization.wcsaxes.WCSAxes`
+        Axes to draw in.
+    slider : `matplotlib.widgets.Slider`
+        A slider over the indices of the bins.
+    colours : list of (float, float, float, float)
+        Two colours as RGBA, 0 to 1: of the sky that is kept, and of the excluded sky.
+    title : str, optional
+        A line above the name of the bin.
 
     Attributes
     ----------
@@ -93,6 +106,14 @@ class BinPlot:
         -------
         str
             A ``<div>`` with the pictures as embedded PNG.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis, Mask
+        >>> picture = Mask.full(energy=EnergyAxis([1, 10, 100] * u.GeV)).plot_interactive(figsize=(4, 3))
+        >>> picture.to_html().count("<img")
+        2
         """
         value = self.slider.val
         self.slider.ax.set_visible(False)

@@ -216,7 +216,26 @@ class Cutout:
         Raises
         ------
         ValueError
-            If the projection does not show a field of this size.
+            If the projection cannot show a field of this size.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from hpmask.recipe import read_recipe
+        >>> path = Path(tempfile.mkdtemp()) / "recipe.toml"
+        >>> _ = path.write_text('''
+        ... order = 8
+        ... [[exclude]]
+        ... zone = { lat = ["-2 deg", "2 deg"], frame = "galactic" }
+        ... [[cutout]]
+        ... file = "crab.fits"
+        ... center = "83.63 22.01"
+        ... width = "4 deg"
+        ... ''')
+        >>> wcs, shape = read_recipe(path).cutouts[0].wcs()
+        >>> shape
+        (80, 80)
         """
         return field.field_wcs(
             self.center,
@@ -261,7 +280,7 @@ class Recipe:
         Parameters
         ----------
         n_threads : int, optional
-            Number of threads to use, by default all processors.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         begin : callable, optional
             A function that is called with each entry before it is built, such as one that shows the progress.
 
@@ -274,6 +293,20 @@ class Recipe:
         ------
         RecipeError
             If an entry cannot be built. The message begins with the file and the line of the entry.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from hpmask.recipe import read_recipe
+        >>> path = Path(tempfile.mkdtemp()) / "recipe.toml"
+        >>> _ = path.write_text('''
+        ... order = 8
+        ... [[exclude]]
+        ... zone = { lat = ["-2 deg", "2 deg"], frame = "galactic" }
+        ... ''')
+        >>> read_recipe(path).build()
+        <Mask icrs order=8 | 1674 ranges, 26.8 kB | 0.9651 of the sky>
         """
         parts = []
         for entry in self.entries:
@@ -295,7 +328,7 @@ class Recipe:
         entry : Entry
             One of `entries`.
         n_threads : int, optional
-            Number of threads to use, by default all processors.
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
         Returns
         -------
@@ -306,6 +339,21 @@ class Recipe:
         ------
         RecipeError
             If the entry cannot be built. The message begins with the file and the line of the entry.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from hpmask.recipe import read_recipe
+        >>> path = Path(tempfile.mkdtemp()) / "recipe.toml"
+        >>> _ = path.write_text('''
+        ... order = 8
+        ... [[exclude]]
+        ... zone = { lat = ["-2 deg", "2 deg"], frame = "galactic" }
+        ... ''')
+        >>> recipe = read_recipe(path)
+        >>> print(f"{recipe.part(recipe.entries[0]).mask.area:.0f}")
+        1439 deg2
         """
         try:
             mask, counts = entry.source.build(self.grid, entry.mode, n_threads)
@@ -325,6 +373,26 @@ class Recipe:
         -------
         Mask
             The sky that is in every part that is kept, and in no part that is excluded.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a part is not one of this recipe: the frames or energy bins differ.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from hpmask.recipe import read_recipe
+        >>> path = Path(tempfile.mkdtemp()) / "recipe.toml"
+        >>> _ = path.write_text('''
+        ... order = 8
+        ... [[exclude]]
+        ... zone = { lat = ["-2 deg", "2 deg"], frame = "galactic" }
+        ... ''')
+        >>> recipe = read_recipe(path)
+        >>> recipe.combine([recipe.part(entry) for entry in recipe.entries]) == recipe.build()
+        True
         """
         grid = self.grid
         whole = Mask.full(order=grid.order, frame=grid.frame, energy=grid.energy)

@@ -68,7 +68,7 @@ def from_dataset(
     frame : {"icrs", "galactic"}, optional
         Frame of the masks, by default that of the dataset.
     n_threads : int, optional
-        Threads to use, by default all processors.
+        Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def set_mask_fit(
     update : bool, optional
         Combine the mask with the present ``mask_fit``: keep what both keep.
     n_threads : int, optional
-        Threads to use, by default all processors.
+        Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def fit_energy_range(
     mode : {"center", "overlap", "inside"}, optional
         As in `hpmask.Mask.to_gammapy`.
     n_threads : int, optional
-        Threads to use, by default all processors.
+        Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
     Returns
     -------
@@ -276,7 +276,7 @@ def offset_masks(
     energy : EnergyAxis, optional
         Energy bins of the masks.
     n_threads : int, optional
-        Threads to use, by default all processors. The result does not depend on it.
+        Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
     Returns
     -------

@@ -41,7 +41,7 @@ class ExclusionMask:
         Whether a pixel of a maker's geometry is kept if its centre is kept, if any part of it is, or only if all of it
         is. With "inside", an excluded region that is smaller than a pixel excludes that pixel.
     n_threads : int, optional
-        Threads to use at each call, by default all processors.
+        Number of threads at each call, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
     Attributes
     ----------
