@@ -52,9 +52,9 @@ class Work:
     run: Callable[..., Any]
     # Made afresh before each round, off the clock; `run` gets it.
     prepare: Callable[[], Any] | None = None
-    # The work was done on a part that is so many times smaller.
+    # The work was done on a part that is smaller by this factor.
     scale: float = 1
-    # Not quite the same work: told in the notes, not in the table.
+    # Not quite the same work: given in the notes, not in the table.
     aside: bool = False
 
 
@@ -64,7 +64,7 @@ class Row:
 
     title: str
     works: list[Work]
-    # From the results by tool to (tool, what was found, whether that is as it should be).
+    # From the results by tool to (tool, finding, whether the finding is correct).
     compare: Callable[[dict[str, Any]], Iterator[tuple[str, str, bool]]] = lambda results: iter(())
     times: dict[int, list[float]] = field(default_factory=dict)
     failures: dict[int, str] = field(default_factory=dict)
@@ -91,7 +91,7 @@ def shift(order: int) -> np.uint64:
 
 
 def merged(ranges: Sequence[np.ndarray]) -> np.ndarray:
-    """The union of lists of ranges: what a user of hpgeom or healpy has to write."""
+    """The union of lists of ranges, as a user of hpgeom or healpy has to write it."""
     rows = np.concatenate(ranges)
     rows = rows[np.argsort(rows[:, 0])]
     stops = np.maximum.accumulate(rows[:, 1])
@@ -273,7 +273,7 @@ def algebra_row(sign: str, size: str, one: tuple[int, int], other: tuple[int, in
 
 
 def memory(a: Mask, b: Mask, what: str) -> Row:
-    """Peak memory beyond the two masks, in units of what a mask of n ranges takes."""
+    """Peak memory beyond the two masks, in units of the memory of a mask of n ranges."""
     unit = 16 * (a.n_ranges + b.n_ranges) / 2
     peaks = {}
     for sign, (operation, _) in OPERATIONS.items():
@@ -374,7 +374,7 @@ def files_rows(directory: Path, quick: bool) -> Iterator[Row]:
 
 
 def field_wcs(n: int, frame: str = "icrs") -> WCS:
-    """n x n pixels of 0.01 deg round the Crab."""
+    """n x n pixels of 0.01 deg around the Crab nebula."""
     wcs = WCS(naxis=2)
     if frame == "icrs":
         wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
@@ -488,7 +488,7 @@ def to_wcs_row(title: str, mask: Mask, wcs: WCS) -> Row:
                 ),
             )
         )
-    # All look up the cell of the same position; at an edge between cells it is rounding that tells.
+    # All look up the cell of the same position. At an edge between cells, rounding decides.
     return Row(title, works, functools.partial(images_differ, most=2e-6))
 
 
@@ -541,7 +541,7 @@ def planes(quick: bool) -> Row:
     cube = discs_in(wcs, 20, radius, order, EnergyAxis(edges))
     row = to_wcs_row(f"to_wcs, {n} x {n} pixels, 20 different energy planes", cube, wcs)
     one = Mask(cube.planes[10])
-    row.works.append(Work("hpmask", "one of the 20 planes by itself", lambda: one.to_wcs(wcs), aside=True))
+    row.works.append(Work("hpmask", "one of the 20 planes alone", lambda: one.to_wcs(wcs), aside=True))
     return row
 
 
@@ -635,7 +635,7 @@ def from_wcs_row(title: str, image: np.ndarray, wcs: WCS, order: int) -> Row:
         works.append(
             Work(
                 "gammapy",
-                "WcsNDMap.interp_to_geom(HpxGeom of a disc round the image), a new HpxGeom each time",
+                "WcsNDMap.interp_to_geom(HpxGeom of a disc around the image), a new HpxGeom each time",
                 with_gammapy,
                 prepare=lambda: maps.HpxGeom(1 << order, nest=True, frame="icrs", region=region),
             )
@@ -755,7 +755,7 @@ def growing_row(mask: Mask, quick: bool) -> Row:
 
 
 def growing_widths(mask: Mask, quick: bool) -> Row:
-    """hpmask alone: how the cost goes with the width."""
+    """hpmask alone: the cost as a function of the width."""
     cell = math.degrees(math.sqrt(math.pi / 3)) / (1 << mask.order)
     times = {n: timed(lambda n=n: mask.dilate(n * cell * u.deg)) for n in (1, 3, 10, 30, 100, 300, 3000, 30000)}
     row = Row("the same by 1, 3, 10, 30, 100, 300, 3000 and 30 000 cells", [])
@@ -764,7 +764,7 @@ def growing_widths(mask: Mask, quick: bool) -> Row:
 
 
 def growing_orders(quick: bool) -> Row:
-    """hpmask alone: how the cost goes with the order, at one angle."""
+    """hpmask alone: the cost as a function of the order, at one angle."""
     lon, lat = sky_points(200 if quick else 2000, 8)
     masks = [Mask.from_cones(SkyCoord(lon, lat, unit="deg"), "0.3 deg", order=order) for order in range(8, 16)]
     times = [timed(lambda mask=mask: mask.dilate("0.2 deg")) for mask in masks]
@@ -798,7 +798,7 @@ def growing_survey(path: Path) -> Row:
             )
             return moc.union(cones)
 
-        works.append(Work("mocpy", "cells of the border and MOC.from_cones round their centres", with_cones))
+        works.append(Work("mocpy", "cells of the border and MOC.from_cones around their centres", with_cones))
 
     def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
         if "mocpy" in results:
@@ -1012,15 +1012,15 @@ def steps(quick: bool) -> Iterator[Row]:
         if "mocpy" in results:
             yield "mocpy", *same_sky(results["hpmask"].planes[0], moc_ranges(results["mocpy"]))
 
-    yield Row(f"grow by one cell, {size}", works[0], compare)
-    yield Row(f"shrink by one cell, {size}", works[1], compare)
+    yield Row(f"dilate by one step, {size}", works[0], compare)
+    yield Row(f"erode by one step, {size}", works[1], compare)
 
 
 # ---------------------------------------------------------------------- masks for gammapy
 
 
 def for_gammapy(quick: bool) -> Iterator[Row]:
-    """Work of gammapy's users, who have hpmask beside it: without gammapy there is none."""
+    """Work of users of gammapy. Without gammapy there are no rows."""
     if peer("gammapy"):
         yield gammapy_planes(quick)
         yield gammapy_regions(quick)

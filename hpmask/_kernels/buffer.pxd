@@ -41,7 +41,7 @@ cdef extern from *:
 cdef struct Extent:
     size_t count        # items that are there
     size_t room         # items that there is memory for
-    bint failed         # out of memory: `count` and `room` are 0 and stay so, and what was there is lost
+    bint failed         # out of memory: `count` and `room` are 0 and stay so, and the items are lost
 
 
 cdef inline void* allocate(size_t count, size_t item) noexcept nogil:

@@ -33,7 +33,7 @@ cdef extern from *:
 
 
 cdef enum:
-    STEPS = 4       # how far below its first cells a cap is looked at
+    STEPS = 4       # the number of orders below its first cells at which a cap is examined
 
 
 cdef struct Cap:

@@ -54,7 +54,7 @@ cdef struct Table:
     # Intervals of v for the rings first .. last, in a buffer with two empty rings at either end.
     int64_t* low
     int64_t* high
-    double* half        # half-widths of the rings, before they are brought to a base cell's chart
+    double* half        # half-widths of the rings, before the conversion to a base cell's chart
     double* edge        # extremes of the edge between two rings
     Row* memory         # of all four
     Extent extent
@@ -368,7 +368,7 @@ cdef void in_face(
         s_max = 2 * n - 1
     if s_min > s_max:
         return
-    # A box round the disc's part in this chart against the base cell, the diamond |s - n| + |v| <= n.
+    # Compare a box around the disc's part in this chart with the base cell, the diamond |s - n| + |v| <= n.
     if half_max < 8:
         v_min = (t - half_max) * n if t < half_max else 0
         v_max = (t + half_max) * n if t > -half_max else 0
@@ -540,7 +540,7 @@ cdef bint one_disc(double lon, double lat, double radius, int order, Mode mode, 
             seen += 8
         if around or fabs(seen) <= 1 + half_max:
             in_face(&disc, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink)
-        # Seen the other way round the sphere.
+        # The disc as seen the other way around the sphere.
         seen = seen - 8 if seen > 0 else seen + 8
         if fabs(seen) <= 1 + half_max:
             in_face(&disc, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink)

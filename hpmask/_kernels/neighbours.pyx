@@ -56,7 +56,7 @@ cdef struct Step:
     Notes* outside      # cells in tiles that are not nodes of this thread
     Py_ssize_t low      # the nodes that this thread looks at, and may write to
     Py_ssize_t high
-    uint64_t first      # from inside: the tiles of the block that is being looked at
+    uint64_t first      # from inside: the tiles of the present block
     uint64_t stop
 
 

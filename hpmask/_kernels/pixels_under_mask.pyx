@@ -29,7 +29,7 @@ cdef enum:
 cdef struct Field:
     View projection
     double turn[9]          # takes native unit vectors to the masks' frame
-    double margin           # how far beyond their centres the pixels are looked at
+    double margin           # how far beyond their centres the pixels are examined
     Cap cap
     unsigned char* image    # from the first row on
     Py_ssize_t per_image    # bytes from image to image

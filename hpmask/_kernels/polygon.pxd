@@ -197,9 +197,9 @@ cdef inline bint fill_buckets(Edges* edges, const double* step) noexcept nogil:
 cdef inline bint north_is_smaller(const Edges* edges, const double* vertices, const double* step) noexcept nogil:
     """Whether the frame's north pole is on the smaller side of an outline that does not cross itself.
 
-    Triangles from the pole to each edge add up to the side that the pole is in, if the outline runs round the pole,
-    else to the other one. tan(E / 2) = t1 t2 sin(dlon) / (1 + t1 t2 cos(dlon)) with t = tan(colatitude / 2)
-    (Todhunter, Spherical Trigonometry, art. 103).
+    The triangles from the pole to each edge add up to the side that contains the pole if the outline runs around the
+    pole, and otherwise to the other side. tan(E / 2) = t1 t2 sin(dlon) / (1 + t1 t2 cos(dlon)) with
+    t = tan(colatitude / 2) (Todhunter, Spherical Trigonometry, art. 103).
     """
     cdef double p[3]
     cdef double area = 0, turns = 0, t, first, last, product

@@ -38,7 +38,7 @@ cdef struct View:
     double side             # how far a point of a square of pixels is from its centre in the plane, over its half-width
     double slack            # rounding on the sky,
     double pixel_slack[2]   # and in pixels
-    const double* steps     # from a place on the image to others that are the same position, round the sky
+    const double* steps     # from a pixel to others that show the same position, 360 degrees of longitude away
     Py_ssize_t n_steps
     # SIP: coefficients of u**p v**q at [p][q], NULL for none
     const double* a
@@ -87,7 +87,7 @@ cdef inline Known place(
                 return UNKNOWN
             stretch = phi / sin(phi) if phi > 1e-12 else 1
         else:
-            # So it is, too, where the cap holds the other pole.
+            # The result is also UNKNOWN where the cap contains the other pole.
             if low < (-0.99 if kind == ZEA else -0.9):
                 return UNKNOWN
             k = 2 / (1 + c)

@@ -36,7 +36,7 @@ cdef class Projection:
     pixel_slack : numpy.ndarray, shape (2,)
         Bound of the rounding in pixels, along x and y.
     steps : numpy.ndarray, shape (n, 2), optional
-        Pixels from a place on the image to others that are the same position, once or more round the sky.
+        Offsets in pixels from a pixel to others that show the same position, at multiples of 360 degrees of longitude.
     sip : numpy.ndarray, shape (2, degree + 1, degree + 1), optional
         Coefficients of the SIP polynomials.
     sip_limits : numpy.ndarray, shape (5,), optional

@@ -206,7 +206,7 @@ def combine_part(
 ):
     """`combine` on boundaries a[i:n] and b[j:m], written from out[i + j] on; returns how many.
 
-    With parts that meet at one value of the cell number, so that each may run on a thread of its own.
+    Parts of a and b that are split at the same cell number can run on separate threads.
     """
     if not (0 <= i <= n <= a.shape[0] and 0 <= j <= m <= b.shape[0] and out.shape[0] >= n + m):
         raise ValueError("out is too small, or the parts are outside the arrays")

@@ -150,7 +150,7 @@ def from_ranges(const uint64_t[::1] boundaries, int order):
 
 
 def count_rows(const uint64_t[::1] boundaries, int order):
-    """About how many pieces `from_ranges` gives: those of blocks, and two for what a range has of a tile."""
+    """The approximate number of pieces of `from_ranges`: those of blocks, and two for the part of a range in a tile."""
     cdef Py_ssize_t count = boundaries.shape[0] // 2, i
     cdef int bits = 3 if order > 3 else order, shift = 2 * (MAX_ORDER - order), level
     cdef uint64_t first, stop, rest, some, total = 0

@@ -108,7 +108,7 @@ cdef inline double unrolled(const Geometry* g, double angle) noexcept nogil:
 
 
 cdef bint zone_holds(const Geometry* g, double lat, double lon) noexcept nogil:
-    """Whether a zone holds a position of its own frame; lon from -pi to 2 pi."""
+    """Whether a zone holds a position given in the frame of the zone; lon from -pi to 2 pi."""
     if not within(lat - g.south, g.closed[0]) or not within(g.north - lat, g.closed[1]):
         return False
     if g.width >= 2 * M_PI:
@@ -166,7 +166,7 @@ cdef inline double value_at(const Geometry* g, const double* arc, const double* 
         return 0.5 * (distance(p, g.focus1) + distance(p, g.focus2) - g.distance_sum)
     if fabs(arc[LEVEL]) < 0.9:
         return dot(arc + NORMAL, p) - arc[LEVEL]
-    # Round a pole heights hardly change with the distance: chords tell more.
+    # Around a pole, heights hardly change with the distance, and chords are more accurate.
     if arc[LEVEL] > 0:
         return 0.5 * (chord2(arc + NORMAL, arc + FIRST) - chord2(arc + NORMAL, p))
     for i in range(3):
@@ -175,7 +175,7 @@ cdef inline double value_at(const Geometry* g, const double* arc, const double* 
 
 
 cdef inline double touch(const Geometry* g, const double* arc) noexcept nogil:
-    """Rounding in that value: what is nearer to zero counts as a touch."""
+    """Rounding error of that value: a value nearer to zero counts as a touch."""
     if g.kind == ELLIPSE or fabs(arc[LEVEL]) < 0.9:
         return TOUCH
     # It changes with the distance times the radius of the circle; of a circle that is a pole something must be left.

@@ -12,8 +12,8 @@ give the rest.
 
 Runs drop out early. Let run B lie on a ring south of run A's and cover what A reaches on ring j. Points within w of a
 place a but not of a place b form a crescent, which is connected, so the rings that it meets follow on each other: they
-are those with W_B - W_A < D, where D >= 0 is the difference of the longitudes of a and b. So if W_B - W_A has just
-grown, by the ring before, to at least D, it stays there, and A will not be seen again. The remaining runs are those
+are those with W_B - W_A < D, where D >= 0 is the difference of the longitudes of a and b. Once W_B - W_A has grown
+from below D to at least D, it therefore stays so, and A will not be seen again. The remaining runs are those
 that are visible from the south, and a wide dilation of many sources costs little more than a narrow one.
 
 Where W is less than half the spacing of the pixels of ring i there are gaps between what neighbours reach. Then ring
@@ -193,7 +193,7 @@ cdef inline bint _hidden(const Sweep* sweep, const Arc* a, const Arc* b) noexcep
     if reach_a >= ALL_AROUND or reach_b >= ALL_AROUND or reach_b < reach_a:
         return False
     if sweep.before[b.source] < 0:
-        # b's own ring: for D = 0, that W_B - W_A is negative on a's own ring and is not here tells the same.
+        # b's own ring. For D = 0, the same follows from W_B - W_A < 0 on a's ring and W_B - W_A >= 0 here.
         return b.a <= a.a and b.b >= a.b and sweep.own[a.source] - reach_a > GROWN and sweep.own[a.source] < ALL_AROUND
     before_a = sweep.before[a.source]
     before_b = sweep.before[b.source]

@@ -93,7 +93,7 @@ class Expression:
     def joined(cls, sign: str, operands: Sequence[Expression]) -> Expression:
         """``a | b | ...`` for one of the operators ``| & ^ -``."""
         steps = sum(one.steps for one in operands) + len(operands) - 1
-        # Operands joined by the same operator need no brackets, but for those right of a minus: a - (b - c).
+        # Operands joined by the same operator need no brackets, except those right of a minus: a - (b - c).
         texts = [one._operand("" if sign == "-" and i else sign) for i, one in enumerate(operands)]
         text = f" {sign} ".join(texts)
         if len(text) > _LONGEST:

@@ -327,7 +327,7 @@ class _Job:
             self.changed.notify_all()
 
     def share(self) -> None:
-        """Work on parts until there are none left: what a helper does."""
+        """Work on parts until none is left, as a helper thread."""
         while (i := self.take()) is not None:
             self.do(i, BaseException)
 

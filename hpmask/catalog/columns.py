@@ -54,7 +54,7 @@ _GALACTIC_UCDS = ("pos.galactic.lon", "pos.galactic.lat")
 
 
 class NoPositionError(ValueError):
-    """A table has no columns of positions, or not those that were named."""
+    """A table has no columns of positions, or not the columns that were named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,8 @@ def find_position(table: Table, lon: str | None, lat: str | None, catalog_frame:
         frame = found.frame if len(found.names) == 1 else frame_of(table, found.names[0], found.frame)
         if frame is None:
             raise ValueError(
-                f"nothing tells the frame of the columns {found.names[0]!r} and {found.names[1]!r} of "
-                f"{source}: give it by catalog_frame"
+                f"the frame of the columns {found.names[0]!r} and {found.names[1]!r} of {source} is not known: "
+                f"give it by catalog_frame"
             )
         return Position(found.names, frame)
     if len(found.names) == 1:
@@ -297,7 +297,7 @@ def _degrees(column: Any, name: str, *, is_lon: bool) -> NDArray[np.float64]:
 def _text_degrees(column: Any, name: str, unit: u.UnitBase | None) -> NDArray[np.float64]:
     if unit is None:
         raise ValueError(
-            f"column {name!r} holds text: tell how to read it by its unit, for instance "
+            f"column {name!r} holds text: set its unit so that it can be read, for instance "
             f"table[{name!r}].unit = 'hourangle' (or 'deg')"
         )
     mask = np.broadcast_to(getattr(column, "mask", False), len(column))

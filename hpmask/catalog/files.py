@@ -48,7 +48,7 @@ _GZIP = b"\x1f\x8b"
 # A table in memory may take this many times the size of its file, and a fixed number of bytes more.
 _RATIO = 50
 _ALLOWANCE = 200 << 20
-# Of a packed file; what is read of a text takes some thirty times as much.
+# For a packed file. A text takes about thirty times its size when it is read.
 _ALLOWANCE_PACKED = 4 << 20
 
 
@@ -59,8 +59,7 @@ def load(table: Any, lon: str | None = None, lat: str | None = None, hdu: int | 
     ----------
     table : `~astropy.table.Table`, data frame, structured array, FITS_rec, table HDU, dict, str or path
         The catalog or its file. A data frame is one of pandas, polars or Arrow, or of a class that is derived from
-        them. A dict holds columns by their names. The end of the file's name tells the format;
-        ``.gz`` may follow.
+        them. A dict holds columns by their names. The suffix of the file gives the format; ``.gz`` may follow.
     lon, lat : str, optional
         Columns that the table must have: of a FITS file, the first table with them, or with any positions, is
         taken.
@@ -215,7 +214,7 @@ def _reading(path: Path, language: str) -> Iterator[None]:
 def _read_text(file: IO[bytes], path: Path, language: str) -> Table:
     """A table of text. In one of separated values, lines that begin with # are comments.
 
-    Where nothing but numbers follows them, the last comment has the names of the columns.
+    If only numbers follow the comments, the last comment has the names of the columns.
     """
     content = file.read()
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

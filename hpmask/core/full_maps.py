@@ -171,7 +171,7 @@ def _place(index: NDArray[np.intp]) -> str:
 
 
 def _order_of(n_values: int, order: int | None) -> int:
-    """Order of a full map of so many values."""
+    """Order of a full map with this number of values."""
     found = next((k for k in range(MAX_ORDER + 1) if healpix.n_cells(k) == n_values), None)
     if found is None:
         raise ValueError(

@@ -77,7 +77,7 @@ class RangeSet:
 
     _boundaries: Boundaries
     _order: int
-    _index: Any  # made at the first look-up, from the boundaries alone: it is no part of the value
+    _index: Any  # made at the first look-up from the boundaries, and not a part of the value
 
     def __init__(self, ranges: ArrayLike, order: int) -> None:
         order = check_order(order)

@@ -81,7 +81,7 @@ class MaskValue:
 
     @property
     def frame(self) -> str:
-        """Frame of the cells, "icrs" or "galactic"."""
+        """Frame of the mask, "icrs" or "galactic"."""
         return self._frame
 
     @property
@@ -101,7 +101,7 @@ class MaskValue:
 
     @property
     def history(self) -> str:
-        """How the mask was made, as an expression for a reader. It takes no part in comparisons."""
+        """How the mask was made, as an expression for readers. It is ignored in comparisons."""
         return str(self._history)
 
     @property

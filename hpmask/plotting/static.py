@@ -259,7 +259,7 @@ def sized_figure(figure: Any, figsize: tuple[float, float] | None, default: tupl
 
 
 def check_overlay(ax: Any, figure: Any, figsize: Any, view: dict[str, Any]) -> None:
-    """Raise unless `ax` can be drawn over and nothing else asks for axes; have it show its field."""
+    """Raise unless `ax` can be drawn over and no other axes are asked for. Set its limits if it has none yet."""
     from astropy.visualization.wcsaxes import WCSAxes
 
     if not isinstance(ax, WCSAxes):
@@ -599,7 +599,7 @@ _BELOW: dict[str, Any] = {**_LEGEND, "bbox_to_anchor": (0.5, -0.01)}
 
 
 def patches(layers: list[tuple[str, MaskValue]], colours: list[tuple[float, ...]], *, percent: bool) -> list[Any]:
-    """The entries of a legend. Sky that is left clear has no entry."""
+    """The entries of a legend. Transparent sky has no entry."""
     from matplotlib.patches import Patch
 
     names = [*(name for name, _ in layers), "excluded"]

@@ -60,7 +60,7 @@ def region_of(
 
 
 def clipped(plane: RangeSet, region: RangeSet) -> RangeSet:
-    """The part of a set in a region: as ``plane & region``, but only the ranges in the region are looked at."""
+    """The part of a set in a region: as ``plane & region``, but only the ranges in the region are read."""
     inner = plane.boundaries
     start, stop = region.ranges.T
     low = np.searchsorted(inner, start, side="right")

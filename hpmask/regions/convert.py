@@ -143,7 +143,7 @@ def cells_of_points(shapes: Sequence[Shape], order: int) -> RangeSet:
     return RangeSet.from_cells(cells, order)
 
 
-# ---------------------------------------------------------------------- what is left out
+# ---------------------------------------------------------------------- regions that are left out
 
 _LACKS = {
     "place": "no place on the sky (save them in a frame such as icrs, or bring them there by region.to_sky(wcs))",
@@ -170,7 +170,7 @@ def _shortened(words: list[str], separator: str) -> str:
     return separator.join(words[:10]) + more
 
 
-# ---------------------------------------------------------------------- what was given
+# ---------------------------------------------------------------------- the argument `regions`
 
 
 @dataclass(slots=True)

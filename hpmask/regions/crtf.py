@@ -6,7 +6,7 @@ completely or raises.
 * A ``box`` is the sky between the two meridians and the two parallels of its corners.
 * An ``ellipse`` has semi-axes. The position angle is that of the first, from north through east.
 * ``coord=ECLIPTIC`` is the mean ecliptic of J2000, as in casacore. ``MECLIPTIC`` and ``TECLIPTIC``, the mean and true
-  ecliptic of date, raise, as the text has no date.
+  ecliptic of date, raise an error, because the text has no date.
 * Ranges of frequency or velocity and Stokes parameters (``range``, ``corr``) are ignored: the region counts with its
   whole area.
 """

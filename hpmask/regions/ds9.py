@@ -105,7 +105,7 @@ class Reader:
         if word == "global":
             include = _included(rest + properties)
             if "(" in _LABEL.sub("=", rest):
-                raise ValueError(f"{rest.strip()!r} follows 'global': these are no properties")
+                raise ValueError(f"{rest.strip()!r} follows 'global', and cannot be read as properties")
             if sign:
                 raise ValueError("a sign belongs before a region, not before 'global'")
             self._include = self._include if include is None else include
@@ -161,7 +161,7 @@ def _statements(line: str) -> Iterator[tuple[str, str]]:
             # Their properties follow the parenthesis, without a "#".
             head, closing, properties = statement[hidden.end() :].partition(")")
             if "(" in _LABEL.sub("=", properties):
-                raise ValueError(f"{properties.strip()!r} follows the region: these are no properties")
+                raise ValueError(f"{properties.strip()!r} follows the region, and cannot be read as properties")
             yield head + closing, properties
             continue
         head = ""
@@ -288,7 +288,7 @@ def _n_rings(sizes: list[str], at: int) -> tuple[int, list[str]]:
 def _rings(limits: u.Quantity, n_rings: int) -> u.Quantity:
     """The limits of all rings, shape (n, 1) or (n, 2)."""
     if n_rings and len(limits) != 2:
-        raise ValueError("n= goes with one inner and one outer size")
+        raise ValueError("n= needs exactly one inner and one outer size")
     return np.linspace(limits[0], limits[1], n_rings + 1) if n_rings else limits
 
 

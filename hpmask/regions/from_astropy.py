@@ -1,6 +1,6 @@
 """Simple regions of astropy's `regions` package, one by one, to shapes.
 
-Their positions are brought to the frame of the mask all at once.
+All positions are transformed to the frame of the mask in one call.
 """
 
 from __future__ import annotations
@@ -358,9 +358,11 @@ def _range(region: Any, frame: str) -> Shape:
     """A box in longitude and latitude; descending latitudes mean the sky outside them."""
     source = region.frame
     if region.longitude_range is None and region.latitude_range is None:
-        raise ValueError("a range that was transformed has no limits of its own: give it in its first frame")
+        raise ValueError(
+            "a range that was transformed has no limits in longitude and latitude: give it in its first frame"
+        )
     if any(getattr(source, name) != default for name, default in _defaults(source)):
-        raise ValueError(f"a range must be in a frame without parameters of its own, got {source!r}")
+        raise ValueError(f"the frame of a range must have the default values of its attributes, got {source!r}")
     lon = region.longitude_range
     if lon is not None and abs(lon[1] - lon[0]) >= 360 * u.deg:
         lon = None

@@ -1,6 +1,6 @@
 """Numbers and angles in region texts: what the readers of ds9 and CRTF share.
 
-Each function takes the whole of its text or raises.
+Each function reads its complete text or raises.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ __all__ = ["area_error", "order_of_discs", "order_of_shapes", "resolved_order", 
 Angles = NDArray[np.float64]
 
 PRECISION = 0.01
-# Beyond these, an order is not chosen: a user may not want what it costs.
+# Finer orders are not chosen, because users may not want their cost.
 MOST_ORDER = 16
 MOST_RANGES = 50_000_000
 
@@ -175,7 +175,7 @@ def _needed(sizes: Sequence[Size]) -> int:
 
 
 def _checked(order: int, length: float, n: int, what: str) -> int:
-    """An order that was worked out, unless it costs too much."""
+    """A computed order, unless its cost is too high."""
     ranges = 2 * n + expected_ranges(length, order)
     if order <= MOST_ORDER and ranges <= MOST_RANGES:
         return order

@@ -106,7 +106,7 @@ def cone_planes(
 ) -> tuple[list[RangeSet], Rows]:
     """The discs of each column of `radii` (see `check_cones`), and the rows of discs without a cell in some column.
 
-    Equal columns are worked out once.
+    Equal columns are rasterized once.
     """
     order, checked, progress = check_order(order), check_mode(mode), as_flag(progress, "progress")
     planes: list[RangeSet] = []

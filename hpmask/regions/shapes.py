@@ -206,7 +206,7 @@ class Polygon(_Outlined):
                 f"a polygon needs as many longitudes as latitudes in two lists, got shapes {lon.shape} and {lat.shape}"
             )
         with np.errstate(invalid="ignore"):
-            # The kernel tells which vertex is not finite.
+            # The kernel reports which vertex is not finite.
             vectors = frames.unit_vectors(lon, lat)
         self._set(vectors)
 
@@ -293,7 +293,7 @@ class Zone(_Outlined):
         def at(lon: float, lat: float) -> Vectors:
             return np.asarray(frames.unit_vectors(lon, lat) @ self.axes)
 
-        # Parallels, in pieces of at most a quarter turn; a pole is no line, unless it is all there is.
+        # Parallels, in pieces of at most a quarter turn. A pole needs no line, unless the zone is a single point.
         pieces = max(1, int(np.ceil(width / (np.pi / 2) - 1e-12)))
         turns = [start + width * k / pieces for k in range(pieces)] + [end]
         for lat in (low, high):
@@ -308,7 +308,7 @@ class Zone(_Outlined):
             for lon in (start, end):
                 east = frames.unit_vectors(lon + np.pi / 2, 0.0) @ self.axes
                 for a, b in pairwise(cuts):
-                    # Northwards is anticlockwise round the west.
+                    # A path northwards is anticlockwise around the point in the west.
                     normal.append(-east)
                     level.append(0.0)
                     first.append(at(lon, a))

@@ -131,9 +131,7 @@ def _chosen(units: list[Hdu], hdu: HduName | None) -> int:
                 f"there are {len(skies)} images of the sky, HDU {_list(units, skies)}: choose one by hdu, such as "
                 f"hdu={name_of(units[skies[0]]) or skies[0]!r}"
             )
-        raise MaskFormatError(
-            f"no sky image: no image has a celestial WCS; the file has HDU {_list(units, [*range(len(units))])}"
-        )
+        raise MaskFormatError(f"no image has a celestial WCS; the file has HDU {_list(units, [*range(len(units))])}")
     if isinstance(hdu, str) and not hdu.strip().isdigit():
         found = [i for i, unit in enumerate(units) if name_of(unit) == hdu.strip().upper()]
     else:

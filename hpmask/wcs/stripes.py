@@ -58,7 +58,7 @@ def in_stripes(
 ) -> None:
     """Call ``work(own, rows)`` for all rows of an image, stripe by stripe, as `share_out` does.
 
-    There are no more threads than one for each `least` pixels.
+    There is at most one thread for each `least` pixels.
     """
     ny, nx = grid.shape
     threads = min(thread_count(n_threads), max(1, ny * nx // least))
@@ -85,6 +85,6 @@ def undecided(
     if left is None:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     row, column = np.nonzero(left)
-    # They count as not kept until they are looked at: some lie outside the projection.
+    # They count as not kept until they are computed. Some lie outside the projection.
     images[0, row + (rows.start - first), column] = 0
     return np.ascontiguousarray(row) + rows.start, np.ascontiguousarray(column)

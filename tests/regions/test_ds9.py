@@ -110,14 +110,14 @@ def test_areas_are_those_of_the_sphere():
     cap = (180 / math.pi) ** 2 * 2 * math.pi * (1 - math.cos(math.radians(1)))
     assert area("fk5;circle(83,22,1);circle(90,22,1)") == pytest.approx(2 * cap, rel=1e-3)
     assert area("global include=0\nfk5;circle(83,22,1)") == pytest.approx(41252.961 - cap, abs=1e-2)
-    # Points in the ellipse of half axes 1 deg (east) and 2 deg (north), without an angle.
+    # Points in the ellipse of semi-axes 1 deg (east) and 2 deg (north), without an angle.
     there = SkyCoord(83, 22, unit="deg").directional_offset_by([0, 0, 90, 90] * u.deg, [1.99, 2.01, 0.99, 1.01] * u.deg)
     mask = Mask.from_regions("icrs;ellipse(83,22,1,2)", order=13)
     np.testing.assert_array_equal(mask.contains(there), [True, False, True, False])
 
 
 def test_a_region_behind_global_is_not_lost():
-    with pytest.raises(ValueError, match=r"line 1 .*follows 'global': these are no properties"):
+    with pytest.raises(ValueError, match=r"line 1 .*follows 'global', and cannot be read as properties"):
         read("global circle(1,2,3) color=red\nfk5;circle(1,2,3)\n")
     regions, _ = read('global color=red font="a (b) c" text={(x)}\nfk5;circle(1,2,3)\n')
     assert len(regions) == 1

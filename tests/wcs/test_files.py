@@ -222,7 +222,7 @@ def test_wcs_of_a_file_for_an_array(mosaic):
 
 def test_files_without_an_image(path, tmp_path):
     fits.writeto(path, np.zeros((3, 4)))
-    refused(path, r"no sky image: .* the file has HDU 0 PRIMARY \(3 x 4\)")
+    refused(path, r"no image has a celestial WCS; the file has HDU 0 PRIMARY \(3 x 4\)")
     path.write_text("some notes")
     refused(path, "no FITS header")
     refused(tmp_path, "this is a directory")
@@ -353,7 +353,7 @@ def test_tables_that_do_not_fit(path):
     table = bins(EDGES)
     table.data["E_MIN"][2] *= 1.5
     cube(path, 4, table)
-    refused(path, "the energies in table 'EBOUNDS' cannot be used: bins must follow on each other")
+    refused(path, "the energies in table 'EBOUNDS' cannot be used: bins must be contiguous")
     cube(path, 3, nodes([5, 1, 2] * u.GeV))
     refused(path, "Energy must be two positive energies or more, which increase")
 
