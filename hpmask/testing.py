@@ -1,4 +1,4 @@
-"""Testing utilities: a comparison of masks that reports what differs."""
+"""Testing utilities: a comparison of masks that reports the differences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_BINS = 5
 
 
 def assert_masks_equal(a: Mask, b: Mask, *, order: bool = True) -> None:
-    """Raise an AssertionError that says what differs, unless two masks are equal.
+    """Raise an AssertionError that lists the differences, unless two masks are equal.
 
     Compared are the frame, the order, the energy axis, and the sky in each bin. The history is not compared.
 

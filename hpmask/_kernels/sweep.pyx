@@ -11,8 +11,8 @@ there; the union of these is the result on that ring. This covers all sources no
 give the rest.
 
 Runs drop out early. Let run B lie on a ring south of run A's and cover what A reaches on ring j. Points within w of a
-place a but not of a place b form a crescent, which is connected, so the rings that it meets follow on each other: they
-are those with W_B - W_A < D, where D >= 0 is the difference of the longitudes of a and b. Once W_B - W_A has grown
+place a but not of a place b form a crescent, which is connected, so the rings that it meets are consecutive: they are
+those with W_B - W_A < D, where D >= 0 is the difference of the longitudes of a and b. Once W_B - W_A has grown
 from below D to at least D, it therefore stays so, and A will not be seen again. The remaining runs are those
 that are visible from the south, and a wide dilation of many sources costs little more than a narrow one.
 

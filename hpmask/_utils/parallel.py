@@ -252,7 +252,7 @@ def _quota(*files: Path) -> tuple[int, int] | None:
 
 
 def thread_map(work: Callable[[T], R], parts: Iterable[T], n_threads: int | None = None) -> Iterator[R]:
-    """Yield what `work` makes of each part, in the order of the parts, on several threads.
+    """Yield the results of `work` for all parts, in the order of the parts, on several threads.
 
     The calling thread takes part in the work. Because of that nothing can deadlock: if no other thread is free, the
     caller does everything. A `work` that calls `thread_map` itself runs that inner map on its own thread.

@@ -186,7 +186,7 @@ def _named(table: Table, lon: str | None, lat: str | None, source: str) -> Posit
     if lon is not None and lat is None and isinstance(table[lon], SkyCoord):
         return _of_skycoord(table, lon)
     if lon is None or lat is None:
-        raise ValueError(f"lon and lat go together, got lon={lon!r} and lat={lat!r}")
+        raise ValueError(f"lon and lat must be given together, got lon={lon!r} and lat={lat!r}")
     for candidate in _candidates(table):
         if candidate.names == (lon, lat):
             return candidate

@@ -91,7 +91,7 @@ def _frame_of_coosys(coosys: Mapping[str, Any], name: str) -> Frame:
     frame = _SYSTEMS.get(str(coosys.get("system")).strip().lower())
     if frame is None:
         raise ValueError(
-            f"column {name!r} refers to {_told(coosys)}, whose system is none of {', '.join(_SYSTEMS)}: {_GIVE}"
+            f"column {name!r} refers to {_told(coosys)}, whose system is not one of {', '.join(_SYSTEMS)}: {_GIVE}"
         )
     equinox = coosys.get("equinox")
     if frame not in ("fk4", "fk5") or not equinox:
@@ -143,7 +143,7 @@ def _system(header: Mapping[str, Any]) -> str | None:
         raise ValueError(f"the table has {both}, which contradict each other: {_GIVE}")
     system = next(iter(said.values()), None)
     if system and system not in _FRAMES:
-        raise ValueError(f"the table has {both}, which is none of {', '.join(_FRAMES)}: {_GIVE}")
+        raise ValueError(f"the table has {both}, which is not one of {', '.join(_FRAMES)}: {_GIVE}")
     return system or None
 
 

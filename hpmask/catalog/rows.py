@@ -158,7 +158,7 @@ def _returned(table: Table, radius: Callable[..., Any], name: str, energy: Energ
     """The angles that a function returns; with energy bins, of shape (n, n_bins)."""
     arguments = (_with_nan(table),) if energy is None else (_with_nan(table), energy)
     _check_takes(radius, name, arguments)
-    what = f"what radius ({name}) returns"
+    what = f"the result of radius ({name})"
     angles = _angles(radius(*arguments), what)
     if energy is None:
         return angles

@@ -137,7 +137,7 @@ def plot(
     The options are those of Mask.plot and Mask.plot_grid in Python.
     """
     if bins and energy is not None:
-        raise click.UsageError("--bins draws all energies: it does not go with --energy.")
+        raise click.UsageError("--bins draws all energies: it cannot be combined with --energy.")
     if ncols is not None and not bins:
         raise click.UsageError("--ncols needs --bins.")
     if width is not None and center is None:

@@ -76,7 +76,7 @@ def to_wcs(
         names = ("center", "width", "height", "binsz", "proj", "frame")
         given = [name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
         if given:
-            raise click.UsageError(f"--wcs gives all pixels: it does not go with --{given[0]}.")
+            raise click.UsageError(f"--wcs gives all pixels: it cannot be combined with --{given[0]}.")
     elif hdu is not None:
         raise click.UsageError("--hdu chooses an image of the file --wcs, which is missing.")
     elif center is None or width is None:

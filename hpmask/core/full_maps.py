@@ -136,7 +136,7 @@ def _write_nested(plane: RangeSet, order: int, row: NDArray[np.bool_]) -> None:
 
 
 def _write_ring(plane: RangeSet, order: int, row: NDArray[np.bool_]) -> None:
-    """Write a set into a RING map of False, or what is not in it, if that is less."""
+    """Write a set into a RING map of False, or its complement if that is smaller."""
     mostly = plane.sky_fraction > 0.5
     if mostly:
         row[:] = True

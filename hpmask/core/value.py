@@ -215,7 +215,7 @@ class MaskValue:
                 "use contains(coord) to look up positions"
             )
         if not -axis.n_bins <= bins < axis.n_bins:
-            raise IndexError(f"bin {bins} of a mask with {counted(axis.n_bins, 'bin')}")
+            raise IndexError(f"bin {bins} is not one of a mask with {counted(axis.n_bins, 'bin')}")
         return type(self)(
             self._planes[bins], order=self._order, frame=self._frame, history=self._history.item(str(bins))
         )

@@ -356,7 +356,7 @@ class EnergyAxis:
         else:
             start = operator.index(bins)
             if not -self.n_bins <= start < self.n_bins:
-                raise IndexError(f"bin {bins} of an axis with {counted(self.n_bins, 'bin')}")
+                raise IndexError(f"bin {bins} is not one of an axis with {counted(self.n_bins, 'bin')}")
             chosen = range(self.n_bins)[start % self.n_bins :][:1]
         edges = self._edges[min(chosen) : max(chosen) + 2]
         return self._with_edges(edges[:: chosen.step])

@@ -26,7 +26,7 @@ from hpmask.energy.units import same_energies
 
 __all__ = ["edges_between", "has_energies", "node_column", "pair_of", "parsed", "read", "table_of", "values_of"]
 
-# Columns of lower and upper edges, and what their axis is called.
+# Columns of lower and upper edges, and the names of their axes.
 _COLUMNS = {
     ("E_MIN", "E_MAX"): "energy",
     ("ENERGY_MIN", "ENERGY_MAX"): "energy",

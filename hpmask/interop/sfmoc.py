@@ -1,7 +1,7 @@
 """Masks to and from `mocpy.SFMOC`, coverages of sky and frequency.
 
 A frequency MOC of an order divides the frequencies into 2**(order + 1) cells of about equal width in the logarithm.
-Their boundaries differ between versions of mocpy, so that mocpy is asked for them. The edges of energy bins are moved
+Their boundaries differ between versions of mocpy and are therefore read from mocpy. The edges of energy bins are moved
 to the nearest boundary. Neighbouring bins then neither overlap nor leave a gap. Energies are converted to frequencies
 here, with E = h nu, because mocpy takes any number as Hz, whatever its unit.
 """

@@ -191,7 +191,9 @@ def _read_own(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
         raise MaskFormatError(f"the file has layout {layout}, but hpmask {hpmask.__version__} reads layout {_LAYOUT}")
     n_planes, n_bins = primary.integer("NPLANES"), primary.integer("NBINS")
     if n_planes < 0 or n_bins < 0 or bool(n_planes) < bool(n_bins):
-        raise MaskFormatError(f"the header gives {n_planes} planes and {n_bins} energy bins, which do not go together")
+        raise MaskFormatError(
+            f"the header gives {n_planes} planes and {n_bins} energy bins, which contradict each other"
+        )
     if primary.size:
         raise MaskFormatError(f"the primary HDU has {primary.size} bytes of data, but that of a mask has none")
     digest = primary.get("MASKHASH")
@@ -388,7 +390,9 @@ def _integer_type(hdu: Hdu) -> np.dtype[Any]:
         raise MaskFormatError(f"the table has {hdu.size} bytes of data instead of {n_bytes}")
     scale, zero = hdu.get("TSCAL1"), hdu.get("TZERO1")
     if scale not in (None, 1) or zero not in (None, 0):
-        raise MaskFormatError(f"the column is scaled (TSCAL1 = {scale}, TZERO1 = {zero}), which that of a MOC is not")
+        raise MaskFormatError(
+            f"the column is scaled (TSCAL1 = {scale}, TZERO1 = {zero}), but the column of a MOC is not scaled"
+        )
     return np.dtype(f">i{size}")
 
 

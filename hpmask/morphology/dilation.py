@@ -261,7 +261,7 @@ class _Dilation:
         total = 2 * sum(last - first + 1 for first, last in bands)
         with watched(lambda: int(done.sum()), total=total, what="dilation", shown=self.progress):
             results = list(thread_map(lambda job: self._sweep(*job), jobs, self.n_threads))
-        # Bands follow on each other; the mirrored ones from the last to the first.
+        # Bands are processed in order, the mirrored ones from the last to the first.
         down = np.concatenate(results[0::2])
         up = np.concatenate(results[-1::-2])
         return union_of(down, mirrored(up, self.order))

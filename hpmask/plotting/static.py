@@ -107,9 +107,9 @@ class View:
         if wcs is not None:
             for name, value in (("frame", frame), ("center", center), ("width", width), ("height", height)):
                 if value is not None:
-                    raise ValueError(f"wcs gives the whole field: it does not go with {name}")
+                    raise ValueError(f"wcs gives the whole field: it cannot be combined with {name}")
             if projection is not None:
-                raise ValueError("wcs gives the whole field: it does not go with projection")
+                raise ValueError("wcs gives the whole field: it cannot be combined with projection")
             return cls._of_image(wcs, shape, hdu)
         for name, value in (("shape", shape), ("hdu", hdu)):
             if value is not None:
@@ -253,7 +253,7 @@ def sized_figure(figure: Any, figsize: tuple[float, float] | None, default: tupl
         return pyplot.figure(figsize=default if figsize is None else figsize, dpi=DPI, layout="constrained")
     if figsize is not None:
         if not hasattr(figure, "set_size_inches"):
-            raise ValueError("figsize does not go with a subfigure, whose size is that of its place in the figure")
+            raise ValueError("figsize cannot be given with a subfigure, whose size is that of its place in the figure")
         figure.set_size_inches(figsize)
     return figure
 
@@ -266,7 +266,7 @@ def check_overlay(ax: Any, figure: Any, figsize: Any, view: dict[str, Any]) -> N
         raise TypeError(f"ax must be a WCSAxes, such as plt.subplot(projection=wcs), got {type(ax).__name__}")
     for name, value in {"figure": figure, "figsize": figsize, **view}.items():
         if value is not None:
-            raise ValueError(f"ax is drawn over as it is: it does not go with {name}")
+            raise ValueError(f"ax is drawn over as it is: it cannot be combined with {name}")
     _show_field(ax)
 
 

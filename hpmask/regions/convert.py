@@ -7,7 +7,7 @@ classes of `regions` 0.12 work where they exist.
 Conventions:
 
 * Widths and heights are full axes. The height axis has the position angle `angle`, north through east, in the
-  frame of the region's centre: what ``to_pixel`` of the `regions` package does where east is to the left.
+  frame of the region's centre: as ``to_pixel`` of the `regions` package does if east is to the left.
 * An excluded region (``-circle(...)``, or ``meta["include"]`` false) is subtracted from the others of the same list,
   text or file: in ds9 from all of them, in CRTF from those before it. If there are none, it is subtracted from the
   whole sky.
@@ -146,7 +146,7 @@ def cells_of_points(shapes: Sequence[Shape], order: int) -> RangeSet:
 # ---------------------------------------------------------------------- regions that are left out
 
 _LACKS = {
-    "place": "no place on the sky (save them in a frame such as icrs, or bring them there by region.to_sky(wcs))",
+    "place": "no position on the sky (save them in a frame such as icrs, or convert them with region.to_sky(wcs))",
     "area": "no area on the sky (text, line or annotation)",
     "kind": f"a kind that is not known (known are {', '.join(KINDS)})",
 }
@@ -239,7 +239,7 @@ def _part(region: Any, number: int, where: str, leaves: list[Leaf]) -> _Part:
             if sign is None:
                 raise ValueError(
                     f"region {number} ({type(region_).__name__}){where} joins its parts by "
-                    f"{region_.operator!r}, which is none of operator.or_, and_ and xor"
+                    f"{region_.operator!r}, which is not one of operator.or_, and_ and xor"
                 )
             program.append(sign)
             stack += [(region_.region1, False), (region_.region2, False)]

@@ -1,4 +1,4 @@
-"""Numbers and angles in region texts: what the readers of ds9 and CRTF share.
+"""Numbers and angles in region texts, for the readers of ds9 and CRTF.
 
 Each function reads its complete text or raises.
 """

@@ -456,7 +456,7 @@ def _longitudes(values: Any, closed: Closed) -> tuple[float, float] | None:
         return None
     got = f"got {west:.15g} deg and {east:.15g} deg"
     if span > 360:
-        raise ValueError(f"lon must not go round more than once, {got}")
+        raise ValueError(f"lon must not go around more than once, {got}")
     # Degrees, because their remainder of 360 is exact.
     if abs(math.remainder(span, 360)) <= tie and not (closed == "both" and abs(span) <= tie):
         raise ValueError(

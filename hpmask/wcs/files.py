@@ -201,5 +201,5 @@ def _planes(tables: list[Any], n: int, *, named: bool) -> Planes | None:
         return fitting[0][1]
     listed = "; ".join(f"{name!r} has {planes}" for name, planes in fitting or found)
     if fitting:
-        raise MaskFormatError(f"the energies of the {n} planes are not clear: table {listed}")
+        raise MaskFormatError(f"the energies of the {n} planes are ambiguous: table {listed}")
     raise MaskFormatError(f"the image has {n} planes, but table {listed}")

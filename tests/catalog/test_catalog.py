@@ -478,7 +478,7 @@ def test_keywords_of_the_frame(tmp_path, cards, frame):
         ({"RADESYS": "ICRS", "EQUINOX": 1950.0}, "RADESYS = 'ICRS', which has no equinox, and EQUINOX = 1950.0"),
         ({"RADESYS": "FK4", "EQUINOX": 2000.0}, "RADESYS = 'FK4', which is older than 1984, and EQUINOX = 2000.0"),
         ({"RADESYS": "FK4", "RADECSYS": "FK5"}, "RADESYS = 'FK4' and RADECSYS = 'FK5', which contradict"),
-        ({"RADESYS": "J2000"}, "RADESYS = 'J2000', which is none of ICRS, FK5, FK4"),
+        ({"RADESYS": "J2000"}, "RADESYS = 'J2000', which is not one of ICRS, FK5, FK4"),
         ({"EQUINOX": "now"}, "EQUINOX = 'now', which is not a year"),
         ({"EPOCH": 2015.5}, "EPOCH = 2015.5, which may be the equinox of its frame or the time"),
     ],
@@ -532,7 +532,7 @@ def test_coordinate_systems_give_the_frame_of_any_column(tmp_path):
     with pytest.raises(ValueError, match="'RAB1950' is fk4 by its name, but refers to COOSYS ID='S' system='galactic'"):
         read_rows(path, "1 deg")
     path = votable(tmp_path / "c.vot", 'system="geo_app"')
-    with pytest.raises(ValueError, match=r"column 'ra' refers to COOSYS.*'geo_app', whose system is none of icrs"):
+    with pytest.raises(ValueError, match=r"column 'ra' refers to COOSYS.*'geo_app', whose system is not one of icrs"):
         read_rows(path, "1 deg")
     path = votable(tmp_path / "d.vot", 'system="eq_FK4" equinox="J2000"')
     with pytest.raises(ValueError, match=r"FK4 is older than 1984: give the frame by catalog_frame"):
@@ -547,14 +547,14 @@ def test_named_columns():
     assert_at(in_fk5, SkyCoord(LON, LAT, unit="deg", frame="fk5"))
     with pytest.raises(ValueError, match=r"frame of the columns 'x' and 'y' of .* is not known: .*catalog_fr"):
         read_rows(stars, "1 deg", lon="x", lat="y")
-    with pytest.raises(ValueError, match="lon and lat go together, got lon='x' and lat=None"):
+    with pytest.raises(ValueError, match="lon and lat must be given together, got lon='x' and lat=None"):
         read_rows(stars, "1 deg", lon="x")
     with pytest.raises(ValueError, match="lat is 'z', which is not a column of a table: it has ra_mean"):
         read_rows(stars, "1 deg", lon="x", lat="z")
 
 
 def test_lon_and_lat_need_a_frame():
-    with pytest.raises(ValueError, match="frame of the columns 'lon' and 'lat' of .* is not known"):
+    with pytest.raises(ValueError, match=r"frame of the columns 'lon' and 'lat' of .* is not known"):
         read_rows(Table({"lon": LON, "lat": LAT}), "1 deg")
 
 
@@ -703,8 +703,8 @@ def test_a_masked_value_does_not_become_a_radius():
         ("bare", ValueError, r"column 'bare' has no unit.*table\['bare'\].unit"),
         ("mag", ValueError, "a radius is an angle, but column 'mag' is in 'mag'"),
         ("name", ValueError, "column 'name' must hold numbers"),
-        (lambda t: t["bare"], TypeError, r"what radius \(<lambda>\) returns must be a Quantity"),
-        (lambda t: 1 * u.kpc, ValueError, r"what radius \(<lambda>\) returns must be an angle"),
+        (lambda t: t["bare"], TypeError, r"the result of radius \(<lambda>\) must be a Quantity"),
+        (lambda t: 1 * u.kpc, ValueError, r"the result of radius \(<lambda>\) must be an angle"),
         (None, TypeError, "radius must be a Quantity"),
     ],
 )

@@ -507,7 +507,7 @@ class TestToWcs:
         [
             ((), 2, "Missing option '--wcs', or '--center' and '--width'"),
             (("--center", "1 2"), 2, "Missing option"),
-            (("--wcs", "a.fits", "--binsz", "1 deg"), 2, "it does not go with --binsz"),
+            (("--wcs", "a.fits", "--binsz", "1 deg"), 2, "it cannot be combined with --binsz"),
             (("--hdu", "1"), 2, "--hdu chooses an image of the file --wcs"),
             (("--center", "1 2", "--width", "2000 deg"), 1, "width of a TAN image must be at most 180 deg"),
             (("--center", "1 2", "--width", "2"), 1, "such as '2 deg'"),

@@ -309,7 +309,7 @@ def test_slices_by_number():
     assert mask[2].history.endswith("[2]")
     assert mask[1:3].history.endswith("[1:3]")
     assert mask.slice_energy() == mask
-    with pytest.raises(IndexError, match="bin 4 of a mask with 4 bins"):
+    with pytest.raises(IndexError, match="bin 4 is not one of a mask with 4 bins"):
         mask[4]
     with pytest.raises(ValueError, match="the mask has no energy bins"):
         FLAT.slice_energy("1 TeV")

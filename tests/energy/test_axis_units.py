@@ -173,7 +173,7 @@ def test_bad_slices():
         AXIS[::2]
     with pytest.raises(ValueError, match="selects none of 4"):
         AXIS[2:2]
-    with pytest.raises(IndexError, match="bin 4 of an axis with 4 bins"):
+    with pytest.raises(IndexError, match="bin 4 is not one of an axis with 4 bins"):
         AXIS[4]
     with pytest.raises(TypeError):
         AXIS[1.5]

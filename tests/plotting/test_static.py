@@ -228,7 +228,7 @@ class TestEnergy:
         assert [text.get_text() for text in by_energy.plot_grid().legends[0].get_texts()] == ["kept", "excluded"]
         half = Figure().subfigures(1, 2)[0]
         assert by_energy.plot_grid(figure=half) is half
-        with pytest.raises(ValueError, match="figsize does not go with a subfigure"):
+        with pytest.raises(ValueError, match="figsize cannot be given with a subfigure"):
             by_energy.plot_grid(figure=half, figsize=(4, 3))
 
     def test_grid_of_a_field(self, by_energy, tangent):
@@ -317,8 +317,8 @@ class TestField:
             ({"height": "3 deg"}, ValueError, "height belongs to a field"),
             ({"shape": (3, 4)}, ValueError, "shape belongs to an image"),
             ({"hdu": 1}, ValueError, "hdu belongs to an image"),
-            ({"wcs": WCS(naxis=2), "width": "3 deg"}, ValueError, "does not go with width"),
-            ({"wcs": WCS(naxis=2), "projection": "TAN"}, ValueError, "does not go with projection"),
+            ({"wcs": WCS(naxis=2), "width": "3 deg"}, ValueError, "cannot be combined with width"),
+            ({"wcs": WCS(naxis=2), "projection": "TAN"}, ValueError, "cannot be combined with projection"),
             ({"center": CRAB, "width": "3 deg", "projection": "XXX"}, ValueError, "one of TAN,.* got 'XXX'"),
         ],
     )
@@ -340,7 +340,7 @@ class TestField:
         }
         for name, value in options.items():
             for draw in (by_energy.plot, by_energy.plot_interactive):
-                with pytest.raises(ValueError, match=f"does not go with {name}"):
+                with pytest.raises(ValueError, match=f"cannot be combined with {name}"):
                     draw(ax, **{name: value})
 
 

@@ -589,7 +589,7 @@ def test_paths_as_strings_zipped_files_and_files_by_content(tmp_path):
 
 def test_fits_region_files_are_in_pixels(tmp_path):
     Regions([CirclePixelRegion(PixCoord(1, 2), 3)]).write(str(tmp_path / "a.fits"))
-    with pytest.raises(ValueError, match=r"region 0 \(CirclePixelRegion\) of 'a.fits' has no place"):
+    with pytest.raises(ValueError, match=r"region 0 \(CirclePixelRegion\) of 'a.fits' has no position"):
         to_shapes(tmp_path / "a.fits", "icrs")
 
 
@@ -610,7 +610,7 @@ def with_value(region, name, value):
         ("circle(1,2,3)", "line 1 of the text cannot be read as ds9: .*frame was not found: write fk5"),
         ("icrs\ncircle(1,2,3)\npanda(1,2,3,4,5,6,7,8)\ncircle(4,5,6)", r"region 1 \(panda\) in line 3 .*not known"),
         ("icrs\nvector(1,2,3,4)", r"region 0 \(vector\) in line 2 of the text has no area"),
-        ("physical\ncircle(1,2,3)", r"circle in physical coordinates\) in line 2 .* no place"),
+        ("physical\ncircle(1,2,3)", r"circle in physical coordinates\) in line 2 .* no position"),
         ("icrs\ncircle(1,2,3)\ncircle(1,2)\nbox(1)", r"line 3 .*'circle\(1,2\)'"),
         ("icrs\ncircle(1,2,-3)", "line 2 .*radius.*positive"),
         ("icrs\ncircle(1,95,3)", "line 2 .*-90 deg"),
@@ -624,12 +624,12 @@ def with_value(region, name, value):
         ("icrs; ellipse(1,2,90,1,0)", r"region 0 .*width must be above 0 and below 180 deg, got 180"),
         ("icrs; box(1,2,1,200,0)", r"region 0 .*height must be between 0 and 180 deg, got 200"),
         (RectangleSkyRegion(CENTER, 1 * u.deg, 1 * u.deg, np.nan * u.deg), "region 0 .*its angle is nan deg"),
-        ("image; circle(1,2,3)", r"region 0 \(circle in image coordinates\) in line 1 of the text has no place"),
+        ("image; circle(1,2,3)", r"region 0 \(circle in image coordinates\) in line 1 of the text has no position"),
         ([PointSkyRegion(CENTER), LineSkyRegion(CENTER, CENTER)], r"region 1 \(LineSkyRegion\) has no area"),
         ([TextSkyRegion(CENTER, "x")], r"region 0 \(TextSkyRegion\) has no area .*invalid='skip'"),
         (
             [["icrs; circle(1,2,3)", [CirclePixelRegion(PixCoord(1, 2), 3)]]],
-            r"region 0 \(CirclePixelRegion\) of item 1 of item 0 has no place",
+            r"region 0 \(CirclePixelRegion\) of item 1 of item 0 has no position",
         ),
         (
             PointSkyRegion(CENTER) | with_value(CircleSkyRegion(CENTER, 1 * u.deg), "radius", np.nan * u.deg),

@@ -423,8 +423,8 @@ def test_longitudes_360_deg_apart_are_the_full_circle(lon, closed):
         ((370, 10), "two different meridians"),
         ((180, -180), "two different meridians.*got 180 deg and -180 deg"),
         ((0.1 + 0.2, 0.3), "two different meridians"),
-        ((0, 720), "must not go round more than once, got 0 deg and 720 deg"),
-        ((0, 361), "must not go round more than once"),
+        ((0, 720), "must not go around more than once, got 0 deg and 720 deg"),
+        ((0, 361), "must not go around more than once"),
     ],
 )
 def test_longitudes_that_are_no_interval(lon, message):

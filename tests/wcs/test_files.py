@@ -336,7 +336,7 @@ def test_several_tables(path):
     cube(path, 4, bins(EDGES), nodes(EDGES[:-1]))
     refused(
         path,
-        "the energies of the 4 planes are not clear: table 'EBOUNDS' has 4 bins from 100000 keV to .*; "
+        "the energies of the 4 planes are ambiguous: table 'EBOUNDS' has 4 bins from 100000 keV to .*; "
         "'ENERGIES' has 4 single energies from 100 MeV",
     )
     assert Mask.from_wcs(path, energy=EnergyAxis(EDGES)).energy == EnergyAxis(EDGES)
@@ -355,7 +355,7 @@ def test_tables_that_do_not_fit(path):
     cube(path, 4, table)
     refused(path, "the energies in table 'EBOUNDS' cannot be used: bins must be contiguous")
     cube(path, 3, nodes([5, 1, 2] * u.GeV))
-    refused(path, "Energy must be two positive energies or more, which increase")
+    refused(path, "Energy must have at least two positive energies, which increase")
 
 
 def test_other_tables_say_nothing(path):

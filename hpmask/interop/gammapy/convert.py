@@ -1,4 +1,4 @@
-"""Masks from gammapy's objects. Their type decides what is made of them."""
+"""Masks from gammapy's objects. Their type decides how they are converted."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def set_mask_fit(
     mode : {"center", "overlap", "inside"}, optional
         As in `hpmask.Mask.to_gammapy`.
     update : bool, optional
-        Combine the mask with the present ``mask_fit``: keep what both keep.
+        Combine the mask with the present ``mask_fit``: keep the sky that both keep.
     n_threads : int, optional
         Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 

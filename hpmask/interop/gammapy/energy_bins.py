@@ -65,7 +65,7 @@ def bins_with_same_edges(energy: EnergyAxis | None, geom: Any) -> NDArray[np.int
     if what is not None:
         raise ValueError(
             f"the energy bins of the mask are not those of geom: {energy} and {theirs}, whose {what}; "
-            "resample_energy brings the mask to the bins of geom"
+            "resample_energy converts the mask to the bins of geom"
         )
     return bins
 

@@ -96,7 +96,7 @@ class ExclusionMask:
     def data(self) -> NDArray[np.bool_]:
         """Whether each plane keeps any sky, bool, shape (n_bins,). There are no pixels before a geometry is given.
 
-        ReflectedRegionsBackgroundMaker sets the data to what they are. Other values raise an AttributeError.
+        ReflectedRegionsBackgroundMaker assigns the data to themselves. Other values raise an AttributeError.
         """
         return np.array([not plane.is_empty for plane in self.mask.planes])
 

@@ -67,7 +67,7 @@ def from_map(
         mask = _from_cells(values, geom, energy, argument, order=order, mode=mode, outside=outside, frame=frame)
     else:
         if geom.region is None:
-            raise ValueError(f"{argument} must be a map with a region: without one it has no place on the sky")
+            raise ValueError(f"{argument} must be a map with a region: without one it has no position on the sky")
         mask = _from_region(values, geom, energy, order=order, mode=mode, outside=outside, frame=frame)
     kind = f"{type(map_).__name__}, order={mask.order}, mode={mode!r}"
     return with_history(mask, f"from_gammapy({kind}{', outside=True' if outside else ''})")

@@ -200,7 +200,7 @@ def _text(rule: Any) -> str:
 
 @dataclass
 class _Found:
-    """The sources of a catalog, sorted by what is made of them."""
+    """The sources of a catalog, sorted by how they are converted."""
 
     # For each frame: longitude, latitude and radius in radians.
     discs: dict[str, list[tuple[float, float, float]]] = field(default_factory=dict)
@@ -311,7 +311,7 @@ def _semi_axes(model: Any, kinds: set[str], rule: Extension) -> tuple[float, flo
 
 
 def _named(sources: Any) -> Iterable[tuple[str, Any]]:
-    """Names and spatial models of sources. Models of the background have no place on the sky and are passed over."""
+    """Names and spatial models of sources. Models of the background have no position on the sky and are ignored."""
     from gammapy.catalog import SourceCatalog
     from gammapy.modeling.models import DatasetModels, SkyModel, SpatialModel
 

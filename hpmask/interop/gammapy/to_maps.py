@@ -232,7 +232,7 @@ def _region(plane: RangeSet, mask: MaskValue, geom: Any, mode: Mode) -> bool:
     if geom.region is None:
         if not (plane.is_empty or plane.is_full):
             raise ValueError(
-                "geom has no region, and therefore no place on the sky: each bin of the mask must be full or empty"
+                "geom has no region, and therefore no position on the sky: each bin of the mask must be full or empty"
             )
         return bool(plane)
     alone = _alone(plane, mask)
