@@ -63,7 +63,7 @@ def remove_small(plane: RangeSet, min_area: float, connectivity: int = 8) -> Ran
     min_area : float
         The smallest area to keep, in steradian.
     connectivity : {8, 4}, optional
-        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
 
     Returns
     -------
@@ -100,7 +100,7 @@ def keep_largest(plane: RangeSet, n: int = 1, connectivity: int = 8) -> RangeSet
     n : int, optional
         Number of components to keep.
     connectivity : {8, 4}, optional
-        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
 
     Returns
     -------

@@ -36,7 +36,7 @@ def count(plane: RangeSet, connectivity: int = 8) -> int:
     plane : RangeSet
         The set.
     connectivity : {8, 4}, optional
-        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
 
     Returns
     -------
@@ -74,7 +74,7 @@ class Labelled:
     plane : RangeSet
         The set. Its components are connected by cells of its own order.
     connectivity : {8, 4}, optional
-        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
 
     Attributes
     ----------
@@ -164,7 +164,7 @@ class Components(Sequence[MaskValue]):
     mask : Mask
         The mask.
     connectivity : {8, 4}, optional
-        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
 
     Raises
     ------

@@ -42,7 +42,7 @@ def dilate_steps(
     steps : int
         Number of steps; 0 returns the set itself.
     connectivity : {8, 4}, optional
-        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
     n_threads : int, optional
         Number of threads. The result does not depend on it.
     progress : bool, optional
@@ -97,7 +97,7 @@ def edge_cells(plane: RangeSet, connectivity: int = 8, *, n_threads: int | None 
     plane : RangeSet
         The set.
     connectivity : {8, 4}, optional
-        Neighbours of a cell: those that share an edge or a corner (8), or an edge (4).
+        Which cells are neighbours: those that share an edge or a corner (8), or an edge (4).
     n_threads : int, optional
         Number of threads. The result does not depend on it.
 

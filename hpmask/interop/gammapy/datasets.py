@@ -51,7 +51,7 @@ def from_dataset(
     frame: str | None = None,
     n_threads: int | None = None,
 ) -> DatasetMasks:
-    """The safe mask and the fit mask of a dataset.
+    """Return the safe mask and the fit mask of a dataset.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def from_dataset(
     order : int, optional
         Order of the cells, 0 to 29, by default as in `hpmask.Mask.from_gammapy`.
     resolution : `~astropy.units.Quantity` or str, optional
-        An angle instead of an order, as in `hpmask.Mask.from_gammapy`.
+        Instead of `order`, the largest width of a cell, as in `hpmask.Mask.from_gammapy`.
     mode : {"center", "overlap", "inside"}, optional
         As in `hpmask.Mask.from_gammapy`.
     outside : bool, optional
@@ -182,7 +182,7 @@ def set_mask_fit(
 def fit_energy_range(
     dataset: Any, mask: MaskValue, *, mode: Mode = "center", n_threads: int | None = None
 ) -> tuple[u.Quantity, u.Quantity]:
-    """The energies between which a dataset would be fitted with a mask.
+    """Return the energies between which a dataset would be fitted with a mask.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ def offset_masks(
     energy: EnergyAxis | None = None,
     n_threads: int | None = None,
 ) -> list[MaskValue]:
-    """For each observation, the sky within an offset from its pointing.
+    """Return the mask of each observation: the sky within an offset from its pointing.
 
     The union of the masks (`hpmask.union_all`) is the field of a survey.
 
@@ -268,7 +268,7 @@ def offset_masks(
     order : int, optional
         Order of the cells, 0 to 29, by default as in `hpmask.Mask.from_cones`.
     resolution : `~astropy.units.Quantity` or str, optional
-        An angle instead of an order, as in `hpmask.Mask.from_cones`.
+        Instead of `order`, the largest width of a cell, as in `hpmask.Mask.from_cones`.
     mode : {"center", "overlap", "inside"}, optional
         As in `hpmask.Mask.from_cones`.
     frame : {"icrs", "galactic"}, optional

@@ -1,9 +1,9 @@
-"""An object for gammapy's background makers, which ask it at their own pixels instead of at those of a map.
+"""An object for gammapy's background makers, which evaluate it at their own pixels.
 
 Each maker treats the edge of a map differently. FoVBackgroundMaker and AdaptiveRingBackgroundMaker call
 `interp_to_geom`, which fills in False. RingBackgroundMaker calls `get_by_coord`, which gives NaN, and then its whole
 map is NaN. The finders of reflected regions call `interp_to_geom` with `fill_value=True`. A mask of the whole sky has
-no edge, so that these differences do not matter.
+no edge, so these differences do not matter.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class ExclusionMask:
 
     @property
     def geom(self) -> _WholeSky:
-        """The few facts that makers ask of a map's geometry. It is flat if the mask has one energy bin or none."""
+        """The properties of a map's geometry that makers read. It is flat if the mask has one energy bin or none."""
         return _WholeSky(1 if self.mask.energy is None else self.mask.energy.n_bins)
 
     @property
@@ -122,7 +122,7 @@ class ExclusionMask:
         Returns
         -------
         `~gammapy.maps.Map`
-            A boolean map on `geom` with data of its own.
+            A new boolean map on `geom`.
 
         Raises
         ------

@@ -93,7 +93,7 @@ class PsfContainment:
 def containment(
     psf: Any, fraction: float, *, position: SkyCoord | None = None, offset: u.Quantity | str = "0 deg"
 ) -> PsfContainment:
-    """The containment radius of a PSF, as a width or radius for each energy bin of a mask.
+    """Return the containment radius of a PSF, as a width or radius for each energy bin of a mask.
 
     Parameters
     ----------

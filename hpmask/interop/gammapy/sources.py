@@ -1,7 +1,7 @@
-"""Masks of the sources in gammapy's catalogs and models, as far as each of them extends.
+"""Masks of the sources in gammapy's catalogs and models, each with its full extent.
 
 gammapy's own ``to_regions`` gives 1 sigma of a Gaussian (39 % of its light), a shell without its middle, and the whole
-map for a model without an edge. Here a source is all of the sky on which it shines.
+map for a model without an edge. Here a source covers all of the sky on which it emits.
 """
 
 from __future__ import annotations
