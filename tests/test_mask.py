@@ -32,7 +32,7 @@ OPERATIONS = [operator.or_, operator.and_, operator.xor, operator.sub]
 
 
 def ids(mask):
-    """Numbers that tell which planes are one object."""
+    """Numbers that show which planes are the same object."""
     known = {}
     return [known.setdefault(id(plane), len(known)) for plane in mask.planes]
 

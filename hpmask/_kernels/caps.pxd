@@ -1,16 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Caps on the sky in which masks are the same all over.
+"""Caps on the sky over which masks are uniform.
 
-The masks of several energy bins are looked up together. Between two boundaries of any of them nothing changes.
-Therefore each place between the merged boundaries has a word with one bit per mask. With a single mask the word is the
-parity of the place, and no words are stored.
+The masks of several energy bins are looked up together. Nothing changes between two neighbouring boundaries, so each
+interval between the merged boundaries has a word with one bit per mask. With a single mask, the word is the parity of
+the number of the interval, and no words are stored.
 
 In the chart of a base cell (see geometry.pxd; x and y here from 0 to 1) neither coordinate changes by more than STRETCH
-times the way on the sky, so that a cap lies within a square about its centre's place. A walk goes down the quad-tree
-from the few cells that hold the square, past those that hold one word, the expected one, and those that lie beyond the
-square, and stops at the first other word. Near the edge it gives up after a few steps: it may report a uniform cap as
-mixed, but never a mixed one as uniform. A square that leaves the base cell is replaced by the cell at the cap's centre
-and that cell's neighbours, at the finest order of cells large enough (`COVER` in constants.pxd).
+times the distance on the sky, so a cap lies within a square around its centre. A walk goes down the quad-tree from the
+few cells that hold the square, past those that hold one word, the expected one, and those that lie beyond the square,
+and stops at the first other word. Near the edge it gives up after a few steps: it may report a uniform cap as mixed,
+but never a mixed one as uniform. A square that leaves the base cell is replaced by the cell at the cap's centre and
+that cell's neighbours, at the finest order of cells large enough (`COVER` in constants.pxd).
 """
 
 from libc.math cimport M_PI, fabs, floor, ilogb, sqrt

@@ -4,14 +4,14 @@
 A disc cuts each ring of cells in one interval of longitudes. In the chart of a base cell (geometry.pxd) a ring is a
 line of constant s = x + y + 1 and the longitude runs along v = x - y, so the disc is a table with one interval
 [low, high] of v for each s, and a quad-tree node, a square in x and y, meets its rings in intervals of v around
-x - y. Comparing the two decides the node: fully inside, fully outside, or to be divided. The walk visits the nodes in NESTED
-order, so the ranges come out ascending, and only nodes on the outline are divided.
+x - y. Comparing the two decides whether the node is fully inside, is fully outside, or must be divided. The walk visits
+the nodes in NESTED order, so the ranges come out ascending, and only nodes on the outline are divided.
 
 The three modes differ in the table alone. A cell with centre (c, u) is the diamond |s - c| + |v - u| <= 1. Let the
 disc's edge be v = high(s). The diamond meets the disc if and only if u <= high(s) + 1 - |s - c| for some s, and is
-fully inside it if and only if u <= high(s) - 1 + |s - c| for all s within 1 of c (likewise on the low side): again an interval of u for each
-c. The extremes lie at s = c, at s = c +- 1, or where the edge runs parallel to the side of a cell, which is where
-the derivative of high(s) +- s changes sign.
+fully inside it if and only if u <= high(s) - 1 + |s - c| for all s within 1 of c. The same holds on the low side. Each
+mode thus has an interval of u for each c. The extremes lie at s = c, at s = c +- 1, or where the edge runs parallel to
+the side of a cell, which is where the derivative of high(s) +- s changes sign.
 """
 
 from libc.math cimport M_PI, asin, ceil, cos, fabs, floor, sin, sqrt
@@ -351,7 +351,7 @@ cdef bint make_room(Table* table, size_t rows) noexcept nogil:
 cdef void in_face(
     const Disc* disc, int face, double t, int order, Mode mode, double slack, Table* table, double half_max, Sink* sink
 ) noexcept nogil:
-    """The disc's cells in one base cell; t is the disc's longitude (units of pi/4) as seen from the base cell's middle."""
+    """The disc's cells in one base cell. t is the disc's longitude from the base cell's middle, in units of pi/4."""
     cdef int64_t n = (<int64_t> 1) << order
     cdef int64_t base = base_ring(face, n), s, ring, s_min, s_max, count, low, high
     cdef int64_t reach[4]

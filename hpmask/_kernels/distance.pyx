@@ -18,13 +18,13 @@ and nothing is lost if the right side is above 0. For t = 0 it asks whether the 
 passes the node. Far from an edge, this leaves a handful of centres for thousands of cells, and the number of pieces
 grows with the edge, not with the sky.
 
-Pieces are divided until they are half of the node's size, and further down where they are few. A node all on one side
-with at most `ENOUGH` pieces left, all single cells, is done: its cells compare these. So are the last four cells of a
-branch. Where pieces are larger than cells even there, as near the edge of a mask finer than the map, each cell searches
-in them by branch and bound (see nearest.pxd).
+Pieces are divided until they are half of the node's size, and further down where they are few. A node is finished if it
+lies on one side and has at most `ENOUGH` pieces left that are all single cells: each of its cells is compared with
+these. The last four cells of a branch are finished in the same way. If pieces are larger than cells even there, as near
+the edge of a mask finer than the map, each cell searches in them by branch and bound (see nearest.pxd).
 
-If a mask finer than the map has an edge in every few cells of it, neighbours share too little: then each cell of the
-map searches as a position does.
+If a mask finer than the map has an edge in every few cells of the map, neighbours share too little. Each cell of the
+map then searches as a position does.
 
 Pieces are kept for the whole walk, each with its children once it has been divided.
 """

@@ -1,10 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Distances to the nearest cell centre of a set, or of its complement: branch and bound in the quad-tree of the cells.
 
-A node of the tree is a cell of any order. Two look-ups in the boundaries show whether a node meets the target, which is
-the side of the set that a position is not on. A node that does is shrunk to the smallest node that holds all of its
-target, and left out if it cannot hold a nearer centre than the best one so far. The nearest of four children is
-searched first.
+A node of the tree is a cell of any order. Two look-ups in the boundaries show whether a node meets the target: the
+complement of the set for a position inside, and the set for a position outside. A node that does is shrunk to the
+smallest node that holds all of its target, and left out if it cannot hold a nearer centre than the best one so far. The
+nearest of four children is searched first.
 
 Two bounds limit the centres that a node can hold. First, all centres in it lie within `reach` of its own. That bound
 alone would be expensive where an edge is far away, long and smooth: many nodes along it are equally near within the
@@ -16,14 +16,14 @@ p the position, X and Y the coordinates along the sides of base cells, from 0 to
 
 where |X - Xc| and |Y - Yc| are at most h for the centres of cells, and p dx/dX = (p - c) dx/dX, because dx/dX is at
 right angles to c. With s = X + Y and v = X - Y the linear part of p (x - c) is at most
-2 h max(|(p - c) dx/ds|, |(p - c) dx/dv|). `bend` bounds half the second derivatives, over |ds| + |dv| <= 2 h: they come to 2.2 h**2 in the belt and
-(2.8 + 1.02 / rho) h**2 in a cap, rho being the ring nearest to the pole that the node reaches, in units of nside. A
-node at a pole, or across the edge of a cap, where dx/dv jumps, has the first bound alone.
+2 h max(|(p - c) dx/ds|, |(p - c) dx/dv|). `bend` bounds half the second derivatives over |ds| + |dv| <= 2 h. These are
+at most 2.2 h**2 in the belt and (2.8 + 1.02 / rho) h**2 in a cap, with rho the ring nearest to the pole that the node
+reaches, in units of nside. A node at a pole, or across the edge of a cap, where dx/dv jumps, has the first bound only.
 
 The search does not start at the top. A first bound comes from the answer of the position before, and from the last cell
-of the target before the position and the first one after it, in the order of numbers. All within `COVER` / nside of a
-position lies in its cell or that one's neighbours: these, of the finest order whose cells are wide enough, are where
-the search starts. They are kept for the next position, which mostly starts there too.
+of the target before the position and the first one after it, in the order of numbers. Everything within `COVER` / nside
+of a position lies in its cell or the neighbours of its cell. The search starts from these cells, at the finest order
+whose cells are wide enough. They are kept for the next position, which usually starts there too.
 
 Distances between unit vectors are compared as squared chords: chords obey the triangle inequality, and need no arc
 sine. They cannot resolve distances near 180 degrees; there the chord to the antipode is compared.

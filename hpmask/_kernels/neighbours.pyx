@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """The neighbours of a set's cells that are outside, and the cells of a set that have neighbours outside.
 
-tiles.pxd says what blocks and tiles are. Both functions cost in proportion to the outline. There are two of them
-because a set may have far fewer nodes than its complement, or far more.
+tiles.pxd says what blocks and tiles are. The cost of both functions is proportional to the outline. There are two of
+them because a set may have far fewer nodes than its complement, or far more.
 
 From outside (`touched`): a tile marks the cells that its own cells touch in the eight tiles around it. A block does so
 along each of its four sides, where the block of its size that lies beyond is not in the set. If that one holds a part

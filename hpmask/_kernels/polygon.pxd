@@ -21,7 +21,7 @@ cdef struct Edges:
     int n
     double turn[9]          # rotates to the frame
     double* lon             # of the vertices, within [-pi, pi)
-    double* normal          # of the edge from each vertex to the next, towards its side that is closed (see `set_closed_side`)
+    double* normal          # of the edge from each vertex to the next, towards its closed side (see `set_closed_side`)
     int* bucket             # edges of part k of the longitudes: edge_of[bucket[k]] to edge_of[bucket[k + 1] - 1]
     int* edge_of
     int n_buckets
@@ -116,7 +116,7 @@ cdef inline void choose_frame(Edges* edges, const double* vertices, const double
     for k in range(64):
         height = (k + 0.5) / 64
         radius = sqrt(1 - height * height)
-        # The half keeps the frame's pole off the meridian 0, and so the frame's meridians off the sides that are likely.
+        # The half keeps the frame's pole off the meridian 0, and the frame's meridians off the most likely sides.
         lon = (k + 0.5) * M_PI * (3 - sqrt(5.0))
         pole[0] = radius * cos(lon)
         pole[1] = radius * sin(lon)

@@ -5,7 +5,7 @@ A run is a stretch of neighbouring pixels on one ring, kept as the range [ring <
 with bits = order + 3 and pixels counted from longitude 0 as in the RING scheme. Runs are thus ranges of numbers, sorted
 and disjoint, and the set operations of ranges hold for them. A run that crosses longitude 0 is two runs.
 
-Both ways go by tiles of 8 x 8 cells, whose NESTED numbers are the 64 bits of a word. In the chart of a base cell
+Both conversions use tiles of 8 x 8 cells, whose NESTED numbers are the 64 bits of a word. In the chart of a base cell
 (geometry.pxd) a tile is a diamond of 15 rings; row h of it has 8 - |h - 7| cells.
 """
 

@@ -1,19 +1,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Shapes with an outline of arcs to ranges of NESTED cells.
 
-A walk down the quad-tree takes along the arcs of the outline that pass within the bounding cap of each node. A node
-that no arc passes is fully inside or fully outside, as its centre is; the others are divided, so the cost grows with the
-outline. A cell of the last order that arcs pass is decided by its centre (mode center), or by whether the outline
+A walk down the quad-tree keeps, for each node, the arcs of the outline that pass within its bounding cap. A node that
+no arc passes is fully inside or outside, as its centre is. The others are divided, so the cost grows with the outline. A cell of the last order that arcs pass is decided by its centre (mode center), or by whether the outline
 meets the cell. The shape meets a cell if and only if it holds the cell's centre or the outline meets the cell. It holds
 all of the cell if and only if it holds the centre and the outline does not meet the cell. An arc meets a cell if and
 only if it begins in the cell or crosses one of its edges.
 
 Whether a zone holds a centre is decided by the latitude and longitude of the centre in the zone's frame, each compared
-with two limits. A centre within TIE of a limit is on it, and the zone holds it if the zone is closed there. Zones that share a limit
-do the same arithmetic with it, so they partition the centres. Where the frames are one, latitude and longitude are
-those of the ring and of the place in it: cells of one ring, or of one meridian, decide alike.
+with two limits. A centre within TIE of a limit is on it, and the zone holds it if the zone is closed there. Zones that
+share a limit do the same arithmetic with it, so they partition the centres. If both frames are the same, latitude and
+longitude are computed from the ring and the place in it, so all cells of a ring, or on a meridian, are decided alike.
 
-An arc is a piece of a circle n.p = c, from a anticlockwise round n to b, no longer than half the circle; its points
+An arc is a piece of a circle n.p = c, from a anticlockwise around n to b, no longer than half the circle; its points
 are those of the circle with (n x a).p >= 0 and (b x n).p >= 0. An ellipse is the curve whose distances to two foci
 have a given sum.
 """

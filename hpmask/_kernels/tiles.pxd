@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Sets of cells as blocks and tiles: what cells do to their neighbours, 64 cells at a time.
+"""Sets of cells as blocks and tiles, for operations on neighbours of 64 cells at a time.
 
 A tile is a cell of three orders above the set's, so 8 x 8 cells, and their NESTED numbers within it are the bits of
 one 64-bit word: the bits 0, 2, 4 of a bit's number are x, the others y. A set is a sorted list of nodes: blocks, which

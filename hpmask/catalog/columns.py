@@ -1,4 +1,4 @@
-"""Columns of positions: where a table has them, and in which frame and unit they are."""
+"""Columns of positions in a table, with their frame and unit."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def _with_ucds(table: Table, ucds: tuple[str, str], *, main: bool) -> Iterator[t
 
 
 def _ucd_words(column: Any) -> list[str]:
-    """The words of a column's UCD; of the old sort, such as POS_EQ_RA_MAIN, as those of the new."""
+    """The words of a column's UCD. Those of UCD1, such as POS_EQ_RA_MAIN, are converted to UCD1+."""
     ucd = str((getattr(column.info, "meta", None) or {}).get("ucd", "")).strip().lower()
     if ucd.startswith("pos_eq"):
         ucd = ucd.replace("_main", ";meta.main").replace("_", ".")

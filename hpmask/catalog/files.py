@@ -1,4 +1,4 @@
-"""Catalogs of any sort as an astropy Table."""
+"""Catalogs of any kind as an astropy Table."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def load(table: Any, lon: str | None = None, lat: str | None = None, hdu: int | 
 
 
 def _hint(table: Any) -> str:
-    """Where gammapy's catalogs and models are taken, for an error. gammapy is not imported."""
+    """The method that takes gammapy's catalogs and models, for an error. gammapy is not imported."""
     if not any(cls.__module__.partition(".")[0] == "gammapy" for cls in type(table).__mro__):
         return ""
     columns = ", and its .table has the columns" if isinstance(getattr(table, "table", None), Table) else ""
@@ -202,7 +202,7 @@ def _check_memory(n_bytes: int, path: Path, why: str) -> None:
 
 @contextmanager
 def _reading(path: Path, language: str) -> Iterator[None]:
-    """Raise any error as one of the file, and ignore warnings: they are about parts of it that are not used."""
+    """Raise any error as one of the file. Warnings are ignored: they are about parts of it that are not used."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -355,7 +355,7 @@ def _read_fits(path: Path, lon: str | None, lat: str | None, hdu: int | str | No
 
 
 def _chosen(names: list[str], tables: set[int], hdu: int | str, path: Path) -> int:
-    """The number of the table that is asked for."""
+    """The number of the requested table."""
     found = [i for i, name in enumerate(names) if hdu == i or str(hdu).strip().upper() == name]
     if not found:
         listed = ", ".join(f"{i} ({name})" for i, name in enumerate(names[:20]))

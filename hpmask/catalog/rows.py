@@ -135,7 +135,7 @@ def _errors_name(place: str) -> Iterator[None]:
 
 
 def _sizes(table: Table, radius: Any, energy: EnergyAxis | None) -> tuple[u.Quantity, str]:
-    """The radii, NaN where they are missing, and where they come from, for the history."""
+    """The radii, NaN where they are missing, and their origin for the history."""
     if isinstance(radius, str):
         if radius in table.colnames:
             return _fitting(_column_radii(table, radius), table), f", radius of column {radius!r}"
@@ -173,7 +173,7 @@ def _returned(table: Table, radius: Callable[..., Any], name: str, energy: Energ
 
 
 def _check_takes(function: Callable[..., Any], name: str, arguments: tuple[Any, ...]) -> None:
-    """Raise a TypeError if a function cannot be called with the arguments; where Python does not know, it may."""
+    """Raise a TypeError if a function cannot be called with the arguments. If its signature is not known, it may be."""
     try:
         form = signature(function)
     except (TypeError, ValueError):  # some built-in functions
@@ -223,7 +223,7 @@ def _with_nan(table: Table) -> Table:
 
 
 def _fitting(angles: u.Quantity, table: Table) -> u.Quantity:
-    """`angles`, if their shape is valid and, where they hold for all rows, their values are."""
+    """`angles`, if their shape is valid, and their values as well if they apply to all rows."""
     n = len(table)
     per_bin = angles.ndim == 2 and angles.shape[0] == 1
     if angles.ndim > 2 or (angles.ndim and not _is_per_row(angles, n) and not per_bin):

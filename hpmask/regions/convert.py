@@ -1,8 +1,8 @@
 """Regions of ds9, CRTF and astropy's `regions` package to shapes on the sphere.
 
-Regions are spherical; no projection takes part. A circle is a great-circle distance, an ellipse is a spherical ellipse,
-and the sides of rectangles and polygons are great circles. Classes are recognized by their names, so that the spherical
-classes of `regions` 0.12 work where they exist.
+Regions are spherical and do not depend on a projection. A circle is a great-circle distance, an ellipse is a spherical
+ellipse, and the sides of rectangles and polygons are great circles. Classes are recognized by their names, so that the
+spherical classes of `regions` 0.12 work where they exist.
 
 Conventions:
 
@@ -311,7 +311,7 @@ def _without(kept: list[tuple[int, Placed]], taken: list[tuple[float, Placed]]) 
 
 
 def _run(program: list[int | str], built: list[Placed | Refused]) -> list[Placed]:
-    """Shapes whose union is a region. Chains of one sign are kept as lists, so that trees stay low."""
+    """Shapes whose union is a region. Chains of one sign are stored as lists, which keeps the trees shallow."""
     stack: list[tuple[str, list[Placed]]] = []
     for step in program:
         if isinstance(step, int):

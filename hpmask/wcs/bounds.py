@@ -1,7 +1,7 @@
 """Bounds: how far the sky of a tile of pixels reaches from its centre, and where on an image a cap of the sky may lie.
 
-The bounds are strict. Whole tiles can be decided at once, and each pixel still has the value that it has when it is
-looked at alone. The bounds follow from the formulas of the projections (Calabretta & Greisen 2002, A&A 395, 1077). With
+The bounds are strict. Whole tiles can be decided at once, and each pixel still has the same value as if it were
+computed alone. The bounds follow from the formulas of the projections (Calabretta & Greisen 2002, A&A 395, 1077). With
 X, Y the coordinates of the plane and phi, theta the native ones, all in radians:
 
 * A path in the plane is stretched on the sky by at most the largest singular value of the derivative of the inverse
@@ -138,7 +138,7 @@ class Bounds:
 
         The result is an image of the rows, or None if all pixels are decided. `first` is the row of the image at which
         `images` begin. `matrix` rotates unit vectors to the frame of the sets. With a `margin` of 0.5, a pixel is
-        decided only if the sets are the same all over it, and not at its centre alone.
+        decided only if the sets are uniform over its whole area, not only at its centre.
         """
         turn = self._native.T if matrix is None else matrix @ self._native.T
         turn = np.ascontiguousarray(turn)

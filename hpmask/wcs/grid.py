@@ -1,4 +1,4 @@
-"""The sky under the pixels of a WCS: its celestial axes, their frame and units, and the way to the frame of a mask."""
+"""The sky under the pixels of a WCS: its celestial axes, their frame and units, and the frame of a mask."""
 
 from __future__ import annotations
 
@@ -168,8 +168,8 @@ _WIDEST_GAP = 0.1
 class Turns:
     """The periods of an image that reaches native longitude +180 or -180 deg, or extends beyond it.
 
-    wcslib gives each position the pixel coordinates at which its native longitude is between -180 and 180 deg: its
-    natural place. Places that differ by multiples of `period` show the same position.
+    wcslib gives each position the pixel coordinates at which its native longitude is between -180 and 180 deg. These
+    are its natural place. Pixel coordinates that differ by multiples of `period` show the same position.
 
     Attributes
     ----------
@@ -294,7 +294,7 @@ def celestial(wcs: WCS) -> WCS:
 
 
 def _frame(frame: BaseCoordinateFrame | type[BaseCoordinateFrame], physical_type: str | None) -> BaseCoordinateFrame:
-    """The frame of the longitude: that of astropy, unless a RADESYS in the header misled it.
+    """The frame of the longitude: that of astropy, unless astropy misinterprets a RADESYS in the header.
 
     RADESYS applies to equatorial and ecliptic axes only (Calabretta & Greisen 2002, A&A 395, 1077, section 3.1), but
     astropy 8 takes all axes of a header with RADESYS for equatorial ones.
@@ -351,14 +351,14 @@ def _shape(wcs: Any, shape: Any) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The way from one frame to another.
+    """The transformation from one frame to another.
 
     Attributes
     ----------
     transformed, reverse : callable or None
         Transform longitudes and latitudes in radians, there and back, if the frames differ by more than a rotation.
     matrix : numpy.ndarray, shape (3, 3), or None
-        Rotates unit vectors, if the frames differ by a rotation. All of the three are None for equal frames.
+        Rotates unit vectors, if the frames differ by a rotation. All three are None for equal frames.
     """
 
     transformed: Callable[[Angles, Angles], tuple[Angles, Angles]] | None = None
@@ -367,7 +367,7 @@ class Way:
 
     @classmethod
     def between(cls, frame: BaseCoordinateFrame, target: str) -> Way:
-        """The way from the frame of a WCS to the frame of a mask, "icrs" or "galactic"."""
+        """The transformation from the frame of a WCS to the frame of a mask, "icrs" or "galactic"."""
         if frame.name == target:
             return cls()
         if frame.name in frames.FRAMES or isinstance(frame, FK5):

@@ -1,8 +1,8 @@
 """The cells under the True pixels of an image: a cell is in if and only if the pixel under its centre is True.
 
-A walk down the quad-tree of cells asks for each node where on the image it may lie (_kernels/cells_under_image.pyx).
-Its cost grows with the outline of the True pixels. If the WCS has no bounds for that (`hpmask.wcs.bounds`), the centres
-of all cells around the pixels are projected.
+A walk down the quad-tree of cells computes for each node the pixels under which it may lie
+(_kernels/cells_under_image.pyx). Its cost grows with the outline of the True pixels. If the WCS has no bounds for that
+(`hpmask.wcs.bounds`), the centres of all cells around the pixels are projected.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def plane_of(image: Image, grid: Grid, way: Way, *, order: int, mode: Mode, outs
 
 
 def unused(differs: Image, grid: Grid) -> tuple[Places, Places]:
-    """Rows and columns of the True pixels of `differs` that give no cell its value.
+    """Rows and columns of the True pixels of `differs` that are not used by any cell.
 
     The centre and all corners of such a pixel are outside the projection, or show sky that belongs to another pixel,
     which is not True. The result is empty if these pixels are a frame of one value around an image of the whole sky.
@@ -76,7 +76,7 @@ def unused(differs: Image, grid: Grid) -> tuple[Places, Places]:
     doubtful = np.repeat(np.repeat(doubt, _TILE, axis=0), _TILE, axis=1)[: grid.shape[0], : grid.shape[1]]
 
     def lost(value: bool) -> tuple[Places, Places]:
-        """The pixels of `differs` with a value that give it to no cell."""
+        """The pixels of `differs` with a value that are not used by any cell."""
         row, column = np.nonzero(doubtful & (differs == value))
         for dx, dy in ((0, 0), (-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
             lon, lat = grid.positions(grid.wcs, column + np.float64(dx), row + np.float64(dy))
@@ -112,7 +112,7 @@ def _check_size(image: Image, grid: Grid, order: int) -> None:
 
 
 def _walk(image: Image, grid: Grid, way: Way, bounds: Bounds, order: int, outside: bool, threads: int) -> RangeSet:
-    """Walk down the cells, and ask astropy for those that are in doubt."""
+    """Walk down the cells, and let astropy decide those that are in doubt."""
     total = np.empty([_kernel.blocks_of(n) + 1 for n in image.shape], dtype=np.uint32)
     pixels = np.ascontiguousarray(image).view(np.uint8)
     _kernel.count_pixels(pixels, total)

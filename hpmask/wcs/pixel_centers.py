@@ -1,8 +1,9 @@
 """The mask at the centres of an image's pixels.
 
-A tile of pixels is decided at once where the mask is the same all over a cap that holds the sky of the tile
-(`hpmask.wcs.bounds`). Other tiles are quartered, down to single pixels. A pixel whose centre is so close to the edge of
-a cell that rounding could decide is left to astropy. The result is the same as if astropy had placed every pixel.
+A tile of pixels is decided at once if the mask is uniform over a cap that contains the sky of the tile
+(`hpmask.wcs.bounds`). Other tiles are divided into four, down to single pixels. A pixel whose centre is so close to the
+edge of a cell that rounding could decide is left to astropy. The result is the same as if astropy had placed every
+pixel.
 """
 
 from __future__ import annotations

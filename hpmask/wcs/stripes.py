@@ -29,7 +29,7 @@ Wcs = Callable[[], Any]
 
 
 def blocks(n: int, length: int) -> Iterator[slice]:
-    """Slices that cut `n` items into blocks of `length`, or of one item where `length` is less than that."""
+    """Slices that cut `n` items into blocks of `length`, which is at least 1."""
     length = max(1, length)
     for first in range(0, n, length):
         yield slice(first, min(first + length, n))

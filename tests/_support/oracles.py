@@ -176,7 +176,7 @@ def speckled(rng, order):
         yield number == cell
     yield np.ones(n, dtype=bool)
     yield np.zeros(n, dtype=bool)
-    # The corners of all base cells, and what is round them.
+    # The corners of all base cells, and what is around them.
     corners = np.zeros(n, dtype=bool)
     third = (4**order - 1) // 3
     for base in range(12):

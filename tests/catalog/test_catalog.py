@@ -489,7 +489,7 @@ def test_keywords_that_contradict(cards, message):
     with pytest.raises(ValueError, match=f"the table has {message}.*catalog_frame"):
         read_rows(stars, "1 deg")
     assert read_rows(stars, "1 deg", catalog_frame="fk5").center.frame.name == "fk5"
-    # Columns whose names tell the frame do not need the keywords.
+    # Columns whose names give the frame do not need the keywords.
     stars.rename_columns(["ra", "dec"], ["RA_ICRS", "DE_ICRS"])
     assert read_rows(stars, "1 deg").center.frame.name == "icrs"
 

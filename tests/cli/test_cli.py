@@ -61,7 +61,7 @@ def run(tmp_path, monkeypatch):
 
 @pytest.fixture
 def hole(tmp_path):
-    """All sky but 2 deg round the Crab, also as hole.fits."""
+    """All sky but 2 deg around the Crab, also as hole.fits."""
     mask = ~Mask.from_cones(CRAB, "2 deg", order=8)
     mask.write(tmp_path / "hole.fits")
     return mask
@@ -69,7 +69,7 @@ def hole(tmp_path):
 
 @pytest.fixture
 def by_energy(tmp_path):
-    """Holes of 20 and 5 deg round the Crab in two bins, also as energy.fits."""
+    """Holes of 20 and 5 deg around the Crab in two bins, also as energy.fits."""
     planes = [(~Mask.from_cones(CRAB, radius, order=6)).planes[0] for radius in ("20 deg", "5 deg")]
     mask = Mask(planes, energy=EnergyAxis([10, 100, 1000] * u.GeV), history="first step\nsecond step")
     mask.write(tmp_path / "energy.fits")
@@ -80,7 +80,7 @@ COMMAND = (sys.executable, "-c", "from hpmask.cli import main; main()")
 
 
 def command(*words, **options):
-    """The command in a process of its own."""
+    """The command in a separate process."""
     return subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, check=False, **options)
 
 
@@ -217,7 +217,7 @@ class TestBuild:
         (tmp_path / "recipe.toml").write_text(
             'order = 6\n[[exclude]]\ncatalog = "stars.csv"\nradius = "2 deg"\ninvalid = "skip"\n'
         )
-        # In a process of its own: in this one, tests make warnings errors.
+        # In a separate process, because in this one tests turn warnings into errors.
         result = command("build", "recipe.toml", "-o", "mask.fits", cwd=tmp_path)
         assert result.returncode == 0
         assert result.stderr.startswith("hpmask: warning: ")
@@ -649,7 +649,7 @@ class TestAllOrNothing:
 
 
 class TestProcess:
-    """What only a process of its own shows."""
+    """Behaviour that only a separate process shows."""
 
     def test_version(self):
         result = command("--version")

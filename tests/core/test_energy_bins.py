@@ -141,7 +141,7 @@ def test_rounding_of_any_units_as_gammapys(interp, node_type):
 
 
 def test_rounding_between_uneven_centres():
-    """Edges lie half way between nodes in their number, so that bins begin to count at the nodes."""
+    """Edges lie halfway between nodes in their number, so bins begin to count at the nodes."""
     maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
     theirs = maps.MapAxis.from_nodes([1, 10, 1000] * u.TeV, interp="log", name="energy")
     geom = maps.WcsGeom.create(npix=1, axes=[theirs])

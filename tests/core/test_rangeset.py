@@ -870,9 +870,11 @@ def test_the_same_answer_from_many_threads():
             assert results == expected * 4
 
 
-@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="the system does not tell peaks of memory")
+@pytest.mark.skipif(
+    not os.access("/proc/self/clear_refs", os.W_OK), reason="the system does not report peaks of memory"
+)
 def test_resident_memory_of_the_algebra():
-    """What the process really takes, in a process of its own: arrays of this size are mapped and given back whole."""
+    """The real memory of a separate process: arrays of this size are mapped and given back as a whole."""
     code = """
 import numpy as np
 from hpmask import RangeSet
@@ -901,7 +903,7 @@ for work in (lambda: a | b, lambda: a & b, lambda: a ^ b, lambda: a - b, lambda:
 
 @pytest.mark.skipif(
     np.lib.NumpyVersion(np.__version__) >= "2.5.0",
-    reason="numpy 2.5 tells tracemalloc of an array that shrinks in place before it takes back the larger one",
+    reason="numpy 2.5 reports to tracemalloc an array that shrinks in place before it takes back the larger one",
 )
 def test_memory_of_the_algebra():
     n = 1_800_000

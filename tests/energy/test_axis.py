@@ -131,7 +131,7 @@ def test_not_equal_to_other_things():
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle(protocol):
-    # A unit with a scale of its own, and a log of irrational edges, must come back to the last bit.
+    # A unit with a scale, and a log of irrational edges, must come back to the last bit.
     for axis in (AXIS, EnergyAxis(np.geomspace(0.3, 70, 9) * u.Unit(3.7 * u.MeV), name="energy_true")):
         again = pickle.loads(pickle.dumps(axis, protocol))
         assert again == axis

@@ -306,7 +306,7 @@ def test_tables_of_gammapy(style, interp, tmp_path):
         hdu = fits.BinTableHDU(theirs.to_table(format=style), name="BINS")
     expected = axis_from_gammapy(theirs)
     if style != "gadf":
-        expected = EnergyAxis(expected.edges, name=name)  # the others tell of no interpolation
+        expected = EnergyAxis(expected.edges, name=name)  # the others do not store the interpolation
     assert EnergyAxis.from_table(hdu) == expected
     path = tmp_path / "bins.fits"
     fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(Table({"E": [1.0, 2.0]}), name="OTHER"), hdu]).writeto(path)

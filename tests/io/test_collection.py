@@ -1,4 +1,4 @@
-"""Real files of many tools: space MOCs read as published or independent figures tell, all else is refused."""
+"""Real files of many tools: space MOCs agree with published or independent figures, and everything else is refused."""
 
 import pytest
 from mocpy import MOC
@@ -61,7 +61,7 @@ NO_MOC = {
     "masks/namaster_mask_nside256.fits.gz": "HEALPix map",
     "masks/GammaCygni_exclusion_mask.fits.gz": "it has an image, a table 'PRIMARY_BANDS'",
     "catalogs/gll_psch_v13_3FHL.fit.gz": "a table 'LAT_Point_Source_Catalog'",
-    # Its sums are stale, which is no matter in a file that is no mask anyway.
+    # Its sums are out of date, which does not matter, because the file is not a mask.
     "catalogs/gll_psc_v35_4FGL-DR4_slim.fits.gz": "a table 'LAT_POINT_SOURCE_CATALOG'",
 }
 

@@ -116,7 +116,7 @@ def test_the_first_table_of_a_galactic_mask_is_in_icrs(tmp_path):
 
     from hpmask.geometry import healpix
 
-    # The Galactic pole's cell, at an order where its ICRS place is told cell by cell.
+    # The Galactic pole's cell, at an order where its ICRS position is known to a cell.
     north = Mask(RangeSet.from_cells(np.arange(3 * 4**5), 5), frame="galactic")
     north.write(tmp_path / "n.fits")
     cells = np.arange(12 * 4**5)
@@ -354,7 +354,7 @@ def test_uniq_of_32_bits(tmp_path):
     uniq = np.array([5, 16 * 4**12 + 7], np.int32)
     mask = Mask.read(uniq_file(tmp_path / "m.fits", uniq, form="1J", MOCORDER=29))
     assert mask == Mask(RangeSet.from_uniq(uniq))
-    # 32 bits hold no finer cells, whatever the header tells.
+    # 32 bits hold no finer cells, whatever the header says.
     assert mask.order == 13
 
 

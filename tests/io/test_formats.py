@@ -300,7 +300,7 @@ def random_text(rng, format):
 
 
 def known_to_differ(text, format, theirs):
-    """Whether mocpy makes something of a text that is no MOC."""
+    """Whether mocpy reads a text that is not a MOC."""
     if any(stop > 12 * 4**29 for _, stop in theirs[0]):
         # Not each cell off the sky is noticed.
         return True

@@ -105,7 +105,7 @@ def test_wmap(data):
 
 
 def edge_of(cells, order):
-    """Of a few cells: those with a neighbour that is none of them, and these neighbours."""
+    """Of a few cells: those with a neighbour outside, and these neighbours."""
     cells = np.asarray(cells, dtype=np.int64)
     beside = healpix.neighbours(cells, order)
     out = (beside >= 0) & ~np.isin(beside, cells)
@@ -164,7 +164,7 @@ def test_how_wide_neighbours_are(order):
 
 
 def test_antipodes_of_the_finest_cells():
-    """Chords near 180 degrees tell nothing apart."""
+    """Chords near 180 degrees cannot distinguish angles."""
     cells = np.array([7 << 55, (7 << 55) + 3, (7 << 55) + 12], dtype=np.uint64)
     mask = Mask(RangeSet.from_cells(cells, 29))
     lon, lat = healpix.centres(cells, 29)
@@ -271,7 +271,7 @@ def test_maps_are_distances_of_centres(own, order, nest):
 
 
 def one_by_one(plane, order):
-    """The signed distances of all cells of an order (NESTED), each searched for by itself."""
+    """The signed distances of all cells of an order (NESTED), each searched separately."""
     cells = np.arange(healpix.n_cells(order), dtype=np.uint64)
     numbers = cells << np.uint64(2 * (29 - order))
     if order < plane.order:

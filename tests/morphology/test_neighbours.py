@@ -82,7 +82,7 @@ def test_edge_and_step_are_dual(plane, connectivity):
 @pytest.mark.usefixtures("side")
 @pytest.mark.parametrize("order", [9, 18, 29])
 def test_cell_by_cell_at_fine_orders(order):
-    """Discs at the poles, where base cells meet and elsewhere, and what they leave of larger cells round them."""
+    """Discs at the poles, where base cells meet and elsewhere, and the remains of larger cells around them."""
     third = np.arcsin(2 / 3)
     lon = np.array([0, 0.2, np.pi / 4, np.pi / 2, np.pi / 2, 5.2, 0, 0.3])
     lat = np.array([np.pi / 2, -np.pi / 2, third, -third, 0, 0.1, 0, 1.3])

@@ -27,7 +27,7 @@ def test_nodes_are_the_set(plane):
     tiles = TileSet(plane.boundaries, plane.order)
     pairs = np.array(list(cells_of(tiles, plane.order)), dtype=np.uint64).reshape(-1, 2)
     assert RangeSet.from_ranges(pairs, plane.order) == plane
-    # In their places, apart from each other, and each on the grid of its own size.
+    # In their places, apart from each other, and each aligned to its own size.
     size = np.uint64(4) ** tiles.levels.astype(np.uint64)
     assert np.all(tiles.starts % size == 0)
     assert np.all(tiles.starts[1:] >= tiles.starts[:-1] + size[:-1])

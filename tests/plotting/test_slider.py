@@ -38,7 +38,7 @@ def _figures(monkeypatch):
 
 @pytest.fixture
 def mask():
-    """Without 20, 10 and 5 deg round the Crab."""
+    """Without 20, 10 and 5 deg around the Crab."""
     return ~Mask.from_cones(CRAB, [[20, 10, 5]] * u.deg, order=7, energy=AXIS)
 
 
@@ -53,7 +53,7 @@ def colour_at(ax, position):
 
 
 def is_kept(picture, offset):
-    """Whether the picture has a position at some degrees north of the Crab in the colour of what is kept."""
+    """Whether the picture has a position at some degrees north of the Crab in the colour of kept sky."""
     colour = colour_at(picture.ax, SkyCoord(CRAB.ra, CRAB.dec + offset * u.deg))
     if np.allclose(colour, to_rgb(static.KEPT), atol=0.02):
         return True

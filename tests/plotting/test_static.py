@@ -40,7 +40,7 @@ def _figures(monkeypatch):
 
 @pytest.fixture(scope="module")
 def hole():
-    """All sky but 15 deg round the Crab."""
+    """All sky but 15 deg around the Crab."""
     return ~Mask.from_cones(CRAB, "15 deg", order=6)
 
 

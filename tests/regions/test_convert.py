@@ -97,7 +97,7 @@ def inside(shape, vectors):
             n, width, height = (vectors @ axis for axis in axes(lon, lat, angle))
             return (n > 0) & (np.abs(width) <= n * math.tan(half_width)) & (np.abs(height) <= n * math.tan(half_height))
         case Corners():
-            # Even-odd in the gnomonic projection round the first corner, which keeps great circles straight.
+            # Even-odd in the gnomonic projection around the first corner, which keeps great circles straight.
             gnomonic = axes(shape.lon[0], shape.lat[0], 0)
             n, x, y = (vectors @ axis for axis in gnomonic)
             cn, cx, cy = (vectors_of(shape.lon, shape.lat) @ axis for axis in gnomonic)
@@ -127,7 +127,7 @@ def sky(n=20_000, seed=1):
 
 
 def around(center, radius, n=20_000, seed=1):
-    """Random positions round a centre, in ICRS."""
+    """Random positions around a centre, in ICRS."""
     rng = np.random.default_rng(seed)
     distance = radius * np.sqrt(rng.uniform(0, 1, n))
     return center.icrs.directional_offset_by(rng.uniform(0, 360, n) * u.deg, distance)
@@ -421,7 +421,7 @@ def test_compounds(expression, includes):
             return parts[node]
         sign, left, right = node
         operation = SIGNS[sign]
-        # Without a meta of its own a compound has that of its first part.
+        # Without a meta, a compound has that of its first part.
         return CompoundSkyRegion(build(left), build(right), operation, meta={})
 
     def expected(node):

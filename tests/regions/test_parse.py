@@ -87,7 +87,7 @@ def damaged(text, rng):
 
 
 def check_damaged(text, tmp_path):
-    """A text is read whole, or refused with a line; which of them is told."""
+    """Whether a text is read completely, or is refused with an error that names the line."""
     path = tmp_path / "a.reg"
     path.write_bytes(text.encode())
     try:

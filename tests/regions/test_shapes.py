@@ -1,4 +1,4 @@
-"""Shapes on their own: which points they hold, whether a cap is in or out, and what is no shape."""
+"""Shapes on their own: which points they hold, whether a cap is in or out, and invalid shapes."""
 
 import json
 from fractions import Fraction
@@ -49,7 +49,7 @@ def shapes(draw):
         return Ellipse(*axes), oracle.ellipse(*axes)
     if kind == "rectangle":
         return Polygon.rectangle(*axes), oracle.rectangle(*axes)
-    # A star round a centre, convex or not; larger than a hemisphere it never is.
+    # A star around a centre, convex or not, and never larger than a hemisphere.
     n = draw(st.integers(3, 12))
     turns = 2 * np.pi * (np.arange(n) + 0.5 * np.array(draw(st.lists(st.floats(0, 1), min_size=n, max_size=n)))) / n
     radii = np.array(draw(st.lists(st.floats(0.05, 1.2), min_size=n, max_size=n)))[:, np.newaxis]
@@ -111,7 +111,7 @@ def test_annulus_is_exact_in_all_modes():
     within = set(np.flatnonzero(in_ring.all(axis=0)))
     assert meets <= set(planes["overlap"].cells().tolist())
     assert set(planes["inside"].cells().tolist()) <= within
-    # The samples are 1/8 of a cell apart, so few cells can be told apart wrongly by them.
+    # The samples are 1/8 of a cell apart, so they decide few cells wrongly.
     assert len(planes["overlap"].cells()) - len(meets) < 0.03 * len(meets)
     assert len(within) - len(planes["inside"].cells()) < 0.03 * len(within)
 

@@ -509,7 +509,7 @@ def test_wide_images_of_few_patches():
     assert Mask.from_wcs(~image, wcs, order=13, outside=True) == ~Mask.from_wcs(image, wcs, order=13)
 
 
-# ---------------------------------------------------------------------- round the sky, and up to the rim
+# ---------------------------------------------------------------------- around the sky, and up to the rim
 
 
 def plate(crval=0.0, crpix=None, cdelt=-1.0, shape=(180, 360), projection="CAR", swap=False, turn=1):

@@ -146,7 +146,7 @@ def test_pixels_outside_the_projection_are_false(projection, area):
 
 
 def test_corners_of_an_all_sky_image_stay_empty(data):
-    """A real all-sky AIT map, of which the makers left empty what is outside of the ellipse."""
+    """A real all-sky AIT map, with empty pixels outside the ellipse."""
     with fits.open(data("wcs/allsky_rosat.fits")) as hdus:
         wcs, values = header_wcs(hdus[0].header), hdus[0].data
     image = Mask.full(frame="galactic").to_wcs(wcs)

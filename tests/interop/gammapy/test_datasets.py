@@ -300,7 +300,7 @@ def test_containment_that_is_none():
 
 
 def test_containment_beyond_the_last_radius():
-    """gammapy's PSF map ends at 0.66 deg; what lies beyond is no margin to rely on."""
+    """gammapy's PSF map ends at 0.66 deg. Beyond that, the radius cannot be relied on."""
     psf = PSFMap.from_gauss(TRUE, sigma=0.4 * u.deg)
     assert psf.containment_radius(0.99, energy_true=2 * u.TeV) < 0.7 * u.deg
     energy, offset = TRUE, MapAxis.from_bounds(0, 1, nbin=2, unit="deg", name="offset", node_type="center")

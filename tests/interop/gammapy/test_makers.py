@@ -36,7 +36,7 @@ EACH_PLACE = [
 ]
 # Sources in each field: offset from its centre, position angle and radius, all in deg.
 SOURCES = [(0.4, 20, 0.3), (0.9, 140, 0.25), (0.7, 260, 0.2)]
-# Fine enough that its cells are no part of the question.
+# So fine that the size of the cells does not matter.
 ORDER = 18
 
 

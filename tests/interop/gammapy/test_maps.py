@@ -136,7 +136,7 @@ def test_energy_bins_must_match():
 
 
 def test_irregular_images():
-    """An image per energy bin, each with pixels of its own."""
+    """An image per energy bin, each with different pixels."""
     axis = MapAxis.from_edges([0.1, 1, 10] * u.TeV, name="energy", interp="log")
     geom = WcsGeom.create(skydir=CRAB, binsz=[0.1, 0.2], width=3, axes=[axis])
     assert not geom.is_regular
