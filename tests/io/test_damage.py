@@ -489,6 +489,6 @@ def test_damage_of_any_kind_gives_one_kind_of_error(tmp_path, n_copies):
             except MaskFormatError:
                 refusals += 1
             else:
-                # hpmask's own files distinguish damage from other masks. Texts and files without sums may be another mask.
+                # Damage in hpmask's own files is always noticed. Texts and files without sums may be another mask.
                 assert mask == masks[name] or not name.startswith(("plain", "energy")), what
     assert refusals > 0.6 * n_copies * len(files)

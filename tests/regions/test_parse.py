@@ -87,7 +87,7 @@ def damaged(text, rng):
 
 
 def check_damaged(text, tmp_path):
-    """Whether a text is read completely, or is refused with an error that names the line."""
+    """Assert that a text is read completely, or refused with its line or file: "read" or "refused"."""
     path = tmp_path / "a.reg"
     path.write_bytes(text.encode())
     try:
