@@ -353,7 +353,7 @@ def test_tables_that_do_not_fit(path):
     table = bins(EDGES)
     table.data["E_MIN"][2] *= 1.5
     cube(path, 4, table)
-    refused(path, "the energies in table 'EBOUNDS' cannot be used: bins must follow on each other")
+    refused(path, "the energies in table 'EBOUNDS' cannot be used: bins must be contiguous")
     cube(path, 3, nodes([5, 1, 2] * u.GeV))
     refused(path, "Energy must be two positive energies or more, which increase")
 
