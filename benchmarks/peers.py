@@ -822,7 +822,7 @@ def growing_healpix(quick: bool) -> Row:
     if peer("healpy"):
         # True is a hole since healpy 1.19, False before.
         newer = tuple(int(part) for part in importlib.metadata.version("healpy").split(".")[:2]) >= (1, 19)
-        image = mask.to_healpix(order) if newer else ~mask.to_healpix(order)
+        image = mask.to_healpix(order=order) if newer else ~mask.to_healpix(order=order)
 
         def with_healpy() -> np.ndarray:
             return peer("healpy").dist2holes(image, maxdist=np.radians(1.01)) <= np.radians(1)
@@ -831,7 +831,7 @@ def growing_healpix(quick: bool) -> Row:
 
     def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
         if "healpy" in results:
-            n = int((results["hpmask"].to_healpix(order) != results["healpy"]).sum())
+            n = int((results["hpmask"].to_healpix(order=order) != results["healpy"]).sum())
             yield "healpy", f"{n} of {12 << 2 * order:,} cells differ", n <= 5
 
     return Row(f"dilate 200 discs of 1 deg by 1 deg, nside {1 << order}", works, compare)
