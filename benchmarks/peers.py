@@ -135,7 +135,7 @@ def same_sky(plane: RangeSet, ranges: np.ndarray) -> tuple[str, bool]:
     other = RangeSet(ranges, MAX_ORDER)
     if plane == other:
         return "the same cells", True
-    return f"{(plane ^ other).area / plane.area:.2g} of the area differs", False
+    return f"{(plane ^ other).sky_fraction / plane.sky_fraction:.2g} of the area differs", False
 
 
 # ---------------------------------------------------------------------- discs
@@ -215,13 +215,13 @@ def discs(n: int, radius: tuple[float, float], order: int, mode: str, seed: int,
                 ranges = results[tool].astype(np.uint64) << shift(order)
                 if inclusive:
                     theirs = RangeSet(ranges, MAX_ORDER)
-                    more = theirs.area / plane.area - 1
+                    more = theirs.sky_fraction / plane.sky_fraction - 1
                     yield tool, f"{more:+.2%} of cells, hpmask's all among them", plane.issubset(theirs)
                 else:
                     yield tool, *same_sky(plane, ranges)
         if "mocpy" in results:
             theirs = RangeSet(moc_ranges(results["mocpy"]), MAX_ORDER)
-            more = theirs.area / plane.area - 1
+            more = theirs.sky_fraction / plane.sky_fraction - 1
             yield (
                 "mocpy",
                 f"{more:+.2%} of cells (it has overlap only), hpmask's all among them",
@@ -662,7 +662,7 @@ def from_wcs_row(title: str, image: np.ndarray, wcs: WCS, order: int) -> Row:
             yield tool, *same_sky(plane, RangeSet.from_cells(cells, order).ranges)
         if "mocpy" in results:
             theirs = RangeSet(moc_ranges(results["mocpy"]), MAX_ORDER)
-            missed, more = ((a - b).area / plane.area for a, b in ((plane, theirs), (theirs, plane)))
+            missed, more = ((a - b).sky_fraction / plane.sky_fraction for a, b in ((plane, theirs), (theirs, plane)))
             # It marks the cells under pixels' centres, and so leaves holes where cells are the smaller ones.
             yield "mocpy", f"{missed:.2%} of the area is missing, {more:.2%} too much", True
 
@@ -716,7 +716,7 @@ def circles(quick: bool) -> Iterator[Row]:
     yield Row(f"{count} circles of 0.05 to 0.3 deg to {n} x {n} pixels, order {order}", works, compare)
 
 
-# ---------------------------------------------------------------------- growing
+# ---------------------------------------------------------------------- dilation
 
 
 def growing(quick: bool) -> Iterator[Row]:
@@ -749,7 +749,11 @@ def growing_row(mask: Mask, quick: bool) -> Row:
         if "mocpy" in results:
             ranges = RangeSet(moc_ranges(results["mocpy"]), MAX_ORDER)
             ours = results["hpmask"].planes[0]
-            yield "mocpy", f"its ten steps hold {ranges.area / ours.area:.2f} of hpmask's area", ranges.overlaps(ours)
+            yield (
+                "mocpy",
+                f"its ten steps hold {ranges.sky_fraction / ours.sky_fraction:.2f} of hpmask's area",
+                ranges.overlaps(ours),
+            )
 
     return Row(f"dilate by 60 arcsec (9 cells), order 15, {mask.n_ranges / 1e6:.2f} million ranges", works, compare)
 
@@ -804,7 +808,7 @@ def growing_survey(path: Path) -> Row:
         if "mocpy" in results:
             theirs = RangeSet(moc_ranges(results["mocpy"]), MAX_ORDER)
             plane = results["hpmask"].planes[0]
-            more = theirs.area / plane.area - 1
+            more = theirs.sky_fraction / plane.sky_fraction - 1
             found = f"{more:+.2%} of cells (it has overlap only), hpmask's all among them"
             yield "mocpy", found, plane.issubset(theirs)
 
@@ -818,7 +822,7 @@ def growing_healpix(quick: bool) -> Row:
     if peer("healpy"):
         # True is a hole since healpy 1.19, False before.
         newer = tuple(int(part) for part in importlib.metadata.version("healpy").split(".")[:2]) >= (1, 19)
-        image = mask.to_healpix(order) if newer else ~mask.to_healpix(order)
+        image = mask.to_healpix(order=order) if newer else ~mask.to_healpix(order=order)
 
         def with_healpy() -> np.ndarray:
             return peer("healpy").dist2holes(image, maxdist=np.radians(1.01)) <= np.radians(1)
@@ -827,7 +831,7 @@ def growing_healpix(quick: bool) -> Row:
 
     def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
         if "healpy" in results:
-            n = int((results["hpmask"].to_healpix(order) != results["healpy"]).sum())
+            n = int((results["hpmask"].to_healpix(order=order) != results["healpy"]).sum())
             yield "healpy", f"{n} of {12 << 2 * order:,} cells differ", n <= 5
 
     return Row(f"dilate 200 discs of 1 deg by 1 deg, nside {1 << order}", works, compare)

@@ -3,6 +3,7 @@
 import gzip
 import io
 import re
+import time
 from contextlib import suppress
 
 import numpy as np
@@ -61,6 +62,24 @@ def damaged(content, n, seed, more=()):
         way = ways[k % len(ways)]
         copy = bytearray(content)
         yield f"{way.__name__[1:]} {k} of seed {seed}", bytes(way(copy, rng))
+
+
+def outcomes(copies, path, outcome):
+    """The number of copies with each outcome of ``outcome(path)``, the slowest copy, and the failures in words.
+
+    `copies` are those of `damaged`, and are written to `path` one after the other.
+    """
+    counts, slowest, failed = {}, (0.0, ""), []
+    for what, content in copies:
+        path.write_bytes(content)
+        start = time.process_time()
+        try:
+            end = outcome(path)
+            counts[end] = counts.get(end, 0) + 1
+        except Exception as error:
+            failed.append(f"{what}: {type(error).__name__}: {error}")
+        slowest = max(slowest, (time.process_time() - start, what))
+    return counts, slowest, failed
 
 
 def _place(content, rng):
