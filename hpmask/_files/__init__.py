@@ -1,1 +1,1 @@
-"""What all file formats need: atomic replacement, bounded decompression, digests, and HDUs with checksums."""
+"""Used by all file formats: atomic replacement, bounded decompression, digests, and HDUs with checksums."""

@@ -33,7 +33,7 @@ R = TypeVar("R")
 
 
 class _Here(threading.local):
-    """What holds for the running thread alone."""
+    """Settings of the running thread."""
 
     # The `n_threads` of the method that it is in.
     n_threads: int | None = None
@@ -48,7 +48,7 @@ _here = _Here()
 
 
 class _Setting:
-    """A number of threads that is set, and the one before it, which returns at the end of a ``with`` block."""
+    """A number of threads that is set, and the previous one, which is restored at the end of a ``with`` block."""
 
     def __init__(self, number: int | None) -> None:
         global _chosen
@@ -73,9 +73,9 @@ class _Setting:
 def set_num_threads(n_threads: int | None) -> AbstractContextManager[None]:
     """Set how many threads hpmask uses, for this process or for a ``with`` block.
 
-    A call sets the number until the next call. In a ``with`` statement, the number before it returns at the end of the
-    block. The number holds for all threads of the process. The `n_threads` of a method has priority over it.
-    No result depends on it.
+    A call sets the number until the next call. In a ``with`` statement, the previous number is restored at the end of
+    the block. The number holds for all threads of the process. The `n_threads` of a method has priority over it.
+    Results do not depend on it.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def get_num_threads() -> int:
 
 
 def thread_count(n_threads: int | None) -> int:
-    """`n_threads`, or the number that holds here where it is None: see `for_the_call`, else `get_num_threads`.
+    """`n_threads`, or if it is None, the number of `for_the_call`, or else that of `get_num_threads`.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def _from_environment() -> int | None:
 
 
 def _processors() -> int:
-    """The processors of this process, at most as many as its CPU quota pays for."""
+    """The number of processors that this process may use, limited by its CPU quota."""
     number = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _own_quota()
     return number if quota is None else min(number, quota)
@@ -254,8 +254,8 @@ def _quota(*files: Path) -> tuple[int, int] | None:
 def thread_map(work: Callable[[T], R], parts: Iterable[T], n_threads: int | None = None) -> Iterator[R]:
     """Yield the results of `work` for all parts, in the order of the parts, on several threads.
 
-    The calling thread takes part in the work. Because of that nothing can deadlock: if no other thread is free, the
-    caller does everything. A `work` that calls `thread_map` itself runs that inner map on its own thread.
+    The calling thread takes part in the work. Nothing can therefore deadlock: if no other thread is free, the caller
+    does everything. A `work` that calls `thread_map` itself runs that inner map on its own thread.
 
     If a part fails, no further part is begun, and the error is raised when the parts before it have been yielded. When
     the iterator ends, by an error, an interrupt or because it is closed, no thread works on a part any more.
@@ -372,7 +372,7 @@ def _begin(share: Callable[[], None], number: int) -> list[Future[None]]:
 
 
 def _end(helpers: list[Future[None]]) -> None:
-    """Wait for the helpers that have begun, and send the others away."""
+    """Wait for the helpers that have begun, and cancel the others."""
     global _n_jobs
     try:
         wait([helper for helper in helpers if not helper.cancel()])
@@ -391,7 +391,7 @@ def _before_fork() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Begin anew: only the thread that forked is there."""
+    """Start with a new pool, because only the thread that forked exists."""
     global _pool, _n_jobs, _lock
     _pool, _n_jobs, _lock = None, 0, threading.RLock()
     _here.at_work = False

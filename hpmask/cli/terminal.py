@@ -1,4 +1,4 @@
-"""What the commands share: options, text in columns, progress on a terminal, and output files."""
+"""Shared by the commands: options, text in columns, progress on a terminal, and output files."""
 
 from __future__ import annotations
 

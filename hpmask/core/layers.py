@@ -22,8 +22,8 @@ MAX_SETS = 64
 class LayeredSet:
     """Up to 64 sets in one, for look-ups in all of them at once.
 
-    It holds the cell numbers at which any of the sets begins or ends, and a word for each stretch between two of them.
-    Bit k of a word is 1 if set k holds the stretch.
+    It holds the cell numbers at which any of the sets begins or ends, and a word for each interval between two of them.
+    Bit k of a word is 1 if set k contains the interval.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class LayeredSet:
         radius: NDArray[np.float64],
         matrix: NDArray[np.float64] | None,
     ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-        """Words at the centres of caps, and whether the word is certainly the same all over the cap; all in radians."""
+        """Words at the centres of caps, and whether the word is certainly the same in the whole cap; all in radians."""
         words, one = np.empty(lon.size, dtype=np.uint64), np.empty(lon.size, dtype=np.bool_)
         matrix = lookup.NO_ROTATION if matrix is None else matrix
         _kernel.caps(lon, lat, radius, matrix, self.index, self.order, words, one.view(np.uint8))

@@ -106,7 +106,7 @@ def contains_lonlat(
 def angles_of(
     coord: SkyCoord, frame: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64], tuple[int, ...]]:
-    """Longitudes and latitudes of positions, and how to bring them to `frame`, for the kernels.
+    """Longitudes and latitudes of positions, and their rotation to `frame`, for the kernels.
 
     The angles stay in the frame and the unit of `coord`, because a copy of millions of positions costs time.
 

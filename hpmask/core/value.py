@@ -264,7 +264,7 @@ def _shared(planes: list[RangeSet], order: int) -> tuple[RangeSet, ...]:
 
 
 def _unknown_origin(mask: MaskValue) -> Expression:
-    """The history of a mask that is made from planes, and nothing says where they come from."""
+    """The history of a mask that is made from planes of unknown origin."""
     bins = "" if mask.energy is None else f"{counted(mask.energy.n_bins, 'bin')}, "
     return Expression(f"Mask({bins}{counted(mask.n_ranges, 'range')}, order={mask.order})")
 

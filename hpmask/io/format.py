@@ -1,4 +1,4 @@
-"""The description of a file format, as the registry of `hpmask.io` takes it."""
+"""The description of a file format, for the registry of `hpmask.io`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the two text formats share: the beginning of a file.
+"""The beginning of files, which both text formats share.
 
 A file may begin with a byte order mark and with comments, which are lines that begin with ``#``. Old tools of the CDS
 give the order of the MOC in a comment, as ``#MOCORDER 8``.

@@ -215,7 +215,7 @@ class _Dilation:
         return ~(self._set_of(difference_of(outside, reached)) - sure)
 
     def _reached(self, sources: Runs, plane: RangeSet | None) -> tuple[Runs, RangeSet]:
-        """What some runs (the runs of `plane`, if it is given) reach: as runs and as a set, to be united."""
+        """The cells that some runs (those of `plane`, if it is given) reach: as runs and as a set, to be united."""
         sure = RangeSet.empty(self.order)
         if self.angle > _WIDE * healpix.cell_radius(self.order):
             plane = self._set_of(sources) if plane is None else plane

@@ -100,7 +100,7 @@ class BinPlot:
         self.ax.set_title(text if self._title is None else f"{self._title}\n{text}", color=static.INK, fontsize=12)
 
     def to_html(self) -> str:
-        """The pictures of all bins with a slider, as self-contained HTML.
+        """Return the pictures of all bins with a slider, as self-contained HTML.
 
         Returns
         -------

@@ -204,7 +204,7 @@ class Cutout:
         return cutout
 
     def wcs(self) -> tuple[WCS, tuple[int, int]]:
-        """WCS and shape of the image.
+        """Return the WCS and the shape of the image.
 
         Returns
         -------

@@ -51,7 +51,7 @@ class Source(Protocol):
 
     @property
     def title(self) -> str:
-        """A short name for people."""
+        """A short name for users."""
         ...
 
     @property

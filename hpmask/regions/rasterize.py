@@ -188,7 +188,7 @@ def discs_and_misses(
 
 
 def expected_ranges(length: Any, order: int) -> Any:
-    """About how many ranges outlines of a length (radians) give."""
+    """Approximate number of ranges along outlines with a total length in radians."""
     return _RANGES_PER_RADIAN * length * (1 << order)
 
 
@@ -200,7 +200,7 @@ def _too_fine(order: int, what: str, ranges: float, largest: str) -> ValueError:
 
 
 def _blocks(lon: Angles, lat: Angles, ranges: Angles, threads: int) -> Iterator[NDArray[np.intp] | slice]:
-    """Discs to be done together, of about equal work; neighbours on the sky if there are many blocks."""
+    """Blocks of discs of about equal work; neighbours on the sky if there are many blocks."""
     total = float(ranges.sum())
     n_blocks = int(np.ceil(total / _BLOCK_RANGES))
     if n_blocks < threads and total > _SMALL_RANGES:
@@ -222,7 +222,7 @@ def _blocks(lon: Angles, lat: Angles, ranges: Angles, threads: int) -> Iterator[
 
 
 def _on_threads(work: Callable[[Any], T], parts: Sequence[Any], *, threads: int, progress: bool) -> list[T]:
-    """What `work` makes of each part."""
+    """The results of `work` for all parts."""
     return list(track(thread_map(work, parts, threads), total=len(parts), what="rasterizing", shown=progress))
 
 

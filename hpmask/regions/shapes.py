@@ -43,7 +43,7 @@ DUAL: dict[Mode, Mode] = {"center": "center", "overlap": "inside", "inside": "ov
 
 
 class Size(NamedTuple):
-    """What the order of the cells depends on: see `hpmask.regions.order`."""
+    """The sizes that determine the order of the cells: see `hpmask.regions.order`."""
 
     area: float
     """Area in steradian."""
@@ -398,7 +398,7 @@ class Combined(Shape):
     def misses(self, order: int, mode: Mode) -> bool:
         """Whether the shape, which holds no cell, or one of its parts is too small for a cell.
 
-        Parts that have cells of their own may leave nothing of each other.
+        Parts that each have cells may cancel each other.
         """
         if self.nested:
             return True
@@ -508,7 +508,7 @@ def _frame_axes(source: str, target: str) -> Vectors:
 
 
 def _arcs(normal: Vectors, level: NDArray[np.float64], first: Vectors, last: Vectors) -> NDArray[np.float64]:
-    """Arcs in the columns of the kernel: the circles n.p = level from `first` anticlockwise round n to `last`."""
+    """Arcs in the columns of the kernel: the circles n.p = level from `first` anticlockwise around n to `last`."""
     return np.ascontiguousarray(
         np.column_stack(
             [

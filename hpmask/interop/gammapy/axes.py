@@ -14,7 +14,7 @@ __all__ = ["axis_from_gammapy", "axis_to_gammapy"]
 
 
 def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
-    """The bins of a gammapy `MapAxis`.
+    """Return the bins of a gammapy `MapAxis` as an EnergyAxis.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def axis_from_gammapy(axis: MapAxis) -> EnergyAxis:
 
 
 def axis_to_gammapy(axis: EnergyAxis) -> MapAxis:
-    """The axis as a gammapy `MapAxis` with nodes at its edges.
+    """Return an EnergyAxis as a gammapy `MapAxis` with nodes at its edges.
 
     The bins are in the order of increasing energy, because gammapy finds no bin in an axis whose edges decrease.
 

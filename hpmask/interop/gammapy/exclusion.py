@@ -106,7 +106,7 @@ class ExclusionMask:
             raise AttributeError("the data of an ExclusionMask cannot be changed: make a new mask instead")
 
     def interp_to_geom(self, geom: Any, preserve_counts: bool = False, fill_value: Any = 0, **kwargs: Any) -> Any:
-        """The mask at the pixels of a geometry.
+        """Return the mask at the pixels of a geometry.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class ExclusionMask:
         return filled(self.mask, geom, bins, mode=self.mode, beyond=beyond, n_threads=self.n_threads)
 
     def get_by_coord(self, coords: Any, fill_value: Any = None) -> NDArray[np.bool_]:
-        """The mask at coordinates. The position itself decides, whatever the mode is.
+        """Return the mask at coordinates. The position itself decides, whatever the mode is.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ class ExclusionMask:
         return result
 
     def sum_over_axes(self, axes_names: Any = None, keepdims: bool = True, weights: Any = None) -> ExclusionMask:
-        """The mask without its energy axis: a position is kept if any bin keeps it.
+        """Return the mask without its energy axis: a position is kept if any bin keeps it.
 
         Parameters
         ----------
