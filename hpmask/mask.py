@@ -763,14 +763,14 @@ class Mask(MaskValue):
         order : int, optional
             Order of the cells, 0 to 29. By default HEALPix maps keep theirs, and images have cells smaller than an
             eighth of a pixel, so that `to_gammapy` on the same geometry returns the image. Pixels much thinner than the
-            others, at the poles of CAR maps, need a higher order. For maps of regions and for sources, the default is
-            the lowest order at which the area of the smallest shape is right to 1 %, as in `from_regions`.
+            others, at the poles of CAR maps, need a finer order. For maps of regions and for sources, the default is
+            the coarsest order at which the area of the smallest shape is right to 1 %, as in `from_regions`.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
         mode : {"center", "overlap", "inside"}, optional
-            For images as in `from_wcs`, for regions and sources as in `from_regions`. For HEALPix maps it applies to
-            an `order` that is lower than theirs, as in `at_order`. In another frame, HEALPix maps have "center" only.
+            For images as in `from_wcs`, for regions and sources as in `from_regions`. For HEALPix maps it applies to an
+            `order` that is coarser than theirs, as in `at_order`. In another frame, HEALPix maps have "center" only.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask. The default is the frame of the map, and "icrs" for sources and for maps in other frames.
         outside : bool, optional
@@ -909,9 +909,9 @@ class Mask(MaskValue):
         hdu : int or str, optional
             Number or name of the HDU with the image; needed if the file has several images of the sky.
         order : int, optional
-            Order of the cells. By default a cell is no larger than half the smallest pixel. `to_wcs` gives the image
-            back if the cell at the centre of each pixel has its own centre in that pixel. This is certain if no pixel
-            is narrower than 2.14 / 2**order radians, since a cell extends at most half of that from its centre.
+            Order of the cells, 0 to 29. By default a cell is no larger than half the smallest pixel. `to_wcs` gives the
+            image back if the cell at the centre of each pixel has its own centre in that pixel. This is certain if no
+            pixel is narrower than 2.14 / 2**order radians, since a cell extends at most half of that from its centre.
         mode : {"center", "overlap", "inside"}, optional
             Whether a cell is in if the pixel under its centre is True, if any part of it is in a True pixel, or only
             if all of it is. In the last two modes, the area of a pixel is the quadrangle of its corners with
@@ -1256,7 +1256,8 @@ class Mask(MaskValue):
         coord : `~astropy.coordinates.SkyCoord`, any shape
             Positions, in any frame. A position with a distance means the direction in which it is seen.
         energy : `~astropy.units.Quantity` or str, optional
-            Energies that broadcast against `coord`. Outside all bins nothing is kept, and the distance is -inf.
+            Energies, which are broadcast against `coord`. Nothing is kept at energies outside all bins: the distance is
+            -inf.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
@@ -1271,7 +1272,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If a position or an energy is not finite, or not of the right kind.
+            If `coord` is not a SkyCoord, `energy` is not an energy, or a value is not finite or is masked.
 
         See Also
         --------
@@ -1313,7 +1314,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If `order` is not an order from 0 to 29, or the map would take more than 16 GiB.
+            If `order` is not an integer from 0 to 29, or the map would take more than 16 GiB.
 
         See Also
         --------
@@ -2028,7 +2029,7 @@ class Mask(MaskValue):
         Raises
         ------
         ValueError
-            If `how` is another word.
+            If `how` is neither "any" nor "all".
 
         Examples
         --------
@@ -2060,7 +2061,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If `energy` is not an EnergyAxis or has another name, or `how` is another word.
+            If `energy` is not an EnergyAxis or has another name, or `how` is neither "any" nor "all".
 
         Examples
         --------
@@ -2171,7 +2172,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If `frame` is another word, or `order` is not an integer from 0 to 29.
+            If `frame` is neither "icrs" nor "galactic", or `order` is not an integer from 0 to 29.
 
         Examples
         --------
@@ -2646,7 +2647,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If `n` is not an integer from 0 up, or `connectivity` is neither 8 nor 4.
+            If `n` is not an integer of at least 0, or `connectivity` is neither 8 nor 4.
 
         See Also
         --------
@@ -2822,7 +2823,7 @@ class Mask(MaskValue):
             If `wcs` is not a WCS, or `hdu` is given without a file.
         ValueError
             If the WCS is not celestial, a number in it is NaN or infinite, or astropy cannot transform its frame; if no
-            shape is known; if energy bins do not fit; or if `mode` is another word.
+            shape is known; if energy bins do not fit; or if `mode` is not one of these.
         MaskFormatError
             If a file is damaged (CHECKSUM and DATASUM of the HDUs that are used are checked, if there are any), if it
             has no image of the sky, or if it has several and `hdu` is not given.
@@ -3022,7 +3023,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If `mode` is another word, or `n_threads` is not a positive integer.
+            If `mode` is not one of these, or `n_threads` is not a positive integer.
 
         Examples
         --------

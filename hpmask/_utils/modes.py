@@ -18,7 +18,7 @@ def check_mode(mode: str) -> Mode:
     Raises
     ------
     ValueError
-        If it is another word.
+        If it is not one of them.
     """
     if mode not in MODES:
         raise ValueError(f"mode must be 'center', 'overlap' or 'inside', got {mode!r}")
@@ -31,7 +31,7 @@ def check_pixel_mode(mode: str) -> PixelMode:
     Raises
     ------
     ValueError
-        If it is another word.
+        If it is not one of them.
     """
     if mode not in PIXEL_MODES:
         raise ValueError(f"mode must be 'center', 'overlap', 'inside' or 'fraction', got {mode!r}")

@@ -136,7 +136,7 @@ def resampled(planes: Sequence[RangeSet], axis: EnergyAxis | None, new: EnergyAx
     Raises
     ------
     TypeError, ValueError
-        If `new` is not an EnergyAxis or has another name, or `how` is another word.
+        If `new` is not an EnergyAxis or has another name, or `how` is neither "any" nor "all".
     """
     if not isinstance(new, EnergyAxis):
         raise TypeError(f"energy must be an EnergyAxis, got {type(new).__name__}")

@@ -46,7 +46,7 @@ class EnergyAxis:
         If `edges` is not a Quantity, or `name` is not a string.
     ValueError
         If the unit of `edges` is not an energy, frequency, wavelength or wavenumber, the edges do not strictly increase
-        or decrease, or `interp` is another word.
+        or decrease, or `interp` is neither "log" nor "lin".
 
     Notes
     -----

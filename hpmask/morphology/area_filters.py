@@ -110,7 +110,7 @@ def keep_largest(plane: RangeSet, n: int = 1, connectivity: int = 8) -> RangeSet
     Raises
     ------
     TypeError, ValueError
-        If `n` is not an integer from 0 up, or `connectivity` is neither 8 nor 4.
+        If `n` is not an integer of at least 0, or `connectivity` is neither 8 nor 4.
 
     Examples
     --------

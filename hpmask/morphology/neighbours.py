@@ -56,7 +56,7 @@ def dilate_steps(
     Raises
     ------
     TypeError, ValueError
-        If `steps` is not an integer from 0 up, or `connectivity` is neither 8 nor 4.
+        If `steps` is not an integer of at least 0, or `connectivity` is neither 8 nor 4.
 
     Examples
     --------

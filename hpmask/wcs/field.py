@@ -70,7 +70,7 @@ def field_wcs(
         If `center` is not a coordinate, or a size is a bare number.
     ValueError
         If a size is not one positive angle or is larger than the projection can show, if the projection does not reach
-        `center`, or if `proj` or `frame` is another word.
+        `center`, or if `proj` or `frame` is not one of these.
 
     Examples
     --------

@@ -57,7 +57,7 @@ class ExclusionMask:
     Raises
     ------
     TypeError, ValueError
-        If `mask` is not a mask, `mode` is another word, or `n_threads` is not a positive integer.
+        If `mask` is not a mask, `mode` is not one of these, or `n_threads` is not a positive integer.
 
     Examples
     --------
