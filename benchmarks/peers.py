@@ -297,7 +297,7 @@ def contains(quick: bool) -> Iterator[Row]:
     mask = big_mask((1, 1), quick)
     yield contains_row(f"contains, {n:,} random points on the sphere", mask, *sky_points(n, 5), quick)
     rng = np.random.default_rng(6)
-    # Round the discs of the mask, so that about half of the points are in it.
+    # Around the discs of the mask, so that about half of the points are in it.
     lon, lat, _ = big_discs(1, quick)
     near = rng.integers(0, lon.size, n)
     lat = np.clip(lat[near] + rng.normal(0, 25 / 3600, n), -90, 90)
@@ -871,7 +871,7 @@ def distances(quick: bool) -> Iterator[Row]:
     what = f"the edge of {n_discs:,} discs of 20 to 40 arcsec, order 15"
     yield distance_row(f"distance, {n:,} random points on the sphere, to {what}", mask, *sky_points(n, 5))
     rng = np.random.default_rng(6)
-    # Round the discs, so that about half of the points are in one.
+    # Around the discs, so that about half of the points are in one.
     near = rng.integers(0, n_discs, n)
     b = np.clip(lat[near] + rng.normal(0, 25 / 3600, n), -90, 90)
     a = (lon[near] + rng.normal(0, 25 / 3600, n) / np.cos(np.radians(lat[near]))) % 360

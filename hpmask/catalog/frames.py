@@ -16,7 +16,7 @@ Frame = Any  # what SkyCoord takes: a name or a frame, of astropy, which has no 
 # Equatorial positions in a frame that is not known yet.
 EQUATORIAL = "equatorial"
 
-# Equinoxes that an EPOCH card without EQUINOX means. Other years are those of the observation as often as not.
+# Equinoxes that an EPOCH card without EQUINOX means. Other years are often those of the observation.
 _EQUINOXES_AS_EPOCH = (1855.0, 1875.0, 1900.0, 1950.0, 2000.0)
 _LAST_BESSELIAN = 1984.0
 _FRAMES = {"ICRS": "icrs", "FK5": "fk5", "FK4": "fk4", "FK4-NO-E": "fk4noeterms"}

@@ -80,7 +80,7 @@ def from_sfmoc(sfmoc: SFMOC, energy: EnergyAxis | None = None, *, how: Literal["
         if energy is None:
             energy = found
         else:
-            # The edges move to the same boundaries, so that rounding makes no overlaps.
+            # The edges move to the same boundaries. Rounding therefore makes no overlaps.
             on_cells = EnergyAxis(_energies(_boundaries(energy, order_f), order_f))
             planes = resampled(planes, found, on_cells, how)
     history = f"from_sfmoc({counted(energy.n_bins, 'bin')}, order={order})"

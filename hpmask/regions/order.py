@@ -181,7 +181,7 @@ def _checked(order: int, length: float, n: int, what: str) -> int:
         return order
     needed = f"order {order}" if order <= MAX_ORDER else f"an order above {MAX_ORDER}"
     raise ValueError(
-        f"order must be given: {what}, so that its area is right to 1 % only from {needed} on, with about "
+        f"order must be given: {what}, and its area is right to 1 % only from {needed} on, with about "
         f"{ranges:.1e} ranges; by default it is at most order {MOST_ORDER} and {MOST_RANGES:.0e} ranges. Choose "
         f"order= (cells of order {MOST_ORDER} have a side of {angle_text(cell_side(MOST_ORDER))}, each order below "
         "doubles it) or resolution= (an angle such as '10 arcsec')"

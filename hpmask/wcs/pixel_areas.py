@@ -1,9 +1,8 @@
 """The part of each pixel's area that the mask covers.
 
 The area of a pixel is the sky under its square of pixel coordinates. Pieces of great circles follow the sides of the
-square to 2e-4 of the pixel. A tile or a pixel is decided at once where the mask is the same all over a cap that holds
-it (see `hpmask.wcs.pixel_centers`). The other pixels are compared with the cells of the mask
-(_kernels/pixel_areas.pyx).
+square to 2e-4 of the pixel. A tile or a pixel is decided at once if the mask is uniform over a cap that contains it
+(see `hpmask.wcs.pixel_centers`). The other pixels are compared with the cells of the mask (_kernels/pixel_areas.pyx).
 
 Sides that cross the edge of a facet are bent, and are followed in 64 pieces. Some pixels have no single outline: those
 at the rim of a projection, where a part of the pixel is outside the projection, and those that the edge of a facet
