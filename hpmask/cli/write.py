@@ -27,7 +27,7 @@ __all__ = ["convert", "to_wcs"]
 @click.option("--height", help="Height of the image [default: the width].")
 @click.option("--binsz", default="0.05 deg", show_default=True, help="Size of a pixel.")
 @click.option(
-    "--proj",
+    "--projection",
     type=click.Choice(field.PROJECTIONS, case_sensitive=False),
     default="TAN",
     show_default=True,
@@ -61,7 +61,7 @@ def to_wcs(
     width: str | None,
     height: str | None,
     binsz: str,
-    proj: str,
+    projection: str,
     frame: str,
     mode: Mode,
     plot: Path | None,
@@ -73,7 +73,7 @@ def to_wcs(
     The pixels are those of the image --wcs, or of a field with --center and --width.
     """
     if like is not None:
-        names = ("center", "width", "height", "binsz", "proj", "frame")
+        names = ("center", "width", "height", "binsz", "projection", "frame")
         given = [name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
         if given:
             raise click.UsageError(f"--wcs gives all pixels: it does not go with --{given[0]}.")
@@ -91,7 +91,7 @@ def to_wcs(
         assert center is not None
         assert width is not None
         position = parse_position(center, frame)
-        wcs, shape = field.field_wcs(position, width, height=height, binsz=binsz, proj=proj, frame=frame)
+        wcs, shape = field.field_wcs(position, width, height=height, binsz=binsz, projection=projection, frame=frame)
     value = Mask.read(mask)
     if like is not None:
         # The file, and not its WCS, because it may have energies.

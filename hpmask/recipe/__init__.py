@@ -155,7 +155,7 @@ class Cutout:
         Size of the image, as angles. A height of None is the width.
     binsz : `~astropy.units.Quantity`
         Size of a pixel, as an angle.
-    proj : str
+    projection : str
         Projection, such as "TAN".
     frame : {"icrs", "galactic"}
         Frame of the image.
@@ -169,7 +169,7 @@ class Cutout:
     width: u.Quantity
     height: u.Quantity | None
     binsz: u.Quantity
-    proj: str
+    projection: str
     frame: str
 
     @classmethod
@@ -191,7 +191,7 @@ class Cutout:
             width=width,
             height=section.angle("height"),
             binsz=section.angle("binsz", default=0.05 * u.deg),
-            proj=section.choice("proj", field.PROJECTIONS, default="TAN"),
+            projection=section.choice("projection", field.PROJECTIONS, default="TAN"),
             frame=frame,
         )
         section.close()
@@ -223,7 +223,7 @@ class Cutout:
             self.width,
             height=self.height,
             binsz=self.binsz,
-            proj=self.proj,
+            projection=self.projection,
             frame=self.frame,
         )
 

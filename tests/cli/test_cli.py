@@ -466,7 +466,7 @@ class TestToWcs:
             "5 deg",
             "--binsz",
             "6 arcmin",
-            "--proj",
+            "--projection",
             "car",
             "--frame",
             "galactic",
@@ -514,7 +514,7 @@ class TestToWcs:
             (("--wcs", "a.fits"), 1, "hpmask: error: a.fits: No such file or directory"),
             (("--wcs", "hole.fits"), 1, "hole.fits: no sky image"),
             (("--center", "1 2", "--width", "5"), 1, "width must be an angle"),
-            (("--center", "1 2", "--width", "5 deg", "--proj", "XXX"), 2, "Invalid value for '--proj'"),
+            (("--center", "1 2", "--width", "5 deg", "--projection", "XXX"), 2, "Invalid value for '--projection'"),
         ],
     )
     def test_mistakes(self, run, hole, words, code, message):
