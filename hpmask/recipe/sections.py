@@ -48,7 +48,7 @@ class RecipeError(ValueError):
     ...         read_recipe(path)
     ...     except RecipeError as error:
     ...         print(str(error).removeprefix(folder)[1:])
-    recipe.toml:1: a recipe needs 'order': is 'ordr' a misspelling of it?
+    recipe.toml:1: a recipe has no key 'ordr': did you mean 'order'?
     """
 
 
