@@ -509,6 +509,8 @@ def _order(top: Section) -> tuple[int | None, str]:
 
 
 def _entry(section: Section, verb: str, grid: Grid, mode: str) -> Entry:
+    for key in ("order", "resolution"):
+        section.refuse(key, "all entries share one, above the first [[...]]")
     name = section.get("name", str)
     mode = section.choice("mode", MODES, default=mode)
     bins = _bins(section, grid.energy)
