@@ -86,7 +86,7 @@ from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.recipe.sections import RecipeError, Section, load
 from hpmask.recipe.sources import Grid, Invalid, Loaded, Source, read_source
-from hpmask.regions.order import given_order
+from hpmask.regions.order import MOST_ORDER, given_order
 from hpmask.wcs import field
 
 __all__ = ["Cutout", "Entry", "Part", "Recipe", "RecipeError", "read_recipe"]
@@ -305,8 +305,8 @@ class Recipe:
 
         It is the finest of the orders that the entries need. The order of an entry with shapes is the coarsest one at
         which the area of each shape is right to 1 %, at most 16, as in `hpmask.Mask.from_cones`. The order of an entry
-        with mask files is the finest of their orders. Points, discs of radius 0 and zones of the whole sky need no
-        order of their own.
+        with mask files is the finest of their orders, which may be above 16 if no entry has shapes. Points, discs of
+        radius 0 and zones of the whole sky need no order of their own.
 
         All files of the entries are read for this. The recipe that is returned keeps their content in memory, so that
         they are not read a second time.
@@ -324,17 +324,26 @@ class Recipe:
         """
         if self.order is not None:
             return self
-        entries, orders = [], []
+        entries: list[Entry] = []
+        orders: list[tuple[int, Entry]] = []
         for entry in self.entries:
             with _errors_of(entry):
                 loaded = entry.source.load(self.grid)
-                orders.append(loaded.order(self.grid))
+                needed = loaded.order(self.grid)
             entries.append(replace(entry, loaded=loaded))
-        order = max((one for one in orders if one is not None), default=None)
-        if order is None:
+            if needed is not None:
+                orders.append((needed, entry))
+        if not orders:
             raise RecipeError(
                 f"{self.path}:1: no entry has shapes or masks from which the order could be chosen: give order = 10 "
                 "(cells of 3.4 arcmin) or resolution = '1 arcmin', above the first [[...]]"
+            )
+        order, finest = max(orders, key=lambda one: one[0])
+        # For shapes, only the masks of other entries can ask for such an order, which nobody may want to pay for.
+        if order > MOST_ORDER and any(entry.source.key != finest.source.key for _, entry in orders):
+            raise finest.section.error(
+                f"[[{finest.verb}]] {finest.name}: its order is {order}, but by default the order of shapes is at most "
+                f"{MOST_ORDER}: give order = {order}, or a coarser one, above the first [[...]]"
             )
         return replace(self, order=order, order_text=f"order={order} chosen", entries=tuple(entries))
 

@@ -221,6 +221,13 @@ class TestOrder:
             assert recipe(f'{both}[[keep]]\nmask = "m.fits"\n').resolve().order == max(order, finer)
             assert recipe('[[keep]]\nmask = "m.fits"\n').resolve().order == finer
 
+    def test_masks_of_very_fine_orders(self, recipe, tmp_path):
+        Mask.from_cones(SkyCoord(10, 20, unit="deg"), "1 arcmin", order=17).write(tmp_path / "m.fits")
+        keep = '[[keep]]\nmask = "m.fits"\n'
+        assert recipe(keep + POINT).resolve().order == 17
+        with pytest.raises(RecipeError, match=r"toml:3: \[\[keep\]\] m\.fits: its order is 17, .* 16: give order = 17"):
+            recipe(ZONE + keep).resolve()
+
     def test_entries_without_an_area_take_the_order_of_others(self, recipe, stars):
         nothing = f'{self.CATALOG}radius = "0 deg"\n'
         disc = f'[[exclude]]\nds9 = "{self.TEXT}"\n'
