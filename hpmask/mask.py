@@ -1122,7 +1122,9 @@ class Mask(MaskValue):
         array([ True, False])
         """
         if isinstance(coord, MaskValue):
-            raise TypeError("coord is a mask, and contains looks up positions: a contains the mask b if b <= a")
+            raise TypeError(
+                "coord must be a SkyCoord, got a mask: write b <= a to ask whether the mask a contains the mask b"
+            )
         return lookup.contains(self.planes, self.order, self.frame, self.energy, coord, energy, n_threads=n_threads)
 
     def energy_range(

@@ -289,8 +289,7 @@ class Recipe:
         Raises
         ------
         RecipeError
-            If an entry cannot be built, or no order can be chosen. The message begins with the file and the line of
-            the entry.
+            If an entry cannot be built, or if no order can be chosen. The message begins with the file and the line.
         """
         plan = self.resolve()
         parts = []
@@ -339,8 +338,8 @@ class Recipe:
                 "(cells of 3.4 arcmin) or resolution = '1 arcmin', above the first [[...]]"
             )
         order, finest = max(orders, key=lambda one: one[0])
-        # For shapes, only the masks of other entries can ask for such an order, which nobody may want to pay for.
-        if order > MOST_ORDER and any(entry.source.key != finest.source.key for _, entry in orders):
+        # Such an order comes from a mask. Shapes of other entries could have far too many ranges at it.
+        if order > MOST_ORDER and any(entry.source.key != "mask" for _, entry in orders):
             raise finest.section.error(
                 f"[[{finest.verb}]] {finest.name}: its order is {order}, but by default the order of shapes is at most "
                 f"{MOST_ORDER}: give order = {order}, or a coarser one, above the first [[...]]"

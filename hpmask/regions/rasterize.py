@@ -99,11 +99,11 @@ def check_cones(
 
 
 def _as_row(angle: u.Quantity) -> str:
-    """The text of a 1-D quantity as the only row of a table, such as "[[2, 1, 0.5]] deg"."""
+    """The values of a 1-D quantity as the only row of a table, such as "[[2, 1, 0.5]]"."""
     values = [f"{value:.6g}" for value in angle.value]
     if len(values) > 6:
         values[3:-2] = ["..."]
-    return f"[[{', '.join(values)}]] {angle.unit}"
+    return f"[[{', '.join(values)}]]"
 
 
 def cone_planes(
