@@ -1120,6 +1120,10 @@ class Mask(MaskValue):
         >>> north.contains(SkyCoord([10, 10], [45, -45], unit="deg"))
         array([ True, False])
         """
+        if isinstance(coord, MaskValue):
+            raise TypeError(
+                "coord must be a SkyCoord, got a mask: write b <= a to ask whether the mask a contains the mask b"
+            )
         return lookup.contains(self.planes, self.order, self.frame, self.energy, coord, energy, n_threads=n_threads)
 
     def energy_range(
@@ -1174,7 +1178,7 @@ class Mask(MaskValue):
 
         Parameters
         ----------
-        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry
+        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU, gammapy geometry or pair (wcs, shape)
             Any celestial WCS, as in `to_wcs`.
         shape : (int, int), optional
             Number of pixels (ny, nx), by default the shape of the WCS.
@@ -2780,11 +2784,12 @@ class Mask(MaskValue):
 
         Parameters
         ----------
-        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy geometry
+        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path, gammapy geometry or pair (wcs, shape)
             Any celestial WCS, in any frame that astropy can transform to that of the mask. The two celestial axes of a
             cube are used. Slices of a WCS, and other WCS objects with astropy's common interface, are accepted if they
             have two pixel axes. A RADESYS beside Galactic axes is ignored, because astropy misinterprets it. Ecliptic
-            axes raise an error, because astropy takes them for ICRS.
+            axes raise an error, because astropy takes them for ICRS. A pair of one of these and a shape, as
+            `hpmask.wcs.field_wcs` returns it, has that shape.
         shape : (int, int), optional
             Number of pixels (ny, nx), by default the shape of the WCS.
         mode : {"center", "overlap", "inside", "fraction"}, optional
@@ -2856,7 +2861,7 @@ class Mask(MaskValue):
         Parameters
         ----------
         fields : iterable
-            For each image a `wcs` as in `to_wcs`, or a pair of that and a shape. It may be a generator.
+            For each image a `wcs` as in `to_wcs`, such as a pair (wcs, shape). It may be a generator.
         mode : {"center", "overlap", "inside", "fraction"}, optional
             As in `to_wcs`.
         n_threads : int, optional
@@ -2911,7 +2916,7 @@ class Mask(MaskValue):
         ----------
         path : str or path
             File to write; ``.fits.gz`` is compressed. The file is replaced atomically, as by `write`.
-        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path or gammapy geometry
+        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path, gammapy geometry or pair (wcs, shape)
             As in `to_wcs`, but only with astropy's own FITS WCS.
         shape : (int, int), optional
             Number of pixels (ny, nx), by default the shape of the WCS.

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import FileIO
-from pathlib import Path
 from threading import Event
 
 from hpmask._utils.parallel import thread_count
@@ -29,7 +28,7 @@ def short_digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:_DIGITS]
 
 
-def digest_of(path: str | Path) -> str:
+def digest_of(path: str | os.PathLike[str]) -> str:
     """`short_digest` of the content of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]

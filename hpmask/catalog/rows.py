@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import file_digest
 from inspect import signature
 from os import PathLike
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from astropy.table import MaskedColumn, Table
 from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
+from hpmask._files.digest import digest_of
 from hpmask._utils.arguments import as_angle, check_invalid, float64
 from hpmask._utils.parallel import thread_map
 from hpmask._utils.warn import warn
@@ -111,8 +111,7 @@ def _loaded(table: Any, lon: str | None, lat: str | None, n_threads: int | None)
         return data, source, ""
 
     def digest() -> str:
-        with open(table, "rb") as file:
-            return f", sha256 {file_digest(file, 'sha256').hexdigest()[:12]}"
+        return f", sha256 {digest_of(table)}"
 
     # For a FITS file, the digest takes about a quarter of the time of reading it: it gets a thread of its own.
     works: tuple[Callable[[], Any], ...] = (lambda: files.load(table, lon, lat), digest)

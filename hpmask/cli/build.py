@@ -18,8 +18,11 @@ from hpmask.cli.terminal import (
     columns,
     kept,
     n_threads_option,
+    one_of_both,
+    order_option,
     overwrite_option,
     progress,
+    resolution_option,
     staged,
 )
 from hpmask.mask import Mask
@@ -34,6 +37,8 @@ __all__ = ["build"]
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Mask file to write.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw the whole sky (.png, .pdf, .svg).")
 @overwrite_option
+@order_option("Order of the cells, instead of the one in the recipe [default: chosen, if the recipe has none].")
+@resolution_option
 @click.option(
     "--invalid",
     type=click.Choice(["raise", "skip"]),
@@ -48,6 +53,8 @@ def build(
     output: Path,
     plot: Path | None,
     overwrite: bool,
+    order: int | None,
+    resolution: str | None,
     invalid: Invalid,
     n_threads: int | None,
     quiet: bool,
@@ -57,7 +64,8 @@ def build(
     The cutouts of the recipe are written beside the mask. Either all files are written, or none.
     """
     start = time.perf_counter()
-    plan = read_recipe(recipe, invalid=invalid)
+    one_of_both(order, resolution)
+    plan = read_recipe(recipe, order=order, resolution=resolution, invalid=invalid)
     images = [output.parent / cutout.file for cutout in plan.cutouts if cutout.file is not None]
     pictures = [output.parent / cutout.plot for cutout in plan.cutouts if cutout.plot is not None]
     if plot is not None:
@@ -70,8 +78,10 @@ def build(
     for picture in pictures:
         check_picture(picture)
 
-    steps = len(plan.entries) + len(outputs)
+    steps = 1 + len(plan.entries) + len(outputs)
     with progress(steps, quiet=quiet) as begin, staged(outputs, overwrite=overwrite) as places:
+        begin("order")
+        plan = plan.resolve()
         parts = []
         for entry in plan.entries:
             begin(entry.name)
@@ -97,7 +107,8 @@ def build(
 
 def _summary(plan: Recipe, parts: list[Part], mask: Mask, outputs: list[Path], seconds: float) -> str:
     rows = [["excluded" if part.entry.verb == "exclude" else "kept in", _of_part(part)] for part in parts]
-    grid = f"{mask.frame}, order {mask.order}, {counted(mask.n_ranges, 'range')}"
+    order = plan.order_text.replace("=", " ", 1)
+    grid = f"{mask.frame}, {order}, {counted(mask.n_ranges, 'range')}"
     rows += [
         *kept(mask),
         ["cells", grid],

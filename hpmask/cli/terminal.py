@@ -16,6 +16,7 @@ import click
 
 from hpmask import io
 from hpmask._files.atomic import check_target, replacing
+from hpmask._utils.arguments import MAX_ORDER
 from hpmask._utils.words import percent_text
 from hpmask.core.rangeset import RangeSet
 from hpmask.mask import Mask
@@ -34,8 +35,11 @@ __all__ = [
     "columns",
     "kept",
     "n_threads_option",
+    "one_of_both",
+    "order_option",
     "overwrite_option",
     "progress",
+    "resolution_option",
     "save",
     "staged",
 ]
@@ -44,6 +48,23 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace exist
 n_threads_option = click.option(
     "-j", "--n-threads", type=click.IntRange(min=1), help="Number of threads to use [default: all processors]."
 )
+
+
+def order_option(words: str) -> Callable[[Any], Any]:
+    """The option ``--order`` of a command, with its help."""
+    return click.option("--order", type=click.IntRange(0, MAX_ORDER), help=words)
+
+
+resolution_option = click.option(
+    "--resolution",
+    help="Use the coarsest order whose cells are no larger than this angle, such as '1 arcmin', instead of --order.",
+)
+
+
+def one_of_both(order: int | None, resolution: str | None) -> None:
+    """Raise a UsageError if ``--order`` and ``--resolution`` are both given."""
+    if order is not None and resolution is not None:
+        raise click.UsageError("--order and --resolution exclude each other.")
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:

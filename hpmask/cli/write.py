@@ -9,7 +9,17 @@ import click
 
 from hpmask._utils.modes import MODES, Mode
 from hpmask.cli import pictures
-from hpmask.cli.terminal import check_mask, check_outputs, check_picture, n_threads_option, overwrite_option
+from hpmask.cli.terminal import (
+    check_mask,
+    check_outputs,
+    check_picture,
+    n_threads_option,
+    one_of_both,
+    order_option,
+    overwrite_option,
+    resolution_option,
+)
+from hpmask.geometry.healpix import order_of
 from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.wcs import field
@@ -27,7 +37,7 @@ __all__ = ["convert", "to_wcs"]
 @click.option("--height", help="Height of the image [default: the width].")
 @click.option("--binsz", default="0.05 deg", show_default=True, help="Size of a pixel.")
 @click.option(
-    "--proj",
+    "--projection",
     type=click.Choice(field.PROJECTIONS, case_sensitive=False),
     default="TAN",
     show_default=True,
@@ -61,7 +71,7 @@ def to_wcs(
     width: str | None,
     height: str | None,
     binsz: str,
-    proj: str,
+    projection: str,
     frame: str,
     mode: Mode,
     plot: Path | None,
@@ -73,7 +83,7 @@ def to_wcs(
     The pixels are those of the image --wcs, or of a field with --center and --width.
     """
     if like is not None:
-        names = ("center", "width", "height", "binsz", "proj", "frame")
+        names = ("center", "width", "height", "binsz", "projection", "frame")
         given = [name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
         if given:
             raise click.UsageError(f"--wcs gives all pixels: it cannot be combined with --{given[0]}.")
@@ -91,7 +101,7 @@ def to_wcs(
         assert center is not None
         assert width is not None
         position = parse_position(center, frame)
-        wcs, shape = field.field_wcs(position, width, height=height, binsz=binsz, proj=proj, frame=frame)
+        wcs, shape = field.field_wcs(position, width, height=height, binsz=binsz, projection=projection, frame=frame)
     value = Mask.read(mask)
     if like is not None:
         # The file, and not its WCS, because it may have energies.
@@ -105,13 +115,14 @@ def to_wcs(
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--order", type=click.IntRange(0, 29), help="Convert the mask to this order.")
+@order_option("Convert the mask to this order.")
+@resolution_option
 @click.option(
     "--mode",
     type=click.Choice(MODES),
     default="center",
     show_default=True,
-    help="Which cells of a coarser --order are kept: those whose centre is kept, those that overlap the mask, or those "
+    help="Which cells of a coarser order are kept: those whose centre is kept, those that overlap the mask, or those "
     "inside it.",
 )
 @click.option("--frame", type=click.Choice(["icrs", "galactic"]), help="Convert the mask to this frame.")
@@ -124,6 +135,7 @@ def convert(
     source: Path,
     target: Path,
     order: int | None,
+    resolution: str | None,
     mode: Mode,
     frame: str | None,
     reduce: Literal["any", "all"] | None,
@@ -134,6 +146,9 @@ def convert(
 
     The name of TARGET gives the format: .fits is FITS, .txt is MOC ASCII, .json is MOC JSON.
     """
+    one_of_both(order, resolution)
+    if resolution is not None:
+        order = order_of(resolution)
     check_outputs([target], inputs=[source], overwrite=overwrite)
     check_mask(target)
     mask = Mask.read(source)

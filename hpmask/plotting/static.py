@@ -143,7 +143,7 @@ class View:
             raise TypeError(f"center must be a SkyCoord, the middle of a field with a width, got {given}")
         size = one_angle(width, "width", unit=u.deg)
         wcs, shape = field.field_wcs(
-            center, width, height=height, binsz=size / _FIELD_PIXELS * u.deg, proj=projection, frame=frame
+            center, width, height=height, binsz=size / _FIELD_PIXELS * u.deg, projection=projection, frame=frame
         )
         return cls(wcs=wcs, shape=shape)
 

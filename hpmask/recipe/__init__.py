@@ -23,6 +23,9 @@ Keys of the recipe:
 
 ``order``
     Order of the cells, 0 to 29.
+``resolution``
+    The largest size of the cells, an angle such as "1 arcmin", instead of ``order``. Without both keys the order is
+    chosen: see `Recipe.resolve`.
 ``frame``
     Frame of the cells, "icrs" (default) or "galactic".
 ``mode``
@@ -60,8 +63,9 @@ A ``[[cutout]]`` asks for an image of a part of the mask; see `Cutout`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -71,7 +75,7 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
 from hpmask._files.digest import short_digest
-from hpmask._utils.arguments import MAX_ORDER, check_invalid
+from hpmask._utils.arguments import check_invalid
 from hpmask._utils.modes import MODES, Mode
 from hpmask.core.algebra import intersection_all, union_all
 from hpmask.core.rangeset import RangeSet
@@ -81,7 +85,8 @@ from hpmask.geometry import frames
 from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.recipe.sections import RecipeError, Section, load
-from hpmask.recipe.sources import Grid, Invalid, Source, read_source
+from hpmask.recipe.sources import Grid, Invalid, Loaded, Source, read_source
+from hpmask.regions.order import MOST_ORDER, given_order
 from hpmask.wcs import field
 
 __all__ = ["Cutout", "Entry", "Part", "Recipe", "RecipeError", "read_recipe"]
@@ -107,6 +112,8 @@ class Entry:
         Which cells belong to a shape.
     bins : tuple of bool or None
         Whether the entry holds in each energy bin; None for all bins.
+    loaded : Loaded or None
+        The content of the files of the source, if `Recipe.resolve` has read them.
     """
 
     section: Section
@@ -115,6 +122,7 @@ class Entry:
     source: Source
     mode: Mode
     bins: tuple[bool, ...] | None
+    loaded: Loaded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,7 @@ class Cutout:
         Size of the image, as angles. A height of None is the width.
     binsz : `~astropy.units.Quantity`
         Size of a pixel, as an angle.
-    proj : str
+    projection : str
         Projection, such as "TAN".
     frame : {"icrs", "galactic"}
         Frame of the image.
@@ -169,7 +177,7 @@ class Cutout:
     width: u.Quantity
     height: u.Quantity | None
     binsz: u.Quantity
-    proj: str
+    projection: str
     frame: str
 
     @classmethod
@@ -191,7 +199,7 @@ class Cutout:
             width=width,
             height=section.angle("height"),
             binsz=section.angle("binsz", default=0.05 * u.deg),
-            proj=section.choice("proj", field.PROJECTIONS, default="TAN"),
+            projection=section.choice("projection", field.PROJECTIONS, default="TAN"),
             frame=frame,
         )
         section.close()
@@ -242,7 +250,7 @@ class Cutout:
             self.width,
             height=self.height,
             binsz=self.binsz,
-            proj=self.proj,
+            projection=self.projection,
             frame=self.frame,
         )
 
@@ -259,8 +267,13 @@ class Recipe:
         The content of the file.
     title : str or None
         Title of the pictures and of the summary.
+    order : int or None
+        Order of the cells; None if it is not known before `resolve` chooses it.
+    order_text : str
+        The order and where it comes from, for the history: "order=10", "order=12 from resolution 1 arcmin" or
+        "order=9 chosen".
     grid : Grid
-        Order, frame and energy bins of the mask.
+        Frame and energy bins of the mask.
     entries : tuple of Entry
         The entries, first each ``[[keep]]``, then each ``[[exclude]]``.
     cutouts : tuple of Cutout
@@ -270,6 +283,8 @@ class Recipe:
     path: Path
     text: str
     title: str | None
+    order: int | None
+    order_text: str
     grid: Grid
     entries: tuple[Entry, ...]
     cutouts: tuple[Cutout, ...]
@@ -287,12 +302,13 @@ class Recipe:
         Returns
         -------
         Mask
-            The mask. Its history is ``recipe('name.toml', sha256 ...)``, with the text of the recipe below it.
+            The mask. Its history is ``recipe('name.toml', order=10, sha256 ...)``, with the text of the recipe below
+            it.
 
         Raises
         ------
         RecipeError
-            If an entry cannot be built. The message begins with the file and the line of the entry.
+            If an entry cannot be built, or if no order can be chosen. The message begins with the file and the line.
 
         Examples
         --------
@@ -308,12 +324,73 @@ class Recipe:
         >>> read_recipe(path).build()
         <Mask icrs order=8 | 1674 ranges, 26.8 kB | 0.9651 of the sky>
         """
+        plan = self.resolve()
         parts = []
-        for entry in self.entries:
+        for entry in plan.entries:
             if begin is not None:
                 begin(entry)
-            parts.append(self.part(entry, n_threads=n_threads))
-        return self.combine(parts)
+            parts.append(plan.part(entry, n_threads=n_threads))
+        return plan.combine(parts)
+
+    def resolve(self) -> Recipe:
+        """Choose the order of the cells, if the recipe gives neither an order nor a resolution.
+
+        It is the finest of the orders that the entries need. The order of an entry with shapes is the coarsest one at
+        which the area of each shape is right to 1 %, at most 16, as in `hpmask.Mask.from_cones`. The order of an entry
+        with mask files is the finest of their orders, which may be above 16 if no entry has shapes. Points, discs of
+        radius 0 and zones of the whole sky need no order.
+
+        All files of the entries are read for this. The recipe that is returned keeps their content in memory, so that
+        they are not read a second time.
+
+        Returns
+        -------
+        Recipe
+            The recipe with its order. It is the same object if it already had one.
+
+        Raises
+        ------
+        RecipeError
+            If a file cannot be read, if the shapes of an entry need an order that is too fine to be chosen, or if no
+            entry needs an order. The message begins with the file and the line.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from hpmask.recipe import read_recipe
+        >>> path = Path(tempfile.mkdtemp()) / "recipe.toml"
+        >>> _ = path.write_text('''
+        ... [[exclude]]
+        ... zone = { lat = ["-2 deg", "2 deg"], frame = "galactic" }
+        ... ''')
+        >>> read_recipe(path).resolve().order
+        11
+        """
+        if self.order is not None:
+            return self
+        entries: list[Entry] = []
+        orders: list[tuple[int, Entry]] = []
+        for entry in self.entries:
+            with _errors_of(entry):
+                loaded = entry.source.load(self.grid)
+                needed = loaded.order(self.grid)
+            entries.append(replace(entry, loaded=loaded))
+            if needed is not None:
+                orders.append((needed, entry))
+        if not orders:
+            raise RecipeError(
+                f"{self.path}:1: no entry has shapes or masks from which the order could be chosen: give order = 10 "
+                "(cells of 3.4 arcmin) or resolution = '1 arcmin', above the first [[...]]"
+            )
+        order, finest = max(orders, key=lambda one: one[0])
+        # Such an order comes from a mask. Shapes of other entries could have far too many ranges at it.
+        if order > MOST_ORDER and any(entry.source.key != "mask" for _, entry in orders):
+            raise finest.section.error(
+                f"[[{finest.verb}]] {finest.name}: its order is {order}, but by default the order of shapes is at most "
+                f"{MOST_ORDER}: give order = {order}, or a coarser one, above the first [[...]]"
+            )
+        return replace(self, order=order, order_text=f"order={order} chosen", entries=tuple(entries))
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -339,6 +416,8 @@ class Recipe:
         ------
         RecipeError
             If the entry cannot be built. The message begins with the file and the line of the entry.
+        ValueError
+            If the recipe has no order yet; see `resolve`.
 
         Examples
         --------
@@ -355,11 +434,16 @@ class Recipe:
         >>> print(f"{recipe.part(recipe.entries[0]).mask.area:.0f}")
         1439 deg2
         """
-        try:
-            mask, counts = entry.source.build(self.grid, entry.mode, n_threads)
-        except (ValueError, TypeError, OSError) as error:
-            raise entry.section.error(f"[[{entry.verb}]] {entry.name}: {error}") from error
+        order = self._known_order()
+        with _errors_of(entry):
+            loaded = entry.source.load(self.grid) if entry.loaded is None else entry.loaded
+            mask, counts = loaded.build(self.grid, order, entry.mode, n_threads)
         return Part(entry, mask, counts)
+
+    def _known_order(self) -> int:
+        if self.order is None:
+            raise ValueError("the recipe gives no order: call resolve(), which returns a recipe with an order")
+        return self.order
 
     def combine(self, parts: Sequence[Part]) -> Mask:
         """Combine the parts of all entries into the mask.
@@ -376,8 +460,8 @@ class Recipe:
 
         Raises
         ------
-        TypeError, ValueError
-            If a part is not one of this recipe: the frames or energy bins differ.
+        ValueError
+            If the recipe has no order yet (see `resolve`), or if the frame or energy bins of a part are not its own.
 
         Examples
         --------
@@ -395,7 +479,7 @@ class Recipe:
         True
         """
         grid = self.grid
-        whole = Mask.full(order=grid.order, frame=grid.frame, energy=grid.energy)
+        whole = Mask.full(order=self._known_order(), frame=grid.frame, energy=grid.energy)
         kept = [whole, *(_confined(part, grid, False) for part in parts if part.entry.verb == "keep")]
         excluded = [_confined(part, grid, True) for part in parts if part.entry.verb == "exclude"]
         mask = intersection_all(kept)
@@ -403,7 +487,16 @@ class Recipe:
             mask = mask - union_all(excluded)
         how = ", invalid='skip'" if grid.invalid == "skip" else ""
         digest = short_digest(self.text.encode())
-        return with_history(mask, f"recipe({self.path.name!r}{how}, sha256 {digest})\n{self.text}")
+        return with_history(mask, f"recipe({self.path.name!r}, {self.order_text}{how}, sha256 {digest})\n{self.text}")
+
+
+@contextmanager
+def _errors_of(entry: Entry) -> Iterator[None]:
+    """Begin the messages of errors with the line and the name of an entry."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError) as error:
+        raise entry.section.error(f"[[{entry.verb}]] {entry.name}: {error}") from error
 
 
 def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
@@ -411,19 +504,29 @@ def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
     bins, mask = part.entry.bins, part.mask
     if bins is None:
         return mask
-    neutral = RangeSet.empty(grid.order) if empty else RangeSet.full(grid.order)
+    neutral = RangeSet.empty(mask.order) if empty else RangeSet.full(mask.order)
     planes = mask.planes if mask.energy is not None else mask.planes * len(bins)
     planes = tuple(plane if held else neutral for plane, held in zip(planes, bins, strict=True))
-    return Mask(planes, order=grid.order, frame=grid.frame, energy=grid.energy, history=mask.history)
+    return Mask(planes, order=mask.order, frame=grid.frame, energy=grid.energy, history=mask.history)
 
 
-def read_recipe(path: str | Path, *, invalid: Invalid = "raise") -> Recipe:
+def read_recipe(
+    path: str | Path,
+    *,
+    order: int | None = None,
+    resolution: u.Quantity | str | None = None,
+    invalid: Invalid = "raise",
+) -> Recipe:
     """Read and check a recipe, without building anything yet.
 
     Parameters
     ----------
     path : str or path
         A TOML file of up to 1 MiB; `hpmask.recipe` describes its keys.
+    order : int, optional
+        Order of the cells, 0 to 29, instead of the one in the recipe.
+    resolution : `~astropy.units.Quantity` or str, optional
+        The largest size of the cells, an angle, instead of an order.
     invalid : {"raise", "skip"}, optional
         What happens to rows of catalogs and to regions that cannot be used, in entries without a key ``invalid``: they
         raise an error, or are left out with a warning.
@@ -440,8 +543,8 @@ def read_recipe(path: str | Path, *, invalid: Invalid = "raise") -> Recipe:
     RecipeError
         If a key is unknown, a value is wrong, or a file that the recipe names does not exist. The message begins with
         the file and the line.
-    ValueError
-        If `invalid` is not one of these words.
+    TypeError, ValueError
+        If `order` and `resolution` are both given, or if an argument is not valid.
 
     Examples
     --------
@@ -461,22 +564,37 @@ def read_recipe(path: str | Path, *, invalid: Invalid = "raise") -> Recipe:
     """
     check_invalid(invalid)
     top, text = load(path)
-    order = top.require("order", int, hint=", such as order = 10 (cells of 3.4 arcmin), above the first [[...]]")
-    if not 0 <= order <= MAX_ORDER:
-        raise top.error(f"order must be from 0 to {MAX_ORDER}, got {order}", "order")
+    own = _order(top)
+    known, order_text = own if order is None and resolution is None else given_order(order, resolution)
     frame = top.choice("frame", frames.FRAMES, default="icrs")
     mode = top.choice("mode", MODES, default="center")
     title = top.get("title", str)
-    grid = Grid(order, frame, _energy(top.table("energy")), invalid)
+    grid = Grid(frame, _energy(top.table("energy")), invalid)
     entries = [_entry(section, verb, grid, mode) for verb in ("keep", "exclude") for section in top.tables(verb)]
     cutouts = [Cutout._read(section, frame) for section in top.tables("cutout")]
     top.close()
     if not entries:
         raise top.error("a recipe needs at least one [[exclude]] or [[keep]]")
-    return Recipe(Path(path), text, title, grid, tuple(entries), tuple(cutouts))
+    return Recipe(Path(path), text, title, known, order_text, grid, tuple(entries), tuple(cutouts))
+
+
+def _order(top: Section) -> tuple[int | None, str]:
+    """The order that a recipe gives, and its text; None if the order is to be chosen."""
+    order, resolution = top.get("order", int), top.get("resolution", str, float)
+    if order is not None and resolution is not None:
+        raise top.error("order and resolution exclude each other: give one of them", "resolution")
+    key = "order" if resolution is None else "resolution"
+    if resolution is not None:
+        top.as_angle(resolution, key)
+    try:
+        return given_order(order, resolution)
+    except ValueError as error:
+        raise top.error(str(error), key) from None
 
 
 def _entry(section: Section, verb: str, grid: Grid, mode: str) -> Entry:
+    for key in ("order", "resolution"):
+        section.refuse(key, "all entries share one, above the first [[...]]")
     name = section.get("name", str)
     mode = section.choice("mode", MODES, default=mode)
     bins = _bins(section, grid.energy)

@@ -48,7 +48,7 @@ class RecipeError(ValueError):
     ...         read_recipe(path)
     ...     except RecipeError as error:
     ...         print(str(error).removeprefix(folder)[1:])
-    recipe.toml:1: a recipe needs 'order': is 'ordr' a misspelling of it?
+    recipe.toml:1: a recipe has no key 'ordr': did you mean 'order'?
     """
 
 
@@ -124,14 +124,14 @@ class Section:
             raise self.error(f"{key} must be {names}, got {reprlib.repr(value)}", key)
         return value
 
-    def require(self, key: str, *kinds: type, hint: str = "") -> Any:
-        """As `get`, but the key must be there. `hint` is added to the error."""
+    def require(self, key: str, *kinds: type) -> Any:
+        """As `get`, but the key must be there."""
         value = self.get(key, *kinds)
         if value is None:
             near = difflib.get_close_matches(key, [one for one in self._values if one not in self._asked], n=1)
             if near:
                 raise self.error(f"{self._name} needs {key!r}: is {near[0]!r} a misspelling of it?", near[0])
-            raise self.error(f"{self._name} needs {key!r}{hint}")
+            raise self.error(f"{self._name} needs {key!r}")
         return value
 
     def choice(self, key: str, options: Sequence[str], *, default: str) -> str:
@@ -210,6 +210,11 @@ class Section:
             if not isinstance(value, dict):
                 raise self.error(f"{key} must be a list of tables, [[{key}]], got {reprlib.repr(value)}", key)
         return [Section(self._file, (*self._key, key, i), value, self._lines) for i, value in enumerate(values)]
+
+    def refuse(self, key: str, why: str) -> None:
+        """Raise an error if there is a key that belongs elsewhere."""
+        if key in self._values:
+            raise self.error(f"{self._name} has no key {key!r}: {why}", key)
 
     def close(self) -> None:
         """Raise an error if there is a key that was not requested."""

@@ -20,23 +20,40 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
 from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.sections import Section
+from hpmask.regions.convert import checked_shapes
+from hpmask.regions.masks import mask_of_shapes
+from hpmask.regions.order import order_of_discs, order_of_shapes
+from hpmask.regions.rasterize import check_cones
+from hpmask.regions.shapes import Shape
+from hpmask.regions.shapes import Zone as ZoneShape
 
-__all__ = ["SOURCES", "Grid", "Invalid", "Source", "read_source"]
+__all__ = ["SOURCES", "Grid", "Invalid", "Loaded", "Source", "read_source"]
 
 Invalid = Literal["raise", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The cells and energy bins that all entries of a recipe share.
+    """The frame and the energy bins that all entries of a recipe share.
 
     `invalid` says what happens to rows and regions that cannot be used, in entries without a key of this name.
     """
 
-    order: int
     frame: str
     energy: EnergyAxis | None = None
     invalid: Invalid = "raise"
+
+
+class Loaded(Protocol):
+    """A source whose files have been read."""
+
+    def order(self, grid: Grid) -> int | None:
+        """The order that the sizes of its shapes need or that its masks have; None if it has no use for any order."""
+        ...
+
+    def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        """The sky of the source, and the numbers of "sources" that were used and rows that were "skipped"."""
+        ...
 
 
 class Source(Protocol):
@@ -59,9 +76,58 @@ class Source(Protocol):
         """The files that it reads."""
         ...
 
-    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        """The sky of the source, and the numbers of "sources" that were used and rows that were "skipped"."""
+    def load(self, grid: Grid) -> Loaded:
+        """Read the files."""
         ...
+
+
+def _order_of_shapes(some: Sequence[Shape], noun: str) -> int | None:
+    """The order that the shapes need; None if none of them has an edge and an area."""
+    # Order 0 has cells enough only for the whole sky.
+    return order_of_shapes(some, noun) or None if any(shape.sizes for shape in some) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Discs:
+    """Discs, with radii of shape (n, 1) or (n, n_bins)."""
+
+    center: SkyCoord
+    radii: u.Quantity
+    counts: dict[str, int]
+
+    def order(self, grid: Grid) -> int | None:
+        _, lat, radii, _ = check_cones(self.center, *self._radii_and_frame(grid))
+        return order_of_discs(lat, radii) or None if radii.any() else None
+
+    def _radii_and_frame(self, grid: Grid) -> tuple[u.Quantity, str, EnergyAxis | None]:
+        if self.radii.shape[1] > 1:
+            return self.radii, grid.frame, grid.energy
+        return self.radii[:, 0], grid.frame, None
+
+    def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        radii, frame, energy = self._radii_and_frame(grid)
+        mask = Mask.from_cones(
+            self.center, radii, order=order, mode=mode, frame=frame, energy=energy, n_threads=n_threads
+        )
+        return mask, self.counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """Regions, as shapes in the frame of the recipe."""
+
+    shapes: list[Shape]
+    n_skipped: int
+    noun: str
+    counts: dict[str, int]
+
+    def order(self, grid: Grid) -> int | None:
+        return _order_of_shapes(self.shapes, self.noun)
+
+    def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        bins = [(self.shapes, self.n_skipped)]
+        mask = mask_of_shapes(bins, order, f"order={order}", mode=mode, frame=grid.frame, n_threads=n_threads)
+        return cast(Mask, mask), self.counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +196,7 @@ class Catalog:
     def title(self) -> str:
         return self.path.name if self.hdu is None else f"{self.path.name} [{self.hdu}]"
 
-    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+    def load(self, grid: Grid) -> Loaded:
         table, _ = files.load(self.path, self.lon, self.lat, self.hdu)
         wanted = np.ones(len(table), dtype=bool)
         for condition in self.where:
@@ -152,25 +218,9 @@ class Catalog:
             raise ValueError(str(error).replace("catalog_frame", "frame")) from error
         counts = {"sources": found.center.size, "skipped": found.n_skipped}
         if self.axes is None:
-            with_energy = len(self.radius) > 1
-            mask = Mask.from_cones(
-                found.center,
-                found.sizes if with_energy else found.sizes[:, 0],
-                order=grid.order,
-                mode=mode,
-                frame=grid.frame,
-                energy=grid.energy if with_energy else None,
-                n_threads=n_threads,
-            )
-        else:
-            mask = Mask.from_regions(
-                _ellipses(found.center, found.sizes),
-                order=grid.order,
-                mode=mode,
-                frame=grid.frame,
-                n_threads=n_threads,
-            )
-        return mask, counts
+            return _Discs(found.center, found.sizes, counts)
+        some, _ = checked_shapes(_ellipses(found.center, found.sizes), grid.frame, "raise")
+        return _Shapes(some, 0, "ellipse", counts)
 
     def _angles(self, table: Table) -> u.Quantity:
         """The angles of each row, shape (n, k): the radii, or both semi-axes and the position angle."""
@@ -212,17 +262,10 @@ class Regions:
     def title(self) -> str:
         return _names(self.paths)
 
-    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+    def load(self, grid: Grid) -> Loaded:
         # Errors in a list would also name the item.
         given = self.paths[0] if len(self.paths) == 1 else self.paths
-        return _of_regions(given, self.invalid, grid, mode, n_threads)
-
-
-def _of_regions(
-    given: list[Path] | Path | str, invalid: Invalid, grid: Grid, mode: Mode, n_threads: int | None
-) -> tuple[Mask, dict[str, int]]:
-    mask = Mask.from_regions(given, order=grid.order, mode=mode, frame=grid.frame, invalid=invalid, n_threads=n_threads)
-    return mask, {}
+        return _Shapes(*checked_shapes(given, grid.frame, self.invalid), "region", {})
 
 
 def _invalid(section: Section, grid: Grid) -> Invalid:
@@ -252,9 +295,9 @@ class Ds9:
         line = " ".join(self.text.split())
         return line if len(line) <= 40 else line[:37] + "..."
 
-    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+    def load(self, grid: Grid) -> Loaded:
         # With a line end, the text cannot be mistaken for the name of a file.
-        return _of_regions(self.text + "\n", self.invalid, grid, mode, n_threads)
+        return _Shapes(*checked_shapes(self.text + "\n", grid.frame, self.invalid), "region", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,11 +337,18 @@ class Zone:
         ]
         return f"{self.frame} {', '.join(spans)}"
 
-    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+    def load(self, grid: Grid) -> Loaded:
+        return self
+
+    def order(self, grid: Grid) -> int | None:
+        zone = ZoneShape.from_angles(self.lon, self.lat, zone_frame=self.frame, frame=grid.frame, closed=self.closed)
+        return _order_of_shapes([zone], "zone")
+
+    def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
         mask = Mask.from_zone(
             self.lon,
             self.lat,
-            order=grid.order,
+            order=order,
             closed=self.closed,
             zone_frame=self.frame,
             mode=mode,
@@ -336,10 +386,23 @@ class Masks:
     def title(self) -> str:
         return _names(self.paths)
 
-    def build(self, grid: Grid, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+    def load(self, grid: Grid) -> Loaded:
+        return _LoadedMasks(self.paths, [Mask.read(path) for path in self.paths])
+
+
+@dataclass(frozen=True, slots=True)
+class _LoadedMasks:
+    """The masks in files."""
+
+    paths: list[Path]
+    masks: list[Mask]
+
+    def order(self, grid: Grid) -> int | None:
+        return max((mask.order for mask in self.masks), default=None)
+
+    def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
         masks = []
-        for path in self.paths:
-            mask = Mask.read(path)
+        for path, mask in zip(self.paths, self.masks, strict=True):
             if mask.energy is not None and mask.energy != grid.energy:
                 bins = "none" if grid.energy is None else grid.energy
                 raise ValueError(f"{path.name} has the energy bins {mask.energy}, but the recipe has {bins}")
@@ -349,8 +412,8 @@ class Masks:
                         f"{path.name} is in the frame {mask.frame!r}, but the recipe is in {grid.frame!r}: "
                         f"only the mode 'center' can convert between frames, got {mode!r}"
                     )
-                mask = mask.to_frame(grid.frame, order=grid.order)
-            masks.append(mask.at_order(grid.order, mode=mode))
+                mask = mask.to_frame(grid.frame, order=order)
+            masks.append(mask.at_order(order, mode=mode))
         return union_all(masks), {}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +21,7 @@ from hpmask.regions import rasterize, shapes
 from hpmask.regions.convert import cells_of_points, checked_shapes, of_bins
 from hpmask.regions.order import order_of_discs, order_of_shapes, resolved_order, warn_of_misses
 
-__all__ = ["cones", "from_cones", "from_regions", "from_zone"]
+__all__ = ["cones", "from_cones", "from_regions", "from_zone", "mask_of_shapes"]
 
 
 @for_the_call
@@ -110,6 +110,24 @@ def from_regions(
     bins = [checked_shapes(given, frame, invalid) for given in of_bins(regions, energy)]
     everything = [shape for some, _ in bins for shape in some]
     order, order_text = resolved_order(order, resolution, lambda: order_of_shapes(everything, "region"))
+    return mask_of_shapes(
+        bins, order, order_text, mode=mode, frame=frame, energy=energy, invert=invert, n_threads=n_threads
+    )
+
+
+def mask_of_shapes(
+    bins: Sequence[tuple[list[shapes.Shape], int]],
+    order: int,
+    order_text: str,
+    *,
+    mode: Mode,
+    frame: str,
+    energy: EnergyAxis | None = None,
+    invert: bool = False,
+    n_threads: int | None = None,
+) -> MaskValue:
+    """The mask of the results of `checked_shapes`, one for all energy bins or one for each."""
+    everything = [shape for some, _ in bins for shape in some]
     planes: list[RangeSet] = []
     missed: list[shapes.Shape] = []
     for some, _ in bins:

@@ -33,7 +33,7 @@ from hpmask.geometry.healpix import cell_radius, cell_side, order_of
 from hpmask.regions.rasterize import expected_ranges
 from hpmask.regions.shapes import Disc, Shape, Size
 
-__all__ = ["area_error", "order_of_discs", "order_of_shapes", "resolved_order", "warn_of_misses"]
+__all__ = ["area_error", "given_order", "order_of_discs", "order_of_shapes", "resolved_order", "warn_of_misses"]
 
 Angles = NDArray[np.float64]
 
@@ -57,6 +57,21 @@ def resolved_order(
     Raises
     ------
     TypeError, ValueError
+        As in `given_order`.
+    """
+    known, text = given_order(order, resolution)
+    if known is not None:
+        return known, text
+    order = choose()
+    return order, f"order={order} chosen"
+
+
+def given_order(order: int | None, resolution: u.Quantity | str | None) -> tuple[int | None, str]:
+    """The order that the arguments `order` and `resolution` give, and its text; None if neither is given.
+
+    Raises
+    ------
+    TypeError, ValueError
         If both arguments are given, or one is not valid.
     """
     if order is not None and resolution is not None:
@@ -67,8 +82,7 @@ def resolved_order(
     if resolution is not None:
         order = order_of(resolution)
         return order, f"order={order} from resolution {resolution}"
-    order = choose()
-    return order, f"order={order} chosen"
+    return None, ""
 
 
 def area_error(size: Size, order: int) -> float:

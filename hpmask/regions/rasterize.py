@@ -71,7 +71,11 @@ def check_cones(
     radii = np.asarray(angle.to_value(u.rad), dtype=np.float64)
     if radii.ndim < 2:
         if radii.ndim == 1 and radii.size not in (1, lon.size):
-            raise ValueError(f"radius must be a scalar or have one value per centre ({lon.size}), got {radii.size}")
+            several = energy is not None and radii.size == energy.n_bins
+            per_bin_text = f"; write {_as_row(angle)} for one radius per bin" if several else ""
+            raise ValueError(
+                f"radius must be a scalar or have one value per centre ({lon.size}), got {radii.size}{per_bin_text}"
+            )
         radii = np.broadcast_to(radii.reshape(-1, 1), (lon.size, 1))
     else:
         if energy is None:
@@ -92,6 +96,14 @@ def check_cones(
             f"the first in row {row}: {np.squeeze(value)} {angle.unit}"
         )
     return lon, lat, radii, angle.unit
+
+
+def _as_row(angle: u.Quantity) -> str:
+    """The values of a 1-D quantity as the only row of a table, such as "[[2, 1, 0.5]]"."""
+    values = [f"{value:.6g}" for value in angle.value]
+    if len(values) > 6:
+        values[3:-2] = ["..."]
+    return f"[[{', '.join(values)}]]"
 
 
 def cone_planes(

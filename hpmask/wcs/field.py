@@ -37,7 +37,7 @@ def field_wcs(
     *,
     height: u.Quantity | str | None = None,
     binsz: u.Quantity | str = "0.05 deg",
-    proj: str = "TAN",
+    projection: str = "TAN",
     frame: str = "icrs",
 ) -> tuple[WCS, tuple[int, int]]:
     """Make the WCS of an image with square pixels, north up and east to the left.
@@ -51,7 +51,7 @@ def field_wcs(
         Both are rounded up to whole pixels.
     binsz : `~astropy.units.Quantity` or str, optional
         Width of a pixel, as an angle at the projection's centre.
-    proj : {"TAN", "SIN", "ARC", "ZEA", "STG", "CAR", "CEA", "MER", "SFL", "MOL", "AIT"}, optional
+    projection : {"TAN", "SIN", "ARC", "ZEA", "STG", "CAR", "CEA", "MER", "SFL", "MOL", "AIT"}, optional
         FITS code of the projection. The first five, which are zenithal, are centred on `center`. In the others the
         equator of the projection is that of the frame, as usual, and the longitude of `center` is in the middle.
     frame : {"icrs", "galactic"}, optional
@@ -70,7 +70,7 @@ def field_wcs(
         If `center` is not a coordinate, or a size is a bare number.
     ValueError
         If a size is not one positive angle or is larger than the projection can show, if the projection does not reach
-        `center`, or if `proj` or `frame` is not one of these.
+        `center`, or if `projection` or `frame` is not one of these.
 
     Examples
     --------
@@ -84,12 +84,12 @@ def field_wcs(
         (83.63, 22.01)>
     """
     frame = frames.check_frame(frame)
-    if not isinstance(proj, str) or proj.upper() not in PROJECTIONS:
-        raise ValueError(f"proj must be one of {', '.join(PROJECTIONS)}, got {proj!r}")
-    proj = proj.upper()
+    if not isinstance(projection, str) or projection.upper() not in PROJECTIONS:
+        raise ValueError(f"projection must be one of {', '.join(PROJECTIONS)}, got {projection!r}")
+    projection = projection.upper()
     step = one_angle(binsz, "binsz", unit=u.deg)
     nx, ny = (
-        math.ceil(_side(size, name, proj) / step - 1e-9)
+        math.ceil(_side(size, name, projection) / step - 1e-9)
         for size, name in ((width, "width"), (width if height is None else height, "height"))
     )
     if nx * ny > _MOST_PIXELS:
@@ -97,29 +97,29 @@ def field_wcs(
     lon, lat = (math.degrees(angle.item()) for angle in frames.to_lonlat(center, frame, "center"))
 
     wcs = WCS(naxis=2)
-    wcs.wcs.ctype = [axis + proj for axis in _AXES[frame]]
+    wcs.wcs.ctype = [axis + projection for axis in _AXES[frame]]
     wcs.wcs.cunit = ["deg", "deg"]
     wcs.wcs.cdelt = [-step, step]
-    wcs.wcs.crval = [lon, lat if proj in _ZENITHAL else 0.0]
+    wcs.wcs.crval = [lon, lat if projection in _ZENITHAL else 0.0]
     wcs.wcs.crpix = [(nx + 1) / 2, (ny + 1) / 2]
     if frame == "icrs":
         wcs.wcs.radesys = "ICRS"
-    if proj not in _ZENITHAL:
+    if projection not in _ZENITHAL:
         _, y = wcs.wcs_world2pix(lon, lat, 0)
         if not np.isfinite(y):
-            raise ValueError(f"the projection {proj} does not reach the latitude {lat:.6g} deg")
+            raise ValueError(f"the projection {projection} does not reach the latitude {lat:.6g} deg")
         wcs.wcs.crpix = [(nx + 1) / 2, (ny + 1) / 2 - (float(y) - (ny - 1) / 2)]
     wcs.array_shape = (ny, nx)
     return wcs, (ny, nx)
 
 
-def _side(size: u.Quantity | str, argument: str, proj: str) -> float:
+def _side(size: u.Quantity | str, argument: str, projection: str) -> float:
     """A side of an image in degrees, no larger than the projection can show."""
-    value, widest = one_angle(size, argument, unit=u.deg), _WIDEST.get(proj, _SKY)
+    value, widest = one_angle(size, argument, unit=u.deg), _WIDEST.get(projection, _SKY)
     if value > widest:
-        shown = "less than half of the sky: ZEA, ARC or AIT show more" if proj in _WIDEST else "no more than that"
+        shown = "less than half of the sky: ZEA, ARC or AIT show more" if projection in _WIDEST else "no more than that"
         raise ValueError(
-            f"{argument} of a {proj} image must be at most {widest:g} deg, got {size}: {proj} shows {shown}"
+            f"{argument} of a {projection} image must be at most {widest:g} deg, got {size}: {projection} shows {shown}"
         )
     return value
 

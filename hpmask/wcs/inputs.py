@@ -50,13 +50,21 @@ class Target:
 def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
     """The target that a WCS, a header, an image HDU, a FITS file or a gammapy geometry or map describes.
 
+    A pair of one of these and a shape, as `hpmask.wcs.field_wcs` returns it, has that shape.
+
     Raises
     ------
     TypeError
-        If `hdu` is given without a file. An object that is not a WCS is rejected later, by `hpmask.wcs.grid.Grid`.
+        If a tuple is not a pair, or if `hdu` is given without a file. An object that is not a WCS is rejected later,
+        by `hpmask.wcs.grid.Grid`.
     MaskFormatError
         If the file is damaged, if it has no image of the sky, or if it has several and `hdu` is not given.
     """
+    if isinstance(wcs, tuple):
+        if len(wcs) != 2:
+            raise TypeError(f"wcs must be a WCS or a pair (wcs, shape), got a tuple of {len(wcs)}")
+        target = as_target(wcs[0], hdu)
+        return target if wcs[1] is None else replace(target, shape=wcs[1])
     if isinstance(wcs, str | Path):
         _check_hdu(hdu)
         with faults_of(wcs, Exception):

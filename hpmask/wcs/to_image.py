@@ -48,8 +48,7 @@ def to_wcs_many(
     threads = thread_count(n_threads)
     # Threads share each image, and do not take whole images: half of the work on a small image is done by Python, where
     # threads would only wait for each other.
-    pairs = (field if isinstance(field, tuple) else (field, None) for field in fields)
-    return (image_of(mask, as_target(wcs), shape, mode, threads=threads) for wcs, shape in pairs)
+    return (image_of(mask, as_target(field), None, mode, threads=threads) for field in fields)
 
 
 def image_of(

@@ -124,6 +124,32 @@ class TestBuild:
         assert re.search(r"time +\d+\.\d\d s", result.stdout)
         assert result.stderr == ""
 
+    def test_order_is_chosen_and_shown(self, run):
+        text = self.recipe.replace("order = 8\n", "")
+        Path("recipe.toml").write_text(text)
+        result = run("build", "recipe.toml", "-o", "mask.fits")
+        mask = Mask.read("mask.fits")
+        stars = SkyCoord([83.633, 120], [22.014, -40], unit="deg")
+        assert mask == ~Mask.from_cones(stars, "2 deg")
+        assert re.search(rf"cells +icrs, order {mask.order} chosen, \d+ ranges", result.stdout)
+
+    def test_order_and_resolution_of_the_command(self, run):
+        for words, order, shown in (
+            (("--order", "6"), 6, "order 6"),
+            (("--resolution", "1 deg"), 6, "order 6 from resolution 1 deg"),
+        ):
+            result = run("build", "recipe.toml", "-o", "mask.fits", "--overwrite", *words)
+            assert Mask.read("mask.fits").order == order
+            assert f"icrs, {shown}, " in result.stdout
+        for words, code, message in (
+            (("--order", "6", "--resolution", "1 deg"), 2, "--order and --resolution exclude each other"),
+            (("--order", "30"), 2, "--order"),
+            (("--resolution", "1"), 1, "resolution"),
+            (("--resolution", "0 deg"), 1, "resolution must be a positive angle"),
+        ):
+            assert message in run("build", "recipe.toml", "-o", "new.fits", *words, code=code).stderr
+            assert not Path("new.fits").exists()
+
     def test_pictures_show_the_mask(self, run):
         run("build", "recipe.toml", "-o", "mask.fits")
         image = plt.imread("crab.png")[..., :3]
@@ -466,7 +492,7 @@ class TestToWcs:
             "5 deg",
             "--binsz",
             "6 arcmin",
-            "--proj",
+            "--projection",
             "car",
             "--frame",
             "galactic",
@@ -514,7 +540,7 @@ class TestToWcs:
             (("--wcs", "a.fits"), 1, "hpmask: error: a.fits: No such file or directory"),
             (("--wcs", "hole.fits"), 1, "hole.fits: no image has a celestial WCS"),
             (("--center", "1 2", "--width", "5"), 1, "width must be an angle"),
-            (("--center", "1 2", "--width", "5 deg", "--proj", "XXX"), 2, "Invalid value for '--proj'"),
+            (("--center", "1 2", "--width", "5 deg", "--projection", "XXX"), 2, "Invalid value for '--projection'"),
         ],
     )
     def test_mistakes(self, run, hole, words, code, message):
@@ -535,6 +561,13 @@ class TestConvert:
         assert Mask.read("all.fits") == by_energy.reduce("all")
         run("convert", "hole.fits", "coarse.fits", "--order", "5", "--mode", "inside", "--frame", "galactic")
         assert Mask.read("coarse.fits") == hole.to_frame("galactic").at_order(5, mode="inside")
+        run("convert", "hole.fits", "one.fits", "--resolution", "1 deg", "--mode", "overlap")
+        assert Mask.read("one.fits") == hole.at_order(6, mode="overlap")
+        result = run("convert", "hole.fits", "two.fits", "--resolution", "1 deg", "--order", "3", code=2)
+        assert "exclude each other" in result.stderr
+        result = run("convert", "hole.fits", "two.fits", "--resolution", "1", code=1)
+        assert "resolution" in result.stderr
+        assert not Path("two.fits").exists()
 
     def test_overwrite(self, run, hole):
         run("convert", "hole.fits", "a.fits")
@@ -644,7 +677,7 @@ class TestAllOrNothing:
         assert "hpmask: warning: left out 1 of 2 regions: region 1 (text) in line 3" in result.stderr
         mask = Mask.read("new.fits")
         assert mask == ~Mask.from_regions("icrs; circle(83,22,3)", order=6)
-        assert mask.history.startswith("recipe('r.toml', invalid='skip', sha256 ")
+        assert mask.history.startswith("recipe('r.toml', order=6, invalid='skip', sha256 ")
         assert mask.history.endswith(")\n" + Path("r.toml").read_text())
 
 

@@ -116,6 +116,11 @@ def test_positions_that_are_none():
         Mask.full().contains(SkyCoord(lon, LAT[:100], unit="deg"))
 
 
+def test_a_mask_is_not_a_position():
+    with pytest.raises(TypeError, match="b <= a"):
+        Mask.full().contains(Mask.full())
+
+
 def test_energies_that_are_none():
     mask = Mask.full(energy=AXIS)
     coord = SkyCoord(0, 0, unit="deg")

@@ -143,7 +143,7 @@ class TestMeaning:
         text = 'order = 7 # cells of 27 arcmin\n\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = "2 deg"\n'
         mask = recipe(text).build()
         digest = hashlib.sha256((tmp_path / "recipe.toml").read_bytes()).hexdigest()[:12]
-        call = f"recipe('recipe.toml', sha256 {digest})"
+        call = f"recipe('recipe.toml', order=7, sha256 {digest})"
         assert mask.history == f"{call}\n{text}"
         mask.write(tmp_path / "mask.fits")
         assert Mask.read(tmp_path / "mask.fits").history == f"{call}\n{text}"
@@ -165,6 +165,133 @@ class TestMeaning:
         names = []
         plan.build(begin=lambda entry: names.append(entry.name))
         assert sorted(names) == ["one", "stars.ecsv"]
+
+
+class TestOrder:
+    """The order is the finest of those that Python chooses for each entry."""
+
+    CATALOG = '[[exclude]]\ncatalog = "stars.ecsv"\n'
+    TEXT = "icrs; circle(100, 20, 0.2)"
+
+    def test_the_finest_of_all_entries(self, recipe, stars):
+        center = SkyCoord(stars["ra"], stars["dec"], unit="deg")
+        ellipse = "icrs; ellipse(10, -5, 0.5, 0.3, 20)"
+        cases = [
+            (f'{self.CATALOG}radius = "2 deg"\n', Mask.from_cones(center, "2 deg")),
+            (f'{self.CATALOG}radius = "size"\n', Mask.from_cones(center, stars["size"].quantity)),
+            (f'[[exclude]]\nds9 = "{self.TEXT}"\n', Mask.from_regions(self.TEXT)),
+            (f'[[exclude]]\nds9 = "{ellipse}"\n', Mask.from_regions(ellipse)),
+            (ZONE, Mask.from_zone(lat=("-2 deg", "2 deg"))),
+        ]
+        orders = [mask.order for _, mask in cases]
+        assert len(set(orders)) >= 3
+        for text, mask in cases:
+            assert recipe(text).build() == ~mask
+        plan = recipe("".join(text for text, _ in cases))
+        assert plan.order is None
+        assert plan.resolve().order == max(orders)
+        assert plan.build() == recipe(f"order = {max(orders)}\n" + "".join(text for text, _ in cases)).build()
+
+    def test_ellipses_of_a_catalog(self, recipe, stars):
+        text = f'{self.CATALOG}semi_major = "size"\nsemi_minor = "minor"\nposition_angle = "angle"\n'
+        regions = "".join(
+            f"icrs; ellipse({ra}, {dec}, {minor}, {major}, {angle})\n"
+            for ra, dec, major, minor, angle in stars["ra", "dec", "size", "minor", "angle"].iterrows()
+        )
+        assert recipe(text).resolve().order == Mask.from_regions(regions).order
+
+    def test_radius_for_each_bin_and_frame(self, recipe, stars):
+        bins = "energy = { edges = ['1 GeV', '2 GeV', '3 GeV'] }\nframe = 'galactic'\n"
+        center = SkyCoord(stars["ra"], stars["dec"], unit="deg")
+        expected = Mask.from_cones(center, [[2, 0.3]] * u.deg, energy=EnergyAxis([1, 2, 3] * u.GeV), frame="galactic")
+        mask = recipe(f'{bins}{self.CATALOG}radius = ["2 deg", "0.3 deg"]\n').build()
+        assert mask == ~expected
+        assert mask.order > Mask.from_cones(center, "2 deg").order
+
+    def test_files_and_masks(self, recipe, stars, tmp_path):
+        (tmp_path / "a.reg").write_text(self.TEXT)
+        (tmp_path / "b.reg").write_text("icrs; circle(3, 4, 0.1)")
+        both = '[[exclude]]\nregions = ["a.reg", "b.reg"]\n'
+        order = Mask.from_regions("icrs; circle(3, 4, 0.1)").order
+        assert recipe(both).resolve().order == order
+        for finer in (order + 1, 3):
+            Mask.from_cones(SkyCoord(10, 20, unit="deg"), "9 deg", order=finer).write(
+                tmp_path / "m.fits", overwrite=True
+            )
+            assert recipe(f'{both}[[keep]]\nmask = "m.fits"\n').resolve().order == max(order, finer)
+            assert recipe('[[keep]]\nmask = "m.fits"\n').resolve().order == finer
+
+    def test_masks_of_very_fine_orders(self, recipe, tmp_path):
+        Mask.from_cones(SkyCoord(10, 20, unit="deg"), "1 arcmin", order=17).write(tmp_path / "m.fits")
+        keep = '[[keep]]\nmask = "m.fits"\n'
+        assert recipe(keep + POINT).resolve().order == 17
+        with pytest.raises(RecipeError, match=r"toml:3: \[\[keep\]\] m\.fits: its order is 17, .* 16: give order = 17"):
+            recipe(ZONE + keep).resolve()
+
+    def test_entries_without_an_area_take_the_order_of_others(self, recipe, stars):
+        nothing = f'{self.CATALOG}radius = "0 deg"\n'
+        disc = f'[[exclude]]\nds9 = "{self.TEXT}"\n'
+        with pytest.warns(UserWarning, match="4 of 4 discs"):
+            mask = recipe(POINT + nothing + WHOLE_SKY.replace("exclude", "keep") + disc).build()
+        assert mask == ~Mask.from_regions([self.TEXT, "icrs; point(1, 2)"])
+        for one in (POINT, nothing, WHOLE_SKY):
+            with pytest.raises(RecipeError, match=r"toml:1: no entry has shapes or masks .*give order = 10"):
+                recipe(one).build()
+
+    def test_order_that_is_too_fine_has_the_line_of_its_entry(self, recipe, stars):
+        with pytest.raises(RecipeError, match=r"toml:4: \[\[exclude\]\] stars\.ecsv: order must be given: .* 16"):
+            recipe(f'\n\n\n{self.CATALOG}radius = "1 mas"\n').build()
+
+    @pytest.mark.parametrize("options", [{}, {"resolution": "2 deg"}, {"resolution": 120 * u.arcmin}, {"order": 4}])
+    def test_resolution_and_arguments(self, recipe, tmp_path, options):
+        recipe(f'resolution = "1 deg"\n{ZONE}')
+        plan = read_recipe(tmp_path / "recipe.toml", **options)
+        expected = Mask.from_zone(lat=("-2 deg", "2 deg"), **(options or {"resolution": "1 deg"}))
+        mask = plan.build()
+        assert plan.order == mask.order == expected.order
+        assert mask == ~expected
+        assert plan.resolve() is plan
+
+    @pytest.mark.parametrize(
+        ("head", "how"),
+        [
+            ("order = 7\n", "order=7"),
+            ("", "order={} chosen"),
+            ('resolution = "1 deg"\n', "order=6 from resolution 1 deg"),
+        ],
+    )
+    def test_history(self, recipe, stars, head, how):
+        mask = recipe(f'{head}{self.CATALOG}radius = "2 deg"\n').build()
+        how = how.format(discs(stars, "2 deg", order=None).order)
+        assert mask.history.startswith(f"recipe('recipe.toml', {how}, sha256 ")
+
+    def test_files_are_read_once(self, recipe, stars, tmp_path):
+        (tmp_path / "a.reg").write_text(self.TEXT)
+        Mask.full(order=3).write(tmp_path / "m.fits")
+        text = f'{self.CATALOG}radius = "2 deg"\n[[exclude]]\nregions = "a.reg"\n[[keep]]\nmask = "m.fits"\n'
+        plan = recipe(text)
+        expected = plan.build()
+        resolved = plan.resolve()
+        for name in ("stars.ecsv", "a.reg", "m.fits"):
+            (tmp_path / name).unlink()
+        assert resolved.build() == expected
+
+    def test_invalid_rows_and_regions_are_reported_once(self, recipe, stars):
+        text = '[[exclude]]\nds9 = "icrs; circle(1,2,3); line(1,2,3,4)"\ninvalid = "skip"\n'
+        with pytest.warns(UserWarning, match="left out") as caught:
+            recipe(text).build()
+        assert len(caught) == 1
+
+    def test_parts_need_an_order(self, recipe):
+        plan = recipe(ZONE)
+        for call in (lambda: plan.part(plan.entries[0]), lambda: plan.combine([])):
+            with pytest.raises(ValueError, match=r"no order: call resolve\(\)"):
+                call()
+
+    def test_both_arguments(self, recipe, tmp_path):
+        recipe(ZONE)
+        with pytest.raises(TypeError, match="exclude each other"):
+            read_recipe(tmp_path / "recipe.toml", order=3, resolution="1 deg")
 
 
 class TestCatalog:
@@ -316,6 +443,9 @@ def entry(lines):
     return f'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\n{lines}\n'
 
 
+WHOLE_SKY = '[[exclude]]\nzone = { lat = ["-90 deg", "90 deg"] }\n'
+POINT = '[[exclude]]\nds9 = "icrs; point(1, 2)"\n'
+SMALL = '[[exclude]]\nmode = "overlap"\nds9 = "icrs; circle(1, 2, 0.000001)"\n'
 ELLIPSES = 'semi_major = "size"\nsemi_minor = "minor"\nposition_angle = '
 BINS = "energy = { edges = ['1 GeV', '2 GeV', '3 GeV'] }\n"
 
@@ -383,9 +513,12 @@ class TestAdvice:
             "radius",
             '\\1="x"\nlat="y"\nframe="icrs"\nradius',
         ),
-        ("[[exclude]]\n" + 'ds9 = "icrs; circle(1,2,3)"', r"such as (order = 10) ", "[[exclude]]", "\\1\n[[exclude]]"),
+        (POINT, r"give (order = 10) ", "[[exclude]]", "\\1\n[[exclude]]"),
+        (POINT, r"or (resolution = '1 arcmin'), above", "[[exclude]]", "\\1\n[[exclude]]"),
+        (SMALL, r"Choose (order=) ", "[[exclude]]", "\\1 7\n[[exclude]]"),
+        (SMALL, r"or (resolution=) .an angle such as", "[[exclude]]", "\\1 '1 deg'\n[[exclude]]"),
         ('order = 7\n[exclude]\nds9 = "icrs; circle(1,2,3)"', r"write (\[\[exclude\]\])", "[exclude]", r"\1"),
-        ('ordr = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"', r"needs '(order)'", "ordr", r"\1"),
+        ('ordr = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3)"', r"did you mean '(order)'", "ordr", r"\1"),
         (
             'order = 7\n[[exclude]]\nds9 = "icrs; circle(1,2,3);line(1,2,3,4)"',
             r"With (invalid='skip')",
@@ -493,7 +626,14 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("text", "line", "message"),
         [
-            ("", 1, "a recipe needs 'order'"),
+            ("", 1, r"needs at least one \[\[exclude\]\] or \[\[keep\]\]"),
+            (f'order = 7\nresolution = "1 deg"\n{ZONE}', 2, "order and resolution exclude each other"),
+            (f"resolution = 1\n{ZONE}", 1, "resolution must be a string with a unit such as '0.5 deg', got 1"),
+            (f'resolution = "1 GeV"\n{ZONE}', 1, "resolution"),
+            (f'resolution = "-1 deg"\n{ZONE}', 1, "resolution must be a positive angle"),
+            (f'resolution = "1e-9 arcsec"\n{ZONE}', 1, "resolution must be at least"),
+            (f"{ZONE}order = 7\n", 3, r"no key 'order': .*above the first \[\["),
+            (f'{ZONE}resolution = "1 deg"\n', 3, r"no key 'resolution': .*above the first \[\["),
             ("order = 7\n", 1, r"needs at least one \[\[exclude\]\] or \[\[keep\]\]"),
             (f"order = 30\n{ZONE}", 1, "order must be from 0 to 29, got 30"),
             (f'order = "7"\n{ZONE}', 1, "order must be an integer, got '7'"),
@@ -681,8 +821,7 @@ class TestMistakes:
             (f"order = 7\n#{'x' * 2**20}\n{ZONE}", None, "more than 1048576 bytes"),
             ("order = 7\n[exclude]\nzone = 3\n", 2, r"write \[\[exclude\]\] with double brackets"),
             ("order = 7\n[cutout]\nfile = 'a.fits'\n", 2, r"write \[\[cutout\]\]"),
-            (f"\nordr = 7\n{ZONE}", 2, "needs 'order': is .ordr. a misspelling"),
-            (ZONE, 1, r"needs 'order', such as order = 10 .*above the first"),
+            (f"\nordr = 7\n{ZONE}", 2, "no key 'ordr': did you mean 'order'"),
         ],
     )
     def test_what_is_too_much_or_missing(self, recipe, tmp_path, text, line, message):

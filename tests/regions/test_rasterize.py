@@ -387,6 +387,11 @@ def test_radius_per_energy_bin():
         assert mask.planes[k] == Mask.from_cones(center, radius[:, k], order=7).planes[0]
     row = Mask.from_cones(center, radius[:1], order=7, energy=axis)
     assert row.planes[1] == Mask.from_cones(center, "2 deg", order=7).planes[0]
+    with pytest.raises(ValueError, match=r"write \[\[2, 1, 0\.5\]\] for one radius per bin"):
+        Mask.from_cones(center, [2, 1, 0.5] * u.deg, order=7, energy=axis)
+    for options in ({}, {"energy": EnergyAxis([1, 10, 100] * u.TeV)}):
+        with pytest.raises(ValueError, match=r"one value per centre \(2\), got 3$"):
+            Mask.from_cones(center, [2, 1, 0.5] * u.deg, order=7, **options)
 
 
 # ---------------------------------------------------------------------- other shapes

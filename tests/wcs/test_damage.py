@@ -23,8 +23,10 @@ AXIS = EnergyAxis([0.1, 1, 10, 100] * u.GeV)
 FULL = Mask.full(order=3, energy=AXIS)
 
 
-def image_header(proj="TAN"):
-    wcs, shape = field_wcs(SkyCoord(83, 22, unit="deg"), "4 deg", height="3 deg", binsz="0.25 deg", proj=proj)
+def image_header(projection="TAN"):
+    wcs, shape = field_wcs(
+        SkyCoord(83, 22, unit="deg"), "4 deg", height="3 deg", binsz="0.25 deg", projection=projection
+    )
     return wcs.to_header(), shape
 
 
@@ -34,7 +36,7 @@ def plain(path):
 
 
 def sums(path):
-    wcs, shape = field_wcs(SkyCoord(83, 22, unit="deg"), "4 deg", binsz="0.25 deg", proj="CAR")
+    wcs, shape = field_wcs(SkyCoord(83, 22, unit="deg"), "4 deg", binsz="0.25 deg", projection="CAR")
     Mask.from_cones(SkyCoord(83, 22, unit="deg"), [[1, 2, 0.5]] * u.deg, order=8, energy=AXIS).write_wcs(
         path, wcs, shape
     )

@@ -11,12 +11,12 @@ from hpmask.wcs.field import PROJECTIONS
 
 
 class TestField:
-    @pytest.mark.parametrize("proj", PROJECTIONS)
+    @pytest.mark.parametrize("projection", PROJECTIONS)
     @pytest.mark.parametrize("frame", ["icrs", "galactic"])
     @pytest.mark.parametrize(("lon", "lat"), [(83.6, 22.0), (0.0, 0.0), (359.9, -63.0)])
-    def test_centre_is_in_the_middle(self, proj, frame, lon, lat):
+    def test_centre_is_in_the_middle(self, projection, frame, lon, lat):
         center = SkyCoord(lon, lat, unit="deg", frame=frame)
-        wcs, (ny, nx) = field_wcs(center, "4 deg", height="3 deg", binsz="0.1 deg", proj=proj, frame=frame)
+        wcs, (ny, nx) = field_wcs(center, "4 deg", height="3 deg", binsz="0.1 deg", projection=projection, frame=frame)
         assert (ny, nx) == (30, 40) == wcs.array_shape
         middle = wcs.pixel_to_world((nx - 1) / 2, (ny - 1) / 2)
         assert middle.frame.name == frame
@@ -26,9 +26,9 @@ class TestField:
         assert up.spherical.lat > center.spherical.lat
         assert (left.spherical.lon - center.spherical.lon).wrap_at(180 * u.deg) > 0
 
-    @pytest.mark.parametrize("proj", ["TAN", "SIN", "ARC", "ZEA", "STG"])
-    def test_pixel_is_a_pixel_at_the_pole(self, proj):
-        wcs, (ny, nx) = field_wcs(SkyCoord(20, 90, unit="deg"), "2 deg", binsz="0.1 deg", proj=proj)
+    @pytest.mark.parametrize("projection", ["TAN", "SIN", "ARC", "ZEA", "STG"])
+    def test_pixel_is_a_pixel_at_the_pole(self, projection):
+        wcs, (ny, nx) = field_wcs(SkyCoord(20, 90, unit="deg"), "2 deg", binsz="0.1 deg", projection=projection)
         x, y = (nx - 1) / 2, (ny - 1) / 2
         a, b = wcs.pixel_to_world([x, x + 1], [y, y])
         assert a.separation(b).deg == pytest.approx(0.1, rel=1e-4)
@@ -57,13 +57,13 @@ class TestField:
             ({"height": "-1 deg"}, "height must be a positive angle"),
             ({"binsz": "nan deg"}, "binsz must be a positive angle"),
             ({"binsz": "1 GeV"}, "binsz must be an angle, got the unit 'GeV'"),
-            ({"proj": "XYZ"}, "proj must be one of TAN, SIN"),
+            ({"projection": "XYZ"}, "projection must be one of TAN, SIN"),
             ({"frame": "fk5"}, "frame must be 'icrs' or 'galactic'"),
             ({"binsz": "1 uas"}, "pixels: width or binsz is wrong"),
             ({"width": "2"}, "width must be an angle with a unit, such as '2 deg', got 2.0 without one"),
             ({"width": "2000 deg"}, "width of a TAN image must be at most 180 deg, got 2000 deg: TAN shows less than"),
             ({"height": "181 deg"}, "height of a TAN image must be at most 180 deg"),
-            ({"width": "361 deg", "proj": "AIT"}, "width of a AIT image must be at most 360 deg"),
+            ({"width": "361 deg", "projection": "AIT"}, "width of a AIT image must be at most 360 deg"),
         ],
     )
     def test_mistakes(self, options, message):
@@ -76,12 +76,12 @@ class TestField:
 
     def test_pole_out_of_reach(self):
         with pytest.raises(ValueError, match="MER does not reach the latitude 90 deg"):
-            field_wcs(SkyCoord(0, 90, unit="deg"), "1 deg", proj="MER")
+            field_wcs(SkyCoord(0, 90, unit="deg"), "1 deg", projection="MER")
 
 
 class TestLike:
     def test_image(self, tmp_path):
-        wcs, shape = field_wcs(SkyCoord(10, 20, unit="deg"), "4 deg", height="2 deg", proj="SIN")
+        wcs, shape = field_wcs(SkyCoord(10, 20, unit="deg"), "4 deg", height="2 deg", projection="SIN")
         table = fits.BinTableHDU.from_columns([fits.Column("a", "J", array=[1])])
         image = fits.ImageHDU(np.zeros(shape, np.uint8), wcs.to_header())
         fits.HDUList([fits.PrimaryHDU(), table, image]).writeto(tmp_path / "a.fits")

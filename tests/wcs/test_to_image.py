@@ -326,6 +326,26 @@ def test_shape():
         mask.to_wcs(wcs)
 
 
+def test_pair_of_wcs_and_shape(tmp_path):
+    """What `field_wcs` returns goes in as it is, wherever the two go in apart."""
+    wcs, mask = simple(), Mask.from_zone(lat=("0 deg", "22 deg"), order=10)
+    wcs.array_shape = None
+    expected = mask.to_wcs(wcs, (30, 50))
+    assert expected.any()
+    assert not expected.all()
+    assert np.array_equal(mask.to_wcs((wcs, (30, 50))), expected)
+    assert all(np.array_equal(image, expected) for image in mask.to_wcs_many([(wcs, (30, 50)), (wcs, [30, 50])]))
+    mask.write_wcs(tmp_path / "a.fits", (wcs, (30, 50)))
+    assert np.array_equal(Mask.full().to_wcs(tmp_path / "a.fits").shape, (30, 50))
+    low, _ = Mask.full(energy=EnergyAxis([1, 2] * u.TeV)).energy_range_wcs((wcs, (30, 50)))
+    assert low.shape == (30, 50)
+    for wrong in ((wcs,), (wcs, 30, 50)):
+        with pytest.raises(TypeError, match=rf"pair \(wcs, shape\), got a tuple of {len(wrong)}"):
+            mask.to_wcs(wrong)
+    with pytest.raises(TypeError, match=r"wcs must be an astropy\.wcs\.WCS"):
+        mask.to_wcs((30, 50))
+
+
 def test_shape_of_an_image_with_more_axes_than_its_wcs():
     header = simple().to_header()
     header.update(NAXIS=3, NAXIS1=60, NAXIS2=40, NAXIS3=7)
