@@ -2,10 +2,11 @@
 """Shapes with an outline of arcs to ranges of NESTED cells.
 
 A walk down the quad-tree keeps, for each node, the arcs of the outline that pass within its bounding cap. A node that
-no arc passes is fully inside or outside, as its centre is. The others are divided, so the cost grows with the outline. A cell of the last order that arcs pass is decided by its centre (mode center), or by whether the outline
-meets the cell. The shape meets a cell if and only if it holds the cell's centre or the outline meets the cell. It holds
-all of the cell if and only if it holds the centre and the outline does not meet the cell. An arc meets a cell if and
-only if it begins in the cell or crosses one of its edges.
+no arc passes is fully inside or outside, as its centre is. The others are divided, so the cost grows with the outline.
+A cell of the last order that arcs pass is decided by its centre (mode center), or by whether the outline meets the
+cell. The shape meets a cell if and only if it holds the cell's centre or the outline meets the cell. It holds all of
+the cell if and only if it holds the centre and the outline does not meet the cell. An arc meets a cell if and only if
+it begins in the cell or crosses one of its edges.
 
 Whether a zone holds a centre is decided by the latitude and longitude of the centre in the zone's frame, each compared
 with two limits. A centre within TIE of a limit is on it, and the zone holds it if the zone is closed there. Zones that
