@@ -287,6 +287,8 @@ def thread_map(work: Callable[[T], R], parts: Iterable[T], n_threads: int | None
     finally:
         job.stop()
         _end(helpers)
+        # A helper that was cancelled stays in the queue of the pool for a while, with its job.
+        job.clear()
 
 
 class _Job:
@@ -311,6 +313,11 @@ class _Job:
         """Begin no further part."""
         with self.changed:
             self.next = len(self.parts)
+
+    def clear(self) -> None:
+        """Let go of the work, the parts and the results."""
+        self.work, self.parts = id, ()
+        self.results.clear()
 
     def do(self, i: int, caught: type[BaseException]) -> None:
         """Work on a part, and keep its result or its error."""

@@ -223,13 +223,15 @@ def test_many_with_one_wcs():
 
 
 def test_many_fails_where_one_does():
+    before = threading.active_count()
     images = Mask.full().to_wcs_many([simple(), WCS_WITHOUT_SHAPE, simple()], n_threads=2)
     assert next(images).all()
     with pytest.raises(ValueError, match="does not know the shape"):
         next(images)
     with pytest.raises(ValueError, match="mode must be"):
         Mask.full().to_wcs_many([simple()], mode="touch")
-    assert threading.active_count() < 10
+    # At most the one helper, which the pool keeps.
+    assert threading.active_count() <= before + 1
 
 
 WCS_WITHOUT_SHAPE = simple()
