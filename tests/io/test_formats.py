@@ -309,8 +309,8 @@ def known_to_differ(text, format, theirs):
         content = json.loads(text)
         known = all(key in map(str, range(30)) for key in content)
         cells = [cell for of_order in content.values() for cell in of_order]
-        # It leaves out numbers of more than 64 bits.
-        return not content or not known or any(type(cell) is not int or cell >= 1 << 64 for cell in cells)
+        # It leaves out negative numbers and those of more than 64 bits.
+        return not content or not known or any(type(cell) is not int or not 0 <= cell < 1 << 64 for cell in cells)
     # It makes order 29 of any finer one, reads 3/1/2 as 3/ and 1/2, and some ranges that run downwards.
     return (
         any(int(order) > 29 for order in re.findall(r"(\d+)/", text))
