@@ -308,9 +308,12 @@ def known_to_differ(text, format, theirs):
         # It leaves out keys that it does not know, makes an empty MOC of an empty object, and cuts fractions off.
         content = json.loads(text)
         known = all(key in map(str, range(30)) for key in content)
-        cells = [cell for of_order in content.values() for cell in of_order]
-        # It leaves out negative numbers and those of more than 64 bits.
-        return not content or not known or any(type(cell) is not int or not 0 <= cell < 1 << 64 for cell in cells)
+        cells = [(int(order), cell) for order, of_order in content.items() for cell in of_order if order.isdigit()]
+        # It leaves out numbers that no cell has, or keeps their low bits.
+        real = all(type(cell) is int and 0 <= cell < 12 * 4**order for order, cell in cells)
+        # Of an order that is there twice it takes the last one.
+        twice = len(re.findall(r'"\s*:', text)) > len(content)
+        return not content or not known or not real or twice
     # It makes order 29 of any finer one, reads 3/1/2 as 3/ and 1/2, and some ranges that run downwards.
     return (
         any(int(order) > 29 for order in re.findall(r"(\d+)/", text))
