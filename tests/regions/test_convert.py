@@ -2,6 +2,7 @@
 
 import math
 import operator
+import sys
 import time
 import warnings
 from dataclasses import dataclass, field, fields
@@ -765,7 +766,8 @@ def test_ten_thousand_circles_take_less_than_a_second():
         shapes = to_shapes(many, "galactic")
         best = min(best, time.process_time() - start)
     assert len(shapes) == 10_000
-    assert best < 1
+    # The measurement of coverage makes Python some times slower.
+    assert best < (1 if sys.gettrace() is None else 4)
 
 
 # ---------------------------------------------------------------------- spherical regions
