@@ -20,7 +20,7 @@ from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import per_bin
 from hpmask.geometry import frames, healpix
-from hpmask.regions.shapes import DUAL, MODE_NUMBERS, TIE, Shape
+from hpmask.regions.shapes import DUAL, MODE_NUMBERS, TIE, Disc, Shape
 
 __all__ = [
     "check_cones",
@@ -272,6 +272,15 @@ def shapes_and_misses(
         starts, stops = shape.rasterize(order, checked)
         return from_starts_stops(starts, stops, order), not starts.size and shape.misses(order, checked)
 
-    done = _on_threads(work, shapes, threads=thread_count(n_threads), progress=False)
-    missed = [shape for shape, (_, is_missed) in zip(shapes, done, strict=True) if is_missed]
-    return _union([plane for plane, _ in done], order), missed
+    # Discs take one call for all: a call for each costs more than its cells.
+    circles = [k for k, shape in enumerate(shapes) if isinstance(shape, Disc)]
+    others = [k for k, shape in enumerate(shapes) if not isinstance(shape, Disc)]
+    done = _on_threads(work, [shapes[k] for k in others], threads=thread_count(n_threads), progress=False)
+    planes = [plane for plane, _ in done]
+    missed = [k for k, (_, is_missed) in zip(others, done, strict=True) if is_missed]
+    if circles:
+        lon, lat, radius = np.array([(one.lon, one.lat, one.radius) for one in shapes if isinstance(one, Disc)]).T
+        plane, rows = discs_and_misses(lon, lat, radius, order=order, mode=checked, n_threads=n_threads)
+        planes.append(plane)
+        missed += [circles[row] for row in rows]
+    return _union(planes, order), [shapes[k] for k in sorted(missed)]
