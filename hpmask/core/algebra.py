@@ -7,7 +7,7 @@ from typing import Any
 
 from hpmask._utils.history import Expression
 from hpmask.core.rangeset import RangeSet, flat
-from hpmask.core.value import M, MaskValue, check_mask, common_energy, history_of, pairs
+from hpmask.core.value import M, MaskValue, binwise, check_mask, common_energy, history_of, pairs
 
 __all__ = [
     "difference",
@@ -151,13 +151,7 @@ def _many(masks: Iterable[M], many: Callable[[Iterable[RangeSet]], RangeSet], si
         common_energy(first, mask)
     n = len(first.planes)
     columns = [mask.planes if mask.energy is not None else mask.planes * n for mask in masks]
-    done: dict[tuple[int, ...], RangeSet] = {}
-    planes = []
-    for column in zip(*columns, strict=True):
-        key = tuple(id(plane) for plane in column)
-        if key not in done:
-            done[key] = many(column)
-        planes.append(done[key])
+    planes = binwise(zip(*columns, strict=True), lambda *column: many(column))
     history = Expression.joined(sign, [history_of(mask) for mask in masks])
     order = max(mask.order for mask in masks)
     return type(masks[0])(planes, order=order, frame=first.frame, energy=first.energy, history=history)

@@ -19,11 +19,11 @@ from hpmask.core.value import (
     MaskValue,
     check_mask,
     check_same_frame,
-    distinct_planes,
     history_of,
     mapped,
     needed_energy,
     new_mask,
+    planewise,
     then,
 )
 from hpmask.energy.axis import EnergyAxis, summary
@@ -66,8 +66,7 @@ def to_frame(mask: M, frame: str, *, order: int | None = None, n_threads: int | 
     if frame == mask.frame:
         return at_order(mask, order)
     matrix = frames.rotation(frame, mask.frame)
-    done = {id(plane): rotate.rotated(plane, matrix, order, n_threads=n_threads) for plane in distinct_planes(mask)}
-    planes = [done[id(plane)] for plane in mask.planes]
+    planes = planewise(mask, lambda plane: rotate.rotated(plane, matrix, order, n_threads=n_threads))
     history = then(mask, f"to_frame({frame!r}, order={order})")
     return type(mask)(planes, order=order, frame=frame, energy=mask.energy, history=history)
 

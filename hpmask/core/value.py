@@ -23,6 +23,7 @@ from hpmask.geometry.frames import check_frame
 
 __all__ = [
     "MaskValue",
+    "binwise",
     "check_mask",
     "common_energy",
     "distinct_planes",
@@ -140,14 +141,7 @@ class MaskValue:
         if not isinstance(other, MaskValue):
             return NotImplemented
         energy = common_energy(self, other)
-        operation = getattr(RangeSet, _OPERATIONS[sign])
-        done: dict[tuple[int, int], RangeSet] = {}
-        planes = []
-        for a, b in pairs(self, other):
-            key = (id(a), id(b))
-            if key not in done:
-                done[key] = operation(a, b)
-            planes.append(done[key])
+        planes = binwise(pairs(self, other), getattr(RangeSet, _OPERATIONS[sign]))
         history = Expression.joined(sign, [self._history, other._history])
         order = max(self._order, other._order)
         return type(self)(planes, order=order, frame=self._frame, energy=energy, history=history)
@@ -384,6 +378,18 @@ def mapped(
     planes = planewise(mask, function, n_threads=n_threads)
     order = mask.order if order is None else order
     return type(mask)(planes, order=order, frame=mask.frame, energy=mask.energy, history=history)
+
+
+def binwise(columns: Iterable[tuple[RangeSet, ...]], operation: Callable[..., RangeSet]) -> list[RangeSet]:
+    """The result of an operation on the planes of each bin. Bins with the same planes share it."""
+    done: dict[tuple[int, ...], RangeSet] = {}
+    results = []
+    for column in columns:
+        key = tuple(id(plane) for plane in column)
+        if key not in done:
+            done[key] = operation(*column)
+        results.append(done[key])
+    return results
 
 
 def planewise(mask: MaskValue, function: Callable[[RangeSet], T], *, n_threads: int | None = 1) -> list[T]:
