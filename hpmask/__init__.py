@@ -16,6 +16,7 @@ if find_spec("hpmask._kernels.ranges") is None:
 from hpmask._utils.errors import MaskFormatError
 from hpmask._utils.parallel import get_num_threads, set_num_threads
 from hpmask.core.algebra import intersection_all, union_all
+from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.rangeset import RangeSet
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     from hpmask import recipe as recipe
     from hpmask import regions as regions
     from hpmask import testing as testing
+    from hpmask import values as values
     from hpmask import wcs as wcs
 
 __all__ = [
     "EnergyAxis",
+    "HealpixMap",
     "Mask",
     "MaskFormatError",
     "RangeSet",
@@ -64,6 +67,7 @@ _SUBMODULES = (
     "recipe",
     "regions",
     "testing",
+    "values",
     "wcs",
 )
 

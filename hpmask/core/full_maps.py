@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import cells as _kernel
 from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, masked, unmasked
-from hpmask.core.rangeset import RangeSet
+from hpmask.core.rangeset import RangeSet, trusted
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
 
-__all__ = ["from_map", "planes_of", "to_map"]
+__all__ = ["as_cells", "from_map", "order_of_full", "planes_of", "set_of_cells", "set_of_full", "to_map"]
 
 _MOST_BYTES = 16 << 30
 
@@ -65,13 +65,13 @@ def planes_of(
     nest = as_flag(nest, "nest")
     rows = _as_rows(values, energy)
     if cells is None:
-        order = _order_of(rows.shape[1], order)
-        planes = [_from_full(row, order, nest) for row in rows]
+        order = order_of_full(rows.shape[1], order)
+        planes = [set_of_full(row, order, nest=nest) for row in rows]
     else:
         if order is None:
             raise ValueError("cells are numbered at some order: give it as order=")
         order = check_order(order)
-        numbers = _as_cells(cells, rows.shape[1], order)
+        numbers = as_cells(cells, rows.shape[1], order)
         numbers = numbers if nest else healpix.ring_to_nested(numbers, order)
         planes = [RangeSet.from_cells(numbers[row], order) for row in rows]
     return planes * energy.n_bins if energy is not None and len(planes) == 1 else planes
@@ -101,8 +101,8 @@ def to_map(mask: MaskValue, *, order: int | None = None, nest: bool = False) -> 
     return result if mask.energy is not None else result[0]
 
 
-def _from_full(row: NDArray[np.bool_], order: int, nest: bool) -> RangeSet:
-    """The set of a full map."""
+def set_of_full(row: NDArray[np.bool_], order: int, *, nest: bool) -> RangeSet:
+    """The set where a full map is True."""
     row = np.ascontiguousarray(row)
     if not nest and np.count_nonzero(row) < row.size // _FEW:
         return RangeSet.from_cells(healpix.ring_to_nested(np.flatnonzero(row), order), order)
@@ -116,6 +116,17 @@ def _from_full(row: NDArray[np.bool_], order: int, nest: bool) -> RangeSet:
         before = bool(part[-1])
     boundaries = np.concatenate([*found, [row.size] * before]).astype(np.uint64)
     return RangeSet((boundaries << np.uint64(2 * (MAX_ORDER - order))).reshape(-1, 2), order)
+
+
+def set_of_cells(cells: NDArray[np.uint64], order: int) -> RangeSet:
+    """The set of NESTED cells of one order, which must be valid and ascending."""
+    if not cells.size:
+        return RangeSet.empty(order)
+    gaps = np.flatnonzero(cells[1:] != cells[:-1] + np.uint64(1))
+    boundaries = np.empty(2 * gaps.size + 2, dtype=np.uint64)
+    boundaries[0], boundaries[-1] = cells[0], cells[-1] + np.uint64(1)
+    boundaries[1:-1:2], boundaries[2::2] = cells[gaps] + np.uint64(1), cells[gaps + 1]
+    return trusted(boundaries << np.uint64(2 * (MAX_ORDER - order)), order)
 
 
 def _boundaries(plane: RangeSet, order: int) -> NDArray[np.uint64]:
@@ -170,7 +181,7 @@ def _place(index: NDArray[np.intp]) -> str:
     return row if index.size == 1 else f"bin {index[0]}, {row}"
 
 
-def _order_of(n_values: int, order: int | None) -> int:
+def order_of_full(n_values: int, order: int | None) -> int:
     """Order of a full map with this number of values."""
     found = next((k for k in range(MAX_ORDER + 1) if healpix.n_cells(k) == n_values), None)
     if found is None:
@@ -182,7 +193,7 @@ def _order_of(n_values: int, order: int | None) -> int:
     return found
 
 
-def _as_cells(cells: ArrayLike, n_values: int, order: int) -> NDArray[Any]:
+def as_cells(cells: ArrayLike, n_values: int, order: int) -> NDArray[Any]:
     numbers = np.asarray(unmasked(cells, "cells"))
     if numbers.size == 0:
         numbers = np.empty(0, dtype=np.int64)

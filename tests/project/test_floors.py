@@ -18,6 +18,7 @@ FLOORS = (
     ("energy",),
     ("core",),
     ("morphology", "regions", "io"),
+    ("values",),
     ("catalog", "wcs"),
     ("plotting", "interop"),
     ("mask",),
