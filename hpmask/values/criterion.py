@@ -89,6 +89,8 @@ class Criterion:
         elif pair:
             raise TypeError(f"keep={keep!r} needs threshold=(low, high): low and high alone mean hysteresis")
         low, high = _as_level(low, "low"), _as_level(high, "high")
+        if isinstance(low, u.Quantity) != isinstance(high, u.Quantity):
+            raise TypeError(f"low and high must both have a unit, or neither of them, got {low} and {high}")
         if np.any(_number(low, getattr(high, "unit", None), "low") > getattr(high, "value", high)):
             raise ValueError(f"low must not exceed high, got {low} and {high}")
         return cls(low, high, keep, closed, not pair, corners)

@@ -183,7 +183,7 @@ def plane_of(
 
 def _levels(
     criterion: Criterion, bin_: int, unit: u.UnitBase | None, nan: Nan, argument: str, values: NDArray[Any]
-) -> tuple[Booleans | None, ...]:
+) -> tuple[Booleans, Booleans, Booleans | None]:
     """The candidates and the seeds of hysteresis among values, and the missing values."""
     missing = is_missing(values)
     check_missing(missing, nan, argument)
