@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy.io import fits
 
 from hpmask import io
@@ -87,7 +88,7 @@ def from_map(
     else:
         if frame is None:
             raise TypeError("frame must be given for an array: 'icrs' or 'galactic'")
-        rows = energy if getattr(values, "ndim", None) == 2 else None
+        rows = energy if np.ndim(values) == 2 else None
         # For cells of a part of the sky, `order` is theirs.
         values = HealpixMap(values, frame=frame, nest=nest, order=order, cells=cells, uniq=uniq, energy=rows)
         options["order"], what = None, f"{values.n_cells} cells"
