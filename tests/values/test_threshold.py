@@ -11,7 +11,8 @@ from profiles import examples
 from value_maps import random_map, schemes, seeds
 
 from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet
-from hpmask.core.full_maps import sets_of_pieces
+from hpmask._kernels import crossings
+from hpmask.core.full_maps import crossings_of, sets_of_pieces, toggled
 
 SIGNS = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
 SIDES = {"left": (np.greater_equal, np.less), "right": (np.greater, np.less_equal)}
@@ -92,10 +93,21 @@ def test_missing_values(seed, scheme, keep, invert, missing, dtype):
     assert there.any()
 
 
-def test_infinite_values_are_values():
-    values = np.array([np.inf, -np.inf] * 24)
-    assert Mask.from_map(values, 0, nest=True, frame="icrs").planes[0].n_cells == 24
-    assert Mask.from_map(values, 0, keep="<", nest=True, frame="icrs").planes[0].n_cells == 24
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("nest", [True, False])
+def test_infinite_values_are_values(dtype, nest):
+    values = np.tile(np.array([np.inf, -np.inf, 0.0, np.finfo(dtype).max], dtype), 12)
+    for level in (np.inf, -np.inf, 0.0, np.finfo(dtype).max, -np.finfo(dtype).max):
+        for keep, sign in SIGNS.items():
+            mask = Mask.from_map(values, level, keep=keep, nest=nest, frame="icrs")
+            np.testing.assert_array_equal(mask.to_healpix(order=1, nest=nest), sign(values, level))
+        holed = np.where(np.arange(48) == 5, np.nan, values)
+        with pytest.raises(ValueError, match="1 value that is NaN"):
+            Mask.from_map(holed, level, nest=nest, frame="icrs")
+    for closed, (above, below) in SIDES.items():
+        mask = Mask.from_map(values, (0, np.inf), keep="between", closed=closed, nest=nest, frame="icrs")
+        kept = mask.to_healpix(order=1, nest=nest)
+        np.testing.assert_array_equal(kept, above(values, 0) & below(values, np.inf))
 
 
 @pytest.mark.parametrize("nest", [True, False])
@@ -211,9 +223,42 @@ def test_maps_of_many_pieces(nest, n_threads):
     values[-1] = 9
     mask = Mask.from_map(values, 1, nest=nest, frame="icrs", n_threads=n_threads)
     np.testing.assert_array_equal(mask.to_healpix(nest=nest), values > 1)
-    several = sets_of_pieces(lambda part: (values[part] > 1, None, values[part] < 0), 9, n_threads=n_threads)
+
+    def piece(part):
+        return [
+            crossings_of(values[part] > 1, part.start),
+            np.empty(0, int),
+            crossings_of(values[part] < 0, part.start),
+        ]
+
+    several = sets_of_pieces(piece, 9, n_threads=n_threads)
     assert not several[1]
     assert several[2] == RangeSet.from_cells(np.flatnonzero(values < 0), 9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_crossings(dtype):
+    """The kernel, against numpy, for whole blocks and for a rest."""
+    rng = np.random.default_rng(5)
+    for n in (0, 1, 63, 64, 65, 128, 1000):
+        for width in (1, 10, 200):
+            values = np.repeat(rng.normal(size=n // width + 1), width)[:n].astype(dtype)
+            out = np.full(n + 1, -1)
+            for low, high in ((-0.3, 0.4), (0, np.inf), (-np.inf, 0.2), (np.inf, -np.inf), (-9, 9)):
+                count = crossings.crossings(values, low, high, -99.0, 11, out)
+                inside = (values >= dtype(low)) & (values <= dtype(high))
+                np.testing.assert_array_equal(out[:count], crossings_of(inside, 11))
+                assert out[count] == -1 or count < n
+                np.testing.assert_array_equal(
+                    toggled(crossings_of(inside, 11), 11) if n else [], crossings_of(~inside, 11)
+                )
+            for bad in (np.nan, -99.0, -np.inf):
+                for place in {0, n // 2, n - 1} if n else ():
+                    holed = values.copy()
+                    holed[place] = bad
+                    assert crossings.crossings(holed, 0, 1, -99.0, 11, out) == -1
+    with pytest.raises(ValueError, match="out must have room"):
+        crossings.crossings(np.zeros(3), 0, 1, -1, 0, np.empty(2, int))
 
 
 def test_orders_and_frames():
