@@ -80,7 +80,7 @@ def disc_sums(
     >>> from hpmask.values import disc_sums
     >>> ones = HealpixMap(np.ones(12 * 4**6), nest=True, frame="icrs")
     >>> disc_sums(ones, "3 deg").values[:4]
-    array([32., 34., 34., 32.])
+    array([33., 33., 33., 33.])
     """
     if not isinstance(map_, HealpixMap):
         raise TypeError(f"map_ must be a HealpixMap, got {type(map_).__name__}")

@@ -124,7 +124,7 @@ def test_centres_at_the_radius_are_in_the_disc(order):
 
 @pytest.mark.parametrize("order", [2, 3])
 def test_ties_are_mutual_and_the_same_in_all_quarters(order):
-    """Radii that are the distances of cells: whether a is in the disc around b does not depend on which of them is a."""
+    """Radii that are the distances of cells: whether a is in the disc around b is the same as b in that of a."""
     angle = distances(order)
     rng = np.random.default_rng(1)
     quarter_turn = hp.vec2pix(1 << order, *_turned(np.array(hp.pix2vec(1 << order, np.arange(len(angle))))))
@@ -232,7 +232,7 @@ def test_fine_cells_of_a_small_part_of_the_sky():
 
 
 def test_bins_of_within():
-    order, n = 3, 12 << 6
+    n = 12 << 6
     values = np.arange(3 * n).reshape(3, n)
     planes = np.zeros((3, n), bool)
     planes[0, :50], planes[1, 20:90], planes[2, 700:] = True, True, True
