@@ -1,4 +1,4 @@
-"""Excess counts and their significance on the sphere: the statistics of Cash and of Li & Ma, over discs around cells."""
+"""Excess counts and their significance on the sphere, over discs around cells: the statistics of Cash and of Li & Ma."""
 
 from __future__ import annotations
 
@@ -483,7 +483,7 @@ def on_cells_of(map_: HealpixMap, counts: HealpixMap, exposed: NDArray[np.bool_]
         else:
             place = np.searchsorted(counts.cells, map_.cells)
             place[place == counts.cells.size] = 0
-            there = np.flatnonzero(counts.cells[place] == map_.cells) if counts.cells.size else []
+            there = np.flatnonzero(counts.cells[place] == map_.cells) if counts.cells.size else place[:0]
             rows[:, there] = values[:, place[there]]
     return _shaped(map_, np.where(exposed, rows, 0))
 

@@ -230,7 +230,8 @@ class _Layout:
     def cuts(self, threads: int) -> list[int]:
         """Rings that divide the cells in parts of about equal size."""
         wanted = np.linspace(0, self.n_cells, self._n_parts(threads) + 1)
-        return np.unique(np.append(np.searchsorted(self.begin[:-1], wanted[:-1]), self.ring.size)).tolist()
+        cuts = np.unique(np.append(np.searchsorted(self.begin[:-1], wanted[:-1]), self.ring.size))
+        return [int(cut) for cut in cuts]
 
     def _n_parts(self, threads: int) -> int:
         return max(1, min(_PARTS * threads, self.n_cells // _FEW)) if threads > 1 else 1

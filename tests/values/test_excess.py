@@ -32,7 +32,7 @@ def signed_root(ts, excess):
 
 
 def exact_cash(n, mu):
-    bounded = max(mu, Decimal(1e-25))
+    bounded = max(mu, Decimal("1e-25"))
     log = n * (n / bounded).ln() if n > 0 else Decimal(0)
     return signed_root(2 * (log + bounded - n), n - mu)
 
