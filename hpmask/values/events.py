@@ -7,14 +7,14 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
-from hpmask._utils.arguments import MAX_ORDER, check_order, unmasked
+from hpmask._utils.arguments import check_order, unmasked
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame, to_lonlat
-from hpmask.values.in_discs import planes_within
+from hpmask.values.in_discs import cells_in, planes_within
 
 __all__ = ["counts_map"]
 
@@ -111,7 +111,7 @@ def counts_map(
         )
     counted = bins >= 0
     if planes is not None and numbers is not None:
-        counted &= _kept(planes, cells, bins)
+        counted &= _kept(planes, cells, bins, order)
         cells = np.searchsorted(numbers, cells).astype(np.uint64)
     index = bins[counted] * n_cells + cells[counted].astype(np.intp)
     total = np.bincount(index, None if value is None else value[counted], n_bins * n_cells)
@@ -130,16 +130,12 @@ def _planes(within: MaskValue, order: int, frame: str, energy: EnergyAxis | None
     return planes_within(within, nothing)
 
 
-def _kept(planes: list[RangeSet], cells: Cells, bins: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _kept(planes: list[RangeSet], cells: Cells, bins: NDArray[np.intp], order: int) -> NDArray[np.bool_]:
     """Whether the plane of its bin has the cell of each event."""
     kept = np.zeros(cells.size, dtype=np.bool_)
     for k, plane in enumerate(planes):
         chosen = np.flatnonzero(bins == k)
-        kept[chosen] = (
-            np.searchsorted(plane.boundaries, cells[chosen] << np.uint64(2 * (MAX_ORDER - plane.order)), side="right")
-            % 2
-            == 1
-        )
+        kept[chosen] = cells_in(plane, cells[chosen], order)
     return kept
 
 

@@ -1,4 +1,4 @@
-"""Excess counts and their significance on the sphere, over discs around cells: the statistics of Cash and of Li & Ma."""
+"""Excess counts and their significance over discs around cells: the statistics of Cash and of Li & Ma."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from hpmask.core.healpix_map import HealpixMap, is_missing
 from hpmask.core.value import MaskValue
 from hpmask.geometry import healpix
 from hpmask.morphology.dilation import Width
-from hpmask.values.in_discs import check_one_order, disc_sums, planes_within
+from hpmask.values.in_discs import cells_in, check_one_order, disc_sums, nested_numbers, planes_within
 
 __all__ = [
     "Significance",
-    "background_sums",
     "cash_sqrt_ts",
     "check_counts",
+    "known_background",
     "li_ma_sqrt_ts",
     "on_cells_of",
     "significance",
@@ -301,11 +301,18 @@ class Significance:
         -------
         Significance
             With the same counts.
+
+        Raises
+        ------
+        ValueError
+            If the background is not known but measured, or the number of factors is not that of the bins.
         """
-        background = self.background
+        if self.n_off is not None:
+            raise ValueError("the background follows from off counts and cannot be multiplied by a factor")
         scale = np.asarray(factors, dtype=np.float64)
-        values = background.values * (scale[:, np.newaxis] if scale.ndim else scale)
-        return replace(self, background=background.with_values(values, energy=background.energy))
+        if scale.ndim and scale.shape != (len(self.background.rows),):
+            raise ValueError(f"factors must be a number or one for each energy bin, got shape {scale.shape}")
+        return replace(self, background=_shaped(self.background, self.background.rows * scale.reshape(-1, 1)))
 
     def __repr__(self) -> str:
         values = self.sqrt_ts.values
@@ -393,9 +400,8 @@ def significance(
             raise TypeError("give a background, or off and alpha, and not both")
         check_counts(counts, background, "background")
         exposed = with_exposure(background, within)
-        n_on = disc_sums(on_cells_of(background, counts, exposed), radius, n_threads=n_threads, progress=progress)
-        expected = background_sums(background, exposed, radius, n_threads=n_threads, progress=progress)
-        return Significance(_where(n_on, exposed), expected)
+        n_on = on_cells_of(background, counts, exposed)
+        return known_background(n_on, background, exposed, radius, n_threads=n_threads, progress=progress)
     if off is None or alpha is None:
         raise TypeError("either a background must be given, or off and alpha")
     check_counts(counts, off, "off")
@@ -449,22 +455,23 @@ def with_exposure(map_: HealpixMap, within: MaskValue | None) -> NDArray[np.bool
     if within is None:
         return np.asarray(_filled(map_) > 0)
     planes = planes_within(within, map_)
-    numbers = _nested_numbers(map_)
-    return np.array([np.isin(numbers, plane.cells(map_.order), assume_unique=True) for plane in planes])
+    numbers = nested_numbers(map_)
+    return np.array([cells_in(plane, numbers, map_.order) for plane in planes])
 
 
-def background_sums(
+def known_background(
+    counts: HealpixMap,
     background: HealpixMap,
     exposed: NDArray[np.bool_],
     radius: Width,
     *,
     n_threads: int | None = None,
     progress: bool = False,
-) -> HealpixMap:
-    """Sums of a background over discs, NaN where there is no exposure."""
-    values = np.where(exposed, _filled(background), 0)
-    sums = disc_sums(_shaped(background, values), radius, n_threads=n_threads, progress=progress)
-    return _where(sums, exposed)
+) -> Significance:
+    """The significance for a known background. Counts and background have the same cells."""
+    expected = _shaped(background, np.where(exposed, _filled(background), 0))
+    sums = (disc_sums(map_, radius, n_threads=n_threads, progress=progress) for map_ in (counts, expected))
+    return Significance(*(_where(map_, exposed) for map_ in sums))
 
 
 def on_cells_of(map_: HealpixMap, counts: HealpixMap, exposed: NDArray[np.bool_]) -> HealpixMap:
@@ -473,7 +480,7 @@ def on_cells_of(map_: HealpixMap, counts: HealpixMap, exposed: NDArray[np.bool_]
     if map_.cells is None and counts.cells is None and map_.nest == counts.nest:
         rows = values
     elif counts.cells is None:
-        numbers = _nested_numbers(map_)
+        numbers = nested_numbers(map_)
         rows = values[:, numbers if counts.nest else healpix.nested_to_ring(numbers, counts.order)]
     else:
         rows = np.zeros(exposed.shape, dtype=values.dtype)
@@ -486,14 +493,6 @@ def on_cells_of(map_: HealpixMap, counts: HealpixMap, exposed: NDArray[np.bool_]
             there = np.flatnonzero(counts.cells[place] == map_.cells) if counts.cells.size else place[:0]
             rows[:, there] = values[:, place[there]]
     return _shaped(map_, np.where(exposed, rows, 0))
-
-
-def _nested_numbers(map_: HealpixMap) -> NDArray[np.uint64]:
-    """NESTED numbers of the cells of a map, in the order of its values."""
-    if map_.cells is not None:
-        return map_.cells
-    numbers = np.arange(map_.n_cells)
-    return numbers.astype(np.uint64) if map_.nest else healpix.ring_to_nested(numbers, map_.order)
 
 
 def _filled(map_: HealpixMap) -> NDArray[Any]:

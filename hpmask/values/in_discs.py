@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import disc_sums as _kernel
-from hpmask._utils.arguments import as_flag
+from hpmask._utils.arguments import MAX_ORDER, as_flag
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import watched
 from hpmask.core.healpix_map import HealpixMap, is_missing
-from hpmask.core.rangeset import RangeSet
+from hpmask.core.rangeset import RangeSet, index_of
 from hpmask.core.value import MaskValue, check_mask
 from hpmask.geometry import healpix
 from hpmask.morphology.dilation import Width, angles_of
 
-__all__ = ["check_one_order", "disc_sums", "planes_within"]
+__all__ = ["cells_in", "check_one_order", "disc_sums", "nested_numbers", "planes_within"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -88,33 +88,34 @@ def disc_sums(
     radii = angles_of(radius, map_.energy, argument="radius", of="the map")
     threads, progress = thread_count(n_threads), as_flag(progress, "progress")
     source = target = _layout_of(map_)
-    planes, result_cells = None, map_.cells
+    planes = cells = None
     if within is not None:
         planes = planes_within(within, map_)
         union = RangeSet.union_all(planes)
-        result_cells = None if union.is_full else union.cells()
-        target = _Layout.full(map_.order, map_.nest) if union.is_full else _Layout.of(union.cells(), map_.order)
+        cells = None if union.is_full else union.cells()
+        target = _Layout.full(map_.order, map_.nest) if cells is None else _Layout.of(cells, map_.order)
     out = np.empty((len(radii), target.n_cells))
     done = np.zeros((len(radii), target.ring.size), dtype=np.int64)
     with watched(lambda: int(done.sum()), total=done.size, what="disc sums", shown=progress):
         for row, angle, values, counter in zip(out, radii, map_.rows, done, strict=True):
             target.put_back(_sums(source, target, values, map_.order, angle, threads, counter), row, threads)
-    if planes is not None:
-        _hide(out, planes, result_cells, map_.order, target.nest)
     values = out if map_.energy is not None else out[0]
-    if within is None:
+    if planes is None:
         return map_.with_values(values, energy=map_.energy, unit=map_.unit)
-    if result_cells is None:
-        return HealpixMap(values, nest=target.nest, frame=map_.frame, energy=map_.energy, unit=map_.unit)
-    return HealpixMap(
+    result = HealpixMap(
         values,
-        cells=result_cells,
+        cells=cells,
         order=map_.order,
-        nest=True,
+        nest=target.nest,
         frame=map_.frame,
         energy=map_.energy,
         unit=map_.unit,
     )
+    if len({id(plane) for plane in planes}) == 1:
+        return result
+    numbers = nested_numbers(result)
+    kept = np.array([cells_in(plane, numbers, map_.order) for plane in planes])
+    return result.with_values(np.where(kept, out, np.nan), energy=map_.energy, unit=map_.unit)
 
 
 def check_one_order(map_: HealpixMap, argument: str) -> None:
@@ -142,6 +143,21 @@ def planes_within(within: MaskValue, map_: HealpixMap) -> list[RangeSet]:
     planes = {id(plane): plane.at_order(map_.order, mode="center") for plane in within.planes}
     chosen = [planes[id(plane)] for plane in within.planes]
     return chosen if within.energy is not None or map_.energy is None else chosen * map_.energy.n_bins
+
+
+def nested_numbers(map_: HealpixMap) -> NDArray[np.uint64]:
+    """NESTED numbers of the cells of a map of one order, in the order of its values."""
+    if map_.cells is not None:
+        return map_.cells
+    numbers = np.arange(map_.n_cells)
+    return numbers.astype(np.uint64) if map_.nest else healpix.ring_to_nested(numbers, map_.order)
+
+
+def cells_in(plane: RangeSet, cells: NDArray[np.uint64], order: int) -> NDArray[np.bool_]:
+    """Whether a set has each of some NESTED cells of an order that is at least that of the set."""
+    inside = np.empty(cells.size, dtype=np.bool_)
+    index_of(plane).inside(cells << np.uint64(2 * (MAX_ORDER - order)), inside.view(np.uint8))
+    return inside
 
 
 @dataclass(frozen=True)
@@ -290,15 +306,3 @@ def _sums(
         threads,
     )
     return out
-
-
-def _hide(out: Floats, planes: list[RangeSet], cells: NDArray[np.uint64] | None, order: int, nest: bool) -> None:
-    """Set the cells of a bin that are outside its plane to NaN."""
-    if len({id(plane) for plane in planes}) == 1:
-        return
-    for row, plane in zip(out, planes, strict=True):
-        outside = (~plane).cells(order)
-        if cells is None:
-            row[outside if nest else healpix.nested_to_ring(outside, order)] = np.nan
-        else:
-            row[np.isin(cells, outside, assume_unique=True)] = np.nan
