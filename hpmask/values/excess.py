@@ -22,6 +22,7 @@ __all__ = [
     "Significance",
     "cash_sqrt_ts",
     "check_counts",
+    "filled",
     "known_background",
     "li_ma_sqrt_ts",
     "on_cells_of",
@@ -276,6 +277,18 @@ class Significance:
         -------
         Significance
             Without energy bins; the same object if there are none.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis, HealpixMap
+        >>> from hpmask.values import significance
+        >>> axis = EnergyAxis([1, 2, 4] * u.TeV)
+        >>> counts = HealpixMap([[9] * 12, [4] * 12], nest=True, frame="icrs", energy=axis)
+        >>> background = counts.with_values([[5] * 12, [5] * 12], energy=axis)
+        >>> found = significance(counts, background, "1 deg")
+        >>> found.sqrt_ts.values[:, 0].round(2), found.summed().sqrt_ts.values[0].round(2)
+        (array([ 1.61, -0.46]), np.float64(0.91))
         """
         if self.counts.energy is None:
             return self
@@ -306,6 +319,15 @@ class Significance:
         ------
         ValueError
             If the background is not known but measured, or the number of factors is not that of the bins.
+
+        Examples
+        --------
+        >>> from hpmask import HealpixMap
+        >>> from hpmask.values import significance
+        >>> counts = HealpixMap([9] * 12, nest=True, frame="icrs")
+        >>> found = significance(counts, counts.with_values([5] * 12), "1 deg")
+        >>> found.scaled(2).background.values[:3]
+        array([10., 10., 10.])
         """
         if self.n_off is not None:
             raise ValueError("the background follows from off counts and cannot be multiplied by a factor")
@@ -407,7 +429,7 @@ def significance(
     check_counts(counts, off, "off")
     ratio = _ratio(alpha, off)
     exposed = with_exposure(ratio, within)
-    weights, off_counts = np.where(exposed, ratio.rows, 0), np.where(exposed, _filled(off), 0)
+    weights, off_counts = np.where(exposed, ratio.rows, 0), np.where(exposed, filled(off), 0)
 
     def around(values: Floats) -> HealpixMap:
         return disc_sums(_shaped(off, values), radius, n_threads=n_threads, progress=progress)
@@ -453,7 +475,7 @@ def check_counts(counts: HealpixMap, other: HealpixMap, argument: str) -> None:
 def with_exposure(map_: HealpixMap, within: MaskValue | None) -> NDArray[np.bool_]:
     """Which cells of a map have exposure in each bin, shape (n_bins, n_cells): those of a mask, or above 0."""
     if within is None:
-        return np.asarray(_filled(map_) > 0)
+        return np.asarray(filled(map_) > 0)
     planes = planes_within(within, map_)
     numbers = nested_numbers(map_)
     return np.array([cells_in(plane, numbers, map_.order) for plane in planes])
@@ -469,14 +491,14 @@ def known_background(
     progress: bool = False,
 ) -> Significance:
     """The significance for a known background. Counts and background have the same cells."""
-    expected = _shaped(background, np.where(exposed, _filled(background), 0))
+    expected = _shaped(background, np.where(exposed, filled(background), 0))
     sums = (disc_sums(map_, radius, n_threads=n_threads, progress=progress) for map_ in (counts, expected))
     return Significance(*(_where(map_, exposed) for map_ in sums))
 
 
 def on_cells_of(map_: HealpixMap, counts: HealpixMap, exposed: NDArray[np.bool_]) -> HealpixMap:
     """Counts on the cells of another map, and 0 outside the exposure."""
-    values = _filled(counts)
+    values = filled(counts)
     if map_.cells is None and counts.cells is None and map_.nest == counts.nest:
         rows = values
     elif counts.cells is None:
@@ -495,7 +517,7 @@ def on_cells_of(map_: HealpixMap, counts: HealpixMap, exposed: NDArray[np.bool_]
     return _shaped(map_, np.where(exposed, rows, 0))
 
 
-def _filled(map_: HealpixMap) -> NDArray[Any]:
+def filled(map_: HealpixMap) -> NDArray[Any]:
     """The rows of a map with 0 for missing values."""
     missing = is_missing(map_.rows)
     return map_.rows if missing is None else np.where(missing, 0, map_.rows)

@@ -21,7 +21,7 @@ from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.morphology.dilation import Width, angles_of, planes_after
 from hpmask.values.criterion import Criterion
-from hpmask.values.excess import Significance, check_counts, known_background, on_cells_of, with_exposure
+from hpmask.values.excess import Significance, check_counts, filled, known_background, on_cells_of, with_exposure
 from hpmask.values.in_discs import cells_in, nested_numbers
 from hpmask.values.threshold import planes_of
 
@@ -130,15 +130,15 @@ def find_exclusion(
     Exclusion
         The mask (True where the sky is kept), the maps, the normalisation and the history of the search.
 
-    Warns
-    -----
-    UserWarning
-        If the mask still changes after `max_iter` iterations.
-
     Raises
     ------
     TypeError, ValueError
         If an argument is not valid, the maps do not belong together, or no background is left outside the mask.
+
+    Warns
+    -----
+    UserWarning
+        If the mask still changes after `max_iter` iterations.
 
     References
     ----------
@@ -180,7 +180,7 @@ def find_exclusion(
     own_counts = on_cells_of(background, counts, exposed)
     search = _Search(
         counts=own_counts.rows,
-        background=np.where(exposed, background.rows, 0),
+        background=np.where(exposed, filled(background), 0),
         exposed=exposed,
         numbers=nested_numbers(background),
         order=background.order,

@@ -286,6 +286,14 @@ def test_on_and_off_counts_summed_over_bins():
     assert (~there).any()
 
 
+def test_scaled_is_for_known_backgrounds():
+    on = nested(np.ones((2, 12)))
+    with pytest.raises(ValueError, match="follows from off counts and cannot be multiplied"):
+        significance(on, None, "1 deg", off=on, alpha=0.5).scaled(2)
+    with pytest.raises(ValueError, match=r"one for each energy bin, got shape \(3,\)"):
+        significance(on, on, "1 deg").scaled([1, 2, 3])
+
+
 def test_text():
     counts, expected = simulated(2)
     assert repr(significance(nested(counts), nested(expected), "9 deg")).startswith(

@@ -28,7 +28,7 @@ def vectors(order):
 @cache
 def survey(order=7, seed=7, n_sources=300, counts_per_cell=6.0):
     """Expected background and source counts: an exposure that varies over the sky and has a hole, and sources of two
-    sizes, whose counts are three quarters of all."""
+    sizes, whose counts are more than half of all."""
     rng = np.random.default_rng(seed)
     place = vectors(order)
     exposure = np.where(place[:, 2] > -0.9, 1 + 0.8 * place[:, 2], 0)
@@ -205,6 +205,20 @@ def test_a_part_of_the_sky():
     np.testing.assert_allclose(
         found.significance.sqrt_ts.values, within.significance.sqrt_ts.values[cells], rtol=1e-9, atol=1e-12
     )
+
+
+def test_missing_values_are_no_counts_and_no_background():
+    rng = np.random.default_rng(5)
+    values, expected = rng.poisson(3.0, 768).astype(float), np.full(768, 3.0)
+    values[100:120], expected[200:220], expected[300] = np.nan, np.nan, -1.6375e30
+    counts = HealpixMap(values, nest=True, frame="icrs")
+    zeros = [np.where(np.isnan(part) | (part < 0), 0, part) for part in (values, expected)]
+    for within in (None, Mask.full(order=3)):
+        found = find_exclusion(counts, counts.with_values(expected), "8 deg", within=within)
+        same = find_exclusion(*(counts.with_values(part) for part in zeros), "8 deg", within=within)
+        assert found.mask == same.mask
+        assert found.normalisation == same.normalisation
+        np.testing.assert_array_equal(found.significance.sqrt_ts.values, same.significance.sqrt_ts.values)
 
 
 def test_no_emission():
