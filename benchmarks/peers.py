@@ -36,6 +36,7 @@ from astropy.wcs import WCS
 
 from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet
 from hpmask.geometry import healpix
+from hpmask.values import disc_sums
 
 PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy", "reproject", "skimage")
 MAX_ORDER = 29
@@ -976,6 +977,58 @@ def distance_map_row(n: int, radius: float, order: int) -> Row:
     return Row(f"map of distances at order {order}, to the edge of {n:,} discs of {radius} deg", works, compare)
 
 
+# ---------------------------------------------------------------------- sums over discs
+
+
+def sums_over_discs(quick: bool) -> Iterator[Row]:
+    """Counts in discs of 0.4 deg around all cells of the sky."""
+    order, radius = 8 if quick else 10, 0.4
+    n, nside = 12 << (2 * order), 1 << order
+    counts = np.random.default_rng(23).poisson(2.0, n).astype(np.float64)
+    map_ = HealpixMap(counts, nest=False, frame="icrs")
+    title = f"sums over discs of {radius} deg around the {n:,} cells of order {order}"
+
+    def ours() -> Work:
+        return Work("hpmask", "disc_sums(map, radius)", lambda: disc_sums(map_, radius * u.deg).values)
+
+    hp = peer("healpy")
+    if not hp:
+        yield Row(title, [ours()])
+        return
+    few = np.random.default_rng(1).integers(0, n, 20_000)
+    vectors = np.array(hp.pix2vec(nside, few)).T
+
+    def loop() -> np.ndarray:
+        return np.array([counts[hp.query_disc(nside, vector, math.radians(radius))].sum() for vector in vectors])
+
+    def same(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        differ = np.count_nonzero(results["hpmask"][few] != results["healpy"])
+        yield "healpy", f"{differ} of {few.size} sums differ", differ == 0
+
+    part = Work("healpy", "query_disc and a sum, cell by cell (a part, scaled)", loop, scale=n / few.size)
+    yield Row(title, [ours(), part], same)
+
+    theta = np.linspace(0, math.radians(radius), 10_000)
+    window = hp.sphtfunc.beam2bl(np.ones(theta.size), theta, 3 * nside - 1)
+    # Of an integral of 1.
+    window /= window[0]
+    cells = 0.5 * (1 - math.cos(math.radians(radius))) * n
+
+    def near(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        apart = np.std(results["healpy"] * cells - results["hpmask"]) / np.std(results["hpmask"])
+        yield "healpy", f"differs by {apart:.2g} of the spread: its disc has no sharp edge", apart < 0.6
+
+    def smooth(**options: Any) -> np.ndarray:
+        return np.asarray(hp.smoothing(counts, beam_window=window, **options))
+
+    works = [
+        ours(),
+        Work("healpy", "smoothing(map, beam_window=disc)", smooth),
+        Work("healpy", "smoothing(map, beam_window=disc, iter=0)", lambda: smooth(iter=0), aside=True),
+    ]
+    yield Row(f"{title}, by spherical harmonics", works, near)
+
+
 # ---------------------------------------------------------------------- neighbouring cells
 
 
@@ -1230,6 +1283,7 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "circles": circles,
     "growing": growing,
     "distance": distances,
+    "disc-sums": sums_over_discs,
     "components": components,
     "steps": steps,
     "for-gammapy": for_gammapy,

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon
 from numpy.typing import NDArray
 
-from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet
+from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet, find_exclusion
 from hpmask.geometry import healpix
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -282,7 +282,47 @@ def thresholds() -> Figure:
     return figure
 
 
+def significance() -> Figure:
+    """A simulated survey: its significance, the sky that is excluded, and the factor of the background."""
+    rng = np.random.default_rng(7)
+    order = 7
+    cells = np.arange(12 << (2 * order), dtype=np.uint64)
+    place = healpix.centre_vectors(cells, order)
+    exposure = np.where(place[:, 2] > -0.9, 1 + 0.8 * place[:, 2], 0)
+    sources = SkyCoord(rng.uniform(0, 360, 300), np.degrees(np.arcsin(rng.uniform(-0.85, 1, 300))), unit="deg")
+    width = np.where(np.arange(300) % 3 == 0, 1.0, 0.3)
+    expected = 6 * exposure
+    strength = 10 ** rng.uniform(2, 4.5, 300)
+    for center, sigma, total in zip(sources.cartesian.xyz.value.T, width, strength, strict=True):
+        shape = np.exp((place @ center - 1) / np.radians(sigma) ** 2)
+        expected = expected + total * shape / shape.sum() * exposure
+    counts = HealpixMap(rng.poisson(expected), nest=True, frame="icrs")
+    found = find_exclusion(counts, counts.with_values(6 * exposure / 1.3), "0.8 deg", dilate="0.5 deg")
+
+    figure = Figure(figsize=(9.2, 3.4), layout="constrained")
+    grid = figure.add_gridspec(1, 2, width_ratios=[2.4, 1])
+    sky = figure.add_subplot(grid[0], projection="mollweide")
+    lon, lat = np.meshgrid(np.linspace(-np.pi, np.pi, 1441), np.linspace(-np.pi / 2, np.pi / 2, 721))
+    number = healpix.cells_at(lon, lat, order)
+    shown = sky.pcolormesh(
+        lon, lat, found.significance.sqrt_ts.values[number], cmap="RdBu_r", vmin=-8, vmax=8, rasterized=True
+    )
+    excluded = (~found.mask.to_healpix(nest=True))[number]
+    sky.contour(lon, lat, excluded, levels=[0.5], colors=INK, linewidths=0.5)
+    sky.set_xticklabels([])
+    sky.set_yticklabels([])
+    sky.grid(False)
+    figure.colorbar(shown, ax=sky, label="sqrt(TS)", shrink=0.7, extend="both")
+    sky.set_title("significance, and the outline of the excluded sky", fontsize=10)
+    steps = figure.add_subplot(grid[1])
+    steps.semilogy(found.history["iteration"], found.history["normalisation"] / 1.3 - 1, "o-", color=EXCLUDED)
+    steps.set_xlabel("iteration")
+    steps.set_title("background, relative error", fontsize=10)
+    return figure
+
+
 ALL = {
+    "significance": significance,
     "growing": growing,
     "numbers": order_of_numbers,
     "moc": moc,
