@@ -723,9 +723,9 @@ class Mask(MaskValue):
         >>> from hpmask import Mask
         >>> table = Table({"UNIQ": np.arange(16, 64), "PROB": np.arange(48, 0, -1) / 1176})
         >>> Mask.from_skymap(table, 0.5)
-        <Mask icrs order=1 | 1 range, 16 B | 0.2917 of the sky>
-        >>> [round(mask.sky_fraction, 3) for mask in Mask.from_skymap(table, [0.5, 0.9])]
-        [0.292, 0.688]
+        <Mask icrs order=1 | 1 range, 16 B | 0.3125 of the sky>
+        >>> [mask.planes[0].n_cells for mask in Mask.from_skymap(table, [0.5, 0.9])]
+        [15, 33]
         """
         if isinstance(skymap, str | Path):
             from hpmask import io
@@ -2230,7 +2230,7 @@ class Mask(MaskValue):
         """
         return transform.slice_energy(self, energy_min, energy_max, round_to_edge=round_to_edge)
 
-    def at_order(self, order: int, *, mode: Mode = "center") -> Mask:
+    def at_order(self, order: int, *, mode: Mode | None = None, threshold: float | None = None) -> Mask:
         """Return the mask at another order.
 
         Parameters
@@ -2238,9 +2238,13 @@ class Mask(MaskValue):
         order : int
             The new order, 0 to 29. At a finer order, the mask keeps the same sky.
         mode : {"center", "overlap", "inside"}, optional
-            Only for a coarser order. A cell is in the new mask if its centre is in the old one ("center"), if any part
-            of it is ("overlap"), or if all of it is ("inside"). Four cells of the old mask meet at the centre of a
-            cell. The northern one decides, as in `contains`.
+            Only for a coarser order. A cell is in the new mask if its centre is in the old one ("center", the default),
+            if any part of it is ("overlap"), or if all of it is ("inside"). Four cells of the old mask meet at the
+            centre of a cell. The northern one decides, as in `contains`.
+        threshold : float, optional
+            Only for a coarser order, and instead of `mode`. A cell is in the new mask if more than this fraction of its
+            area is in the old one, as in ``healpy.ud_grade(values, nside) > threshold``. At least 0, which is the same
+            as "overlap", and below 1.
 
         Returns
         -------
@@ -2250,7 +2254,8 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If `order` is not an integer from 0 to 29, or `mode` is not one of these words.
+            If `order` is not an integer from 0 to 29, `mode` is not one of these words, `threshold` is not from 0 to
+            below 1, or both are given.
 
         Examples
         --------
@@ -2261,7 +2266,7 @@ class Mask(MaskValue):
         >>> coarse[0] <= coarse[1] <= coarse[2]
         True
         """
-        return transform.at_order(self, order, mode=mode)
+        return transform.at_order(self, order, mode=mode, threshold=threshold)
 
     def to_frame(self, frame: str, *, order: int | None = None, n_threads: int | None = None) -> Mask:
         """Return the mask in another frame. A new cell is in if and only if its centre was.

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import ranges as _kernel
 from hpmask._kernels.index import Index
-from hpmask._utils.arguments import MAX_ORDER, check_order, unmasked
+from hpmask._utils.arguments import MAX_ORDER, as_fraction, check_order, unmasked
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
 
@@ -715,7 +715,7 @@ class RangeSet:
 
     # ------------------------------------------------------------------ transformations
 
-    def at_order(self, order: int, *, mode: Mode = "center") -> RangeSet:
+    def at_order(self, order: int, *, mode: Mode | None = None, threshold: float | None = None) -> RangeSet:
         """Return the set at another order.
 
         Parameters
@@ -723,9 +723,12 @@ class RangeSet:
         order : int
             The new order, 0 to 29. At a finer order, the set covers the same sky.
         mode : {"center", "overlap", "inside"}, optional
-            Only for a coarser order. A cell is in the new set if its centre is in the old one ("center"), if any part
-            of it is ("overlap"), or if all of it is ("inside"). Four finer cells meet at the centre of a cell. The
-            northern one decides, as in `hpmask.Mask.contains`.
+            Only for a coarser order. A cell is in the new set if its centre is in the old one ("center", the default),
+            if any part of it is ("overlap"), or if all of it is ("inside"). Four finer cells meet at the centre of a
+            cell. The northern one decides, as in `hpmask.Mask.contains`.
+        threshold : float, optional
+            Only for a coarser order, and instead of `mode`. A cell is in the new set if more than this fraction of it
+            is in the old one. At least 0, which is the same as "overlap", and below 1.
 
         Returns
         -------
@@ -735,7 +738,8 @@ class RangeSet:
         Raises
         ------
         TypeError, ValueError
-            If `order` is not an integer from 0 to 29, or `mode` is not one of these words.
+            If `order` is not an integer from 0 to 29, `mode` is not one of these words, `threshold` is not from 0 to
+            below 1, or both are given.
 
         Examples
         --------
@@ -743,15 +747,27 @@ class RangeSet:
         >>> fine = RangeSet.from_cells([0, 1, 2, 3, 7, 8], order=1)
         >>> [fine.at_order(0, mode=mode).cells().tolist() for mode in ("inside", "center", "overlap")]
         [[0], [0, 1], [0, 1, 2]]
+        >>> RangeSet.from_cells([0, 1, 2, 4], order=1).at_order(0, threshold=0.5).cells()
+        array([0], dtype=uint64)
         """
-        order, mode = check_order(order), check_mode(mode)
+        order = check_order(order)
+        if threshold is not None:
+            if mode is not None:
+                raise TypeError("give mode or threshold, and not both")
+            threshold = as_fraction(threshold, "threshold")
+        mode = check_mode("center" if mode is None else mode)
         if order == self._order:
             return self
         if order > self._order:
             return RangeSet._trusted(self._boundaries, order)
+        shift = 2 * (MAX_ORDER - order)
+        if threshold is not None:
+            out = np.empty_like(self._boundaries)
+            # The product with a power of two is exact, and so is the comparison of integers.
+            count = _kernel.covered(self._boundaries, shift, int(threshold * (1 << shift)), out)
+            return RangeSet._trusted(_trimmed(out, count), order)
         if mode == "inside":
             return ~(~self).at_order(order, mode="overlap")
-        shift = 2 * (MAX_ORDER - order)
         out = np.empty_like(self._boundaries)
         kernel = _kernel.widen if mode == "overlap" else _kernel.centres
         return RangeSet._trusted(_trimmed(out, kernel(self._boundaries, shift, out)), order)
