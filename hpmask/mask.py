@@ -37,6 +37,7 @@ from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
 from hpmask.regions import clip, masks
 from hpmask.values import credible as credible_regions
+from hpmask.values import sums
 from hpmask.values.credible import Crossing
 from hpmask.wcs import fits_image, from_image, to_image
 
@@ -725,7 +726,7 @@ class Mask(MaskValue):
         >>> Mask.from_skymap(table, 0.5)
         <Mask icrs order=1 | 1 range, 16 B | 0.3125 of the sky>
         >>> [mask.planes[0].n_cells for mask in Mask.from_skymap(table, [0.5, 0.9])]
-        [15, 33]
+        [15, 34]
         """
         if isinstance(skymap, str | Path):
             from hpmask import io
@@ -1584,6 +1585,70 @@ class Mask(MaskValue):
         """
         counts = planewise(self, lambda plane: count(plane, connectivity), n_threads=n_threads)
         return per_plane(self, counts)  # type: ignore[no-any-return]
+
+    def sum_of(
+        self,
+        map_: Any,
+        *,
+        density: bool | None = None,
+        column: str | None = None,
+        hdu: int | str | None = None,
+        nan: Literal["raise", "exclude"] = "raise",
+    ) -> float | NDArray[np.float64]:
+        """Return the sum of the values of a map in the sky that is kept, such as a probability or a number of counts.
+
+        A cell of the map that is partly in the mask counts by that fraction of its area. The fractions are exact.
+
+        Parameters
+        ----------
+        map_ : HealpixMap, path, `~astropy.table.Table`, structured array, dict or data frame
+            A map in memory, a HEALPix FITS file, flat or multi-order, or a table with a column UNIQ of cells and a
+            column of values. It must be in the frame of the mask. Sky without a cell counts as 0.
+        density : bool, optional
+            Whether the values are densities, which are multiplied by the area of the cell. By default, values in a unit
+            per solid angle and those of a column with DENSITY in its name, such as PROBDENSITY, are densities.
+        column : str, optional
+            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column with
+            values of a file.
+        hdu : int or str, optional
+            Number or name of the table in a file with several.
+        nan : {"raise", "exclude"}, optional
+            Whether values in the mask that are NaN, masked or UNSEEN raise an error or are left out of the sum.
+
+        Returns
+        -------
+        float or numpy.ndarray of float, shape (n_bins,)
+            The sum, in the unit of the map. For a density per solid angle, it is that unit times steradian. If the mask
+            or the map has energy bins, there is a sum for each of them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If frames or energy bins differ, values in the mask are missing and `nan` is "raise", or `map_` is not a
+            map.
+
+        See Also
+        --------
+        from_skymap : Credible regions of a sky map.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from hpmask import HealpixMap, Mask
+        >>> counts = HealpixMap(np.arange(12), nest=True, frame="icrs")
+        >>> Mask.full().sum_of(counts)
+        66.0
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=6)
+        >>> round(north.sum_of(counts), 2)
+        17.17
+        """
+        if isinstance(map_, str | Path):
+            from hpmask import io
+
+            map_ = io.read_map(map_, column=column, hdu=hdu)
+        elif hdu is not None:
+            raise TypeError("hdu names a table in a file, but map_ is not a path")
+        return sums.sum_of(self, map_, density=density, column=column, nan=nan)
 
     def plot(
         self,
