@@ -683,13 +683,13 @@ class Mask(MaskValue):
             Whether the values are densities, per unit of solid angle, or sums over the cells. By default, values in a
             unit per solid angle and those of a column with DENSITY in its name, such as PROBDENSITY, are densities.
         column : str, optional
-            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column with
-            values of a file.
+            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column of values
+            of a file.
         hdu : int or str, optional
             Number or name of the table in a file with several.
         frame : {"icrs", "galactic"}, optional
-            Frame of the cells of a table. By default the keyword COORDSYS in its ``meta`` says it, and without one
-            it is "icrs". Files and a HealpixMap have their own frame.
+            Frame of the cells of a table or file that does not say it by the keyword COORDSYS, which a table has in its
+            ``meta``. By default "icrs" for such a table; a file needs it. A HealpixMap has its own.
         n_threads : int, optional
             Number of threads. By default that of `hpmask.set_num_threads`.
 
@@ -731,7 +731,7 @@ class Mask(MaskValue):
         if isinstance(skymap, str | Path):
             from hpmask import io
 
-            skymap = io.read_map(skymap, column=column, hdu=hdu)
+            skymap, frame = io.read_map(skymap, column=column, hdu=hdu, frame=frame), None
         elif hdu is not None:
             raise TypeError("hdu names a table in a file, but skymap is not a path")
         found = credible_regions.from_skymap(
@@ -1629,8 +1629,8 @@ class Mask(MaskValue):
             Whether the values are densities, which are multiplied by the area of the cell. By default, values in a unit
             per solid angle and those of a column with DENSITY in its name, such as PROBDENSITY, are densities.
         column : str, optional
-            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column with
-            values of a file.
+            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column of values
+            of a file.
         hdu : int or str, optional
             Number or name of the table in a file with several.
         nan : {"raise", "exclude"}, optional

@@ -338,7 +338,7 @@ class _Ranking:
         """The cells of highest density that hold a probability."""
         target = Fraction(level) * self.one
         enough = target * (1 - _CLOSE)
-        if level == 1 or self.total < enough:
+        if level == 1 or self.total == 0 or self.total < enough:
             # Everything that has a probability. The sum alone would leave out cells below its precision.
             return self.cells.set_of(self._above(0))
         key, before, rows = self._descend(enough)

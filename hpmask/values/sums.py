@@ -119,7 +119,7 @@ def _pieces(map_: HealpixMap, row: int, plane: RangeSet) -> Iterator[tuple[int, 
     values = map_.rows[row]
     if map_.cells is None:
         shift = np.uint64(2 * (MAX_ORDER - map_.order))
-        edges = np.arange(0, values.size + _CHUNK, _CHUNK, dtype=np.uint64) << shift
+        edges = np.append(np.arange(0, values.size, _CHUNK, dtype=np.uint64), np.uint64(values.size)) << shift
     else:
         orders = np.full(1, map_.order) if map_.orders is None else map_.orders[::_CHUNK]
         shifts = np.uint64(2) * (np.uint64(MAX_ORDER) - orders.astype(np.uint64))
