@@ -37,7 +37,7 @@ from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
 from hpmask.regions import clip, masks
 from hpmask.values import credible as credible_regions
-from hpmask.values import sums
+from hpmask.values import function, sums
 from hpmask.values.credible import Crossing
 from hpmask.wcs import fits_image, from_image, to_image
 
@@ -746,6 +746,91 @@ class Mask(MaskValue):
             n_threads=n_threads,
         )
         return [cls._own(mask) for mask in found] if isinstance(found, list) else cls._own(found)
+
+    @classmethod
+    def from_function(
+        cls,
+        func: Callable[..., ArrayLike],
+        *,
+        order: int,
+        refine_from: int | None = None,
+        within: Mask | None = None,
+        energy: EnergyAxis | None = None,
+        frame: str = "icrs",
+        progress: bool = False,
+    ) -> Mask:
+        """Return a mask from a function of position, or of position and energy.
+
+        A cell is kept if the function is True at its centre.
+
+        Parameters
+        ----------
+        func : callable
+            ``func(coord)``, or with energy bins ``func(coord, energy)``. `coord` is a SkyCoord of shape (n,), the
+            centres of cells in `frame`. The centres of the bins, `energy`, are a Quantity of shape (n_bins, 1), so that
+            both broadcast. The result is an array of bool, True = kept, of shape (n,), or with energy bins (n_bins, n),
+            or one that can be broadcast to it.
+        order : int
+            Order of the cells, 0 to 29.
+        refine_from : int, optional
+            Evaluate the function at all cells of this coarser order first, and at finer cells only where it changes.
+            Cells next to a cell with another value, in any energy bin, are divided, up to `order`. The result is that
+            of all cells if the kept sky and the rest have no parts that are narrower than cells of this order. Smaller
+            parts may be missed. By default the function is evaluated at all cells of `order`.
+        within : Mask, optional
+            The part of the sky in which the function is evaluated, in the frame of the new mask. Cells with their
+            centre outside are not kept. With `refine_from`, the function is also called for centres of larger cells
+            that overlap this part.
+        energy : EnergyAxis, optional
+            Energy bins.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask, and of the positions that the function gets.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            At `order`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the result of the function is not of bool or has another shape, an argument is not valid, or there are
+            more than 12 * 4**15 cells to evaluate.
+
+        See Also
+        --------
+        from_zone : Zones of longitude and latitude, without a function.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis, Mask
+        >>> Mask.from_function(lambda coord: abs(coord.b) > 10 * u.deg, order=9, refine_from=4, frame="galactic")
+        <Mask galactic order=9 | 2039 ranges, 32.6 kB | 0.8262 of the sky>
+
+        A half-width of the Galactic plane that depends on energy:
+
+        >>> axis = EnergyAxis([1, 10, 100] * u.TeV)
+        >>> def outside_plane(coord, energy):
+        ...     return abs(coord.b) > 2 * u.deg * (energy / u.TeV) ** -0.5
+        >>> mask = Mask.from_function(outside_plane, order=8, energy=axis, frame="galactic")
+        >>> print(mask.sky_fraction.round(3))
+        [0.98  0.993]
+        """
+        return cls._own(
+            function.from_function(
+                func,
+                order=order,
+                refine_from=refine_from,
+                within=within,
+                energy=energy,
+                frame=frame,
+                progress=progress,
+            )
+        )
 
     @classmethod
     def from_energy(
