@@ -56,8 +56,8 @@ def from_function(
             raise ValueError(f"within is in the frame {within.frame!r}, but frame is {frame!r}")
         if within.energy is not None and within.energy != energy:
             raise ValueError(f"the energy bins of within, {within.energy}, are not those of the mask, {energy}")
-        planes = within.planes if within.energy is not None else within.planes * n_bins
-        limits = [plane.at_order(order) for plane in planes]
+        parts = within.planes if within.energy is not None else within.planes * n_bins
+        limits = [plane.at_order(order) for plane in parts]
     asked = _Asked(func, frame, energy, RangeSet.union_all(limits), progress)
     start = order if refine_from is None else refine_from
     planes = asked.everywhere(start)
@@ -193,7 +193,8 @@ def _inside(plane: RangeSet, cells: Cells, order: int) -> NDArray[np.bool_]:
 
 
 def _children(cells: Cells) -> Cells:
-    return (cells[:, np.newaxis] * np.uint64(4) + np.arange(4, dtype=np.uint64)).ravel()
+    children: Cells = ((cells[:, np.newaxis] << np.uint64(2)) + np.arange(4, dtype=np.uint64)).ravel()
+    return children
 
 
 def _chunks(plane: RangeSet) -> Iterator[Cells]:
