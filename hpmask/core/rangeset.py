@@ -17,9 +17,11 @@ from hpmask._kernels.index import Index
 from hpmask._utils.arguments import MAX_ORDER, as_fraction, check_order, unmasked
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
+from hpmask.core.uniq import orders_of
 
 __all__ = [
     "RangeSet",
+    "as_integers",
     "difference_of",
     "flat",
     "from_starts_stops",
@@ -238,7 +240,7 @@ class RangeSet:
         array([3, 7], dtype=uint64)
         """
         order = check_order(order)
-        cells = _as_integers(cells, "cells")
+        cells = as_integers(cells, "cells")
         bad = np.flatnonzero((cells < 0) | (cells >= 12 << (2 * order)))
         if bad.size:
             last = (12 << 2 * order) - 1
@@ -830,7 +832,8 @@ def _all_checked(others: Iterable[Any]) -> list[RangeSet]:
     return sets
 
 
-def _as_integers(values: ArrayLike, name: str) -> NDArray[Any]:
+def as_integers(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Values as a 1-D array of integers of any type; the error names the argument `name`."""
     array = np.atleast_1d(_as_array(values, name))
     if array.ndim != 1:
         raise ValueError(f"{name} must be 1-D, got shape {array.shape}")
@@ -910,17 +913,12 @@ def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
 
 def uniq_ranges(uniq: ArrayLike) -> tuple[Boundaries, Boundaries, int]:
     """Starts and stops at order 29 of cells with UNIQ numbers, and the finest of their orders (0 if there is none)."""
-    uniq = _as_integers(uniq, "uniq")
-    bad = np.flatnonzero((uniq < 4) | (uniq >= 16 << (2 * MAX_ORDER)))
-    if bad.size:
-        raise ValueError(f"UNIQ numbers lie in [4, 16 * 4**29), row {bad[0]} is {uniq[bad[0]]}")
-    uniq = uniq.astype(np.uint64)
-    # The first UNIQ number of each order, as exact integers.
-    steps = np.uint64(4) << (np.uint64(2) * np.arange(MAX_ORDER + 1, dtype=np.uint64))
-    orders = np.searchsorted(steps, uniq, side="right") - 1
-    cells = uniq - steps[orders]
-    shift = (2 * (MAX_ORDER - orders)).astype(np.uint64)
-    return cells << shift, (cells + np.uint64(1)) << shift, int(orders.max()) if orders.size else 0
+    numbers, orders, _ = orders_of(as_integers(uniq, "uniq"))
+    wide = orders.astype(np.uint64) << np.uint64(1)
+    starts = numbers - (np.uint64(4) << wide)
+    shift = np.uint64(2 * MAX_ORDER) - wide
+    starts <<= shift
+    return starts, starts + (np.uint64(1) << shift), int(orders.max()) if orders.size else 0
 
 
 def union_of(a: Boundaries, b: Boundaries) -> Boundaries:

@@ -193,8 +193,7 @@ def _inside(plane: RangeSet, cells: Cells, order: int) -> NDArray[np.bool_]:
 
 
 def _children(cells: Cells) -> Cells:
-    children: Cells = ((cells[:, np.newaxis] << np.uint64(2)) + np.arange(4, dtype=np.uint64)).ravel()
-    return children
+    return ((cells[:, np.newaxis] << np.uint64(2)) + np.array([0, 1, 2, 3], dtype=np.uint64)).ravel()
 
 
 def _chunks(plane: RangeSet) -> Iterator[Cells]:

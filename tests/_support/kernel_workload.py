@@ -371,6 +371,9 @@ class Workload:
             out = np.empty(2 * numbers.size, np.uint64)
             count, first, second = uniq.boundaries(numbers, firsts, ends, run_orders, chosen, out)
             yield from (out[: max(count, 0)], first, second)
+        rows = np.zeros(numbers.size, np.int64)
+        yield uniq.nested(numbers, firsts, ends, run_orders, rows)
+        yield rows
 
 
 def _boundaries(some: Any, shift: int) -> Any:
