@@ -112,6 +112,31 @@ class TestPublished:
         assert values[mask.planes[0].cells()].min() >= np.delete(values, mask.planes[0].cells()).max()
 
 
+class TestFiles:
+    def test_columns_and_frames(self, tmp_path):
+        path = tmp_path / "map.fits"
+        rng = np.random.default_rng(9)
+        uniq = random_uniq(rng)
+        density = chirp(rng, uniq)
+        table = Table({"UNIQ": uniq, "rho": density, "PROBDENSITY": density[::-1]})
+        table.meta |= {"PIXTYPE": "HEALPIX", "ORDERING": "NUNIQ", "MOCORDER": 5, "INDXSCHM": "EXPLICIT"}
+        table.write(path)
+        expected = Mask.from_skymap(table, 0.7, column="rho", density=True)
+        assert Mask.from_skymap(path, 0.7, column="rho", density=True, frame="icrs", hdu=1) == expected
+        region = Mask.from_skymap(path, [0.7], column="rho", density=True, frame="galactic")[0]
+        assert region.frame == "galactic"
+        assert region.planes == expected.planes
+        # The name of the column says that it has densities.
+        expected = Mask.from_skymap(table, 0.7, normalize=True)
+        assert Mask.from_skymap(path, 0.7, column="PROBDENSITY", frame="icrs", normalize=True) == expected
+
+    def test_missing_file(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            Mask.from_skymap(tmp_path / "none.fits")
+        with pytest.raises(FileNotFoundError):
+            Mask.full().sum_of(str(tmp_path / "none.fits"))
+
+
 class TestReferees:
     @pytest.mark.parametrize("crossing", credible.CROSSING)
     @pytest.mark.parametrize("level", [0.01, 0.3, 0.5, 0.9, 0.99])
