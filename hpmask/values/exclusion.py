@@ -204,13 +204,16 @@ def find_exclusion(
         factors = search.normalisation(excluded)
         scaled = maps.scaled(factors)
         warn(f"the exclusion mask still changes after {counted(max_iter, 'iteration')}: give a larger max_iter")
-    text = f"find_exclusion({_text(radius)}, {criterion}, {counted(len(rows), 'iteration')})"
+    parts = [_text(radius), f"low={low}, high={high}"]
+    parts += [] if dilate is None else [f"dilate={_text(dilate)}"]
+    parts += [] if criterion.corners else ["connectivity=4"]
+    parts += [counted(len(rows), "iteration")]
     mask = new_mask(
         [~plane for plane in excluded],
         order=background.order,
         frame=background.frame,
         energy=energy,
-        history=text if dilate is None else f"{text[:-1]}, dilated by {_text(dilate)})",
+        history=f"find_exclusion({', '.join(parts)})",
     )
     flat = background.energy is None
     return Exclusion(

@@ -25,6 +25,7 @@ KERNELS = (
     "cells_under_image",
     "components",
     "counts_statistics",
+    "crossings",
     "disc_sums",
     "discs",
     "distance",
@@ -170,6 +171,14 @@ class Workload:
         yield out.copy()
         kernel.li_ma(n, off, rng.uniform(0.1, 2, 200), out)
         yield out
+
+    def call_crossings(self) -> Iterable[Any]:
+        crossings, out = load("crossings").crossings, np.empty(1000, np.int64)
+        for kind in (np.float32, np.float64):
+            values = np.sin(np.arange(1000) / 40).astype(kind)
+            yield out[: crossings(values, 0.3, np.inf, -2.0, 7, out)].copy()
+            values[777] = np.nan
+            yield crossings(values, 0.3, np.inf, -2.0, 7, out)
 
     def call_disc_sums(self) -> Iterable[Any]:
         kernel, order, n = load("disc_sums"), 3, 12 << 6
