@@ -25,6 +25,7 @@ KERNELS = (
     "cells",
     "cells_under_image",
     "components",
+    "counts_statistics",
     "crossings",
     "disc_sums",
     "discs",
@@ -177,6 +178,15 @@ class Workload:
             centre = sums / np.linalg.norm(sums, axis=1)[:, None]
             components.extents(boundaries, offset, self.order, centre, farthest)
             yield from (offset, boundaries, sums, farthest)
+
+    def call_counts_statistics(self) -> Iterable[Any]:
+        kernel, rng, out = load("counts_statistics"), np.random.default_rng(3), np.empty(200)
+        n, off, mu = rng.poisson(9.0, 200).astype(float), rng.poisson(30.0, 200).astype(float), rng.uniform(0, 20, 200)
+        n[:9], off[4:12], mu[2:20:4], mu[20] = 0, 0, 0, np.nan
+        kernel.cash(n, mu, out)
+        yield out.copy()
+        kernel.li_ma(n, off, rng.uniform(0.1, 2, 200), out)
+        yield out
 
     def call_crossings(self) -> Iterable[Any]:
         crossings, out = load("crossings").crossings, np.empty(1000, np.int64)
