@@ -32,13 +32,14 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import Latitude, Longitude, SkyCoord
+from astropy.table import Table
 from astropy.wcs import WCS
 
 from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet
 from hpmask.geometry import healpix
 from hpmask.values import disc_sums
 
-PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy", "reproject", "skimage")
+PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy", "reproject", "skimage", "ligo.skymap")
 MAX_ORDER = 29
 # Real files, as in the tests; rows that need one are left out without it.
 DATA = Path(os.environ.get("HPMASK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -72,13 +73,17 @@ class Row:
     cells: dict[str, str] = field(default_factory=dict)
 
 
+# The part of a peer that must work.
+_PARTS = {"gammapy": "gammapy.maps", "ligo.skymap": "ligo.skymap.postprocess"}
+
+
 @functools.cache
 def peer(name: str) -> Any:
     """A peer's module, or None if it is not installed or does not work."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            importlib.import_module({"gammapy": "gammapy.maps"}.get(name, name))
+            importlib.import_module(_PARTS.get(name, name))
             return importlib.import_module(name)
     except ImportError:
         return None
@@ -1152,6 +1157,57 @@ def hysteresis(quick: bool) -> Iterator[Row]:
     sources_on_the_sky.cache_clear()
 
 
+# ---------------------------------------------------------------------- sky maps
+
+
+def adaptive_map(quick: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """UNIQ numbers, probability densities and areas of cells of four orders, small where the density is high."""
+    coarse = 5 if quick else 8
+    center = np.array([0.3, 0.5, 0.81]) / np.linalg.norm([0.3, 0.5, 0.81])
+    cells, uniq, angles, areas = np.arange(12 << 2 * coarse, dtype=np.uint64), [], [], []
+    for order, reach in zip(range(coarse, coarse + 4), (2.3, 1.4, 0.815, 0), strict=True):
+        angle = np.arccos(np.clip(healpix.centre_vectors(cells, order) @ center, -1, 1))
+        kept = angle >= reach
+        uniq.append(cells[kept] + np.uint64(4 << 2 * order))
+        angles.append(angle[kept])
+        areas.append(np.full(np.count_nonzero(kept), 4 * np.pi / (12 << 2 * order)))
+        cells = (4 * cells[~kept][:, np.newaxis] + np.arange(4, dtype=np.uint64)).ravel()
+    angle, area = np.concatenate(angles), np.concatenate(areas)
+    density = np.exp(-0.5 * (angle / 0.4) ** 2) + 0.3 * np.exp(-(((angle - 1) / 0.1) ** 2))
+    density *= np.exp(0.01 * np.random.default_rng(41).standard_normal(angle.size))
+    return np.concatenate(uniq), density / (density * area).sum(), area
+
+
+def credible(quick: bool) -> Iterator[Row]:
+    uniq, density, area = adaptive_map(quick)
+    table = Table({"UNIQ": uniq, "PROBDENSITY": density})
+    works = [Work("hpmask", "Mask.from_skymap(table, 0.9)", lambda: Mask.from_skymap(table, 0.9))]
+    if peer("mocpy"):
+        from_cells = functools.partial(
+            peer("mocpy").MOC.from_valued_healpix_cells,
+            max_depth=8 if quick else 11,
+            values_are_densities=True,
+            cumul_to=0.9,
+            strict=False,
+        )
+        works.append(Work("mocpy", "MOC.from_valued_healpix_cells", lambda: from_cells(uniq, density)))
+    if peer("ligo.skymap"):
+        levels = peer("ligo.skymap").postprocess.find_greedy_credible_levels
+        call = "uniq[find_greedy_credible_levels(probability, density) <= 0.9], no MOC"
+        works.append(Work("ligo.skymap", call, lambda: uniq[levels(density * area, density) <= 0.9]))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        ours = results["hpmask"].planes[0]
+        if "mocpy" in results:
+            yield "mocpy", *same_sky(ours, moc_ranges(results["mocpy"]))
+        if "ligo.skymap" in results:
+            # Without the cell at which the sum crosses the level.
+            left = ours - RangeSet.from_uniq(results["ligo.skymap"])
+            yield "ligo.skymap", f"{left.n_ranges} cell more in hpmask", len(left.uniq()) == 1
+
+    yield Row(f"90 % credible region of a multi-order map of {uniq.size / 1e6:.1f} million rows", works, compare)
+
+
 # ---------------------------------------------------------------------- masks for gammapy
 
 
@@ -1286,6 +1342,7 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "disc-sums": sums_over_discs,
     "components": components,
     "steps": steps,
+    "credible": credible,
     "for-gammapy": for_gammapy,
     "thresholds": thresholds,
     "hysteresis": hysteresis,

@@ -68,7 +68,11 @@ cdef inline int64_t rank(const int64_t* position, int64_t n, int64_t hint, int64
     """How many of n ascending positions are below a wanted one. The search goes from `hint` in steps that double."""
     cdef int64_t low = hint, high = hint, middle, step = 1
     if hint < n and position[hint] < wanted:
-        high = hint + 1
+        # From one centre to the next, it is one position farther in a map without holes.
+        low += 1
+        if low == n or position[low] >= wanted:
+            return low
+        high = low + 1
         while high < n and position[high] < wanted:
             low = high
             high += step
@@ -206,18 +210,42 @@ cdef void add_one_by_one(
     const Source* source, size_t m, const Centre* centre, int64_t width, int64_t odd, double half
 ) noexcept nogil:
     """Add the part of a ring to the sum of each centre, for any cells of the two rings."""
-    cdef int64_t size = 4 * width, denominator = 2 * centre.width, place, whole, a, b, k
+    cdef int64_t size = 4 * width, denominator = 2 * centre.width, step = width // centre.width
+    cdef int64_t more = 2 * (width - step * centre.width), before = -2, place, whole = 0, rest = 0, a, b, k
     cdef size_t c
     cdef int64_t hint[6]
     for k in range(6):
         hint[k] = 0
     for c in range(centre.n):
         k = centre.position[c] if centre.position != NULL else <int64_t> c
-        # Not negative, for the division: a ring's first cell is at most half a cell west of that of another ring.
-        place = (2 * k + centre.odd) * width - odd * centre.width + denominator
-        whole = place // denominator
-        interval(whole - 1, place - whole * denominator, denominator, half, size, &a, &b)
+        if k == before + 1:
+            whole += step
+            rest += more
+            if rest >= denominator:
+                rest -= denominator
+                whole += 1
+        else:
+            # Not negative, for the division: a ring's first cell is at most half a cell west of that of another ring.
+            place = (2 * k + centre.odd) * width - odd * centre.width + denominator
+            whole = place // denominator - 1
+            rest = place - (whole + 1) * denominator
+        before = k
+        interval(whole, rest, denominator, half, size, &a, &b)
         centre.out[c] += around(source, m, size, a, b, hint)
+
+
+cdef void add_shifted_one_by_one(
+    const Source* source, size_t m, const Centre* centre, int64_t size, int64_t a, int64_t b
+) noexcept nogil:
+    """Add the cells k + a to k + b - 1 of a ring to the sum of each centre k on a ring of the same width."""
+    cdef size_t c
+    cdef int64_t hint[6]
+    cdef int64_t k
+    for k in range(6):
+        hint[k] = 0
+    for c in range(centre.n):
+        k = centre.position[c] if centre.position != NULL else <int64_t> c
+        centre.out[c] += around(source, m, size, k + a, k + b, hint)
 
 
 cdef bint add_ring(
@@ -228,7 +256,8 @@ cdef bint add_ring(
     A ring that lies in the discs all around is added to `all`.
     """
     cdef double z_here, cos_here, width_here, a, b, q, below, half
-    cdef int64_t ring = source.ring[m], size = <int64_t> n, width, odd, n_here
+    cdef int64_t ring = source.ring[m], size = <int64_t> n, width, odd, n_here, first, stop
+    cdef bint some
     cdef const double* low = NULL
     ring_height(<double> ring, n, &z_here, &cos_here, &width_here)
     a = z_here - z
@@ -246,11 +275,16 @@ cdef bint add_ring(
     width = ring_width(ring, size)
     odd = ring_odd(ring, size)
     half = width_here * (4 / M_PI) * asin(sqrt(q / below))
-    if source.position != NULL or centre.position != NULL:
+    some = source.position != NULL or centre.position != NULL
+    if width == centre.width:
+        # All intervals are that of the first cell, shifted.
+        interval(0, centre.odd - odd, 2, half, 4 * width, &first, &stop)
+        if some:
+            add_shifted_one_by_one(source, m, centre, 4 * width, first, stop)
+        else:
+            add_shifted(source, m, centre, 4 * width, first, stop)
+    elif some:
         add_one_by_one(source, m, centre, width, odd, half)
-    elif width == centre.width:
-        a = 0.5 * (centre.odd - odd)
-        add_shifted(source, m, centre, 4 * width, <int64_t> ceil(a - half), <int64_t> floor(a + half) + 1)
     else:
         add_by_quarters(source, m, centre, width, odd, half)
     return True

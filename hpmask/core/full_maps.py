@@ -18,9 +18,11 @@ from hpmask.geometry import healpix
 
 __all__ = [
     "Crossings",
+    "NestedPieces",
     "as_cells",
     "crossings_of",
     "from_map",
+    "full_of",
     "order_of_full",
     "planes_of",
     "set_of_cells",
@@ -110,11 +112,19 @@ def to_map(mask: MaskValue, *, order: int | None = None, nest: bool = False) -> 
         same = next(j for j in range(i + 1) if mask.planes[j] is plane)
         if same < i:
             result[i] = result[same]
-        elif nest:
-            _write_nested(plane, order, result[i])
         else:
-            _write_ring(plane, order, result[i])
+            full_of(plane, order, nest=nest, out=result[i])
     return result if mask.energy is not None else result[0]
+
+
+def full_of(plane: RangeSet, order: int, *, nest: bool, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """The full map of a set, written to `out` if it is given, which must be all False."""
+    out = np.zeros(healpix.n_cells(order), dtype=np.bool_) if out is None else out
+    if nest:
+        _write_nested(plane, order, out)
+    else:
+        _write_ring(plane, order, out)
+    return out
 
 
 def set_of_full(row: NDArray[np.bool_], order: int, *, nest: bool, n_threads: int | None = None) -> RangeSet:
@@ -168,21 +178,42 @@ def sets_of_pieces(
     """
     n_cells = healpix.n_cells(order)
     parts = [slice(start, min(start + _CHUNK, n_cells)) for start in range(0, n_cells, _CHUNK)]
-    boundaries: list[list[Crossings]] = []
-    inside: list[bool] = []
-    for part, pieces in zip(parts, thread_map(piece, parts, n_threads), strict=True):
-        if part.start == 0:
-            boundaries, inside = [[] for _ in pieces], [False for _ in pieces]
-        for found, crossings, carried in zip(boundaries, pieces, inside, strict=True):
-            found.append(toggled(crossings, part.start) if carried else crossings)
+    sets: list[NestedPieces] = []
+    for part, found in zip(parts, thread_map(piece, parts, n_threads), strict=True):
+        sets = sets or [NestedPieces(order) for _ in found]
+        for one, crossings in zip(sets, found, strict=True):
+            one.add_crossings(crossings, part.stop - part.start)
+    return [one.plane() for one in sets]
+
+
+class NestedPieces:
+    """The set where a full NESTED map is True, from pieces of the map, which are given in their order.
+
+    Parameters
+    ----------
+    order : int
+        Order of the map.
+    """
+
+    def __init__(self, order: int) -> None:
+        self._order, self._size, self._inside = order, 0, False
+        self._found: list[Crossings] = []
+
+    def add(self, part: NDArray[np.bool_]) -> None:
+        """Add the next cells, shape (n,)."""
+        self.add_crossings(crossings_of(part, self._size), part.size)
+
+    def add_crossings(self, crossings: Crossings, size: int) -> None:
+        """Add the next `size` cells by their `crossings_of`."""
+        self._found.append(toggled(crossings, self._size) if self._inside else crossings)
+        self._size += size
         # After an odd number of changes, the piece ends with True.
-        inside = [crossings.size % 2 == 1 for crossings in pieces]
-    shift = np.uint64(2 * (MAX_ORDER - order))
-    sets = []
-    for found, carried in zip(boundaries, inside, strict=True):
-        ends = np.concatenate([*found, [n_cells] if carried else []])
-        sets.append(trusted(ends.astype(np.uint64) << shift, order))
-    return sets
+        self._inside = crossings.size % 2 == 1
+
+    def plane(self) -> RangeSet:
+        """The set. All cells must have been added."""
+        ends = np.concatenate([*self._found, [self._size] * self._inside]).astype(np.uint64)
+        return trusted(ends << np.uint64(2 * (MAX_ORDER - self._order)), self._order)
 
 
 def set_of_cells(cells: NDArray[np.uint64], order: int) -> RangeSet:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpmask._kernels import counts_statistics as _kernel
 from hpmask._utils.arguments import unmasked
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask.core.healpix_map import HealpixMap, is_missing
@@ -32,10 +33,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-# Expected counts below this count as this, as in gammapy: counts without any background have a finite significance.
-_LEAST_BACKGROUND = 1e-25
-# Values in one step: they stay in the processor's cache.
-_CHUNK = 1 << 15
+# Values in one step of a thread.
+_CHUNK = 1 << 16
 
 
 # ---------------------------------------------------------------------- statistics
@@ -83,7 +82,7 @@ def cash_sqrt_ts(counts: ArrayLike, background: ArrayLike, *, n_threads: int | N
     array([ 2.144,  0.   , -2.828])
     """
     n, mu = _numbers(counts, "counts"), _numbers(background, "background")
-    return _in_chunks(_cash, (n, mu), ("counts", "background"), n_threads)
+    return _in_chunks(_kernel.cash, (n, mu), ("counts", "background"), n_threads)
 
 
 def li_ma_sqrt_ts(n_on: ArrayLike, n_off: ArrayLike, alpha: ArrayLike, *, n_threads: int | None = None) -> Any:
@@ -131,48 +130,7 @@ def li_ma_sqrt_ts(n_on: ArrayLike, n_off: ArrayLike, alpha: ArrayLike, *, n_thre
     values = tuple(_numbers(value, name) for value, name in ((n_on, "n_on"), (n_off, "n_off"), (alpha, "alpha")))
     if np.any(values[2] == 0):
         raise ValueError("alpha must be above 0")
-    return _in_chunks(_li_ma, values, ("n_on", "n_off", "alpha"), n_threads)
-
-
-def _cash(n: Floats, mu: Floats) -> Floats:
-    excess = n - mu
-    mu = np.maximum(mu, _LEAST_BACKGROUND)
-    return np.sign(excess) * np.sqrt(2 * _deviance(n, mu, n - mu))
-
-
-def _li_ma(n_on: Floats, n_off: Floats, alpha: Floats) -> Floats:
-    # The expected counts without a source. What the two counts exceed them by differs in the sign only, so that the
-    # terms of the two deviances that are linear in it cancel each other.
-    total = (n_on + n_off) / (1 + alpha)
-    excess = n_on - alpha * n_off
-    difference = excess / (1 + alpha)
-    ts = 2 * (_deviance(n_on, alpha * total, difference) + _deviance(n_off, total, -difference))
-    return np.sign(excess) * np.sqrt(ts)
-
-
-def _deviance(n: Floats, mu: Floats, difference: Floats) -> Floats:
-    """n ln(n / mu) + mu - n, not negative, for a given difference n - mu.
-
-    Near n = mu, the logarithm and the difference nearly cancel each other. There, with v = (n - mu) / (n + mu), the
-    logarithm is 2 (v + v**3 / 3 + v**5 / 5 + ...), and the sum is (n - mu) v + 2 n v (v**2 / 3 + v**4 / 5 + ...).
-    """
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        v = difference / (n + mu)
-        square = v * v
-        series = np.zeros_like(v)
-        # The first term that is left out is below 1e-17 of the sum.
-        for k in range(_TERMS, 0, -1):
-            series = square * (1.0 / (2 * k + 1) + series)
-        near = difference * v + 2 * n * v * series
-        far = np.where(n > 0, n * np.log(n / mu), 0.0) - difference
-    # Without counts and background there is nothing.
-    return np.where(
-        np.abs(v) < _NEAR, near, np.where(n + mu > 0, np.maximum(far, 0), np.where(np.isnan(n + mu), np.nan, 0))
-    )
-
-
-_NEAR = 0.1
-_TERMS = 8
+    return _in_chunks(_kernel.li_ma, values, ("n_on", "n_off", "alpha"), n_threads)
 
 
 def _numbers(value: ArrayLike, argument: str) -> Floats:
@@ -190,9 +148,9 @@ def _numbers(value: ArrayLike, argument: str) -> Floats:
 
 
 def _in_chunks(
-    function: Callable[..., Floats], values: tuple[Floats, ...], names: tuple[str, ...], n_threads: int | None
+    function: Callable[..., object], values: tuple[Floats, ...], names: tuple[str, ...], n_threads: int | None
 ) -> Any:
-    """A function of arrays, in steps on several threads."""
+    """A kernel of arrays, in steps on several threads."""
     threads = thread_count(n_threads)
     try:
         arrays = np.broadcast_arrays(*values)
@@ -205,7 +163,7 @@ def _in_chunks(
 
     def work(start: int) -> None:
         part = slice(start, start + _CHUNK)
-        out[part] = function(*(array[part] for array in flat))
+        function(*(array[part] for array in flat), out[part])
 
     for _ in thread_map(work, range(0, out.size, _CHUNK), threads):
         pass

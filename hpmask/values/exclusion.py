@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_count, as_flag
 from hpmask._utils.parallel import for_the_call
@@ -28,6 +29,7 @@ from hpmask.values.threshold import planes_of
 __all__ = ["Exclusion", "find_exclusion"]
 
 Floats = NDArray[np.float64]
+Levels: TypeAlias = float | Sequence[float] | NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +69,8 @@ def find_exclusion(
     background: HealpixMap,
     radius: Width,
     *,
-    low: ArrayLike = 3.0,
-    high: ArrayLike = 5.0,
+    low: Levels = 3.0,
+    high: Levels = 5.0,
     dilate: Width | None = None,
     connectivity: int = 8,
     within: MaskValue | None = None,
@@ -204,13 +206,16 @@ def find_exclusion(
         factors = search.normalisation(excluded)
         scaled = maps.scaled(factors)
         warn(f"the exclusion mask still changes after {counted(max_iter, 'iteration')}: give a larger max_iter")
-    text = f"find_exclusion({_text(radius)}, {criterion}, {counted(len(rows), 'iteration')})"
+    parts = [_text(radius), f"low={low}, high={high}"]
+    parts += [] if dilate is None else [f"dilate={_text(dilate)}"]
+    parts += [] if criterion.corners else ["connectivity=4"]
+    parts += [counted(len(rows), "iteration")]
     mask = new_mask(
         [~plane for plane in excluded],
         order=background.order,
         frame=background.frame,
         energy=energy,
-        history=text if dilate is None else f"{text[:-1]}, dilated by {_text(dilate)})",
+        history=f"find_exclusion({', '.join(parts)})",
     )
     flat = background.energy is None
     return Exclusion(
@@ -255,7 +260,7 @@ def _region(
     return planes if dilate is None else planes_after("dilate", planes, energy, dilate)
 
 
-def _criterion(low: ArrayLike, high: ArrayLike, connectivity: int, energy: EnergyAxis | None) -> Criterion:
+def _criterion(low: Levels, high: Levels, connectivity: int, energy: EnergyAxis | None) -> Criterion:
     if low is None or high is None:
         raise TypeError("low and high must be numbers, got None")
     criterion = Criterion.of(low=low, high=high, connectivity=connectivity)

@@ -56,7 +56,7 @@ OTHER = {
 }
 
 NO_MOC = {
-    "skymaps/bayestar.multiorder.fits": "table of 5 columns .*PROBDENSITY",
+    "skymaps/bayestar.multiorder.fits": "values 0 and 1.*'PROBDENSITY' is .*Mask.from_skymap",
     "skymaps/reproject_bayestar.fits.gz": r"HEALPix map \(ORDERING = 'NESTED'\).*from_healpix",
     "masks/namaster_mask_nside256.fits.gz": "HEALPix map",
     "masks/GammaCygni_exclusion_mask.fits.gz": "it has an image, a table 'PRIMARY_BANDS'",

@@ -182,6 +182,7 @@ def test_options_for_each_bin():
     function = find_exclusion(counts, expected, lambda axis: radii, dilate=lambda axis: widths, per_bin=True)
     assert function.mask.energy == AXIS
     assert "angle(energy)" in function.mask.history
+    assert "low=[2, 3], high=[5, 4], dilate=2 angles, connectivity=4" in both.mask.history
 
 
 def test_a_part_of_the_sky():
@@ -229,9 +230,7 @@ def test_no_emission():
     assert len(found.history) == 1
     assert isinstance(found, Exclusion)
     assert repr(found).startswith("<Exclusion | converged after 1 iteration | <Mask galactic order=3")
-    assert found.mask.history.startswith(
-        "find_exclusion(10 deg, keep '>', low=3, high=5, 1 iteration, dilated by 20 deg"
-    )
+    assert found.mask.history == "find_exclusion(10 deg, low=3.0, high=5.0, dilate=20 deg, 1 iteration)"
     assert isinstance(found.mask, Mask)
 
 
