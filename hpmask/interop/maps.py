@@ -26,7 +26,7 @@ from hpmask.wcs.inputs import open_image
 
 __all__ = ["from_map"]
 
-_A = {"image": "an image", "healsparse": "a file of healsparse"}
+_NAMES = {"image": "an image", "healsparse": "a file of healsparse"}
 
 
 @for_the_call
@@ -59,24 +59,25 @@ def from_map(
     options: dict[str, Any] = {"nan": nan, "invert": invert, "outside": outside, "order": order, "mode": mode}
     of_arrays = {"nest": nest, "cells": cells, "uniq": uniq}
     of_files = {"column": column, "hdu": hdu}
-    if isinstance(values, str | Path):
+    file = values if isinstance(values, str | Path) else None
+    if file is not None:
         _check_unused({"cells": cells, "uniq": uniq}, "arrays", "a path")
-        kind, unit = _kind_of(values, hdu)
+        kind, unit = _kind_of(file, hdu)
         if kind != "healpix":
-            _check_unused({"nest": nest}, "arrays and HEALPix files", _A[kind])
+            _check_unused({"nest": nest}, "arrays and HEALPix files", _NAMES[kind])
         if kind == "healsparse":
-            _check_unused(of_files, "HEALPix files and images", _A[kind])
+            _check_unused(of_files, "HEALPix files and images", _NAMES[kind])
             import healsparse
 
-            values = healsparse.HealSparseMap.read(str(values))
+            values = healsparse.HealSparseMap.read(str(file))
         elif unit is not None:
             # Where the file names its frame, `frame` is that of the mask.
             own = frame if not _text(unit, "COORDSYS") else None
-            values = io.read_map(values, column=column, hdu=hdu, nest=nest, frame=own)
+            values = io.read_map(file, column=column, hdu=hdu, nest=nest, frame=own)
             of_arrays["nest"] = None
         else:
-            _check_unused({"column": column}, "HEALPix files", _A[kind])
-            return _from_image(values, criterion, frame, energy, hdu, options)
+            _check_unused({"column": column}, "HEALPix files", _NAMES[kind])
+            return _from_image(file, criterion, frame, energy, hdu, options)
     else:
         _check_unused(of_files, "files", f"a {type(values).__name__}")
     if isinstance(values, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
@@ -89,7 +90,8 @@ def from_map(
         _check_unused(of_arrays, "arrays", "a map of healsparse")
         if frame is None:
             raise TypeError("frame must be given: a map of healsparse has none")
-        return from_healsparse(values, criterion, frame=frame, energy=energy, **options)
+        with faults_of(file):
+            return from_healsparse(values, criterion, frame=frame, energy=energy, **options)
     what = "HealpixMap"
     if isinstance(values, HealpixMap):
         _check_unused(of_arrays, "arrays", "a HealpixMap")
@@ -100,7 +102,9 @@ def from_map(
         # For cells of a part of the sky, `order` is theirs.
         values = HealpixMap(values, frame=frame, nest=nest, order=order, cells=cells, uniq=uniq, energy=rows)
         options["order"], what = None, f"{values.n_cells} cells"
-    return mask_of(values, criterion, frame=frame, energy=energy, what=what, **options)
+    # All faults of the values of a file are faults of the file.
+    with faults_of(file):
+        return mask_of(values, criterion, frame=frame, energy=energy, what=what, **options)
 
 
 def _kind_of(path: str | Path, hdu: int | str | None) -> tuple[str, Hdu | None]:

@@ -61,7 +61,7 @@ def test_healpix_files(tmp_path, nest):
     assert Mask.from_map(path, low=0.5, high=2, column="B") == Mask.from_map(
         values[1], low=0.5, high=2, nest=nest, frame="galactic"
     )
-    with pytest.raises(ValueError, match="1 value that is NaN, masked or UNSEEN, the first at 7"):
+    with pytest.raises(MaskFormatError, match=f"^{path}: values has 1 value that is NaN, masked or UNSEEN, .* at 7"):
         Mask.from_map(path, 0.5)
     with pytest.raises(TypeError, match="cells is an option for arrays only, and values is a path"):
         Mask.from_map(path, 0.5, cells=[1])
