@@ -23,8 +23,7 @@ from hpmask.io.opened import START, opened, to_end
 
 __all__ = ["Format", "formats", "read", "read_map", "register", "unregister", "write", "write_map"]
 
-# HEALPix maps are FITS files as well: the first format that recognizes a file reads it.
-_FORMATS = {one.name: one for one in (healpix.FORMAT, fits.FORMAT, ascii.FORMAT, json.FORMAT)}
+_FORMATS = {one.name: one for one in (fits.FORMAT, ascii.FORMAT, json.FORMAT, healpix.FORMAT)}
 _OWN = tuple(_FORMATS)
 
 formats: Mapping[str, Format] = MappingProxyType(_FORMATS)

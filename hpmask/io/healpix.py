@@ -10,7 +10,6 @@ import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from io import BytesIO
 from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, cast
@@ -39,7 +38,7 @@ from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
 from hpmask.io.cells import disjoint
 from hpmask.io.format import Format
-from hpmask.io.healpix_table import Layout, booleans, is_healpix, layout_of, truths
+from hpmask.io.healpix_table import Layout, booleans, is_healpix, layout_of, starts_with_map, truths
 from hpmask.io.identity import mask_digest
 from hpmask.io.opened import opened, to_end
 
@@ -84,9 +83,6 @@ _FORMS = {
     "f4": ("E", "f4", 0),
     "f8": ("D", "f8", 0),
 }
-
-# HDUs without data that may come before the map when a file is recognized.
-_MOST_EMPTY = 20
 
 # A sparse map may have this many values for each row of its table.
 _MOST_SPARSE = 100
@@ -492,24 +488,6 @@ def _sparse_planes(file: IO[bytes], found: _Found) -> tuple[list[RangeSet], Ener
     return [_of_numbers(cells[some][kept[some]], layout.order, nest=layout.nest) for some in rows], axis
 
 
-def _matches(start: bytes) -> bool:
-    """Whether this is the beginning of a FITS file whose first HDU with data is a HEALPix map."""
-    if not start.startswith(b"SIMPLE  ="):
-        return False
-    file = BytesIO(start)
-    try:
-        for number in range(_MOST_EMPTY):
-            one = Hdu(file, number)
-            if is_healpix(one):
-                return True
-            if one.size:
-                return False
-    except (EOFError, ValueError):
-        # The reader of the format says what is wrong with a header.
-        pass
-    return False
-
-
 def _keeps_history(start: bytes) -> bool:
     """Whether this is the beginning of a HEALPix file that hpmask wrote."""
     cards = (start[i : i + 80] for i in range(0, len(start), 80))
@@ -714,7 +692,7 @@ FORMAT = Format(
     name="healpix",
     description="HEALPix map of 0 and 1, full or of a part of the sky, with a column for each energy bin.",
     suffixes=(),
-    matches=_matches,
+    matches=starts_with_map,
     read=_read,
     write=_write,
     options=("column", "hdu", "nest", "frame"),

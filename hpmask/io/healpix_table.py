@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from hpmask.core.healpix_map import is_missing
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
 
-__all__ = ["Column", "Layout", "booleans", "is_healpix", "layout_of", "truths"]
+__all__ = ["Column", "Layout", "booleans", "is_healpix", "layout_of", "starts_with_map", "truths"]
 
 Kind = Literal["full", "range", "explicit", "sparse", "multi-order"]
 
@@ -54,6 +55,9 @@ _UNSIGNED: dict[tuple[str, float], str] = {
 }
 
 _FORM = re.compile(r"\s*(\d{0,12})([LXBIJKAEDCMPQ])")
+
+# HDUs without data that may come before the map when a file is recognized.
+_MOST_EMPTY = 20
 
 # The most columns that FITS allows.
 _MAX_TFIELDS = 999
@@ -203,6 +207,24 @@ def is_healpix(hdu: Hdu) -> bool:
         or ordering.endswith("UNIQ")
         or ("NSIDE" in hdu and _word(hdu, "TTYPE1") in _CELL_COLUMNS)
     )
+
+
+def starts_with_map(start: bytes) -> bool:
+    """Whether this is the beginning of a FITS file whose first HDU with data is a HEALPix map."""
+    if not start.startswith(b"SIMPLE  ="):
+        return False
+    file = BytesIO(start)
+    try:
+        for number in range(_MOST_EMPTY):
+            one = Hdu(file, number)
+            if is_healpix(one):
+                return True
+            if one.size:
+                return False
+    except (EOFError, ValueError):
+        # The reader of the format says what is wrong with a header.
+        pass
+    return False
 
 
 def layout_of(hdu: Hdu, column: str | int | None, nest: bool | None, frame: str | None) -> Layout:
