@@ -115,7 +115,7 @@ def unregister(name: str) -> None:
 
 
 def read(path: str | Path, *, format: str | None = None, **options: Any) -> MaskValue:
-    """See `hpmask.Mask.read`; options that are None are not given."""
+    """See `hpmask.Mask.read`."""
     path = Path(path)
     asked = None if format is None else _named(format)
     given = {name: value for name, value in options.items() if value is not None}

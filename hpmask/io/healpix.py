@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
+from astropy import units as u
 from astropy.io import fits
 from numpy.typing import NDArray
 
@@ -552,7 +553,7 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
     header, data = _table(rows, cells, order)
     _describe(header, order, map_.frame, cells is not None, nest=map_.nest, name="SKYMAP")
     if map_.unit is not None:
-        unit = map_.unit.to_string("fits")
+        unit = _unit_text(map_.unit)
         header["BUNIT"] = (unit, "unit of the values")
         for i in range(1 + (cells is not None), header["TFIELDS"] + 1):
             header.insert(f"TFORM{i}", (f"TUNIT{i}", unit), after=True)
@@ -563,6 +564,13 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
                 _write_file(cast("IO[bytes]", packed), fits.PrimaryHDU().header, header, data, bands)
         else:
             _write_file(file, fits.PrimaryHDU().header, header, data, bands)
+
+
+def _unit_text(unit: u.UnitBase) -> str:
+    try:
+        return str(unit.to_string("fits"))
+    except ValueError as error:
+        raise ValueError(f"the unit {unit} cannot be written to FITS: {error}") from error
 
 
 def _write(mask: MaskValue, file: IO[bytes]) -> None:
