@@ -34,7 +34,6 @@ from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.bands import axis_cards, bands_hdu
 from hpmask.energy.planes import planes_of
-from hpmask.energy.tables import has_energies
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
 from hpmask.io.cells import disjoint
@@ -53,7 +52,10 @@ _LAYOUT = 1
 _RATIO = 400
 _ALLOWANCE = 200 << 20
 
-# The largest table of energies that is kept until it is known whether the map needs it.
+# Names of the table of energies, in files whose map does not name it with BANDSHDU.
+_USUAL_BANDS = ("EBOUNDS", "ENERGIES", "BANDS")
+
+# Bytes of the largest table of energies.
 _MOST_BANDS = 1 << 20
 
 # Bytes of the largest table that is written.
@@ -224,21 +226,25 @@ def _find(
                 return _Found(one, number, layout_of(one, column, nest, frame), primary, tables)
             except MaskFormatError as error:
                 raise MaskFormatError(f"HDU {number}: {error}") from error
-        if (table := _energies(one, number)) is not None:
-            tables[extname] = table
+        if one.get("XTENSION") == "BINTABLE" and _is_bands(extname) and one.size <= _MOST_BANDS:
+            tables[extname] = _bands_table(one, number)
+        else:
+            one.skip()
 
 
 def _extname(hdu: Hdu) -> str:
     return str(hdu.get("EXTNAME") or "").strip().upper()
 
 
-def _energies(hdu: Hdu, number: int) -> Any:
-    """The table of energies in an HDU, or None if it is not one, with the file at the next HDU in both cases."""
-    if hdu.get("XTENSION") != "BINTABLE" or hdu.size > _MOST_BANDS or not has_energies(hdu.header):
-        hdu.skip()
-        return None
-    primary = fits.PrimaryHDU().header.tostring().encode("ascii")
-    whole = hdu.whole(primary)
+def _is_bands(extname: str) -> bool:
+    return extname in _USUAL_BANDS or extname.endswith("_BANDS")
+
+
+def _bands_table(hdu: Hdu, number: int) -> Any:
+    """The table in an HDU, as astropy's object. The file is then at the next HDU."""
+    if hdu.size > _MOST_BANDS:
+        raise MaskFormatError(f"HDU {number}: a table of energies has at most {_MOST_BANDS} bytes, not {hdu.size}")
+    whole = hdu.whole(fits.PrimaryHDU().header.tostring().encode("ascii"))
     try:
         table = fits.HDUList.fromstring(whole)[-1]
         table.data  # noqa: B018  damage raises here
@@ -252,7 +258,7 @@ def _axis(file: IO[bytes], found: _Found) -> EnergyAxis | None:
     columns, bands = found.layout.columns, found.layout.bands
     if not found.layout.banded:
         return None
-    wanted = ("EBOUNDS", "ENERGIES", "BANDS") if bands is None else (bands,)
+    wanted = _USUAL_BANDS if bands is None else (bands,)
     table = next((found.tables[name] for name in wanted if name in found.tables), None)
     number = found.number
     while table is None:
@@ -265,13 +271,15 @@ def _axis(file: IO[bytes], found: _Found) -> EnergyAxis | None:
                 f"but no table {' or '.join(wanted)} has their energies: choose one with column="
             ) from None
         if _extname(one) in wanted:
-            table = _energies(one, number)
+            table = _bands_table(one, number)
         else:
             one.skip()
     try:
         planes = planes_of(table)
-    except ValueError as error:
-        raise MaskFormatError(f"the energies in table {table.name!r} cannot be used: {error}") from error
+    except Exception as error:
+        raise MaskFormatError(
+            f"the energies in table {table.name!r} cannot be used: {error}. Choose one column with column="
+        ) from error
     if found.layout.channels is None and planes.n != len(columns):
         raise MaskFormatError(
             f"the values are in {counted(len(columns), 'column')}, but table {table.name!r} has {planes}"
@@ -362,11 +370,7 @@ def _read(
         found.primary.require_sums()
         found.hdu.require_sums()
     layout = found.layout
-    if layout.channels is not None:
-        planes, axis = _sparse_planes(file, found)
-    else:
-        planes = _planes(file, found)
-        axis = _axis(file, found)
+    planes, axis = _sparse_planes(file, found) if layout.channels is not None else _planes(file, found)
     # The lines of other files are notes, which stand below the first line.
     lines = history_of(found.primary.history) if own else ["", *found.hdu.history]
     if axis is not None and "DESCENDS" in found.primary:
@@ -389,8 +393,13 @@ def _check_own(primary: Hdu, mask: MaskValue) -> None:
         raise MaskFormatError(f"the file is damaged: MASKHASH, the digest of cells and energy bins, {fault}")
 
 
-def _planes(file: IO[bytes], found: _Found) -> list[RangeSet]:
-    """The set of cells with the value 1, for each column."""
+def _planes(file: IO[bytes], found: _Found) -> tuple[list[RangeSet], EnergyAxis | None]:
+    """The set of cells with the value 1 for each column, and the energy bins."""
+    planes = _planes_of_columns(file, found)
+    return planes, _axis(file, found)
+
+
+def _planes_of_columns(file: IO[bytes], found: _Found) -> list[RangeSet]:
     layout = found.layout
     if layout.kind in ("explicit", "multi-order"):
         return _listed_planes(found)
@@ -471,7 +480,7 @@ def _check_repeated(cells: NDArray[Any]) -> None:
         raise MaskFormatError(f"cells must not be repeated, but cell {ascending[again[0]]} is")
 
 
-def _sparse_planes(file: IO[bytes], found: _Found) -> tuple[list[RangeSet], EnergyAxis]:
+def _sparse_planes(file: IO[bytes], found: _Found) -> tuple[list[RangeSet], EnergyAxis | None]:
     """The planes of a map with a row for each cell and energy bin that is not 0."""
     layout = found.layout
     cells, channels, values = _read_values(found)
@@ -550,7 +559,7 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
         cells = map_.cells
     else:
         cells = (np.uint64(4) << (np.uint64(2) * map_.orders.astype(np.uint64))) + map_.cells
-    header, data = _table(rows, cells, order)
+    header, data = _table(list(rows), cells, order)
     _describe(header, order, map_.frame, cells is not None, nest=map_.nest, name="SKYMAP")
     if map_.unit is not None:
         unit = _unit_text(map_.unit)

@@ -106,15 +106,15 @@ class Column:
         part = rows[:, self.first : self.first + self.width]
         if self.code == "X":
             return np.unpackbits(part, axis=1, count=self.repeat).reshape(-1)
-        part = np.ascontiguousarray(part)
-        return part.reshape(-1).view(_TYPES[self.code])
+        stored: NDArray[Any] = np.ascontiguousarray(part).reshape(-1).view(_TYPES[self.code])
+        return stored
 
     def values(self, stored: NDArray[Any], first: int = 0) -> NDArray[Any]:
         """The values that the stored ones stand for, as an array of `dtype`; `first` is the number of the first one."""
         if self.code == "X":
             return stored.view(np.bool_)
         if self.code == "L":
-            kept = stored == ord("T")
+            kept: NDArray[Any] = np.asarray(stored == ord("T"))
             bad = np.flatnonzero(~kept & (stored != ord("F")))
             if bad.size:
                 what = "missing" if stored[bad[0]] == 0 else f"the byte {stored[bad[0]]}, and not T or F"
@@ -124,7 +124,7 @@ class Column:
         if dtype.kind in "iu" and self.zero:
             # Adding half of the range flips the highest bit.
             raw = stored.astype(stored.dtype.newbyteorder("=")).view(f"u{dtype.itemsize}")
-            return (raw ^ raw.dtype.type(1 << (8 * dtype.itemsize - 1))).view(dtype)
+            return np.asarray((raw ^ raw.dtype.type(1 << (8 * dtype.itemsize - 1))).view(dtype))
         values = stored.astype(dtype)
         if (self.scale, self.zero) != (1, 0):
             values *= dtype.type(self.scale)
@@ -242,8 +242,8 @@ def layout_of(hdu: Hdu, column: str | int | None, nest: bool | None, frame: str 
     if ordering == "RANGE":
         raise MaskFormatError("this table is a MOC, and has no values: read it with Mask.read")
     if ordering.endswith("UNIQ") or (not ordering and names[:1] == ["UNIQ"]):
-        cells = columns[names.index("UNIQ")] if "UNIQ" in names else columns[0]
-        return _explicit(hdu, "multi-order", None, True, _frame(hdu, frame), width, n_rows, columns, cells, column)
+        uniq = columns[names.index("UNIQ")] if "UNIQ" in names else columns[0]
+        return _explicit(hdu, "multi-order", None, True, _frame(hdu, frame), width, n_rows, columns, uniq, column)
     is_nested = _nested(hdu, ordering, nest)
     order = _order(hdu)
     scheme, coverage = _word(hdu, "INDXSCHM"), _word(hdu, "OBJECT")

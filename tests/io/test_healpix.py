@@ -459,7 +459,7 @@ def test_bands_that_are_no_energies(tmp_path, gp):
     one = gp.HpxNDMap.create(nside=4, axes=[axis])
     one.write(tmp_path / "m.fits")
     with pytest.raises(
-        MaskFormatError, match=r"'CHANNEL1' to 'CHANNEL2', but no table SKYMAP_BANDS.*choose one with column="
+        MaskFormatError, match=r"'SKYMAP_BANDS' cannot be used: edges must be energies.* Choose one column with column="
     ):
         io.read_map(tmp_path / "m.fits")
     assert io.read_map(tmp_path / "m.fits", column="CHANNEL2").energy is None
