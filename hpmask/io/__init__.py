@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
@@ -119,15 +119,11 @@ def read(path: str | Path, *, format: str | None = None, **options: Any) -> Mask
     path = Path(path)
     asked = None if format is None else _named(format)
     given = {name: value for name, value in options.items() if value is not None}
+    if asked is not None and (others := sorted(set(given) - set(asked.options))):
+        raise ValueError(f"{others[0]}= is not an option of the format {format!r}")
     with opened(path) as (file, raw):
         start = file.peek(START)
-        chosen = asked or _recognised(start, path)
-        for name in given:
-            if name not in chosen.options:
-                raise ValueError(
-                    f"{name}= is not an option of the format {chosen.name!r}, as which this file is read; it is one of "
-                    + " or ".join(repr(one.name) for one in formats.values() if name in one.options)
-                )
+        chosen = asked or _recognised(start, path, given)
         if chosen.keeps_history(start):
             return _content(chosen, file, path, given)
         with digesting(raw) as digest:
@@ -176,9 +172,10 @@ def _of_name(path: Path) -> Format | None:
     return next((one for one in formats.values() if name.endswith(one.suffixes)), None)
 
 
-def _recognised(start: bytes, path: Path) -> Format:
-    """The format of a file that begins with `start`."""
-    found = next((one for one in formats.values() if one.matches(start)), None) or _of_name(path)
+def _recognised(start: bytes, path: Path, options: Collection[str]) -> Format:
+    """The format of a file that begins with `start`; options mean a format that has them."""
+    able = [one for one in formats.values() if set(options) <= set(one.options)]
+    found = next((one for one in able if one.matches(start)), None) or (able[0] if options else _of_name(path))
     if found is None:
         raise MaskFormatError(
             f"not a mask file: neither its beginning, {start[:20]!r}, nor its name belongs to the format {_all_names()}"

@@ -485,6 +485,8 @@ def _asked(columns: list[Column], column: str | int) -> Column:
         found = [one for one in columns if one.name == column] or [
             one for one in columns if one.name.upper() == column.strip().upper()
         ]
+        if not found and column.strip().isdecimal():
+            return _asked(columns, int(column))
         if len(found) != 1:
             fault = f"several columns are named {column!r}" if found else f"there is no column {column!r}"
             raise MaskFormatError(f"{fault}: the columns with values are {_listed(columns)}")
@@ -516,7 +518,7 @@ def truths(column: Column, stored: NDArray[Any], first: int) -> NDArray[np.bool_
     """
     if column.code in "LX":
         return column.values(stored, first)
-    if (column.scale, column.zero) == (1, 0):
+    if (column.scale, column.zero) == (1, 0) and column.null not in (0, 1):
         # The bytes of 0 and 1 are compared: numpy swaps the bytes of big-endian numbers slowly.
         raw = stored.view(f"u{stored.dtype.itemsize}")
         kept = raw == np.ones(1, stored.dtype).view(raw.dtype)[0]

@@ -602,6 +602,17 @@ def test_scaled_masks(tmp_path):
     assert Mask.read(path) == Mask.from_healpix(kept, nest=True, frame="icrs")
 
 
+@pytest.mark.parametrize("null", [0, 1, 9])
+def test_missing_values_of_masks(tmp_path, null):
+    column = fits.Column("V", "I", null=null, array=np.arange(48) % 2)
+    path = written(tmp_path / "m.fits", full_header(2), [column])
+    if null == 9:
+        assert Mask.read(path) == Mask.from_healpix(np.arange(48) % 2, nest=False, frame="icrs")
+        return
+    with pytest.raises(MaskFormatError, match=f"value {null} of column 'V' is missing"):
+        Mask.read(path)
+
+
 def test_options_of_read(tmp_path):
     path = tmp_path / "m.fits"
     maps = [np.zeros(N), np.arange(N) % 2]
@@ -611,7 +622,9 @@ def test_options_of_read(tmp_path):
     assert mask.history.startswith("read('m.fits', column='B', frame='galactic', sha256 ")
     Mask(SOME).write(tmp_path / "moc.fits")
     for name, value in (("column", 0), ("hdu", 1), ("nest", True), ("frame", "icrs")):
-        with pytest.raises(ValueError, match=f"{name}= is not an option of the format 'fits'.*one of 'healpix'"):
+        with pytest.raises(ValueError, match=f"{name}= is not an option of the format 'fits'"):
+            Mask.read(tmp_path / "moc.fits", format="fits", **{name: value})
+        with pytest.raises(MaskFormatError, match=r"no HEALPix map in this file|has neither a table nor|is a MOC"):
             Mask.read(tmp_path / "moc.fits", **{name: value})
     with pytest.raises(MaskFormatError, match="no HEALPix map in this file, it has HDU 0 PRIMARY, 1 MOC"):
         Mask.read(tmp_path / "moc.fits", format="healpix")
