@@ -141,9 +141,15 @@ class NestedPieces:
     ----------
     order : int
         Order of the map.
+
+    Attributes
+    ----------
+    nbytes : int
+        Memory that the set takes so far.
     """
 
     def __init__(self, order: int) -> None:
+        self.nbytes = 0
         self._order, self._size, self._before = order, 0, False
         self._found: list[NDArray[np.intp]] = []
 
@@ -154,6 +160,7 @@ class NestedPieces:
         changes = np.flatnonzero(part[1:] != part[:-1])
         changes += self._size + 1
         self._found.append(changes)
+        self.nbytes += changes.nbytes
         self._size, self._before = self._size + part.size, bool(part[-1])
 
     def plane(self) -> RangeSet:

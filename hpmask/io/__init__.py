@@ -18,7 +18,8 @@ from hpmask._utils.errors import MaskFormatError
 from hpmask.core.value import MaskValue, with_history
 from hpmask.io import ascii, fits, healpix, json
 from hpmask.io.format import Format
-from hpmask.io.healpix import read_map, write_map
+from hpmask.io.healpix_read import read_map
+from hpmask.io.healpix_write import write_map
 from hpmask.io.opened import START, opened, to_end
 
 __all__ = ["Format", "formats", "read", "read_map", "register", "unregister", "write", "write_map"]

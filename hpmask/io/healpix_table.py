@@ -135,6 +135,15 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class _Table:
+    """The columns of a table, the bytes of a row, and the number of rows."""
+
+    columns: list[Column]
+    width: int
+    n_rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """How a map lies in its HDU.
 
@@ -143,37 +152,38 @@ class Layout:
     kind : {"full", "range", "explicit", "sparse", "multi-order"}
         All cells; those from `start` on; those in the column `cells`; those of one energy bin in each row; UNIQ numbers
         in the column `cells`.
-    order, nest, frame
-        Order of the cells (None for "multi-order"), their scheme and their frame.
-    width, n_rows : int
-        Bytes of a row, and the number of rows.
-    cells : Column or None
-        Column with the numbers of the cells.
-    channels : Column or None
-        Column with the numbers of the energy bins, for "sparse".
+    width : int
+        Bytes of a row.
     columns : tuple of Column
         The columns with the values, one for each energy bin.
+    n_values : int
+        Number of values of each column.
     banded : bool
         Whether the columns are energy bins.
     bands : str or None
         Name of the HDU with the energies, if the header gives it.
-    start, n_values : int
-        The first cell of "range", and the number of values of each column.
+    order, nest, frame
+        Order of the cells (None for "multi-order"), their scheme and their frame.
+    start : int
+        The first cell of "range".
+    cells : Column or None
+        Column with the numbers of the cells.
+    channels : Column or None
+        Column with the numbers of the energy bins, for "sparse".
     """
 
     kind: Kind
+    width: int
+    columns: tuple[Column, ...]
+    n_values: int
+    banded: bool
+    bands: str | None
     order: int | None
     nest: bool
     frame: str
-    width: int
-    n_rows: int
-    cells: Column | None
-    channels: Column | None
-    columns: tuple[Column, ...]
-    banded: bool
-    bands: str | None
-    start: int
-    n_values: int
+    start: int = 0
+    cells: Column | None = None
+    channels: Column | None = None
 
     def rows(self, hdu: Hdu) -> Iterator[NDArray[np.uint8]]:
         """The rows of the table in pieces, bytes of shape (n, width). A piece is overwritten by the next one."""
@@ -233,17 +243,15 @@ def layout_of(hdu: Hdu, column: str | int | None, nest: bool | None, frame: str 
         raise MaskFormatError(
             "this is a healsparse map: read it with healsparse.HealSparseMap.read, and give that map to Mask.from_map"
         )
-    if _is_table(hdu):
-        columns, width, n_rows = _columns(hdu)
-    else:
-        columns, width, n_rows = _image(hdu)
+    table = _columns(hdu) if _is_table(hdu) else _image(hdu)
+    columns = table.columns
     names = [one.name.upper() for one in columns]
     ordering = _word(hdu, "ORDERING")
     if ordering == "RANGE":
         raise MaskFormatError("this table is a MOC, and has no values: read it with Mask.read")
     if ordering.endswith("UNIQ") or (not ordering and names[:1] == ["UNIQ"]):
         uniq = columns[names.index("UNIQ")] if "UNIQ" in names else columns[0]
-        return _explicit(hdu, "multi-order", None, True, _frame(hdu, frame), width, n_rows, columns, uniq, column)
+        return _explicit(hdu, table, "multi-order", uniq, None, column, nest=True, frame=_frame(hdu, frame))
     is_nested = _nested(hdu, ordering, nest)
     order = _order(hdu)
     scheme, coverage = _word(hdu, "INDXSCHM"), _word(hdu, "OBJECT")
@@ -254,7 +262,7 @@ def layout_of(hdu: Hdu, column: str | int | None, nest: bool | None, frame: str 
             "sky. Read it with gammapy, and give the map to Mask.from_map"
         )
     if scheme == "IMPLICIT" or (not scheme and (coverage == "FULLSKY" or (cells is None and coverage != "PARTIAL"))):
-        return _implicit(hdu, order, is_nested, _frame(hdu, frame), width, n_rows, columns, column)
+        return _implicit(hdu, table, order, column, nest=is_nested, frame=_frame(hdu, frame))
     if order is None:
         raise MaskFormatError("NSIDE is missing: the order of the cells in a map of a part of the sky is not known")
     cells = cells or next((one for one in columns[:1] if one.is_integer), None)
@@ -263,21 +271,12 @@ def layout_of(hdu: Hdu, column: str | int | None, nest: bool | None, frame: str 
             f"no column has the numbers of the cells, such as PIXEL: the columns are {_listed(columns)}"
         )
     kind: Kind = "sparse" if scheme == "SPARSE" and "CHANNEL" in names else "explicit"
-    return _explicit(hdu, kind, order, is_nested, _frame(hdu, frame), width, n_rows, columns, cells, column)
+    return _explicit(hdu, table, kind, cells, order, column, nest=is_nested, frame=_frame(hdu, frame))
 
 
-def _implicit(
-    hdu: Hdu,
-    order: int | None,
-    nest: bool,
-    frame: str,
-    width: int,
-    n_rows: int,
-    columns: list[Column],
-    column: str | int | None,
-) -> Layout:
-    chosen, banded = _chosen(hdu, columns, column)
-    n_values = chosen[0].repeat * n_rows
+def _implicit(hdu: Hdu, table: _Table, order: int | None, column: str | int | None, **scheme: Any) -> Layout:
+    chosen, banded = _chosen(hdu, table.columns, column)
+    n_values = chosen[0].repeat * table.n_rows
     if order is None:
         order = next((k for k in range(MAX_ORDER + 1) if healpix.n_cells(k) == n_values), None)
         if order is None:
@@ -292,24 +291,15 @@ def _implicit(
                 f"a map of NSIDE {1 << order} has {healpix.n_cells(order)} cells, but column {chosen[0].name!r} has "
                 f"{counted(n_values, 'value')}"
             )
-    return Layout(kind, order, nest, frame, width, n_rows, None, None, chosen, banded, _bands(hdu), start, n_values)
+    return Layout(kind, table.width, chosen, n_values, banded, bands=_bands(hdu), order=order, start=start, **scheme)
 
 
 def _explicit(
-    hdu: Hdu,
-    kind: Kind,
-    order: int | None,
-    nest: bool,
-    frame: str,
-    width: int,
-    n_rows: int,
-    columns: list[Column],
-    cells: Column,
-    column: str | int | None,
+    hdu: Hdu, table: _Table, kind: Kind, cells: Column, order: int | None, column: str | int | None, **scheme: Any
 ) -> Layout:
     if not cells.is_integer:
         raise MaskFormatError(f"column {cells.name!r} must have the numbers of the cells, but its type is {cells.code}")
-    rest = [one for one in columns if one is not cells]
+    rest = [one for one in table.columns if one is not cells]
     channels = next((one for one in rest if one.name.upper() == "CHANNEL"), None) if kind == "sparse" else None
     rest = [one for one in rest if one is not channels]
     if not rest:
@@ -320,20 +310,19 @@ def _explicit(
             f"a row has {counted(chosen[0].repeat, 'value')} of {chosen[0].name!r}, and "
             f"{counted(cells.repeat, 'number')} of cells in {cells.name!r}"
         )
+    banded = banded or channels is not None
+    n_values = table.n_rows * cells.repeat
     return Layout(
         kind,
-        order,
-        nest,
-        frame,
-        width,
-        n_rows,
-        cells,
-        channels,
+        table.width,
         chosen,
-        banded or channels is not None,
-        _bands(hdu),
-        0,
-        n_rows * cells.repeat,
+        n_values,
+        banded,
+        bands=_bands(hdu),
+        order=order,
+        cells=cells,
+        channels=channels,
+        **scheme,
     )
 
 
@@ -403,8 +392,7 @@ def _order(hdu: Hdu) -> int | None:
 # ---------------------------------------------------------------------- columns
 
 
-def _columns(hdu: Hdu) -> tuple[list[Column], int, int]:
-    """The columns of a table, the bytes of a row, and the number of rows."""
+def _columns(hdu: Hdu) -> _Table:
     n_fields, width, n_rows = hdu.integer("TFIELDS"), hdu.integer("NAXIS1"), hdu.integer("NAXIS2")
     if not 1 <= n_fields <= _MAX_TFIELDS:
         raise MaskFormatError(f"TFIELDS must be from 1 to {_MAX_TFIELDS}, but is {n_fields}")
@@ -437,11 +425,11 @@ def _columns(hdu: Hdu) -> tuple[list[Column], int, int]:
     if n_fields == 1 and one.is_numeric and one.repeat and (one.code != "X" or one.repeat % 8 == 0):
         # The rows of a table of one column do not matter, and may be long.
         per_row = 8 if one.code == "X" else 1
-        return [replace(one, repeat=per_row)], width * per_row // one.repeat, n_rows * one.repeat // per_row
-    return columns, width, n_rows
+        return _Table([replace(one, repeat=per_row)], width * per_row // one.repeat, n_rows * one.repeat // per_row)
+    return _Table(columns, width, n_rows)
 
 
-def _image(hdu: Hdu) -> tuple[list[Column], int, int]:
+def _image(hdu: Hdu) -> _Table:
     """An image as a table of one column."""
     code = _IMAGE_CODES.get(hdu.integer("BITPIX"))
     if code is None or hdu.get("XTENSION") not in (None, "IMAGE") or not hdu.size or "ZIMAGE" in hdu:
@@ -449,7 +437,7 @@ def _image(hdu: Hdu) -> tuple[list[Column], int, int]:
     null = hdu.integer("BLANK") if "BLANK" in hdu and code in "BIJK" else None
     scale, zero = _number(hdu, "BSCALE", 1), _number(hdu, "BZERO", 0)
     one = Column("image", code, 1, 0, scale, zero, null, _unit(hdu, "BUNIT"))
-    return [one], one.width, hdu.size // one.width
+    return _Table([one], one.width, hdu.size // one.width)
 
 
 def _number(hdu: Hdu, keyword: str, default: int) -> float:

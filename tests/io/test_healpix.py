@@ -795,8 +795,8 @@ def test_packed_files_that_would_take_too_much(tmp_path, monkeypatch):
     hp.write_map(tmp_path / "ring.fits.gz", values, coord="C", dtype=np.float64)
     hp.write_map(tmp_path / "nest.fits.gz", values, coord="C", nest=True, dtype=np.float64)
     assert Mask.read(tmp_path / "ring.fits.gz").is_empty
-    monkeypatch.setattr("hpmask.io.healpix._ALLOWANCE", 1000)
-    monkeypatch.setattr("hpmask.io.healpix._RATIO", 10)
+    monkeypatch.setattr("hpmask.io.healpix_read._ALLOWANCE", 1000)
+    monkeypatch.setattr("hpmask.io.healpix_read._RATIO", 10)
     for read, name in ((io.read_map, "ring"), (io.read_map, "nest"), (Mask.read, "ring")):
         with pytest.raises(MaskFormatError, match="unpack the file first"):
             read(tmp_path / f"{name}.fits.gz")
