@@ -32,7 +32,7 @@ _MOST_BYTES = 16 << 30
 _CHUNK = 1 << 16
 # If fewer than one cell in this many is True, the True ones are renumbered and sorted. Otherwise the map is read in
 # NESTED order.
-_FEW = 32
+_FEW = 128
 
 
 def from_map(
