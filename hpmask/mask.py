@@ -1474,7 +1474,7 @@ class Mask(MaskValue):
             HEALPix map of 0 and 1 as FITS, gzipped or not.
         format : str, optional
             Name of the format, one of `hpmask.io.formats`. By default the content of the file decides, or else its
-            name.
+            name; an option for HEALPix maps means the format "healpix".
         column : str or int, optional
             For HEALPix maps: name or number of the column, as in `hpmask.io.read_map`. By default all energy bins, or
             else the first column.
@@ -1501,7 +1501,7 @@ class Mask(MaskValue):
         TypeError
             If an option is not of the types above.
         ValueError
-            If `format` is not a known format, or an option is not one of the format.
+            If `format` is not a known format, or does not have an option that is given.
 
         Warns
         -----

@@ -573,6 +573,24 @@ class TestConvert:
         assert "resolution" in result.stderr
         assert not Path("two.fits").exists()
 
+    def test_healpix(self, run, hole):
+        run("convert", "hole.fits", "map.fits", "--format", "healpix")
+        assert Mask.read("map.fits", format="healpix") == hole
+        run("convert", "map.fits", "back.fits")
+        assert Mask.read("back.fits") == hole
+        values = hole.to_healpix(nest=True).astype("f4")
+        columns = [fits.Column(name, "E", array=one) for name, one in (("A", 0 * values), ("B", values))]
+        table = fits.BinTableHDU.from_columns(columns, name="MAPS")
+        fits.HDUList([fits.PrimaryHDU(), table]).writeto("odd.fits")
+        words = ("convert", "odd.fits", "mask.txt", "--hdu", "maps", "--source-frame", "icrs", "--nest")
+        for column in ("B", "1"):
+            run(*words, "--column", column, "--overwrite")
+            assert Mask.read("mask.txt") == hole
+        result = run("convert", "odd.fits", "c.txt", "--hdu", "1", "--column", "1", "--nest", code=1)
+        assert "odd.fits: HDU 1: COORDSYS is missing" in result.stderr
+        result = run("convert", "hole.fits", "c.txt", "--column", "1", code=1)
+        assert "no HEALPix map in this file" in result.stderr
+
     def test_overwrite(self, run, hole):
         run("convert", "hole.fits", "a.fits")
         result = run("convert", "hole.fits", "a.fits", code=1)
