@@ -120,6 +120,7 @@ def test_ten_parts_make_up_the_whole(data):
     assert hpmask.union_all(parts) == whole
     assert sum(part.planes[0].n_cells for part in parts) == whole.planes[0].n_cells
     assert whole.area.to_value("deg2") == pytest.approx(6377.792410, abs=1e-6)
+    assert set(whole.components(connectivity=4)) == set(parts)
 
 
 def test_fractal_is_the_adversary_that_it_is_said_to_be(data):
