@@ -1137,15 +1137,17 @@ def sources_on_the_sky(order: int) -> np.ndarray:
 
 def thresholds(quick: bool) -> Iterator[Row]:
     """Full maps of nside 4096 and 2048. The function of mocpy that sorts takes too much memory at 4096."""
-    for order, sorts in ((6, True), (8, False)) if quick else ((11, True), (12, False)):
-        yield threshold_row(order, sorts)
+    sorting, picking = (6, 8) if quick else (11, 12)
+    yield threshold_row(sorting, ">", sorts=True)
+    for keep in (">", "<"):
+        yield threshold_row(picking, keep)
     sources_on_the_sky.cache_clear()
 
 
-def threshold_row(order: int, sorts: bool) -> Row:
+def threshold_row(order: int, keep: str, *, sorts: bool = False) -> Row:
     values = sources_on_the_sky(order)
     map_ = HealpixMap(values, nest=True, frame="icrs")
-    works = [Work("hpmask", "Mask.from_map(map, 2)", lambda: Mask.from_map(map_, 2))]
+    works = [Work("hpmask", f"Mask.from_map(map, 2, keep={keep!r})", lambda: Mask.from_map(map_, 2, keep=keep))]
     if peer("mocpy"):
         moc = peer("mocpy").MOC
         if sorts:
@@ -1156,14 +1158,20 @@ def threshold_row(order: int, sorts: bool) -> Row:
             run = functools.partial(moc.from_valued_healpix_cells, uniq, values, order, cumul_to=most)
             works.append(Work("mocpy", call, run))
         else:
-            call = "MOC.from_healpix_cells(np.flatnonzero(values > 2), order)"
-            works.append(Work("mocpy", call, lambda: moc.from_healpix_cells(np.flatnonzero(values > 2), order, order)))
+            compared = np.greater if keep == ">" else np.less
+            call = f"MOC.from_healpix_cells(np.flatnonzero(values {keep} 2), order)"
+
+            def pick() -> Any:
+                return moc.from_healpix_cells(np.flatnonzero(compared(values, 2)), order, order)
+
+            works.append(Work("mocpy", call, pick))
 
     def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
         if "mocpy" in results:
             yield "mocpy", *same_sky(results["hpmask"].planes[0], moc_ranges(results["mocpy"]))
 
-    return Row(f"threshold of a full map of nside {1 << order}, {values.size:,} cells", works, compare)
+    title = f"values {keep} 2 of a full map of nside {1 << order}, {values.size:,} cells"
+    return Row(title, works, compare)
 
 
 def hysteresis(quick: bool) -> Iterator[Row]:

@@ -663,7 +663,7 @@ class Mask(MaskValue):
         mode: Mode = "center",
         frame: str | None = None,
         energy: EnergyAxis | None = None,
-        column: int | str | Sequence[int | str] | None = None,
+        column: int | str | None = None,
         hdu: int | str | None = None,
         n_threads: int | None = None,
     ) -> Mask:
@@ -703,7 +703,8 @@ class Mask(MaskValue):
         outside : bool, optional
             Whether the sky without a cell or pixel is kept.
         nest : bool, optional
-            For arrays: whether the cells are numbered NESTED (True) or RING (False).
+            For arrays, and for HEALPix files that do not say so: whether the cells are numbered NESTED (True) or RING
+            (False).
         cells : array_like of int, shape (n_cells,), optional
             For arrays: cell numbers, for a map of a part of the sky. They need `order`.
         uniq : array_like of int, shape (n_cells,), optional
@@ -715,12 +716,13 @@ class Mask(MaskValue):
             For images as in `from_wcs`. For HEALPix maps it applies to an `order` that is coarser than theirs, as in
             `at_order`.
         frame : {"icrs", "galactic"}, optional
-            Frame of the cells of an array or of a healsparse map, which need one. For other maps, frame of the mask; by
-            default that of a HEALPix map, and for images as in `from_wcs` and `from_gammapy`.
+            Frame of the cells of an array, of a healsparse map, or of a HEALPix file that does not say so. For other
+            maps, frame of the mask; by default that of a HEALPix map, and for images as in `from_wcs` and
+            `from_gammapy`.
         energy : EnergyAxis, optional
             Energy bins, for a map that has none of its own. A map with one row is valid in all of them.
-        column : int, str or sequence, optional
-            For HEALPix files: the column, as in `hpmask.io.read_map`.
+        column : int or str, optional
+            For HEALPix files: number or name of the column, as in `hpmask.io.read_map`.
         hdu : int or str, optional
             For files: number or name of the HDU.
         n_threads : int, optional

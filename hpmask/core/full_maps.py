@@ -37,7 +37,7 @@ _MOST_BYTES = 16 << 30
 Crossings = NDArray[np.intp]
 
 # Cells of a full map in one step: few enough to stay in the processor's cache.
-_CHUNK = 1 << 17
+_CHUNK = 1 << 18
 # If fewer than one cell in this many is True, the True ones are renumbered and sorted. Otherwise the map is read in
 # NESTED order.
 _FEW = 128

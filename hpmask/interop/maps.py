@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from hpmask import io
-from hpmask._files.fits_file import faults_of, is_table, name_of, units_of
+from hpmask._files.fits_file import faults_of, name_of, units_of
 from hpmask._files.hdu import Hdu
 from hpmask._utils.modes import Mode
 from hpmask._utils.parallel import for_the_call
@@ -18,12 +18,15 @@ from hpmask.core.value import MaskValue
 from hpmask.energy.axis import EnergyAxis
 from hpmask.interop.gammapy import from_maps as gammapy_maps
 from hpmask.interop.healsparse import from_healsparse, is_healsparse
+from hpmask.io.healpix_table import is_healpix
 from hpmask.values.criterion import Criterion, check_nan
 from hpmask.values.threshold import mask_of
 from hpmask.wcs.from_image import mask_of_image
 from hpmask.wcs.inputs import open_image
 
 __all__ = ["from_map"]
+
+_A = {"image": "an image", "healsparse": "a file of healsparse"}
 
 
 @for_the_call
@@ -57,17 +60,22 @@ def from_map(
     of_arrays = {"nest": nest, "cells": cells, "uniq": uniq}
     of_files = {"column": column, "hdu": hdu}
     if isinstance(values, str | Path):
-        _check_unused(of_arrays, "arrays", "a path")
-        kind = _kind_of(values, hdu)
+        _check_unused({"cells": cells, "uniq": uniq}, "arrays", "a path")
+        kind, unit = _kind_of(values, hdu)
+        if kind != "healpix":
+            _check_unused({"nest": nest}, "arrays and HEALPix files", _A[kind])
         if kind == "healsparse":
-            _check_unused(of_files, "HEALPix files and images", "a file of healsparse")
+            _check_unused(of_files, "HEALPix files and images", _A[kind])
             import healsparse
 
             values = healsparse.HealSparseMap.read(str(values))
-        elif kind == "healpix":
-            values = io.read_map(values, column=column, hdu=hdu)
+        elif unit is not None:
+            # Where the file names its frame, `frame` is that of the mask.
+            own = frame if not _text(unit, "COORDSYS") else None
+            values = io.read_map(values, column=column, hdu=hdu, nest=nest, frame=own)
+            of_arrays["nest"] = None
         else:
-            _check_unused({"column": column}, "HEALPix files", "an image")
+            _check_unused({"column": column}, "HEALPix files", _A[kind])
             return _from_image(values, criterion, frame, energy, hdu, options)
     else:
         _check_unused(of_files, "files", f"a {type(values).__name__}")
@@ -95,21 +103,18 @@ def from_map(
     return mask_of(values, criterion, frame=frame, energy=energy, what=what, **options)
 
 
-def _kind_of(path: str | Path, hdu: int | str | None) -> str:
-    """What kind of map a file, or one HDU of it, has: "healpix", "healsparse" or "image"."""
+def _kind_of(path: str | Path, hdu: int | str | None) -> tuple[str, Hdu | None]:
+    """What kind of map a file, or one HDU of it, has ("healpix", "healsparse" or "image"), and the HDU of the map."""
     with faults_of(path, Exception):
         units = units_of(path)
     if hdu is not None:
         units = [unit for i, unit in enumerate(units) if str(hdu).strip().upper() in (str(i), name_of(unit))]
     for unit in units:
         if _text(unit, "PIXTYPE") == "HEALSPARSE":
-            return "healsparse"
-        names = {_text(unit, f"TTYPE{i}") for i in range(1, 10)} if is_table(unit) else set()
-        if is_table(unit) and (_text(unit, "PIXTYPE") == "HEALPIX" or _text(unit, "ORDERING") or "UNIQ" in names):
-            return "healpix"
-        if is_table(unit) and unit.get("NSIDE") is not None:
-            return "healpix"
-    return "image"
+            return "healsparse", unit
+        if is_healpix(unit):
+            return "healpix", unit
+    return "image", None
 
 
 def _text(unit: Hdu, keyword: str) -> str:

@@ -35,7 +35,7 @@ Fast = Callable[[np.dtype[Any]], Intervals]
 
 # Values in one step: few enough to stay in the processor's cache.
 _CHUNK = 1 << 16
-# Missing values are NaN or not above this limit.
+# Missing values are NaN or below this limit.
 _LIMIT = 0.9 * UNSEEN
 _NOWHERE = np.empty(0, dtype=np.intp)
 

@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.io import fits
 from wcs_images import header_wcs, simple
 
-from hpmask import EnergyAxis, HealpixMap, Mask, MaskFormatError
+from hpmask import EnergyAxis, HealpixMap, Mask, MaskFormatError, io
 
 
 def image_file(path, values, wcs, **cards):
@@ -39,10 +39,57 @@ def test_images(tmp_path):
         Mask.from_map(path)
     with pytest.raises(TypeError, match="column is an option for HEALPix files only, and values is an image"):
         Mask.from_map(path, 0.3, column="A")
-    with pytest.raises(TypeError, match="nest is an option for arrays only, and values is a path"):
+    with pytest.raises(TypeError, match="nest is an option for arrays and HEALPix files only, and values is an image"):
         Mask.from_map(path, 0.3, nest=True)
     with pytest.raises(TypeError, match="hdu is an option for files only"):
         Mask.from_map(values, 0.3, hdu=1)
+
+
+@pytest.mark.parametrize("nest", [True, False])
+def test_healpix_files(tmp_path, nest):
+    healpy = pytest.importorskip("healpy")
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=(2, 768))
+    values[0, 7] = healpy.UNSEEN
+    path = tmp_path / "map.fits"
+    healpy.write_map(path, values, nest=nest, coord="G", column_names=["A", "B"], column_units="m", dtype=np.float64)
+    for column, row in ((None, 0), (0, 0), ("B", 1), (1, 1)):
+        mask = Mask.from_map(path, "50 cm", nan="exclude", column=column)
+        wanted = (values[row] > 0.5) & (values[row] != healpy.UNSEEN)
+        assert mask == Mask.from_healpix(wanted, nest=nest, frame="galactic")
+    assert Mask.from_map(str(path), 0.5, column="B", frame="icrs", hdu=1) == mask.to_frame("icrs")
+    assert Mask.from_map(path, low=0.5, high=2, column="B") == Mask.from_map(
+        values[1], low=0.5, high=2, nest=nest, frame="galactic"
+    )
+    with pytest.raises(ValueError, match="1 value that is NaN, masked or UNSEEN, the first at 7"):
+        Mask.from_map(path, 0.5)
+    with pytest.raises(TypeError, match="cells is an option for arrays only, and values is a path"):
+        Mask.from_map(path, 0.5, cells=[1])
+
+
+def test_healpix_files_without_a_frame(tmp_path):
+    healpy = pytest.importorskip("healpy")
+    values = np.arange(768.0)
+    healpy.write_map(tmp_path / "map.fits", values, nest=True, dtype=np.float64)
+    mask = Mask.from_map(tmp_path / "map.fits", 99, frame="galactic")
+    assert mask == Mask.from_map(values, 99, nest=True, frame="galactic")
+    with pytest.raises(MaskFormatError):
+        Mask.from_map(tmp_path / "map.fits", 99)
+
+
+def test_written_maps_come_back(tmp_path):
+    axis = EnergyAxis([1, 2, 3] * u.TeV)
+    rng = np.random.default_rng(6)
+    maps = {
+        "full": HealpixMap(rng.normal(size=768), nest=False, frame="galactic", unit="m"),
+        "part": HealpixMap(rng.normal(size=40), cells=rng.permutation(700)[:40], order=3, nest=True, frame="icrs"),
+        "uniq": HealpixMap([1.0, 2.0, 3.0], uniq=[4, 25, 5], frame="icrs"),
+        "bins": HealpixMap(rng.normal(size=(2, 768)), nest=True, frame="icrs", energy=axis),
+    }
+    for name, map_ in maps.items():
+        io.write_map(map_, tmp_path / f"{name}.fits")
+        for words in ({"threshold": 0.2}, {"low": 0.1, "high": 1, "outside": True}):
+            assert Mask.from_map(tmp_path / f"{name}.fits", **words) == Mask.from_map(map_, **words), name
 
 
 def test_files_that_are_none(tmp_path):
@@ -132,14 +179,15 @@ def test_the_mask_of_redmapper(data):
 
 
 def test_a_skymap_of_one_order(data):
-    with fits.open(data("skymaps/reproject_bayestar.fits.gz")) as hdus:
+    path = data("skymaps/reproject_bayestar.fits.gz")
+    with fits.open(path) as hdus:
         values = np.concatenate(hdus[1].data.field(0))
     assert values.size == 12 * 512**2
-    level = np.quantile(values, 0.999)
-    mask = Mask.from_map(values, float(level), nest=True, frame="icrs")
-    np.testing.assert_array_equal(mask.to_healpix(nest=True), values > level)
-    region = Mask.from_map(values, low=level, high=values.max(), keep=">=", nest=True, frame="icrs")
-    parts = mask.components()
+    level = float(np.quantile(values, 0.999))
+    mask = Mask.from_map(path, level)
+    np.testing.assert_array_equal(mask.to_healpix(nest=True), values > np.float32(level))
+    region = Mask.from_map(path, low=level, high=float(values.max()), keep=">=")
+    parts = Mask.from_map(path, level, keep=">=").components()
     assert region == next(
         part for part in parts if part.overlaps(Mask.from_map(values == values.max(), nest=True, frame="icrs"))
     )

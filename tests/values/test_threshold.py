@@ -243,8 +243,20 @@ def test_crossings(dtype):
     for n in (0, 1, 63, 64, 65, 128, 1000):
         for width in (1, 10, 200):
             values = np.repeat(rng.normal(size=n // width + 1), width)[:n].astype(dtype)
+            values[rng.random(n) < 0.01 * (width == 10)] = np.inf
+            values[(values > 0) & (values < 0.2)] = 0.0
+            values[(values < 0) & (values > -0.2)] = -0.0
             out = np.full(n + 1, -1)
-            for low, high in ((-0.3, 0.4), (0, np.inf), (-np.inf, 0.2), (np.inf, -np.inf), (-9, 9)):
+            for low, high in (
+                (-0.3, 0.4),
+                (0, np.inf),
+                (-0.0, 1),
+                (-1, 0.0),
+                (-1, -0.0),
+                (-np.inf, 0),
+                (np.inf, -np.inf),
+                (-9, 9),
+            ):
                 count = crossings.crossings(values, low, high, -99.0, 11, out)
                 inside = (values >= dtype(low)) & (values <= dtype(high))
                 np.testing.assert_array_equal(out[:count], crossings_of(inside, 11))
@@ -252,7 +264,7 @@ def test_crossings(dtype):
                 np.testing.assert_array_equal(
                     toggled(crossings_of(inside, 11), 11) if n else [], crossings_of(~inside, 11)
                 )
-            for bad in (np.nan, -99.0, -np.inf):
+            for bad in (np.nan, -99.5, -np.inf):
                 for place in {0, n // 2, n - 1} if n else ():
                     holed = values.copy()
                     holed[place] = bad
