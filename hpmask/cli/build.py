@@ -124,6 +124,8 @@ def _of_part(part: Part) -> str:
     words = [part.entry.name + ":"]
     if "sources" in counts:
         words.append(f"{counted(counts['sources'], 'source')},")
+    if counts.get("missing"):
+        words.append(f"{counts['missing']} of them without a size of their own,")
     if counts.get("skipped"):
         words.append(f"{counted(counts['skipped'], 'row')} left out,")
     planes = sorted(part.mask.planes, key=lambda plane: plane.sky_fraction)

@@ -55,8 +55,17 @@ Keys of an ``[[exclude]]`` or a ``[[keep]]``: exactly one of
 ``mask``
     A mask file that `hpmask.Mask.read` can read, or a list of them.
 
-and optionally ``name`` (for the summary), ``mode``, and ``energy_min`` and ``energy_max``, which must be edges of the
-bins of the recipe: the entry then holds in the bins between them and has no effect in the others.
+and optionally
+
+``name``
+    The name of the entry in the summary.
+``mode``
+    Which cells belong to the entry.
+``dilate``, ``erode``
+    An angle by which the sky of the entry is dilated or eroded before it is combined with that of the others; a list
+    gives an angle for each energy bin.
+``energy_min``, ``energy_max``
+    Edges of the bins of the recipe: the entry holds in the bins between them and has no effect in the others.
 
 A ``[[cutout]]`` asks for an image of a part of the mask; see `Cutout`.
 """
@@ -85,7 +94,7 @@ from hpmask.geometry import frames
 from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.recipe.sections import RecipeError, Section, load
-from hpmask.recipe.sources import Grid, Invalid, Loaded, Source, read_source
+from hpmask.recipe.sources import Grid, Invalid, Loaded, Source, check_per_bin, read_source
 from hpmask.regions.order import MOST_ORDER, given_order
 from hpmask.wcs import field
 
@@ -112,6 +121,8 @@ class Entry:
         Which cells belong to a shape.
     bins : tuple of bool or None
         Whether the entry holds in each energy bin; None for all bins.
+    dilate, erode : `~astropy.units.Quantity` or None
+        The angle by which the sky of the source is dilated or eroded; of shape (n_bins,) for one in each energy bin.
     loaded : Loaded or None
         The content of the files of the source, if `Recipe.resolve` has read them.
     """
@@ -122,6 +133,8 @@ class Entry:
     source: Source
     mode: Mode
     bins: tuple[bool, ...] | None
+    dilate: u.Quantity | None = None
+    erode: u.Quantity | None = None
     loaded: Loaded | None = None
 
 
@@ -134,10 +147,10 @@ class Part:
     entry : Entry
         The entry.
     mask : Mask
-        The union of the shapes that the entry names.
+        The union of what the entry names, dilated or eroded if the entry asks for it.
     counts : dict of str to int
-        For a catalog, the numbers of "sources" that were used and of rows that were "skipped"; empty for other
-        entries.
+        For a catalog, the numbers of "sources" that were used, of rows that were "skipped", and of sources with a size
+        for rows where it is "missing"; empty for other entries.
     """
 
     entry: Entry
@@ -438,6 +451,7 @@ class Recipe:
         with _errors_of(entry):
             loaded = entry.source.load(self.grid) if entry.loaded is None else entry.loaded
             mask, counts = loaded.build(self.grid, order, entry.mode, n_threads)
+            mask = _moved(mask, entry, self.grid, n_threads)
         return Part(entry, mask, counts)
 
     def _known_order(self) -> int:
@@ -505,9 +519,25 @@ def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
     if bins is None:
         return mask
     neutral = RangeSet.empty(mask.order) if empty else RangeSet.full(mask.order)
-    planes = mask.planes if mask.energy is not None else mask.planes * len(bins)
-    planes = tuple(plane if held else neutral for plane, held in zip(planes, bins, strict=True))
+    planes = tuple(plane if held else neutral for plane, held in zip(_in_bins(mask, grid).planes, bins, strict=True))
     return Mask(planes, order=mask.order, frame=grid.frame, energy=grid.energy, history=mask.history)
+
+
+def _moved(mask: Mask, entry: Entry, grid: Grid, n_threads: int | None) -> Mask:
+    """The sky of an entry with its edge moved outwards or inwards."""
+    for width, change in ((entry.dilate, Mask.dilate), (entry.erode, Mask.erode)):
+        if width is not None:
+            mask = change(_in_bins(mask, grid) if width.ndim else mask, width, n_threads=n_threads)
+    return mask
+
+
+def _in_bins(mask: Mask, grid: Grid) -> Mask:
+    """The mask with the energy bins of a recipe that has some."""
+    if mask.energy is not None:
+        return mask
+    assert grid.energy is not None
+    planes = mask.planes * grid.energy.n_bins
+    return Mask(planes, order=mask.order, frame=mask.frame, energy=grid.energy, history=mask.history)
 
 
 def read_recipe(
@@ -598,9 +628,26 @@ def _entry(section: Section, verb: str, grid: Grid, mode: str) -> Entry:
     name = section.get("name", str)
     mode = section.choice("mode", MODES, default=mode)
     bins = _bins(section, grid.energy)
+    dilate, erode = _width(section, "dilate", grid), _width(section, "erode", grid)
+    if dilate is not None and erode is not None:
+        raise section.error("dilate and erode exclude each other: give one of them", "erode")
     source = read_source(section, grid)
     section.close()
-    return Entry(section, verb, name or source.title, source, cast(Mode, mode), bins)
+    return Entry(section, verb, name or source.title, source, cast(Mode, mode), bins, dilate, erode)
+
+
+def _width(section: Section, key: str, grid: Grid) -> u.Quantity | None:
+    """An angle, or a list with one for each energy bin, as an angle of shape (n_bins,)."""
+    value = section.get(key, str, float, list)
+    if value is None:
+        return None
+    if isinstance(value, list):
+        check_per_bin(section, key, value, grid)
+    widths = [section.as_angle(one, key) for one in (value if isinstance(value, list) else [value])]
+    for width in widths:
+        if not 0 <= width.to_value(u.deg) <= 180:
+            raise section.error(f"{key} must be between 0 and 180 deg, got {width}", key)
+    return u.Quantity(widths) if isinstance(value, list) else widths[0]
 
 
 def _energy(section: Section | None) -> EnergyAxis | None:

@@ -27,7 +27,7 @@ from hpmask.regions.rasterize import check_cones
 from hpmask.regions.shapes import Shape
 from hpmask.regions.shapes import Zone as ZoneShape
 
-__all__ = ["SOURCES", "Grid", "Invalid", "Loaded", "Source", "read_source"]
+__all__ = ["SOURCES", "Grid", "Invalid", "Loaded", "Source", "check_per_bin", "read_source"]
 
 Invalid = Literal["raise", "skip"]
 
@@ -79,6 +79,16 @@ class Source(Protocol):
     def load(self, grid: Grid) -> Loaded:
         """Read the files."""
         ...
+
+
+def check_per_bin(section: Section, key: str, values: list[Any], grid: Grid) -> None:
+    """Raise an error unless a list has one value for each energy bin."""
+    if grid.energy is None:
+        raise section.error(f"{key}: a list, with a value for each energy bin, needs 'energy' in the recipe", key)
+    if len(values) != grid.energy.n_bins:
+        raise section.error(
+            f"{key} must have a value for each of the {grid.energy.n_bins} energy bins, got {len(values)}", key
+        )
 
 
 def _order_of_shapes(some: Sequence[Shape], noun: str) -> int | None:
@@ -179,13 +189,7 @@ class Catalog:
         value = section.require("radius", str, float, dict, list)
         if not isinstance(value, list):
             return [Size.read(section, "radius")]
-        if grid.energy is None:
-            raise section.error("a list of radii, one for each energy bin, needs 'energy' in the recipe", "radius")
-        if len(value) != grid.energy.n_bins:
-            raise section.error(
-                f"there must be a radius for each of the {grid.energy.n_bins} energy bins, got {len(value)}",
-                "radius",
-            )
+        check_per_bin(section, "radius", value, grid)
         return [Size.parse(section, "radius", one) for one in value]
 
     @property
@@ -208,6 +212,7 @@ class Catalog:
             found = rows.read_rows(
                 table,
                 self._angles,
+                missing=self._missing,
                 lon=self.lon,
                 lat=self.lat,
                 catalog_frame=self.frame,
@@ -216,7 +221,7 @@ class Catalog:
         except ValueError as error:
             # The key of a recipe is called frame, and the argument catalog_frame.
             raise ValueError(str(error).replace("catalog_frame", "frame")) from error
-        counts = {"sources": found.center.size, "skipped": found.n_skipped}
+        counts = {"sources": found.center.size, "skipped": found.n_skipped, "missing": found.n_filled}
         if self.axes is None:
             return _Discs(found.center, found.sizes, counts)
         some, _ = checked_shapes(_ellipses(found.center, found.sizes), grid.frame, "raise")
@@ -227,9 +232,23 @@ class Catalog:
         if self.axes is None:
             return u.Quantity([size(table) for size in self.radius]).T
         major, minor, angle = self.axes
-        # An ellipse is symmetric under half a turn. Sizes, and with them this angle, must not be negative.
-        turned = angle(table) % (180 * u.deg)
-        return u.Quantity([major(table), minor(table), turned]).T
+        return u.Quantity([major(table), minor(table), _turned(angle(table))]).T
+
+    @property
+    def _missing(self) -> u.Quantity | None:
+        """The angles of rows without a value, shape (k,): NaN for those that stay without, None if all do."""
+        sizes = self.radius if self.axes is None else self.axes
+        if all(size.missing is None for size in sizes):
+            return None
+        angles = [np.nan * u.deg if size.missing is None else size.missing for size in sizes]
+        if self.axes is not None:
+            angles[2] = _turned(angles[2])
+        return u.Quantity(angles)
+
+
+def _turned(angle: u.Quantity) -> u.Quantity:
+    """A position angle from 0 to 180 deg, as sizes must not be negative. An ellipse is symmetric under half a turn."""
+    return angle % (180 * u.deg)
 
 
 def _ellipses(center: SkyCoord, angles: u.Quantity) -> list[Any]:

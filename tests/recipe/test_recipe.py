@@ -374,7 +374,7 @@ class TestCatalog:
         plan = recipe(text + 'invalid = "skip"\n')
         with pytest.warns(UserWarning, match="1 of 4 rows"):
             part = plan.part(plan.entries[0])
-        assert part.counts == {"sources": 3, "skipped": 1}
+        assert part.counts == {"sources": 3, "skipped": 1, "missing": 0}
         assert part.mask == discs(stars[[0, 2, 3]], [2, 3, 4] * u.deg)
 
     def test_missing_column_names_what_there_is(self, recipe, stars):
