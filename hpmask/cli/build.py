@@ -27,7 +27,7 @@ from hpmask.cli.terminal import (
 )
 from hpmask.mask import Mask
 from hpmask.recipe import Part, Recipe, read_recipe
-from hpmask.recipe.sources import Invalid
+from hpmask.recipe.protocols import Invalid
 
 __all__ = ["build"]
 

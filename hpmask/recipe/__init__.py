@@ -93,8 +93,9 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames
 from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
+from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import RecipeError, Section, load
-from hpmask.recipe.sources import Grid, Invalid, Loaded, Source, check_per_bin, read_source
+from hpmask.recipe.sources import read_source
 from hpmask.regions.order import MOST_ORDER, given_order
 from hpmask.wcs import field
 
@@ -397,8 +398,8 @@ class Recipe:
                 "(cells of 3.4 arcmin) or resolution = '1 arcmin', above the first [[...]]"
             )
         order, finest = max(orders, key=lambda one: one[0])
-        # Such an order comes from a mask. Shapes of other entries could have far too many ranges at it.
-        if order > MOST_ORDER and any(entry.source.key != "mask" for _, entry in orders):
+        # Such an order comes from a mask or an image. Shapes of other entries could have far too many ranges at it.
+        if order > MOST_ORDER and any(entry.source.has_shapes for _, entry in orders):
             raise finest.section.error(
                 f"[[{finest.verb}]] {finest.name}: its order is {order}, but by default the order of shapes is at most "
                 f"{MOST_ORDER}: give order = {order}, or a coarser one, above the first [[...]]"

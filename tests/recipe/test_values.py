@@ -1,0 +1,320 @@
+"""Recipe entries for images and maps, sizes for rows without one, and entries that are dilated."""
+
+import re
+
+import healpy
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from hpmask import EnergyAxis, Mask
+from hpmask.recipe import RecipeError
+
+BINS = "energy = { edges = ['1 GeV', '2 GeV', '3 GeV'] }\n"
+AXIS = EnergyAxis([1, 2, 3] * u.GeV)
+
+
+def a_wcs(shape=(20, 30), frame="icrs", size=0.5):
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ("RA---TAN", "DEC--TAN") if frame == "icrs" else ("GLON-CAR", "GLAT-CAR")
+    wcs.wcs.crval = (83.0, 22.0) if frame == "icrs" else (40.0, 0.0)
+    wcs.wcs.crpix = (shape[1] + 1) / 2, (shape[0] + 1) / 2
+    wcs.wcs.cdelt = -size, size
+    return wcs
+
+
+def write_image(path, values, wcs=None, **cards):
+    header = (wcs or a_wcs(values.shape[-2:])).to_header()
+    header.update(cards)
+    fits.writeto(path, np.asarray(values), header, overwrite=True)
+
+
+def at_cells(order, values, wcs, outside=False, frame="icrs"):
+    """Values of an image under all cell centres, by astropy; `outside` where there is no pixel. NESTED."""
+    lon, lat = healpy.pix2ang(1 << order, np.arange(12 << 2 * order), nest=True, lonlat=True)
+    cells = SkyCoord(lon, lat, unit="deg", frame=frame)
+    with np.errstate(invalid="ignore"):
+        x, y = wcs.world_to_pixel(cells)
+        ok = (x > -0.5) & (x < values.shape[1] - 0.5) & (y > -0.5) & (y < values.shape[0] - 0.5)
+    found = np.full(lon.size, outside, dtype=values.dtype)
+    found[ok] = values[np.rint(y[ok]).astype(int), np.rint(x[ok]).astype(int)]
+    return found
+
+
+@pytest.fixture
+def ones(tmp_path):
+    """An image of 0 and 1 beside the recipe."""
+    values = np.random.default_rng(3).integers(0, 2, (20, 30))
+    write_image(tmp_path / "ones.fits", values)
+    return values
+
+
+class TestImage:
+    head = "order = 8\n"
+    entry = 'image = "ones.fits"\n'
+
+    @pytest.mark.parametrize("frame", ["icrs", "galactic"])
+    def test_sky_of_the_entry_is_where_the_image_is_1(self, recipe, ones, frame):
+        sky = at_cells(8, ones, a_wcs(), frame=frame) == 1
+        assert 0 < sky.sum() < sky.size
+        head = f'{self.head}frame = "{frame}"\n'
+        assert np.array_equal(recipe(f"{head}[[keep]]\n{self.entry}").build().to_healpix(nest=True), sky)
+        assert np.array_equal(recipe(f"{head}[[exclude]]\n{self.entry}").build().to_healpix(nest=True), ~sky)
+
+    @pytest.mark.parametrize("outside", [False, True])
+    @pytest.mark.parametrize("invert", [False, True])
+    def test_invert_and_outside(self, recipe, ones, invert, outside):
+        """`outside` is about the sky of the entry, and so is not inverted."""
+        sky = at_cells(8, ones, a_wcs(), outside=2)
+        expected = np.where(sky == 2, outside, sky == (0 if invert else 1))
+        words = f"invert = {str(invert).lower()}\noutside = {str(outside).lower()}\n"
+        mask = recipe(f"{self.head}[[keep]]\n{self.entry}{words}").build()
+        assert np.array_equal(mask.to_healpix(nest=True), expected)
+
+    @pytest.mark.parametrize("mode", ["center", "overlap", "inside"])
+    def test_mode(self, recipe, tmp_path, ones, mode):
+        mask = recipe(f'{self.head}[[exclude]]\nmode = "{mode}"\n{self.entry}').build()
+        assert mask == ~Mask.from_wcs(tmp_path / "ones.fits", order=8, mode=mode)
+
+    def test_missing_pixels(self, recipe, tmp_path, ones):
+        values = ones.astype(float)
+        values[3:7, 4:9] = np.nan
+        write_image(tmp_path / "ones.fits", values)
+        with pytest.raises(RecipeError, match=r"toml:2: \[\[keep\]\] ones\.fits: .*20 .*nan = 'skip'.*nan = 'select'"):
+            recipe(f"{self.head}[[keep]]\n{self.entry}").build()
+        for word, value in (("skip", 0), ("select", 1)):
+            sky = at_cells(8, np.where(np.isnan(values), value, values), a_wcs()) == 1
+            mask = recipe(f'{self.head}[[exclude]]\n{self.entry}nan = "{word}"\n').build()
+            assert np.array_equal(~mask.to_healpix(nest=True), sky)
+
+    def test_order_is_that_of_the_pixels(self, recipe, tmp_path, ones):
+        plan = recipe(f"[[exclude]]\n{self.entry}")
+        assert plan.build() == ~Mask.from_wcs(tmp_path / "ones.fits")
+        zone = '[[exclude]]\nzone = { lat = ["-20 deg", "20 deg"] }\n'
+        orders = [recipe(text).resolve().order for text in (zone, f"[[exclude]]\n{self.entry}")]
+        assert orders[0] < orders[1] == recipe(f"{zone}[[exclude]]\n{self.entry}").resolve().order
+
+    def test_images_of_very_fine_pixels(self, recipe, tmp_path):
+        write_image(tmp_path / "ones.fits", np.ones((4, 4), int), a_wcs((4, 4), size=0.5 / 3600))
+        text = f"[[keep]]\n{self.entry}"
+        assert recipe(text).resolve().order > 16
+        with pytest.raises(RecipeError, match=r"toml:1: \[\[keep\]\] ones\.fits: its order is .* give order = "):
+            recipe(f'{text}[[exclude]]\nds9 = "icrs; circle(1,2,3)"\n').resolve()
+
+    def test_hdu(self, recipe, tmp_path, ones):
+        header = a_wcs().to_header()
+        hdus = [fits.PrimaryHDU(), fits.ImageHDU(ones, header, "A"), fits.ImageHDU(1 - ones, header, "B")]
+        fits.HDUList(hdus).writeto(tmp_path / "two.fits")
+        for hdu, values in (('"A"', ones), ("2", 1 - ones), ('"b"', 1 - ones)):
+            plan = recipe(f'{self.head}[[keep]]\nimage = "two.fits"\nhdu = {hdu}\n')
+            assert np.array_equal(plan.build().to_healpix(nest=True), at_cells(8, values, a_wcs()) == 1)
+            assert plan.entries[0].name == f"two.fits [{hdu.strip(chr(34))}]"
+        with pytest.raises(RecipeError, match=r"toml:2: .*two\.fits: there are 2 images.*choose one by hdu"):
+            recipe(f'{self.head}[[keep]]\nimage = "two.fits"\n').build()
+
+    def test_planes_of_energy_bins(self, recipe, tmp_path, ones):
+        cube = np.stack([ones, 1 - ones])
+        write_image(tmp_path / "cube.fits", cube)
+        text = '[[keep]]\nimage = "cube.fits"\n'
+        mask = recipe(f"{BINS}{self.head}{text}").build()
+        assert mask.energy == AXIS
+        for plane, values in zip(mask.planes, cube, strict=True):
+            assert plane == Mask.from_wcs(values, a_wcs(), order=8).planes[0]
+        with pytest.raises(RecipeError, match=r"toml:2: .*cube\.fits: .*give energy for more"):
+            recipe(f"{self.head}{text}").build()
+        # An image without energies holds in all bins.
+        planes = recipe(f"{BINS}{self.head}[[keep]]\n{self.entry}").build().planes
+        assert planes == (Mask.from_wcs(ones, a_wcs(), order=8).planes[0],) * 2
+
+    def test_energies_of_the_file(self, recipe, tmp_path, ones):
+        mask = Mask([Mask.from_wcs(one, a_wcs(), order=8).planes[0] for one in (ones, 1 - ones)], energy=AXIS)
+        mask.write_wcs(tmp_path / "cube.fits", a_wcs(), (20, 30))
+        text = '[[keep]]\nimage = "cube.fits"\n'
+        assert (
+            recipe(f"{BINS}{self.head}{text}").build().planes == Mask.from_wcs(tmp_path / "cube.fits", order=8).planes
+        )
+        for energy in ("", BINS.replace("2 GeV", "2.5 GeV")):
+            with pytest.raises(RecipeError, match=r"cube\.fits has the energy bins .*\[1, 2, 3\] GeV.* but the recipe"):
+                recipe(f"{energy}{self.head}{text}").build()
+
+    def test_the_mask_of_an_analysis(self, recipe, data):
+        """1 = excluded in this file: the entry excludes it as it is, and keeps the rest if it is inverted."""
+        path = data("masks/GammaCygni_exclusion_mask.fits.gz")
+        with fits.open(path) as hdus:
+            hdu = next(one for one in hdus if one.header.get("NAXIS", 0) >= 2 and one.is_image)
+            values, wcs = np.asarray(hdu.data).squeeze(), WCS(hdu.header).celestial
+        assert (values == 1).sum() == 799
+        y, x = np.indices(values.shape)
+        where = wcs.pixel_to_world(x, y)
+        mask = recipe(f'[[exclude]]\nimage = "{path}"\n').build()
+        assert np.array_equal(mask.contains(where), values == 0)
+        text = f'[[keep]]\nimage = "{path}"\ninvert = true\noutside = '
+        assert recipe(f"{text}true\n").build() == mask
+        inside = recipe(f"{text}false\n").build()
+        assert np.array_equal(inside.contains(where), values == 0)
+        assert inside.area < 0.1 * mask.area
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("invert = 1", "invert must be true or false, got 1"),
+            ('outside = "yes"', "outside must be true or false, got 'yes'"),
+            ('nan = "keep"', "nan must be 'raise', 'skip' or 'select', got 'keep'"),
+            ("hdu = 1.5", "hdu must be a string or an integer, got 1.5"),
+            ('invret = "yes"', "no key 'invret': did you mean 'invert'"),
+        ],
+    )
+    def test_mistakes(self, recipe, ones, tmp_path, line, message):
+        with pytest.raises(RecipeError, match=re.escape(message)) as caught:
+            recipe(f"{self.head}[[exclude]]\n{self.entry}{line}\n")
+        assert str(caught.value).startswith(f"{tmp_path / 'recipe.toml'}:4: ")
+
+    def test_what_is_no_image(self, recipe, tmp_path):
+        (tmp_path / "bad.fits").write_text("this is no image")
+        for head in ("", self.head):
+            with pytest.raises(RecipeError, match=r"toml:[12]: \[\[keep\]\] bad\.fits: "):
+                recipe(f'{head}[[keep]]\nimage = "bad.fits"\n').build()
+        with pytest.raises(RecipeError, match=r"toml:3: image: the file .*no\.fits does not exist"):
+            recipe(f'{self.head}[[keep]]\nimage = "no.fits"\n')
+
+
+class TestMissingSizes:
+    head = 'order = 7\n[[exclude]]\ncatalog = "gaps.ecsv"\n'
+
+    @pytest.fixture(autouse=True)
+    def gaps(self, stars, tmp_path):
+        """A catalog with rows without sizes."""
+        stars["size"][[1, 3]] = np.nan
+        stars["minor"][1] = np.nan
+        stars["angle"][1] = np.nan
+        stars.write(tmp_path / "gaps.ecsv")
+
+    def test_radius(self, recipe, stars):
+        plan = recipe(f'{self.head}radius = {{ column = "size", times = 3, missing = "0.9 deg" }}\n')
+        center = SkyCoord(stars["ra"], stars["dec"], unit="deg")
+        part = plan.part(plan.entries[0])
+        assert part.mask == Mask.from_cones(center, [3, 0.9, 9, 0.9] * u.deg, order=7)
+        assert part.counts == {"sources": 4, "skipped": 0, "missing": 2}
+
+    def test_it_is_used_as_it_is(self, recipe, stars):
+        words = 'times = 3, plus = "1 deg", at_least = "2 deg", at_most = "5 deg", missing = "0.9 deg"'
+        mask = recipe(f'{self.head}radius = {{ column = "size", {words} }}\n').build()
+        center = SkyCoord(stars["ra"], stars["dec"], unit="deg")
+        assert mask == ~Mask.from_cones(center, [4, 0.9, 5, 0.9] * u.deg, order=7)
+
+    def test_radius_of_each_bin(self, recipe, stars):
+        text = f'{BINS}{self.head}radius = [{{ column = "size", missing = "0.9 deg" }}, "2 deg"]\n'
+        center = SkyCoord(stars["ra"], stars["dec"], unit="deg")
+        radii = [[1, 2], [0.9, 2], [3, 2], [0.9, 2]] * u.deg
+        assert recipe(text).build() == ~Mask.from_cones(center, radii, order=7, energy=AXIS)
+        text = f'{BINS}{self.head}radius = [{{ column = "size", missing = "0.9 deg" }}, "minor"]\n'
+        with pytest.raises(RecipeError, match=r"1 of 4 rows cannot be used: a radius that is missing .*\(row 1\)"):
+            recipe(text).build()
+
+    def test_ellipses(self, recipe, stars):
+        words = [
+            f'{key} = {{ column = "{column}", missing = "{angle}" }}\n'
+            for key, column, angle in (
+                ("semi_major", "size", "2 deg"),
+                ("semi_minor", "minor", "1 deg"),
+                ("position_angle", "angle", "-40 deg"),
+            )
+        ]
+        rows = [(10, -5, 0.5, 1, 0), (20, 60, 1, 2, -40), (350, -80, 1.5, 3, -60), (120, 3, 2, 2, 170)]
+        regions = "".join(f"icrs; ellipse({ra}, {dec}, {b}, {a}, {pa})\n" for ra, dec, b, a, pa in rows)
+        plan = recipe(self.head + "".join(words))
+        assert plan.build() == ~Mask.from_regions(regions, order=7)
+        assert plan.part(plan.entries[0]).counts["missing"] == 2
+
+    def test_hess_sources(self, recipe, data):
+        path = data("catalogs/hgps_catalog_v1.fits.gz")
+        text = f"[[exclude]]\ncatalog = '{path}'\nradius = {{ column = 'R70', times = 3, missing = '0.3 deg' }}\n"
+        expected = Mask.from_catalog(path, lambda t: 3 * t["R70"].quantity, missing="0.3 deg")
+        assert recipe(text).build() == ~expected
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            ("1", "missing must be a string with a unit such as '0.5 deg', got 1"),
+            ('"1 GeV"', "missing must be an angle, got the unit 'GeV'"),
+            ('"-1 deg"', "missing must be between 0 and 180 deg, got -1"),
+            ('"181 deg"', "missing must be between 0 and 180 deg, got 181"),
+            ('"nan deg"', "missing must be finite"),
+        ],
+    )
+    def test_mistakes(self, recipe, tmp_path, value, message):
+        with pytest.raises(RecipeError, match=re.escape(message)) as caught:
+            recipe(f'{self.head}radius = {{ column = "size", missing = {value} }}\n')
+        assert str(caught.value).startswith(f"{tmp_path / 'recipe.toml'}:4: ")
+
+
+class TestDilate:
+    """The sky of an entry is dilated before it is combined."""
+
+    def test_each_kind_of_entry(self, recipe, stars, ones, tmp_path):
+        star = Mask.from_cones(SkyCoord(50, 20, unit="deg"), "9 deg", order=7)
+        star.write(tmp_path / "m.fits")
+        ds9 = "icrs; circle(83, 22, 2)"
+        (tmp_path / "a.reg").write_text(ds9)
+        center = SkyCoord(stars["ra"], stars["dec"], unit="deg")
+        for entry, mask in (
+            ('catalog = "stars.ecsv"\nradius = "2 deg"', Mask.from_cones(center, "2 deg", order=7)),
+            ('regions = "a.reg"', Mask.from_regions(ds9, order=7)),
+            (f'ds9 = "{ds9}"', Mask.from_regions(ds9, order=7)),
+            ('zone = { lat = ["-2 deg", "2 deg"] }', Mask.from_zone(lat=("-2 deg", "2 deg"), order=7)),
+            ('mask = "m.fits"', star),
+            ('image = "ones.fits"', Mask.from_wcs(tmp_path / "ones.fits", order=7)),
+        ):
+            for key in ("dilate", "erode"):
+                moved = getattr(mask, key)("1 deg")
+                assert moved != mask
+                text = f'order = 7\n[[exclude]]\n{entry}\n{key} = "1 deg"\n'
+                assert recipe(text).build() == ~moved, entry
+                assert recipe(text.replace("exclude", "keep")).build() == moved, entry
+
+    def test_only_its_own_entry(self, recipe):
+        a, b = "icrs; circle(83, 22, 2)", "icrs; circle(83, 32, 2)"
+        mask = recipe(f'order = 7\n[[exclude]]\nds9 = "{a}"\ndilate = "1 deg"\n[[exclude]]\nds9 = "{b}"\n').build()
+        assert mask == ~(Mask.from_regions(a, order=7).dilate("1 deg") | Mask.from_regions(b, order=7))
+
+    def test_angle_of_each_bin(self, recipe):
+        text = f'{BINS}order = 7\n[[exclude]]\nds9 = "icrs; circle(83, 22, 2)"\ndilate = ["2 deg", "30 arcmin"]\n'
+        disc = Mask.from_regions("icrs; circle(83, 22, 2)", order=7)
+        expected = [(~disc.dilate(width)).planes[0] for width in ("2 deg", "0.5 deg")]
+        assert recipe(text).build() == Mask(expected, energy=AXIS)
+        # In the bins where the entry does not hold, it has no effect.
+        planes = recipe(f"{text}energy_min = '2 GeV'\n").build().planes
+        assert planes == (Mask.full(order=7).planes[0], expected[1])
+
+    def test_entry_with_bins(self, recipe, stars):
+        text = f'{BINS}order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = ["2 deg", "1 deg"]\ndilate = '
+        discs = Mask.from_cones(SkyCoord(stars["ra"], stars["dec"], unit="deg"), [[2, 1]] * u.deg, order=7, energy=AXIS)
+        assert recipe(f'{text}"1 deg"\n').build() == ~discs.dilate("1 deg")
+        assert recipe(f'{text}["1 deg", "2 deg"]\n').build() == ~discs.dilate([1, 2] * u.deg)
+
+    @pytest.mark.parametrize(
+        ("head", "line", "message"),
+        [
+            ("", "dilate = 1", "dilate must be a string with a unit such as '0.5 deg', got 1"),
+            ("", "dilate = true", "dilate must be a string or a number or a list, got True"),
+            ("", 'dilate = "1 GeV"', "dilate must be an angle, got the unit 'GeV'"),
+            ("", 'erode = "-1 deg"', "erode must be between 0 and 180 deg, got -1"),
+            ("", 'dilate = "inf deg"', "dilate must be finite"),
+            (
+                "",
+                'dilate = ["1 deg"]',
+                "dilate: a list, with a value for each energy bin, needs 'energy' in the recipe",
+            ),
+            (BINS, 'dilate = ["1 deg"]', "dilate must have a value for each of the 2 energy bins, got 1"),
+            (BINS, 'dilate = ["1 deg", 2]', "dilate must be a string with a unit such as '0.5 deg', got 2"),
+            ("", 'dilate = "1 deg"\nerode = "1 deg"', "dilate and erode exclude each other"),
+        ],
+    )
+    def test_mistakes(self, recipe, tmp_path, head, line, message):
+        text = f'{head}order = 7\n[[exclude]]\nds9 = "icrs; circle(83, 22, 2)"\n{line}\n'
+        with pytest.raises(RecipeError, match=re.escape(message)) as caught:
+            recipe(text)
+        assert str(caught.value).startswith(f"{tmp_path / 'recipe.toml'}:{text.count(chr(10))}: ")
