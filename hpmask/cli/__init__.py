@@ -19,6 +19,7 @@ import click
 from hpmask import __version__
 from hpmask.cli.build import build
 from hpmask.cli.look import info, plot, query
+from hpmask.cli.values import credible, threshold
 from hpmask.cli.write import convert, to_wcs
 
 __all__ = ["main"]
@@ -91,5 +92,5 @@ def main() -> None:
     """Exact all-sky masks: build, inspect, draw and convert them."""
 
 
-for _command in (build, info, plot, query, to_wcs, convert):
+for _command in (build, threshold, credible, info, plot, query, to_wcs, convert):
     main.add_command(_command)

@@ -17,7 +17,7 @@ import click
 from hpmask import io
 from hpmask._files.atomic import check_target, replacing
 from hpmask._utils.arguments import MAX_ORDER
-from hpmask._utils.words import percent_text
+from hpmask._utils.words import counted, percent_text
 from hpmask.core.rangeset import RangeSet
 from hpmask.mask import Mask
 from hpmask.plotting.static import bin_title, need_matplotlib
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "area",
+    "areas",
     "check_image",
     "check_mask",
     "check_outputs",
     "check_picture",
     "columns",
     "kept",
+    "line_about",
     "n_threads_option",
     "one_of_both",
     "order_option",
@@ -79,6 +81,19 @@ def area(sky: RangeSet) -> str:
     degrees = sky.sky_fraction * 4 * 180**2 / math.pi
     number = f"{degrees:.2f}" if sky.is_empty or degrees >= 0.01 else f"{degrees:.3g}"
     return f"{number} deg2, {percent_text(sky, 4)} of the sky"
+
+
+def areas(mask: Mask) -> str:
+    """The area that a mask keeps, as text; with energy bins, the smallest and the largest."""
+    planes = sorted(mask.planes, key=lambda plane: plane.sky_fraction)
+    return " to ".join(dict.fromkeys([area(planes[0]), area(planes[-1])]))
+
+
+def line_about(mask: Mask, path: Path) -> str:
+    """A file that was written, and what its mask keeps, as one line of text."""
+    bins = "" if mask.energy is None else f"{counted(mask.energy.n_bins, 'energy bin')}, "
+    grid = f"{mask.frame}, order {mask.order}, {bins}{counted(mask.n_ranges, 'range')}"
+    return f"{path}: keeps {areas(mask)} ({grid})"
 
 
 def kept(mask: Mask) -> list[list[str]]:
