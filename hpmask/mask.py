@@ -36,6 +36,8 @@ from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
 from hpmask.regions import clip, masks
+from hpmask.values import credible as credible_regions
+from hpmask.values.credible import Crossing
 from hpmask.wcs import fits_image, from_image, to_image
 
 if TYPE_CHECKING:
@@ -649,6 +651,112 @@ class Mask(MaskValue):
         <Mask icrs order=1 | 1 range, 16 B | 0.08333 of the sky>
         """
         return cls._own(full_maps.from_map(values, nest=nest, cells=cells, order=order, frame=frame, energy=energy))
+
+    @classmethod
+    def from_skymap(
+        cls,
+        skymap: Any,
+        credible: float | Sequence[float] = 0.9,
+        *,
+        crossing: Crossing = "include",
+        split_order: int | None = None,
+        normalize: bool = False,
+        density: bool | None = None,
+        column: str | None = None,
+        hdu: int | str | None = None,
+        frame: str | None = None,
+        n_threads: int | None = None,
+    ) -> Any:
+        """Return the credible region of a sky map: the cells of highest density that hold a given probability.
+
+        Cells are taken from the highest probability density downwards until the sum of their probabilities reaches the
+        level. Cells of the same density are taken in NESTED order. The sums are exact to the last bit and do not depend
+        on the number of threads.
+
+        Parameters
+        ----------
+        skymap : path, HealpixMap, `~astropy.table.Table`, structured array, dict or data frame
+            A HEALPix FITS file, flat or multi-order, a map in memory, or a table with a column UNIQ of cells and a
+            column of values. The cells must not overlap, and may be in any order.
+        credible : float or sequence of float, optional
+            The level, above 0 and at most 1. The region of level 1 has all cells with a probability above 0.
+        crossing : {"include", "exclude", "split", "split-exclude"}, optional
+            What happens to the cell at which the sum crosses the level. It is in the region ("include"), so that the
+            region holds at least the level, or it is not ("exclude"). Or it is split into cells of `split_order`, which
+            share its probability. The first of these in NESTED order are taken, with ("split") or without
+            ("split-exclude") the one that crosses the level.
+        split_order : int, optional
+            The order to which the crossing cell is split. By default the order of the map.
+        normalize : bool, optional
+            Whether levels are fractions of the sum of the map. By default they are probabilities, and the sum must be
+            1 to one percent. Other values, such as counts, need True.
+        density : bool, optional
+            Whether the values are densities, per unit of solid angle, or sums over the cells. By default, values in a
+            unit per solid angle and those of a column with DENSITY in its name, such as PROBDENSITY, are densities.
+        column : str, optional
+            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column with
+            values of a file.
+        hdu : int or str, optional
+            Number or name of the table in a file with several.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the cells of a table. By default the keyword COORDSYS in its ``meta`` says it, and without one
+            it is "icrs". Files and a HealpixMap have their own frame.
+        n_threads : int, optional
+            Number of threads. By default that of `hpmask.set_num_threads`.
+
+        Returns
+        -------
+        Mask or list of Mask
+            The region, at the order of the map, or at `split_order` if the crossing cell is split. A map with energy
+            bins gives the region of each bin. A sequence of levels gives a list of masks.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a value is negative or not a finite number (the message names the row), cells overlap, the sum is not 1,
+            or an argument is not valid.
+
+        See Also
+        --------
+        sum_of : The probability in a mask.
+
+        Notes
+        -----
+        The four ways to treat the crossing cell are in use: ``find_greedy_credible_levels(p) <= level`` of ligo.skymap
+        excludes the cell, and mocpy does so by default. ``MOC.from_valued_healpix_cells`` of mocpy includes it with
+        ``strict=False``, splits it with ``no_split=False, strict=False`` and splits it without the sub-cell at the
+        level with ``no_split=False``. A sum that differs from the level by less than 1e-12 of it has reached it. No
+        cell is then split or left out.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy.table import Table
+        >>> from hpmask import Mask
+        >>> table = Table({"UNIQ": np.arange(16, 64), "PROB": np.arange(48, 0, -1) / 1176})
+        >>> Mask.from_skymap(table, 0.5)
+        <Mask icrs order=1 | 1 range, 16 B | 0.2917 of the sky>
+        >>> [round(mask.sky_fraction, 3) for mask in Mask.from_skymap(table, [0.5, 0.9])]
+        [0.292, 0.688]
+        """
+        if isinstance(skymap, str | Path):
+            from hpmask import io
+
+            skymap = io.read_map(skymap, column=column, hdu=hdu)
+        elif hdu is not None:
+            raise TypeError("hdu names a table in a file, but skymap is not a path")
+        found = credible_regions.from_skymap(
+            skymap,
+            credible,
+            crossing=crossing,
+            split_order=split_order,
+            normalize=normalize,
+            density=density,
+            column=column,
+            frame=frame,
+            n_threads=n_threads,
+        )
+        return [cls._own(mask) for mask in found] if isinstance(found, list) else cls._own(found)
 
     @classmethod
     def from_energy(

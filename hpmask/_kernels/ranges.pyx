@@ -310,6 +310,56 @@ def widen(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
     return k
 
 
+def covered(const uint64_t[::1] boundaries, int shift, uint64_t least, uint64_t[::1] out):
+    """Boundaries of the cells of 2**shift numbers of which more than `least` are in the set; returns how many.
+
+    A range takes in all cells between the cells of its ends. How much of those two is in the set is added up over the
+    ranges that reach into them. `least` is below 2**shift.
+    """
+    cdef Py_ssize_t n = boundaries.shape[0], i, k = 0
+    cdef uint64_t size, low, cell = 0, part = 0, start, stop, first, last
+    _pairs(boundaries)
+    if out.shape[0] < n or not 0 <= shift <= 2 * MAX_ORDER or least >= (<uint64_t> 1) << shift:
+        raise ValueError("out is too small, shift is not from 0 to 58, or least not below 2**shift")
+    size = (<uint64_t> 1) << shift
+    low = size - 1
+    with nogil:
+        # `part` is what the ranges so far have of the cell that begins at `cell`.
+        for i in range(0, n, 2):
+            start = boundaries[i]
+            stop = boundaries[i + 1]
+            first = start & ~low
+            last = (stop - 1) & ~low
+            if first != cell:
+                if part > least:
+                    k = _append(&out[0], k, cell, cell + size)
+                cell = first
+                part = 0
+            if first == last:
+                part += stop - start
+                continue
+            part += first + size - start
+            if part > least:
+                k = _append(&out[0], k, first, first + size)
+            if first + size < last:
+                k = _append(&out[0], k, first + size, last)
+            cell = last
+            part = stop - last
+        if part > least:
+            k = _append(&out[0], k, cell, cell + size)
+    return k
+
+
+cdef inline Py_ssize_t _append(uint64_t* out, Py_ssize_t k, uint64_t start, uint64_t stop) noexcept nogil:
+    """Append a range that begins at or after the end of the last one, and merge them if they touch."""
+    if k and out[k - 1] == start:
+        out[k - 1] = stop
+        return k
+    out[k] = start
+    out[k + 1] = stop
+    return k + 2
+
+
 def centres(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
     """Boundaries of the cells of 2**shift numbers whose number start + 3/4 2**shift is in the set.
 

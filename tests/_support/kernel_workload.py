@@ -21,11 +21,13 @@ import numpy as np
 
 KERNELS = (
     "caps",
+    "cell_sums",
     "cells",
     "cells_under_image",
     "components",
     "discs",
     "distance",
+    "greedy",
     "index",
     "neighbours",
     "pixel_areas",
@@ -37,8 +39,10 @@ KERNELS = (
     "shapes",
     "sweep",
     "tiles",
+    "uniq",
 )
 _NONE = np.empty(0, np.uint64)
+_NO_ORDERS = np.empty(0, np.uint8)
 _SIP = np.zeros((2, 3, 3))
 _SIP[:, 0, 2] = _SIP[:, 2, 0] = 1e-5
 _NO_TURN = np.empty((0, 3))
@@ -125,6 +129,18 @@ class Workload:
         caps.paint(images, np.arange(8), np.arange(8)[::-1].copy(), words[:8])
         yield images
 
+    def call_cell_sums(self) -> Iterable[Any]:
+        sums, n = load("cell_sums"), 12 << (2 * self.order)
+        values = np.sin(np.arange(n, dtype=np.float64))
+        values[::9] = np.nan
+        some, orders = np.arange(3, n, 5).astype(np.uint64), np.full(n // 4, self.order - 1, np.uint8)
+        for density in (False, True):
+            yield sums.inside(values, _NONE, _NO_ORDERS, self.order, 0, density, self.boundaries)
+            yield sums.inside(values[: some.size], some, _NO_ORDERS, self.order, 0, density, self.boundaries)
+            coarse = np.arange(n // 4).astype(np.uint64)
+            yield sums.inside(values[: coarse.size], coarse, orders, self.order, 0, density, self.boundaries)
+        yield sums.inside(values[:0], _NONE, _NO_ORDERS, self.order, 0, False, _NONE)
+
     def call_cells(self) -> Iterable[Any]:
         cells, out = load("cells"), np.empty(60, np.uint64)
         cells.cells_at(self.lon, self.lat, self.order, out)
@@ -175,6 +191,25 @@ class Workload:
                 out = np.empty(12 << (2 * order))
                 distance.fill_map(self.index, own, 0, 12, 0, order, nest, sides, 0, most, out)
                 yield out
+
+    def call_greedy(self) -> Iterable[Any]:
+        greedy = load("greedy")
+        values = np.abs(np.sin(np.arange(400, dtype=np.float64)))
+        values[::7] = 0
+        some = (np.arange(400) % 30).astype(np.uint8)
+        for orders in (some, _NO_ORDERS):
+            for density in (False, True):
+                yield greedy.largest(values, orders, density)
+                whole, rest = np.zeros((2, 1 << 16), np.uint64)
+                greedy.tally(values, orders, density, 2.0**40, 50, 47, 16, 0, whole, rest)
+                yield from (whole, rest)
+                rows, above = np.empty(20, np.int64), np.empty(400, np.uint8)
+                key = int(values[3:4].view(np.uint64)[0])
+                yield greedy.collect(values, orders, density, 52, key >> 52, 5, rows[:0])
+                yield rows[: min(20, greedy.collect(values, orders, density, 52, key >> 52, 5, rows))].copy()
+                greedy.select(values, orders, density, key, above)
+                yield above
+        yield greedy.largest(-values, _NO_ORDERS, True)
 
     def call_pixels_under_mask(self) -> Iterable[Any]:
         plane = [[-0.01, 0.001], [0.001, 0.01]]
@@ -256,6 +291,9 @@ class Workload:
         for function in (ranges.widen, ranges.centres):
             out = np.empty(a.size, np.uint64)
             yield out[: function(a, self.shift_min + 4, out)]
+        for least in (0, 9 << (self.shift_min - 2), (1 << (self.shift_min + 4)) - 1):
+            out = np.empty(a.size, np.uint64)
+            yield out[: ranges.covered(a, self.shift_min + 4, least, out)]
         n = ranges.count_cells(a, self.shift_min)
         number, order = np.empty(n, np.uint64), np.empty(n, np.uint8)
         ranges.fill_cells(a, self.shift_min, number, order)
@@ -318,6 +356,21 @@ class Workload:
     def call_tiles(self) -> Iterable[Any]:
         nodes = self.nodes()
         yield from (nodes.starts, nodes.levels, nodes.words, nodes.index.entries, nodes.index.shift, nodes.order)
+
+    def call_uniq(self) -> Iterable[Any]:
+        uniq = load("uniq")
+        fine = np.arange(16 << 2, 40 << 2).astype(np.uint64) + np.uint64(192)
+        numbers = np.concatenate([np.arange(4, 7), np.arange(32, 40), fine]).astype(np.uint64)
+        orders = np.empty(numbers.size, np.uint8)
+        yield uniq.orders(numbers, orders)
+        yield orders
+        yield uniq.orders(np.array([4, 3], np.uint64), orders[:2].copy())
+        firsts = np.array([0, 3, 11], np.int64)
+        ends, run_orders = np.array([3, 11, numbers.size], np.int64), np.array([0, 1, 3], np.uint8)
+        for chosen in (np.ones(numbers.size, np.uint8), (np.arange(numbers.size) % 3 > 0).astype(np.uint8)):
+            out = np.empty(2 * numbers.size, np.uint64)
+            count, first, second = uniq.boundaries(numbers, firsts, ends, run_orders, chosen, out)
+            yield from (out[: max(count, 0)], first, second)
 
 
 def _boundaries(some: Any, shift: int) -> Any:
