@@ -47,8 +47,12 @@ _hdu_option = click.option("--hdu", help="Number or name of the image or table, 
     help="Value that the map is compared with: a number in the unit of the map, or a quantity such as '1e11 cm2 s'. Give "
     "two for --keep between and outside, or one for each energy bin. Without a threshold, the map must have 0 and 1.",
 )
-@click.option("--low", multiple=True, help="Low threshold of hysteresis: the region consists of what is above it, and")
-@click.option("--high", multiple=True, help="connected to something above the high threshold.")
+@click.option(
+    "--low",
+    multiple=True,
+    help="Low threshold of hysteresis: the region is what is above it and connected to a value above --high.",
+)
+@click.option("--high", multiple=True, help="High threshold of hysteresis.")
 @click.option(
     "--keep",
     type=click.Choice(KEEP),
@@ -118,8 +122,9 @@ def threshold(
     overwrite: bool,
     **options: Any,
 ) -> None:
-    """Write a mask of the values of MAP that are above a threshold, or fulfil another condition, to the file OUT.
+    """Compare the values of MAP with a threshold.
 
+    The mask keeps the values that are above the threshold, or fulfil another condition, and is written to the file OUT.
     MAP is a HEALPix map in a FITS file, or a FITS image. The options are those of Mask.from_map in Python.
     """
     one_of_both(order, resolution)
@@ -215,13 +220,16 @@ def credible(
     n_threads: int | None,
     overwrite: bool,
 ) -> None:
-    """Write the credible region of SKYMAP, a map of probability, to the file OUT.
+    """Find the credible region of SKYMAP.
 
-    SKYMAP is a HEALPix map in a FITS file, flat or multi-order. The names of OUT and of the picture may have {level}, and
+    The mask keeps the cells of highest probability density that hold the level together, and is written to the file OUT.
+    SKYMAP is a HEALPix map of probability in a FITS file, flat or multi-order. The names of OUT and of the picture may have {level}, and
     must have it for several levels: region_{level}.fits stands for region_0.5.fits and region_0.9.fits.
     """
     if len(levels) > 1 and any(path is not None and _LEVEL not in path.name for path in (out, plot)):
-        raise click.UsageError("Several levels need several files: put {level} into the name, as in region_{level}.fits.")
+        raise click.UsageError(
+            "Several levels need several files: put {level} into the name, as in region_{level}.fits."
+        )
     masks = [_named(out, level) for level in levels]
     plots = [] if plot is None else [_named(plot, level) for level in levels]
     _check(masks, plots, inputs=[skymap], overwrite=overwrite)
