@@ -38,6 +38,7 @@ from hpmask.morphology.dilation import Width
 from hpmask.regions import clip, masks
 from hpmask.values import credible as credible_regions
 from hpmask.values.credible import Crossing
+from hpmask.values.criterion import Keep, Nan
 from hpmask.wcs import fits_image, from_image, to_image
 
 if TYPE_CHECKING:
@@ -653,6 +654,156 @@ class Mask(MaskValue):
         return cls._own(full_maps.from_map(values, nest=nest, cells=cells, order=order, frame=frame, energy=energy))
 
     @classmethod
+    def from_map(
+        cls,
+        values: Any,
+        threshold: Any = None,
+        *,
+        low: Any = None,
+        high: Any = None,
+        keep: Keep = ">",
+        closed: Closed = "left",
+        nan: Nan = "raise",
+        connectivity: int = 8,
+        invert: bool = False,
+        outside: bool = False,
+        nest: bool | None = None,
+        cells: ArrayLike | None = None,
+        uniq: ArrayLike | None = None,
+        order: int | None = None,
+        mode: Mode = "center",
+        frame: str | None = None,
+        energy: EnergyAxis | None = None,
+        column: int | str | Sequence[int | str] | None = None,
+        hdu: int | str | None = None,
+        n_threads: int | None = None,
+    ) -> Mask:
+        """Return a mask from a map of values: by a threshold, an interval or hysteresis, or from 0 and 1.
+
+        The mask has the map's own cells, and equal neighbours merge into large cells. A map of a part of the sky never
+        becomes a full map.
+
+        Parameters
+        ----------
+        values : HealpixMap, array_like, path, FITS image HDU, gammapy map or healsparse map
+            The map. An array is a HEALPix map of shape (n_cells,) or (n_bins, n_cells) and needs `nest` and `frame`,
+            as `HealpixMap` does. A path is a HEALPix file, which `hpmask.io.read_map` reads, a file of healsparse, or a
+            FITS image. Images and their HDUs are those of `from_wcs`, and gammapy maps those of `from_gammapy`. The
+            cells of a healsparse map are its valid pixels. Pixels with the sentinel value are outside the map.
+        threshold : float, Quantity or str, scalar or shape (n_bins,), or a pair (low, high), optional
+            The value that the map is compared with, or one for each energy bin. A number is in the unit of the map. It
+            is a pair for `keep` "between" and "outside". Without a threshold, the map must have booleans, or 0 and 1 of
+            any numeric type.
+        low, high : float, Quantity or str, scalar or shape (n_bins,), optional
+            Instead of `threshold`, the two thresholds of hysteresis: the region consists of what is above `low` and
+            connected to something above `high`, on the neighbour graph of the sphere. If they are equal, the result is
+            that of a threshold.
+        keep : {">", ">=", "<", "<=", "between", "outside"}, optional
+            Which values are kept. For hysteresis, ">" and ">=" keep the region, and "<" and "<=" keep the rest, as an
+            exclusion mask of significant emission does.
+        closed : {"left", "right", "both", "neither"}, optional
+            Which ends of the interval belong to it, for `keep` "between" and "outside".
+        nan : {"raise", "keep", "exclude"}, optional
+            What happens to cells without a value: NaN, masked or UNSEEN. They are never part of the region of
+            hysteresis.
+        connectivity : {8, 4}, optional
+            For hysteresis: whether cells that share an edge or a corner are neighbours (8), or an edge (4).
+        invert : bool, optional
+            True for maps in which 1 or True means excluded. With a threshold, its opposite is kept. It does not apply
+            to `outside` and `nan`.
+        outside : bool, optional
+            Whether the sky without a cell or pixel is kept.
+        nest : bool, optional
+            For arrays: whether the cells are numbered NESTED (True) or RING (False).
+        cells : array_like of int, shape (n_cells,), optional
+            For arrays: cell numbers, for a map of a part of the sky. They need `order`.
+        uniq : array_like of int, shape (n_cells,), optional
+            For arrays: UNIQ numbers, for a multi-order map.
+        order : int, optional
+            Order of the cells of an array. For other maps, order of the mask, 0 to 29; by default that of a HEALPix
+            map, and for images as in `from_wcs` and `from_gammapy`.
+        mode : {"center", "overlap", "inside"}, optional
+            For images as in `from_wcs`. For HEALPix maps it applies to an `order` that is coarser than theirs, as in
+            `at_order`.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the cells of an array or of a healsparse map, which need one. For other maps, frame of the mask; by
+            default that of a HEALPix map, and for images as in `from_wcs` and `from_gammapy`.
+        energy : EnergyAxis, optional
+            Energy bins, for a map that has none of its own. A map with one row is valid in all of them.
+        column : int, str or sequence, optional
+            For HEALPix files: the column, as in `hpmask.io.read_map`.
+        hdu : int or str, optional
+            For files: number or name of the HDU.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        Mask
+            With the energy bins of the map, or `energy`.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another type, is missing, or does not apply to this kind of map.
+        ValueError
+            If a cell has no value and `nan` is "raise", or, without a threshold, is neither 0 nor 1 (the message names
+            the first one); if the thresholds contradict each other, or have another unit; or if the cells are not
+            valid.
+        MaskFormatError
+            If a file is damaged, or has no map.
+
+        See Also
+        --------
+        from_wcs, from_gammapy : Images with other options, and sources.
+        hpmask.HealpixMap : Values on HEALPix cells.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from hpmask import Mask
+        >>> Mask.from_map(np.arange(48.0), 40, keep="<", nest=True, frame="icrs")
+        <Mask icrs order=1 | 1 range, 16 B | 0.8333 of the sky>
+
+        Cells 20 to 22 are above 3, and cell 20 is above 5. Cell 30 is above 3, but not connected to it:
+
+        >>> significance = np.zeros(48)
+        >>> significance[[20, 21, 22, 30]] = 6, 4, 4, 4
+        >>> source = Mask.from_map(significance, low=3, high=5, nest=True, frame="icrs")
+        >>> source.planes[0].cells()
+        array([20, 21, 22], dtype=uint64)
+        >>> background = Mask.from_map(significance, low=3, high=5, keep="<", nest=True, frame="icrs")
+        >>> background == ~source
+        True
+        """
+        from hpmask.interop import maps
+
+        return cls._own(
+            maps.from_map(
+                values,
+                threshold,
+                low=low,
+                high=high,
+                keep=keep,
+                closed=closed,
+                nan=nan,
+                connectivity=connectivity,
+                invert=invert,
+                outside=outside,
+                nest=nest,
+                cells=cells,
+                uniq=uniq,
+                order=order,
+                mode=mode,
+                frame=frame,
+                energy=energy,
+                column=column,
+                hdu=hdu,
+                n_threads=n_threads,
+            )
+        )
+
+    @classmethod
     def from_skymap(
         cls,
         skymap: Any,
@@ -855,7 +1006,15 @@ class Mask(MaskValue):
     def from_gammapy(
         cls,
         data: Map | SourceCatalog | DatasetModels | Model | Sequence[Model],
+        threshold: Any = None,
         *,
+        low: Any = None,
+        high: Any = None,
+        keep: Keep = ">",
+        closed: Closed = "left",
+        nan: Nan = "raise",
+        connectivity: int = 8,
+        invert: bool = False,
         order: int | None = None,
         resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
@@ -867,19 +1026,35 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool | None = None,
     ) -> Mask:
-        """Return a mask from a boolean gammapy map, or from the sources of a gammapy catalog or of models.
+        """Return a mask from a gammapy map, or from the sources of a gammapy catalog or of models.
 
-        The mask of a map is True where the map is True. The mask of sources is True on the extent of each source, which
-        `extension` defines: ``~`` of it is the exclusion mask.
+        The mask of a map is True where the map is True, or fulfils the condition of a threshold. The mask of sources is
+        True on the extent of each source, which `extension` defines: ``~`` of it is the exclusion mask.
 
         Parameters
         ----------
         data : `~gammapy.maps.Map`, `~gammapy.catalog.SourceCatalog`, `~gammapy.modeling.models.Models`, model or list
-            A map (WcsNDMap, HpxNDMap or RegionNDMap) of booleans, True = kept. Values 0 and 1 of other types are taken
-            as False and True, because gammapy's files often return masks in this way. The map may have an energy axis.
-            Other axes must have one bin. Or a catalog, models of a dataset, one model, or a list of sky models and
-            spatial models. Models of the background are ignored. The radii in the columns of a catalog need
-            ``Mask.from_catalog(catalog.table, ...)`` instead.
+            A map (WcsNDMap, HpxNDMap or RegionNDMap) of values for a threshold, or of booleans, True = kept. Without a
+            threshold, values 0 and 1 of other types are taken as False and True, because gammapy's files often return
+            masks in this way. The map may have an energy axis. Other axes must have one bin. Or a catalog, models of a
+            dataset, one model, or a list of sky models and spatial models. Models of the background are ignored. The
+            radii in the columns of a catalog need ``Mask.from_catalog(catalog.table, ...)`` instead.
+        threshold : float, Quantity or str, scalar or shape (n_bins,), or a pair (low, high), optional
+            For maps only: which values are kept, as in `from_map`. A number is in the unit of the map.
+        low, high : float, Quantity or str, scalar or shape (n_bins,), optional
+            For maps only: two thresholds for hysteresis, as in `from_map`, in each energy bin. Images use their own
+            pixels, as in `from_wcs`. Maps of regions have no neighbours and raise an error.
+        keep : {">", ">=", "<", "<=", "between", "outside"}, optional
+            Which side of the threshold is kept.
+        closed : {"left", "right", "both", "neither"}, optional
+            Which ends of the interval belong to it, for `keep` "between" and "outside".
+        nan : {"raise", "keep", "exclude"}, optional
+            For maps only: what happens to values that are NaN or UNSEEN.
+        connectivity : {8, 4}, optional
+            For hysteresis: whether pixels that share an edge or a corner are neighbours (8), or an edge (4).
+        invert : bool, optional
+            For maps only: True for maps in which 1 or True means excluded. With a threshold, its opposite is kept. It
+            does not apply to `outside` and `nan`.
         order : int, optional
             Order of the cells, 0 to 29. By default HEALPix maps keep theirs, and images have cells smaller than an
             eighth of a pixel, so that `to_gammapy` on the same geometry returns the image. Pixels much thinner than the
@@ -922,8 +1097,9 @@ class Mask(MaskValue):
         TypeError
             If `data` is none of these, or an option is given that does not apply to it.
         ValueError
-            If a value of a map is neither 0 nor 1 (NaN included; the first one is named), a map has other axes, no
-            order fits, or sources have no extent and `invalid` is "raise".
+            If a value of a map is NaN and `nan` is "raise", or, without a threshold, is neither 0 nor 1 (the first one
+            is named); if the thresholds contradict each other, or have another unit; if a map has other axes, no order
+            fits, or sources have no extent and `invalid` is "raise".
 
         Warns
         -----
@@ -946,12 +1122,28 @@ class Mask(MaskValue):
         >>> map_ = excluded.to_gammapy(WcsGeom.create(skydir=(83.6, 22.0), width=2, binsz=0.1))
         >>> bool((Mask.from_gammapy(map_).to_gammapy(map_.geom).data == map_.data).all())
         True
+
+        A map of values becomes a mask by a threshold:
+
+        >>> from gammapy.maps import Map
+        >>> sqrt_ts = Map.from_geom(map_.geom, data=np.arange(400.0).reshape(20, 20) / 50)
+        >>> faint = Mask.from_gammapy(sqrt_ts, 5, keep="<", nan="keep")
+        >>> bool((faint.to_gammapy(map_.geom).data == (sqrt_ts.data < 5)).all())
+        True
         """
         from hpmask.interop.gammapy import convert
 
         return cls._own(
             convert.from_gammapy(
                 data,
+                threshold,
+                low=low,
+                high=high,
+                keep=keep,
+                closed=closed,
+                nan=nan,
+                connectivity=connectivity,
+                invert=invert,
                 order=order,
                 resolution=resolution,
                 mode=mode,
@@ -1005,13 +1197,19 @@ class Mask(MaskValue):
         order: int | None = None,
         mode: Mode = "center",
         outside: bool = False,
-        nan: bool | None = None,
+        threshold: Any = None,
+        low: Any = None,
+        high: Any = None,
+        keep: Keep = ">",
+        closed: Closed = "left",
+        nan: Nan = "raise",
+        connectivity: int = 8,
         invert: bool = False,
         energy: EnergyAxis | None = None,
         frame: str = "icrs",
         n_threads: int | None = None,
     ) -> Mask:
-        """Return a mask from a WCS image: a cell is in if and only if the pixel under its centre is True.
+        """Return a mask from a WCS image: a cell is in if and only if the pixel under its centre is kept.
 
         The pixel under a position is the one that astropy's ``wcs.world_to_pixel`` gives, distortions included.
         Cylindrical images repeat themselves after 360 degrees of longitude, and so do HPX and the belt of the cubes
@@ -1021,9 +1219,8 @@ class Mask(MaskValue):
         Parameters
         ----------
         image : numpy.ndarray, path, FITS image HDU or gammapy map
-            Pixels, shape (ny, nx) or (n_bins, ny, nx): booleans, or 0 and 1 of any numeric type. True = kept. A file
-            may be packed by gzip, bzip2 or xz, or in compressed tiles. The pixels that a masked array masks count as
-            NaN.
+            Pixels, shape (ny, nx) or (n_bins, ny, nx): values for a threshold, or without a threshold booleans, or 0
+            and 1 of any numeric type. True = kept. A file may be packed by gzip, bzip2 or xz, or in compressed tiles.
         wcs : `~astropy.wcs.WCS`, FITS header, image HDU, path or gammapy geometry, optional
             The WCS of the image, as in `to_wcs`. An array needs one; the others have their own.
         hdu : int or str, optional
@@ -1038,10 +1235,24 @@ class Mask(MaskValue):
             great-circle edges. Pixels with a corner outside the projection still count by the centres of cells.
         outside : bool, optional
             Whether cells whose centre lies outside the image are kept.
-        nan : bool, optional
-            Whether NaN pixels are kept. By default they raise an error.
+        threshold : float, Quantity or str, scalar or shape (n_bins,), or a pair (low, high), optional
+            Which pixels are kept, as in `from_map`. A Quantity is compared in the unit of the image: that of the array
+            or the gammapy map, or BUNIT.
+        low, high : float, Quantity or str, scalar or shape (n_bins,), optional
+            Two thresholds for hysteresis, as in `from_map`. The neighbours are those on the image, before it becomes a
+            mask: the left and the right end of an image of the whole sky do not touch. With ``connectivity=4`` the
+            pixels are those of ``skimage.filters.apply_hysteresis_threshold``.
+        keep : {">", ">=", "<", "<=", "between", "outside"}, optional
+            Which side of the threshold is kept.
+        closed : {"left", "right", "both", "neither"}, optional
+            Which ends of the interval belong to it, for `keep` "between" and "outside".
+        nan : {"raise", "keep", "exclude"}, optional
+            What happens to pixels without a value: NaN, masked or UNSEEN.
+        connectivity : {8, 4}, optional
+            For hysteresis: whether pixels that share an edge or a corner are neighbours (8), or an edge (4).
         invert : bool, optional
-            True for images in which 1 or True means excluded. It does not apply to `outside` and `nan`.
+            True for images in which 1 or True means excluded. With a threshold, its opposite is kept. It does not apply
+            to `outside` and `nan`.
         energy : EnergyAxis, optional
             Energy bins of the planes of a cube. A gammapy map has its own, and so has a file with one table of energies
             that fits its planes: the table that BANDSHDU names, EBOUNDS, ENERGIES, or any table with columns such as
@@ -1063,7 +1274,8 @@ class Mask(MaskValue):
         TypeError
             If `image` is an array and `wcs` is not given, or an argument is of another type.
         ValueError
-            If a pixel is neither 0 nor 1, or is NaN and `nan` is not given (the message names the first one); if the
+            If a pixel has no value and `nan` is "raise", or, without a threshold, is neither 0 nor 1 (the message names
+            the first one); if the thresholds contradict each other, or have another unit; if the
             WCS is not celestial, a number in it is NaN or infinite (the message names the keyword), or astropy cannot
             transform its frame; if the planes do not fit the energy bins; or if `order` is so fine that the outline of
             the image would not fit in memory.
@@ -1096,6 +1308,15 @@ class Mask(MaskValue):
         array([[0, 1, 0],
                [1, 1, 1],
                [0, 1, 0]])
+
+        An image of values needs a threshold:
+
+        >>> values = np.array([[0.0, 3.0, 0.0], [4.0, 7.0, np.nan], [0.0, 2.0, 0.0]])
+        >>> mask = Mask.from_wcs(values, wcs, threshold=2.5, nan="exclude")
+        >>> mask.to_wcs(wcs, image.shape).astype(int)
+        array([[0, 1, 0],
+               [1, 1, 0],
+               [0, 0, 0]])
         """
         return cls._own(
             from_image.from_wcs(
@@ -1105,7 +1326,13 @@ class Mask(MaskValue):
                 order=order,
                 mode=mode,
                 outside=outside,
+                threshold=threshold,
+                low=low,
+                high=high,
+                keep=keep,
+                closed=closed,
                 nan=nan,
+                connectivity=connectivity,
                 invert=invert,
                 energy=energy,
                 frame=frame,

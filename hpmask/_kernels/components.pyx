@@ -285,6 +285,57 @@ cdef class Labelling:
                 size[number[i]] += (stop[i] - start[i]) >> shift
         return starts, stops, numbers, sizes
 
+    def holding(self, const uint64_t[::1] seeds):
+        """The boundaries (order 29) of the components that share a cell with another set.
+
+        `seeds` are the boundaries of that set. Nodes and seeds are both ascending, so that one walk along both of them
+        finds the parts that hold a seed. Their roots are marked, and the pieces of marked parts are the result.
+        """
+        import numpy as np
+
+        cdef const Tiles* tiles = &self.tiles
+        cdef Forest* forest = &self.forest
+        cdef int width = 2 * tiles.bits, shift = 2 * (MAX_ORDER - tiles.order)
+        cdef uint64_t begin, end, low, high, cells
+        cdef Py_ssize_t i, j = 0, n = seeds.shape[0] // 2
+        cdef uint32_t part
+        if seeds.shape[0] & 1:
+            raise ValueError("seeds must be pairs of starts and stops")
+        labels = np.zeros(forest.extent.count, np.uint32)
+        cdef uint32_t[::1] label = labels
+        with nogil:
+            for i in range(tiles.count):
+                begin = tiles.start[i] << width << shift
+                end = end_of(tiles, i) << width << shift
+                while j < n and seeds[2 * j + 1] <= begin:
+                    j += 1
+                while j < n and seeds[2 * j] < end:
+                    if tiles.word[i] == tiles.full:
+                        label[root(forest, forest.first[i])] = 1
+                    else:
+                        # The cells of the tile that the seeds touch, as bits.
+                        low = (seeds[2 * j] - begin) >> shift if seeds[2 * j] > begin else 0
+                        high = ((seeds[2 * j + 1] if seeds[2 * j + 1] < end else end) - 1 - begin) >> shift
+                        cells = (~<uint64_t> 0 << low) & (~<uint64_t> 0 >> (63 - high))
+                        for part in range(forest.first[i], forest.first[i + 1]):
+                            if forest.word[part] & cells:
+                                label[root(forest, part)] = 1
+                    if seeds[2 * j + 1] > end:
+                        break
+                    j += 1
+            for part in range(<uint32_t> forest.extent.count):
+                label[part] = label[root(forest, part)]
+            n = self.walk(&label[0], NULL, NULL, NULL)
+        starts, stops, numbers = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.uint32)
+        cdef uint64_t[::1] start = starts, stop = stops
+        cdef uint32_t[::1] number = numbers
+        with nogil:
+            self.walk(&label[0], &start[0], &stop[0], &number[0])
+        marked = numbers == 1
+        boundaries = np.empty(2 * np.count_nonzero(marked), np.uint64)
+        boundaries[0::2], boundaries[1::2] = starts[marked], stops[marked]
+        return boundaries
+
 
 def group(
     const uint64_t[::1] start, const uint64_t[::1] stop, const uint32_t[::1] number, const uint32_t[::1] rank,

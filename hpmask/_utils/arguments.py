@@ -9,12 +9,15 @@ from astropy import units as u
 from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
+from hpmask._utils.words import counted
+
 __all__ = [
     "CLOSED",
     "MAX_ORDER",
     "Closed",
     "as_angle",
     "as_area",
+    "as_booleans",
     "as_count",
     "as_flag",
     "as_quantity",
@@ -107,6 +110,49 @@ def as_flag(value: Any, argument: str) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{argument} must be True or False, got {value!r}")
     return bool(value)
+
+
+def as_booleans(
+    values: NDArray[Any], argument: str, *, missing: NDArray[np.bool_] | None = None, advice: str = "give a threshold="
+) -> NDArray[np.bool_]:
+    """`values` as booleans: the same array if it has booleans already; the error names `argument`.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Booleans, or 0 and 1 of any type of numbers.
+    argument : str
+        Their name.
+    missing : numpy.ndarray of bool, optional
+        Values that may be anything. They become False.
+    advice : str, optional
+        What to do with other numbers.
+
+    Raises
+    ------
+    TypeError
+        If they are not numbers.
+    ValueError
+        If a value is neither 0 nor 1. The message has the number of such values, and the first of them.
+    """
+    if values.dtype == np.bool_:
+        return values
+    if values.dtype.kind not in "iuf":
+        raise TypeError(f"{argument} must be boolean, or 0 and 1, got {values.dtype}")
+    kept = values == 1
+    odd = ~kept
+    odd &= values != 0
+    if missing is not None:
+        odd &= ~missing
+    if odd.any():
+        place = tuple(int(i) for i in np.argwhere(odd)[0])
+        where = f"{place[0]}" if len(place) == 1 else f"{place}"
+        count = np.count_nonzero(odd)
+        raise ValueError(
+            f"{argument} must be boolean, or 0 and 1, but {counted(count, 'value')} of {values.size} "
+            f"{'is' if count == 1 else 'are'} not, the first at {where}: {values[place]}; {advice}"
+        )
+    return kept
 
 
 def as_count(value: Any, argument: str) -> int:

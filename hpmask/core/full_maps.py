@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import cells as _kernel
-from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, masked, unmasked
+from hpmask._utils.arguments import MAX_ORDER, as_booleans, as_flag, check_order, masked, unmasked
+from hpmask._utils.parallel import thread_map
 from hpmask.core.rangeset import RangeSet, trusted
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
 
-__all__ = ["as_cells", "from_map", "order_of_full", "planes_of", "set_of_cells", "set_of_full", "to_map"]
+__all__ = [
+    "as_cells",
+    "from_map",
+    "order_of_full",
+    "planes_of",
+    "set_of_cells",
+    "set_of_full",
+    "sets_of_pieces",
+    "to_map",
+]
 
 _MOST_BYTES = 16 << 30
 
 # Cells of a full map in one step: few enough to stay in the processor's cache.
 _CHUNK = 1 << 16
+# Cells of a full map that a thread takes at a time.
+_PART = 1 << 20
+_NO_CELLS = np.empty(0, dtype=np.intp)
 # If fewer than one cell in this many is True, the True ones are renumbered and sorted. Otherwise the map is read in
 # NESTED order.
 _FEW = 32
@@ -101,21 +115,85 @@ def to_map(mask: MaskValue, *, order: int | None = None, nest: bool = False) -> 
     return result if mask.energy is not None else result[0]
 
 
-def set_of_full(row: NDArray[np.bool_], order: int, *, nest: bool) -> RangeSet:
+def set_of_full(row: NDArray[np.bool_], order: int, *, nest: bool, n_threads: int | None = None) -> RangeSet:
     """The set where a full map is True."""
     row = np.ascontiguousarray(row)
     if not nest and np.count_nonzero(row) < row.size // _FEW:
         return RangeSet.from_cells(healpix.ring_to_nested(np.flatnonzero(row), order), order)
-    found, before = [], False
-    for start in range(0, row.size, _CHUNK):
-        part = row[start : start + _CHUNK]
-        if not nest:
-            values, part = row.view(np.uint8), np.empty(part.size, dtype=np.bool_)
-            _kernel.read_ring(values, order, start, part.view(np.uint8))
-        found.append(start + np.flatnonzero(part != np.concatenate([[before], part[:-1]])))
-        before = bool(part[-1])
-    boundaries = np.concatenate([*found, [row.size] * before]).astype(np.uint64)
-    return RangeSet((boundaries << np.uint64(2 * (MAX_ORDER - order))).reshape(-1, 2), order)
+
+    def piece(part: slice) -> tuple[NDArray[np.bool_], ...]:
+        if nest:
+            return (row[part],)
+        cells = np.empty(part.stop - part.start, dtype=np.bool_)
+        _kernel.read_ring(row.view(np.uint8), order, part.start, cells.view(np.uint8))
+        return (cells,)
+
+    return sets_of_pieces(piece, order, n_threads=n_threads)[0]
+
+
+def sets_of_pieces(
+    piece: Callable[[slice], tuple[NDArray[np.bool_] | None, ...]], order: int, *, n_threads: int | None = None
+) -> list[RangeSet]:
+    """The sets of the cells of an order for which functions of the whole sky are True.
+
+    Parameters
+    ----------
+    piece : callable
+        Takes a slice of the NESTED cells and returns the values of each function there; None if all are False. Several
+        threads call it.
+    order : int
+        Order of the cells.
+    n_threads : int, optional
+        Number of threads.
+
+    Returns
+    -------
+    list of RangeSet
+        The set of each function.
+    """
+    n_cells = healpix.n_cells(order)
+
+    def flips(part: slice) -> list[tuple[bool, bool, list[NDArray[np.intp]]]]:
+        """For each function: whether its first cell is in, whether its last is, and the cells where that changes."""
+        found: list[tuple[bool, bool, list[NDArray[np.intp]]]] = []
+        for start in range(part.start, part.stop, _CHUNK):
+            here = piece(slice(start, min(start + _CHUNK, part.stop)))
+            for k, values in enumerate(here):
+                first, last, changes = (False, False, []) if values is None else _flips(values, start)
+                if len(found) <= k:
+                    found.append((first, last, changes))
+                    continue
+                before = found[k]
+                if before[1] != first:
+                    before[2].append(np.array([start]))
+                before[2].extend(changes)
+                found[k] = (before[0], last, before[2])
+        return found
+
+    parts = [slice(start, min(start + _PART, n_cells)) for start in range(0, n_cells, _PART)]
+    boundaries: list[list[NDArray[np.intp]]] = []
+    lasts: list[bool] = []
+    for part, found in zip(parts, thread_map(flips, parts, n_threads), strict=True):
+        for k, (first, last, changes) in enumerate(found):
+            if len(boundaries) <= k:
+                boundaries.append([])
+                lasts.append(False)
+            if lasts[k] != first:
+                boundaries[k].append(np.array([part.start]))
+            boundaries[k].extend(changes)
+            lasts[k] = last
+    shift = np.uint64(2 * (MAX_ORDER - order))
+    sets = []
+    for changes, last in zip(boundaries, lasts, strict=True):
+        ends = [np.array([n_cells])] if last else []
+        sets.append(trusted(np.concatenate([*changes, *ends, _NO_CELLS]).astype(np.uint64) << shift, order))
+    return sets
+
+
+def _flips(values: NDArray[np.bool_], start: int) -> tuple[bool, bool, list[NDArray[np.intp]]]:
+    changes = np.flatnonzero(values[1:] != values[:-1])
+    changes += start + 1
+    return bool(values[0]), bool(values[-1]), [changes] if changes.size else []
 
 
 def set_of_cells(cells: NDArray[np.uint64], order: int) -> RangeSet:
@@ -164,16 +242,7 @@ def _as_rows(values: ArrayLike, energy: EnergyAxis | None) -> NDArray[np.bool_]:
     shapes = "(n_cells,)" if energy is None else f"(n_cells,) or ({energy.n_bins}, n_cells)"
     if array.ndim not in (1, 2) or (array.ndim == 2 and (energy is None or len(array) != energy.n_bins)):
         raise ValueError(f"values must have shape {shapes}, got {array.shape}")
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"values must be booleans, or 0 and 1, got {array.dtype}")
-    if array.dtype != np.bool_:
-        kept = array == 1
-        bad = np.argwhere(~kept & (array != 0))
-        if bad.size:
-            value = array[tuple(bad[0])]
-            raise ValueError(f"values must be True or False (or 1 and 0), {_place(bad[0])} is {value}")
-        array = kept
-    return np.atleast_2d(array)
+    return np.atleast_2d(as_booleans(array, "values", advice="Mask.from_map takes a threshold"))
 
 
 def _place(index: NDArray[np.intp]) -> str:

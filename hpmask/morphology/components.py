@@ -22,7 +22,7 @@ from hpmask.core.value import MaskValue, then
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import lonlat
 
-__all__ = ["Components", "Labelled", "count"]
+__all__ = ["Components", "Labelled", "count", "holding"]
 
 # Centroids use cells of this order (about a degree) or finer. The centre of a larger cell represents its area badly.
 _COARSEST = 6
@@ -58,6 +58,36 @@ def count(plane: RangeSet, connectivity: int = 8) -> int:
     """
     corners = check_connectivity(connectivity)
     return _labelling(plane, corners).n_components if plane else 0
+
+
+def holding(plane: RangeSet, seeds: RangeSet, corners: bool) -> RangeSet:
+    """The connected components of a set that share a cell with another set.
+
+    Parameters
+    ----------
+    plane : RangeSet
+        The set. Its components are connected by cells of its own order.
+    seeds : RangeSet
+        The other set.
+    corners : bool
+        Whether cells that only share a corner are neighbours.
+
+    Returns
+    -------
+    RangeSet
+        At the order of `plane`.
+
+    Examples
+    --------
+    >>> from hpmask import RangeSet
+    >>> from hpmask.morphology.components import holding
+    >>> corners = RangeSet.from_cells([0, 3, 40], order=3)
+    >>> holding(corners, RangeSet.from_cells([3], order=3), True).cells()
+    array([0, 3], dtype=uint64)
+    """
+    if not plane or not seeds:
+        return RangeSet.empty(plane.order)
+    return trusted(_labelling(plane, corners).holding(seeds.boundaries), plane.order)
 
 
 def _labelling(plane: RangeSet, corners: bool) -> Any:

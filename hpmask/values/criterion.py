@@ -11,8 +11,9 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask._utils.arguments import Closed, check_closed, check_connectivity, float64, unmasked
+from hpmask._utils.words import counted
 
-__all__ = ["KEEP", "NAN", "Criterion", "Keep", "Nan", "check_missing"]
+__all__ = ["KEEP", "NAN", "Criterion", "Keep", "Nan", "check_missing", "check_nan"]
 
 Keep = Literal[">", ">=", "<", "<=", "between", "outside"]
 KEEP: tuple[Keep, ...] = get_args(Keep)
@@ -96,7 +97,7 @@ class Criterion:
 
     def kept(self, values: NDArray[Any], bin_: int, unit: u.UnitBase | None = None) -> Booleans:
         """Which values of one energy bin are kept by a threshold or an interval. Missing values are not decided."""
-        low, high = self.levels(bin_, unit)
+        low, high = self.levels(bin_, unit, values.dtype)
         if self.keep in ("between", "outside"):
             inside = (values >= low) if self.closed in ("left", "both") else (values > low)
             inside &= (values <= high) if self.closed in ("right", "both") else (values < high)
@@ -111,7 +112,7 @@ class Criterion:
         "Above" includes the threshold itself for `keep` ">=" and "<". The region consists of the candidates that are
         connected to a seed. It is kept for ">" and ">=". For "<" and "<=" the rest is kept.
         """
-        low, high = self.levels(bin_, unit)
+        low, high = self.levels(bin_, unit, values.dtype)
         above = np.greater if self.keep in (">", "<=") else np.greater_equal
         return above(values, low), above(values, high)
 
@@ -120,13 +121,25 @@ class Criterion:
         """Whether hysteresis keeps the region that it finds, or the rest."""
         return self.keep in (">", ">=")
 
-    def levels(self, bin_: int, unit: u.UnitBase | None) -> tuple[Any, Any]:
-        """`low` and `high` of one energy bin as numbers in the unit of the values."""
+    def levels(self, bin_: int, unit: u.UnitBase | None, dtype: np.dtype[Any] | None = None) -> tuple[Any, Any]:
+        """`low` and `high` of one energy bin as numbers in the unit of the values.
+
+        With the `dtype` of values in single precision they are in that precision, as a number is when numpy compares it
+        with such an array: the threshold 0.7 then is the 0.7 of the values.
+        """
         found = []
         for level, name in ((self.low, "low"), (self.high, "high")):
             number = _number(level, unit, name if self.hysteresis or self.low is not self.high else "threshold")
-            found.append(number if np.ndim(number) == 0 else number[bin_])
+            number = np.float64(number if np.ndim(number) == 0 else number[bin_])
+            if dtype is not None and dtype.kind == "f" and abs(number) <= np.finfo(dtype).max:
+                number = dtype.type(number)
+            found.append(number)
         return found[0], found[1]
+
+    @property
+    def has_bins(self) -> bool:
+        """Whether a threshold has a value for each energy bin."""
+        return bool(np.ndim(self.low) or np.ndim(self.high))
 
     def check_bins(self, n_bins: int) -> None:
         """Raise a ValueError if a threshold has another number of values than the map has energy bins."""
@@ -154,6 +167,19 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def check_nan(nan: str) -> Nan:
+    """`nan`, checked: what happens to missing values.
+
+    Raises
+    ------
+    ValueError
+        If it is not "raise", "keep" or "exclude".
+    """
+    if nan not in NAN:
+        raise ValueError(f"nan must be 'raise', 'keep' or 'exclude', got {nan!r}")
+    return nan
+
+
 def check_missing(missing: Booleans | None, nan: str, argument: str) -> None:
     """Check `nan`, and raise a ValueError if values are missing and `nan` is "raise".
 
@@ -166,14 +192,12 @@ def check_missing(missing: Booleans | None, nan: str, argument: str) -> None:
     argument : str
         Name of the values in the error.
     """
-    if nan not in NAN:
-        raise ValueError(f"nan must be 'raise', 'keep' or 'exclude', got {nan!r}")
-    if nan == "raise" and missing is not None and missing.any():
+    if check_nan(nan) == "raise" and missing is not None and missing.any():
         place = tuple(int(i) for i in np.argwhere(missing)[0])
         where = place[0] if len(place) == 1 else place
         raise ValueError(
-            f"{argument} has {int(missing.sum())} values that are NaN, masked or UNSEEN, the first at {where}: "
-            "give nan='keep' to keep them, or nan='exclude'"
+            f"{argument} has {counted(int(missing.sum()), 'value')} that {'is' if missing.sum() == 1 else 'are'} NaN, "
+            f"masked or UNSEEN, the first at {where}: give nan='keep' to keep them, or nan='exclude'"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask._files.fits_file import faults_of
@@ -15,13 +16,15 @@ from hpmask._utils.warn import warn
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.geometry import frames
+from hpmask.values.criterion import Criterion, Nan, check_nan
+from hpmask.values.threshold import n_planes, pixels_of, text_of
 from hpmask.wcs.grid import Grid, Way, order_for
 from hpmask.wcs.image_cells import plane_of, unused
-from hpmask.wcs.inputs import Target, booleans, open_image
+from hpmask.wcs.inputs import Target, open_image
 
 if TYPE_CHECKING:
     from hpmask.energy.axis import EnergyAxis
-__all__ = ["from_wcs"]
+__all__ = ["from_wcs", "mask_of_image"]
 
 
 @for_the_call
@@ -33,54 +36,105 @@ def from_wcs(
     order: int | None = None,
     mode: Mode = "center",
     outside: bool = False,
-    nan: bool | None = None,
+    threshold: Any = None,
+    low: Any = None,
+    high: Any = None,
+    keep: str = ">",
+    closed: str = "left",
+    nan: str = "raise",
+    connectivity: int = 8,
     invert: bool = False,
     energy: EnergyAxis | None = None,
     frame: str = "icrs",
     n_threads: int | None = None,
 ) -> MaskValue:
     """See `hpmask.Mask.from_wcs`."""
+    criterion = Criterion.of(threshold, low=low, high=high, keep=keep, closed=closed, connectivity=connectivity)
+    check_nan(nan)
+    options: dict[str, Any] = {"order": order, "mode": mode, "outside": outside, "frame": frame, "n_threads": n_threads}
+    values, unit, target = open_image(image, wcs, hdu, energies=energy is None)
+    return mask_of_image(values, unit, target, criterion, nan=nan, invert=invert, energy=energy, **options)
+
+
+def mask_of_image(
+    values: NDArray[Any],
+    unit: u.UnitBase | None,
+    target: Target,
+    criterion: Criterion | None,
+    *,
+    order: int | None,
+    mode: Mode,
+    outside: bool,
+    frame: str,
+    nan: str = "raise",
+    invert: bool = False,
+    energy: EnergyAxis | None = None,
+    n_threads: int | None = None,
+    argument: str = "image",
+) -> MaskValue:
+    """The mask of an image from its pixels, their unit and its target; see `hpmask.Mask.from_wcs`.
+
+    Errors call the image `argument`.
+    """
     frame, mode = frames.check_frame(frame), check_mode(mode)
-    order = None if order is None else check_order(order)
-    nan = None if nan is None else as_flag(nan, "nan")
+    order, missing = None if order is None else check_order(order), check_nan(nan)
     outside, invert = as_flag(outside, "outside"), as_flag(invert, "invert")
     threads = thread_count(n_threads)
-    values, target = open_image(image, wcs, hdu, energies=energy is None)
-    # All faults of the values from here on are faults of the file.
+    # All faults of the values are faults of the file.
     with faults_of(target.file):
-        pixels = booleans(values, nan=nan, invert=invert)
-        planes, grid, axis, order = _planes(pixels, target, energy, frame, order, mode, outside, threads)
-    polarity = "0 = kept" if invert else "1 = kept"
-    missing = "" if nan is None else f", NaN {'kept' if nan else 'not kept'}"
+        sheets, grid, axis = _sheets(values, target, energy, argument)
+        order = order_for(grid) if order is None else order
+        pixels = _pixels(sheets, criterion, unit, axis, nan=missing, invert=invert, argument=argument)
+        way = Way.between(grid.frame, frame)
+        planes = _planes(pixels, grid, way, order=order, mode=mode, outside=outside, threads=threads)
+    polarity = ", 0 = kept" if invert else ", 1 = kept"
+    rule = text_of(criterion, nan=missing, outside=False, invert=invert and criterion is not None)
     history = (
-        f"from_wcs({grid.shape[0]} x {grid.shape[1]} pixels, {polarity}{missing}, outside "
+        f"from_wcs({grid.shape[0]} x {grid.shape[1]} pixels{polarity if criterion is None else ''}{rule}, outside "
         f"{'kept' if outside else 'not kept'}, order={order}, mode={mode!r})"
     )
     return new_mask(planes if len(planes) > 1 else planes[0], order=order, frame=frame, energy=axis, history=history)
 
 
-def _planes(
-    pixels: NDArray[np.bool_],
-    target: Target,
-    energy: EnergyAxis | None,
-    frame: str,
-    order: int | None,
-    mode: Mode,
-    outside: bool,
-    threads: int,
-) -> tuple[list[RangeSet], Grid, EnergyAxis | None, int]:
-    """The cells of each plane of an image, with the grid, the energy axis and the order that they have."""
-    if pixels.ndim < 2 or not pixels.size:
-        raise ValueError(f"image must have at least two axes and some pixels, got shape {pixels.shape}")
-    grid = Grid.of(target.wcs, pixels.shape[-2:])
-    axis = energy if energy is not None or pixels[..., 0, 0].size == 1 else target.energy
+def _sheets(
+    values: NDArray[Any], target: Target, energy: EnergyAxis | None, argument: str
+) -> tuple[NDArray[Any], Grid, EnergyAxis | None]:
+    """The planes of an image, shape (n, ny, nx), with the grid and the energy axis that they have."""
+    if values.ndim < 2 or not values.size:
+        raise ValueError(f"{argument} must have at least two axes and some pixels, got shape {values.shape}")
+    grid = Grid.of(target.wcs, values.shape[-2:])
+    axis = energy if energy is not None or values[..., 0, 0].size == 1 else target.energy
     bins = [axis.n_bins] if axis is not None else []
-    sheets = pixels.reshape(-1, *grid.shape)
+    sheets = values.reshape(-1, *grid.shape)
     if sheets.shape[0] not in (1, *bins):
         wanted = f"{bins[0]} planes, one per energy bin, or one" if bins else "one plane: give energy for more"
-        raise ValueError(f"image of shape {pixels.shape} must have {wanted}")
-    order = order_for(grid) if order is None else order
-    way = Way.between(grid.frame, frame)
+        raise ValueError(f"{argument} of shape {values.shape} must have {wanted}")
+    return sheets, grid, axis
+
+
+def _pixels(
+    sheets: NDArray[Any],
+    criterion: Criterion | None,
+    unit: u.UnitBase | None,
+    axis: EnergyAxis | None,
+    *,
+    nan: Nan,
+    invert: bool,
+    argument: str,
+) -> NDArray[np.bool_]:
+    """The pixels that are kept, for each plane or, with a threshold for each bin, for each bin."""
+    n = n_planes(len(sheets), criterion, axis)
+    pixels = np.empty((n, *sheets.shape[1:]), dtype=np.bool_)
+    for bin_ in range(n):
+        sheet, name = (sheets[bin_], f"{argument}[{bin_}]") if len(sheets) > 1 else (sheets[0], argument)
+        pixels[bin_] = pixels_of(sheet, criterion, bin_, unit, nan=nan, invert=invert, argument=name)
+    return pixels
+
+
+def _planes(
+    sheets: NDArray[np.bool_], grid: Grid, way: Way, *, order: int, mode: Mode, outside: bool, threads: int
+) -> list[RangeSet]:
+    """The cells of each plane of an image."""
     _warn_unused(sheets, grid, outside)
     done: dict[bytes, RangeSet] = {}
     planes = []
@@ -89,7 +143,7 @@ def _planes(
         if key not in done:
             done[key] = plane_of(sheet, grid, way, order=order, mode=mode, outside=outside, threads=threads)
         planes.append(done[key])
-    return planes, grid, axis, order
+    return planes
 
 
 def _warn_unused(sheets: NDArray[np.bool_], grid: Grid, outside: bool) -> None:

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
+from astropy.utils.masked import Masked
 from astropy.wcs import WCS, FITSFixedWarning, WcsError
 from numpy.typing import NDArray
 
 from hpmask._files.fits_file import faults_of
+from hpmask._utils.arguments import masked
 from hpmask.energy.axis import EnergyAxis
 from hpmask.wcs.checks import check_wcs, header_advice
 from hpmask.wcs.files import SkyImage, read_image
 from hpmask.wcs.grid import Grid
 
-__all__ = ["Target", "as_target", "booleans", "open_image"]
+__all__ = ["Target", "as_target", "open_image"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,8 @@ def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
 
 def open_image(
     image: Any, wcs: Any, hdu: int | str | None = None, *, energies: bool = True
-) -> tuple[NDArray[Any], Target]:
-    """The pixels and the target of an image that is given as an array, an HDU, a file or a gammapy map.
+) -> tuple[NDArray[Any], u.UnitBase | None, Target]:
+    """The pixels, their unit and the target of an image that is an array, an HDU, a file or a gammapy map.
 
     Parameters
     ----------
@@ -107,51 +109,24 @@ def open_image(
         with faults_of(image, Exception):
             found = read_image(image, hdu, pixels=True, energies=energies and wcs is None)
             values, target = _sky_last(found), None if wcs is not None else _of_file(image, found)
-        return values, as_target(wcs) if target is None else target
+        return values, _unit_of(found.header), as_target(wcs) if target is None else target
     if isinstance(image, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
-        return _sky_last(SkyImage(image.header, image, None, None)), as_target(image if wcs is None else wcs, hdu)
+        values = _sky_last(SkyImage(image.header, image, None, None))
+        return values, _unit_of(image.header), as_target(image if wcs is None else wcs, hdu)
     if hasattr(image, "geom") and hasattr(image, "data"):
-        return np.asarray(image.data), as_target(image if wcs is None else wcs, hdu)
+        return np.asarray(image.data), u.Unit(image.unit), as_target(image if wcs is None else wcs, hdu)
     if wcs is None:
         raise TypeError("wcs must be given for an image that is an array")
-    if np.ma.is_masked(image):
+    unit = image.unit if isinstance(image, u.Quantity) else None
+    hidden = masked(image) if isinstance(image, np.ma.MaskedArray | Masked) else None
+    if isinstance(image, np.ma.MaskedArray | Masked):
+        image = image.data if isinstance(image, np.ma.MaskedArray) else image.unmasked
+    values = np.asarray(image.value if isinstance(image, u.Quantity) else image)
+    if hidden is not None and hidden.any():
         # Masked pixels have no value: `nan` decides about them.
-        image = image.astype(np.float64).filled(np.nan)
-    return np.asarray(image), as_target(wcs, hdu)
-
-
-def booleans(values: NDArray[Any], *, nan: bool | None, invert: bool) -> NDArray[np.bool_]:
-    """Pixels as True and False.
-
-    Raises
-    ------
-    TypeError
-        If the pixels are not numbers.
-    ValueError
-        If a pixel is neither 0 nor 1, or is NaN and `nan` is not given. The message names the first such pixel.
-    """
-    if values.dtype == np.bool_:
-        return ~values if invert else values
-    if values.dtype.kind not in "iuf":
-        raise TypeError(f"image must be boolean, or 0 and 1, got {values.dtype}")
-    missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=np.bool_)
-    odd = ~missing & (values != 0) & (values != 1)
-    if odd.any():
-        place = tuple(int(i) for i in np.argwhere(odd)[0])
-        raise ValueError(
-            f"image must be boolean, or 0 and 1, but {int(odd.sum())} pixels are not, the first at {place}: "
-            f"{values[place]}; compare it with a threshold first"
-        )
-    if missing.any() and nan is None:
-        place = tuple(int(i) for i in np.argwhere(missing)[0])
-        raise ValueError(
-            f"image has {int(missing.sum())} NaN pixels, the first at {place}: give nan=True to keep them, or nan=False"
-        )
-    kept = values == 1
-    if invert:
-        kept = ~kept
-    # `nan` is about the mask, and so is not inverted.
-    return np.where(missing, bool(nan), kept)
+        values = values.astype(values.dtype if values.dtype.kind == "f" else np.float64)
+        values[hidden] = np.nan
+    return values, unit, as_target(wcs, hdu)
 
 
 # ---------------------------------------------------------------------- FITS
@@ -173,6 +148,12 @@ def _of_file(path: str | Path, image: SkyImage) -> Target:
     ny, nx = grid.shape
     grid.positions(grid.wcs, np.array([0.0, nx - 1, nx / 2]), np.array([0.0, ny - 1, ny / 2]))
     return target
+
+
+def _unit_of(header: fits.Header) -> u.UnitBase | None:
+    """The unit of the pixels; None if there is none."""
+    text = header.get("BUNIT")
+    return u.Unit(text, parse_strict="silent") if isinstance(text, str) and text.strip() else None
 
 
 def _header_wcs(header: fits.Header, hdus: Any = None) -> WCS:

@@ -27,6 +27,7 @@ KERNELS = (
     "components",
     "discs",
     "distance",
+    "flood",
     "greedy",
     "index",
     "neighbours",
@@ -166,6 +167,7 @@ class Workload:
             n = labelling.n_components
             starts, stops, numbers, sizes = labelling.pieces()
             yield from (n, starts, stops, numbers, sizes)
+            yield from (labelling.holding(self.other), labelling.holding(_NONE))
             offset, boundaries = np.empty(n + 1, np.int64), np.empty(2 * starts.size, np.uint64)
             components.group(starts, stops, numbers, np.arange(n, dtype=np.uint32)[::-1].copy(), offset, boundaries)
             sums, farthest = np.empty((n, 3)), np.empty(n)
@@ -191,6 +193,14 @@ class Workload:
                 out = np.empty(12 << (2 * order))
                 distance.fill_map(self.index, own, 0, 12, 0, order, nest, sides, 0, most, out)
                 yield out
+
+    def call_flood(self) -> Iterable[Any]:
+        seeds = np.zeros_like(self.image)
+        seeds[::9, ::7] = 1
+        for corners in (False, True):
+            out = np.empty_like(self.image)
+            load("flood").flood(self.image, seeds, corners, out)
+            yield out
 
     def call_greedy(self) -> Iterable[Any]:
         greedy = load("greedy")

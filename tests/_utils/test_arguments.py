@@ -42,7 +42,6 @@ FLAGS = {
     "from_healpix of cells, nest": lambda flag: Mask.from_healpix([1], cells=[3], order=1, nest=flag, frame="icrs"),
     "from_energy, round_to_edge": lambda flag: Mask.from_energy(AXIS, "1 TeV", round_to_edge=flag),
     "from_wcs, outside": lambda flag: Mask.from_wcs(np.ones((2, 2)), image_wcs(), outside=flag),
-    "from_wcs, nan": lambda flag: Mask.from_wcs(np.ones((2, 2)), image_wcs(), nan=flag),
     "from_wcs, invert": lambda flag: Mask.from_wcs(np.ones((2, 2)), image_wcs(), invert=flag),
     "slice_energy, round_to_edge": lambda flag: Mask.full(energy=AXIS).slice_energy("1 TeV", round_to_edge=flag),
     "to_healpix, nest": lambda flag: MASK.to_healpix(order=2, nest=flag),

@@ -94,7 +94,7 @@ FILES = [plain, sums, ebounds, bands, energies, compressed, zipped, sip]
 def outcome(path):
     """How reading a file ends: "read" or "refused". Any other end raises."""
     ends = set()
-    reads = [lambda: Mask.from_wcs(path, nan=False, order=7, n_threads=1), lambda: FULL.to_wcs(path)]
+    reads = [lambda: Mask.from_wcs(path, nan="exclude", order=7, n_threads=1), lambda: FULL.to_wcs(path)]
     if path.stem in ("ebounds", "bands"):
         reads.append(lambda: EnergyAxis.from_table(path))
     for read in reads:

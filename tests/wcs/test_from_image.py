@@ -345,23 +345,25 @@ def test_nan_pixels():
     wcs = simple(shape=(3, 4))
     image = np.zeros((3, 4))
     image[1, 2] = np.nan
-    with pytest.raises(ValueError, match=r"1 NaN pixels, the first at \(1, 2\).*nan=True to keep them, or nan=False"):
+    with pytest.raises(
+        ValueError, match=r"1 value that is NaN.*at \(1, 2\).*nan='keep' to keep them, or nan='exclude'"
+    ):
         Mask.from_wcs(image, wcs)
-    assert Mask.from_wcs(image, wcs, nan=False).sky_fraction == 0
+    assert Mask.from_wcs(image, wcs, nan="exclude").sky_fraction == 0
     only = image != 0
     for invert in (False, True):
-        assert Mask.from_wcs(only, wcs).issubset(Mask.from_wcs(image, wcs, nan=True, invert=invert))
-    kept = Mask.from_wcs(image, wcs, nan=False, invert=True)
+        assert Mask.from_wcs(only, wcs).issubset(Mask.from_wcs(image, wcs, nan="keep", invert=invert))
+    kept = Mask.from_wcs(image, wcs, nan="exclude", invert=True)
     assert kept == Mask.from_wcs(~only, wcs)
 
 
 def test_masked_pixels_are_nan():
     wcs = simple(shape=(3, 4))
     image = np.ma.array(np.ones((3, 4), dtype=int), mask=np.arange(12).reshape(3, 4) == 5)
-    with pytest.raises(ValueError, match=r"1 NaN pixels, the first at \(1, 1\)"):
+    with pytest.raises(ValueError, match=r"1 value that is NaN, masked or UNSEEN, the first at \(1, 1\)"):
         Mask.from_wcs(image, wcs)
-    assert Mask.from_wcs(image, wcs, nan=True) == Mask.from_wcs(np.ones((3, 4), bool), wcs)
-    assert Mask.from_wcs(image, wcs, nan=False) == Mask.from_wcs(~image.mask, wcs)
+    assert Mask.from_wcs(image, wcs, nan="keep") == Mask.from_wcs(np.ones((3, 4), bool), wcs)
+    assert Mask.from_wcs(image, wcs, nan="exclude") == Mask.from_wcs(~image.mask, wcs)
 
 
 def test_orders_that_are_too_fine_raise():
@@ -373,9 +375,9 @@ def test_orders_that_are_too_fine_raise():
 
 def test_bad_pixels():
     wcs = simple(shape=(3, 4))
-    with pytest.raises(ValueError, match=r"2 pixels are not, the first at \(0, 2\): 2"):
+    with pytest.raises(ValueError, match=r"2 values of 12 are not, the first at \(0, 2\): 2"):
         Mask.from_wcs(np.array([[0, 1, 2, 3]] + [[0] * 4] * 2), wcs)
-    with pytest.raises(ValueError, match="compare it with a threshold"):
+    with pytest.raises(ValueError, match="give a threshold="):
         Mask.from_wcs(np.full((3, 4), 0.5), wcs)
     with pytest.raises(TypeError, match="boolean"):
         Mask.from_wcs(np.full((3, 4), "x"), wcs)
@@ -439,9 +441,9 @@ def test_veritas_map_with_nan_edges(data):
     with fits.open(data("wcs/VERITAS_VER-000136-excess-skymap.fits")) as hdus:
         values, wcs = np.array(hdus[1].data), header_wcs(hdus[1].header)
     image = np.where(np.isnan(values), np.nan, values > np.nanmedian(values))
-    with pytest.raises(ValueError, match="36467 NaN pixels"):
+    with pytest.raises(ValueError, match="36467 values that are NaN"):
         Mask.from_wcs(image, wcs)
-    mask = Mask.from_wcs(image, wcs, nan=False)
+    mask = Mask.from_wcs(image, wcs, nan="exclude")
     expected = image == 1
     side = wcs.proj_plane_pixel_area().to_value(u.deg**2)
     assert mask.area.to_value(u.deg**2) == pytest.approx(expected.sum() * side, rel=0.01)

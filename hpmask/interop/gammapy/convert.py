@@ -13,6 +13,7 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.interop.gammapy._import import need_gammapy
 from hpmask.interop.gammapy.from_maps import from_map
 from hpmask.interop.gammapy.sources import from_sources
+from hpmask.values.criterion import Criterion
 
 __all__ = ["from_gammapy"]
 
@@ -20,7 +21,15 @@ __all__ = ["from_gammapy"]
 @for_the_call
 def from_gammapy(
     data: Any,
+    threshold: Any = None,
     *,
+    low: Any = None,
+    high: Any = None,
+    keep: str = ">",
+    closed: str = "left",
+    nan: str = "raise",
+    connectivity: int = 8,
+    invert: bool = False,
     order: int | None = None,
     resolution: u.Quantity | str | None = None,
     mode: Mode = "center",
@@ -36,12 +45,18 @@ def from_gammapy(
     need_gammapy()
     from gammapy.maps import Map
 
-    of_maps = {"outside": outside}
+    criterion = Criterion.of(threshold, low=low, high=high, keep=keep, closed=closed, connectivity=connectivity)
+    of_maps: dict[str, Any] = {"outside": outside, "threshold": threshold, "low": low, "high": high}
+    for name, value, default in (("nan", nan, "raise"), ("invert", invert, False)):
+        of_maps[name] = None if value == default else value
     of_sources = {"extension": extension, "invalid": invalid, "energy": energy, "progress": progress}
     if isinstance(data, Map):
         _check_unused(of_sources, "catalogs and models", data)
         return from_map(
             data,
+            criterion,
+            nan=nan,
+            invert=invert,
             order=order,
             resolution=resolution,
             mode=mode,

@@ -1,7 +1,8 @@
-"""Masks from gammapy's boolean maps: images, HEALPix maps and regions."""
+"""Masks from gammapy's maps: images, HEALPix maps and regions."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,8 @@ from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_flag
 from hpmask._utils.modes import Mode, check_mode
-from hpmask.core import full_maps
+from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.rangeset import RangeSet
-from hpmask.core.transform import at_order, to_frame
 from hpmask.core.value import MaskValue, new_mask, with_history
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames
@@ -21,12 +21,13 @@ from hpmask.interop.gammapy.axes import axis_from_gammapy
 from hpmask.interop.gammapy.to_maps import sky_wcs
 from hpmask.regions.masks import from_regions
 from hpmask.regions.order import resolved_order
-from hpmask.wcs.from_image import from_wcs
+from hpmask.values.criterion import Criterion, Nan, check_nan
+from hpmask.values.threshold import Cells, moved, plane_of, text_of, values_kept
+from hpmask.wcs.from_image import mask_of_image
 from hpmask.wcs.grid import Grid, order_for
+from hpmask.wcs.inputs import Target
 
 __all__ = ["default_order", "from_map"]
-
-Booleans = NDArray[np.bool_]
 
 # Widths are measured between the centres of cells. The centre of a pixel is up to one cell radius from the centre of
 # its cell, and the nearest cell beyond an edge has its centre up to two cell radii from the edge. Cells of an eighth of
@@ -36,7 +37,10 @@ _CELLS_PER_SIDE = 8
 
 def from_map(
     map_: Any,
+    criterion: Criterion | None = None,
     *,
+    nan: str = "raise",
+    invert: bool = False,
     order: int | None = None,
     resolution: u.Quantity | str | None = None,
     mode: Mode = "center",
@@ -46,31 +50,49 @@ def from_map(
 ) -> MaskValue:
     """See `hpmask.Mask.from_gammapy`; errors call the map `argument`."""
     need_gammapy()
-    outside = as_flag(outside, "outside")
+    outside, invert, missing = as_flag(outside, "outside"), as_flag(invert, "invert"), check_nan(nan)
     from gammapy.maps import HpxNDMap, RegionNDMap, WcsNDMap
 
     if not isinstance(map_, WcsNDMap | HpxNDMap | RegionNDMap):
         raise TypeError(f"{argument} must be a WcsNDMap, HpxNDMap or RegionNDMap, got {type(map_).__name__}")
     geom = map_.geom
     energy = _energy(geom, argument)
-    values = _booleans(map_, argument).reshape(
-        1 if energy is None else energy.n_bins, *map_.data.shape[len(geom.axes) :]
-    )
     frame, mode = frames.check_frame(_frame(geom) if frame is None else frame), check_mode(mode)
     if order is not None or resolution is not None:
         order, _ = resolved_order(order, resolution, int)
+    rule = _Rule(criterion, missing, invert, outside, argument)
+    values = np.asarray(map_.data).reshape(1 if energy is None else energy.n_bins, *map_.data.shape[len(geom.axes) :])
+    if criterion is not None:
+        criterion.check_bins(len(values))
+    unit = u.Unit(map_.unit)
     if isinstance(map_, WcsNDMap):
         if not geom.is_regular:
             raise ValueError(f"{argument} must have the same pixels in all energy bins")
-        mask = _from_image(values, geom, energy, order=order, mode=mode, outside=outside, frame=frame)
+        mask = _from_image(values, unit, geom, energy, rule, order=order, mode=mode, frame=frame)
     elif isinstance(map_, HpxNDMap):
-        mask = _from_cells(values, geom, energy, argument, order=order, mode=mode, outside=outside, frame=frame)
+        mask = _from_cells(values, unit, geom, energy, rule, order=order, mode=mode, frame=frame)
     else:
         if geom.region is None:
             raise ValueError(f"{argument} must be a map with a region: without one it has no position on the sky")
-        mask = _from_region(values, geom, energy, order=order, mode=mode, outside=outside, frame=frame)
-    kind = f"{type(map_).__name__}, order={mask.order}, mode={mode!r}"
+        mask = _from_region(values, unit, geom, energy, rule, order=order, mode=mode, frame=frame)
+    how = text_of(criterion, nan=missing, outside=False, invert=invert)
+    kind = f"{type(map_).__name__}{how}, order={mask.order}, mode={mode!r}"
     return with_history(mask, f"from_gammapy({kind}{', outside=True' if outside else ''})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Which values of a map are kept, and what errors call the map."""
+
+    criterion: Criterion | None
+    nan: Nan
+    invert: bool
+    outside: bool
+    argument: str
+
+    def name(self, bin_: int, energy: EnergyAxis | None) -> str:
+        """What errors call the values of a bin."""
+        return self.argument if energy is None else f"{self.argument}[{bin_}]"
 
 
 def _energy(geom: Any, argument: str) -> EnergyAxis | None:
@@ -86,24 +108,6 @@ def _energy(geom: Any, argument: str) -> EnergyAxis | None:
     return axis_from_gammapy(energy[0]) if energy else None
 
 
-def _booleans(map_: Any, argument: str) -> Booleans:
-    """The values of a map as booleans."""
-    data = np.asarray(map_.data)
-    if data.dtype == np.bool_:
-        return data
-    if data.dtype.kind not in "iuf":
-        raise TypeError(f"{argument} must hold booleans, or 0 and 1, got {data.dtype}")
-    kept = data == 1
-    bad = np.argwhere(~kept & (data != 0))
-    if bad.size:
-        place = tuple(int(i) for i in bad[0])
-        raise ValueError(
-            f"{argument} must hold booleans, or 0 and 1, but {len(bad)} of {data.size} values are not, the first at "
-            f"{place}: {data[place]}; compare the map with a threshold first"
-        )
-    return np.asarray(kept)
-
-
 def _frame(geom: Any) -> str:
     """The frame of a geometry if a mask can have it, else "icrs"."""
     return geom.frame if geom.frame in frames.FRAMES else "icrs"
@@ -117,76 +121,93 @@ def default_order(geom: Any) -> int:
 
 
 def _from_image(
-    values: Booleans,
+    values: NDArray[Any],
+    unit: u.UnitBase,
     geom: Any,
     energy: EnergyAxis | None,
+    rule: _Rule,
     *,
     order: int | None,
     mode: Mode,
-    outside: bool,
     frame: str,
 ) -> MaskValue:
     """The mask of an image or a cube of images, values of shape (n_bins, ny, nx)."""
-    image = values if energy is not None else values[0]
-    order = default_order(geom) if order is None else order
-    return from_wcs(image, sky_wcs(geom), order=order, mode=mode, outside=outside, energy=energy, frame=frame)
+    return mask_of_image(
+        values if energy is not None else values[0],
+        unit,
+        Target(sky_wcs(geom)),
+        rule.criterion,
+        order=default_order(geom) if order is None else order,
+        mode=mode,
+        outside=rule.outside,
+        frame=frame,
+        nan=rule.nan,
+        invert=rule.invert,
+        energy=energy,
+        argument=rule.argument,
+    )
 
 
 def _from_cells(
-    values: Booleans,
+    values: NDArray[Any],
+    unit: u.UnitBase,
     geom: Any,
     energy: EnergyAxis | None,
-    argument: str,
+    rule: _Rule,
     *,
     order: int | None,
     mode: Mode,
-    outside: bool,
     frame: str,
 ) -> MaskValue:
     """The mask of a HEALPix map, values of shape (n_bins, n_cells)."""
     bands = list(np.ndindex(*geom.axes.shape)) if geom.axes else [()]
     planes = []
-    for row, band in zip(values, bands, strict=True):
+    for bin_, (row, band) in enumerate(zip(values, bands, strict=True)):
         nside = int(geom.nside[band] if geom.nside.size > 1 else geom.nside.flat[0])
         if nside & (nside - 1):
-            raise ValueError(f"{argument} has nside {nside}, but the cells of a mask only come in powers of two")
+            raise ValueError(f"{rule.argument} has nside {nside}, but the cells of a mask only come in powers of two")
         own = nside.bit_length() - 1
         if geom.region is None:
-            planes.append(full_maps.planes_of(row[: 12 * nside * nside], nest=geom.nest, order=own)[0])
-            continue
-        numbers = np.asarray(geom.get_idx(idx=band if band else None)[0], dtype=np.int64).ravel()
-        there = numbers >= 0
-        cells = numbers[there]
-        plane = full_maps.planes_of(row.ravel()[there], nest=geom.nest, cells=cells, order=own)[0]
-        if outside:
-            everywhere = np.ones(cells.size, dtype=np.bool_)
-            covered = full_maps.planes_of(everywhere, nest=geom.nest, cells=cells, order=own)[0]
-            plane = plane | ~covered
+            map_ = HealpixMap(row[: 12 * nside * nside], nest=geom.nest, frame=_frame(geom), unit=unit)
+        else:
+            numbers = np.asarray(geom.get_idx(idx=band if band else None)[0], dtype=np.int64).ravel()
+            there = numbers >= 0
+            map_ = HealpixMap(
+                row.ravel()[there], cells=numbers[there], order=own, nest=geom.nest, frame=_frame(geom), unit=unit
+            )
+        plane = plane_of(
+            Cells.of(map_, map_.values),
+            rule.criterion,
+            bin_,
+            nan=rule.nan,
+            outside=rule.outside,
+            invert=rule.invert,
+            argument=rule.name(bin_, energy),
+        )
         planes.append(plane)
     mask = new_mask(planes if len(planes) > 1 else planes[0], frame=_frame(geom), energy=energy)
-    if frame == mask.frame:
-        return mask if order is None else at_order(mask, order, mode=mode)
-    if mode != "center":
-        raise ValueError(
-            f"mode {mode!r} needs the frame of the map, {mask.frame!r}: the cells of {argument} are rotated by their "
-            "centres"
-        )
-    return to_frame(mask, frame, order=order)
+    return moved(mask, order, mode, frame, rule.argument)
 
 
 def _from_region(
-    values: Booleans,
+    values: NDArray[Any],
+    unit: u.UnitBase,
     geom: Any,
     energy: EnergyAxis | None,
+    rule: _Rule,
     *,
     order: int | None,
     mode: Mode,
-    outside: bool,
     frame: str,
 ) -> MaskValue:
     """The mask of a map with one value per energy bin for a region."""
+    if rule.criterion is not None and rule.criterion.hysteresis:
+        raise ValueError(f"{rule.argument} has one value per energy bin, without neighbours: give a threshold")
     region = from_regions(geom.region, order=order, mode=mode, frame=frame).planes[0]
-    rest = ~region if outside else RangeSet.empty(region.order)
-    kept = {True: region | rest, False: rest}
-    planes = [kept[bool(value)] for value in values.ravel()]
+    rest = ~region if rule.outside else RangeSet.empty(region.order)
+    planes = []
+    for bin_, value in enumerate(values.reshape(len(values), -1)):
+        name = rule.name(bin_, energy)
+        kept = values_kept(value, rule.criterion, bin_, unit, nan=rule.nan, invert=rule.invert, argument=name)
+        planes.append(region | rest if kept.all() else rest)
     return new_mask(planes if len(planes) > 1 else planes[0], order=region.order, frame=frame, energy=energy)

@@ -478,11 +478,14 @@ def test_numbers_for_booleans():
     for dtype in (bool, np.uint8, int, float, np.float32, ">i8"):
         mask = Mask.from_gammapy(Map.from_geom(geom, data=wanted.astype(dtype)))
         np.testing.assert_array_equal(mask.to_healpix(order=2, nest=True), wanted)
-    for value in (0.5, -1.0, np.nan, 2.0):
+    for value in (0.5, -1.0, 2.0):
         data = wanted.astype(float)
         data[17] = value
-        with pytest.raises(ValueError, match=rf"1 of 192 values are not, the first at \(17,\): {value}"):
+        with pytest.raises(ValueError, match=rf"1 value of 192 is not, the first at 17: {value}; give a threshold="):
             Mask.from_gammapy(Map.from_geom(geom, data=data))
+    data[17] = np.nan
+    with pytest.raises(ValueError, match=r"1 value that is NaN.*first at 17: give nan='keep'"):
+        Mask.from_gammapy(Map.from_geom(geom, data=data))
 
 
 def test_maps_that_are_none():
@@ -549,7 +552,7 @@ def test_image_without_a_say_on_nan():
     geom = WcsGeom.create(skydir=CRAB, binsz=0.1, width=2)
     data = np.ones(geom.data_shape)
     data[3, 4] = np.nan
-    with pytest.raises(ValueError, match=r"\(3, 4\): nan"):
+    with pytest.raises(ValueError, match=r"1 value that is NaN.*at \(3, 4\)"):
         Mask.from_gammapy(Map.from_geom(geom, data=data))
 
 

@@ -1,0 +1,127 @@
+"""Masks from maps of all kinds. The type of a map decides how it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+
+from hpmask import io
+from hpmask._files.fits_file import faults_of, is_table, units_of
+from hpmask._utils.modes import Mode
+from hpmask._utils.parallel import for_the_call
+from hpmask.core.healpix_map import HealpixMap
+from hpmask.core.value import MaskValue
+from hpmask.energy.axis import EnergyAxis
+from hpmask.interop.gammapy import from_maps as gammapy_maps
+from hpmask.interop.healsparse import from_healsparse, is_healsparse
+from hpmask.values.criterion import Criterion, check_nan
+from hpmask.values.threshold import mask_of
+from hpmask.wcs.from_image import mask_of_image
+from hpmask.wcs.inputs import open_image
+
+__all__ = ["from_map"]
+
+
+@for_the_call
+def from_map(
+    values: Any,
+    threshold: Any = None,
+    *,
+    low: Any = None,
+    high: Any = None,
+    keep: str = ">",
+    closed: str = "left",
+    nan: str = "raise",
+    connectivity: int = 8,
+    invert: bool = False,
+    outside: bool = False,
+    nest: bool | None = None,
+    cells: Any = None,
+    uniq: Any = None,
+    order: int | None = None,
+    mode: Mode = "center",
+    frame: str | None = None,
+    energy: EnergyAxis | None = None,
+    column: Any = None,
+    hdu: int | str | None = None,
+    n_threads: int | None = None,
+) -> MaskValue:
+    """See `hpmask.Mask.from_map`."""
+    criterion = Criterion.of(threshold, low=low, high=high, keep=keep, closed=closed, connectivity=connectivity)
+    check_nan(nan)
+    options: dict[str, Any] = {"nan": nan, "invert": invert, "outside": outside, "order": order, "mode": mode}
+    of_arrays = {"nest": nest, "cells": cells, "uniq": uniq}
+    of_files = {"column": column, "hdu": hdu}
+    if isinstance(values, str | Path):
+        _check_unused(of_arrays, "arrays", "a path")
+        kind = _kind_of(values)
+        if kind == "healsparse":
+            _check_unused(of_files, "HEALPix files and images", "a file of healsparse")
+            import healsparse
+
+            values = healsparse.HealSparseMap.read(str(values))
+        elif kind == "healpix":
+            values = io.read_map(values, column=column, hdu=hdu)
+        else:
+            _check_unused({"column": column}, "HEALPix files", "an image")
+            return _from_image(values, criterion, frame, energy, hdu, options)
+    else:
+        _check_unused(of_files, "files", f"a {type(values).__name__}")
+    if isinstance(values, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
+        _check_unused(of_arrays, "arrays", "an image")
+        return _from_image(values, criterion, frame, energy, None, options)
+    if hasattr(values, "geom") and hasattr(values, "data"):
+        _check_unused({**of_arrays, "energy": energy}, "arrays", "a gammapy map")
+        return gammapy_maps.from_map(values, criterion, frame=frame, argument="values", **options)
+    if is_healsparse(values):
+        _check_unused(of_arrays, "arrays", "a map of healsparse")
+        if frame is None:
+            raise TypeError("frame must be given: a map of healsparse has none")
+        return from_healsparse(values, criterion, frame=frame, energy=energy, **options)
+    what = "HealpixMap"
+    if isinstance(values, HealpixMap):
+        _check_unused(of_arrays, "arrays", "a HealpixMap")
+    else:
+        if frame is None:
+            raise TypeError("frame must be given for an array: 'icrs' or 'galactic'")
+        rows = energy if getattr(values, "ndim", None) == 2 else None
+        # For cells of a part of the sky, `order` is theirs.
+        values = HealpixMap(values, frame=frame, nest=nest, order=order, cells=cells, uniq=uniq, energy=rows)
+        options["order"], what = None, f"{values.n_cells} cells"
+    return mask_of(values, criterion, frame=frame, energy=energy, what=what, **options)
+
+
+def _kind_of(path: str | Path) -> str:
+    """What kind of map a file has: "healpix", "healsparse" or "image"."""
+    with faults_of(path, Exception):
+        units = units_of(path)
+    for unit in units:
+        pixels = str(unit.get("PIXTYPE") or "").strip().upper()
+        if pixels in ("HEALPIX", "HEALSPARSE"):
+            return pixels.lower()
+        if is_table(unit) and str(unit.get("ORDERING") or "").strip():
+            return "healpix"
+    return "image"
+
+
+def _from_image(
+    image: Any,
+    criterion: Criterion | None,
+    frame: str | None,
+    energy: EnergyAxis | None,
+    hdu: int | str | None,
+    options: dict[str, Any],
+) -> MaskValue:
+    """The mask of an image HDU or of an image in a file."""
+    values, unit, target = open_image(image, None, hdu, energies=energy is None)
+    frame = "icrs" if frame is None else frame
+    return mask_of_image(values, unit, target, criterion, frame=frame, energy=energy, argument="values", **options)
+
+
+def _check_unused(options: dict[str, Any], kind: str, what: str) -> None:
+    """Raise a TypeError if an option is given that does not apply to this kind of map."""
+    for name, value in options.items():
+        if value is not None:
+            raise TypeError(f"{name} is an option for {kind} only, and values is {what}")
