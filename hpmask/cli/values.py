@@ -44,8 +44,8 @@ _hdu_option = click.option("--hdu", help="Number or name of the image or table, 
     "--threshold",
     "thresholds",
     multiple=True,
-    help="Value that the map is compared with: a number in the unit of the map, or a quantity such as '1e11 cm2 s'. Give "
-    "two for --keep between and outside, or one for each energy bin. Without a threshold, the map must have 0 and 1.",
+    help="Value that the map is compared with: a number in the unit of the map, or a quantity such as '1e11 cm2 s'. "
+    "Give two for --keep between and outside, or one for each energy bin. Without one, the map must have 0 and 1.",
 )
 @click.option(
     "--low",
@@ -222,9 +222,11 @@ def credible(
 ) -> None:
     """Find the credible region of SKYMAP.
 
-    The mask keeps the cells of highest probability density that hold the level together, and is written to the file OUT.
-    SKYMAP is a HEALPix map of probability in a FITS file, flat or multi-order. The names of OUT and of the picture may have {level}, and
-    must have it for several levels: region_{level}.fits stands for region_0.5.fits and region_0.9.fits.
+    The mask keeps the cells of highest probability density that hold the level together, and is written to the file
+    OUT. SKYMAP is a HEALPix map of probability in a FITS file, flat or multi-order.
+
+    The names of OUT and of the picture may have {level}, and must have it for several levels: region_{level}.fits
+    stands for region_0.5.fits and region_0.9.fits.
     """
     if len(levels) > 1 and any(path is not None and _LEVEL not in path.name for path in (out, plot)):
         raise click.UsageError(

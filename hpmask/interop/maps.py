@@ -21,7 +21,7 @@ from hpmask.values.threshold import mask_of
 from hpmask.wcs.from_image import mask_of_image
 from hpmask.wcs.inputs import open_image
 
-__all__ = ["from_map"]
+__all__ = ["from_map", "kind_of"]
 
 
 @for_the_call
@@ -56,7 +56,7 @@ def from_map(
     of_files = {"column": column, "hdu": hdu}
     if isinstance(values, str | Path):
         _check_unused(of_arrays, "arrays", "a path")
-        kind = _kind_of(values)
+        kind = kind_of(values)
         if kind == "healsparse":
             _check_unused(of_files, "HEALPix files and images", "a file of healsparse")
             import healsparse
@@ -93,7 +93,7 @@ def from_map(
     return mask_of(values, criterion, frame=frame, energy=energy, what=what, **options)
 
 
-def _kind_of(path: str | Path) -> str:
+def kind_of(path: str | Path) -> str:
     """What kind of map a file has: "healpix", "healsparse" or "image"."""
     with faults_of(path, Exception):
         units = units_of(path)

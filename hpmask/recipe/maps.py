@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import reprlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,15 +14,17 @@ from astropy import units as u
 from hpmask._utils.arguments import CLOSED
 from hpmask._utils.modes import Mode
 from hpmask.core.algebra import union_all
+from hpmask.interop.maps import kind_of
 from hpmask.mask import Mask
 from hpmask.recipe.protocols import Grid, Loaded, check_per_bin
 from hpmask.recipe.sections import Section
+from hpmask.values.credible import CROSSING
 from hpmask.values.criterion import KEEP, Criterion
 from hpmask.wcs.grid import Grid as Pixels
 from hpmask.wcs.grid import order_for
 from hpmask.wcs.inputs import as_target
 
-__all__ = ["Image", "Masks", "names_of"]
+__all__ = ["Image", "Map", "Masks", "Skymap", "names_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,62 +90,67 @@ def names_of(paths: Sequence[Path]) -> str:
 
 # ---------------------------------------------------------------------- values
 
-# Whether missing values belong to the sky of an entry, and what the argument `nan` is for that: the sky of an entry is
-# what a mask keeps.
-_NAN = {"raise": None, "skip": False, "select": True}
-_NAN_ADVICE = "nan = 'skip' to leave them out of the entry, or nan = 'select' to count them in"
+# Whether missing values belong to the sky of an entry, and the argument `nan` of `Mask.from_map` that does this: a mask
+# keeps the sky of the entry.
+_NAN = {"raise": "raise", "skip": "exclude", "select": "keep"}
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which values belong to the sky of an entry.
+    """Which values of a file belong to the sky of an entry.
 
     Attributes
     ----------
+    path : `~pathlib.Path`
+        The file.
+    hdu : str, int or None
+        Name or number of the HDU.
     words : dict of str to object
-        The threshold or thresholds, with `keep`, `closed` and `connectivity`, as arguments of `hpmask.Mask.from_map`;
-        empty for an entry without a threshold, whose values are booleans.
-    nan : {"raise", "skip", "select"}
-        Whether missing values belong to the entry.
+        Arguments of `hpmask.Mask.from_map`: the threshold or thresholds, `nan`, `invert`, `outside` and others.
     """
 
+    path: Path
+    hdu: str | int | None
     words: dict[str, Any]
-    nan: str
 
     @classmethod
-    def read(cls, section: Section, grid: Grid) -> Selection:
+    def read(cls, section: Section, grid: Grid, key: str) -> Selection:
+        path, hdu = section.file(key), section.get("hdu", str, int)
         select = section.choice("select", KEEP, default=">")
-        pair = select in ("between", "outside")
         words = {
-            "threshold": _level(section, "threshold", grid, pair=pair),
+            "threshold": _level(section, "threshold", grid, pair=select in ("between", "outside")),
             "low": _level(section, "low", grid),
             "high": _level(section, "high", grid),
             "keep": select,
             "closed": section.choice("closed", CLOSED, default="left"),
             "connectivity": section.get("connectivity", int, default=8),
         }
-        nan = section.choice("nan", tuple(_NAN), default="raise")
-        key = next((key for key in ("threshold", "low", "high", "select", "connectivity") if key in section), None)
+        named = [key for key in ("threshold", "low", "high", "select", "connectivity") if key in section]
         try:
-            criterion = Criterion.of(**words)
+            Criterion.of(**words)
         except (TypeError, ValueError) as error:
-            raise section.error(_in_keys(str(error)), key) from None
-        return cls({} if criterion is None else words, nan)
+            raise section.error(_in_keys(str(error)), named[0] if named else None) from None
+        words["nan"] = _NAN[section.choice("nan", tuple(_NAN), default="raise")]
+        words["invert"] = section.get("invert", bool, default=False)
+        words["outside"] = section.get("outside", bool, default=False)
+        return cls(path, hdu, words)
+
+    @property
+    def title(self) -> str:
+        return self.path.name if self.hdu is None else f"{self.path.name} [{self.hdu}]"
+
+    def mask(self, **options: Any) -> Mask:
+        """The mask that keeps the sky of the entry."""
+        try:
+            return Mask.from_map(self.path, hdu=self.hdu, **self.words, **options)
+        except (TypeError, ValueError) as error:
+            raise ValueError(_in_keys(str(error))) from error
 
 
 def _in_keys(message: str) -> str:
     """The message of an error, with the keys of a recipe in place of Python's arguments."""
-    message = message.replace("nan=True to keep them, or nan=False", _NAN_ADVICE)
-    return message.replace("keep=", "select = ")
-
-
-@contextmanager
-def _errors_in_keys() -> Iterator[None]:
-    """Raise errors with the keys of a recipe in place of Python's arguments."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise ValueError(_in_keys(str(error))) from error
+    advice = "give nan = 'skip' to leave them out of the entry, or nan = 'select' to count them in"
+    return message.replace("give nan='keep' to keep them, or nan='exclude'", advice).replace("keep=", "select = ")
 
 
 def _level(section: Section, key: str, grid: Grid, *, pair: bool = False) -> Any:
@@ -178,7 +185,7 @@ def _number(section: Section, key: str, value: Any) -> float | u.Quantity:
             return float(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise section.error(f"{key} must be a number, or a quantity such as '5 / s', got {value!r}", key)
+    raise section.error(f"{key} must be a number, or a quantity such as '1e11 cm2 s', got {reprlib.repr(value)}", key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,22 +195,102 @@ class Image:
     key: ClassVar[str] = "image"
     has_shapes: ClassVar[bool] = False
 
-    path: Path
-    hdu: str | int | None
     selection: Selection
-    invert: bool
-    outside: bool
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Image:
-        path, hdu = section.file("image"), section.get("hdu", str, int)
-        selection = Selection.read(section, grid)
-        invert = section.get("invert", bool, default=False)
-        if invert and selection.words:
-            raise section.error(
-                "invert is for images of 0 and 1: with a threshold, 'select' has this meaning", "invert"
-            )
-        return cls(path, hdu, selection, invert, section.get("outside", bool, default=False))
+        return cls(Selection.read(section, grid, cls.key))
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return [self.selection.path]
+
+    @property
+    def title(self) -> str:
+        return self.selection.title
+
+    def load(self, grid: Grid) -> Loaded:
+        return _LoadedImage.of(self.selection)
+
+
+@dataclass(frozen=True, slots=True)
+class _LoadedImage:
+    """An image, the order that its pixels need, and whether its file has energies."""
+
+    selection: Selection
+    finest: int
+    has_energies: bool
+
+    @classmethod
+    def of(cls, selection: Selection) -> _LoadedImage:
+        # Of the file, only the headers and the tables of energies are read here.
+        target = as_target(selection.path, selection.hdu)
+        return cls(selection, order_for(Pixels.of(target.wcs, target.shape)), target.energy is not None)
+
+    def order(self, grid: Grid) -> int | None:
+        return self.finest
+
+    def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        # With `energy`, the energies of the file would not be read.
+        energy = None if self.has_energies else grid.energy
+        mask = self.selection.mask(order=order, mode=mode, frame=grid.frame, energy=energy, n_threads=n_threads)
+        _check_bins(self.selection.path, mask, grid)
+        return mask, {}
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """The cells of a HEALPix map, or the pixels of a FITS image, whose values are selected."""
+
+    key: ClassVar[str] = "map"
+    has_shapes: ClassVar[bool] = False
+
+    selection: Selection
+    column: str | int | None
+
+    @classmethod
+    def read(cls, section: Section, grid: Grid) -> Map:
+        return cls(Selection.read(section, grid, cls.key), section.get("column", str, int))
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return [self.selection.path]
+
+    @property
+    def title(self) -> str:
+        title = self.selection.title
+        return title if self.column is None else f"{title} {self.column}"
+
+    def load(self, grid: Grid) -> Loaded:
+        path = self.selection.path
+        if kind_of(path) == "image" and self.column is None:
+            return _LoadedImage.of(self.selection)
+        return _LoadedMasks([path], [self.selection.mask(column=self.column, energy=grid.energy)])
+
+
+@dataclass(frozen=True, slots=True)
+class Skymap:
+    """The credible region of a sky map."""
+
+    key: ClassVar[str] = "skymap"
+    has_shapes: ClassVar[bool] = False
+
+    path: Path
+    words: dict[str, Any]
+
+    @classmethod
+    def read(cls, section: Section, grid: Grid) -> Skymap:
+        path, credible = section.file("skymap"), section.get("credible", float, default=0.9)
+        if not 0 < credible <= 1:
+            raise section.error(f"credible must be above 0 and at most 1, got {credible}", "credible")
+        words = {
+            "credible": credible,
+            "crossing": section.choice("crossing", CROSSING, default="include"),
+            "normalize": section.get("normalize", bool, default=False),
+            "column": section.get("column", str, int),
+            "hdu": section.get("hdu", str, int),
+        }
+        return cls(path, words)
 
     @property
     def files(self) -> Sequence[Path]:
@@ -211,40 +298,7 @@ class Image:
 
     @property
     def title(self) -> str:
-        return self.path.name if self.hdu is None else f"{self.path.name} [{self.hdu}]"
+        return f"{self.path.name}, {100 * self.words['credible']:g} %"
 
     def load(self, grid: Grid) -> Loaded:
-        # Of the file, only the headers and the tables of energies are read here.
-        target = as_target(self.path, self.hdu)
-        return _LoadedImage(self, order_for(Pixels.of(target.wcs, target.shape)), target.energy is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class _LoadedImage:
-    """An image, the order that its pixels need, and whether its file has energies."""
-
-    source: Image
-    finest: int
-    has_energies: bool
-
-    def order(self, grid: Grid) -> int | None:
-        return self.finest
-
-    def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        source = self.source
-        with _errors_in_keys():
-            mask = Mask.from_wcs(
-                source.path,
-                hdu=source.hdu,
-                order=order,
-                mode=mode,
-                outside=source.outside,
-                nan=_NAN[source.selection.nan],
-                invert=source.invert,
-                energy=None if self.has_energies else grid.energy,
-                frame=grid.frame,
-                n_threads=n_threads,
-                **source.selection.words,
-            )
-        _check_bins(source.path, mask, grid)
-        return mask, {}
+        return _LoadedMasks([self.path], [Mask.from_skymap(self.path, **self.words)])

@@ -18,7 +18,7 @@ from hpmask.catalog import files, rows
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
 from hpmask.recipe.columns import Condition, Size
-from hpmask.recipe.maps import Image, Masks, names_of
+from hpmask.recipe.maps import Image, Map, Masks, Skymap, names_of
 from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import Section
 from hpmask.regions.convert import checked_shapes
@@ -329,7 +329,7 @@ def _pair(section: Section, key: str) -> tuple[u.Quantity, u.Quantity] | None:
     return section.as_angle(value[0], key), section.as_angle(value[1], key)
 
 
-SOURCES: tuple[type[Source], ...] = (Catalog, Regions, Ds9, Zone, Masks, Image)
+SOURCES: tuple[type[Source], ...] = (Catalog, Regions, Ds9, Zone, Masks, Image, Map, Skymap)
 
 
 def read_source(section: Section, grid: Grid) -> Source:
