@@ -1,6 +1,8 @@
 """Recipe entries for images and maps, sizes for rows without one, and entries that are dilated."""
 
+import functools
 import re
+import warnings
 
 import healpy
 import numpy as np
@@ -8,7 +10,8 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.wcs import WCS
+from astropy.wcs import WCS, FITSFixedWarning
+from scipy import ndimage
 
 from hpmask import EnergyAxis, Mask
 from hpmask.recipe import RecipeError
@@ -32,16 +35,29 @@ def write_image(path, values, wcs=None, **cards):
     fits.writeto(path, np.asarray(values), header, overwrite=True)
 
 
-def at_cells(order, values, wcs, outside=False, frame="icrs"):
-    """Values of an image under all cell centres, by astropy; `outside` where there is no pixel. NESTED."""
+@functools.cache
+def pixels_of_cells(order, frame, shape=(20, 30)):
+    """The pixel of `a_wcs` under each cell centre in NESTED order, by astropy, and whether there is one."""
     lon, lat = healpy.pix2ang(1 << order, np.arange(12 << 2 * order), nest=True, lonlat=True)
-    cells = SkyCoord(lon, lat, unit="deg", frame=frame)
     with np.errstate(invalid="ignore"):
-        x, y = wcs.world_to_pixel(cells)
-        ok = (x > -0.5) & (x < values.shape[1] - 0.5) & (y > -0.5) & (y < values.shape[0] - 0.5)
-    found = np.full(lon.size, outside, dtype=values.dtype)
-    found[ok] = values[np.rint(y[ok]).astype(int), np.rint(x[ok]).astype(int)]
+        x, y = a_wcs(shape).world_to_pixel(SkyCoord(lon, lat, unit="deg", frame=frame))
+        ok = (x > -0.5) & (x < shape[1] - 0.5) & (y > -0.5) & (y < shape[0] - 0.5)
+    return np.rint(y[ok]).astype(int), np.rint(x[ok]).astype(int), ok
+
+
+def at_cells(values, outside=False, order=8, frame="icrs"):
+    """Values of an image with the WCS `a_wcs` under all cell centres; `outside` where there is no pixel. NESTED."""
+    y, x, ok = pixels_of_cells(order, frame)
+    found = np.full(ok.size, outside, dtype=values.dtype)
+    found[ok] = values[y, x]
     return found
+
+
+def apply_hysteresis(values, low, high, connectivity=2):
+    """Hysteresis by scipy: what is above `low` in a component that has something above `high`."""
+    with np.errstate(invalid="ignore"):
+        labels, _ = ndimage.label(values > low, ndimage.generate_binary_structure(2, connectivity))
+        return np.isin(labels, np.unique(labels[values > high])) & (labels > 0)
 
 
 @pytest.fixture
@@ -58,7 +74,7 @@ class TestImage:
 
     @pytest.mark.parametrize("frame", ["icrs", "galactic"])
     def test_sky_of_the_entry_is_where_the_image_is_1(self, recipe, ones, frame):
-        sky = at_cells(8, ones, a_wcs(), frame=frame) == 1
+        sky = at_cells(ones, frame=frame) == 1
         assert 0 < sky.sum() < sky.size
         head = f'{self.head}frame = "{frame}"\n'
         assert np.array_equal(recipe(f"{head}[[keep]]\n{self.entry}").build().to_healpix(nest=True), sky)
@@ -68,7 +84,7 @@ class TestImage:
     @pytest.mark.parametrize("invert", [False, True])
     def test_invert_and_outside(self, recipe, ones, invert, outside):
         """`outside` is about the sky of the entry, and so is not inverted."""
-        sky = at_cells(8, ones, a_wcs(), outside=2)
+        sky = at_cells(ones, outside=2)
         expected = np.where(sky == 2, outside, sky == (0 if invert else 1))
         words = f"invert = {str(invert).lower()}\noutside = {str(outside).lower()}\n"
         mask = recipe(f"{self.head}[[keep]]\n{self.entry}{words}").build()
@@ -86,7 +102,7 @@ class TestImage:
         with pytest.raises(RecipeError, match=r"toml:2: \[\[keep\]\] ones\.fits: .*20 .*nan = 'skip'.*nan = 'select'"):
             recipe(f"{self.head}[[keep]]\n{self.entry}").build()
         for word, value in (("skip", 0), ("select", 1)):
-            sky = at_cells(8, np.where(np.isnan(values), value, values), a_wcs()) == 1
+            sky = at_cells(np.where(np.isnan(values), value, values)) == 1
             mask = recipe(f'{self.head}[[exclude]]\n{self.entry}nan = "{word}"\n').build()
             assert np.array_equal(~mask.to_healpix(nest=True), sky)
 
@@ -110,7 +126,7 @@ class TestImage:
         fits.HDUList(hdus).writeto(tmp_path / "two.fits")
         for hdu, values in (('"A"', ones), ("2", 1 - ones), ('"b"', 1 - ones)):
             plan = recipe(f'{self.head}[[keep]]\nimage = "two.fits"\nhdu = {hdu}\n')
-            assert np.array_equal(plan.build().to_healpix(nest=True), at_cells(8, values, a_wcs()) == 1)
+            assert np.array_equal(plan.build().to_healpix(nest=True), at_cells(values) == 1)
             assert plan.entries[0].name == f"two.fits [{hdu.strip(chr(34))}]"
         with pytest.raises(RecipeError, match=r"toml:2: .*two\.fits: there are 2 images.*choose one by hdu"):
             recipe(f'{self.head}[[keep]]\nimage = "two.fits"\n').build()
@@ -179,6 +195,159 @@ class TestImage:
                 recipe(f'{head}[[keep]]\nimage = "bad.fits"\n').build()
         with pytest.raises(RecipeError, match=r"toml:3: image: the file .*no\.fits does not exist"):
             recipe(f'{self.head}[[keep]]\nimage = "no.fits"\n')
+
+
+@pytest.fixture
+def heights(tmp_path):
+    """An image of values beside the recipe, with NaN in a corner."""
+    values = np.random.default_rng(4).normal(size=(20, 30)) * 3
+    values[12:, 20:] = np.nan
+    write_image(tmp_path / "heights.fits", values, BUNIT="cm2 s")
+    return values
+
+
+class TestThresholds:
+    """Values of an image, under the key `map` or `image`."""
+
+    head = 'order = 8\n[[keep]]\nmap = "heights.fits"\nnan = "skip"\n'
+
+    @pytest.mark.parametrize("key", ["map", "image"])
+    @pytest.mark.parametrize(
+        ("lines", "condition"),
+        [
+            ("threshold = 2", lambda v: v > 2),
+            ("threshold = -2.5", lambda v: v > -2.5),
+            ('threshold = "2 cm2 s"', lambda v: v > 2),
+            ('threshold = "2e-4 m2 s"\nselect = ">="', lambda v: v >= 2),
+            ('threshold = 2\nselect = "<"', lambda v: v < 2),
+            ('threshold = 2\nselect = "<="\nconnectivity = 4', lambda v: v <= 2),
+            ('threshold = [-1, "2e-4 m2 s"]\nselect = "between"', lambda v: (v >= -1) & (v < 2)),
+            ('threshold = [-1, 2]\nselect = "between"', lambda v: (v >= -1) & (v < 2)),
+            ('threshold = [-1, 2]\nselect = "outside"\nclosed = "both"', lambda v: ~((v >= -1) & (v <= 2))),
+            ("threshold = 2\ninvert = true", lambda v: ~(v > 2)),
+            ("low = 1\nhigh = 6", lambda v: apply_hysteresis(v, 1, 6)),
+            ('low = "1 cm2 s"\nhigh = "6 cm2 s"', lambda v: apply_hysteresis(v, 1, 6)),
+            ("low = 1\nhigh = 6\nconnectivity = 4", lambda v: apply_hysteresis(v, 1, 6, 1)),
+            ('low = 1\nhigh = 6\nselect = "<"', lambda v: ~apply_hysteresis(v, 1, 6)),
+        ],
+    )
+    def test_sky_of_the_entry_is_what_is_selected(self, recipe, heights, key, lines, condition):
+        text = f"{self.head.replace('map', key)}{lines}\n"
+        with np.errstate(invalid="ignore"):
+            selected = condition(heights) & ~np.isnan(heights)
+        sky = at_cells(selected)
+        assert 0 < sky.sum() < at_cells(np.ones_like(selected)).sum()
+        assert np.array_equal(recipe(text).build().to_healpix(nest=True), sky)
+        assert np.array_equal(recipe(text.replace("keep", "exclude")).build().to_healpix(nest=True), ~sky)
+
+    def test_missing_values_and_the_sky_outside(self, recipe, heights):
+        """Both say what belongs to the sky of the entry: an [[exclude]] excludes it."""
+        with np.errstate(invalid="ignore"):
+            above = heights > 2
+        for nan in (False, True):
+            for outside in (False, True):
+                text = self.head.replace("skip", "select") if nan else self.head
+                text += f"threshold = 2\noutside = {str(outside).lower()}\n"
+                sky = at_cells(np.where(np.isnan(heights), nan, above), outside=outside)
+                assert np.array_equal(recipe(text).build().to_healpix(nest=True), sky)
+                assert np.array_equal(recipe(text.replace("keep", "exclude")).build().to_healpix(nest=True), ~sky)
+
+    def test_advice_about_missing_values(self, recipe, heights):
+        text = self.head.replace('nan = "skip"\n', "threshold = 2\n")
+        with pytest.raises(RecipeError, match=r"toml:2: \[\[keep\]\] heights\.fits: .*has 80 values") as caught:
+            recipe(text).build()
+        advice = re.findall(r"nan = '\w+'", str(caught.value))
+        assert len(advice) == 2
+        assert len({recipe(f"{text}{line}\n").build() for line in advice}) == 2
+
+    def test_values_that_need_a_threshold(self, recipe, heights):
+        with pytest.raises(RecipeError, match=r"toml:2: .*heights\.fits: .*threshold"):
+            recipe(self.head).build()
+
+    def test_order_mode_and_frame(self, recipe, heights, tmp_path):
+        text = self.head.replace("order = 8\n", "") + "low = 1\nhigh = 6\n"
+        words = {"low": 1, "high": 6, "nan": "exclude"}
+        assert recipe(text).build() == Mask.from_wcs(tmp_path / "heights.fits", **words)
+        mask = recipe(f'frame = "galactic"\norder = 7\n{text}mode = "overlap"\n').build()
+        assert mask == Mask.from_wcs(tmp_path / "heights.fits", order=7, frame="galactic", mode="overlap", **words)
+
+    def test_threshold_of_each_bin(self, recipe, heights):
+        with np.errstate(invalid="ignore"):
+            planes = [at_cells(heights > one) for one in (1, 3)]
+        for value in ("[1, 3]", '["1 cm2 s", "3e-4 m2 s"]', "[1, 3.0]"):
+            mask = recipe(f"{BINS}{self.head}threshold = {value}\n").build()
+            for plane, expected in zip(mask.planes, planes, strict=True):
+                assert np.array_equal(Mask(plane).to_healpix(nest=True), expected)
+        mask = recipe(f'{BINS}{self.head}threshold = [[1, 3], 4]\nselect = "between"\n').build()
+        with np.errstate(invalid="ignore"):
+            between = at_cells((heights >= 3) & (heights < 4))
+        assert np.array_equal(Mask(mask.planes[1]).to_healpix(nest=True), between)
+        mask = recipe(f"{BINS}{self.head}low = 1\nhigh = [6, 5]\n").build()
+        assert mask.planes[1] == recipe(f"{self.head}low = 1\nhigh = 5\n").build().planes[0]
+
+    @pytest.mark.parametrize(
+        ("name", "hdu"),
+        [("000029-skymap", "SIGNIFICANCEMAP"), ("000136-excess-skymap", 0), ("000146-signif-skymap", 0)],
+    )
+    def test_real_images(self, recipe, data, name, hdu):
+        path = data(f"wcs/VERITAS_VER-{name}.fits")
+        with warnings.catch_warnings(), fits.open(path) as hdus:
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            values, wcs = np.asarray(hdus[hdu].data, dtype=float), WCS(hdus[hdu].header)
+        low, high = np.nanpercentile(values, [95, 99.5])
+        region = apply_hysteresis(np.where(np.isnan(values), -np.inf, values), low, high)
+        assert region.any()
+        text = f"[[exclude]]\nmap = '{path}'\nlow = {low}\nhigh = {high}\nnan = 'skip'\n"
+        mask = recipe(f"{text}hdu = {hdu!r}\n").build()
+        y, x = np.indices(values.shape)
+        where = wcs.pixel_to_world(x, y)
+        # The corners of an all-sky projection are no sky.
+        ok = np.isfinite(where.data.lon.deg)
+        assert ok.sum() > 1000
+        assert np.array_equal(mask.contains(where[ok]), ~region[ok])
+
+    @pytest.mark.parametrize(
+        ("head", "line", "message"),
+        [
+            ("", "threshold = true", "threshold must be a string or a number or a list, got True"),
+            ("", 'threshold = "high"', "threshold must be a number, or a quantity such as '1e11 cm2 s', got 'high'"),
+            ("", "threshold = nan", "threshold must not be NaN"),
+            ("", "threshold = [1, 2]", "threshold: a list, with a value for each energy bin, needs 'energy'"),
+            (BINS, "threshold = [1, 2, 3]", "threshold must have a value for each of the 2 energy bins, got 3"),
+            (BINS, 'threshold = [1, "2 cm2"]', "threshold must have values in units of one kind"),
+            (
+                BINS,
+                "threshold = [1, false]",
+                "threshold must be a number, or a quantity such as '1e11 cm2 s', got False",
+            ),
+            ("", 'select = "between"\nthreshold = [1, 2, 3]', "threshold must be two values such as [2, 5]"),
+            ("", 'select = "between"\nthreshold = 3', "threshold must be a pair (low, high) for select = 'between'"),
+            ("", 'threshold = 3\nselect = "above"', "select must be '>', '>=', '<', '<=', 'between' or 'outside'"),
+            ("", 'select = "<"', "select = '<' needs a threshold"),
+            ("", "low = 3", "hysteresis needs low and high, got only one of them"),
+            ("", "low = 3\nhigh = 2", "low must not exceed high, got 3.0 and 2.0"),
+            ("", "low = 3\nhigh = 5\nthreshold = 4", "give a threshold, or low and high for hysteresis, and not both"),
+            (
+                "",
+                "low = 3\nhigh = 5\nconnectivity = 6",
+                "connectivity must be 8 (edges and corners) or 4 (edges only), got 6",
+            ),
+            ("", 'threshold = 3\nclosed = "west"', "closed must be 'left', 'right', 'both' or 'neither', got 'west'"),
+            ("", "threshhold = 3", "no key 'threshhold': did you mean 'threshold'"),
+        ],
+    )
+    def test_mistakes(self, recipe, heights, tmp_path, head, line, message):
+        text = f"{head}{self.head}{line}\n"
+        with pytest.raises(RecipeError, match=re.escape(message)) as caught:
+            recipe(text)
+        at = int(re.match(re.escape(str(tmp_path / "recipe.toml")) + r":(\d+): ", str(caught.value))[1])
+        assert text.count("\n") - line.count("\n") <= at <= text.count("\n")
+
+    def test_units_that_do_not_fit(self, recipe, heights):
+        with pytest.raises(
+            RecipeError, match=r"toml:2: \[\[keep\]\] heights\.fits: .*threshold must be in a unit like"
+        ):
+            recipe(f'{self.head}threshold = "2 GeV"\n').build()
 
 
 class TestMissingSizes:
