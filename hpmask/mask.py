@@ -1381,22 +1381,40 @@ class Mask(MaskValue):
         return cls._own(module.from_sfmoc(sfmoc, energy, how=how))
 
     @classmethod
-    def read(cls, path: str | Path, *, format: str | None = None) -> Mask:
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        format: str | None = None,
+        column: str | int | None = None,
+        hdu: str | int | None = None,
+        nest: bool | None = None,
+        frame: str | None = None,
+    ) -> Mask:
         """Read a mask file.
 
         Parameters
         ----------
         path : str or path
-            A file that `write` wrote, or an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or JSON,
-            gzipped or not.
+            A file that `write` wrote, an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or JSON, or a
+            HEALPix map of 0 and 1 as FITS, gzipped or not.
         format : str, optional
             Name of the format, one of `hpmask.io.formats`. By default the content of the file decides, or else its
             name.
+        column : str or int, optional
+            For HEALPix maps: name or number of the column, as in `hpmask.io.read_map`. By default all energy bins, or
+            else the first column.
+        hdu : str or int, optional
+            For HEALPix maps: name or number of the HDU. By default the first HEALPix map of the file.
+        nest : bool, optional
+            For HEALPix maps without the keyword ORDERING: whether the cells are numbered NESTED.
+        frame : {"icrs", "galactic"}, optional
+            For HEALPix maps without the keyword COORDSYS: frame of the cells.
 
         Returns
         -------
         Mask
-            The mask. For a file that `write` wrote as FITS, its history is that of the mask that was written. For other
+            The mask. For a FITS file that `write` wrote, its history is that of the mask that was written. For other
             files it is ``read('name', sha256 ...)``, with the first 12 hexadecimal digits of the SHA-256 digest of the
             file, and the HISTORY lines of the file below it.
 
@@ -1406,8 +1424,10 @@ class Mask(MaskValue):
             If the file does not exist.
         MaskFormatError
             If the file is not a mask or is damaged. The message begins with the path and says what is wrong.
+        TypeError
+            If an option is not of the types above.
         ValueError
-            If `format` is not a known format.
+            If `format` is not a known format, or an option is not one of the format.
 
         Warns
         -----
@@ -1417,6 +1437,7 @@ class Mask(MaskValue):
         See Also
         --------
         write : Write a mask file.
+        hpmask.io.read_map : Read a HEALPix map of other values than 0 and 1.
         hpmask.io.register : Add a file format.
 
         Examples
@@ -1430,7 +1451,7 @@ class Mask(MaskValue):
         """
         from hpmask import io
 
-        return cls._own(io.read(path, format=format))
+        return cls._own(io.read(path, format=format, column=column, hdu=hdu, nest=nest, frame=frame))
 
     # ------------------------------------------------------------------ properties and queries
 
@@ -3402,7 +3423,10 @@ class Mask(MaskValue):
         overwrite : bool, optional
             Whether to replace an existing file.
         format : str, optional
-            Name of the format, one of `hpmask.io.formats`, if the name of the file does not give it.
+            Name of the format, one of `hpmask.io.formats`, if it is not that of the name. "healpix" is a HEALPix map of
+            bytes in NESTED order, 1 = kept, which healpy and Aladin read. It has all cells of the order of the mask, or
+            only the kept ones with their numbers (INDXSCHM = 'EXPLICIT'), whichever takes fewer bytes. Energy bins are
+            columns, as in gammapy's maps.
 
         Raises
         ------

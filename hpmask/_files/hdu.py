@@ -9,6 +9,7 @@ CHECKSUM and DATASUM follow the FITS standard 4.0, section 4.4.2.7 and appendix 
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -77,7 +78,12 @@ class Hdu:
         self._sums = {match[1]: match[2] for match in map(_SUM_CARD.match, self._cards) if match}
 
     def __contains__(self, keyword: str) -> bool:
-        return any(card[:8] == keyword.encode("ascii").ljust(8) for card in self._cards)
+        return keyword.encode("ascii").ljust(8) in self._places
+
+    @cached_property
+    def _places(self) -> dict[bytes, int]:
+        """The number of the first card of each keyword."""
+        return {card[:8]: i for i, card in reversed(list(enumerate(self._cards)))}
 
     def require_sums(self) -> None:
         """Check that the header has both sums and is complete, before its values are used.
@@ -150,7 +156,7 @@ class Hdu:
 
         Only this card is parsed. Damage in other cards matters only when their values are needed.
         """
-        start = next((i for i, card in enumerate(self._cards) if card[:8] == keyword.encode().ljust(8)), None)
+        start = self._places.get(keyword.encode("ascii").ljust(8))
         if start is None:
             return None
         stop = start + 1
@@ -221,6 +227,41 @@ class Hdu:
         data = pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, np.uint8), *pieces])
         self._check(data)
         return data[: self.size // dtype.itemsize * dtype.itemsize].view(dtype)
+
+    def pieces(self, unit: int) -> Iterator[NDArray[np.uint8]]:
+        """The data in pieces of whole units of `unit` bytes, without the padding. The file is then at the next HDU.
+
+        All pieces have the same memory: the bytes of one are overwritten by the next. CHECKSUM and DATASUM are checked
+        after the last piece.
+
+        Raises
+        ------
+        MaskFormatError
+            If the file is cut short, or a sum that the header has is wrong.
+        """
+        left = _bytes_left(self._file)
+        if left is not None and left < self.size:
+            raise self._cut_short(left)
+        padded = self.size + -self.size % _BLOCK
+        # The sums are of words of four bytes.
+        step = math.lcm(max(unit, 1), 4)
+        step *= max(_PIECE // 4 // step, 1)
+        buffer = np.empty(min(step, padded), dtype=np.uint8)
+        total = 0
+        for first in range(0, padded, step):
+            piece = buffer[: min(step, padded - first)]
+            count = 0
+            while count < piece.size and (got := self._file.readinto(piece.data[count:])):  # type: ignore[attr-defined]
+                count += got
+            if count < piece.size:
+                raise self._cut_short(first + count)
+            if self._sums:
+                total = _added(total, _sum(piece))
+            whole = max(min(piece.size, self.size - first), 0) // unit * unit
+            if whole:
+                yield piece[:whole]
+        if self._sums:
+            self._check_sum(total)
 
     def whole(self, before: bytes = b"", *, sums: bool = True) -> bytes:
         """The bytes of the HDU in the file, header and padded data. The file is then at the next HDU.

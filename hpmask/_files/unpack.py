@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import os
 from typing import IO, TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from hpmask._utils.errors import MaskFormatError
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["unpacked"]
+__all__ = ["packed_size", "unbounded", "unpacked"]
 
 # A file may unpack to this multiple of its size, plus a fixed number of bytes.
 _RATIO = 400
@@ -38,11 +39,28 @@ def unpacked(file: IO[bytes], ratio: int = _RATIO, allowance: int | None = None)
     return io.BufferedReader(_Unpacked(file, ratio, _ALLOWANCE if allowance is None else allowance), _BUFFER)
 
 
+def packed_size(file: IO[bytes]) -> int | None:
+    """Size of the compressed file below a file of `unpacked`, or None for another file."""
+    raw = getattr(file, "raw", None)
+    return raw.packed_size if isinstance(raw, _Unpacked) else None
+
+
+def unbounded(file: IO[bytes]) -> None:
+    """Lift the bound of a file of `unpacked`, for a reader that bounds the memory that it takes."""
+    raw = getattr(file, "raw", None)
+    if isinstance(raw, _Unpacked):
+        raw.lift()
+
+
 class _Unpacked(io.RawIOBase):
     def __init__(self, file: IO[bytes], ratio: int, allowance: int) -> None:
         self._gzip = gzip.GzipFile(fileobj=file)
-        self._size = os.fstat(file.fileno()).st_size
-        self._most = self._left = ratio * self._size + allowance
+        self.packed_size = os.fstat(file.fileno()).st_size
+        self._most: float = ratio * self.packed_size + allowance
+        self._left = self._most
+
+    def lift(self) -> None:
+        self._most = self._left = math.inf
 
     def readable(self) -> bool:
         return True
@@ -57,7 +75,7 @@ class _Unpacked(io.RawIOBase):
         self._left -= count
         if self._left < 0:
             raise MaskFormatError(
-                f"its {self._size} bytes unpack to more than {self._most} bytes, more than expected of such a file: "
-                "unpack it first, if it is valid"
+                f"its {self.packed_size} bytes unpack to more than {self._most} bytes, more than expected of such a "
+                "file: unpack it first, if it is valid"
             )
         return count

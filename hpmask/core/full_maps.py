@@ -17,8 +17,10 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
 
 __all__ = [
+    "NestedPieces",
     "as_cells",
     "from_map",
+    "full_of",
     "order_of_full",
     "planes_of",
     "set_of_cells",
@@ -108,11 +110,19 @@ def to_map(mask: MaskValue, *, order: int | None = None, nest: bool = False) -> 
         same = next(j for j in range(i + 1) if mask.planes[j] is plane)
         if same < i:
             result[i] = result[same]
-        elif nest:
-            _write_nested(plane, order, result[i])
         else:
-            _write_ring(plane, order, result[i])
+            full_of(plane, order, nest=nest, out=result[i])
     return result if mask.energy is not None else result[0]
+
+
+def full_of(plane: RangeSet, order: int, *, nest: bool, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """The full map of a set, written to `out` if it is given, which must be all False."""
+    out = np.zeros(healpix.n_cells(order), dtype=np.bool_) if out is None else out
+    if nest:
+        _write_nested(plane, order, out)
+    else:
+        _write_ring(plane, order, out)
+    return out
 
 
 def set_of_full(row: NDArray[np.bool_], order: int, *, nest: bool, n_threads: int | None = None) -> RangeSet:
@@ -194,6 +204,35 @@ def _flips(values: NDArray[np.bool_], start: int) -> tuple[bool, bool, list[NDAr
     changes = np.flatnonzero(values[1:] != values[:-1])
     changes += start + 1
     return bool(values[0]), bool(values[-1]), [changes] if changes.size else []
+
+
+class NestedPieces:
+    """The set where a full NESTED map is True, from pieces of the map, which are given in their order.
+
+    Parameters
+    ----------
+    order : int
+        Order of the map.
+    """
+
+    def __init__(self, order: int) -> None:
+        self._order, self._size, self._before = order, 0, False
+        self._found: list[NDArray[np.intp]] = []
+
+    def add(self, part: NDArray[np.bool_]) -> None:
+        """Add the next cells, shape (n,) with n > 0."""
+        if bool(part[0]) != self._before:
+            self._found.append(np.array([self._size]))
+        changes = np.flatnonzero(part[1:] != part[:-1])
+        changes += self._size + 1
+        self._found.append(changes)
+        self._size, self._before = self._size + part.size, bool(part[-1])
+
+    def plane(self) -> RangeSet:
+        """The set. All cells must have been added."""
+        boundaries = np.concatenate([*self._found, [self._size] * self._before]).astype(np.uint64)
+        boundaries <<= np.uint64(2 * (MAX_ORDER - self._order))
+        return RangeSet(boundaries.reshape(-1, 2), self._order)
 
 
 def set_of_cells(cells: NDArray[np.uint64], order: int) -> RangeSet:

@@ -16,8 +16,8 @@ that read only MOCs. hpmask reads the tables that follow it::
     PLANE     one for each distinct plane, as the MOC but with COORDSYS = 'G' in the Galactic frame
 
 Every HDU has CHECKSUM and DATASUM. These are sums of 32-bit words, so they do not change when words change places:
-two bins could swap their planes unnoticed. MASKHASH is therefore a SHA-256 digest of the whole mask; `_digest`
-defines it. A file without it counts as damaged.
+two bins could swap their planes unnoticed. MASKHASH is therefore a SHA-256 digest of the whole mask; the module
+`hpmask.io.identity` defines it. A file without it counts as damaged.
 
 The history is written to HISTORY cards, one per line of text. Characters other than printable ASCII are escaped as in
 Python strings, and a backslash at the end of a card means that the line continues in the next card.
@@ -25,7 +25,6 @@ Python strings, and a backslash at the end of a card means that the line continu
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -48,6 +47,8 @@ from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.io.cells import disjoint
 from hpmask.io.format import Format
+from hpmask.io.healpix_table import starts_with_map
+from hpmask.io.identity import mask_digest
 
 __all__ = ["FORMAT"]
 
@@ -88,30 +89,11 @@ def _primary_header(mask: MaskValue, n_planes: int) -> fits.Header:
     header["NPLANES"] = (n_planes, "PLANE tables; 0 if the MOC is the mask")
     header["NBINS"] = (0 if mask.energy is None else mask.energy.n_bins, "energy bins")
     # Without a comment, since the digest fills the card.
-    header["MASKHASH"] = _digest(mask)
+    header["MASKHASH"] = mask_digest(mask)
     header["CREATOR"] = (f"hpmask {hpmask.__version__}", "program that wrote this file")
     header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "date of writing (UTC)")
     add_history(header, mask.history.split("\n") if mask.history else [])
     return header
-
-
-def _digest(mask: MaskValue) -> str:
-    """SHA-256 digest of a mask.
-
-    The digest covers, in this order: frame and order; for each bin, the SHA-256 digest of the ranges of its plane
-    (unsigned 64-bit integers); and for a mask with energy bins the edges (64-bit floats) and the unit, interp and name
-    of the axis. Numbers are big-endian. Each text is in UTF-8 and ends in a newline.
-    """
-    whole = hashlib.sha256(f"{mask.frame}\n{mask.order}\n".encode())
-    # Equal planes are one object, and hashed once.
-    planes = {id(plane): hashlib.sha256(_boundaries(plane).astype(">u8").data).digest() for plane in mask.planes}
-    for plane in mask.planes:
-        whole.update(planes[id(plane)])
-    if mask.energy is not None:
-        axis = mask.energy
-        whole.update(axis.edges.value.astype(">f8").tobytes())
-        whole.update(f"{axis.unit}\n{axis.interp}\n{axis.name}\n".encode("utf-8", "surrogatepass"))
-    return whole.hexdigest()
 
 
 def _ranges_header(plane: RangeSet, frame: str, name: str, version: int) -> fits.Header:
@@ -164,13 +146,15 @@ def _boundaries(plane: RangeSet) -> NDArray[np.uint64]:
 
 
 def _matches(start: bytes) -> bool:
-    return start.startswith(b"SIMPLE  =")
+    return start.startswith(b"SIMPLE  =") and not starts_with_map(start)
 
 
 def _keeps_history(start: bytes) -> bool:
     """Whether this is the beginning of a file that hpmask wrote."""
     cards = (start[i : i + 80] for i in range(0, len(start), 80))
-    return _matches(start) and any(card.startswith(b"HPMASK  =") for card in takewhile(_before_end, cards))
+    return start.startswith(b"SIMPLE  =") and any(
+        card.startswith(b"HPMASK  =") for card in takewhile(_before_end, cards)
+    )
 
 
 def _before_end(card: bytes) -> bool:
@@ -221,7 +205,7 @@ def _read_own(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
     elif n_planes > 1:
         raise MaskFormatError(f"the file has {n_planes} planes, but no energy bins")
     mask = new_mask(planes, frame=frames[0], energy=axis, history="\n".join(history_of(primary.history)))
-    if digest != _digest(mask):
+    if digest != mask_digest(mask):
         fault = "is missing" if digest is None else "is that of another mask"
         raise MaskFormatError(f"the file is damaged: MASKHASH, the digest of planes and energy bins, {fault}")
     return mask
@@ -297,7 +281,7 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
         if hdu.get("PIXTYPE") == "HEALPIX":
             raise MaskFormatError(
                 f"HDU {len(found)} is a HEALPix map (ORDERING = {ordering!r}), not a MOC: "
-                "read it with healpy.read_map, and make a mask from it with Mask.from_healpix"
+                "read a mask with format='healpix', and make a mask of other values with Mask.from_map"
             )
         found.append(_kind_of(hdu))
         hdu.skip()

@@ -44,6 +44,9 @@ class Format:
     write : callable
         ``write(mask, file) -> None``. `file` is open for writing in binary mode and need not be seekable. Raises a
         `ValueError` if the format cannot hold the mask.
+    options : tuple of str, optional
+        Names of keyword options of `hpmask.Mask.read` that `read` takes: some of "column", "hdu", "nest" and "frame".
+        Those that the user gives are passed on. By default there are none.
     keeps_history : callable, optional
         ``keeps_history(start: bytes) -> bool``: whether a file that begins with these bytes records the history of
         its mask, so that it reads back as it was. By default no file does.
@@ -83,6 +86,7 @@ class Format:
     description: str
     suffixes: tuple[str, ...]
     matches: Callable[[bytes], bool]
-    read: Callable[[IO[bytes], str], MaskValue]
+    read: Callable[..., MaskValue]
     write: Callable[[MaskValue, IO[bytes]], None]
+    options: tuple[str, ...] = ()
     keeps_history: Callable[[bytes], bool] = _never

@@ -7,7 +7,6 @@ https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html
 from __future__ import annotations
 
 import gzip
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,11 @@ from astropy.wcs import WCS
 
 import hpmask
 from hpmask._files import atomic
-from hpmask._files.fits_text import add_history, escaped
+from hpmask._files.fits_text import add_history
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count
 from hpmask.core.value import MaskValue
+from hpmask.energy.bands import axis_cards, bands_hdu
 from hpmask.wcs.grid import celestial
 from hpmask.wcs.inputs import as_target
 from hpmask.wcs.to_image import image_of
@@ -62,7 +62,7 @@ def write_wcs(
         primary.name = "MASK"
         _describe(primary.header, mask)
         if energy is not None:
-            hdus.append(_bands(energy))
+            hdus.append(bands_hdu(energy, "MASK_BANDS"))
             _link(primary.header, energy, image.shape)
         with atomic.replacing(path, overwrite=overwrite) as file:
             if str(path).endswith(".gz"):
@@ -85,29 +85,4 @@ def _link(header: fits.Header, energy: EnergyAxis, shape: tuple[int, ...]) -> No
     """Write the keywords from which gammapy finds the energies of the third axis."""
     header["WCSSHAPE"] = (f"({','.join(map(str, reversed(shape)))})", "pixels along each axis")
     header["BANDSHDU"] = ("MASK_BANDS", "table of the energy bins")
-    header.update(_axis_cards(energy))
-
-
-def _axis_cards(energy: EnergyAxis) -> dict[str, str]:
-    """The keywords that the image and the table share."""
-    low, high = _columns(energy)[1:]
-    return {"AXCOLS1": f"{low},{high}", "INTERP1": energy.interp}
-
-
-def _columns(energy: EnergyAxis) -> tuple[str, str, str]:
-    """The names of the columns with the centres and the edges of the bins."""
-    # The name of the axis itself is in AXISNAME.
-    name = re.sub(r"[^A-Z0-9_]", "_", energy.name.upper())
-    return (name, "E_MIN", "E_MAX") if name == "ENERGY" else (name, f"{name}_MIN", f"{name}_MAX")
-
-
-def _bands(energy: EnergyAxis) -> fits.BinTableHDU:
-    """The table of the energy bins."""
-    unit = energy.unit.to_string("fits")
-    columns = [fits.Column("CHANNEL", "K", array=np.arange(energy.n_bins))]
-    for name, values in zip(_columns(energy), (energy.center, energy.energy_min, energy.energy_max), strict=True):
-        columns.append(fits.Column(name, "D", unit=unit, array=values.value))
-    table = fits.BinTableHDU.from_columns(columns, name="MASK_BANDS")
-    table.header.update(_axis_cards(energy))
-    table.header["AXISNAME"] = escaped(energy.name)
-    return table
+    header.update(axis_cards(energy))

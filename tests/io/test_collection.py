@@ -56,9 +56,9 @@ OTHER = {
 }
 
 NO_MOC = {
-    "skymaps/bayestar.multiorder.fits": "table of 5 columns .*PROBDENSITY",
-    "skymaps/reproject_bayestar.fits.gz": r"HEALPix map \(ORDERING = 'NESTED'\).*from_healpix",
-    "masks/namaster_mask_nside256.fits.gz": "HEALPix map",
+    "skymaps/bayestar.multiorder.fits": "values 0 and 1.*'PROBDENSITY' is .*Mask.from_skymap",
+    "skymaps/reproject_bayestar.fits.gz": "values 0 and 1.*'PROB' is .*Mask.from_skymap",
+    "masks/namaster_mask_nside256.fits.gz": "COORDSYS is missing: give frame=",
     "masks/GammaCygni_exclusion_mask.fits.gz": "it has an image, a table 'PRIMARY_BANDS'",
     "catalogs/gll_psch_v13_3FHL.fit.gz": "a table 'LAT_Point_Source_Catalog'",
     # Its sums are out of date, which does not matter, because the file is not a mask.

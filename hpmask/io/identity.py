@@ -1,0 +1,28 @@
+"""The digest of a mask, by which a file with other bytes in its place is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+
+from hpmask.core.value import MaskValue
+
+__all__ = ["mask_digest"]
+
+
+def mask_digest(mask: MaskValue) -> str:
+    """SHA-256 digest of a mask.
+
+    The digest covers, in this order: frame and order; for each bin, the SHA-256 digest of the ranges of its plane
+    (unsigned 64-bit integers); and for a mask with energy bins the edges (64-bit floats) and the unit, interp and name
+    of the axis. Numbers are big-endian. Each text is in UTF-8 and ends in a newline.
+    """
+    whole = hashlib.sha256(f"{mask.frame}\n{mask.order}\n".encode())
+    # Equal planes are one object, and hashed once.
+    planes = {id(plane): hashlib.sha256(plane.boundaries.astype(">u8").data).digest() for plane in mask.planes}
+    for plane in mask.planes:
+        whole.update(planes[id(plane)])
+    if mask.energy is not None:
+        axis = mask.energy
+        whole.update(axis.edges.value.astype(">f8").tobytes())
+        whole.update(f"{axis.unit}\n{axis.interp}\n{axis.name}\n".encode("utf-8", "surrogatepass"))
+    return whole.hexdigest()
