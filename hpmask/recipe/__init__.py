@@ -72,6 +72,7 @@ A ``[[cutout]]`` asks for an image of a part of the mask; see `Cutout`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -102,6 +103,8 @@ from hpmask.wcs import field
 __all__ = ["Cutout", "Entry", "Part", "Recipe", "RecipeError", "read_recipe"]
 
 _MOST_BINS = 10_000
+# Advice to give an argument, which TOML writes in small letters.
+_FLAG = re.compile(r"\b(\w+)=(True|False)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,7 +514,8 @@ def _errors_of(entry: Entry) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OSError) as error:
-        raise entry.section.error(f"[[{entry.verb}]] {entry.name}: {error}") from error
+        message = _FLAG.sub(lambda found: f"{found[1]} = {found[2].lower()}", str(error))
+        raise entry.section.error(f"[[{entry.verb}]] {entry.name}: {message}") from error
 
 
 def _confined(part: Part, grid: Grid, empty: bool) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 from astropy import units as u
 
+from hpmask import io
 from hpmask._utils.arguments import CLOSED
 from hpmask._utils.modes import Mode
 from hpmask.core.algebra import union_all
+from hpmask.geometry.frames import FRAMES
 from hpmask.interop.maps import kind_of
 from hpmask.mask import Mask
 from hpmask.recipe.protocols import Grid, Loaded, check_per_bin
@@ -35,10 +38,11 @@ class Masks:
     has_shapes: ClassVar[bool] = False
 
     paths: list[Path]
+    table: _Table
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Masks:
-        return cls(section.files("mask"))
+        return cls(section.files("mask"), _Table.read(section))
 
     @property
     def files(self) -> Sequence[Path]:
@@ -49,7 +53,7 @@ class Masks:
         return names_of(self.paths)
 
     def load(self, grid: Grid) -> Loaded:
-        return _LoadedMasks(self.paths, [Mask.read(path) for path in self.paths])
+        return _LoadedMasks(self.paths, [Mask.read(path, **self.table.words) for path in self.paths])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +92,34 @@ def names_of(paths: Sequence[Path]) -> str:
     return ", ".join(path.name for path in paths)
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Where the values of a HEALPix map are in a file, and the scheme and frame of its cells if the file lacks them."""
+
+    column: str | int | None
+    hdu: str | int | None
+    nest: bool | None
+    frame: str | None
+
+    @classmethod
+    def read(cls, section: Section) -> _Table:
+        frame = section.choice("frame", FRAMES, default="icrs") if "frame" in section else None
+        column, hdu = section.get("column", str, int), section.get("hdu", str, int)
+        return cls(column, hdu, section.get("nest", bool), frame)
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """The arguments of `hpmask.io.read_map` and `hpmask.Mask.read`."""
+        return {"column": self.column, "hdu": self.hdu, "nest": self.nest, "frame": self.frame}
+
+
 # ---------------------------------------------------------------------- values
 
 # Whether missing values belong to the sky of an entry, and the argument `nan` of `Mask.from_map` that does this: a mask
 # keeps the sky of the entry.
 _NAN = {"raise": "raise", "skip": "exclude", "select": "keep"}
+# The argument `values` as the subject of a sentence.
+_VALUES = re.compile(r"\bvalues(?=(\[\d+\])? (has|is|must)\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +166,10 @@ class Selection:
     def title(self) -> str:
         return self.path.name if self.hdu is None else f"{self.path.name} [{self.hdu}]"
 
-    def mask(self, **options: Any) -> Mask:
-        """The mask that keeps the sky of the entry."""
+    def mask(self, values: Any, **options: Any) -> Mask:
+        """The mask that keeps the sky of the entry, from the file or the map in it."""
         try:
-            return Mask.from_map(self.path, hdu=self.hdu, **self.words, **options)
+            return Mask.from_map(values, **self.words, **options)
         except (TypeError, ValueError) as error:
             raise ValueError(_in_keys(str(error))) from error
 
@@ -150,7 +177,8 @@ class Selection:
 def _in_keys(message: str) -> str:
     """The message of an error, with the keys of a recipe in place of Python's arguments."""
     advice = "give nan = 'skip' to leave them out of the entry, or nan = 'select' to count them in"
-    return message.replace("give nan='keep' to keep them, or nan='exclude'", advice).replace("keep=", "select = ")
+    message = message.replace("give nan='keep' to keep them, or nan='exclude'", advice).replace("keep=", "select = ")
+    return _VALUES.sub("the map", message)
 
 
 def _level(section: Section, key: str, grid: Grid, *, pair: bool = False) -> Any:
@@ -233,8 +261,9 @@ class _LoadedImage:
     def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
         # With `energy`, the energies of the file would not be read.
         energy = None if self.has_energies else grid.energy
-        mask = self.selection.mask(order=order, mode=mode, frame=grid.frame, energy=energy, n_threads=n_threads)
-        _check_bins(self.selection.path, mask, grid)
+        path, options = self.selection.path, {"hdu": self.selection.hdu, "energy": energy, "n_threads": n_threads}
+        mask = self.selection.mask(path, order=order, mode=mode, frame=grid.frame, **options)
+        _check_bins(path, mask, grid)
         return mask, {}
 
 
@@ -246,11 +275,11 @@ class Map:
     has_shapes: ClassVar[bool] = False
 
     selection: Selection
-    column: str | int | None
+    table: _Table
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Map:
-        return cls(Selection.read(section, grid, cls.key), section.get("column", str, int))
+        return cls(Selection.read(section, grid, cls.key), _Table.read(section))
 
     @property
     def files(self) -> Sequence[Path]:
@@ -258,14 +287,22 @@ class Map:
 
     @property
     def title(self) -> str:
-        title = self.selection.title
-        return title if self.column is None else f"{title} {self.column}"
+        title, column = self.selection.title, self.table.column
+        return title if column is None else f"{title} {column}"
 
     def load(self, grid: Grid) -> Loaded:
-        path = self.selection.path
-        if kind_of(path) == "image" and self.column is None:
+        path, kind = self.selection.path, kind_of(self.selection.path)
+        if kind == "image":
+            for key in ("column", "nest", "frame"):
+                if getattr(self.table, key) is not None:
+                    raise ValueError(f"{key} is for HEALPix maps, and the file has an image")
             return _LoadedImage.of(self.selection)
-        return _LoadedMasks([path], [self.selection.mask(column=self.column, energy=grid.energy)])
+        options = {"energy": grid.energy}
+        if kind == "healsparse":
+            mask = self.selection.mask(path, frame=self.table.frame, **options)
+        else:
+            mask = self.selection.mask(io.read_map(path, **self.table.words), **options)
+        return _LoadedMasks([path], [mask])
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +313,7 @@ class Skymap:
     has_shapes: ClassVar[bool] = False
 
     path: Path
+    table: _Table
     words: dict[str, Any]
 
     @classmethod
@@ -287,10 +325,9 @@ class Skymap:
             "credible": credible,
             "crossing": section.choice("crossing", CROSSING, default="include"),
             "normalize": section.get("normalize", bool, default=False),
-            "column": section.get("column", str, int),
-            "hdu": section.get("hdu", str, int),
+            "density": section.get("density", bool),
         }
-        return cls(path, words)
+        return cls(path, _Table.read(section), words)
 
     @property
     def files(self) -> Sequence[Path]:
@@ -301,4 +338,5 @@ class Skymap:
         return f"{self.path.name}, {100 * self.words['credible']:g} %"
 
     def load(self, grid: Grid) -> Loaded:
-        return _LoadedMasks([self.path], [Mask.from_skymap(self.path, **self.words)])
+        map_ = io.read_map(self.path, **self.table.words)
+        return _LoadedMasks([self.path], [Mask.from_skymap(map_, column=self.table.column, **self.words)])

@@ -13,11 +13,12 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 from scipy import ndimage
 
-from hpmask import EnergyAxis, Mask
+from hpmask import EnergyAxis, HealpixMap, Mask, io
 from hpmask.recipe import RecipeError
 
 BINS = "energy = { edges = ['1 GeV', '2 GeV', '3 GeV'] }\n"
 AXIS = EnergyAxis([1, 2, 3] * u.GeV)
+ZONE = '[[exclude]]\nzone = { lat = ["-2 deg", "2 deg"] }\n'
 
 
 def a_wcs(shape=(20, 30), frame="icrs", size=0.5):
@@ -287,7 +288,7 @@ class TestThresholds:
 
     @pytest.mark.parametrize(
         ("name", "hdu"),
-        [("000029-skymap", "SIGNIFICANCEMAP"), ("000136-excess-skymap", 0), ("000146-signif-skymap", 0)],
+        [("000029-skymap", "SIGNIFICANCEMAP"), ("000136-excess-skymap", 1), ("000146-signif-skymap", 0)],
     )
     def test_real_images(self, recipe, data, name, hdu):
         path = data(f"wcs/VERITAS_VER-{name}.fits")
@@ -348,6 +349,221 @@ class TestThresholds:
             RecipeError, match=r"toml:2: \[\[keep\]\] heights\.fits: .*threshold must be in a unit like"
         ):
             recipe(f'{self.head}threshold = "2 GeV"\n').build()
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """Values on all cells of order 4 in Galactic coordinates, NESTED; in RING order as map.fits beside the recipe."""
+    values = np.random.default_rng(5).normal(size=12 * 16**2).astype(np.float32) * 3
+    values[7:19] = healpy.UNSEEN
+    ring = healpy.reorder(values, n2r=True)
+    minus = np.where(ring == healpy.UNSEEN, ring, -ring)
+    healpy.write_map(tmp_path / "map.fits", [ring, minus], coord="G", column_names=["TS", "MINUS"], dtype=np.float32)
+    return values
+
+
+class TestHealpixMap:
+    """A HEALPix map is converted as a mask file is."""
+
+    text = '[[keep]]\nmap = "map.fits"\nnan = "skip"\n'
+    head = f'order = 4\nframe = "galactic"\n{text}'
+
+    @pytest.mark.parametrize(
+        ("lines", "condition"),
+        [
+            ("threshold = 2", lambda v: v > 2),
+            ('threshold = 2\nselect = "<="', lambda v: v <= 2),
+            ('threshold = 2\ncolumn = "TS"', lambda v: v > 2),
+            ('threshold = 2\ncolumn = "MINUS"', lambda v: -v > 2),
+            ("threshold = 2\ncolumn = 1", lambda v: -v > 2),
+            ("threshold = 2\nhdu = 1", lambda v: v > 2),
+        ],
+    )
+    def test_thresholds(self, recipe, cells, lines, condition):
+        sky = condition(cells) & (cells != healpy.UNSEEN)
+        text = f"{self.head}{lines}\n"
+        assert np.array_equal(recipe(text).build().to_healpix(nest=True), sky)
+        assert np.array_equal(recipe(text.replace("keep", "exclude")).build().to_healpix(nest=True), ~sky)
+
+    def test_missing_values(self, recipe, cells):
+        text = f"{self.head}threshold = 2\n"
+        sky = (cells > 2) | (cells == healpy.UNSEEN)
+        assert np.array_equal(recipe(text.replace("skip", "select")).build().to_healpix(nest=True), sky)
+        with pytest.raises(RecipeError, match=r"toml:3: .*map\.fits: .*12 values .*nan = 'skip' .*nan = 'select'"):
+            recipe(text.replace('nan = "skip"\n', "")).build()
+
+    def test_hysteresis(self, recipe, cells, tmp_path):
+        mask = recipe(f"{self.head}low = 1\nhigh = 8\n").build()
+        assert mask == Mask.from_map(tmp_path / "map.fits", low=1, high=8, nan="exclude")
+        above, seeds = (recipe(f"{self.head}threshold = {level}\n").build() for level in (1, 8))
+        assert mask.issubset(above)
+        assert mask != above
+        assert seeds.issubset(mask)
+
+    def test_order_and_frame(self, recipe, cells, tmp_path):
+        own = Mask.from_map(tmp_path / "map.fits", 2, nan="exclude")
+        text = f"{self.text}threshold = 2\n"
+        plan = recipe(text)
+        assert plan.resolve().order == 4
+        assert plan.build() == own.to_frame("icrs", order=4)
+        for mode in ("center", "overlap", "inside"):
+            mask = recipe(f'order = 2\nframe = "galactic"\nmode = "{mode}"\n{text}').build()
+            assert mask == own.at_order(2, mode=mode)
+        with pytest.raises(RecipeError, match=r"toml:4: .*map\.fits.* only the mode 'center' can convert"):
+            recipe(f"order = 2\nmode = 'overlap'\n\n{text}").build()
+
+    def test_part_of_the_sky(self, recipe, tmp_path):
+        values = np.full(12 * 16**2, healpy.UNSEEN)
+        values[100:300] = np.arange(200) % 7
+        healpy.write_map(tmp_path / "map.fits", values, nest=True, partial=True, coord="C")
+        text = f"order = 4\n{self.text}threshold = 3\n"
+        assert np.array_equal(recipe(text).build().to_healpix(nest=True), values > 3)
+        mask = recipe(f"{text}outside = true\n").build()
+        assert np.array_equal(mask.to_healpix(nest=True), (values > 3) | (values == healpy.UNSEEN))
+
+    def test_map_of_0_and_1(self, recipe, tmp_path):
+        values = (np.arange(12 * 16**2) % 5 == 0).astype(np.uint8)
+        healpy.write_map(tmp_path / "map.fits", values, nest=True, dtype=np.uint8, coord="C")
+        text = "order = 4\n[[exclude]]\nmap = 'map.fits'\n"
+        assert np.array_equal(recipe(text).build().to_healpix(nest=True), values == 0)
+        assert np.array_equal(recipe(f"{text}invert = true\n").build().to_healpix(nest=True), values == 1)
+
+    def test_energy_bins(self, recipe, tmp_path):
+        values = np.random.default_rng(6).normal(size=(2, 192))
+        map_ = HealpixMap(values, nest=True, frame="icrs", energy=AXIS)
+        io.write_map(map_, tmp_path / "map.fits")
+        text = f"order = 2\n{self.text}threshold = [0.5, 1]\n"
+        mask = recipe(f"{BINS}{text}").build()
+        expected = values > [[0.5], [1]]
+        assert np.array_equal(mask.to_healpix(nest=True), expected)
+        for head in ("", BINS.replace("2 GeV", "2.5 GeV")):
+            with pytest.raises(RecipeError, match=r"toml:\d: .*map\.fits.* energy bins"):
+                recipe(head + text.replace("[0.5, 1]", "1")).build()
+
+    def test_files_are_read_once(self, recipe, cells, tmp_path):
+        plan = recipe(f"{self.text}threshold = 2\n")
+        expected, resolved = plan.build(), plan.resolve()
+        (tmp_path / "map.fits").unlink()
+        assert resolved.build() == expected
+
+    def test_mistakes(self, recipe, cells, tmp_path):
+        for line, message in (
+            ("threshold = 2\ncolumn = 'NO'", r"toml:3: .*map\.fits: .*NO"),
+            ("threshold = 2\ncolumn = 1.5", r"toml:7: column must be a string or an integer, got 1\.5"),
+            ("threshold = 2\nhdu = 5", r"toml:3: .*map\.fits.*: .*5"),
+            ("threshold = 2\nnest = 1", r"toml:7: nest must be true or false, got 1"),
+            ("threshold = 2\nframe = 'fk5'", r"toml:7: frame must be 'icrs' or 'galactic', got 'fk5'"),
+            ("threshold = 2\nframe = 'icrs'", r"toml:3: .*map\.fits: .*frame is 'icrs', but .* in 'galactic'"),
+        ):
+            with pytest.raises(RecipeError, match=message):
+                recipe(f"{self.head}{line}\n").build()
+        with pytest.raises(RecipeError, match=r"toml:3: \[\[keep\]\] map\.fits: .*no image"):
+            recipe(self.head.replace("map =", "image =")).build()
+        write_image(tmp_path / "i.fits", np.ones((4, 4)))
+        with pytest.raises(RecipeError, match=r"toml:2: .*i\.fits TS: column is for HEALPix maps"):
+            recipe("order = 5\n[[keep]]\nmap = 'i.fits'\ncolumn = 'TS'\n").build()
+        with pytest.raises(RecipeError, match=r"toml:2: .*i\.fits: .*frame is for HEALPix maps"):
+            recipe("order = 5\n[[keep]]\nmap = 'i.fits'\nframe = 'icrs'\n").build()
+
+    @pytest.mark.parametrize("key", ["map", "mask", "skymap"])
+    def test_frame_of_files_that_do_not_give_it(self, recipe, tmp_path, key):
+        """The default of healpy writes no COORDSYS."""
+        values = np.zeros(192, dtype=np.uint8)
+        values[100] = 1
+        healpy.write_map(tmp_path / "map.fits", values, nest=True, dtype=np.uint8)
+        text = f"order = 2\nframe = 'galactic'\n[[keep]]\n{key} = 'map.fits'\n"
+        with pytest.raises(RecipeError, match=r"toml:3: .*COORDSYS is missing") as caught:
+            recipe(text).build()
+        advice = re.findall(r"frame='\w+'", str(caught.value))
+        assert len(advice) == 2
+        cell = Mask.from_healpix(values == 1, nest=True, frame="icrs")
+        assert recipe(f"{text}{advice[0]}\n").build() == cell.to_frame("galactic", order=2)
+        assert np.array_equal(recipe(f"{text}{advice[1]}\n").build().to_healpix(nest=True), values == 1)
+
+    def test_scheme_of_files_that_do_not_give_it(self, recipe, tmp_path):
+        values = (np.arange(192) % 3).astype(np.int16)
+        table = fits.BinTableHDU.from_columns([fits.Column("V", "I", array=values)])
+        table.header.update(PIXTYPE="HEALPIX", NSIDE=4, COORDSYS="C")
+        fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "map.fits")
+        text = "order = 2\n[[keep]]\nmap = 'map.fits'\nthreshold = 1\n"
+        with pytest.raises(RecipeError, match=r"toml:2: .*nest = true .* nest = false"):
+            recipe(text).build()
+        for nest in (True, False):
+            mask = recipe(f"{text}nest = {str(nest).lower()}\n").build()
+            assert np.array_equal(mask.to_healpix(nest=nest), values > 1)
+
+    def test_file_of_healsparse(self, recipe, tmp_path):
+        healsparse = pytest.importorskip("healsparse")
+        values = np.full(12 * 64**2, healsparse.healSparseMap.hpg.UNSEEN)
+        values[1000:2000] = np.arange(1000) % 7
+        healsparse.HealSparseMap(healpix_map=values, nside_coverage=8, nest=True).write(str(tmp_path / "map.hsp"))
+        text = "order = 6\n[[keep]]\nmap = 'map.hsp'\nthreshold = 3\n"
+        with pytest.raises(RecipeError, match=r"toml:2: .*frame must be given"):
+            recipe(text).build()
+        assert np.array_equal(recipe(f"{text}frame = 'icrs'\n").build().to_healpix(nest=True), values > 3)
+
+    def test_real_map(self, recipe, data):
+        path = data("skymaps/reproject_bayestar.fits.gz")
+        values = healpy.read_map(path, nest=True)
+        mask = recipe(f"[[exclude]]\nmap = '{path}'\nthreshold = 1e-5\nselect = '>='\n").build()
+        assert np.array_equal(mask.to_healpix(nest=True), values < 1e-5)
+
+
+class TestSkymap:
+    def test_published_areas(self, recipe, data):
+        path = data("skymaps/bayestar.multiorder.fits")
+        text = f"[[keep]]\nskymap = '{path}'\n"
+        for lines, area in (("", 37.610846), ("credible = 0.5\n", 7.406111), ("crossing = 'include'", 37.610846)):
+            plan = recipe(f"{text}{lines}")
+            assert plan.build().area.value == pytest.approx(area, abs=1e-6)
+            assert plan.resolve().order == 11
+        for lines, words in (
+            ("crossing = 'exclude'\n", {"crossing": "exclude"}),
+            ("crossing = 'split'\ncredible = 0.5\n", {"crossing": "split", "credible": 0.5}),
+            ("column = 'PROBDENSITY'\nhdu = 1\ncredible = 1", {"credible": 1}),
+        ):
+            assert recipe(f"{text}{lines}").build() == Mask.from_skymap(path, **words), lines
+        assert recipe(f"{text}credible = 0.5\n").entries[0].name == "bayestar.multiorder.fits, 50 %"
+
+    def test_frame_and_order(self, recipe, data):
+        path = data("skymaps/bayestar.multiorder.fits")
+        mask = recipe(f"order = 7\nframe = 'galactic'\n[[exclude]]\nskymap = '{path}'\n").build()
+        assert mask == ~Mask.from_skymap(path).to_frame("galactic", order=7)
+
+    def test_counts_need_normalize(self, recipe, cells):
+        values = np.arange(1, 193.0)
+        healpy.write_map(recipe(ZONE).path.parent / "counts.fits", values, nest=True, coord="C")
+        text = "[[keep]]\nskymap = 'counts.fits'\ncredible = 0.3\n"
+        with pytest.raises(
+            RecipeError, match=r"toml:1: \[\[keep\]\] counts\.fits, 30 %: .*normalize = true .* density = true "
+        ):
+            recipe(text).build()
+        kept = recipe(f"{text}normalize = true\n").build().to_healpix(nest=True)
+        # The largest values, until they have 30 % of the sum.
+        n = int(np.searchsorted(np.cumsum(values[::-1]), 0.3 * values.sum())) + 1
+        assert np.array_equal(kept, np.arange(192) >= 192 - n)
+        # As densities per sr, with a sum of 1.
+        dense = values / values.sum() * 192 / (4 * np.pi)
+        healpy.write_map(recipe(ZONE).path.parent / "counts.fits", dense, nest=True, coord="C", overwrite=True)
+        assert np.array_equal(recipe(f"{text}density = true\n").build().to_healpix(nest=True), kept)
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("credible = '90 %'", "credible must be a number, got '90 %'"),
+            ("credible = 90", "credible must be above 0 and at most 1, got 90"),
+            ("credible = 0", "credible must be above 0 and at most 1, got 0"),
+            ("credible = nan", "credible must be above 0 and at most 1, got nan"),
+            ("crossing = 'in'", "crossing must be 'include', 'exclude', 'split' or 'split-exclude', got 'in'"),
+            ("normalize = 1", "normalize must be true or false, got 1"),
+            ("density = 'yes'", "density must be true or false, got 'yes'"),
+            ("threshold = 1", "no key 'threshold'"),
+        ],
+    )
+    def test_mistakes(self, recipe, ones, tmp_path, line, message):
+        with pytest.raises(RecipeError, match=re.escape(message)) as caught:
+            recipe(f'[[exclude]]\nskymap = "ones.fits"\n{line}\n')
+        assert str(caught.value).startswith(f"{tmp_path / 'recipe.toml'}:3: ")
 
 
 class TestMissingSizes:
