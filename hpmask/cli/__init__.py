@@ -25,6 +25,17 @@ from hpmask.cli.write import convert, to_wcs
 __all__ = ["main"]
 
 
+# Python's arguments in the advice of errors.
+_FLAGS = {
+    "normalize=True": "--normalize",
+    "density=True": "--density",
+    "nest=True": "--nest",
+    "nest=False": "--ring",
+    "a threshold=": "a --threshold",
+}
+_OPTION = re.compile(r"\b(nan|keep|hdu|column|map-frame)=('[^']*'|\d+)")
+# The argument `values` as the subject of a sentence.
+_VALUES = re.compile(r"\bvalues(?=(\[\d+\])? (has|is|must)\b)")
 _HDU = re.compile(r"\bhdu=('[^']*'|\d+)")
 
 
@@ -79,6 +90,11 @@ def _by_options(text: str, command: str | None) -> str:
         return text.replace("With invalid='skip'", "With --invalid skip, or invalid = 'skip' in the entry,")
     if command in ("to-wcs", "plot"):
         return _HDU.sub(lambda found: f"--hdu {found[1]}", text)
+    if command in ("threshold", "credible", "convert"):
+        for argument, option in _FLAGS.items():
+            text = text.replace(argument, option)
+        text = text.replace("frame='", "map-frame='")
+        return _OPTION.sub(lambda found: f"--{found[1]} {found[2].strip(chr(39))}", _VALUES.sub("the map", text))
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import shutil
@@ -19,6 +20,7 @@ from hpmask._files.atomic import check_target, replacing
 from hpmask._utils.arguments import MAX_ORDER
 from hpmask._utils.words import counted, percent_text
 from hpmask.core.rangeset import RangeSet
+from hpmask.geometry.frames import FRAMES
 from hpmask.mask import Mask
 from hpmask.plotting.static import bin_title, need_matplotlib
 
@@ -34,6 +36,7 @@ __all__ = [
     "check_outputs",
     "check_picture",
     "columns",
+    "healpix_options",
     "kept",
     "line_about",
     "n_threads_option",
@@ -61,6 +64,31 @@ resolution_option = click.option(
     "--resolution",
     help="Use the coarsest order whose cells are no larger than this angle, such as '1 arcmin', instead of --order.",
 )
+
+
+def healpix_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command for HEALPix maps in FITS files: column, HDU, numbering and frame.
+
+    They come to the command as one argument `healpix`, a dict of arguments of `hpmask.io.read_map`.
+    """
+
+    @functools.wraps(command)
+    def called(
+        *args: Any, column: str | None, hdu: str | None, nest: bool | None, map_frame: str | None, **options: Any
+    ) -> Any:
+        number = int(column) if column is not None and column.isdigit() else column
+        return command(*args, healpix={"column": number, "hdu": hdu, "nest": nest, "frame": map_frame}, **options)
+
+    for option in (
+        click.option(
+            "--map-frame", type=click.Choice(FRAMES), help="Frame of the cells, if the file does not give it."
+        ),
+        click.option("--nest/--ring", default=None, help="Numbering of the cells, if the file does not give it."),
+        click.option("--hdu", help="Number or name of the HDU, in a file with several."),
+        click.option("--column", help="Name or number of the column, in a HEALPix map with several."),
+    ):
+        called = option(called)
+    return called
 
 
 def one_of_both(order: int | None, resolution: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from astropy import units as u
 
+from hpmask import io
 from hpmask._utils.arguments import CLOSED
 from hpmask._utils.modes import MODES, Mode
 from hpmask.cli import pictures
@@ -15,6 +16,7 @@ from hpmask.cli.terminal import (
     check_mask,
     check_outputs,
     check_picture,
+    healpix_options,
     line_about,
     n_threads_option,
     one_of_both,
@@ -25,6 +27,7 @@ from hpmask.cli.terminal import (
 )
 from hpmask.geometry.frames import FRAMES
 from hpmask.geometry.healpix import order_of
+from hpmask.interop.maps import kind_of
 from hpmask.mask import Mask
 from hpmask.values.credible import CROSSING
 from hpmask.values.criterion import KEEP, NAN
@@ -32,9 +35,7 @@ from hpmask.values.criterion import KEEP, NAN
 __all__ = ["credible", "threshold"]
 
 _LEVEL = "{level}"
-
-_column_option = click.option("--column", help="Name or number of the column with the values, in a HEALPix file.")
-_hdu_option = click.option("--hdu", help="Number or name of the image or table, in a file with several.")
+_NAMES = {"column": "--column", "nest": "--nest or --ring", "frame": "--map-frame"}
 
 
 @click.command()
@@ -83,8 +84,7 @@ _hdu_option = click.option("--hdu", help="Number or name of the image or table, 
 )
 @click.option("--invert", is_flag=True, help="Keep the opposite; for a map of 0 and 1 in which 1 means excluded.")
 @click.option("--outside", is_flag=True, help="Keep the sky without a cell or a pixel.")
-@_column_option
-@_hdu_option
+@healpix_options
 @order_option("Order of the mask [default: that of the map; for an image, cells of half a pixel].")
 @resolution_option
 @click.option(
@@ -111,7 +111,8 @@ def threshold(
     high: tuple[str, ...],
     keep: str,
     connectivity: str,
-    column: str | None,
+    healpix: dict[str, Any],
+    frame: str | None,
     order: int | None,
     resolution: str | None,
     mode: Mode,
@@ -135,17 +136,18 @@ def threshold(
     outputs = [out] if plot is None else [out, plot]
     _check([out], [] if plot is None else [plot], inputs=[map_], overwrite=overwrite)
     pair = keep in ("between", "outside")
+    values, words = _opened(map_, healpix, frame)
     mask = Mask.from_map(
-        map_,
+        values,
         thresholds if pair and len(thresholds) == 2 else _level(thresholds, "--threshold"),
         low=_level(low, "--low"),
         high=_level(high, "--high"),
         keep=keep,
         connectivity=int(connectivity),
-        column=_number_or_name(column),
         order=order,
         mode=mode,
         n_threads=n_threads,
+        **words,
         **options,
     )
     if dilate is not None:
@@ -169,8 +171,21 @@ def _level(texts: tuple[str, ...], option: str) -> Any:
         raise click.UsageError(f"{option} must have numbers or quantities, got {', '.join(texts)}.") from None
 
 
-def _number_or_name(column: str | None) -> int | str | None:
-    return int(column) if column is not None and column.isdigit() else column
+def _opened(path: Path, healpix: dict[str, Any], frame: str | None) -> tuple[Any, dict[str, Any]]:
+    """What `Mask.from_map` takes for a file: a path or the map in it, and options."""
+    kind = kind_of(path)
+    if kind == "healpix":
+        return io.read_map(path, **healpix), {"frame": frame}
+    names = ["column", "nest"] + ["frame"] * (kind == "image")
+    unused = [_NAMES[name] for name in names if healpix[name] is not None]
+    if unused:
+        what = "an image" if kind == "image" else "a map of healsparse"
+        raise click.UsageError(f"{unused[0]} is for HEALPix maps, and the file has {what}.")
+    if kind == "image":
+        return path, {"hdu": healpix["hdu"], "frame": frame}
+    if frame not in (None, healpix["frame"]):
+        raise click.UsageError("--frame cannot convert a file of healsparse: use hpmask convert afterwards.")
+    return path, {"hdu": healpix["hdu"], "frame": healpix["frame"]}
 
 
 def _check(masks: list[Path], plots: list[Path], *, inputs: list[Path], overwrite: bool) -> None:
@@ -203,8 +218,13 @@ def _check(masks: list[Path], plots: list[Path], *, inputs: list[Path], overwrit
     "is split.",
 )
 @click.option("--normalize", is_flag=True, help="Levels are fractions of the sum of the map, which need not be 1.")
-@_column_option
-@_hdu_option
+@click.option(
+    "--density/--sums",
+    default=None,
+    help="Whether the values are densities per sr or sums over the cells [default: their unit and the name of the "
+    "column decide].",
+)
+@healpix_options
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw the whole sky (.png, .pdf, .svg).")
 @n_threads_option
 @overwrite_option
@@ -214,8 +234,8 @@ def credible(
     levels: tuple[float, ...],
     crossing: str,
     normalize: bool,
-    column: str | None,
-    hdu: str | None,
+    density: bool | None,
+    healpix: dict[str, Any],
     plot: Path | None,
     n_threads: int | None,
     overwrite: bool,
@@ -236,12 +256,12 @@ def credible(
     plots = [] if plot is None else [_named(plot, level) for level in levels]
     _check(masks, plots, inputs=[skymap], overwrite=overwrite)
     regions = Mask.from_skymap(
-        skymap,
+        io.read_map(skymap, **healpix),
         list(levels),
         crossing=crossing,
         normalize=normalize,
-        column=_number_or_name(column),
-        hdu=hdu,
+        density=density,
+        column=healpix["column"],
         n_threads=n_threads,
     )
     with staged([*masks, *plots], overwrite=overwrite) as places:

@@ -178,6 +178,7 @@ def _in_keys(message: str) -> str:
     """The message of an error, with the keys of a recipe in place of Python's arguments."""
     advice = "give nan = 'skip' to leave them out of the entry, or nan = 'select' to count them in"
     message = message.replace("give nan='keep' to keep them, or nan='exclude'", advice).replace("keep=", "select = ")
+    message = message.replace("a threshold=", "a 'threshold'")
     return _VALUES.sub("the map", message)
 
 
