@@ -29,8 +29,8 @@ from hpmask.geometry.frames import FRAMES
 from hpmask.geometry.healpix import order_of
 from hpmask.interop.maps import kind_of
 from hpmask.mask import Mask
-from hpmask.values.credible import CROSSING
-from hpmask.values.criterion import KEEP, NAN
+from hpmask.values.credible import CROSSING, Crossing
+from hpmask.values.criterion import KEEP, NAN, Keep
 
 __all__ = ["credible", "threshold"]
 
@@ -109,7 +109,7 @@ def threshold(
     thresholds: tuple[str, ...],
     low: tuple[str, ...],
     high: tuple[str, ...],
-    keep: str,
+    keep: Keep,
     connectivity: str,
     healpix: dict[str, Any],
     frame: str | None,
@@ -232,7 +232,7 @@ def credible(
     skymap: Path,
     out: Path,
     levels: tuple[float, ...],
-    crossing: str,
+    crossing: Crossing,
     normalize: bool,
     density: bool | None,
     healpix: dict[str, Any],
@@ -255,13 +255,15 @@ def credible(
     masks = [_named(out, level) for level in levels]
     plots = [] if plot is None else [_named(plot, level) for level in levels]
     _check(masks, plots, inputs=[skymap], overwrite=overwrite)
+    # Whether the values are densities may depend on the name of their column.
+    column = healpix["column"]
     regions = Mask.from_skymap(
         io.read_map(skymap, **healpix),
         list(levels),
         crossing=crossing,
         normalize=normalize,
         density=density,
-        column=healpix["column"],
+        column=column if isinstance(column, str) else None,
         n_threads=n_threads,
     )
     with staged([*masks, *plots], overwrite=overwrite) as places:

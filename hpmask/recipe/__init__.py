@@ -41,9 +41,10 @@ Keys of an ``[[exclude]]`` or a ``[[keep]]``: exactly one of
 ``catalog``
     A table (FITS, ECSV, CSV, VOTable, parquet), with the key ``radius`` for discs, or with ``semi_major``,
     ``semi_minor`` and ``position_angle`` (from north through east) for ellipses. Each is an angle, a column, or
-    ``{ column = "R68", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg" }``; a list gives a radius for each energy
-    bin. Optional: ``hdu`` (name or number), ``lon``, ``lat`` (columns), ``frame`` (of the positions), ``where``
-    (conditions such as "Signif_Avg >= 5", all of which must hold), ``invalid`` ("raise" or "skip").
+    ``{ column = "R68", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg", missing = "0.3 deg" }``, where ``missing``
+    is the angle of rows without a value; a list gives a radius for each energy bin. Optional: ``hdu`` (name or number),
+    ``lon``, ``lat`` (columns), ``frame`` (of the positions), ``where`` (conditions such as "Signif_Avg >= 5", all of
+    which must hold), ``invalid`` ("raise" or "skip").
 ``regions``
     A ds9 or CRTF file, or a list of them. Optional: ``invalid`` ("raise" or "skip"), for labels, lines and other
     regions that cannot be part of a mask.
@@ -53,7 +54,20 @@ Keys of an ``[[exclude]]`` or a ``[[keep]]``: exactly one of
     ``{ lon = [west, east], lat = [low, high], frame = "galactic" }``, with ``lon``, ``lat`` or both, and
     optionally ``closed`` as in `hpmask.Mask.from_zone`.
 ``mask``
-    A mask file that `hpmask.Mask.read` can read, or a list of them.
+    A mask file that `hpmask.Mask.read` can read, or a list of them. Optional, for HEALPix maps of 0 and 1:
+    ``column``, ``hdu``, ``nest``, ``frame``.
+``image``
+    A FITS image of 0 and 1; the pixels with 1 belong to the entry. Optional: ``hdu``, ``invert``, ``nan`` ("raise",
+    "skip" or "select": whether pixels without a value belong to the entry), ``outside`` (whether the sky outside
+    does), and the thresholds of ``map``.
+``map``
+    A HEALPix map or a FITS image of values. Those that fulfil a condition belong to the entry: ``threshold``, or
+    ``low`` and ``high`` for hysteresis, with ``select`` (">", ">=", "<", "<=", "between" or "outside"), ``closed`` and
+    ``connectivity``. Optional: the keys of ``image``, and for HEALPix maps ``column``, ``nest``, ``frame``.
+``skymap``
+    A HEALPix map of probability, whose credible region belongs to the entry. Optional: ``credible`` (0.9 by default),
+    ``crossing``, ``normalize`` and ``density`` as in `hpmask.Mask.from_skymap`, ``column``, ``hdu``, ``nest``,
+    ``frame``.
 
 and optionally
 
@@ -120,7 +134,7 @@ class Entry:
     name : str
         The name in the summary: the key ``name``, or else the file or the zone.
     source : Source
-        The catalog, regions, zone or masks.
+        The catalog, regions, zone, masks or map.
     mode : {"center", "overlap", "inside"}
         Which cells belong to a shape.
     bins : tuple of bool or None
@@ -354,11 +368,12 @@ class Recipe:
 
         It is the finest of the orders that the entries need. The order of an entry with shapes is the coarsest one at
         which the area of each shape is right to 1 %, at most 16, as in `hpmask.Mask.from_cones`. The order of an entry
-        with mask files is the finest of their orders, which may be above 16 if no entry has shapes. Points, discs of
-        radius 0 and zones of the whole sky need no order.
+        with mask files or HEALPix maps is the finest of their orders, and that of an image is the one of
+        `hpmask.Mask.from_wcs`. These may be above 16 if no entry has shapes. Points, discs of radius 0 and zones of the
+        whole sky need no order.
 
         All files of the entries are read for this. The recipe that is returned keeps their content in memory, so that
-        they are not read a second time.
+        they are not read a second time. Only of images does it read the headers, and their pixels later.
 
         Returns
         -------

@@ -20,6 +20,7 @@ from hpmask import EnergyAxis, Mask
 from hpmask.recipe import RecipeError, read_recipe
 from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.sections import Section, load
+from hpmask.wcs import field_wcs
 
 # Some of the sources here are smaller than a cell of the recipes, which have few cells.
 
@@ -1028,7 +1029,7 @@ where = ["flux > 1e-9", "name != 'A'"]
 [[exclude]]
 catalog = "stars.ecsv"
 semi_major = "size"
-semi_minor = { column = "minor", unit = "deg" }
+semi_minor = { column = "minor", unit = "deg", missing = "1 deg" }
 position_angle = "-30 deg"
 invalid = "skip"
 
@@ -1037,6 +1038,24 @@ energy_min = "100 GeV"
 ds9 = '''
 galactic; circle(184.56, -5.78, 1.5)
 '''
+
+[[exclude]]
+map = "heights.fits"
+low = 1
+high = [2.5, "3.5"]
+select = ">="
+nan = "skip"
+invert = false
+dilate = ["0.5 deg", "30 arcmin"]
+
+[[exclude]]
+image = "heights.fits"
+threshold = [-2, 2]
+select = "outside"
+closed = "both"
+nan = "select"
+outside = false
+hdu = 0
 
 [[keep]]
 mode = "overlap"
@@ -1056,6 +1075,8 @@ ODD = ("\0", "é", "nan", "inf", "1e400", "[[", "]]", "{", '"', "'", "#", "=", "
 
 @pytest.mark.parametrize("n_copies", [150, pytest.param(2000, marks=pytest.mark.deep)])
 def test_damaged_recipes_are_read_or_told_with_their_line(recipe, stars, tmp_path, n_copies):
+    header = field_wcs(SkyCoord(10, 20, unit="deg"), "10 deg", binsz="1 deg")[0].to_header()
+    fits.writeto(tmp_path / "heights.fits", np.arange(100.0).reshape(10, 10) / 20, header)
     n_read = 0
     for text in damaged_tokens(WHOLE, n_copies, 22, ODD):
         try:
