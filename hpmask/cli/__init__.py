@@ -33,6 +33,11 @@ _FLAGS = {
     "nest=False": "--ring",
     "a threshold=": "a --threshold",
 }
+# What the commands that read a mask advise for a file that is not one.
+_OTHER_COMMAND = (
+    "use Mask.from_wcs",
+    "make a mask of this map with Mask.from_map(path, threshold), where nan= says what becomes of missing values",
+)
 _OPTION = re.compile(r"\b(nan|keep|hdu|column|map-frame)=('[^']*'|\d+)")
 # The argument `values` as the subject of a sentence.
 _VALUES = re.compile(r"\bvalues(?=(\[\d+\])? (has|is|must)\b)")
@@ -88,6 +93,8 @@ def _by_options(text: str, command: str | None) -> str:
     """The message of an error, with the options of the command in place of Python's arguments."""
     if command == "build":
         return text.replace("With invalid='skip'", "With --invalid skip, or invalid = 'skip' in the entry,")
+    for advice in _OTHER_COMMAND:
+        text = text.replace(advice, "use hpmask threshold")
     if command in ("to-wcs", "plot"):
         return _HDU.sub(lambda found: f"--hdu {found[1]}", text)
     if command in ("threshold", "credible", "convert"):

@@ -14,6 +14,7 @@ from astropy import units as u
 
 from hpmask import io
 from hpmask._utils.arguments import CLOSED
+from hpmask._utils.errors import MaskFormatError
 from hpmask._utils.modes import Mode
 from hpmask.core.algebra import union_all
 from hpmask.geometry.frames import FRAMES
@@ -28,6 +29,15 @@ from hpmask.wcs.grid import order_for
 from hpmask.wcs.inputs import as_target
 
 __all__ = ["Image", "Map", "Masks", "Skymap", "names_of"]
+
+
+# Advice for files that are not masks, in Python and in a recipe.
+_INSTEAD = {
+    "to make a mask of an image, use Mask.from_wcs": "for an image, write image = instead of mask =",
+    "make a mask of this map with Mask.from_map(path, threshold), where nan= says what becomes of missing values": (
+        "write map = instead of mask =, with a threshold, and nan = if values are missing"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,13 @@ class Masks:
         return names_of(self.paths)
 
     def load(self, grid: Grid) -> Loaded:
-        return _LoadedMasks(self.paths, [Mask.read(path, **self.table.words) for path in self.paths])
+        try:
+            return _LoadedMasks(self.paths, [Mask.read(path, **self.table.words) for path in self.paths])
+        except MaskFormatError as error:
+            message = str(error)
+            for python, advice in _INSTEAD.items():
+                message = message.replace(python, advice)
+            raise ValueError(message) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +255,8 @@ class Image:
         return self.selection.title
 
     def load(self, grid: Grid) -> Loaded:
+        if kind_of(self.selection.path) != "image":
+            raise ValueError("the file has a HEALPix map and not an image: write map = instead of image =")
         return _LoadedImage.of(self.selection)
 
 

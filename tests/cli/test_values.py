@@ -271,6 +271,12 @@ class TestConvert:
         run("convert", path, "second.fits", "--map-frame", "galactic", "--column", "1")
         assert np.array_equal(kept("second.fits"), healpy.read_map(path, field=1, nest=True) == 1)
 
+    @pytest.mark.parametrize("words", [("info",), ("plot", "-o", "a.png"), ("convert", "a.fits"), ("query", "1", "2")])
+    def test_values_are_no_masks(self, run, image, cells, words):
+        for name in ("map.fits", "image.fits"):
+            result = run(words[0], name, *words[1:], code=1)
+            assert result.stderr.rstrip().endswith("use hpmask threshold"), result.stderr
+
     def test_to_a_healpix_map(self, run, tmp_path):
         mask = Mask.from_zone(lat=("0 deg", "30 deg"), order=4)
         mask.write(tmp_path / "zone.fits")

@@ -457,7 +457,7 @@ class TestHealpixMap:
         ):
             with pytest.raises(RecipeError, match=message):
                 recipe(f"{self.head}{line}\n").build()
-        with pytest.raises(RecipeError, match=r"toml:3: \[\[keep\]\] map\.fits: .*no image"):
+        with pytest.raises(RecipeError, match=r"toml:3: \[\[keep\]\] map\.fits: .*write map = instead of image ="):
             recipe(self.head.replace("map =", "image =")).build()
         write_image(tmp_path / "i.fits", np.ones((4, 4)))
         with pytest.raises(RecipeError, match=r"toml:2: .*i\.fits TS: column is for HEALPix maps"):
@@ -491,6 +491,17 @@ class TestHealpixMap:
         for nest in (True, False):
             mask = recipe(f"{text}nest = {str(nest).lower()}\n").build()
             assert np.array_equal(mask.to_healpix(nest=nest), values > 1)
+
+    def test_values_under_the_key_of_masks(self, recipe, cells, heights):
+        """The advice of the errors is the right key."""
+        for name in ("map.fits", "heights.fits"):
+            text = f"order = 6\n[[keep]]\nmask = '{name}'\n"
+            with pytest.raises(RecipeError, match=r"toml:2: .*: .*write \w+ = instead of mask =") as caught:
+                recipe(text).build()
+            key = re.search(r"write (\w+) =", str(caught.value))[1]
+            assert key == ("map" if name == "map.fits" else "image")
+            text = text.replace("mask", key) + "nan = 'skip'\nthreshold = 2\n"
+            assert 0 < recipe(text).build().sky_fraction < 1
 
     def test_file_of_healsparse(self, recipe, tmp_path):
         healsparse = pytest.importorskip("healsparse")
