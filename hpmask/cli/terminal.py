@@ -85,7 +85,7 @@ def healpix_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--nest/--ring", default=None, help="Numbering of the cells, if the file does not give it."),
         click.option("--hdu", help="Number or name of the HDU, in a file with several."),
-        click.option("--column", help="Name or number of the column, in a HEALPix map with several."),
+        click.option("--column", help="Name or number of the column with the values, in a HEALPix map with several."),
     ):
         called = option(called)
     return called

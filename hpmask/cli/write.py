@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
@@ -13,7 +13,6 @@ from hpmask.cli.terminal import (
     check_mask,
     check_outputs,
     check_picture,
-    healpix_options,
     n_threads_option,
     one_of_both,
     order_option,
@@ -127,8 +126,6 @@ def to_wcs(
     "inside it.",
 )
 @click.option("--frame", type=click.Choice(["icrs", "galactic"]), help="Convert the mask to this frame.")
-@click.option("--format", help="Format of TARGET, if its name does not give it: healpix is a HEALPix map of 0 and 1.")
-@healpix_options
 @click.option(
     "--reduce", type=click.Choice(["any", "all"]), help="Combine the energy bins: keep sky kept in any bin, or in all."
 )
@@ -141,28 +138,24 @@ def convert(
     resolution: str | None,
     mode: Mode,
     frame: str | None,
-    format: str | None,
-    healpix: dict[str, Any],
     reduce: Literal["any", "all"] | None,
     n_threads: int | None,
     overwrite: bool,
 ) -> None:
     """Write the mask in the file SOURCE to the file TARGET, in another format, order or frame.
 
-    The name of TARGET gives the format: .fits is FITS, .txt is MOC ASCII, .json is MOC JSON. SOURCE may also be a
-    HEALPix map of 0 and 1, which may need --column, --hdu, --nest, --ring or --map-frame.
+    The name of TARGET gives the format: .fits is FITS, .txt is MOC ASCII, .json is MOC JSON.
     """
     one_of_both(order, resolution)
     if resolution is not None:
         order = order_of(resolution)
     check_outputs([target], inputs=[source], overwrite=overwrite)
-    if format is None:
-        check_mask(target)
-    mask = Mask.read(source, **healpix)
+    check_mask(target)
+    mask = Mask.read(source)
     if reduce is not None:
         mask = mask.reduce(reduce)
     if frame is not None:
         mask = mask.to_frame(frame, n_threads=n_threads)
     if order is not None:
         mask = mask.at_order(order, mode=mode)
-    mask.write(target, overwrite=overwrite, format=format)
+    mask.write(target, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""The commands that make masks from values: threshold and credible, and HEALPix maps in convert."""
+"""The commands that make masks from values: threshold and credible."""
 
 import re
 from pathlib import Path
@@ -261,26 +261,9 @@ class TestCredible:
         assert sorted(tmp_path.iterdir()) == before
 
 
-class TestConvert:
-    def test_from_a_healpix_map(self, run, data):
-        path = data("masks/wmap_temperature_analysis_mask_r9_7yr_v4_udgraded32.fits")
-        assert "give --map-frame icrs" in run("convert", path, "out.fits", code=1).stderr
-        run("convert", path, "out.fits", "--map-frame", "galactic")
-        assert np.array_equal(kept(), healpy.read_map(path, nest=True) == 1)
-        assert np.count_nonzero(kept()) == 7602
-        run("convert", path, "second.fits", "--map-frame", "galactic", "--column", "1")
-        assert np.array_equal(kept("second.fits"), healpy.read_map(path, field=1, nest=True) == 1)
-
+class TestOtherCommands:
     @pytest.mark.parametrize("words", [("info",), ("plot", "-o", "a.png"), ("convert", "a.fits"), ("query", "1", "2")])
     def test_values_are_no_masks(self, run, image, cells, words):
         for name in ("map.fits", "image.fits"):
             result = run(words[0], name, *words[1:], code=1)
             assert result.stderr.rstrip().endswith("use hpmask threshold"), result.stderr
-
-    def test_to_a_healpix_map(self, run, tmp_path):
-        mask = Mask.from_zone(lat=("0 deg", "30 deg"), order=4)
-        mask.write(tmp_path / "zone.fits")
-        run("convert", "zone.fits", "map.fits", "--format", "healpix")
-        assert np.array_equal(healpy.read_map("map.fits", nest=True) == 1, mask.to_healpix(nest=True))
-        assert "format must be" in run("convert", "zone.fits", "new.fits", "--format", "fitz", code=1).stderr
-        assert not Path("new.fits").exists()
