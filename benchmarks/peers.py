@@ -34,10 +34,10 @@ import numpy as np
 from astropy.coordinates import Latitude, Longitude, SkyCoord
 from astropy.wcs import WCS
 
-from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet
 from hpmask.geometry import healpix
 
-PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy", "reproject")
+PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy", "reproject", "skimage")
 MAX_ORDER = 29
 # Real files, as in the tests; rows that need one are left out without it.
 DATA = Path(os.environ.get("HPMASK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -1020,6 +1020,85 @@ def steps(quick: bool) -> Iterator[Row]:
     yield Row(f"erode by one step, {size}", works[1], compare)
 
 
+# ---------------------------------------------------------------------- masks from values
+
+
+@functools.cache
+def sources_on_the_sky(order: int) -> np.ndarray:
+    """A full NESTED map: 10 000 Gaussians of 0.2 to 0.6 deg, with amplitudes of -10 to 10, which overlap each other."""
+    values, n = np.zeros(healpix.n_cells(order)), 10_000
+    rng = np.random.default_rng(31)
+    center = SkyCoord(*sky_points(n, 32), unit="deg")
+    vectors = center.cartesian.xyz.value.T
+    for at, vector, amplitude, size in zip(
+        center, vectors, rng.uniform(-10, 10, n), np.radians(rng.uniform(0.2, 0.6, n)), strict=True
+    ):
+        cells = Mask.from_cones(at, 4 * size * u.rad, order=order, mode="overlap").planes[0].cells()
+        chord2 = ((healpix.centre_vectors(cells, order) - vector) ** 2).sum(axis=1)
+        values[cells] += amplitude * np.exp(-0.5 * chord2 / size**2)
+    return values
+
+
+def thresholds(quick: bool) -> Iterator[Row]:
+    """Full maps of nside 4096 and 2048. The function of mocpy that sorts takes too much memory at 4096."""
+    for order, sorts in ((6, True), (8, False)) if quick else ((11, True), (12, False)):
+        yield threshold_row(order, sorts)
+    sources_on_the_sky.cache_clear()
+
+
+def threshold_row(order: int, sorts: bool) -> Row:
+    values = sources_on_the_sky(order)
+    map_ = HealpixMap(values, nest=True, frame="icrs")
+    works = [Work("hpmask", "Mask.from_map(map, 2)", lambda: Mask.from_map(map_, 2))]
+    if peer("mocpy"):
+        moc = peer("mocpy").MOC
+        if sorts:
+            uniq = np.arange(4 << (2 * order), 16 << (2 * order), dtype=np.uint64)
+            # What is above 2 is what comes before this sum, from the largest value on.
+            most = float(np.sum(values[values > 2]) * (1 + 1e-12))
+            call = "MOC.from_valued_healpix_cells(uniq, values, cumul_to=...)"
+            run = functools.partial(moc.from_valued_healpix_cells, uniq, values, order, cumul_to=most)
+            works.append(Work("mocpy", call, run))
+        else:
+            call = "MOC.from_healpix_cells(np.flatnonzero(values > 2), order)"
+            works.append(Work("mocpy", call, lambda: moc.from_healpix_cells(np.flatnonzero(values > 2), order, order)))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "mocpy" in results:
+            yield "mocpy", *same_sky(results["hpmask"].planes[0], moc_ranges(results["mocpy"]))
+
+    return Row(f"threshold of a full map of nside {1 << order}, {values.size:,} cells", works, compare)
+
+
+def hysteresis(quick: bool) -> Iterator[Row]:
+    """On the sphere, and by scikit-image on an all-sky CAR image of as many pixels."""
+    order = 6 if quick else 10
+    values = sources_on_the_sky(order)
+    map_ = HealpixMap(values, nest=True, frame="icrs")
+    ny = round(math.sqrt(values.size / 2))
+    lat, lon = (np.arange(ny) + 0.5) * np.pi / ny - np.pi / 2, (np.arange(2 * ny) + 0.5) * np.pi / ny
+    image = values[healpix.cells_at(*(grid.ravel() for grid in np.meshgrid(lon, lat)), order)].reshape(ny, 2 * ny)
+    filters = importlib.import_module("skimage.filters") if peer("skimage") else None
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        if "skimage" in results:
+            ours = results["hpmask"].sky_fraction
+            theirs = np.average(results["skimage"].mean(axis=1), weights=np.cos(lat))
+            found = f"{theirs:.5f} of the sky, hpmask {ours:.5f}"
+            yield "skimage", found, abs(ours - theirs) < 0.02 * ours
+
+    for connectivity in (8, 4):
+        run = functools.partial(Mask.from_map, map_, low=1, high=5, connectivity=connectivity)
+        works = [Work("hpmask", f"Mask.from_map(map, low=1, high=5, connectivity={connectivity})", run)]
+        if filters is not None:
+            call = f"apply_hysteresis_threshold(image, 1, 5), {ny} x {2 * ny} pixels, connectivity 4"
+            run = functools.partial(filters.apply_hysteresis_threshold, image, 1, 5)
+            works.append(Work("skimage", call, run))
+        title = f"hysteresis at nside {1 << order}, {values.size:,} cells, connectivity {connectivity}"
+        yield Row(title, works, compare)
+    sources_on_the_sky.cache_clear()
+
+
 # ---------------------------------------------------------------------- masks for gammapy
 
 
@@ -1154,6 +1233,8 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "components": components,
     "steps": steps,
     "for-gammapy": for_gammapy,
+    "thresholds": thresholds,
+    "hysteresis": hysteresis,
 }
 
 
@@ -1232,7 +1313,8 @@ def heading() -> str:
     versions = [f"Python {platform.python_version()}", f"numpy {np.__version__}"]
     for name in ("hpmask", "astropy", *PEERS):
         try:
-            versions.append(f"{name} {importlib.metadata.version(name)}")
+            package = {"skimage": "scikit-image"}.get(name, name)
+            versions.append(f"{name} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"{name} not installed")
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon
 from numpy.typing import NDArray
 
-from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet
 from hpmask.geometry import healpix
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -245,7 +245,52 @@ def growing() -> Figure:
     return figure
 
 
-ALL = {"growing": growing, "numbers": order_of_numbers, "moc": moc, "modes": modes, "kept": kept, "energy": energy}
+def thresholds() -> Figure:
+    """A significance map on HEALPix cells, what exceeds a threshold, and the region that hysteresis finds."""
+    order = 8
+    cells = near(order, 9.5)
+    places = on_plane(healpix.centre_vectors(cells, order))
+    rng = np.random.default_rng(7)
+    values = np.zeros(cells.size)
+    # Correlated noise of unit width, and three sources.
+    for at, height in zip(rng.uniform(-10, 10, (900, 2)), rng.normal(size=900), strict=True):
+        values += height * np.exp(-((places - at) ** 2).sum(axis=1) / 0.5)
+    values /= values.std()
+    for at, height, width in (((-2.5, 1.5), 7, 0.7), ((-1.2, 2.6), 4, 0.9), ((3, -2.5), 8, 0.6)):
+        values += height * np.exp(-((places - np.array(at)) ** 2).sum(axis=1) / (2 * width**2))
+    map_ = HealpixMap(values, cells=cells, order=order, nest=True, frame="icrs")
+    figure = Figure(figsize=(9.2, 3.4), layout="constrained")
+    panels = {
+        "the map": None,
+        "threshold=2": Mask.from_map(map_, 2),
+        "low=2, high=5": Mask.from_map(map_, low=2, high=5),
+    }
+    for ax, (title, mask) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        shown = PolyCollection(
+            outlines(map_.cells, order), array=map_.values, cmap="Blues", edgecolor="face", linewidth=0.2
+        )
+        shown.set_clim(-2, 9)
+        ax.add_collection(shown)
+        if mask is not None:
+            inside = mask.planes[0].cells()
+            ax.add_collection(
+                PolyCollection(outlines(inside, order), facecolor=EXCLUDED, edgecolor=EXCLUDED, linewidth=0.2)
+            )
+        bare(ax, 6.3)
+        ax.set_title(title, fontsize=11, family="monospace" if mask is not None else None)
+    figure.colorbar(shown, ax=figure.axes, label="significance", shrink=0.8)
+    return figure
+
+
+ALL = {
+    "growing": growing,
+    "numbers": order_of_numbers,
+    "moc": moc,
+    "modes": modes,
+    "kept": kept,
+    "energy": energy,
+    "thresholds": thresholds,
+}
 
 
 def main(folder: Path = PICTURES) -> None:

@@ -139,7 +139,7 @@ def as_booleans(
         return values
     if values.dtype.kind not in "iuf":
         raise TypeError(f"{argument} must be boolean, or 0 and 1, got {values.dtype}")
-    kept = values == 1
+    kept: NDArray[np.bool_] = values == 1
     odd = ~kept
     odd &= values != 0
     if missing is not None:
@@ -147,7 +147,7 @@ def as_booleans(
     if odd.any():
         place = tuple(int(i) for i in np.argwhere(odd)[0])
         where = f"{place[0]}" if len(place) == 1 else f"{place}"
-        count = np.count_nonzero(odd)
+        count = int(np.count_nonzero(odd))
         raise ValueError(
             f"{argument} must be boolean, or 0 and 1, but {counted(count, 'value')} of {values.size} "
             f"{'is' if count == 1 else 'are'} not, the first at {where}: {values[place]}; {advice}"

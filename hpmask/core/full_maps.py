@@ -17,8 +17,10 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
 
 __all__ = [
+    "Crossings",
     "NestedPieces",
     "as_cells",
+    "crossings_of",
     "from_map",
     "full_of",
     "order_of_full",
@@ -27,15 +29,15 @@ __all__ = [
     "set_of_full",
     "sets_of_pieces",
     "to_map",
+    "toggled",
 ]
 
 _MOST_BYTES = 16 << 30
 
+Crossings = NDArray[np.intp]
+
 # Cells of a full map in one step: few enough to stay in the processor's cache.
-_CHUNK = 1 << 16
-# Cells of a full map that a thread takes at a time.
-_PART = 1 << 20
-_NO_CELLS = np.empty(0, dtype=np.intp)
+_CHUNK = 1 << 17
 # If fewer than one cell in this many is True, the True ones are renumbered and sorted. Otherwise the map is read in
 # NESTED order.
 _FEW = 32
@@ -131,26 +133,39 @@ def set_of_full(row: NDArray[np.bool_], order: int, *, nest: bool, n_threads: in
     if not nest and np.count_nonzero(row) < row.size // _FEW:
         return RangeSet.from_cells(healpix.ring_to_nested(np.flatnonzero(row), order), order)
 
-    def piece(part: slice) -> tuple[NDArray[np.bool_], ...]:
+    def piece(part: slice) -> list[Crossings]:
         if nest:
-            return (row[part],)
+            return [crossings_of(row[part], part.start)]
         cells = np.empty(part.stop - part.start, dtype=np.bool_)
         _kernel.read_ring(row.view(np.uint8), order, part.start, cells.view(np.uint8))
-        return (cells,)
+        return [crossings_of(cells, part.start)]
 
     return sets_of_pieces(piece, order, n_threads=n_threads)[0]
 
 
+def crossings_of(values: NDArray[np.bool_], start: int) -> Crossings:
+    """Where booleans change, if the first of them has the place `start` and there is a False before it."""
+    changes = np.flatnonzero(values[1:] != values[:-1])
+    changes += start + 1
+    return np.concatenate([[start], changes]) if values.size and values[0] else changes
+
+
+def toggled(crossings: Crossings, start: int) -> Crossings:
+    """Where the opposite of booleans changes, or booleans that have a True before them instead of a False."""
+    if crossings.size and crossings[0] == start:
+        return crossings[1:]
+    return np.concatenate([[start], crossings])
+
+
 def sets_of_pieces(
-    piece: Callable[[slice], tuple[NDArray[np.bool_] | None, ...]], order: int, *, n_threads: int | None = None
+    piece: Callable[[slice], list[Crossings]], order: int, *, n_threads: int | None = None
 ) -> list[RangeSet]:
-    """The sets of the cells of an order for which functions of the whole sky are True.
+    """The sets of the cells for which conditions on the whole sky are True.
 
     Parameters
     ----------
     piece : callable
-        Takes a slice of the NESTED cells and returns the values of each function there; None if all are False. Several
-        threads call it.
+        Takes a slice of the NESTED cells and returns the `crossings_of` each condition there. Several threads call it.
     order : int
         Order of the cells.
     n_threads : int, optional
@@ -159,51 +174,25 @@ def sets_of_pieces(
     Returns
     -------
     list of RangeSet
-        The set of each function.
+        The set of each condition.
     """
     n_cells = healpix.n_cells(order)
-
-    def flips(part: slice) -> list[tuple[bool, bool, list[NDArray[np.intp]]]]:
-        """For each function: whether its first cell is in, whether its last is, and the cells where that changes."""
-        found: list[tuple[bool, bool, list[NDArray[np.intp]]]] = []
-        for start in range(part.start, part.stop, _CHUNK):
-            here = piece(slice(start, min(start + _CHUNK, part.stop)))
-            for k, values in enumerate(here):
-                first, last, changes = (False, False, []) if values is None else _flips(values, start)
-                if len(found) <= k:
-                    found.append((first, last, changes))
-                    continue
-                before = found[k]
-                if before[1] != first:
-                    before[2].append(np.array([start]))
-                before[2].extend(changes)
-                found[k] = (before[0], last, before[2])
-        return found
-
-    parts = [slice(start, min(start + _PART, n_cells)) for start in range(0, n_cells, _PART)]
-    boundaries: list[list[NDArray[np.intp]]] = []
-    lasts: list[bool] = []
-    for part, found in zip(parts, thread_map(flips, parts, n_threads), strict=True):
-        for k, (first, last, changes) in enumerate(found):
-            if len(boundaries) <= k:
-                boundaries.append([])
-                lasts.append(False)
-            if lasts[k] != first:
-                boundaries[k].append(np.array([part.start]))
-            boundaries[k].extend(changes)
-            lasts[k] = last
+    parts = [slice(start, min(start + _CHUNK, n_cells)) for start in range(0, n_cells, _CHUNK)]
+    boundaries: list[list[Crossings]] = []
+    inside: list[bool] = []
+    for part, pieces in zip(parts, thread_map(piece, parts, n_threads), strict=True):
+        if part.start == 0:
+            boundaries, inside = [[] for _ in pieces], [False for _ in pieces]
+        for found, crossings, carried in zip(boundaries, pieces, inside, strict=True):
+            found.append(toggled(crossings, part.start) if carried else crossings)
+        # After an odd number of changes, the piece ends with True.
+        inside = [crossings.size % 2 == 1 for crossings in pieces]
     shift = np.uint64(2 * (MAX_ORDER - order))
     sets = []
-    for changes, last in zip(boundaries, lasts, strict=True):
-        ends = [np.array([n_cells])] if last else []
-        sets.append(trusted(np.concatenate([*changes, *ends, _NO_CELLS]).astype(np.uint64) << shift, order))
+    for found, carried in zip(boundaries, inside, strict=True):
+        ends = np.concatenate([*found, [n_cells] if carried else []])
+        sets.append(trusted(ends.astype(np.uint64) << shift, order))
     return sets
-
-
-def _flips(values: NDArray[np.bool_], start: int) -> tuple[bool, bool, list[NDArray[np.intp]]]:
-    changes = np.flatnonzero(values[1:] != values[:-1])
-    changes += start + 1
-    return bool(values[0]), bool(values[-1]), [changes] if changes.size else []
 
 
 class NestedPieces:

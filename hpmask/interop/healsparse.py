@@ -17,7 +17,7 @@ from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry.frames import check_frame
 from hpmask.values.criterion import Criterion, check_nan
-from hpmask.values.threshold import Cells, Conditions, moved, n_planes, plane_of, text_of
+from hpmask.values.threshold import Cells, Conditions, Fast, moved, n_planes, plane_of, text_of
 
 __all__ = ["from_healsparse", "is_healsparse"]
 
@@ -55,7 +55,7 @@ def from_healsparse(
         raise TypeError("values is a wide mask of healsparse: make a map of booleans from the bits that are wanted")
     own = int(map_.nside_sparse).bit_length() - 1
 
-    def sets_of(conditions: Conditions) -> list[RangeSet]:
+    def sets_of(conditions: Conditions, fast: Fast | None = None) -> list[RangeSet]:
         pieces = [_sets_of_piece(cells, values, conditions, own) for cells, values in _pieces(map_)]
         # Without a piece, there still is a set for each condition.
         nothing = [RangeSet.empty(own) for _ in conditions(np.empty(0, dtype=map_.dtype))]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy.io import fits
 
 from hpmask import io
-from hpmask._files.fits_file import faults_of, is_table, units_of
+from hpmask._files.fits_file import faults_of, is_table, name_of, units_of
+from hpmask._files.hdu import Hdu
 from hpmask._utils.modes import Mode
 from hpmask._utils.parallel import for_the_call
 from hpmask.core.healpix_map import HealpixMap
@@ -56,7 +58,7 @@ def from_map(
     of_files = {"column": column, "hdu": hdu}
     if isinstance(values, str | Path):
         _check_unused(of_arrays, "arrays", "a path")
-        kind = kind_of(values)
+        kind = kind_of(values, hdu)
         if kind == "healsparse":
             _check_unused(of_files, "HEALPix files and images", "a file of healsparse")
             import healsparse
@@ -86,24 +88,32 @@ def from_map(
     else:
         if frame is None:
             raise TypeError("frame must be given for an array: 'icrs' or 'galactic'")
-        rows = energy if getattr(values, "ndim", None) == 2 else None
+        rows = energy if np.ndim(values) == 2 else None
         # For cells of a part of the sky, `order` is theirs.
         values = HealpixMap(values, frame=frame, nest=nest, order=order, cells=cells, uniq=uniq, energy=rows)
         options["order"], what = None, f"{values.n_cells} cells"
     return mask_of(values, criterion, frame=frame, energy=energy, what=what, **options)
 
 
-def kind_of(path: str | Path) -> str:
-    """What kind of map a file has: "healpix", "healsparse" or "image"."""
+def kind_of(path: str | Path, hdu: int | str | None) -> str:
+    """What kind of map a file, or one HDU of it, has: "healpix", "healsparse" or "image"."""
     with faults_of(path, Exception):
         units = units_of(path)
+    if hdu is not None:
+        units = [unit for i, unit in enumerate(units) if str(hdu).strip().upper() in (str(i), name_of(unit))]
     for unit in units:
-        pixels = str(unit.get("PIXTYPE") or "").strip().upper()
-        if pixels in ("HEALPIX", "HEALSPARSE"):
-            return pixels.lower()
-        if is_table(unit) and str(unit.get("ORDERING") or "").strip():
+        if _text(unit, "PIXTYPE") == "HEALSPARSE":
+            return "healsparse"
+        names = {_text(unit, f"TTYPE{i}") for i in range(1, 10)} if is_table(unit) else set()
+        if is_table(unit) and (_text(unit, "PIXTYPE") == "HEALPIX" or _text(unit, "ORDERING") or "UNIQ" in names):
+            return "healpix"
+        if is_table(unit) and unit.get("NSIDE") is not None:
             return "healpix"
     return "image"
+
+
+def _text(unit: Hdu, keyword: str) -> str:
+    return str(unit.get(keyword) or "").strip().upper()
 
 
 def _from_image(

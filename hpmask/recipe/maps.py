@@ -255,7 +255,7 @@ class Image:
         return self.selection.title
 
     def load(self, grid: Grid) -> Loaded:
-        if kind_of(self.selection.path) != "image":
+        if kind_of(self.selection.path, self.selection.hdu) != "image":
             raise ValueError("the file has a HEALPix map and not an image: write map = instead of image =")
         return _LoadedImage.of(self.selection)
 
@@ -287,13 +287,11 @@ class _LoadedImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
+class Map(Image):
     """The cells of a HEALPix map, or the pixels of a FITS image, whose values are selected."""
 
     key: ClassVar[str] = "map"
-    has_shapes: ClassVar[bool] = False
 
-    selection: Selection
     table: _Table
 
     @classmethod
@@ -301,16 +299,12 @@ class Map:
         return cls(Selection.read(section, grid, cls.key), _Table.read(section))
 
     @property
-    def files(self) -> Sequence[Path]:
-        return [self.selection.path]
-
-    @property
     def title(self) -> str:
         title, column = self.selection.title, self.table.column
         return title if column is None else f"{title} {column}"
 
     def load(self, grid: Grid) -> Loaded:
-        path, kind = self.selection.path, kind_of(self.selection.path)
+        path, kind = self.selection.path, kind_of(self.selection.path, self.selection.hdu)
         if kind == "image":
             for key in ("column", "nest", "frame"):
                 if getattr(self.table, key) is not None:

@@ -89,6 +89,8 @@ class Criterion:
         elif pair:
             raise TypeError(f"keep={keep!r} needs threshold=(low, high): low and high alone mean hysteresis")
         low, high = _as_level(low, "low"), _as_level(high, "high")
+        if isinstance(low, u.Quantity) != isinstance(high, u.Quantity):
+            raise TypeError(f"low and high must both have a unit, or neither of them, got {low} and {high}")
         if np.any(_number(low, getattr(high, "unit", None), "low") > getattr(high, "value", high)):
             raise ValueError(f"low must not exceed high, got {low} and {high}")
         return cls(low, high, keep, closed, not pair, corners)
@@ -115,6 +117,23 @@ class Criterion:
         low, high = self.levels(bin_, unit, values.dtype)
         above = np.greater if self.keep in (">", "<=") else np.greater_equal
         return above(values, low), above(values, high)
+
+    def intervals(self, dtype: np.dtype[Any], bin_: int, unit: u.UnitBase | None) -> list[tuple[float, float, bool]]:
+        """The criterion for values of a floating-point type, as intervals that include their ends.
+
+        There is one interval for a threshold, and for hysteresis one for the candidates and one for the seeds. Each is
+        (low, high, whether the values outside it are meant); NaN for a limit means that no value is in the interval.
+        """
+        low, high = self.levels(bin_, unit, dtype)
+        if self.hysteresis:
+            closed = self.keep not in (">", "<=")
+            return [(_from(level, dtype, closed), np.inf, False) for level in (low, high)]
+        if self.keep in ("between", "outside"):
+            first = _from(low, dtype, self.closed in ("left", "both"))
+            return [(first, _up_to(high, dtype, self.closed in ("right", "both")), self.keep == "outside")]
+        if self.keep in (">", ">="):
+            return [(_from(low, dtype, self.keep == ">="), np.inf, False)]
+        return [(-np.inf, _up_to(low, dtype, self.keep == "<="), False)]
 
     @property
     def keeps_region(self) -> bool:
@@ -165,6 +184,21 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<": np.less,
     "<=": np.less_equal,
 }
+
+
+def _from(level: Any, dtype: np.dtype[Any], closed: bool) -> float:
+    """The smallest value of a type that is above a level, or not below it if `closed`; NaN if there is none."""
+    # A level beyond single precision becomes infinite, and so does what follows the largest value.
+    with np.errstate(over="ignore", under="ignore"):
+        value = dtype.type(level)
+        if value < level or (value == level and not closed):
+            value = np.nextafter(value, dtype.type(np.inf)) if value < np.inf else dtype.type(np.nan)
+    return float(value)
+
+
+def _up_to(level: Any, dtype: np.dtype[Any], closed: bool) -> float:
+    """The largest value of a type that is below a level, or not above it if `closed`; NaN if there is none."""
+    return -_from(-level, dtype, closed)
 
 
 def check_nan(nan: str) -> Nan:

@@ -11,11 +11,12 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
+from hpmask._kernels import crossings as _kernel
 from hpmask._utils.arguments import as_booleans, as_flag, check_order
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call, thread_map
-from hpmask.core.full_maps import sets_of_pieces
-from hpmask.core.healpix_map import HealpixMap, is_missing
+from hpmask.core.full_maps import Crossings, crossings_of, sets_of_pieces, toggled
+from hpmask.core.healpix_map import UNSEEN, HealpixMap, is_missing
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.transform import at_order, to_frame
 from hpmask.core.value import MaskValue, new_mask
@@ -28,9 +29,15 @@ __all__ = ["Cells", "mask_of", "moved", "n_planes", "pixels_of", "plane_of", "pl
 
 Booleans = NDArray[np.bool_]
 Conditions = Callable[[NDArray[Any]], tuple[Booleans | None, ...]]
+# Conditions as intervals, for values of a type of which none is missing (see `Criterion.intervals`); None: never True.
+Intervals = list[tuple[float, float, bool] | None]
+Fast = Callable[[np.dtype[Any]], Intervals]
 
 # Values in one step: few enough to stay in the processor's cache.
 _CHUNK = 1 << 16
+# Missing values are NaN or not above this limit.
+_LIMIT = 0.9 * UNSEEN
+_NOWHERE = np.empty(0, dtype=np.intp)
 
 
 @for_the_call
@@ -104,14 +111,15 @@ class Cells:
     ----------
     sets_of : callable
         Takes a function of an array of values, which returns booleans for one or several conditions (None stands for
-        False everywhere), and returns the set of the cells that fulfil each condition.
+        False everywhere), and returns the set of the cells that fulfil each condition. It also takes the `Fast` form of
+        the conditions, or None, and may use it.
     coverage : callable
         Returns the set of all cells; None for the whole sky.
     unit : `~astropy.units.Unit` or None
         Unit of the values.
     """
 
-    sets_of: Callable[[Conditions], list[RangeSet]]
+    sets_of: Callable[[Conditions, Fast | None], list[RangeSet]]
     coverage: Callable[[], RangeSet] | None
     unit: u.UnitBase | None
 
@@ -166,14 +174,13 @@ def plane_of(
     argument: str,
 ) -> RangeSet:
     """The cells whose values are kept by the criterion of one bin; errors call the values `argument`."""
+    fast: Fast | None = None if criterion is None else partial(_intervals, criterion, bin_, cells.unit, invert)
     if criterion is None or not criterion.hysteresis:
-        (plane,) = cells.sets_of(
-            lambda values: (
-                values_kept(values, criterion, bin_, cells.unit, nan=nan, invert=invert, argument=argument),
-            )
-        )
+        kept = partial(_kept, criterion, bin_, cells.unit, nan, invert, argument)
+        (plane,) = cells.sets_of(kept, fast)
     else:
-        candidates, seeds, missing = cells.sets_of(partial(_levels, criterion, bin_, cells.unit, nan, argument))
+        levels = partial(_levels, criterion, bin_, cells.unit, nan, argument)
+        candidates, seeds, missing = cells.sets_of(levels, fast)
         plane = region_of_cells(candidates, seeds, criterion.corners)
         if criterion.keeps_region == invert:
             plane = ~plane if cells.coverage is None else cells.coverage() - plane
@@ -181,9 +188,32 @@ def plane_of(
     return plane | ~cells.coverage() if outside and cells.coverage is not None else plane
 
 
+def _intervals(
+    criterion: Criterion, bin_: int, unit: u.UnitBase | None, invert: bool, dtype: np.dtype[Any]
+) -> Intervals:
+    """What `_kept` or `_levels` give, as intervals for values of which none is missing."""
+    found = criterion.intervals(dtype, bin_, unit)
+    if criterion.hysteresis:
+        # No value is missing.
+        return [*found, None]
+    return [(low, high, rest != invert) for low, high, rest in found]
+
+
+def _kept(
+    criterion: Criterion | None,
+    bin_: int,
+    unit: u.UnitBase | None,
+    nan: Nan,
+    invert: bool,
+    argument: str,
+    values: NDArray[Any],
+) -> tuple[Booleans]:
+    return (values_kept(values, criterion, bin_, unit, nan=nan, invert=invert, argument=argument),)
+
+
 def _levels(
     criterion: Criterion, bin_: int, unit: u.UnitBase | None, nan: Nan, argument: str, values: NDArray[Any]
-) -> tuple[Booleans | None, ...]:
+) -> tuple[Booleans, Booleans, Booleans | None]:
     """The candidates and the seeds of hysteresis among values, and the missing values."""
     missing = is_missing(values)
     check_missing(missing, nan, argument)
@@ -236,7 +266,7 @@ def _with_missing(kept: Booleans, missing: Booleans | None, nan: Nan) -> Boolean
     return kept
 
 
-def _sets_of(map_: HealpixMap, row: NDArray[Any], conditions: Conditions) -> list[RangeSet]:
+def _sets_of(map_: HealpixMap, row: NDArray[Any], conditions: Conditions, fast: Fast | None = None) -> list[RangeSet]:
     """The sets of the cells whose values in a row fulfil some conditions.
 
     The values are read in pieces, on several threads. No array becomes larger than the row.
@@ -251,7 +281,17 @@ def _sets_of(map_: HealpixMap, row: NDArray[Any], conditions: Conditions) -> lis
             raise
 
     if map_.is_full and map_.nest:
-        return sets_of_pieces(of, map_.order)
+        intervals = None
+        if fast is not None and row.dtype in (np.float32, np.float64) and row.flags.c_contiguous:
+            intervals = fast(row.dtype)
+
+        def crossings(part: slice) -> list[Crossings]:
+            found = None if intervals is None else _crossings(row[part], part.start, intervals)
+            if found is None:
+                found = [_NOWHERE if one is None else crossings_of(one, part.start) for one in of(part)]
+            return found
+
+        return sets_of_pieces(crossings, map_.order)
     parts = [slice(start, start + _CHUNK) for start in range(0, row.size, _CHUNK)] or [slice(0, 0)]
     whole: list[Booleans] = []
     for part, found in zip(parts, thread_map(of, parts), strict=True):
@@ -261,3 +301,22 @@ def _sets_of(map_: HealpixMap, row: NDArray[Any], conditions: Conditions) -> lis
             if booleans is not None:
                 whole[k][part] = booleans
     return [map_.set_of(booleans) for booleans in whole]
+
+
+def _crossings(values: NDArray[Any], start: int, intervals: Intervals) -> list[Crossings] | None:
+    """The `crossings_of` values with intervals; None if a value is missing."""
+    found = []
+    places = np.empty(values.size, dtype=np.int64)
+    for interval in intervals:
+        if interval is None:
+            found.append(_NOWHERE)
+            continue
+        low, high, rest = interval
+        if np.isnan(low) or np.isnan(high):
+            low, high = np.inf, -np.inf
+        count = _kernel.crossings(values, low, high, _LIMIT, start, places)
+        if count < 0:
+            return None
+        inside = places[:count].copy()
+        found.append(toggled(inside, start) if rest else inside)
+    return found

@@ -25,6 +25,7 @@ KERNELS = (
     "cells",
     "cells_under_image",
     "components",
+    "crossings",
     "discs",
     "distance",
     "flood",
@@ -175,6 +176,14 @@ class Workload:
             centre = sums / np.linalg.norm(sums, axis=1)[:, None]
             components.extents(boundaries, offset, self.order, centre, farthest)
             yield from (offset, boundaries, sums, farthest)
+
+    def call_crossings(self) -> Iterable[Any]:
+        crossings, out = load("crossings").crossings, np.empty(1000, np.int64)
+        for kind in (np.float32, np.float64):
+            values = np.sin(np.arange(1000) / 40).astype(kind)
+            yield out[: crossings(values, 0.3, np.inf, -2.0, 7, out)].copy()
+            values[777] = np.nan
+            yield crossings(values, 0.3, np.inf, -2.0, 7, out)
 
     def call_discs(self) -> Iterable[Any]:
         radius = np.geomspace(1e-3, 1.0, 60)

@@ -366,6 +366,83 @@ def test_masked_pixels_are_nan():
     assert Mask.from_wcs(image, wcs, nan="exclude") == Mask.from_wcs(~image.mask, wcs)
 
 
+def values_of(seed, shape=(40, 60)):
+    return np.random.default_rng(seed).normal(size=shape).round(1)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_thresholds(invert):
+    wcs, values = simple(), values_of(1)
+    for keep, sign in ((">", np.greater), (">=", np.greater_equal), ("<", np.less), ("<=", np.less_equal)):
+        mask = Mask.from_wcs(values, wcs, threshold=0.3, keep=keep, invert=invert)
+        assert mask == Mask.from_wcs(sign(values, 0.3), wcs, invert=invert)
+    for closed, inside in (("left", (values >= 0) & (values < 1)), ("right", (values > 0) & (values <= 1))):
+        words = {"threshold": (0, 1), "closed": closed, "invert": invert}
+        assert Mask.from_wcs(values, wcs, keep="between", **words) == Mask.from_wcs(inside, wcs, invert=invert)
+        assert Mask.from_wcs(values, wcs, keep="outside", **words) == Mask.from_wcs(~inside, wcs, invert=invert)
+    holed = np.where(values > 1.5, np.nan, values).astype(np.float32)
+    for nan in ("keep", "exclude"):
+        kept = np.where(np.isnan(holed), nan == "keep", (holed > 0.3) != invert)
+        assert Mask.from_wcs(holed, wcs, threshold=0.3, nan=nan, invert=invert) == Mask.from_wcs(kept, wcs)
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_hysteresis(connectivity):
+    """On the image's own pixels, as scikit-image finds them."""
+    ndimage = pytest.importorskip("scipy.ndimage")
+    filters = pytest.importorskip("skimage.filters")
+    wcs, values = simple(), ndimage.gaussian_filter(values_of(2), 1.2)
+    low, high = np.quantile(values, [0.7, 0.97])
+    labels, _ = ndimage.label(values > low, None if connectivity == 4 else np.ones((3, 3)))
+    region = np.isin(labels, labels[values > high]) & (values > low)
+    if connectivity == 4:
+        np.testing.assert_array_equal(region, filters.apply_hysteresis_threshold(values, low, high))
+    assert 0 < region.sum() < (values > low).sum()
+    words = {"low": low, "high": high, "connectivity": connectivity}
+    assert Mask.from_wcs(values, wcs, **words) == Mask.from_wcs(region, wcs)
+    assert Mask.from_wcs(values, wcs, keep="<=", **words) == Mask.from_wcs(~region, wcs)
+    assert Mask.from_wcs(values, wcs, invert=True, **words) == Mask.from_wcs(~region, wcs)
+    holed = np.where(region & (values_of(3) > 1), np.nan, values)
+    missing = np.isnan(holed)
+    labels, _ = ndimage.label(holed > low, None if connectivity == 4 else np.ones((3, 3)))
+    region = np.isin(labels, labels[holed > high]) & (holed > low)
+    for nan in ("keep", "exclude"):
+        for keep in (">", "<="):
+            wanted = np.where(missing, nan == "keep", region == (keep == ">"))
+            assert Mask.from_wcs(holed, wcs, nan=nan, keep=keep, **words) == Mask.from_wcs(wanted, wcs)
+
+
+def test_units_and_bins():
+    wcs, axis = simple(), EnergyAxis([1, 2, 4] * u.TeV)
+    values = np.array([values_of(1), values_of(2)])
+    wanted = Mask.from_wcs(values[0] > 0.3, wcs)
+    hdu = fits.ImageHDU(values[0], header=wcs.to_header())
+    hdu.header["BUNIT"] = "m"
+    for image, given_wcs in ((values[0] * u.m, wcs), (hdu, None)):
+        assert Mask.from_wcs(image, given_wcs, threshold=0.3) == wanted
+        assert Mask.from_wcs(image, given_wcs, threshold=30 * u.cm) == wanted
+        with pytest.raises(ValueError, match="threshold must be in a unit like m, got s"):
+            Mask.from_wcs(image, given_wcs, threshold=30 * u.s)
+    with pytest.raises(ValueError, match="threshold has the unit cm, but the values have none"):
+        Mask.from_wcs(values[0], wcs, threshold=30 * u.cm)
+    hdu.header["BUNIT"] = "photons per fortnight"
+    assert Mask.from_wcs(hdu, threshold=0.3) == wanted
+    kept = values > [[[0.3]], [[-0.3]]]
+    assert Mask.from_wcs(values, wcs, threshold=[0.3, -0.3], energy=axis) == Mask.from_wcs(kept, wcs, energy=axis)
+    one = Mask.from_wcs(values[0], wcs, threshold=[0.3, -0.3], energy=axis)
+    assert [*one] == [Mask.from_wcs(values[0], wcs, threshold=level) for level in (0.3, -0.3)]
+    with pytest.raises(ValueError, match="one for each of the 2 energy bins, got 3"):
+        Mask.from_wcs(values, wcs, threshold=[1, 2, 3], energy=axis)
+    values[1, 5, 7] = np.nan
+    with pytest.raises(ValueError, match=r"^image\[1\] has 1 value that is NaN.*the first at \(5, 7\)"):
+        Mask.from_wcs(values, wcs, threshold=0.3, energy=axis)
+
+
+def test_history_of_thresholds():
+    mask = Mask.from_wcs(values_of(1), simple(), threshold=0.3, keep="<", nan="keep", order=10)
+    assert mask.history == "from_wcs(40 x 60 pixels, < 0.3, NaN kept, outside not kept, order=10, mode='center')"
+
+
 def test_orders_that_are_too_fine_raise():
     with pytest.raises(ValueError, match="order 29 is too fine for this image"):
         Mask.from_wcs(np.eye(40, 60, dtype=bool), simple(step=1.0), order=29)

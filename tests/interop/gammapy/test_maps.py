@@ -586,3 +586,104 @@ def test_default_order_of_images(geometry, binsz):
     for pixels in (1, 2, 3.25, 5, 7.8, 9.78):
         width = pixels * binsz * u.deg
         np.testing.assert_array_equal(footprint.erode(width).to_gammapy(geom).data, geom.boundary_mask(width).data)
+
+
+# ---------------------------------------------------------------------- values
+
+
+def values_on(geom, unit="", seed=1):
+    """A smooth map of values with some NaN."""
+    from scipy.ndimage import gaussian_filter
+
+    data = np.random.default_rng(seed).normal(size=geom.data_shape)
+    if not geom.is_hpx:
+        data = gaussian_filter(data, (0, 2, 2)[-data.ndim :]) * 12
+    data.flat[:: data.size // 7] = np.nan
+    return Map.from_geom(geom, data=data, unit=unit)
+
+
+def region_of(data, low, high, connectivity):
+    from scipy.ndimage import label
+
+    labels, _ = label(data > low, np.ones((3, 3)) if connectivity == 8 else None)
+    return np.isin(labels, labels[data > high]) & (data > low)
+
+
+@pytest.mark.parametrize("axes", [[], [ENERGY]])
+def test_the_masks_of_gammapys_tutorial(axes):
+    """What is significant, without NaN, and hysteresis: the pixels of numpy and scikit-image."""
+    filters = pytest.importorskip("skimage.filters")
+    geom = WcsGeom.create(skydir=(184.6, -5.8), width=(5, 4), binsz=0.05, frame="galactic", axes=axes)
+    sqrt_ts = values_on(geom)
+    missing = np.isnan(sqrt_ts.data)
+    mask = Mask.from_gammapy(sqrt_ts, 2, keep="<", nan="keep")
+    np.testing.assert_array_equal(mask.to_gammapy(geom).data, (sqrt_ts.data < 2) | missing)
+    assert (mask.energy is None) == (not axes)
+    for connectivity in (8, 4):
+        mask = Mask.from_gammapy(sqrt_ts, low=1, high=3, keep="<", nan="keep", connectivity=connectivity)
+        shown = mask.to_gammapy(geom).data
+        planes = sqrt_ts.data.reshape(-1, *geom.data_shape[-2:])
+        # The region of "<" has the thresholds themselves.
+        regions = np.array([region_of(np.nextafter(plane, np.inf), 1, 3, connectivity) for plane in planes])
+        np.testing.assert_array_equal(shown, ~regions.reshape(shown.shape))
+        assert 0 < regions.sum() < (planes > 1).sum()
+    theirs = [filters.apply_hysteresis_threshold(plane, 1, 3) for plane in planes]
+    np.testing.assert_array_equal(shown, ~np.reshape(theirs, shown.shape))
+    with pytest.raises(ValueError, match=r"^data(\[0\])? has \d value.* NaN"):
+        Mask.from_gammapy(sqrt_ts, 2)
+
+
+@pytest.mark.parametrize("geom", [HpxGeom(16, frame="icrs", axes=[ENERGY]), HpxGeom([4, 8, 16], axes=[ENERGY])])
+@pytest.mark.parametrize("region", [None, "DISK(83.6,22.0,40)"])
+def test_values_on_cells(geom, region):
+    geom = HpxGeom(geom.nside, frame="icrs", region=region, axes=[ENERGY])
+    values = values_on(geom, "m2")
+    for outside in (True, False):
+        mask = Mask.from_gammapy(values, [1e4, -5e3, 3e3] * u.cm**2, keep="<", nan="exclude", outside=outside)
+        wanted = values.copy(data=values.data < np.array([[1], [-0.5], [0.3]]), unit="")
+        assert mask == Mask.from_gammapy(wanted, outside=outside)
+    # In each bin as for a HEALPix map.
+    mask = Mask.from_gammapy(values, low=0.5, high=2, nan="keep")
+    if region is None and geom.nside.size == 1:
+        for plane, row in zip(mask, values.data, strict=True):
+            assert plane == Mask.from_map(row, low=0.5, high=2, nan="keep", nest=geom.nest, frame="icrs")
+
+
+def test_values_of_regions():
+    geom = RegionGeom.create(CircleSkyRegion(CRAB, 1 * u.deg), axes=[ENERGY])
+    flux = Map.from_geom(geom, data=np.array([1.0, 5.0, np.nan]).reshape(3, 1, 1), unit="m-2 s-1")
+    disc = Mask.from_gammapy(Map.from_geom(geom, data=np.ones((3, 1, 1), bool))).planes[0]
+    mask = Mask.from_gammapy(flux, 3e-4 / u.cm**2 / u.s, nan="keep")
+    assert mask.planes == (RangeSet.empty(disc.order), disc, disc)
+    assert Mask.from_gammapy(flux, 3, invert=True, nan="exclude").planes == (disc, *[RangeSet.empty(disc.order)] * 2)
+    with pytest.raises(ValueError, match="one value per energy bin, without neighbours: give a threshold"):
+        Mask.from_gammapy(flux, low=1, high=2, nan="keep")
+    with pytest.raises(ValueError, match=r"data\[2\] has 1 value that is NaN"):
+        Mask.from_gammapy(flux, 3)
+
+
+def test_from_map_takes_gammapy_maps():
+    geom = WcsGeom.create(skydir=CRAB, width=2, binsz=0.05)
+    sqrt_ts = values_on(geom)
+    words = {"low": 1, "high": 3, "nan": "keep", "outside": True, "order": 12, "frame": "galactic"}
+    assert Mask.from_map(sqrt_ts, **words) == Mask.from_gammapy(sqrt_ts, **words)
+    with pytest.raises(TypeError, match="nest is an option for arrays only, and values is a gammapy map"):
+        Mask.from_map(sqrt_ts, 3, nest=True)
+    with pytest.raises(ValueError, match=r"^values has 8 values that are NaN"):
+        Mask.from_map(sqrt_ts, 3)
+
+
+def test_thresholds_are_for_maps():
+    from gammapy.modeling.models import PointSpatialModel
+
+    point = PointSpatialModel(lon_0="83.6 deg", lat_0="22 deg")
+    for words in ({"threshold": 3}, {"low": 1, "high": 2}, {"nan": "keep"}, {"invert": True}):
+        name = next(iter(words))
+        with pytest.raises(TypeError, match=f"{name} is an option for maps only"):
+            Mask.from_gammapy(point, extension="1 deg", **words)
+
+
+def test_history_of_values():
+    geom = WcsGeom.create(skydir=CRAB, width=2, binsz=0.05)
+    mask = Mask.from_gammapy(values_on(geom), 5, keep="<", nan="keep", order=12)
+    assert mask.history == "from_gammapy(WcsNDMap, < 5, NaN kept, order=12, mode='center')"
