@@ -104,7 +104,10 @@ def read_rows(
     n_rows, n_skipped = usable.size, int(np.count_nonzero(~usable))
     summary = f"{source}{digest}, positions {' and '.join(position.names)}{origin}"
     if n_skipped:
-        _report(problems, n_skipped, n_rows, invalid, place)
+        advice = "With invalid='skip' they are left out"
+        if missing is None and np.isnan(sizes).any():
+            advice += ", and missing='0.3 deg' gives a radius to rows without one"
+        _report(problems, n_skipped, n_rows, invalid, place, advice)
         summary += f", {n_skipped} of {n_rows} rows left out"
         longitude, latitude = longitude[usable], latitude[usable]
         if _is_per_row(sizes, n_rows):
@@ -290,7 +293,7 @@ def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], sizes: u.Quant
     return problems
 
 
-def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str, place: str) -> None:
+def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str, place: str, advice: str) -> None:
     """Raise or warn about rows that cannot be used."""
     reasons = []
     for what, bad in problems:
@@ -300,7 +303,5 @@ def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str, plac
             reasons.append(f"{what} in {rows.size} (row{'s' if rows.size > 1 else ''} {listed})")
     why = "; ".join(reasons)
     if invalid == "raise":
-        raise ValueError(
-            f"{place}{n_bad} of {n_rows} rows cannot be used: {why}. With invalid='skip' they are left out"
-        )
+        raise ValueError(f"{place}{n_bad} of {n_rows} rows cannot be used: {why}. {advice}")
     warn(f"{place}left out {n_bad} of {n_rows} rows: {why}")

@@ -744,7 +744,8 @@ def test_rows_that_cannot_be_used_raise():
     assert str(caught.value) == (
         "7 of 12 rows cannot be used: a position that is missing or not finite in 3 (rows 1, 2, 3); "
         "a latitude beyond 90 deg in 1 (row 4); a radius that is missing or not finite in 2 (rows 1, 6); "
-        "a radius that is not between 0 and 180 deg in 2 (rows 5, 7). With invalid='skip' they are left out"
+        "a radius that is not between 0 and 180 deg in 2 (rows 5, 7). With invalid='skip' they are left out, "
+        "and missing='0.3 deg' gives a radius to rows without one"
     )
 
 

@@ -626,6 +626,15 @@ class TestMissingSizes:
         assert plan.build() == ~Mask.from_regions(regions, order=7)
         assert plan.part(plan.entries[0]).counts["missing"] == 2
 
+    def test_advice_is_a_key(self, recipe, stars):
+        text = f'{self.head}radius = {{ column = "size" }}\n'
+        with pytest.raises(RecipeError, match=r"rows 1, 3\)\. .*missing='0\.3 deg'") as caught:
+            recipe(text).build()
+        advice = re.search(r"missing='[^']*'", str(caught.value))[0]
+        center = SkyCoord(stars["ra"], stars["dec"], unit="deg")
+        expected = ~Mask.from_cones(center, [1, 0.3, 3, 0.3] * u.deg, order=7)
+        assert recipe(text.replace(" }", f", {advice} }}")).build() == expected
+
     def test_hess_sources(self, recipe, data):
         path = data("catalogs/hgps_catalog_v1.fits.gz")
         text = f"[[exclude]]\ncatalog = '{path}'\nradius = {{ column = 'R70', times = 3, missing = '0.3 deg' }}\n"
