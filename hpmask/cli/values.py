@@ -131,15 +131,17 @@ def threshold(
     one_of_both(order, resolution)
     if dilate is not None and erode is not None:
         raise click.UsageError("--dilate and --erode exclude each other.")
+    pair = keep in ("between", "outside")
+    if pair and len(thresholds) != 2:
+        raise click.UsageError(f"--keep {keep} needs --threshold twice, for the two ends of the interval.")
     if resolution is not None:
         order = order_of(resolution)
     outputs = [out] if plot is None else [out, plot]
     _check([out], [] if plot is None else [plot], inputs=[map_], overwrite=overwrite)
-    pair = keep in ("between", "outside")
     values, words = _opened(map_, healpix, frame)
     mask = Mask.from_map(
         values,
-        thresholds if pair and len(thresholds) == 2 else _level(thresholds, "--threshold"),
+        thresholds if pair else _level(thresholds, "--threshold"),
         low=_level(low, "--low"),
         high=_level(high, "--high"),
         keep=keep,
