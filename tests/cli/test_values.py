@@ -161,6 +161,7 @@ class TestThreshold:
             ),
             (("image.fits", "out.fits", "--low", "2"), 1, "hysteresis needs low and high"),
             (("image.fits", "out.fits", "--keep", "<"), 1, "--keep < needs a threshold"),
+            (("image.fits", "out.fits", "--keep", "between", "--threshold", "2"), 2, "needs --threshold twice"),
             (
                 ("image.fits", "out.fits", "--threshold", "high"),
                 1,
