@@ -32,12 +32,14 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import Latitude, Longitude, SkyCoord
+from astropy.table import Table
 from astropy.wcs import WCS
 
 from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet
 from hpmask.geometry import healpix
+from hpmask.values import disc_sums
 
-PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy", "reproject", "skimage")
+PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy", "reproject", "skimage", "ligo.skymap")
 MAX_ORDER = 29
 # Real files, as in the tests; rows that need one are left out without it.
 DATA = Path(os.environ.get("HPMASK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -71,13 +73,17 @@ class Row:
     cells: dict[str, str] = field(default_factory=dict)
 
 
+# The part of a peer that must work.
+_PARTS = {"gammapy": "gammapy.maps", "ligo.skymap": "ligo.skymap.postprocess"}
+
+
 @functools.cache
 def peer(name: str) -> Any:
     """A peer's module, or None if it is not installed or does not work."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            importlib.import_module({"gammapy": "gammapy.maps"}.get(name, name))
+            importlib.import_module(_PARTS.get(name, name))
             return importlib.import_module(name)
     except ImportError:
         return None
@@ -976,6 +982,58 @@ def distance_map_row(n: int, radius: float, order: int) -> Row:
     return Row(f"map of distances at order {order}, to the edge of {n:,} discs of {radius} deg", works, compare)
 
 
+# ---------------------------------------------------------------------- sums over discs
+
+
+def sums_over_discs(quick: bool) -> Iterator[Row]:
+    """Counts in discs of 0.4 deg around all cells of the sky."""
+    order, radius = 8 if quick else 10, 0.4
+    n, nside = 12 << (2 * order), 1 << order
+    counts = np.random.default_rng(23).poisson(2.0, n).astype(np.float64)
+    map_ = HealpixMap(counts, nest=False, frame="icrs")
+    title = f"sums over discs of {radius} deg around the {n:,} cells of order {order}"
+
+    def ours() -> Work:
+        return Work("hpmask", "disc_sums(map, radius)", lambda: disc_sums(map_, radius * u.deg).values)
+
+    hp = peer("healpy")
+    if not hp:
+        yield Row(title, [ours()])
+        return
+    few = np.random.default_rng(1).integers(0, n, 20_000)
+    vectors = np.array(hp.pix2vec(nside, few)).T
+
+    def loop() -> np.ndarray:
+        return np.array([counts[hp.query_disc(nside, vector, math.radians(radius))].sum() for vector in vectors])
+
+    def same(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        differ = np.count_nonzero(results["hpmask"][few] != results["healpy"])
+        yield "healpy", f"{differ} of {few.size} sums differ", differ == 0
+
+    part = Work("healpy", "query_disc and a sum, cell by cell (a part, scaled)", loop, scale=n / few.size)
+    yield Row(title, [ours(), part], same)
+
+    theta = np.linspace(0, math.radians(radius), 10_000)
+    window = hp.sphtfunc.beam2bl(np.ones(theta.size), theta, 3 * nside - 1)
+    # Of an integral of 1.
+    window /= window[0]
+    cells = 0.5 * (1 - math.cos(math.radians(radius))) * n
+
+    def near(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        apart = np.std(results["healpy"] * cells - results["hpmask"]) / np.std(results["hpmask"])
+        yield "healpy", f"differs by {apart:.2g} of the spread: its disc has no sharp edge", apart < 0.6
+
+    def smooth(**options: Any) -> np.ndarray:
+        return np.asarray(hp.smoothing(counts, beam_window=window, **options))
+
+    works = [
+        ours(),
+        Work("healpy", "smoothing(map, beam_window=disc)", smooth),
+        Work("healpy", "smoothing(map, beam_window=disc, iter=0)", lambda: smooth(iter=0), aside=True),
+    ]
+    yield Row(f"{title}, by spherical harmonics", works, near)
+
+
 # ---------------------------------------------------------------------- neighbouring cells
 
 
@@ -1097,6 +1155,57 @@ def hysteresis(quick: bool) -> Iterator[Row]:
         title = f"hysteresis at nside {1 << order}, {values.size:,} cells, connectivity {connectivity}"
         yield Row(title, works, compare)
     sources_on_the_sky.cache_clear()
+
+
+# ---------------------------------------------------------------------- sky maps
+
+
+def adaptive_map(quick: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """UNIQ numbers, probability densities and areas of cells of four orders, small where the density is high."""
+    coarse = 5 if quick else 8
+    center = np.array([0.3, 0.5, 0.81]) / np.linalg.norm([0.3, 0.5, 0.81])
+    cells, uniq, angles, areas = np.arange(12 << 2 * coarse, dtype=np.uint64), [], [], []
+    for order, reach in zip(range(coarse, coarse + 4), (2.3, 1.4, 0.815, 0), strict=True):
+        angle = np.arccos(np.clip(healpix.centre_vectors(cells, order) @ center, -1, 1))
+        kept = angle >= reach
+        uniq.append(cells[kept] + np.uint64(4 << 2 * order))
+        angles.append(angle[kept])
+        areas.append(np.full(np.count_nonzero(kept), 4 * np.pi / (12 << 2 * order)))
+        cells = (4 * cells[~kept][:, np.newaxis] + np.arange(4, dtype=np.uint64)).ravel()
+    angle, area = np.concatenate(angles), np.concatenate(areas)
+    density = np.exp(-0.5 * (angle / 0.4) ** 2) + 0.3 * np.exp(-(((angle - 1) / 0.1) ** 2))
+    density *= np.exp(0.01 * np.random.default_rng(41).standard_normal(angle.size))
+    return np.concatenate(uniq), density / (density * area).sum(), area
+
+
+def credible(quick: bool) -> Iterator[Row]:
+    uniq, density, area = adaptive_map(quick)
+    table = Table({"UNIQ": uniq, "PROBDENSITY": density})
+    works = [Work("hpmask", "Mask.from_skymap(table, 0.9)", lambda: Mask.from_skymap(table, 0.9))]
+    if peer("mocpy"):
+        from_cells = functools.partial(
+            peer("mocpy").MOC.from_valued_healpix_cells,
+            max_depth=8 if quick else 11,
+            values_are_densities=True,
+            cumul_to=0.9,
+            strict=False,
+        )
+        works.append(Work("mocpy", "MOC.from_valued_healpix_cells", lambda: from_cells(uniq, density)))
+    if peer("ligo.skymap"):
+        levels = peer("ligo.skymap").postprocess.find_greedy_credible_levels
+        call = "uniq[find_greedy_credible_levels(probability, density) <= 0.9], no MOC"
+        works.append(Work("ligo.skymap", call, lambda: uniq[levels(density * area, density) <= 0.9]))
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        ours = results["hpmask"].planes[0]
+        if "mocpy" in results:
+            yield "mocpy", *same_sky(ours, moc_ranges(results["mocpy"]))
+        if "ligo.skymap" in results:
+            # Without the cell at which the sum crosses the level.
+            left = ours - RangeSet.from_uniq(results["ligo.skymap"])
+            yield "ligo.skymap", f"{left.n_ranges} cell more in hpmask", len(left.uniq()) == 1
+
+    yield Row(f"90 % credible region of a multi-order map of {uniq.size / 1e6:.1f} million rows", works, compare)
 
 
 # ---------------------------------------------------------------------- masks for gammapy
@@ -1230,8 +1339,10 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "circles": circles,
     "growing": growing,
     "distance": distances,
+    "disc-sums": sums_over_discs,
     "components": components,
     "steps": steps,
+    "credible": credible,
     "for-gammapy": for_gammapy,
     "thresholds": thresholds,
     "hysteresis": hysteresis,

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon
 from numpy.typing import NDArray
 
-from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet
+from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet, find_exclusion
 from hpmask.geometry import healpix
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -282,7 +282,93 @@ def thresholds() -> Figure:
     return figure
 
 
+def significance() -> Figure:
+    """A simulated survey: its significance, the sky that is excluded, and the factor of the background."""
+    rng = np.random.default_rng(7)
+    order = 7
+    cells = np.arange(12 << (2 * order), dtype=np.uint64)
+    place = healpix.centre_vectors(cells, order)
+    exposure = np.where(place[:, 2] > -0.9, 1 + 0.8 * place[:, 2], 0)
+    sources = SkyCoord(rng.uniform(0, 360, 300), np.degrees(np.arcsin(rng.uniform(-0.85, 1, 300))), unit="deg")
+    width = np.where(np.arange(300) % 3 == 0, 1.0, 0.3)
+    expected = 6 * exposure
+    strength = 10 ** rng.uniform(2, 4.5, 300)
+    for center, sigma, total in zip(sources.cartesian.xyz.value.T, width, strength, strict=True):
+        shape = np.exp((place @ center - 1) / np.radians(sigma) ** 2)
+        expected = expected + total * shape / shape.sum() * exposure
+    counts = HealpixMap(rng.poisson(expected), nest=True, frame="icrs")
+    found = find_exclusion(counts, counts.with_values(6 * exposure / 1.3), "0.8 deg", dilate="0.5 deg")
+
+    figure = Figure(figsize=(9.2, 3.4), layout="constrained")
+    grid = figure.add_gridspec(1, 2, width_ratios=[2.4, 1])
+    sky = figure.add_subplot(grid[0], projection="mollweide")
+    lon, lat = np.meshgrid(np.linspace(-np.pi, np.pi, 1441), np.linspace(-np.pi / 2, np.pi / 2, 721))
+    number = healpix.cells_at(lon, lat, order)
+    shown = sky.pcolormesh(
+        lon, lat, found.significance.sqrt_ts.values[number], cmap="RdBu_r", vmin=-8, vmax=8, rasterized=True
+    )
+    excluded = (~found.mask.to_healpix(nest=True))[number]
+    sky.contour(lon, lat, excluded, levels=[0.5], colors=INK, linewidths=0.5)
+    sky.set_xticklabels([])
+    sky.set_yticklabels([])
+    sky.grid(False)
+    figure.colorbar(shown, ax=sky, label="sqrt(TS)", shrink=0.7, extend="both")
+    sky.set_title("significance, and the outline of the excluded sky", fontsize=10)
+    steps = figure.add_subplot(grid[1])
+    steps.semilogy(found.history["iteration"], found.history["normalisation"] / 1.3 - 1, "o-", color=EXCLUDED)
+    steps.set_xlabel("iteration")
+    steps.set_title("background, relative error", fontsize=10)
+    return figure
+
+
+def sky_map() -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.float64]]:
+    """Cells of three orders, and a probability density on them: a part of a ring around a point south of CENTER."""
+    ring, cells, orders = SkyCoord(45.0, 17.0, unit="deg"), [], []
+    coarse = near(5, 25.0)
+    for order, reach in ((5, 2.6), (6, 1.5), (7, 0.0)):
+        lon, lat = healpix.centres(coarse, order)
+        away = abs(ring.separation(SkyCoord(lon, lat, unit="rad")).deg - 6.0)
+        fine = away < reach
+        cells.append(coarse[~fine])
+        orders.append(np.full(np.count_nonzero(~fine), order, dtype=np.uint8))
+        coarse = (4 * coarse[fine][:, np.newaxis] + np.arange(4, dtype=np.uint64)).ravel()
+    numbers, levels = np.concatenate(cells), np.concatenate(orders)
+    lon, lat = np.concatenate([healpix.centres(some, int(k)) for some, k in zip(cells, (5, 6, 7), strict=True)], axis=1)
+    center = SkyCoord(lon, lat, unit="rad")
+    away, angle = ring.separation(center).deg, ring.position_angle(center).wrap_at("180d").deg
+    return numbers, levels, np.exp(-0.5 * ((away - 6.0) / 0.8) ** 2 - 0.5 * ((angle - 10) / 50) ** 2)
+
+
+def sky_maps() -> Figure:
+    """A sky map with its credible regions, and the cells that a field of view cuts."""
+    cells, orders, density = sky_map()
+    uniq = cells + (np.uint64(4) << (np.uint64(2) * orders.astype(np.uint64)))
+    table = {"UNIQ": uniq, "PROBDENSITY": density}
+    half, most = Mask.from_skymap(table, [0.5, 0.9], normalize=True)
+    edges = np.concatenate([outlines(cells[orders == k], int(k)) for k in np.unique(orders)])
+    value = np.concatenate([density[orders == k] for k in np.unique(orders)])
+    figure = Figure(figsize=(8.4, 4.3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for ax in (left, right):
+        ax.add_collection(PolyCollection(edges, array=value, cmap="Blues", edgecolor="#b9c7d0", linewidth=0.3))
+        bare(ax, 10.5)
+    for mask, colour in ((most, EXCLUDED), (half, INK)):
+        strip = mask.boundary(steps=1, side="inner")
+        for order, some in strip.planes[0].cells_by_order().items():
+            left.add_collection(PolyCollection(outlines(some, order), facecolor=colour, alpha=0.75))
+    names = [Patch(color=INK, alpha=0.75, label="50 %"), Patch(color=EXCLUDED, alpha=0.75, label="90 %")]
+    left.legend(handles=names, loc="upper right")
+    left.set_title("Mask.from_skymap(table, [0.5, 0.9])", fontsize=10, family="monospace")
+    field = Mask.from_cones(CENTER, RADIUS, order=12)
+    outline_of_disc(right)
+    part = field.sum_of(table) / Mask.full().sum_of(table)
+    right.set_title(f"field.sum_of(table) = {part:.3f}", fontsize=10, family="monospace")
+    return figure
+
+
 ALL = {
+    "significance": significance,
+    "sky_maps": sky_maps,
     "growing": growing,
     "numbers": order_of_numbers,
     "moc": moc,

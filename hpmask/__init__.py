@@ -20,6 +20,7 @@ from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.rangeset import RangeSet
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
+from hpmask.values.exclusion import find_exclusion
 
 if TYPE_CHECKING:
     from hpmask import catalog as catalog
@@ -44,6 +45,7 @@ __all__ = [
     "MaskFormatError",
     "RangeSet",
     "__version__",
+    "find_exclusion",
     "get_num_threads",
     "intersection_all",
     "set_num_threads",

@@ -37,6 +37,7 @@ from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
 from hpmask.regions import clip, masks
 from hpmask.values import credible as credible_regions
+from hpmask.values import function, sums
 from hpmask.values.credible import Crossing
 from hpmask.values.criterion import Keep, Nan
 from hpmask.wcs import fits_image, from_image, to_image
@@ -845,13 +846,13 @@ class Mask(MaskValue):
             Whether the values are densities, per unit of solid angle, or sums over the cells. By default, values in a
             unit per solid angle and those of a column with DENSITY in its name, such as PROBDENSITY, are densities.
         column : str, optional
-            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column with
-            values of a file.
+            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column of values
+            of a file.
         hdu : int or str, optional
             Number or name of the table in a file with several.
         frame : {"icrs", "galactic"}, optional
-            Frame of the cells of a table. By default the keyword COORDSYS in its ``meta`` says it, and without one
-            it is "icrs". Files and a HealpixMap have their own frame.
+            Frame of the cells of a table or file that does not say it by the keyword COORDSYS, which a table has in its
+            ``meta``. By default "icrs" for such a table; a file needs it. A HealpixMap has its own.
         n_threads : int, optional
             Number of threads. By default that of `hpmask.set_num_threads`.
 
@@ -886,14 +887,14 @@ class Mask(MaskValue):
         >>> from hpmask import Mask
         >>> table = Table({"UNIQ": np.arange(16, 64), "PROB": np.arange(48, 0, -1) / 1176})
         >>> Mask.from_skymap(table, 0.5)
-        <Mask icrs order=1 | 1 range, 16 B | 0.2917 of the sky>
-        >>> [round(mask.sky_fraction, 3) for mask in Mask.from_skymap(table, [0.5, 0.9])]
-        [0.292, 0.688]
+        <Mask icrs order=1 | 1 range, 16 B | 0.3125 of the sky>
+        >>> [mask.planes[0].n_cells for mask in Mask.from_skymap(table, [0.5, 0.9])]
+        [15, 34]
         """
         if isinstance(skymap, str | Path):
             from hpmask import io
 
-            skymap = io.read_map(skymap, column=column, hdu=hdu)
+            skymap, frame = io.read_map(skymap, column=column, hdu=hdu, frame=frame), None
         elif hdu is not None:
             raise TypeError("hdu names a table in a file, but skymap is not a path")
         found = credible_regions.from_skymap(
@@ -908,6 +909,91 @@ class Mask(MaskValue):
             n_threads=n_threads,
         )
         return [cls._own(mask) for mask in found] if isinstance(found, list) else cls._own(found)
+
+    @classmethod
+    def from_function(
+        cls,
+        func: Callable[..., ArrayLike],
+        *,
+        order: int,
+        refine_from: int | None = None,
+        within: Mask | None = None,
+        energy: EnergyAxis | None = None,
+        frame: str = "icrs",
+        progress: bool = False,
+    ) -> Mask:
+        """Return a mask from a function of position, or of position and energy.
+
+        A cell is kept if the function is True at its centre.
+
+        Parameters
+        ----------
+        func : callable
+            ``func(coord)``, or with energy bins ``func(coord, energy)``. `coord` is a SkyCoord of shape (n,), the
+            centres of cells in `frame`. The centres of the bins, `energy`, are a Quantity of shape (n_bins, 1), so that
+            both broadcast. The result is an array of bool, True = kept, of shape (n,), or with energy bins (n_bins, n),
+            or one that can be broadcast to it.
+        order : int
+            Order of the cells, 0 to 29.
+        refine_from : int, optional
+            Evaluate the function at all cells of this coarser order first, and at finer cells only where it changes.
+            Cells next to a cell with another value, in any energy bin, are divided, up to `order`. The result is that
+            of all cells if the kept sky and the rest have no parts that are narrower than cells of this order. Smaller
+            parts may be missed. By default the function is evaluated at all cells of `order`.
+        within : Mask, optional
+            The part of the sky in which the function is evaluated, in the frame of the new mask. Cells with their
+            centre outside are not kept. With `refine_from`, the function is also called for centres of larger cells
+            that overlap this part.
+        energy : EnergyAxis, optional
+            Energy bins.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask, and of the positions that the function gets.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            At `order`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the result of the function is not of bool or has another shape, an argument is not valid, or there are
+            more than 12 * 4**15 cells to evaluate.
+
+        See Also
+        --------
+        from_zone : Zones of longitude and latitude, without a function.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from astropy import units as u
+        >>> from hpmask import EnergyAxis, Mask
+        >>> Mask.from_function(lambda coord: abs(coord.b) > 10 * u.deg, order=9, refine_from=4, frame="galactic")
+        <Mask galactic order=9 | 2039 ranges, 32.6 kB | 0.8262 of the sky>
+
+        A half-width of the Galactic plane that depends on energy:
+
+        >>> axis = EnergyAxis([1, 10, 100] * u.TeV)
+        >>> def outside_plane(coord, energy):
+        ...     return abs(coord.b) > 2 * u.deg * (energy / u.TeV) ** -0.5
+        >>> mask = Mask.from_function(outside_plane, order=8, energy=axis, frame="galactic")
+        >>> print(mask.sky_fraction.round(3))
+        [0.98  0.993]
+        """
+        return cls._own(
+            function.from_function(
+                func,
+                order=order,
+                refine_from=refine_from,
+                within=within,
+                energy=energy,
+                frame=frame,
+                progress=progress,
+            )
+        )
 
     @classmethod
     def from_energy(
@@ -1845,6 +1931,70 @@ class Mask(MaskValue):
         counts = planewise(self, lambda plane: count(plane, connectivity), n_threads=n_threads)
         return per_plane(self, counts)  # type: ignore[no-any-return]
 
+    def sum_of(
+        self,
+        map_: Any,
+        *,
+        density: bool | None = None,
+        column: str | None = None,
+        hdu: int | str | None = None,
+        nan: Literal["raise", "exclude"] = "raise",
+    ) -> float | NDArray[np.float64]:
+        """Return the sum of the values of a map in the sky that is kept, such as a probability or a number of counts.
+
+        A cell of the map that is partly in the mask counts by that fraction of its area. The fractions are exact.
+
+        Parameters
+        ----------
+        map_ : HealpixMap, path, `~astropy.table.Table`, structured array, dict or data frame
+            A map in memory, a HEALPix FITS file, flat or multi-order, or a table with a column UNIQ of cells and a
+            column of values. It must be in the frame of the mask. Sky without a cell counts as 0.
+        density : bool, optional
+            Whether the values are densities, which are multiplied by the area of the cell. By default, values in a unit
+            per solid angle and those of a column with DENSITY in its name, such as PROBDENSITY, are densities.
+        column : str, optional
+            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column of values
+            of a file.
+        hdu : int or str, optional
+            Number or name of the table in a file with several.
+        nan : {"raise", "exclude"}, optional
+            Whether values in the mask that are NaN, masked or UNSEEN raise an error or are left out of the sum.
+
+        Returns
+        -------
+        float or numpy.ndarray of float, shape (n_bins,)
+            The sum, in the unit of the map. For a density per solid angle, it is that unit times steradian. If the mask
+            or the map has energy bins, there is a sum for each of them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If frames or energy bins differ, values in the mask are missing and `nan` is "raise", or `map_` is not a
+            map.
+
+        See Also
+        --------
+        from_skymap : Credible regions of a sky map.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from hpmask import HealpixMap, Mask
+        >>> counts = HealpixMap(np.arange(12), nest=True, frame="icrs")
+        >>> Mask.full().sum_of(counts)
+        66.0
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=6)
+        >>> round(north.sum_of(counts), 2)
+        17.17
+        """
+        if isinstance(map_, str | Path):
+            from hpmask import io
+
+            map_ = io.read_map(map_, column=column, hdu=hdu)
+        elif hdu is not None:
+            raise TypeError("hdu names a table in a file, but map_ is not a path")
+        return sums.sum_of(self, map_, density=density, column=column, nan=nan)
+
     def plot(
         self,
         ax: WCSAxes | None = None,
@@ -2490,7 +2640,7 @@ class Mask(MaskValue):
         """
         return transform.slice_energy(self, energy_min, energy_max, round_to_edge=round_to_edge)
 
-    def at_order(self, order: int, *, mode: Mode = "center") -> Mask:
+    def at_order(self, order: int, *, mode: Mode | None = None, threshold: float | None = None) -> Mask:
         """Return the mask at another order.
 
         Parameters
@@ -2498,9 +2648,13 @@ class Mask(MaskValue):
         order : int
             The new order, 0 to 29. At a finer order, the mask keeps the same sky.
         mode : {"center", "overlap", "inside"}, optional
-            Only for a coarser order. A cell is in the new mask if its centre is in the old one ("center"), if any part
-            of it is ("overlap"), or if all of it is ("inside"). Four cells of the old mask meet at the centre of a
-            cell. The northern one decides, as in `contains`.
+            Only for a coarser order. A cell is in the new mask if its centre is in the old one ("center", the default),
+            if any part of it is ("overlap"), or if all of it is ("inside"). Four cells of the old mask meet at the
+            centre of a cell. The northern one decides, as in `contains`.
+        threshold : float, optional
+            Only for a coarser order, and instead of `mode`. A cell is in the new mask if more than this fraction of its
+            area is in the old one, as in ``healpy.ud_grade(values, nside) > threshold``. At least 0, which is the same
+            as "overlap", and below 1.
 
         Returns
         -------
@@ -2510,7 +2664,8 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If `order` is not an integer from 0 to 29, or `mode` is not one of these words.
+            If `order` is not an integer from 0 to 29, `mode` is not one of these words, `threshold` is not from 0 to
+            below 1, or both are given.
 
         Examples
         --------
@@ -2521,7 +2676,7 @@ class Mask(MaskValue):
         >>> coarse[0] <= coarse[1] <= coarse[2]
         True
         """
-        return transform.at_order(self, order, mode=mode)
+        return transform.at_order(self, order, mode=mode, threshold=threshold)
 
     def to_frame(self, frame: str, *, order: int | None = None, n_threads: int | None = None) -> Mask:
         """Return the mask in another frame. A new cell is in if and only if its centre was.

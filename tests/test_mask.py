@@ -296,7 +296,20 @@ def test_at_order(mask, order):
     assert mask.at_order(order) == mask.at_order(order, mode="center")
 
 
+@given(masks(energy=AXIS), st.integers(0, 6), st.sampled_from([0, 0.25, 0.9]))
+def test_at_order_by_covered_fraction(mask, order, threshold):
+    result = mask.at_order(order, threshold=threshold)
+    assert result.order == order
+    assert result.energy == AXIS
+    assert result.planes == tuple(plane.at_order(order, threshold=threshold) for plane in mask.planes)
+    assert result.history.endswith(f"at_order({order}, threshold={threshold})")
+
+
 def test_bad_orders():
+    with pytest.raises(TypeError, match="mode or threshold, and not both"):
+        Mask(A).at_order(0, mode="center", threshold=0.5)
+    with pytest.raises(ValueError, match=r"threshold must be at least 0 and below 1, got 1[.]0"):
+        Mask(A).at_order(0, threshold=1.0)
     with pytest.raises(ValueError, match="mode must be 'center', 'overlap' or 'inside', got 'any'"):
         Mask(A).at_order(0, mode="any")
     with pytest.raises(ValueError, match="order must be from 0 to 29, got 31"):

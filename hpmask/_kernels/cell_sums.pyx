@@ -1,9 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Sums of values on cells over a set of ranges, where a cell that is partly in the set counts by that part.
 
-Cells and ranges are in the order of the NESTED curve, so one pass over both finds how many cells of order 29 they share.
+Cells and ranges are in the order of the NESTED curve, so one pass over both finds how many cells of order 29 they
+share.
 The sum is kept as two numbers, the second of which holds the rounding errors of the first (Knuth, The Art of Computer
-Programming 2, section 4.2.2, theorem B), and is therefore that of exact arithmetic, rounded once.
+Programming 2, section 4.2.2, theorem B), and is therefore as exact as a sum in twice the precision, rounded once.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
@@ -78,4 +79,5 @@ def inside(
             back = next_ - total
             error += (total - (next_ - back)) + (v - back)
             total = next_
-    return total + error, missing, row
+    # An infinite value has no rounding error.
+    return total + error if error == error else total, missing, row

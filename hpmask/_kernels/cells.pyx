@@ -8,7 +8,7 @@ from hpmask._kernels.constants cimport (
     CELL_RADIUS as _CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE as _TIE,
 )
 from hpmask._kernels.geometry cimport (
-    base_ring, cell_at, cell_xy, central_longitude, place, place_vector, ring_odd, ring_width,
+    cell_at, cell_xy, place, place_vector, ring_number,
 )
 
 # For Python: see constants.pxd.
@@ -158,30 +158,6 @@ def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out
                 else:
                     dx, dy = 0, 1 - part
                 place_vector(face, x + dx + y + dy, x + dx - y - dy, size, &out[i, k, 0])
-
-
-cdef inline int64_t ring_number(uint64_t cell, int order) noexcept nogil:
-    """RING number of a NESTED cell.
-
-    Cell k of a ring of 4w cells is centred at the longitude (2k + odd) / w in units of pi/4, which is c + v / w in the
-    chart of geometry.pxd. In the northern cap, 2r(r - 1) cells lie before ring r, and as many behind its mirror image
-    in the southern cap.
-    """
-    cdef int64_t n = (<int64_t> 1) << order, x, y, ring, width, k, before
-    cdef int face
-    cell_xy(cell, order, &face, &x, &y)
-    ring = base_ring(face, n) - (x + y + 1)
-    width = ring_width(ring, n)
-    k = central_longitude(face) * width + x - y - ring_odd(ring, n)
-    if k < 0:
-        k += 8 * width
-    if ring < n:
-        before = 2 * ring * (ring - 1)
-    elif ring <= 3 * n:
-        before = 2 * n * (n - 1) + 4 * n * (ring - n)
-    else:
-        before = 12 * n * n - 2 * width * (width + 1)
-    return before + (k >> 1)
 
 
 def set_ring(const uint64_t[::1] boundaries, int order, uint8_t value, uint8_t[::1] out):

@@ -20,6 +20,7 @@ __all__ = [
     "as_booleans",
     "as_count",
     "as_flag",
+    "as_fraction",
     "as_quantity",
     "check_closed",
     "check_connectivity",
@@ -168,6 +169,21 @@ def as_count(value: Any, argument: str) -> int:
     if value < 0:
         raise ValueError(f"{argument} must be at least 0, got {value}")
     return int(value)
+
+
+def as_fraction(value: Any, argument: str) -> float:
+    """`value` as a float from 0 to below 1; the error names `argument`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is anything else.
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{argument} must be a number from 0 to below 1, got {value!r}")
+    if not 0 <= value < 1:
+        raise ValueError(f"{argument} must be at least 0 and below 1, got {value}")
+    return float(value)
 
 
 def check_closed(closed: str) -> Closed:

@@ -120,10 +120,14 @@ def to_wcs(
 @click.option(
     "--mode",
     type=click.Choice(MODES),
-    default="center",
-    show_default=True,
+    show_default="center",
     help="Which cells of a coarser order are kept: those whose centre is kept, those that overlap the mask, or those "
     "inside it.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Instead of --mode, keep cells of a coarser order of which more than this fraction is kept, such as 0.9.",
 )
 @click.option("--frame", type=click.Choice(["icrs", "galactic"]), help="Convert the mask to this frame.")
 @click.option(
@@ -136,7 +140,8 @@ def convert(
     target: Path,
     order: int | None,
     resolution: str | None,
-    mode: Mode,
+    mode: Mode | None,
+    threshold: float | None,
     frame: str | None,
     reduce: Literal["any", "all"] | None,
     n_threads: int | None,
@@ -147,6 +152,8 @@ def convert(
     The name of TARGET gives the format: .fits is FITS, .txt is MOC ASCII, .json is MOC JSON.
     """
     one_of_both(order, resolution)
+    if mode is not None and threshold is not None:
+        raise click.UsageError("--mode and --threshold exclude each other.")
     if resolution is not None:
         order = order_of(resolution)
     check_outputs([target], inputs=[source], overwrite=overwrite)
@@ -157,5 +164,5 @@ def convert(
     if frame is not None:
         mask = mask.to_frame(frame, n_threads=n_threads)
     if order is not None:
-        mask = mask.at_order(order, mode=mode)
+        mask = mask.at_order(order, mode=mode, threshold=threshold)
     mask.write(target, overwrite=overwrite)

@@ -178,21 +178,12 @@ def sets_of_pieces(
     """
     n_cells = healpix.n_cells(order)
     parts = [slice(start, min(start + _CHUNK, n_cells)) for start in range(0, n_cells, _CHUNK)]
-    boundaries: list[list[Crossings]] = []
-    inside: list[bool] = []
-    for part, pieces in zip(parts, thread_map(piece, parts, n_threads), strict=True):
-        if part.start == 0:
-            boundaries, inside = [[] for _ in pieces], [False for _ in pieces]
-        for found, crossings, carried in zip(boundaries, pieces, inside, strict=True):
-            found.append(toggled(crossings, part.start) if carried else crossings)
-        # After an odd number of changes, the piece ends with True.
-        inside = [crossings.size % 2 == 1 for crossings in pieces]
-    shift = np.uint64(2 * (MAX_ORDER - order))
-    sets = []
-    for found, carried in zip(boundaries, inside, strict=True):
-        ends = np.concatenate([*found, [n_cells] if carried else []])
-        sets.append(trusted(ends.astype(np.uint64) << shift, order))
-    return sets
+    sets: list[NestedPieces] = []
+    for part, found in zip(parts, thread_map(piece, parts, n_threads), strict=True):
+        sets = sets or [NestedPieces(order) for _ in found]
+        for one, crossings in zip(sets, found, strict=True):
+            one.add_crossings(crossings, part.stop - part.start)
+    return [one.plane() for one in sets]
 
 
 class NestedPieces:
@@ -205,23 +196,24 @@ class NestedPieces:
     """
 
     def __init__(self, order: int) -> None:
-        self._order, self._size, self._before = order, 0, False
-        self._found: list[NDArray[np.intp]] = []
+        self._order, self._size, self._inside = order, 0, False
+        self._found: list[Crossings] = []
 
     def add(self, part: NDArray[np.bool_]) -> None:
-        """Add the next cells, shape (n,) with n > 0."""
-        if bool(part[0]) != self._before:
-            self._found.append(np.array([self._size]))
-        changes = np.flatnonzero(part[1:] != part[:-1])
-        changes += self._size + 1
-        self._found.append(changes)
-        self._size, self._before = self._size + part.size, bool(part[-1])
+        """Add the next cells, shape (n,)."""
+        self.add_crossings(crossings_of(part, self._size), part.size)
+
+    def add_crossings(self, crossings: Crossings, size: int) -> None:
+        """Add the next `size` cells by their `crossings_of`."""
+        self._found.append(toggled(crossings, self._size) if self._inside else crossings)
+        self._size += size
+        # After an odd number of changes, the piece ends with True.
+        self._inside = crossings.size % 2 == 1
 
     def plane(self) -> RangeSet:
         """The set. All cells must have been added."""
-        boundaries = np.concatenate([*self._found, [self._size] * self._before]).astype(np.uint64)
-        boundaries <<= np.uint64(2 * (MAX_ORDER - self._order))
-        return RangeSet(boundaries.reshape(-1, 2), self._order)
+        ends = np.concatenate([*self._found, [self._size] * self._inside]).astype(np.uint64)
+        return trusted(ends << np.uint64(2 * (MAX_ORDER - self._order)), self._order)
 
 
 def set_of_cells(cells: NDArray[np.uint64], order: int) -> RangeSet:

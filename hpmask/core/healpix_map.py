@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, masked
 from hpmask._utils.words import counted
 from hpmask.core import full_maps
-from hpmask.core.rangeset import RangeSet, from_starts_stops, uniq_ranges
+from hpmask.core.rangeset import RangeSet, as_integers, trusted
+from hpmask.core.uniq import nested_rows, orders_of
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
@@ -135,24 +136,30 @@ class HealpixMap:
         self._cells.flags.writeable = False
 
     def _set_uniq(self, uniq: ArrayLike, array: NDArray[Any]) -> None:
-        starts, stops, self._order = uniq_ranges(uniq)
-        if starts.size != array.shape[-1]:
-            raise ValueError(f"each cell needs a value, got {starts.size} cells and {array.shape[-1]} values")
-        rows = None
-        if not np.all(starts[1:] > starts[:-1]):
-            rows = np.argsort(starts, kind="stable")
-            starts, stops, array = starts[rows], stops[rows], array[..., rows]
-        bad = np.flatnonzero(starts[1:] < stops[:-1])
-        if bad.size:
-            k = bad[0] + 1
-            first, second = (k - 1, k) if rows is None else (rows[k - 1], rows[k])
-            raise ValueError(f"cells must not overlap, but those of rows {first} and {second} do")
-        # A cell of order k has 4**(29 - k) cells of order 29.
-        sizes = stops - starts
-        levels = (np.frexp(sizes.astype(np.float64))[1] - 1) // 2
-        self._orders = (MAX_ORDER - levels).astype(np.uint8)
-        self._cells = starts >> (np.uint64(2) * (np.uint64(MAX_ORDER) - self._orders.astype(np.uint64)))
-        self._values = array
+        numbers, orders, ascending = orders_of(as_integers(uniq, "uniq"))
+        if numbers.size != array.shape[-1]:
+            raise ValueError(f"each cell needs a value, got {numbers.size} cells and {array.shape[-1]} values")
+        places = orders.astype(np.uint64) << np.uint64(1)
+        cells = numbers - (np.uint64(4) << places)
+        if ascending:
+            rows = nested_rows(numbers, orders) if numbers.size and orders[0] != orders[-1] else None
+        else:
+            shifts = np.uint64(2 * MAX_ORDER) - places
+            starts = cells << shifts
+            stops = starts + (np.uint64(1) << shifts)
+            rows = None
+            if not np.all(starts[1:] > starts[:-1]):
+                rows = np.argsort(starts, kind="stable")
+                starts, stops = starts[rows], stops[rows]
+            bad = np.flatnonzero(starts[1:] < stops[:-1])
+            if bad.size:
+                k = bad[0] + 1
+                first, second = (k - 1, k) if rows is None else (rows[k - 1], rows[k])
+                raise ValueError(f"cells must not overlap, but those of rows {first} and {second} do")
+        if rows is not None:
+            cells, orders, array = cells[rows], orders[rows], array[..., rows]
+        self._order = int(orders.max()) if orders.size else 0
+        self._cells, self._orders, self._values = cells, orders, array
         self._cells.flags.writeable = self._orders.flags.writeable = False
 
     # ------------------------------------------------------------------ properties
@@ -354,8 +361,17 @@ class HealpixMap:
             return full_maps.set_of_full(chosen, self._order, nest=self._nest)
         if self._orders is None:
             return full_maps.set_of_cells(self._cells[chosen], self._order)
-        starts, stops = self.starts_stops()
-        return from_starts_stops(starts[chosen], stops[chosen], self._order)
+        cells, orders = self._cells[chosen], self._orders[chosen]
+        shifts = np.uint64(2) * (np.uint64(MAX_ORDER) - orders.astype(np.uint64))
+        starts = cells << shifts
+        stops = starts + (np.uint64(1) << shifts)
+        # The cells ascend and do not overlap: only those that touch are merged.
+        apart = starts[1:] != stops[:-1]
+        boundaries = np.empty(2 * (np.count_nonzero(apart) + 1) if starts.size else 0, dtype=np.uint64)
+        if starts.size:
+            boundaries[0], boundaries[-1] = starts[0], stops[-1]
+            boundaries[1:-1:2], boundaries[2::2] = stops[:-1][apart], starts[1:][apart]
+        return trusted(boundaries, self._order)
 
     @property
     def coverage(self) -> RangeSet:

@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import ranges as _kernel
 from hpmask._kernels.index import Index
-from hpmask._utils.arguments import MAX_ORDER, check_order, unmasked
+from hpmask._utils.arguments import MAX_ORDER, as_fraction, check_order, unmasked
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
+from hpmask.core.uniq import orders_of
 
 __all__ = [
     "RangeSet",
+    "as_integers",
     "difference_of",
     "flat",
     "from_starts_stops",
@@ -238,7 +240,7 @@ class RangeSet:
         array([3, 7], dtype=uint64)
         """
         order = check_order(order)
-        cells = _as_integers(cells, "cells")
+        cells = as_integers(cells, "cells")
         bad = np.flatnonzero((cells < 0) | (cells >= 12 << (2 * order)))
         if bad.size:
             last = (12 << 2 * order) - 1
@@ -715,7 +717,7 @@ class RangeSet:
 
     # ------------------------------------------------------------------ transformations
 
-    def at_order(self, order: int, *, mode: Mode = "center") -> RangeSet:
+    def at_order(self, order: int, *, mode: Mode | None = None, threshold: float | None = None) -> RangeSet:
         """Return the set at another order.
 
         Parameters
@@ -723,9 +725,12 @@ class RangeSet:
         order : int
             The new order, 0 to 29. At a finer order, the set covers the same sky.
         mode : {"center", "overlap", "inside"}, optional
-            Only for a coarser order. A cell is in the new set if its centre is in the old one ("center"), if any part
-            of it is ("overlap"), or if all of it is ("inside"). Four finer cells meet at the centre of a cell. The
-            northern one decides, as in `hpmask.Mask.contains`.
+            Only for a coarser order. A cell is in the new set if its centre is in the old one ("center", the default),
+            if any part of it is ("overlap"), or if all of it is ("inside"). Four finer cells meet at the centre of a
+            cell. The northern one decides, as in `hpmask.Mask.contains`.
+        threshold : float, optional
+            Only for a coarser order, and instead of `mode`. A cell is in the new set if more than this fraction of it
+            is in the old one. At least 0, which is the same as "overlap", and below 1.
 
         Returns
         -------
@@ -735,7 +740,8 @@ class RangeSet:
         Raises
         ------
         TypeError, ValueError
-            If `order` is not an integer from 0 to 29, or `mode` is not one of these words.
+            If `order` is not an integer from 0 to 29, `mode` is not one of these words, `threshold` is not from 0 to
+            below 1, or both are given.
 
         Examples
         --------
@@ -743,15 +749,27 @@ class RangeSet:
         >>> fine = RangeSet.from_cells([0, 1, 2, 3, 7, 8], order=1)
         >>> [fine.at_order(0, mode=mode).cells().tolist() for mode in ("inside", "center", "overlap")]
         [[0], [0, 1], [0, 1, 2]]
+        >>> RangeSet.from_cells([0, 1, 2, 4], order=1).at_order(0, threshold=0.5).cells()
+        array([0], dtype=uint64)
         """
-        order, mode = check_order(order), check_mode(mode)
+        order = check_order(order)
+        if threshold is not None:
+            if mode is not None:
+                raise TypeError("give mode or threshold, and not both")
+            threshold = as_fraction(threshold, "threshold")
+        mode = check_mode("center" if mode is None else mode)
         if order == self._order:
             return self
         if order > self._order:
             return RangeSet._trusted(self._boundaries, order)
+        shift = 2 * (MAX_ORDER - order)
+        if threshold is not None:
+            out = np.empty_like(self._boundaries)
+            # The product with a power of two is exact, and so is the comparison of integers.
+            count = _kernel.covered(self._boundaries, shift, int(threshold * (1 << shift)), out)
+            return RangeSet._trusted(_trimmed(out, count), order)
         if mode == "inside":
             return ~(~self).at_order(order, mode="overlap")
-        shift = 2 * (MAX_ORDER - order)
         out = np.empty_like(self._boundaries)
         kernel = _kernel.widen if mode == "overlap" else _kernel.centres
         return RangeSet._trusted(_trimmed(out, kernel(self._boundaries, shift, out)), order)
@@ -814,7 +832,8 @@ def _all_checked(others: Iterable[Any]) -> list[RangeSet]:
     return sets
 
 
-def _as_integers(values: ArrayLike, name: str) -> NDArray[Any]:
+def as_integers(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Values as a 1-D array of integers of any type; the error names the argument `name`."""
     array = np.atleast_1d(_as_array(values, name))
     if array.ndim != 1:
         raise ValueError(f"{name} must be 1-D, got shape {array.shape}")
@@ -894,17 +913,12 @@ def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
 
 def uniq_ranges(uniq: ArrayLike) -> tuple[Boundaries, Boundaries, int]:
     """Starts and stops at order 29 of cells with UNIQ numbers, and the finest of their orders (0 if there is none)."""
-    uniq = _as_integers(uniq, "uniq")
-    bad = np.flatnonzero((uniq < 4) | (uniq >= 16 << (2 * MAX_ORDER)))
-    if bad.size:
-        raise ValueError(f"UNIQ numbers lie in [4, 16 * 4**29), row {bad[0]} is {uniq[bad[0]]}")
-    uniq = uniq.astype(np.uint64)
-    # The first UNIQ number of each order, as exact integers.
-    steps = np.uint64(4) << (np.uint64(2) * np.arange(MAX_ORDER + 1, dtype=np.uint64))
-    orders = np.searchsorted(steps, uniq, side="right") - 1
-    cells = uniq - steps[orders]
-    shift = (2 * (MAX_ORDER - orders)).astype(np.uint64)
-    return cells << shift, (cells + np.uint64(1)) << shift, int(orders.max()) if orders.size else 0
+    numbers, orders, _ = orders_of(as_integers(uniq, "uniq"))
+    wide = orders.astype(np.uint64) << np.uint64(1)
+    starts = numbers - (np.uint64(4) << wide)
+    shift = np.uint64(2 * MAX_ORDER) - wide
+    starts <<= shift
+    return starts, starts + (np.uint64(1) << shift), int(orders.max()) if orders.size else 0
 
 
 def union_of(a: Boundaries, b: Boundaries) -> Boundaries:

@@ -9,7 +9,7 @@ from astropy import units as u
 
 from hpmask._utils.arguments import check_order
 from hpmask._utils.history import Expression
-from hpmask._utils.modes import Mode, check_mode
+from hpmask._utils.modes import Mode
 from hpmask._utils.warn import warn
 from hpmask._utils.words import counted
 from hpmask.core import energy_bins, rotate
@@ -52,11 +52,16 @@ def from_energy(
     return new_mask([full if one else empty for one in kept], frame=frame, energy=energy, history=history)
 
 
-def at_order(mask: M, order: int, *, mode: Mode = "center") -> M:
+def at_order(mask: M, order: int, *, mode: Mode | None = None, threshold: float | None = None) -> M:
     """See `hpmask.Mask.at_order`."""
-    order, mode = check_order(order), check_mode(mode)
-    history = then(mask, f"at_order({order}, mode={mode!r})")
-    return mapped(mask, lambda plane: plane.at_order(order, mode=mode), order=order, history=history)
+    order = check_order(order)
+    way = f"mode={mode or 'center'!r}" if threshold is None else f"threshold={threshold}"
+    return mapped(
+        mask,
+        lambda plane: plane.at_order(order, mode=mode, threshold=threshold),
+        order=order,
+        history=then(mask, f"at_order({order}, {way})"),
+    )
 
 
 def to_frame(mask: M, frame: str, *, order: int | None = None, n_threads: int | None = None) -> M:

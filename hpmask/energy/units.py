@@ -51,8 +51,8 @@ def as_energy(energy: u.Quantity | str, argument: str) -> u.Quantity:
     return energy if energy.unit.is_equivalent(u.J) else energies_of(energy)
 
 
-def per_bin(value: Any, energy: Any, argument: str) -> Any:
-    """`value`, or its result for the axis `energy` if it is a function; the error names `argument`.
+def per_bin(value: Any, energy: Any, argument: str, *, of: str = "the mask") -> Any:
+    """`value`, or its result for the axis `energy` if it is a function; the error names `argument` and its owner `of`.
 
     Raises
     ------
@@ -62,5 +62,5 @@ def per_bin(value: Any, energy: Any, argument: str) -> Any:
     if not callable(value):
         return value
     if energy is None:
-        raise ValueError(f"{argument} is a function of the energy axis, but the mask has no energy bins")
+        raise ValueError(f"{argument} is a function of the energy axis, but {of} has no energy bins")
     return value(energy)

@@ -88,7 +88,7 @@ def erode(plane: RangeSet, angle: float, *, n_threads: int = 1, progress: bool =
     return ~_Dilation(plane.order, angle, n_threads, progress).of(~plane)
 
 
-def angles_of(width: Width, energy: EnergyAxis | None) -> list[float]:
+def angles_of(width: Width, energy: EnergyAxis | None, *, argument: str = "width", of: str = "the mask") -> list[float]:
     """Return widths in radians: one for each energy bin, or a single one if there are no bins.
 
     Parameters
@@ -97,6 +97,8 @@ def angles_of(width: Width, energy: EnergyAxis | None) -> list[float]:
         The angle: a scalar, or one value per bin, or a function of the energy axis.
     energy : EnergyAxis or None
         The energy bins.
+    argument, of : str, optional
+        For the error: the name of the argument, and what the bins belong to.
 
     Returns
     -------
@@ -108,17 +110,17 @@ def angles_of(width: Width, energy: EnergyAxis | None) -> list[float]:
     TypeError, ValueError
         If `width` is not an angle from 0 to 180 deg, or does not have one value per bin.
     """
-    angle = as_angle(per_bin(width, energy, "width"), "width")
+    angle = as_angle(per_bin(width, energy, argument, of=of), argument)
     values = np.asarray(angle.to_value(u.rad), dtype=np.float64)
     n_bins = 1 if energy is None else energy.n_bins
     if values.ndim and values.shape != (n_bins,):
-        bins = "the mask has no energy bins" if energy is None else f"the mask has {n_bins} energy bins"
-        raise ValueError(f"width has shape {values.shape}, but {bins}")
+        bins = "no" if energy is None else n_bins
+        raise ValueError(f"{argument} has shape {values.shape}, but {of} has {bins} energy bins")
     # 180 deg in other units may come out a bit above pi.
     bad = np.flatnonzero(~((values >= 0) & (values <= np.pi * (1 + 1e-12))))
     if bad.size:
         where = f" in bin {bad[0]}" if values.ndim else ""
-        raise ValueError(f"width must be from 0 to 180 deg, got {np.atleast_1d(angle)[bad[0]]}{where}")
+        raise ValueError(f"{argument} must be from 0 to 180 deg, got {np.atleast_1d(angle)[bad[0]]}{where}")
     return [float(value) for value in np.broadcast_to(values, n_bins)]
 
 

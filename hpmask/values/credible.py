@@ -18,7 +18,8 @@ from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.words import counted
 from hpmask.core.healpix_map import HealpixMap
-from hpmask.core.rangeset import RangeSet, trusted, union_of, uniq_ranges
+from hpmask.core.rangeset import RangeSet, trusted, union_of
+from hpmask.core.uniq import orders_of, runs_of
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
@@ -190,19 +191,13 @@ def _cells_of_map(skymap: HealpixMap, name: str, density: bool | None) -> _Cells
 def _cells_of_table(table: SkyTable, density: bool | None, n_threads: int | None) -> _Cells:
     """Cells of a table, which is not brought into NESTED order: only the chosen cells need that."""
     density, factor = densities(table.unit, table.name, density)
-    uniq, values = table.uniq, table.values
-    orders = np.empty(uniq.size, dtype=np.uint8)
-    bad, ascending = _uniq.orders(uniq, orders)
+    uniq, orders, ascending = orders_of(table.uniq)
+    values = table.values
     back: NDArray[np.int64] | None = None
-    if bad >= 0:
-        # The check of all UNIQ numbers has the error.
-        uniq_ranges(uniq.astype(np.int64))
     if not ascending:
         back = np.argsort(uniq, kind="stable")
         uniq, values, orders = uniq[back], values[back], orders[back]
-    found = np.flatnonzero(np.diff(orders, prepend=np.uint8(255)))
-    run_orders = orders[found]
-    runs = list(zip(run_orders.tolist(), found.tolist(), [*found[1:].tolist(), uniq.size], strict=False))
+    firsts, ends, run_orders = runs_of(orders)
 
     def name(row: int) -> str:
         return f"row {row if back is None else back[row]}"
@@ -213,7 +208,7 @@ def _cells_of_table(table: SkyTable, density: bool | None, n_threads: int | None
             bounds = np.array(
                 [
                     first + np.searchsorted(uniq[first:end], [np.uint64(4 + base << 2 * order) for base in span])
-                    for order, first, end in runs
+                    for order, first, end in zip(run_orders.tolist(), firsts.tolist(), ends.tolist(), strict=True)
                 ],
                 dtype=np.int64,
             ).reshape(-1, 2)
@@ -338,7 +333,7 @@ class _Ranking:
         """The cells of highest density that hold a probability."""
         target = Fraction(level) * self.one
         enough = target * (1 - _CLOSE)
-        if level == 1 or self.total < enough:
+        if level == 1 or self.total == 0 or self.total < enough:
             # Everything that has a probability. The sum alone would leave out cells below its precision.
             return self.cells.set_of(self._above(0))
         key, before, rows = self._descend(enough)

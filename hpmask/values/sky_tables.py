@@ -27,7 +27,7 @@ class SkyTable:
 
     Attributes
     ----------
-    uniq : numpy.ndarray of uint64, shape (n,)
+    uniq : numpy.ndarray of int, shape (n,)
         UNIQ numbers, in the order of the table and not yet checked.
     values : numpy.ndarray of float64, shape (n,)
         Their values. Masked values are NaN.
@@ -39,7 +39,7 @@ class SkyTable:
         Frame of the cells.
     """
 
-    uniq: NDArray[np.uint64]
+    uniq: NDArray[Any]
     values: NDArray[np.float64]
     name: str
     unit: u.UnitBase | None
@@ -83,9 +83,8 @@ class SkyTable:
         if uniq.ndim != 1 or uniq.dtype.kind not in "iu":
             raise TypeError(f"{uniq_name} must be integers of shape (n,), got {uniq.dtype} of shape {uniq.shape}")
         hidden = masked(values)
-        # Negative numbers become large ones, which are no UNIQ numbers either.
         return cls(
-            np.ascontiguousarray(uniq, dtype=np.uint64),
+            uniq,
             _floats(values, hidden, name),
             name,
             None if unit is None else u.Unit(unit),

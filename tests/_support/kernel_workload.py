@@ -26,6 +26,7 @@ KERNELS = (
     "cells_under_image",
     "components",
     "crossings",
+    "disc_sums",
     "discs",
     "distance",
     "flood",
@@ -184,6 +185,41 @@ class Workload:
             yield out[: crossings(values, 0.3, np.inf, -2.0, 7, out)].copy()
             values[777] = np.nan
             yield crossings(values, 0.3, np.inf, -2.0, 7, out)
+
+    def call_disc_sums(self) -> Iterable[Any]:
+        kernel, order, n = load("disc_sums"), 3, 12 << 6
+        rng = np.random.default_rng(2)
+        nested, ring_map, back = rng.normal(size=n), np.empty(n), np.empty(n)
+        kernel.to_ring(nested, order, 0, n, ring_map)
+        kernel.from_ring(ring_map, order, 0, n, back)
+        yield from (ring_map, back)
+        cells = np.flatnonzero(rng.uniform(size=n) < 0.3).astype(np.uint64)
+        ring, position = np.empty(cells.size, np.int64), np.empty(cells.size, np.int64)
+        kernel.places(cells, order, ring, position)
+        yield from (ring, position)
+        rows = np.lexsort((position, ring))
+        begin = np.append(np.flatnonzero(np.diff(ring[rows], prepend=0)), cells.size)
+        part = (ring[rows][begin[:-1]], begin, position[rows])
+        rings = np.arange(1, 32)
+        sizes = 4 * np.minimum(np.minimum(rings, 8), 32 - rings)
+        full = (rings, np.concatenate([[0], np.cumsum(sizes)]), np.empty(0, np.int64))
+        for source, values in ((full, ring_map), (part, nested[cells][rows])):
+            high, low = (np.empty(values.size + source[0].size) for _ in range(2))
+            yield kernel.totals(values, source[1], 0, source[0].size, high, low)
+            yield from (high, low)
+            for centre in (full, part):
+                for radius, exact in (
+                    (0.0, False),
+                    (0.3, False),
+                    (0.3, True),
+                    (1.0, False),
+                    (2.0, True),
+                    (np.pi, False),
+                ):
+                    out, done = np.empty(centre[1][-1]), np.zeros(1, np.int64)
+                    some = np.empty(0) if exact else low
+                    kernel.sums(*centre, 0, centre[0].size, *source, high, some, order, radius, out, done)
+                    yield from (out, done)
 
     def call_discs(self) -> Iterable[Any]:
         radius = np.geomspace(1e-3, 1.0, 60)
@@ -390,6 +426,9 @@ class Workload:
             out = np.empty(2 * numbers.size, np.uint64)
             count, first, second = uniq.boundaries(numbers, firsts, ends, run_orders, chosen, out)
             yield from (out[: max(count, 0)], first, second)
+        rows = np.zeros(numbers.size, np.int64)
+        yield uniq.nested(numbers, firsts, ends, run_orders, rows)
+        yield rows
 
 
 def _boundaries(some: Any, shift: int) -> Any:

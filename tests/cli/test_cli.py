@@ -536,6 +536,10 @@ class TestConvert:
         assert Mask.read("coarse.fits") == hole.to_frame("galactic").at_order(5, mode="inside")
         run("convert", "hole.fits", "one.fits", "--resolution", "1 deg", "--mode", "overlap")
         assert Mask.read("one.fits") == hole.at_order(6, mode="overlap")
+        run("convert", "hole.fits", "most.fits", "--order", "4", "--threshold", "0.9")
+        assert Mask.read("most.fits") == hole.at_order(4, threshold=0.9)
+        result = run("convert", "hole.fits", "x.fits", "--order", "4", "--threshold", "0.9", "--mode", "center", code=2)
+        assert "--mode and --threshold exclude each other" in result.stderr
         result = run("convert", "hole.fits", "two.fits", "--resolution", "1 deg", "--order", "3", code=2)
         assert "exclude each other" in result.stderr
         result = run("convert", "hole.fits", "two.fits", "--resolution", "1", code=1)

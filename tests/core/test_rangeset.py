@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 import tracemalloc
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from functools import reduce
 from unittest import mock
 
@@ -298,6 +300,42 @@ def test_coarser_orders_on_cells(mode, how, cells, coarser):
         assert result == one
     else:
         assert oracles.cells_of(result, coarser) == oracles.degraded(cells, 3, coarser, how)
+
+
+@given(cells=cell_sets(3), coarser=st.integers(0, 2), threshold=st.one_of(st.integers(0, 63), st.floats(0, 0.999)))
+def test_coarser_orders_by_covered_fraction(cells, coarser, threshold):
+    threshold = threshold / 64 if isinstance(threshold, int) else threshold
+    result = RangeSet.from_cells(sorted(cells), 3).at_order(coarser, threshold=threshold)
+    assert result.order == coarser
+    check_invariant(result)
+    size = 4 ** (3 - coarser)
+    counts = Counter(cell // size for cell in cells)
+    # Fractions, because a float threshold is a fraction too.
+    kept = {cell for cell, count in counts.items() if Fraction(count, size) > Fraction(threshold)}
+    assert oracles.cells_of(result, coarser) == kept
+
+
+@given(range_sets(), st.integers(0, MAX_ORDER))
+def test_covered_fractions_between_overlap_and_inside(a, order):
+    assert a.at_order(order, threshold=0) == a.at_order(order, mode="overlap")
+    # No fraction of whole cells of order 29 lies between this one and 1.
+    almost = a.at_order(order, threshold=1 - 2.0**-53)
+    if order < a.order:
+        assert a.at_order(order, mode="inside").issubset(almost)
+        assert almost.issubset(a.at_order(order, threshold=0.5))
+    if order <= a.order <= order + 26:
+        assert almost == a.at_order(order, mode="inside")
+
+
+@pytest.mark.parametrize("threshold", [0, 0.3, 0.5, 0.9, 15 / 16])
+def test_covered_fraction_equals_ud_grade(threshold):
+    healpy = pytest.importorskip("healpy")
+    rng = np.random.default_rng(5)
+    values = np.repeat(rng.uniform(size=12 << 8) < 0.6, 16) | (rng.uniform(size=12 << 12) < 0.4)
+    plane = RangeSet.from_cells(np.flatnonzero(values), 6)
+    for order in range(6):
+        mean = healpy.ud_grade(values.astype(float), 1 << order, order_in="NEST", order_out="NEST")
+        assert plane.at_order(order, threshold=threshold).cells().tolist() == np.flatnonzero(mean > threshold).tolist()
 
 
 @given(low_sets(), st.integers(0, 3))
@@ -641,6 +679,15 @@ def test_bad_loose_ranges(ranges, message):
         (lambda: RangeSet.full(3).cells(2), ValueError, "use at_order(2, mode=...) first"),
         (lambda: RangeSet.full(3).at_order(2, mode="most"), ValueError, "got 'most'"),
         (lambda: RangeSet.full(3).at_order(30), ValueError, "order must be from 0 to 29, got 30"),
+        (
+            lambda: RangeSet.full(3).at_order(2, threshold=1),
+            ValueError,
+            "threshold must be at least 0 and below 1, got 1",
+        ),
+        (lambda: RangeSet.full(3).at_order(2, threshold=-0.1), ValueError, "threshold must be at least 0"),
+        (lambda: RangeSet.full(3).at_order(2, threshold=float("nan")), ValueError, "threshold must be at least 0"),
+        (lambda: RangeSet.full(3).at_order(2, threshold="0.9"), TypeError, "from 0 to below 1, got '0.9'"),
+        (lambda: RangeSet.full(3).at_order(2, threshold=0.9, mode="center"), TypeError, "mode or threshold"),
         (lambda: RangeSet.full(3).issubset(1), TypeError, "other must be a RangeSet, got int"),
         (lambda: RangeSet.full(3).overlaps("sky"), TypeError, "other must be a RangeSet, got str"),
         (lambda: RangeSet.full(3) | {1}, TypeError, "unsupported operand"),

@@ -1,0 +1,308 @@
+"""Sums of a map over a disc around each of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpmask._kernels import disc_sums as _kernel
+from hpmask._utils.arguments import MAX_ORDER, as_flag
+from hpmask._utils.parallel import thread_count, thread_map
+from hpmask._utils.progress import watched
+from hpmask.core.healpix_map import HealpixMap, is_missing
+from hpmask.core.rangeset import RangeSet, index_of
+from hpmask.core.value import MaskValue, check_mask
+from hpmask.geometry import healpix
+from hpmask.morphology.dilation import Width, angles_of
+
+__all__ = ["cells_in", "check_one_order", "disc_sums", "nested_numbers", "planes_within"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Cells that a thread takes at least.
+_FEW = 1 << 14
+# Parts for each thread, because the cells near the poles take more time.
+_PARTS = 8
+
+
+def disc_sums(
+    map_: HealpixMap,
+    radius: Width,
+    *,
+    within: MaskValue | None = None,
+    n_threads: int | None = None,
+    progress: bool = False,
+) -> HealpixMap:
+    """Return the sum of a map over a disc around each cell.
+
+    The sum around a cell is that of all cells whose centre is no farther than `radius` from the centre of the cell.
+    Distances that exceed the radius by rounding only (a part in 1e12) count as equal to it. The time is proportional to
+    the number of cells and to the number of rings of cells in a disc.
+
+    Parameters
+    ----------
+    map_ : HealpixMap
+        The map: full, or of a part of the sky, with cells of one order. A cell without a value (NaN or UNSEEN) or
+        outside the map counts as 0.
+    radius : `~astropy.units.Quantity`, str or callable
+        Radius of the discs, from 0 to 180 deg: an angle, one for each energy bin of the map (shape (n_bins,)), or a
+        function of the energy axis.
+    within : Mask, optional
+        Cells to calculate the sums for. By default, these are the cells of the map. A bin of a mask with energy applies
+        to the same bin of the map, and cells outside it are NaN in that bin. A cell of the map's order is in the mask
+        if its centre is.
+    n_threads : int, optional
+        Number of threads. The result does not depend on it.
+    progress : bool, optional
+        Show a progress bar.
+
+    Returns
+    -------
+    HealpixMap
+        The sums in float64, in the unit of the map. Sums of integers are exact below 2**53. For other numbers, the sum
+        over each ring of a disc is rounded once, whatever the values outside the disc are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the map has cells of several orders or infinite values, `radius` is not valid, or the frame or the energy
+        bins of `within` are not those of the map.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hpmask import HealpixMap
+    >>> from hpmask.values import disc_sums
+    >>> ones = HealpixMap(np.ones(12 * 4**6), nest=True, frame="icrs")
+    >>> disc_sums(ones, "3 deg").values[:4]
+    array([33., 33., 33., 33.])
+    """
+    if not isinstance(map_, HealpixMap):
+        raise TypeError(f"map_ must be a HealpixMap, got {type(map_).__name__}")
+    check_one_order(map_, "map_")
+    radii = angles_of(radius, map_.energy, argument="radius", of="the map")
+    threads, progress = thread_count(n_threads), as_flag(progress, "progress")
+    source = target = _layout_of(map_)
+    planes = cells = None
+    if within is not None:
+        planes = planes_within(within, map_)
+        union = RangeSet.union_all(planes)
+        cells = None if union.is_full else union.cells()
+        target = _Layout.full(map_.order, map_.nest) if cells is None else _Layout.of(cells, map_.order)
+    out = np.empty((len(radii), target.n_cells))
+    done = np.zeros((len(radii), target.ring.size), dtype=np.int64)
+    with watched(lambda: int(done.sum()), total=done.size, what="disc sums", shown=progress):
+        for row, angle, values, counter in zip(out, radii, map_.rows, done, strict=True):
+            target.put_back(_sums(source, target, values, map_.order, angle, threads, counter), row, threads)
+    values = out if map_.energy is not None else out[0]
+    if planes is None:
+        return map_.with_values(values, energy=map_.energy, unit=map_.unit)
+    result = HealpixMap(
+        values,
+        cells=cells,
+        order=map_.order,
+        nest=target.nest,
+        frame=map_.frame,
+        energy=map_.energy,
+        unit=map_.unit,
+    )
+    if len({id(plane) for plane in planes}) == 1:
+        return result
+    numbers = nested_numbers(result)
+    kept = np.array([cells_in(plane, numbers, map_.order) for plane in planes])
+    return result.with_values(np.where(kept, out, np.nan), energy=map_.energy, unit=map_.unit)
+
+
+def check_one_order(map_: HealpixMap, argument: str) -> None:
+    """Raise a ValueError that names `argument` if a map has cells of several orders."""
+    if map_.orders is not None:
+        raise ValueError(f"{argument} must have cells of one order, got a multi-order map")
+
+
+def planes_within(within: MaskValue, map_: HealpixMap) -> list[RangeSet]:
+    """The planes of a mask at the order of a map, one for each of its bins.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `within` is not a mask, or has another frame or other energy bins.
+    """
+    check_mask(within, "within")
+    if within.frame != map_.frame:
+        raise ValueError(f"within must have the frame of the map, {map_.frame!r}, got {within.frame!r}")
+    if within.energy is not None and within.energy != map_.energy:
+        bins = "no energy bins" if map_.energy is None else f"the bins {map_.energy}"
+        raise ValueError(
+            f"within must have the energy bins of the map or none, got {within.energy}: the map has {bins}"
+        )
+    planes = {id(plane): plane.at_order(map_.order, mode="center") for plane in within.planes}
+    chosen = [planes[id(plane)] for plane in within.planes]
+    return chosen if within.energy is not None or map_.energy is None else chosen * map_.energy.n_bins
+
+
+def nested_numbers(map_: HealpixMap) -> NDArray[np.uint64]:
+    """NESTED numbers of the cells of a map of one order, in the order of its values."""
+    if map_.cells is not None:
+        return map_.cells
+    numbers = np.arange(map_.n_cells)
+    return numbers.astype(np.uint64) if map_.nest else healpix.ring_to_nested(numbers, map_.order)
+
+
+def cells_in(plane: RangeSet, cells: NDArray[np.uint64], order: int) -> NDArray[np.bool_]:
+    """Whether a set has each of some NESTED cells of an order that is at least that of the set."""
+    inside = np.empty(cells.size, dtype=np.bool_)
+    index_of(plane).inside(cells << np.uint64(2 * (MAX_ORDER - order)), inside.view(np.uint8))
+    return inside
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The cells of a map, ring by ring.
+
+    Attributes
+    ----------
+    order : int
+        Order of the cells.
+    nest : bool
+        Whether the values of a full map are in NESTED order.
+    ring : numpy.ndarray of int64, shape (n_rings,)
+        The rings that have cells.
+    begin : numpy.ndarray of int64, shape (n_rings + 1,)
+        Index of the first cell of each, and the number of cells.
+    position : numpy.ndarray of int64, shape (n_cells,) or (0,)
+        Positions of the cells in their rings; empty for a full map.
+    rows : numpy.ndarray of int, shape (n_cells,), or None
+        Place of each cell in the map; None for a full map.
+    """
+
+    order: int
+    nest: bool
+    ring: Integers
+    begin: Integers
+    position: Integers
+    rows: NDArray[np.intp] | None
+
+    @classmethod
+    def full(cls, order: int, nest: bool) -> _Layout:
+        """The layout of a full map."""
+        n = 1 << order
+        ring = np.arange(1, 4 * n, dtype=np.int64)
+        begin = np.concatenate([[0], np.cumsum(4 * np.minimum(np.minimum(ring, n), 4 * n - ring))])
+        return cls(order, nest, ring, begin, np.empty(0, np.int64), None)
+
+    @classmethod
+    def of(cls, cells: NDArray[np.uint64], order: int) -> _Layout:
+        """The layout of some NESTED cells."""
+        ring, position = np.empty(cells.size, np.int64), np.empty(cells.size, np.int64)
+        _kernel.places(cells, order, ring, position)
+        rows = np.lexsort((position, ring))
+        ring = ring[rows]
+        first = np.flatnonzero(np.diff(ring, prepend=0))
+        begin = np.append(first, ring.size).astype(np.int64)
+        return cls(order, True, ring[first], begin, position[rows], rows)
+
+    @property
+    def n_cells(self) -> int:
+        return int(self.begin[-1])
+
+    def taken(self, values: NDArray[np.generic], threads: int) -> Floats:
+        """The values of a map in the order of the layout; missing ones become 0."""
+        array = np.ascontiguousarray(values, dtype=np.float64)
+        missing = is_missing(array)
+        if missing is not None:
+            array = np.where(missing, 0.0, array)
+        if np.isinf(array).any():
+            raise ValueError(f"map_ must be finite or NaN, value {int(np.flatnonzero(np.isinf(array))[0])} is infinite")
+        if self.rows is not None:
+            return array[self.rows]
+        if not self.nest:
+            return array
+        out = np.empty_like(array)
+        _in_parts(
+            np.linspace(0, array.size, self._n_parts(threads) + 1).astype(int).tolist(),
+            lambda first, last: _kernel.to_ring(array, self.order, first, last, out),
+            threads,
+        )
+        return out
+
+    def put_back(self, values: Floats, out: Floats, threads: int) -> None:
+        """Write values in the order of the layout into a map."""
+        if self.rows is not None:
+            out[self.rows] = values
+        elif not self.nest:
+            out[:] = values
+        else:
+            _in_parts(
+                np.linspace(0, out.size, self._n_parts(threads) + 1).astype(int).tolist(),
+                lambda first, last: _kernel.from_ring(values, self.order, first, last, out),
+                threads,
+            )
+
+    def cuts(self, threads: int) -> list[int]:
+        """Rings that divide the cells in parts of about equal size."""
+        wanted = np.linspace(0, self.n_cells, self._n_parts(threads) + 1)
+        cuts = np.unique(np.append(np.searchsorted(self.begin[:-1], wanted[:-1]), self.ring.size))
+        return [int(cut) for cut in cuts]
+
+    def _n_parts(self, threads: int) -> int:
+        return max(1, min(_PARTS * threads, self.n_cells // _FEW)) if threads > 1 else 1
+
+
+def _layout_of(map_: HealpixMap) -> _Layout:
+    if map_.cells is None:
+        return _Layout.full(map_.order, map_.nest)
+    return _Layout.of(map_.cells, map_.order)
+
+
+def _in_parts(cuts: list[int], work: Callable[[int, int], object], threads: int) -> list[object]:
+    return list(thread_map(lambda part: work(*part), list(pairwise(cuts)), threads))
+
+
+def _sums(
+    source: _Layout,
+    target: _Layout,
+    values: NDArray[np.generic],
+    order: int,
+    angle: float,
+    threads: int,
+    done: Integers,
+) -> Floats:
+    """The sums around the cells of a layout, in its order."""
+    taken = source.taken(values, threads)
+    high, low = np.empty(taken.size + source.ring.size), np.empty(taken.size + source.ring.size)
+    exact = _in_parts(
+        source.cuts(threads),
+        lambda first, last: _kernel.totals(taken, source.begin, first, last, high, low),
+        threads,
+    )
+    if all(exact):
+        low = np.empty(0)
+    out = np.empty(target.n_cells)
+    angle = min(angle, np.pi)
+    cuts = target.cuts(threads)
+    _in_parts(
+        cuts,
+        lambda first, last: _kernel.sums(
+            target.ring,
+            target.begin,
+            target.position,
+            first,
+            last,
+            source.ring,
+            source.begin,
+            source.position,
+            high,
+            low,
+            order,
+            angle,
+            out,
+            done[first : first + 1],
+        ),
+        threads,
+    )
+    return out

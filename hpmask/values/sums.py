@@ -1,0 +1,136 @@
+"""Sums of the values of a map over the sky in a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import fsum, pi
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpmask._kernels import cell_sums as _kernel
+from hpmask._utils.arguments import MAX_ORDER
+from hpmask._utils.words import counted
+from hpmask.core.healpix_map import HealpixMap, is_missing
+from hpmask.core.rangeset import RangeSet
+from hpmask.core.value import MaskValue, check_mask
+from hpmask.geometry import healpix
+from hpmask.values.sky_tables import SkyTable, densities
+
+__all__ = ["sum_of"]
+
+# Cells in one step. Their sums are added at the end, in this order.
+_CHUNK = 1 << 18
+
+_NO_CELLS = np.empty(0, dtype=np.uint64)
+_NO_ORDERS = np.empty(0, dtype=np.uint8)
+
+
+def sum_of(
+    mask: MaskValue,
+    map_: Any,
+    *,
+    density: bool | None = None,
+    column: str | None = None,
+    nan: Literal["raise", "exclude"] = "raise",
+) -> float | NDArray[np.float64]:
+    """See `hpmask.Mask.sum_of`. `column` names the values of a table or of the map."""
+    check_mask(mask, "mask")
+    if nan not in ("raise", "exclude"):
+        raise ValueError(f"nan must be 'raise' or 'exclude', got {nan!r}")
+    map_, name = _as_map(map_, column)
+    density, factor = densities(map_.unit, name, density)
+    if map_.frame != mask.frame:
+        raise ValueError(
+            f"the mask is in the frame {mask.frame!r} and the map in {map_.frame!r}: "
+            f"take mask.to_frame({map_.frame!r}).sum_of(map_)"
+        )
+    energy = map_.energy
+    if energy is not None and mask.energy is not None and energy != mask.energy:
+        raise ValueError(
+            f"the energy bins of the mask, {mask.energy}, are not those of the map, {energy}: "
+            "take mask.resample_energy(map_.energy).sum_of(map_)"
+        )
+    if density:
+        factor *= pi / 3
+    n_bins = max(len(mask.planes), len(map_.rows))
+    sums: dict[tuple[int, int], float] = {}
+    result = []
+    for bin_ in range(n_bins):
+        plane = mask.planes[bin_ if mask.energy is not None else 0]
+        row = bin_ if energy is not None else 0
+        # Equal planes are one object.
+        key = row, id(plane)
+        if key not in sums:
+            sums[key] = factor * _sum(map_, row, plane, density, nan)
+        result.append(sums[key])
+    if energy is None and mask.energy is None:
+        return result[0]
+    return np.array(result)
+
+
+def _as_map(map_: Any, column: str | None) -> tuple[HealpixMap, str]:
+    if isinstance(map_, HealpixMap):
+        return map_, column or ""
+    table = SkyTable.of(map_, column, None)
+    if table is None:
+        raise TypeError(
+            f"map_ must be a path, a HealpixMap, or a table with a column UNIQ of cells, got {type(map_).__name__}"
+        )
+    return HealpixMap(table.values, uniq=table.uniq, frame=table.frame, unit=table.unit), table.name
+
+
+def _sum(map_: HealpixMap, row: int, plane: RangeSet, density: bool, nan: str) -> float:
+    """The sum of one row of a map over a set. A density counts times 4**-order of its cell."""
+    parts, n_missing, first = [], 0, -1
+    for start, values in _pieces(map_, row, plane):
+        stop = start + values.size
+        missing = is_missing(values)
+        if missing is not None:
+            values[missing] = np.nan
+        cells = _NO_CELLS if map_.cells is None else map_.cells[start:stop]
+        orders = _NO_ORDERS if map_.orders is None else map_.orders[start:stop]
+        part, n, at = _kernel.inside(values, cells, orders, map_.order, start, density, plane.boundaries)
+        parts.append(part)
+        n_missing += n
+        if n and first < 0:
+            first = start + at
+    if n_missing and nan == "raise":
+        raise ValueError(
+            f"map_ has {counted(n_missing, 'value')} in the mask that are NaN, masked or UNSEEN, the first in "
+            f"{_where(map_, row, first)}: give nan='exclude' to leave them out of the sum"
+        )
+    return fsum(parts) if np.all(np.isfinite(parts)) else float(np.sum(parts))
+
+
+def _where(map_: HealpixMap, row: int, at: int) -> str:
+    """The name of a cell in an error. `at` is its place in NESTED order."""
+    if not map_.nest:
+        at = int(healpix.nested_to_ring(np.array([at]), map_.order)[0])
+    cell = f"row {at}" if map_.cells is None else f"NESTED cell {map_.cells[at]}"
+    if map_.orders is not None:
+        cell += f" of order {map_.orders[at]}"
+    return cell if map_.energy is None else f"bin {row}, {cell}"
+
+
+def _pieces(map_: HealpixMap, row: int, plane: RangeSet) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Pieces of a row that share sky with a set, in NESTED order: where each begins, and its values as a copy."""
+    values = map_.rows[row]
+    if map_.cells is None:
+        shift = np.uint64(2 * (MAX_ORDER - map_.order))
+        edges = np.append(np.arange(0, values.size, _CHUNK, dtype=np.uint64), np.uint64(values.size)) << shift
+    else:
+        orders = np.full(1, map_.order) if map_.orders is None else map_.orders[::_CHUNK]
+        shifts = np.uint64(2) * (np.uint64(MAX_ORDER) - orders.astype(np.uint64))
+        edges = np.append(map_.cells[::_CHUNK] << shifts, np.uint64(12 << 2 * MAX_ORDER))
+    # How many boundaries lie before each edge: an odd number, or a change, means that the set is in the piece.
+    before = np.searchsorted(plane.boundaries, edges, side="right")
+    for k in np.flatnonzero((before[1:] != before[:-1]) | (before[:-1] % 2 == 1)):
+        start = int(k) * _CHUNK
+        part = slice(start, min(start + _CHUNK, values.size))
+        if map_.nest:
+            yield start, np.array(values[part], dtype=np.float64)
+        else:
+            ring = healpix.nested_to_ring(np.arange(part.start, part.stop), map_.order)
+            yield start, values[ring].astype(np.float64)
