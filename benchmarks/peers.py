@@ -376,6 +376,44 @@ def files_rows(directory: Path, quick: bool) -> Iterator[Row]:
     yield Row(f"read a MOC FITS file of {size}", reads, compare)
 
 
+def healpix_files(quick: bool) -> Iterator[Row]:
+    """Masks in full HEALPix files that healpy wrote."""
+    if not peer("healpy"):
+        return
+    order = 9 if quick else 12
+    lon, lat = sky_points(300 if quick else 3000, 21)
+    mask = ~Mask.from_cones(SkyCoord(lon, lat, unit="deg"), 0.5 * u.deg, order=order)
+    with tempfile.TemporaryDirectory(prefix="hpmask-peers-") as directory:
+        for nest in (False, True):
+            values = mask.to_healpix(nest=nest)
+            for dtype in (np.bool_, np.uint8, np.float32):
+                yield healpix_file_row(Path(directory) / "mask.fits", mask, values.astype(dtype), nest)
+
+
+def healpix_file_row(path: Path, mask: Mask, values: np.ndarray, nest: bool) -> Row:
+    healpy, scheme = peer("healpy"), "NESTED" if nest else "RING"
+    healpy.write_map(path, values, nest=nest, coord="C", dtype=values.dtype, overwrite=True)
+
+    def with_healpy() -> Mask:
+        # In the order of the file, as reordering would only take more time.
+        return Mask.from_healpix(healpy.read_map(path, nest=None), nest=nest, frame="icrs")
+
+    def compare(results: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        for tool, found in results.items():
+            yield tool, "the mask that was written" if found == mask else "another mask", found == mask
+
+    works = [
+        Work("hpmask", "Mask.read", lambda: Mask.read(path)),
+        Work("healpy", "read_map, Mask.from_healpix", with_healpy),
+    ]
+    row = Row(f"read a mask of nside {1 << mask.order} from a {scheme} HEALPix file of {values.dtype}", works, compare)
+    tracemalloc.start()
+    Mask.read(path)
+    row.cells["hpmask memory"] = f"{tracemalloc.get_traced_memory()[1] / values.nbytes:.2f} x file"
+    tracemalloc.stop()
+    return row
+
+
 # ---------------------------------------------------------------------- WCS images
 
 
@@ -1340,6 +1378,7 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "algebra": algebra,
     "contains": contains,
     "files": files,
+    "healpix-file": healpix_files,
     "to-wcs": to_wcs,
     "fields": fields,
     "many-fields": many,

@@ -383,6 +383,7 @@ class Mask(MaskValue):
         table: Table | Any,
         radius: u.Quantity | str | Callable[..., u.Quantity],
         *,
+        missing: u.Quantity | str | None = None,
         order: int | None = None,
         resolution: u.Quantity | str | None = None,
         lon: str | None = None,
@@ -409,6 +410,9 @@ class Mask(MaskValue):
             ``radius(table)`` and returns angles of one of these shapes. With `energy` it is called as
             ``radius(table, energy)`` and returns angles that broadcast to (n, n_bins). The table is an astropy Table in
             which missing numbers are NaN. A string that is the name of a column always means the column.
+        missing : `~astropy.units.Quantity` or str, optional
+            The radius of the rows for which `radius` has no value (NaN or masked): an angle, or one for each energy
+            bin, of shape (n_bins,). The history has the number of these rows.
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest disc is right
             to 1 % in mode "center". Discs of radius 0 do not count. It must be given if that is above 16, or would need
@@ -423,7 +427,7 @@ class Mask(MaskValue):
             Frame of the positions, any that SkyCoord knows. By default the columns determine it.
         invalid : {"raise", "skip"}, optional
             Whether rows without a usable position or radius raise an error that names them, or are left out and
-            counted in a warning and in the history.
+            counted in a warning and in the history. A row whose radius `missing` gives is usable.
         mode : {"center", "overlap", "inside"}, optional
             Whether a cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one disc.
         frame : {"icrs", "galactic"}, optional
@@ -468,11 +472,19 @@ class Mask(MaskValue):
         >>> import astropy.units as u
         >>> Mask.from_catalog(stars, lambda t: (0.5 - 0.05 * t["mag"]) * u.deg, order=10)
         <Mask icrs order=10 | 23 ranges, 368 B | 1.391e-05 of the sky>
+
+        Three times the size of each source, or else 0.3 deg:
+
+        >>> sources = Table({"ra": [10.0, 20.0], "dec": [-5.0, 60.0], "size": [0.2, float("nan")] * u.deg})
+        >>> mask = Mask.from_catalog(sources, lambda t: 3 * t["size"].quantity, missing="0.3 deg", order=10)
+        >>> mask == Mask.from_catalog(sources, [0.6, 0.3] * u.deg, order=10)
+        True
         """
         return cls._own(
             catalogs.from_catalog(
                 table,
                 radius,
+                missing=missing,
                 lon=lon,
                 lat=lat,
                 catalog_frame=catalog_frame,
@@ -1476,7 +1488,7 @@ class Mask(MaskValue):
             HEALPix map of 0 and 1 as FITS, gzipped or not.
         format : str, optional
             Name of the format, one of `hpmask.io.formats`. By default the content of the file decides, or else its
-            name.
+            name; an option for HEALPix maps means the format "healpix".
         column : str or int, optional
             For HEALPix maps: name or number of the column, as in `hpmask.io.read_map`. By default all energy bins, or
             else the first column.
@@ -1503,7 +1515,7 @@ class Mask(MaskValue):
         TypeError
             If an option is not of the types above.
         ValueError
-            If `format` is not a known format, or an option is not one of the format.
+            If `format` is not a known format, or does not have an option that is given.
 
         Warns
         -----

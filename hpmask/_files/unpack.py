@@ -57,7 +57,7 @@ class _Unpacked(io.RawIOBase):
         self._gzip = gzip.GzipFile(fileobj=file)
         self.packed_size = os.fstat(file.fileno()).st_size
         self._most: float = ratio * self.packed_size + allowance
-        self._left = self._most
+        self._left: float = self._most
 
     def lift(self) -> None:
         self._most = self._left = math.inf

@@ -3,12 +3,13 @@
 
 from libc.math cimport atan2, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memset
 
 from hpmask._kernels.constants cimport (
     CELL_RADIUS as _CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE as _TIE,
 )
 from hpmask._kernels.geometry cimport (
-    cell_at, cell_xy, place, place_vector, ring_number,
+    cell_at, cell_xy, place, place_vector, ring_number, ring_number_at,
 )
 
 # For Python: see constants.pxd.
@@ -21,6 +22,10 @@ cdef double HALF_PI = 1.5707963267948966
 
 cdef enum:
     BLOCK = 256
+    # Cells along a side of the squares of `read_ring`, the order of SIDE, and the cells of a square.
+    SIDE = 16
+    SIDE_ORDER = 4
+    SQUARE = 256
 
 
 def cells_at(const double[::1] lon, const double[::1] lat, int order, uint64_t[::1] out):
@@ -175,11 +180,66 @@ def set_ring(const uint64_t[::1] boundaries, int order, uint8_t value, uint8_t[:
 
 
 def read_ring(const uint8_t[::1] values, int order, uint64_t start, uint8_t[::1] out):
-    """The values of a full RING map in the NESTED cells from `start` on."""
-    cdef Py_ssize_t n = out.shape[0], i
+    """The values of a full RING map in the NESTED cells from `start` on.
+
+    A square of SIDE x SIDE cells is a run of NESTED cells, and each of its diagonals is a run of RING cells, unless the
+    meridian of longitude 0 cuts it. So two RING numbers give all cells of a diagonal, and a square with one value, of
+    which most masks consist, is filled without a look at its single cells.
+    """
+    cdef Py_ssize_t n = out.shape[0], i, j
+    cdef int64_t first[2 * SIDE - 1]
+    cdef uint8_t dx[SQUARE]
+    cdef uint8_t dy[SQUARE]
+    cdef int64_t x, y
+    cdef int face, d
     if not 0 <= order <= MAX_ORDER or values.shape[0] != (<Py_ssize_t> 12) << (2 * order) \
             or start + n > <uint64_t> values.shape[0]:
         raise ValueError("values must be a full map that has the cells, order 0 to 29")
     with nogil:
-        for i in range(n):
-            out[i] = values[ring_number(start + i, order)]
+        for j in range(SQUARE):
+            dx[j] = dy[j] = 0
+            for d in range(4):
+                dx[j] |= <uint8_t> (((j >> (2 * d)) & 1) << d)
+                dy[j] |= <uint8_t> (((j >> (2 * d + 1)) & 1) << d)
+        i = 0
+        while i < n:
+            if order < SIDE_ORDER or (start + i) % SQUARE or n - i < SQUARE:
+                out[i] = values[ring_number(start + i, order)]
+                i += 1
+                continue
+            cell_xy(start + i, order, &face, &x, &y)
+            if not square_runs(face, x, y, order, first):
+                for j in range(SQUARE):
+                    out[i + j] = values[ring_number(start + i + j, order)]
+            elif is_uniform(&values[0], first):
+                memset(&out[i], values[first[0]], SQUARE)
+            else:
+                for j in range(SQUARE):
+                    d = dx[j] + dy[j]
+                    out[i + j] = values[first[d] + dx[j] - max(d - (SIDE - 1), 0)]
+            i += SQUARE
+
+
+cdef bint square_runs(int face, int64_t x, int64_t y, int order, int64_t* first) noexcept nogil:
+    """Write the first RING number of each diagonal of the square at (x, y); False if one is not a run."""
+    cdef int64_t n = (<int64_t> 1) << order
+    cdef int d, least, most
+    for d in range(2 * SIDE - 1):
+        least = max(d - (SIDE - 1), 0)
+        most = min(d, SIDE - 1)
+        first[d] = ring_number_at(face, x + least, y + d - least, n)
+        if ring_number_at(face, x + most, y + d - most, n) != first[d] + most - least:
+            return False
+    return True
+
+
+cdef bint is_uniform(const uint8_t* values, const int64_t* first) noexcept nogil:
+    """Whether all cells of a square have the value of the first one."""
+    cdef int d, k
+    cdef uint8_t value = values[first[0]], differs = 0
+    for d in range(2 * SIDE - 1):
+        for k in range(min(d, 2 * SIDE - 2 - d) + 1):
+            differs |= values[first[d] + k] ^ value
+        if differs:
+            return False
+    return True

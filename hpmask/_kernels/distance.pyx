@@ -36,7 +36,7 @@ from libc.string cimport memcpy, memset
 
 from hpmask._kernels.buffer cimport Extent, grow
 from hpmask._kernels.constants cimport END, MAX_ORDER
-from hpmask._kernels.geometry cimport base_ring, cell_xy, central_longitude, place_vector, ring_width
+from hpmask._kernels.geometry cimport cell_xy, place_vector, ring_number_at
 from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
 from hpmask._kernels.nearest cimport (
     Node, Target, angle_of, begin, beyond, candidate, centre_of, count, divide, frame, nearest, opposite, square,
@@ -229,18 +229,6 @@ cdef bint shorten(Walk* walk, int inside, const double* c, double r, const Best*
         all = True
 
 
-cdef inline int64_t ring_number(int face, int64_t x, int64_t y, int64_t n) noexcept nogil:
-    """RING number of a cell."""
-    cdef int64_t ring = base_ring(face, n) - (x + y + 1), width = ring_width(ring, n), start
-    if ring < n:
-        start = 2 * ring * (ring - 1)
-    elif ring <= 3 * n:
-        start = 2 * n * (n - 1) + (ring - n) * 4 * n
-    else:
-        start = 12 * n * n - 2 * width * (width + 1)
-    return start + ((central_longitude(face) * width + x - y + 8 * width) >> 1) % (4 * width)
-
-
 cdef double nearest_of(Walk* walk, int inside, const Best* list, const double* p, uint64_t number) noexcept nogil:
     """Angle from a place, which has this number, to the nearest centre in a list of pieces."""
     cdef Target* target = &walk.target[inside]
@@ -308,7 +296,7 @@ cdef void finish(Walk* walk, const Node* node, const Best* list) noexcept nogil:
         if walk.sides >> inside & 1 and list[inside].n > 0:
             place_vector(face, <double> (x + y + 1), <double> (x - y), <double> n, p)
             angle = nearest_of(walk, inside, &list[inside], p, number)
-        walk.out[cell if walk.nest else ring_number(face, x, y, n)] = angle if inside else -angle
+        walk.out[cell if walk.nest else ring_number_at(face, x, y, n)] = angle if inside else -angle
         cell += 1
 
 

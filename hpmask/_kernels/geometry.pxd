@@ -177,15 +177,15 @@ cdef inline void cell_xy(uint64_t cell, int order, int* face, int64_t* x, int64_
     y[0] = <int64_t> squeeze(inner >> 1)
 
 
-cdef inline void ring_place(uint64_t cell, int order, int64_t* ring, int64_t* position) noexcept nogil:
-    """The ring of a NESTED cell, and its position in the ring.
+cdef inline void ring_place_at(
+    int face, int64_t x, int64_t y, int64_t n, int64_t* ring, int64_t* position,
+) noexcept nogil:
+    """The ring of the cell (x, y) of a base cell, and its position in the ring.
 
     Cell k of a ring of 4w cells is centred at the longitude (2k + odd) / w in units of pi/4, which is c + v / w in the
     chart.
     """
-    cdef int64_t n = (<int64_t> 1) << order, x, y, width, k
-    cdef int face
-    cell_xy(cell, order, &face, &x, &y)
+    cdef int64_t width, k
     ring[0] = base_ring(face, n) - (x + y + 1)
     width = ring_width(ring[0], n)
     k = central_longitude(face) * width + x - y - ring_odd(ring[0], n)
@@ -194,19 +194,35 @@ cdef inline void ring_place(uint64_t cell, int order, int64_t* ring, int64_t* po
     position[0] = k >> 1
 
 
-cdef inline int64_t ring_number(uint64_t cell, int order) noexcept nogil:
-    """RING number of a NESTED cell.
+cdef inline void ring_place(uint64_t cell, int order, int64_t* ring, int64_t* position) noexcept nogil:
+    """The ring of a NESTED cell, and its position in the ring."""
+    cdef int64_t x, y
+    cdef int face
+    cell_xy(cell, order, &face, &x, &y)
+    ring_place_at(face, x, y, (<int64_t> 1) << order, ring, position)
+
+
+cdef inline int64_t ring_number_at(int face, int64_t x, int64_t y, int64_t n) noexcept nogil:
+    """RING number of the cell (x, y) of a base cell.
 
     In the northern cap, 2r(r - 1) cells lie before ring r, and as many behind its mirror image in the southern cap.
     """
-    cdef int64_t n = (<int64_t> 1) << order, ring, width, k
-    ring_place(cell, order, &ring, &k)
+    cdef int64_t ring, width, k
+    ring_place_at(face, x, y, n, &ring, &k)
     if ring < n:
         return 2 * ring * (ring - 1) + k
     if ring <= 3 * n:
         return 2 * n * (n - 1) + 4 * n * (ring - n) + k
     width = 4 * n - ring
     return 12 * n * n - 2 * width * (width + 1) + k
+
+
+cdef inline int64_t ring_number(uint64_t cell, int order) noexcept nogil:
+    """RING number of a NESTED cell."""
+    cdef int64_t x, y
+    cdef int face
+    cell_xy(cell, order, &face, &x, &y)
+    return ring_number_at(face, x, y, (<int64_t> 1) << order)
 
 
 cdef inline int64_t neighbour(int face, int64_t x, int64_t y, int dx, int dy, int order) noexcept nogil:

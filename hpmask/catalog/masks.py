@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
 from astropy import units as u
 
+from hpmask._utils.arguments import as_angle
 from hpmask._utils.modes import Mode
 from hpmask._utils.parallel import for_the_call
 from hpmask.catalog.rows import read_rows
@@ -22,6 +24,7 @@ def from_catalog(
     table: Any,
     radius: u.Quantity | str | Callable[..., u.Quantity],
     *,
+    missing: u.Quantity | str | None = None,
     order: int | None = None,
     resolution: u.Quantity | str | None = None,
     lon: str | None = None,
@@ -38,6 +41,7 @@ def from_catalog(
     rows = read_rows(
         table,
         radius,
+        missing=_check_missing(missing),
         lon=lon,
         lat=lat,
         catalog_frame=catalog_frame,
@@ -57,3 +61,12 @@ def from_catalog(
         progress=progress,
     )
     return new_mask(planes, frame=frame, energy=energy, history=f"from_catalog({rows.summary}, {text})")
+
+
+def _check_missing(missing: u.Quantity | str | None) -> u.Quantity | None:
+    if missing is None:
+        return None
+    angle = as_angle(missing, "missing")
+    if np.isnan(angle).any():
+        raise ValueError(f"missing must not be NaN, got {angle}")
+    return angle

@@ -20,6 +20,7 @@ from hpmask._files.digest import digest_of
 from hpmask._utils.arguments import as_angle, check_invalid, float64
 from hpmask._utils.parallel import thread_map
 from hpmask._utils.warn import warn
+from hpmask._utils.words import counted
 from hpmask.catalog import columns, files
 from hpmask.energy.axis import EnergyAxis
 
@@ -40,18 +41,22 @@ class Rows:
         The table and its columns, for the history of a mask.
     n_skipped : int
         Number of rows that were left out.
+    n_filled : int
+        Number of the other rows that got a size from `missing`.
     """
 
     center: SkyCoord
     sizes: u.Quantity
     summary: str
     n_skipped: int
+    n_filled: int
 
 
 def read_rows(
     table: Any,
     radius: u.Quantity | str | Callable[..., u.Quantity],
     *,
+    missing: u.Quantity | str | None = None,
     lon: str | None = None,
     lat: str | None = None,
     catalog_frame: str | None = None,
@@ -61,7 +66,8 @@ def read_rows(
 ) -> Rows:
     """The positions and radii of a catalog. The arguments are those of `hpmask.Mask.from_catalog`.
 
-    A function may also return other angles, a column for each, instead of radii.
+    A function may also return other angles, a column for each, instead of radii. In `missing`, NaN stands for a column
+    whose missing values stay missing.
 
     Raises
     ------
@@ -89,19 +95,28 @@ def read_rows(
         position = columns.find_position(data, lon, lat, catalog_frame, source)
         longitude, latitude = position.degrees(data)
         sizes, origin = _sizes(data, radius, energy)
+        filled = np.zeros(len(data), dtype=np.bool_)
+        if missing is not None:
+            sizes, filled = _filled(sizes, missing, len(data))
 
     problems = _problems(longitude, latitude, sizes)
     usable = ~np.logical_or.reduce([bad for _, bad in problems])
     n_rows, n_skipped = usable.size, int(np.count_nonzero(~usable))
     summary = f"{source}{digest}, positions {' and '.join(position.names)}{origin}"
     if n_skipped:
-        _report(problems, n_skipped, n_rows, invalid, place)
+        advice = "With invalid='skip' they are left out"
+        if missing is None and np.isnan(sizes).any():
+            advice += ", and missing='0.3 deg' gives a radius to rows without one"
+        _report(problems, n_skipped, n_rows, invalid, place, advice)
         summary += f", {n_skipped} of {n_rows} rows left out"
         longitude, latitude = longitude[usable], latitude[usable]
         if _is_per_row(sizes, n_rows):
             sizes = sizes[usable]
+    n_filled = int(np.count_nonzero(filled & usable))
+    if missing is not None:
+        summary += f", {as_angle(missing, 'missing')} for {counted(n_filled, 'row')} without a radius"
     center = SkyCoord(longitude * u.deg, latitude * u.deg, frame=position.frame)
-    return Rows(center, sizes, summary, n_skipped)
+    return Rows(center, sizes, summary, n_skipped, n_filled)
 
 
 def _loaded(table: Any, lon: str | None, lat: str | None, n_threads: int | None) -> tuple[Table, str, str]:
@@ -236,6 +251,21 @@ def _fitting(angles: u.Quantity, table: Table) -> u.Quantity:
     return angles
 
 
+def _filled(sizes: u.Quantity, missing: u.Quantity | str, n_rows: int) -> tuple[u.Quantity, NDArray[np.bool_]]:
+    """The sizes with `missing` in place of NaN, and the rows that this changes."""
+    missing = as_angle(missing, "missing")
+    degrees = missing.to_value(u.deg)
+    if np.any((degrees < 0) | (degrees > 180)):
+        raise ValueError(f"missing must be between 0 and 180 deg, got {missing}")
+    if not _is_per_row(sizes, n_rows):
+        raise ValueError("missing is for rows without a radius, but all rows have the same radius")
+    if missing.shape not in ((), sizes.shape[1:]):
+        bins = f", or have the shape {sizes.shape[1:]}" if sizes.ndim > 1 else ""
+        raise ValueError(f"missing must be a single angle{bins}, got the shape {missing.shape}")
+    empty = np.isnan(sizes) & ~np.isnan(missing)
+    return np.where(empty, missing, sizes), empty.reshape(n_rows, -1).any(axis=1)
+
+
 def _is_per_row(angles: u.Quantity, n_rows: int) -> bool:
     return bool(angles.ndim > 0 and angles.shape[0] == n_rows)
 
@@ -263,7 +293,7 @@ def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], sizes: u.Quant
     return problems
 
 
-def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str, place: str) -> None:
+def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str, place: str, advice: str) -> None:
     """Raise or warn about rows that cannot be used."""
     reasons = []
     for what, bad in problems:
@@ -273,7 +303,5 @@ def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str, plac
             reasons.append(f"{what} in {rows.size} (row{'s' if rows.size > 1 else ''} {listed})")
     why = "; ".join(reasons)
     if invalid == "raise":
-        raise ValueError(
-            f"{place}{n_bad} of {n_rows} rows cannot be used: {why}. With invalid='skip' they are left out"
-        )
+        raise ValueError(f"{place}{n_bad} of {n_rows} rows cannot be used: {why}. {advice}")
     warn(f"{place}left out {n_bad} of {n_rows} rows: {why}")

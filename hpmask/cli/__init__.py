@@ -19,11 +19,28 @@ import click
 from hpmask import __version__
 from hpmask.cli.build import build
 from hpmask.cli.look import info, plot, query
+from hpmask.cli.values import credible, threshold
 from hpmask.cli.write import convert, to_wcs
 
 __all__ = ["main"]
 
 
+# Python's arguments in the advice of errors.
+_FLAGS = {
+    "normalize=True": "--normalize",
+    "density=True": "--density",
+    "nest=True": "--nest",
+    "nest=False": "--ring",
+    "a threshold=": "a --threshold",
+}
+# What the commands that read a mask advise for a file that is not one.
+_OTHER_COMMAND = (
+    "use Mask.from_wcs",
+    "make a mask of this map with Mask.from_map(path, threshold), where nan= says what becomes of missing values",
+)
+_OPTION = re.compile(r"\b(nan|keep|hdu|column|map-frame|source-frame)=('[^']*'|\d+)")
+# The argument `values` as the subject of a sentence.
+_VALUES = re.compile(r"\bvalues(?=(\[\d+\])? (has|is|must)\b)")
 _HDU = re.compile(r"\bhdu=('[^']*'|\d+)")
 
 
@@ -76,8 +93,15 @@ def _by_options(text: str, command: str | None) -> str:
     """The message of an error, with the options of the command in place of Python's arguments."""
     if command == "build":
         return text.replace("With invalid='skip'", "With --invalid skip, or invalid = 'skip' in the entry,")
+    for advice in _OTHER_COMMAND:
+        text = text.replace(advice, "use hpmask threshold")
     if command in ("to-wcs", "plot"):
         return _HDU.sub(lambda found: f"--hdu {found[1]}", text)
+    if command in ("threshold", "credible", "convert"):
+        for argument, option in _FLAGS.items():
+            text = text.replace(argument, option)
+        text = text.replace("frame='", "source-frame='" if command == "convert" else "map-frame='")
+        return _OPTION.sub(lambda found: f"--{found[1]} {found[2].strip(chr(39))}", _VALUES.sub("the map", text))
     return text
 
 
@@ -91,5 +115,5 @@ def main() -> None:
     """Exact all-sky masks: build, inspect, draw and convert them."""
 
 
-for _command in (build, info, plot, query, to_wcs, convert):
+for _command in (build, threshold, credible, info, plot, query, to_wcs, convert):
     main.add_command(_command)

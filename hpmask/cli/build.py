@@ -10,7 +10,7 @@ import click
 from hpmask._utils.words import counted
 from hpmask.cli.pictures import all_sky, field
 from hpmask.cli.terminal import (
-    area,
+    areas,
     check_image,
     check_mask,
     check_outputs,
@@ -27,7 +27,7 @@ from hpmask.cli.terminal import (
 )
 from hpmask.mask import Mask
 from hpmask.recipe import Part, Recipe, read_recipe
-from hpmask.recipe.sources import Invalid
+from hpmask.recipe.protocols import Invalid
 
 __all__ = ["build"]
 
@@ -124,8 +124,8 @@ def _of_part(part: Part) -> str:
     words = [part.entry.name + ":"]
     if "sources" in counts:
         words.append(f"{counted(counts['sources'], 'source')},")
+    if counts.get("missing"):
+        words.append(f"{counts['missing']} of them without a size of their own,")
     if counts.get("skipped"):
         words.append(f"{counted(counts['skipped'], 'row')} left out,")
-    planes = sorted(part.mask.planes, key=lambda plane: plane.sky_fraction)
-    words.append(" to ".join(dict.fromkeys([area(planes[0]), area(planes[-1])])))
-    return " ".join(words)
+    return " ".join([*words, areas(part.mask)])

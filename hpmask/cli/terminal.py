@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import shutil
@@ -17,8 +18,9 @@ import click
 from hpmask import io
 from hpmask._files.atomic import check_target, replacing
 from hpmask._utils.arguments import MAX_ORDER
-from hpmask._utils.words import percent_text
+from hpmask._utils.words import counted, percent_text
 from hpmask.core.rangeset import RangeSet
+from hpmask.geometry.frames import FRAMES
 from hpmask.mask import Mask
 from hpmask.plotting.static import bin_title, need_matplotlib
 
@@ -28,12 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "area",
+    "areas",
     "check_image",
     "check_mask",
     "check_outputs",
     "check_picture",
     "columns",
+    "healpix_options",
     "kept",
+    "line_about",
     "n_threads_option",
     "one_of_both",
     "order_option",
@@ -61,6 +66,31 @@ resolution_option = click.option(
 )
 
 
+def healpix_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command for HEALPix maps in FITS files: column, HDU, numbering and frame.
+
+    They come to the command as one argument `healpix`, a dict of arguments of `hpmask.io.read_map`.
+    """
+
+    @functools.wraps(command)
+    def called(
+        *args: Any, column: str | None, hdu: str | None, nest: bool | None, map_frame: str | None, **options: Any
+    ) -> Any:
+        number = int(column) if column is not None and column.isdigit() else column
+        return command(*args, healpix={"column": number, "hdu": hdu, "nest": nest, "frame": map_frame}, **options)
+
+    for option in (
+        click.option(
+            "--map-frame", type=click.Choice(FRAMES), help="Frame of the cells, if the file does not give it."
+        ),
+        click.option("--nest/--ring", default=None, help="Numbering of the cells, if the file does not give it."),
+        click.option("--hdu", help="Number or name of the HDU, in a file with several."),
+        click.option("--column", help="Name or number of the column with the values, in a HEALPix map with several."),
+    ):
+        called = option(called)
+    return called
+
+
 def one_of_both(order: int | None, resolution: str | None) -> None:
     """Raise a UsageError if ``--order`` and ``--resolution`` are both given."""
     if order is not None and resolution is not None:
@@ -79,6 +109,19 @@ def area(sky: RangeSet) -> str:
     degrees = sky.sky_fraction * 4 * 180**2 / math.pi
     number = f"{degrees:.2f}" if sky.is_empty or degrees >= 0.01 else f"{degrees:.3g}"
     return f"{number} deg2, {percent_text(sky, 4)} of the sky"
+
+
+def areas(mask: Mask) -> str:
+    """The area that a mask keeps, as text; with energy bins, the smallest and the largest."""
+    planes = sorted(mask.planes, key=lambda plane: plane.sky_fraction)
+    return " to ".join(dict.fromkeys([area(planes[0]), area(planes[-1])]))
+
+
+def line_about(mask: Mask, path: Path) -> str:
+    """A file that was written, and what its mask keeps, as one line of text."""
+    bins = "" if mask.energy is None else f"{counted(mask.energy.n_bins, 'energy bin')}, "
+    grid = f"{mask.frame}, order {mask.order}, {bins}{counted(mask.n_ranges, 'range')}"
+    return f"{path}: keeps {areas(mask)} ({grid})"
 
 
 def kept(mask: Mask) -> list[list[str]]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from hpmask import io
 from hpmask._utils.modes import MODES, Mode
 from hpmask.cli import pictures
 from hpmask.cli.terminal import (
@@ -133,6 +134,19 @@ def to_wcs(
 @click.option(
     "--reduce", type=click.Choice(["any", "all"]), help="Combine the energy bins: keep sky kept in any bin, or in all."
 )
+@click.option(
+    "--format",
+    type=click.Choice([one.name for one in io.formats.values()]),
+    help="Format of TARGET, if it is not that of its name: 'healpix' is a HEALPix map.",
+)
+@click.option("--column", help="Name or number of the column with the mask, if SOURCE is a HEALPix map.")
+@click.option("--hdu", help="Name or number of the HDU, if SOURCE is a HEALPix map.")
+@click.option("--nest/--ring", default=None, help="Order of the cells, for a HEALPix map that does not say it.")
+@click.option(
+    "--source-frame",
+    type=click.Choice(["icrs", "galactic"]),
+    help="Frame of the cells, for a HEALPix map that does not say it.",
+)
 @n_threads_option
 @overwrite_option
 def convert(
@@ -144,6 +158,11 @@ def convert(
     threshold: float | None,
     frame: str | None,
     reduce: Literal["any", "all"] | None,
+    format: str | None,
+    column: str | None,
+    hdu: str | None,
+    nest: bool | None,
+    source_frame: str | None,
     n_threads: int | None,
     overwrite: bool,
 ) -> None:
@@ -157,12 +176,13 @@ def convert(
     if resolution is not None:
         order = order_of(resolution)
     check_outputs([target], inputs=[source], overwrite=overwrite)
-    check_mask(target)
-    mask = Mask.read(source)
+    if format is None:
+        check_mask(target)
+    mask = Mask.read(source, column=column, hdu=hdu, nest=nest, frame=source_frame)
     if reduce is not None:
         mask = mask.reduce(reduce)
     if frame is not None:
         mask = mask.to_frame(frame, n_threads=n_threads)
     if order is not None:
         mask = mask.at_order(order, mode=mode, threshold=threshold)
-    mask.write(target, overwrite=overwrite)
+    mask.write(target, overwrite=overwrite, format=format)

@@ -40,7 +40,7 @@ Crossings = NDArray[np.intp]
 _CHUNK = 1 << 18
 # If fewer than one cell in this many is True, the True ones are renumbered and sorted. Otherwise the map is read in
 # NESTED order.
-_FEW = 32
+_FEW = 128
 
 
 def from_map(
@@ -193,9 +193,15 @@ class NestedPieces:
     ----------
     order : int
         Order of the map.
+
+    Attributes
+    ----------
+    nbytes : int
+        Memory that the set takes so far.
     """
 
     def __init__(self, order: int) -> None:
+        self.nbytes = 0
         self._order, self._size, self._inside = order, 0, False
         self._found: list[Crossings] = []
 
@@ -206,6 +212,7 @@ class NestedPieces:
     def add_crossings(self, crossings: Crossings, size: int) -> None:
         """Add the next `size` cells by their `crossings_of`."""
         self._found.append(toggled(crossings, self._size) if self._inside else crossings)
+        self.nbytes += crossings.nbytes
         self._size += size
         # After an odd number of changes, the piece ends with True.
         self._inside = crossings.size % 2 == 1

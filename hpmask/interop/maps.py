@@ -24,7 +24,7 @@ from hpmask.values.threshold import mask_of
 from hpmask.wcs.from_image import mask_of_image
 from hpmask.wcs.inputs import open_image
 
-__all__ = ["from_map"]
+__all__ = ["from_map", "kind_of"]
 
 _NAMES = {"image": "an image", "healsparse": "a file of healsparse"}
 
@@ -62,7 +62,7 @@ def from_map(
     file = values if isinstance(values, str | Path) else None
     if file is not None:
         _check_unused({"cells": cells, "uniq": uniq}, "arrays", "a path")
-        kind, unit = _kind_of(file, hdu)
+        kind, unit = kind_of(file, hdu)
         if kind != "healpix":
             _check_unused({"nest": nest}, "arrays and HEALPix files", _NAMES[kind])
         if kind == "healsparse":
@@ -107,7 +107,7 @@ def from_map(
         return mask_of(values, criterion, frame=frame, energy=energy, what=what, **options)
 
 
-def _kind_of(path: str | Path, hdu: int | str | None) -> tuple[str, Hdu | None]:
+def kind_of(path: str | Path, hdu: int | str | None) -> tuple[str, Hdu | None]:
     """What kind of map a file, or one HDU of it, has ("healpix", "healsparse" or "image"), and the HDU of the map."""
     with faults_of(path, Exception):
         units = units_of(path)

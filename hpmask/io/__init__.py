@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
@@ -18,13 +18,13 @@ from hpmask._utils.errors import MaskFormatError
 from hpmask.core.value import MaskValue, with_history
 from hpmask.io import ascii, fits, healpix, json
 from hpmask.io.format import Format
-from hpmask.io.healpix import read_map, write_map
+from hpmask.io.healpix_read import read_map
+from hpmask.io.healpix_write import write_map
 from hpmask.io.opened import START, opened, to_end
 
 __all__ = ["Format", "formats", "read", "read_map", "register", "unregister", "write", "write_map"]
 
-# HEALPix maps are FITS files as well: the first format that recognizes a file reads it.
-_FORMATS = {one.name: one for one in (healpix.FORMAT, fits.FORMAT, ascii.FORMAT, json.FORMAT)}
+_FORMATS = {one.name: one for one in (fits.FORMAT, ascii.FORMAT, json.FORMAT, healpix.FORMAT)}
 _OWN = tuple(_FORMATS)
 
 formats: Mapping[str, Format] = MappingProxyType(_FORMATS)
@@ -116,19 +116,15 @@ def unregister(name: str) -> None:
 
 
 def read(path: str | Path, *, format: str | None = None, **options: Any) -> MaskValue:
-    """See `hpmask.Mask.read`; options that are None are not given."""
+    """See `hpmask.Mask.read`."""
     path = Path(path)
     asked = None if format is None else _named(format)
     given = {name: value for name, value in options.items() if value is not None}
+    if asked is not None and (others := sorted(set(given) - set(asked.options))):
+        raise ValueError(f"{others[0]}= is not an option of the format {format!r}")
     with opened(path) as (file, raw):
         start = file.peek(START)
-        chosen = asked or _recognised(start, path)
-        for name in given:
-            if name not in chosen.options:
-                raise ValueError(
-                    f"{name}= is not an option of the format {chosen.name!r}, as which this file is read; it is one of "
-                    + " or ".join(repr(one.name) for one in formats.values() if name in one.options)
-                )
+        chosen = asked or _recognised(start, path, given)
         if chosen.keeps_history(start):
             return _content(chosen, file, path, given)
         with digesting(raw) as digest:
@@ -177,9 +173,10 @@ def _of_name(path: Path) -> Format | None:
     return next((one for one in formats.values() if name.endswith(one.suffixes)), None)
 
 
-def _recognised(start: bytes, path: Path) -> Format:
-    """The format of a file that begins with `start`."""
-    found = next((one for one in formats.values() if one.matches(start)), None) or _of_name(path)
+def _recognised(start: bytes, path: Path, options: Collection[str]) -> Format:
+    """The format of a file that begins with `start`; options mean a format that has them."""
+    able = [one for one in formats.values() if set(options) <= set(one.options)]
+    found = next((one for one in able if one.matches(start)), None) or (able[0] if options else _of_name(path))
     if found is None:
         raise MaskFormatError(
             f"not a mask file: neither its beginning, {start[:20]!r}, nor its name belongs to the format {_all_names()}"

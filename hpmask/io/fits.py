@@ -47,6 +47,7 @@ from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.io.cells import disjoint
 from hpmask.io.format import Format
+from hpmask.io.healpix_table import starts_with_map
 from hpmask.io.identity import mask_digest
 
 __all__ = ["FORMAT"]
@@ -145,13 +146,15 @@ def _boundaries(plane: RangeSet) -> NDArray[np.uint64]:
 
 
 def _matches(start: bytes) -> bool:
-    return start.startswith(b"SIMPLE  =")
+    return start.startswith(b"SIMPLE  =") and not starts_with_map(start)
 
 
 def _keeps_history(start: bytes) -> bool:
     """Whether this is the beginning of a file that hpmask wrote."""
     cards = (start[i : i + 80] for i in range(0, len(start), 80))
-    return _matches(start) and any(card.startswith(b"HPMASK  =") for card in takewhile(_before_end, cards))
+    return start.startswith(b"SIMPLE  =") and any(
+        card.startswith(b"HPMASK  =") for card in takewhile(_before_end, cards)
+    )
 
 
 def _before_end(card: bytes) -> bool:

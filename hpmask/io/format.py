@@ -46,7 +46,7 @@ class Format:
         `ValueError` if the format cannot hold the mask.
     options : tuple of str, optional
         Names of keyword options of `hpmask.Mask.read` that `read` takes: some of "column", "hdu", "nest" and "frame".
-        Those that the user gives are passed on. By default there are none.
+        Those that the user gives are passed on, and no format without them reads the file. By default there are none.
     keeps_history : callable, optional
         ``keeps_history(start: bytes) -> bool``: whether a file that begins with these bytes records the history of
         its mask, so that it reads back as it was. By default no file does.

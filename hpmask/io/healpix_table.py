@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from hpmask.core.healpix_map import is_missing
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
 
-__all__ = ["Column", "Layout", "booleans", "is_healpix", "layout_of", "truths"]
+__all__ = ["Column", "Layout", "booleans", "is_healpix", "layout_of", "starts_with_map", "truths"]
 
 Kind = Literal["full", "range", "explicit", "sparse", "multi-order"]
 
@@ -54,6 +55,9 @@ _UNSIGNED: dict[tuple[str, float], str] = {
 }
 
 _FORM = re.compile(r"\s*(\d{0,12})([LXBIJKAEDCMPQ])")
+
+# HDUs without data that may come before the map when a file is recognized.
+_MOST_EMPTY = 20
 
 # The most columns that FITS allows.
 _MAX_TFIELDS = 999
@@ -102,15 +106,15 @@ class Column:
         part = rows[:, self.first : self.first + self.width]
         if self.code == "X":
             return np.unpackbits(part, axis=1, count=self.repeat).reshape(-1)
-        part = np.ascontiguousarray(part)
-        return part.reshape(-1).view(_TYPES[self.code])
+        stored: NDArray[Any] = np.ascontiguousarray(part).reshape(-1).view(_TYPES[self.code])
+        return stored
 
     def values(self, stored: NDArray[Any], first: int = 0) -> NDArray[Any]:
         """The values that the stored ones stand for, as an array of `dtype`; `first` is the number of the first one."""
         if self.code == "X":
             return stored.view(np.bool_)
         if self.code == "L":
-            kept = stored == ord("T")
+            kept: NDArray[Any] = np.asarray(stored == ord("T"))
             bad = np.flatnonzero(~kept & (stored != ord("F")))
             if bad.size:
                 what = "missing" if stored[bad[0]] == 0 else f"the byte {stored[bad[0]]}, and not T or F"
@@ -120,7 +124,7 @@ class Column:
         if dtype.kind in "iu" and self.zero:
             # Adding half of the range flips the highest bit.
             raw = stored.astype(stored.dtype.newbyteorder("=")).view(f"u{dtype.itemsize}")
-            return (raw ^ raw.dtype.type(1 << (8 * dtype.itemsize - 1))).view(dtype)
+            return np.asarray((raw ^ raw.dtype.type(1 << (8 * dtype.itemsize - 1))).view(dtype))
         values = stored.astype(dtype)
         if (self.scale, self.zero) != (1, 0):
             values *= dtype.type(self.scale)
@@ -128,6 +132,15 @@ class Column:
         if self.null is not None:
             values[stored == self.null] = np.nan
         return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The columns of a table, the bytes of a row, and the number of rows."""
+
+    columns: list[Column]
+    width: int
+    n_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,37 +152,38 @@ class Layout:
     kind : {"full", "range", "explicit", "sparse", "multi-order"}
         All cells; those from `start` on; those in the column `cells`; those of one energy bin in each row; UNIQ numbers
         in the column `cells`.
-    order, nest, frame
-        Order of the cells (None for "multi-order"), their scheme and their frame.
-    width, n_rows : int
-        Bytes of a row, and the number of rows.
-    cells : Column or None
-        Column with the numbers of the cells.
-    channels : Column or None
-        Column with the numbers of the energy bins, for "sparse".
+    width : int
+        Bytes of a row.
     columns : tuple of Column
         The columns with the values, one for each energy bin.
+    n_values : int
+        Number of values of each column.
     banded : bool
         Whether the columns are energy bins.
     bands : str or None
         Name of the HDU with the energies, if the header gives it.
-    start, n_values : int
-        The first cell of "range", and the number of values of each column.
+    order, nest, frame
+        Order of the cells (None for "multi-order"), their scheme and their frame.
+    start : int
+        The first cell of "range".
+    cells : Column or None
+        Column with the numbers of the cells.
+    channels : Column or None
+        Column with the numbers of the energy bins, for "sparse".
     """
 
     kind: Kind
+    width: int
+    columns: tuple[Column, ...]
+    n_values: int
+    banded: bool
+    bands: str | None
     order: int | None
     nest: bool
     frame: str
-    width: int
-    n_rows: int
-    cells: Column | None
-    channels: Column | None
-    columns: tuple[Column, ...]
-    banded: bool
-    bands: str | None
-    start: int
-    n_values: int
+    start: int = 0
+    cells: Column | None = None
+    channels: Column | None = None
 
     def rows(self, hdu: Hdu) -> Iterator[NDArray[np.uint8]]:
         """The rows of the table in pieces, bytes of shape (n, width). A piece is overwritten by the next one."""
@@ -205,23 +219,39 @@ def is_healpix(hdu: Hdu) -> bool:
     )
 
 
+def starts_with_map(start: bytes) -> bool:
+    """Whether this is the beginning of a FITS file whose first HDU with data is a HEALPix map."""
+    if not start.startswith(b"SIMPLE  ="):
+        return False
+    file = BytesIO(start)
+    try:
+        for number in range(_MOST_EMPTY):
+            one = Hdu(file, number)
+            if is_healpix(one):
+                return True
+            if one.size:
+                return False
+    except (EOFError, ValueError):
+        # The reader of the format says what is wrong with a header.
+        pass
+    return False
+
+
 def layout_of(hdu: Hdu, column: str | int | None, nest: bool | None, frame: str | None) -> Layout:
     """The layout of the map in an HDU."""
     if _word(hdu, "PIXTYPE") == "HEALSPARSE":
         raise MaskFormatError(
             "this is a healsparse map: read it with healsparse.HealSparseMap.read, and give that map to Mask.from_map"
         )
-    if _is_table(hdu):
-        columns, width, n_rows = _columns(hdu)
-    else:
-        columns, width, n_rows = _image(hdu)
+    table = _columns(hdu) if _is_table(hdu) else _image(hdu)
+    columns = table.columns
     names = [one.name.upper() for one in columns]
     ordering = _word(hdu, "ORDERING")
     if ordering == "RANGE":
         raise MaskFormatError("this table is a MOC, and has no values: read it with Mask.read")
     if ordering.endswith("UNIQ") or (not ordering and names[:1] == ["UNIQ"]):
-        cells = columns[names.index("UNIQ")] if "UNIQ" in names else columns[0]
-        return _explicit(hdu, "multi-order", None, True, _frame(hdu, frame), width, n_rows, columns, cells, column)
+        uniq = columns[names.index("UNIQ")] if "UNIQ" in names else columns[0]
+        return _explicit(hdu, table, "multi-order", uniq, None, column, nest=True, frame=_frame(hdu, frame))
     is_nested = _nested(hdu, ordering, nest)
     order = _order(hdu)
     scheme, coverage = _word(hdu, "INDXSCHM"), _word(hdu, "OBJECT")
@@ -232,7 +262,7 @@ def layout_of(hdu: Hdu, column: str | int | None, nest: bool | None, frame: str 
             "sky. Read it with gammapy, and give the map to Mask.from_map"
         )
     if scheme == "IMPLICIT" or (not scheme and (coverage == "FULLSKY" or (cells is None and coverage != "PARTIAL"))):
-        return _implicit(hdu, order, is_nested, _frame(hdu, frame), width, n_rows, columns, column)
+        return _implicit(hdu, table, order, column, nest=is_nested, frame=_frame(hdu, frame))
     if order is None:
         raise MaskFormatError("NSIDE is missing: the order of the cells in a map of a part of the sky is not known")
     cells = cells or next((one for one in columns[:1] if one.is_integer), None)
@@ -241,21 +271,12 @@ def layout_of(hdu: Hdu, column: str | int | None, nest: bool | None, frame: str 
             f"no column has the numbers of the cells, such as PIXEL: the columns are {_listed(columns)}"
         )
     kind: Kind = "sparse" if scheme == "SPARSE" and "CHANNEL" in names else "explicit"
-    return _explicit(hdu, kind, order, is_nested, _frame(hdu, frame), width, n_rows, columns, cells, column)
+    return _explicit(hdu, table, kind, cells, order, column, nest=is_nested, frame=_frame(hdu, frame))
 
 
-def _implicit(
-    hdu: Hdu,
-    order: int | None,
-    nest: bool,
-    frame: str,
-    width: int,
-    n_rows: int,
-    columns: list[Column],
-    column: str | int | None,
-) -> Layout:
-    chosen, banded = _chosen(hdu, columns, column)
-    n_values = chosen[0].repeat * n_rows
+def _implicit(hdu: Hdu, table: _Table, order: int | None, column: str | int | None, **scheme: Any) -> Layout:
+    chosen, banded = _chosen(hdu, table.columns, column)
+    n_values = chosen[0].repeat * table.n_rows
     if order is None:
         order = next((k for k in range(MAX_ORDER + 1) if healpix.n_cells(k) == n_values), None)
         if order is None:
@@ -270,24 +291,15 @@ def _implicit(
                 f"a map of NSIDE {1 << order} has {healpix.n_cells(order)} cells, but column {chosen[0].name!r} has "
                 f"{counted(n_values, 'value')}"
             )
-    return Layout(kind, order, nest, frame, width, n_rows, None, None, chosen, banded, _bands(hdu), start, n_values)
+    return Layout(kind, table.width, chosen, n_values, banded, bands=_bands(hdu), order=order, start=start, **scheme)
 
 
 def _explicit(
-    hdu: Hdu,
-    kind: Kind,
-    order: int | None,
-    nest: bool,
-    frame: str,
-    width: int,
-    n_rows: int,
-    columns: list[Column],
-    cells: Column,
-    column: str | int | None,
+    hdu: Hdu, table: _Table, kind: Kind, cells: Column, order: int | None, column: str | int | None, **scheme: Any
 ) -> Layout:
     if not cells.is_integer:
         raise MaskFormatError(f"column {cells.name!r} must have the numbers of the cells, but its type is {cells.code}")
-    rest = [one for one in columns if one is not cells]
+    rest = [one for one in table.columns if one is not cells]
     channels = next((one for one in rest if one.name.upper() == "CHANNEL"), None) if kind == "sparse" else None
     rest = [one for one in rest if one is not channels]
     if not rest:
@@ -298,20 +310,19 @@ def _explicit(
             f"a row has {counted(chosen[0].repeat, 'value')} of {chosen[0].name!r}, and "
             f"{counted(cells.repeat, 'number')} of cells in {cells.name!r}"
         )
+    banded = banded or channels is not None
+    n_values = table.n_rows * cells.repeat
     return Layout(
         kind,
-        order,
-        nest,
-        frame,
-        width,
-        n_rows,
-        cells,
-        channels,
+        table.width,
         chosen,
-        banded or channels is not None,
-        _bands(hdu),
-        0,
-        n_rows * cells.repeat,
+        n_values,
+        banded,
+        bands=_bands(hdu),
+        order=order,
+        cells=cells,
+        channels=channels,
+        **scheme,
     )
 
 
@@ -381,8 +392,7 @@ def _order(hdu: Hdu) -> int | None:
 # ---------------------------------------------------------------------- columns
 
 
-def _columns(hdu: Hdu) -> tuple[list[Column], int, int]:
-    """The columns of a table, the bytes of a row, and the number of rows."""
+def _columns(hdu: Hdu) -> _Table:
     n_fields, width, n_rows = hdu.integer("TFIELDS"), hdu.integer("NAXIS1"), hdu.integer("NAXIS2")
     if not 1 <= n_fields <= _MAX_TFIELDS:
         raise MaskFormatError(f"TFIELDS must be from 1 to {_MAX_TFIELDS}, but is {n_fields}")
@@ -415,11 +425,11 @@ def _columns(hdu: Hdu) -> tuple[list[Column], int, int]:
     if n_fields == 1 and one.is_numeric and one.repeat and (one.code != "X" or one.repeat % 8 == 0):
         # The rows of a table of one column do not matter, and may be long.
         per_row = 8 if one.code == "X" else 1
-        return [replace(one, repeat=per_row)], width * per_row // one.repeat, n_rows * one.repeat // per_row
-    return columns, width, n_rows
+        return _Table([replace(one, repeat=per_row)], width * per_row // one.repeat, n_rows * one.repeat // per_row)
+    return _Table(columns, width, n_rows)
 
 
-def _image(hdu: Hdu) -> tuple[list[Column], int, int]:
+def _image(hdu: Hdu) -> _Table:
     """An image as a table of one column."""
     code = _IMAGE_CODES.get(hdu.integer("BITPIX"))
     if code is None or hdu.get("XTENSION") not in (None, "IMAGE") or not hdu.size or "ZIMAGE" in hdu:
@@ -427,7 +437,7 @@ def _image(hdu: Hdu) -> tuple[list[Column], int, int]:
     null = hdu.integer("BLANK") if "BLANK" in hdu and code in "BIJK" else None
     scale, zero = _number(hdu, "BSCALE", 1), _number(hdu, "BZERO", 0)
     one = Column("image", code, 1, 0, scale, zero, null, _unit(hdu, "BUNIT"))
-    return [one], one.width, hdu.size // one.width
+    return _Table([one], one.width, hdu.size // one.width)
 
 
 def _number(hdu: Hdu, keyword: str, default: int) -> float:
@@ -463,6 +473,8 @@ def _asked(columns: list[Column], column: str | int) -> Column:
         found = [one for one in columns if one.name == column] or [
             one for one in columns if one.name.upper() == column.strip().upper()
         ]
+        if not found and column.strip().isdecimal():
+            return _asked(columns, int(column))
         if len(found) != 1:
             fault = f"several columns are named {column!r}" if found else f"there is no column {column!r}"
             raise MaskFormatError(f"{fault}: the columns with values are {_listed(columns)}")
@@ -494,7 +506,7 @@ def truths(column: Column, stored: NDArray[Any], first: int) -> NDArray[np.bool_
     """
     if column.code in "LX":
         return column.values(stored, first)
-    if (column.scale, column.zero) == (1, 0):
+    if (column.scale, column.zero) == (1, 0) and column.null not in (0, 1):
         # The bytes of 0 and 1 are compared: numpy swaps the bytes of big-endian numbers slowly.
         raw = stored.view(f"u{stored.dtype.itemsize}")
         kept = raw == np.ones(1, stored.dtype).view(raw.dtype)[0]

@@ -41,9 +41,10 @@ Keys of an ``[[exclude]]`` or a ``[[keep]]``: exactly one of
 ``catalog``
     A table (FITS, ECSV, CSV, VOTable, parquet), with the key ``radius`` for discs, or with ``semi_major``,
     ``semi_minor`` and ``position_angle`` (from north through east) for ellipses. Each is an angle, a column, or
-    ``{ column = "R68", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg" }``; a list gives a radius for each energy
-    bin. Optional: ``hdu`` (name or number), ``lon``, ``lat`` (columns), ``frame`` (of the positions), ``where``
-    (conditions such as "Signif_Avg >= 5", all of which must hold), ``invalid`` ("raise" or "skip").
+    ``{ column = "R68", times = 1.5, plus = "0.2 deg", at_least = "0.5 deg", missing = "0.3 deg" }``, where ``missing``
+    is the angle of rows without a value; a list gives a radius for each energy bin. Optional: ``hdu`` (name or number),
+    ``lon``, ``lat`` (columns), ``frame`` (of the positions), ``where`` (conditions such as "Signif_Avg >= 5", all of
+    which must hold), ``invalid`` ("raise" or "skip").
 ``regions``
     A ds9 or CRTF file, or a list of them. Optional: ``invalid`` ("raise" or "skip"), for labels, lines and other
     regions that cannot be part of a mask.
@@ -53,16 +54,39 @@ Keys of an ``[[exclude]]`` or a ``[[keep]]``: exactly one of
     ``{ lon = [west, east], lat = [low, high], frame = "galactic" }``, with ``lon``, ``lat`` or both, and
     optionally ``closed`` as in `hpmask.Mask.from_zone`.
 ``mask``
-    A mask file that `hpmask.Mask.read` can read, or a list of them.
+    A mask file that `hpmask.Mask.read` can read, or a list of them. Optional, for HEALPix maps of 0 and 1:
+    ``column``, ``hdu``, ``nest``, ``frame``.
+``image``
+    A FITS image of 0 and 1; the pixels with 1 belong to the entry. Optional: ``hdu``, ``invert``, ``nan`` ("raise",
+    "skip" or "select": whether pixels without a value belong to the entry), ``outside`` (whether the sky outside
+    does), and the thresholds of ``map``.
+``map``
+    A HEALPix map or a FITS image of values. Those that fulfil a condition belong to the entry: ``threshold``, or
+    ``low`` and ``high`` for hysteresis, with ``select`` (">", ">=", "<", "<=", "between" or "outside"), ``closed`` and
+    ``connectivity``. Optional: the keys of ``image``, and for HEALPix maps ``column``, ``nest``, ``frame``.
+``skymap``
+    A HEALPix map of probability, whose credible region belongs to the entry. Optional: ``credible`` (0.9 by default),
+    ``crossing``, ``normalize`` and ``density`` as in `hpmask.Mask.from_skymap`, ``column``, ``hdu``, ``nest``,
+    ``frame``.
 
-and optionally ``name`` (for the summary), ``mode``, and ``energy_min`` and ``energy_max``, which must be edges of the
-bins of the recipe: the entry then holds in the bins between them and has no effect in the others.
+and optionally
+
+``name``
+    The name of the entry in the summary.
+``mode``
+    Which cells belong to the entry.
+``dilate``, ``erode``
+    An angle by which the sky of the entry is dilated or eroded before it is combined with that of the others; a list
+    gives an angle for each energy bin.
+``energy_min``, ``energy_max``
+    Edges of the bins of the recipe: the entry holds in the bins between them and has no effect in the others.
 
 A ``[[cutout]]`` asks for an image of a part of the mask; see `Cutout`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -84,14 +108,17 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames
 from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
+from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import RecipeError, Section, load
-from hpmask.recipe.sources import Grid, Invalid, Loaded, Source, read_source
+from hpmask.recipe.sources import read_source
 from hpmask.regions.order import MOST_ORDER, given_order
 from hpmask.wcs import field
 
 __all__ = ["Cutout", "Entry", "Part", "Recipe", "RecipeError", "read_recipe"]
 
 _MOST_BINS = 10_000
+# Advice to give an argument, which TOML writes in small letters.
+_FLAG = re.compile(r"\b(\w+)=(True|False)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +134,13 @@ class Entry:
     name : str
         The name in the summary: the key ``name``, or else the file or the zone.
     source : Source
-        The catalog, regions, zone or masks.
+        The catalog, regions, zone, masks or map.
     mode : {"center", "overlap", "inside"}
         Which cells belong to a shape.
     bins : tuple of bool or None
         Whether the entry holds in each energy bin; None for all bins.
+    dilate, erode : `~astropy.units.Quantity` or None
+        The angle by which the sky of the source is dilated or eroded; of shape (n_bins,) for one in each energy bin.
     loaded : Loaded or None
         The content of the files of the source, if `Recipe.resolve` has read them.
     """
@@ -122,6 +151,8 @@ class Entry:
     source: Source
     mode: Mode
     bins: tuple[bool, ...] | None
+    dilate: u.Quantity | None = None
+    erode: u.Quantity | None = None
     loaded: Loaded | None = None
 
 
@@ -134,10 +165,10 @@ class Part:
     entry : Entry
         The entry.
     mask : Mask
-        The union of the shapes that the entry names.
+        The union of what the entry names, dilated or eroded if the entry asks for it.
     counts : dict of str to int
-        For a catalog, the numbers of "sources" that were used and of rows that were "skipped"; empty for other
-        entries.
+        For a catalog, the numbers of "sources" that were used, of rows that were "skipped", and of sources with a size
+        for rows where it is "missing"; empty for other entries.
     """
 
     entry: Entry
@@ -337,11 +368,12 @@ class Recipe:
 
         It is the finest of the orders that the entries need. The order of an entry with shapes is the coarsest one at
         which the area of each shape is right to 1 %, at most 16, as in `hpmask.Mask.from_cones`. The order of an entry
-        with mask files is the finest of their orders, which may be above 16 if no entry has shapes. Points, discs of
-        radius 0 and zones of the whole sky need no order.
+        with mask files or HEALPix maps is the finest of their orders, and that of an image is the one of
+        `hpmask.Mask.from_wcs`. These may be above 16 if no entry has shapes. Points, discs of radius 0 and zones of the
+        whole sky need no order.
 
         All files of the entries are read for this. The recipe that is returned keeps their content in memory, so that
-        they are not read a second time.
+        they are not read a second time. Only of images does it read the headers, and their pixels later.
 
         Returns
         -------
@@ -384,8 +416,8 @@ class Recipe:
                 "(cells of 3.4 arcmin) or resolution = '1 arcmin', above the first [[...]]"
             )
         order, finest = max(orders, key=lambda one: one[0])
-        # Such an order comes from a mask. Shapes of other entries could have far too many ranges at it.
-        if order > MOST_ORDER and any(entry.source.key != "mask" for _, entry in orders):
+        # Such an order comes from a mask or an image. Shapes of other entries could have far too many ranges at it.
+        if order > MOST_ORDER and any(entry.source.has_shapes for _, entry in orders):
             raise finest.section.error(
                 f"[[{finest.verb}]] {finest.name}: its order is {order}, but by default the order of shapes is at most "
                 f"{MOST_ORDER}: give order = {order}, or a coarser one, above the first [[...]]"
@@ -438,6 +470,7 @@ class Recipe:
         with _errors_of(entry):
             loaded = entry.source.load(self.grid) if entry.loaded is None else entry.loaded
             mask, counts = loaded.build(self.grid, order, entry.mode, n_threads)
+            mask = _moved(mask, entry, self.grid, n_threads)
         return Part(entry, mask, counts)
 
     def _known_order(self) -> int:
@@ -496,7 +529,8 @@ def _errors_of(entry: Entry) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OSError) as error:
-        raise entry.section.error(f"[[{entry.verb}]] {entry.name}: {error}") from error
+        message = _FLAG.sub(lambda found: f"{found[1]} = {found[2].lower()}", str(error))
+        raise entry.section.error(f"[[{entry.verb}]] {entry.name}: {message}") from error
 
 
 def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
@@ -505,9 +539,25 @@ def _confined(part: Part, grid: Grid, empty: bool) -> Mask:
     if bins is None:
         return mask
     neutral = RangeSet.empty(mask.order) if empty else RangeSet.full(mask.order)
-    planes = mask.planes if mask.energy is not None else mask.planes * len(bins)
-    planes = tuple(plane if held else neutral for plane, held in zip(planes, bins, strict=True))
+    planes = tuple(plane if held else neutral for plane, held in zip(_in_bins(mask, grid).planes, bins, strict=True))
     return Mask(planes, order=mask.order, frame=grid.frame, energy=grid.energy, history=mask.history)
+
+
+def _moved(mask: Mask, entry: Entry, grid: Grid, n_threads: int | None) -> Mask:
+    """The sky of an entry with its edge moved outwards or inwards."""
+    for width, change in ((entry.dilate, Mask.dilate), (entry.erode, Mask.erode)):
+        if width is not None:
+            mask = change(_in_bins(mask, grid) if width.ndim else mask, width, n_threads=n_threads)
+    return mask
+
+
+def _in_bins(mask: Mask, grid: Grid) -> Mask:
+    """The mask with the energy bins of a recipe that has some."""
+    if mask.energy is not None:
+        return mask
+    assert grid.energy is not None
+    planes = mask.planes * grid.energy.n_bins
+    return Mask(planes, order=mask.order, frame=mask.frame, energy=grid.energy, history=mask.history)
 
 
 def read_recipe(
@@ -598,9 +648,26 @@ def _entry(section: Section, verb: str, grid: Grid, mode: str) -> Entry:
     name = section.get("name", str)
     mode = section.choice("mode", MODES, default=mode)
     bins = _bins(section, grid.energy)
+    dilate, erode = _width(section, "dilate", grid), _width(section, "erode", grid)
+    if dilate is not None and erode is not None:
+        raise section.error("dilate and erode exclude each other: give one of them", "erode")
     source = read_source(section, grid)
     section.close()
-    return Entry(section, verb, name or source.title, source, cast(Mode, mode), bins)
+    return Entry(section, verb, name or source.title, source, cast(Mode, mode), bins, dilate, erode)
+
+
+def _width(section: Section, key: str, grid: Grid) -> u.Quantity | None:
+    """An angle, or a list with one for each energy bin, as an angle of shape (n_bins,)."""
+    value = section.get(key, str, float, list)
+    if value is None:
+        return None
+    if isinstance(value, list):
+        check_per_bin(section, key, value, grid)
+    widths = [section.as_angle(one, key) for one in (value if isinstance(value, list) else [value])]
+    for width in widths:
+        if not 0 <= width.to_value(u.deg) <= 180:
+            raise section.error(f"{key} must be between 0 and 180 deg, got {width}", key)
+    return u.Quantity(widths) if isinstance(value, list) else widths[0]
 
 
 def _energy(section: Section | None) -> EnergyAxis | None:

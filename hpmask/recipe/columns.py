@@ -22,7 +22,8 @@ __all__ = ["Condition", "Size"]
 class Size:
     """An angle for each source: one for all, or ``times * column + plus`` between `at_least` and `at_most`.
 
-    A size must not be negative. A direction, such as a position angle, may have any sign.
+    A size must not be negative. A direction, such as a position angle, may have any sign. `missing` is the angle of
+    rows without a value in the column; the reader of the catalog puts it in.
     """
 
     angle: u.Quantity | None = None
@@ -32,6 +33,7 @@ class Size:
     at_least: u.Quantity | None = None
     at_most: u.Quantity | None = None
     unit: u.UnitBase | None = None
+    missing: u.Quantity | None = None
 
     @classmethod
     def read(cls, section: Section, key: str, *, direction: bool = False) -> Size:
@@ -42,7 +44,7 @@ class Size:
     def parse(cls, section: Section, key: str, value: Any, *, direction: bool = False) -> Size:
         """The size given by `value`: a table, an angle if it begins with a number, or else the name of a column."""
         if isinstance(value, dict):
-            return cls._from_table(section.inner(key, value))
+            return cls._from_table(section.inner(key, value), direction)
         if isinstance(value, str) and not re.match(r"\s*[-+.]?\d", value):
             return cls(column=value)
         angle = section.as_angle(value, key)
@@ -51,7 +53,7 @@ class Size:
         return cls(angle=angle)
 
     @classmethod
-    def _from_table(cls, table: Section) -> Size:
+    def _from_table(cls, table: Section, direction: bool) -> Size:
         unit = table.get("unit", str)
         if unit is not None:
             try:
@@ -65,8 +67,11 @@ class Size:
             at_least=table.angle("at_least"),
             at_most=table.angle("at_most"),
             unit=unit,
+            missing=table.angle("missing"),
         )
         table.close()
+        if size.missing is not None and not direction and not 0 <= size.missing.to_value(u.deg) <= 180:
+            raise table.error(f"missing must be between 0 and 180 deg, got {size.missing}", "missing")
         return size
 
     def __call__(self, table: Table) -> u.Quantity:

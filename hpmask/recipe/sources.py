@@ -1,11 +1,11 @@
-"""The sources of sky for the entries of a recipe: catalogs, region files, zones and other masks."""
+"""The sources of sky for the entries of a recipe. Here are those with shapes: catalogs, regions and zones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from astropy import units as u
@@ -15,10 +15,11 @@ from astropy.table import Table
 from hpmask._utils.arguments import CLOSED, Closed
 from hpmask._utils.modes import Mode
 from hpmask.catalog import files, rows
-from hpmask.core.algebra import union_all
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
 from hpmask.recipe.columns import Condition, Size
+from hpmask.recipe.maps import Image, Map, Masks, Skymap, names_of
+from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import Section
 from hpmask.regions.convert import checked_shapes
 from hpmask.regions.masks import mask_of_shapes
@@ -27,58 +28,7 @@ from hpmask.regions.rasterize import check_cones
 from hpmask.regions.shapes import Shape
 from hpmask.regions.shapes import Zone as ZoneShape
 
-__all__ = ["SOURCES", "Grid", "Invalid", "Loaded", "Source", "read_source"]
-
-Invalid = Literal["raise", "skip"]
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """The frame and the energy bins that all entries of a recipe share.
-
-    `invalid` says what happens to rows and regions that cannot be used, in entries without a key of this name.
-    """
-
-    frame: str
-    energy: EnergyAxis | None = None
-    invalid: Invalid = "raise"
-
-
-class Loaded(Protocol):
-    """A source whose files have been read."""
-
-    def order(self, grid: Grid) -> int | None:
-        """The order that the sizes of its shapes need or that its masks have; None if it has no use for any order."""
-        ...
-
-    def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        """The sky of the source, and the numbers of "sources" that were used and rows that were "skipped"."""
-        ...
-
-
-class Source(Protocol):
-    """A part of the sky, as an entry of a recipe describes it."""
-
-    key: ClassVar[str]
-
-    @classmethod
-    def read(cls, section: Section, grid: Grid) -> Source:
-        """The source that an entry of a recipe describes."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """A short name for users."""
-        ...
-
-    @property
-    def files(self) -> Sequence[Path]:
-        """The files that it reads."""
-        ...
-
-    def load(self, grid: Grid) -> Loaded:
-        """Read the files."""
-        ...
+__all__ = ["SOURCES", "read_source"]
 
 
 def _order_of_shapes(some: Sequence[Shape], noun: str) -> int | None:
@@ -135,6 +85,7 @@ class Catalog:
     """Discs or ellipses around the sources of a table."""
 
     key: ClassVar[str] = "catalog"
+    has_shapes: ClassVar[bool] = True
 
     path: Path
     hdu: str | int | None
@@ -179,13 +130,7 @@ class Catalog:
         value = section.require("radius", str, float, dict, list)
         if not isinstance(value, list):
             return [Size.read(section, "radius")]
-        if grid.energy is None:
-            raise section.error("a list of radii, one for each energy bin, needs 'energy' in the recipe", "radius")
-        if len(value) != grid.energy.n_bins:
-            raise section.error(
-                f"there must be a radius for each of the {grid.energy.n_bins} energy bins, got {len(value)}",
-                "radius",
-            )
+        check_per_bin(section, "radius", value, grid)
         return [Size.parse(section, "radius", one) for one in value]
 
     @property
@@ -208,6 +153,7 @@ class Catalog:
             found = rows.read_rows(
                 table,
                 self._angles,
+                missing=self._missing,
                 lon=self.lon,
                 lat=self.lat,
                 catalog_frame=self.frame,
@@ -216,7 +162,7 @@ class Catalog:
         except ValueError as error:
             # The key of a recipe is called frame, and the argument catalog_frame.
             raise ValueError(str(error).replace("catalog_frame", "frame")) from error
-        counts = {"sources": found.center.size, "skipped": found.n_skipped}
+        counts = {"sources": found.center.size, "skipped": found.n_skipped, "missing": found.n_filled}
         if self.axes is None:
             return _Discs(found.center, found.sizes, counts)
         some, _ = checked_shapes(_ellipses(found.center, found.sizes), grid.frame, "raise")
@@ -227,9 +173,23 @@ class Catalog:
         if self.axes is None:
             return u.Quantity([size(table) for size in self.radius]).T
         major, minor, angle = self.axes
-        # An ellipse is symmetric under half a turn. Sizes, and with them this angle, must not be negative.
-        turned = angle(table) % (180 * u.deg)
-        return u.Quantity([major(table), minor(table), turned]).T
+        return u.Quantity([major(table), minor(table), _turned(angle(table))]).T
+
+    @property
+    def _missing(self) -> u.Quantity | None:
+        """The angles of rows without a value, shape (k,): NaN for those that stay without, None if all do."""
+        sizes = self.radius if self.axes is None else self.axes
+        if all(size.missing is None for size in sizes):
+            return None
+        angles = [np.nan * u.deg if size.missing is None else size.missing for size in sizes]
+        if self.axes is not None:
+            angles[2] = _turned(angles[2])
+        return u.Quantity(angles)
+
+
+def _turned(angle: u.Quantity) -> u.Quantity:
+    """A position angle from 0 to 180 deg, as sizes must not be negative. An ellipse is symmetric under half a turn."""
+    return angle % (180 * u.deg)
 
 
 def _ellipses(center: SkyCoord, angles: u.Quantity) -> list[Any]:
@@ -246,6 +206,7 @@ class Regions:
     """The regions of ds9 or CRTF files."""
 
     key: ClassVar[str] = "regions"
+    has_shapes: ClassVar[bool] = True
 
     paths: list[Path]
     invalid: Invalid
@@ -260,7 +221,7 @@ class Regions:
 
     @property
     def title(self) -> str:
-        return _names(self.paths)
+        return names_of(self.paths)
 
     def load(self, grid: Grid) -> Loaded:
         # Errors in a list would also name the item.
@@ -278,6 +239,7 @@ class Ds9:
     """Regions in the recipe itself."""
 
     key: ClassVar[str] = "ds9"
+    has_shapes: ClassVar[bool] = True
 
     text: str
     invalid: Invalid
@@ -305,6 +267,7 @@ class Zone:
     """The sky between two longitudes and two latitudes."""
 
     key: ClassVar[str] = "zone"
+    has_shapes: ClassVar[bool] = True
 
     lon: tuple[u.Quantity, u.Quantity] | None
     lat: tuple[u.Quantity, u.Quantity] | None
@@ -366,62 +329,7 @@ def _pair(section: Section, key: str) -> tuple[u.Quantity, u.Quantity] | None:
     return section.as_angle(value[0], key), section.as_angle(value[1], key)
 
 
-@dataclass(frozen=True, slots=True)
-class Masks:
-    """The union of mask files."""
-
-    key: ClassVar[str] = "mask"
-
-    paths: list[Path]
-
-    @classmethod
-    def read(cls, section: Section, grid: Grid) -> Masks:
-        return cls(section.files("mask"))
-
-    @property
-    def files(self) -> Sequence[Path]:
-        return self.paths
-
-    @property
-    def title(self) -> str:
-        return _names(self.paths)
-
-    def load(self, grid: Grid) -> Loaded:
-        return _LoadedMasks(self.paths, [Mask.read(path) for path in self.paths])
-
-
-@dataclass(frozen=True, slots=True)
-class _LoadedMasks:
-    """The masks in files."""
-
-    paths: list[Path]
-    masks: list[Mask]
-
-    def order(self, grid: Grid) -> int | None:
-        return max((mask.order for mask in self.masks), default=None)
-
-    def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        masks = []
-        for path, mask in zip(self.paths, self.masks, strict=True):
-            if mask.energy is not None and mask.energy != grid.energy:
-                bins = "none" if grid.energy is None else grid.energy
-                raise ValueError(f"{path.name} has the energy bins {mask.energy}, but the recipe has {bins}")
-            if mask.frame != grid.frame:
-                if mode != "center":
-                    raise ValueError(
-                        f"{path.name} is in the frame {mask.frame!r}, but the recipe is in {grid.frame!r}: "
-                        f"only the mode 'center' can convert between frames, got {mode!r}"
-                    )
-                mask = mask.to_frame(grid.frame, order=order)
-            masks.append(mask.at_order(order, mode=mode))
-        return union_all(masks), {}
-
-
-def _names(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name for path in paths)
-
-
-SOURCES: tuple[type[Source], ...] = (Catalog, Regions, Ds9, Zone, Masks)
+SOURCES: tuple[type[Source], ...] = (Catalog, Regions, Ds9, Zone, Masks, Image, Map, Skymap)
 
 
 def read_source(section: Section, grid: Grid) -> Source:

@@ -269,33 +269,34 @@ class _Ranking:
         self.first = self._tally(self.values, cells.orders, *_STEPS[0], 0, self.parts)
         self.total = _exact(self.first[0].sum(), self.first[1].sum(), self.bits)
         if not normalize:
-            probability = float(self.total / self.whole) * cells.factor
-            if not abs(probability - 1) <= _OFF:
-                raise ValueError(
-                    f"the probabilities{self._bin()} add up to {probability:.6g} and not to 1: give normalize=True if "
-                    f"a level is a fraction of their sum, or density={not cells.density} if the values are "
-                    f"{'probabilities of cells' if cells.density else 'densities per sr'}"
-                )
+            self._check_sum(float(self.total / self.whole) * cells.factor)
         self.one = Fraction(self.total) if normalize else self.whole / Fraction(cells.factor)
 
-    def _bin(self) -> str:
-        return "" if self.cells.energy is None else f" of bin {self.row}"
+    def _check_sum(self, probability: float) -> None:
+        """Raise a ValueError if a sum of probabilities is not 1."""
+        if abs(probability - 1) <= _OFF:
+            return
+        bin_ = "" if self.cells.energy is None else f" of bin {self.row}"
+        kind = "probabilities of cells" if self.cells.density else "densities per sr"
+        raise ValueError(
+            f"the probabilities{bin_} add up to {probability:.6g} and not to 1: give normalize=True if a level is a "
+            f"fraction of their sum, or density={not self.cells.density} if the values are {kind}"
+        )
 
     def _check(self) -> float:
         """The largest weight. Raises a ValueError if a value is negative or not finite."""
-        work: Callable[[slice], tuple[int, float]] = lambda part: _kernel.largest(  # noqa: E731
-            self.values[part], self.cells.orders[part], self.cells.density
-        )
         most = 0.0
-        for part, (bad, largest) in zip(self.parts, thread_map(work, self.parts, self.threads), strict=True):
+        for part, (bad, largest) in zip(self.parts, thread_map(self._largest, self.parts, self.threads), strict=True):
             if bad >= 0:
                 at = part.start + bad
-                raise ValueError(
-                    f"values must be finite and not negative,{self._bin() and self._bin()[3:] + ','} "
-                    f"{self.cells.names(at)} is {self.values[at]}"
-                )
+                where = self.cells.names(at) if self.cells.energy is None else f"bin {self.row}, {self.cells.names(at)}"
+                raise ValueError(f"values must be finite and not negative, {where} is {self.values[at]}")
             most = max(most, largest)
         return most
+
+    def _largest(self, part: slice) -> tuple[int, float]:
+        bad, most = _kernel.largest(self.values[part], self.cells.orders[part], self.cells.density)
+        return int(bad), float(most)
 
     def _tally(
         self, values: Any, orders: Any, shift: int, width: int, prefix: int, parts: Sequence[slice]
@@ -359,14 +360,12 @@ class _Ranking:
     def _above(self, key: int) -> NDArray[np.bool_]:
         """Which cells have a density above that of a key."""
         out = np.empty(self.values.size, dtype=np.bool_)
-        for _ in thread_map(
-            lambda part: _kernel.select(
-                self.values[part], self.cells.orders[part], self.cells.density, key, out[part].view(np.uint8)
-            ),
-            self.parts,
-            self.threads,
-        ):
-            pass
+
+        def work(part: slice) -> None:
+            orders, kept = self.cells.orders[part], out[part].view(np.uint8)
+            _kernel.select(self.values[part], orders, self.cells.density, key, kept)
+
+        list(thread_map(work, self.parts, self.threads))
         return out
 
     def _descend(self, enough: Fraction) -> tuple[int, int, NDArray[np.int64]]:

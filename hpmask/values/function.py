@@ -160,7 +160,6 @@ class _Asked:
         others = np.where(valid, around, 0).astype(np.uint64)
         valid &= self._in_domain(others.ravel(), order).reshape(others.shape)
         differs = np.zeros(others.shape, dtype=np.bool_)
-        # Bins of the same set are one object at the beginning only: compare each distinct one.
         for plane in {id(plane): plane for plane in planes}.values():
             differs |= _inside(plane, others.ravel(), order).reshape(others.shape) != _inside(plane, cells, order)
         differs &= valid

@@ -158,7 +158,7 @@ class Workload:
         cells.centre_vectors(self.cells, self.order, vectors)
         cells.edges(self.cells, self.order, 3, edges)
         yield from (lon, lat, vectors, edges)
-        ring, cells = np.zeros(12 << 8, np.uint8), np.empty(100, np.uint8)
+        ring, cells = np.zeros(12 << 8, np.uint8), np.empty(900, np.uint8)
         load("cells").set_ring(np.array([3, 40, 700, 900], np.uint64), 4, 1, ring)
         load("cells").read_ring(ring, 4, 20, cells)
         yield from (ring, cells)

@@ -744,7 +744,8 @@ def test_rows_that_cannot_be_used_raise():
     assert str(caught.value) == (
         "7 of 12 rows cannot be used: a position that is missing or not finite in 3 (rows 1, 2, 3); "
         "a latitude beyond 90 deg in 1 (row 4); a radius that is missing or not finite in 2 (rows 1, 6); "
-        "a radius that is not between 0 and 180 deg in 2 (rows 5, 7). With invalid='skip' they are left out"
+        "a radius that is not between 0 and 180 deg in 2 (rows 5, 7). With invalid='skip' they are left out, "
+        "and missing='0.3 deg' gives a radius to rows without one"
     )
 
 
@@ -795,6 +796,66 @@ def test_radii_per_bin_and_bad_rows():
 def test_invalid_must_be_known():
     with pytest.raises(ValueError, match="invalid must be 'raise' or 'skip', got 'ignore'"):
         read_rows(table(), "1 deg", invalid="ignore")
+
+
+class TestMissing:
+    """The radius of rows without one."""
+
+    def test_hess_sources(self, data):
+        path = data("catalogs/hgps_catalog_v1.fits.gz")
+        mask = Mask.from_catalog(path, lambda t: 3 * t["R70"].quantity, missing="0.3 deg", order=9)
+        values = np.asarray(fits.getdata(path, "HGPS_SOURCES")["R70"], dtype=float)
+        radii = [0.3 if np.isnan(value) else 3 * value for value in values]
+        names = fits.getdata(path, "HGPS_SOURCES")
+        center = SkyCoord(names["RAJ2000"], names["DEJ2000"], unit="deg")
+        assert mask == Mask.from_cones(center, radii * u.deg, order=9)
+        assert ", radius by <lambda>, 0.3 deg for 14 rows without a radius, 78 discs" in mask.history
+
+    @pytest.mark.parametrize("masked", [False, True])
+    def test_columns(self, masked):
+        sizes = MaskedColumn([1.0, 2.0, 3.0], mask=[False, True, False], unit="deg")
+        stars = table(ra=LON, dec=LAT, size=sizes if masked else sizes.filled(np.nan))
+        rows = read_rows(stars, "size", missing="30 arcmin")
+        assert rows.sizes.to_value(u.deg).tolist() == [1, 0.5, 3]
+        assert (rows.n_filled, rows.n_skipped) == (1, 0)
+
+    def test_angles_of_each_bin(self):
+        radii = [[1, np.nan], [np.nan, np.nan], [2, 3]] * u.deg
+        rows = read_rows(table(), radii, missing=[10, 20] * u.deg)
+        assert rows.sizes.to_value(u.deg).tolist() == [[1, 20], [10, 20], [2, 3]]
+        assert rows.n_filled == 2
+        assert read_rows(table(), radii, missing="5 deg").sizes[1].to_value(u.deg).tolist() == [5, 5]
+
+    def test_other_faults_stay_faults(self):
+        stars = table(ra=[1.0, np.nan, 3.0, 4.0], dec=np.zeros(4), size=[np.inf, np.nan, np.nan, -1.0] * u.deg)
+        with pytest.raises(ValueError, match=r"^3 of 4 rows .*not finite in 1 \(row 1\).*not finite in 1 \(row 0\)"):
+            read_rows(stars, "size", missing="1 deg")
+        with pytest.warns(UserWarning, match="left out 3 of 4 rows"):
+            rows = read_rows(stars, "size", missing="1 deg", invalid="skip")
+        # The row without a position has no disc.
+        assert (rows.n_filled, rows.n_skipped, rows.sizes.to_value(u.deg).tolist()) == (1, 3, [1])
+
+    @pytest.mark.parametrize(
+        ("missing", "error", "message"),
+        [
+            (1, TypeError, "missing must be a Quantity or a string such as '0.3 deg', got 1"),
+            ("1 GeV", ValueError, "missing must be an angle, got the unit 'GeV'"),
+            ("181 deg", ValueError, "missing must be between 0 and 180 deg, got 181"),
+            ("-1 deg", ValueError, "missing must be between 0 and 180 deg, got -1"),
+            ("nan deg", ValueError, "missing must not be NaN"),
+            ([1, 2] * u.deg, ValueError, r"missing must be a single angle, got the shape \(2,\)"),
+        ],
+    )
+    def test_wrong_angles(self, missing, error, message):
+        stars = table(ra=LON, dec=LAT, size=[1.0, np.nan, 2.0] * u.deg)
+        with pytest.raises(error, match=message):
+            Mask.from_catalog(stars, "size", missing=missing, order=5)
+
+    def test_wrong_radii(self):
+        with pytest.raises(ValueError, match="missing is for rows without a radius, but all rows have the same"):
+            Mask.from_catalog(table(), "1 deg", missing="2 deg", order=5)
+        with pytest.raises(ValueError, match=r"missing must be a single angle, or have the shape \(2,\), got .*\(3,\)"):
+            read_rows(table(), np.ones((3, 2)) * u.deg, missing=[1, 2, 3] * u.deg)
 
 
 def test_an_empty_catalog_has_no_discs():

@@ -17,10 +17,9 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
-from click.testing import CliRunner
 
 from hpmask import EnergyAxis, Mask, __version__
-from hpmask.cli import main, pictures
+from hpmask.cli import main
 from hpmask.cli.look import plot
 from hpmask.plotting.static import EXCLUDED, KEPT
 from hpmask.wcs import field_wcs
@@ -31,32 +30,6 @@ from matplotlib.colors import to_rgb  # noqa: E402
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fermi_exclusion"
 CRAB = SkyCoord(83.633, 22.014, unit="deg")
-
-
-def runner():
-    """A runner that keeps stdout and stderr apart, which click does of itself from 8.2 on."""
-    try:
-        return CliRunner(mix_stderr=False)
-    except TypeError:
-        return CliRunner()
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Function that runs the command in an empty directory."""
-    monkeypatch.chdir(tmp_path)
-    # Small pictures take less time.
-    monkeypatch.setattr(pictures, "DPI", 60)
-    monkeypatch.delenv("HPMASK_DEBUG", raising=False)
-
-    def run(*words, code=0):
-        result = runner().invoke(main, [str(word) for word in words])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
 
 
 @pytest.fixture
@@ -572,6 +545,24 @@ class TestConvert:
         result = run("convert", "hole.fits", "two.fits", "--resolution", "1", code=1)
         assert "resolution" in result.stderr
         assert not Path("two.fits").exists()
+
+    def test_healpix(self, run, hole):
+        run("convert", "hole.fits", "map.fits", "--format", "healpix")
+        assert Mask.read("map.fits", format="healpix") == hole
+        run("convert", "map.fits", "back.fits")
+        assert Mask.read("back.fits") == hole
+        values = hole.to_healpix(nest=True).astype("f4")
+        columns = [fits.Column(name, "E", array=one) for name, one in (("A", 0 * values), ("B", values))]
+        table = fits.BinTableHDU.from_columns(columns, name="MAPS")
+        fits.HDUList([fits.PrimaryHDU(), table]).writeto("odd.fits")
+        words = ("convert", "odd.fits", "mask.txt", "--hdu", "maps", "--source-frame", "icrs", "--nest")
+        for column in ("B", "1"):
+            run(*words, "--column", column, "--overwrite")
+            assert Mask.read("mask.txt") == hole
+        result = run("convert", "odd.fits", "c.txt", "--hdu", "1", "--column", "1", "--nest", code=1)
+        assert "odd.fits: HDU 1: COORDSYS is missing" in result.stderr
+        result = run("convert", "hole.fits", "c.txt", "--column", "1", code=1)
+        assert "no HEALPix map in this file" in result.stderr
 
     def test_overwrite(self, run, hole):
         run("convert", "hole.fits", "a.fits")

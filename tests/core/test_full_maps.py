@@ -209,6 +209,20 @@ def test_a_partial_map_and_the_same_map_in_full(data):
     assert Mask.from_healpix(full, nest=False, frame="icrs") == mask
 
 
+@pytest.mark.parametrize("order", range(8))
+def test_reading_ring_maps(order):
+    """Against healpy, for maps of noise and of large areas, from any cell on."""
+    rng = np.random.default_rng(order)
+    n = 12 << (2 * order)
+    nested = healpy.nest2ring(1 << order, np.arange(n))
+    for values in (rng.integers(0, 256, n), np.arange(n) * 31 // n % 2, np.ones(n), np.arange(n) == n // 3):
+        full = values.astype(np.uint8)
+        for start, stop in [(0, n), *np.sort(rng.integers(0, n + 1, (6, 2)))]:
+            found = np.full(stop - start, 7, dtype=np.uint8)
+            cells.read_ring(full, order, start, found)
+            np.testing.assert_array_equal(found, full[nested[start:stop]])
+
+
 def test_ring_maps_of_more_than_2_to_31_cells():
     """The kernels count cells in 64 bits. An array of zeros takes no memory until it is written."""
     order = 14

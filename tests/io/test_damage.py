@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
+import healpy as hp
 import numpy as np
 import pytest
 from astropy import units as u
@@ -16,7 +18,7 @@ from astropy.io import fits
 from damage import damaged_masks
 from mocpy import MOC
 
-from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet
+from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet, io
 from hpmask._files.hdu import write_hdu
 
 SOME = RangeSet.from_cells(np.arange(0, 1000, 3), 8)
@@ -340,6 +342,16 @@ def table(ordering, n_rows):
     return header.tostring().encode()
 
 
+def healpix_table(scheme, ordering, order, n_rows, columns=(("CHANNEL1", "1B"),)):
+    header = fits.BinTableHDU.from_columns([fits.Column(*one) for one in columns], nrows=0).header
+    header.update(NAXIS2=n_rows, PIXTYPE="HEALPIX", ORDERING=ordering, NSIDE=1 << order, INDXSCHM=scheme, COORDSYS="C")
+    return header.tostring().encode()
+
+
+_PART = (("PIXEL", "1K"), ("CHANNEL1", "1B"))
+_CUBE = tuple((f"CHANNEL{i}", "1B") for i in range(1, 11))
+
+
 def image(n_pixels):
     cards = ["XTENSION= 'IMAGE   '", "BITPIX  =                    8", "NAXIS   =                    1"]
     return b"".join(card.encode().ljust(80) for card in [*cards, f"NAXIS1  = {n_pixels}", "END"]).ljust(2880)
@@ -352,6 +364,14 @@ BOMBS = {
     "repeats.fits": (primary() + table("NUNIQ", 10**9), (77).to_bytes(8, "big"), "overlapping cells"),
     "header.fits": (primary()[: 80 * 4], b"HISTORY ".ljust(80), "more than 100000 cards"),
     "image.fits": (primary() + image(10**10), bytes(1), "no MOC in this FITS file|unpack to more than"),
+    "nested.fits": (primary() + healpix_table("IMPLICIT", "NESTED", 14, 12 << 28), bytes(1), "cut short"),
+    "ring.fits": (primary() + healpix_table("IMPLICIT", "RING", 14, 12 << 28), bytes(1), "unpack the file first"),
+    "cube.fits": (
+        primary() + healpix_table("IMPLICIT", "RING", 13, 12 << 26, _CUBE),
+        bytes(1),
+        "unpack the file first",
+    ),
+    "part.fits": (primary() + healpix_table("EXPLICIT", "NESTED", 20, 10**9, _PART), bytes(9), "must not be repeated"),
     "blanks.txt": (b"3/1 ", b" ", "more than 1048576 blanks in a row"),
     "digits.txt": (b"3/", b"9", "a word has more than 64 characters"),
     "cells.txt": (b"3/", b"5 ", "overlapping cells"),
@@ -457,6 +477,27 @@ def sources(folder):
     }
     for name, mask in masks.items():
         mask.write(folder / name)
+    # In the format healpix hpmask notices any damage, too.
+    masks["plain.fits"].write(folder / "plain_part.fits", format="healpix")
+    (~masks["plain.fits"].at_order(4, mode="overlap")).write(folder / "plain_full.fits.gz", format="healpix")
+    masks["energy.fits"].at_order(3, mode="overlap").write(folder / "energy_full.fits", format="healpix")
+    kept = masks["plain.fits"].at_order(4, mode="overlap").to_healpix()
+    for name, shown, options in [
+        ("ring.fits", kept.astype("f4"), {}),
+        ("nested.fits", kept, {"nest": True}),
+        ("unseen.fits", np.where(kept, 1, -1.6375e30), {"partial": True}),
+    ]:
+        hp.write_map(folder / name, shown, coord="G", dtype=shown.dtype, **options)
+    rows, axis = np.arange(40), EnergyAxis([1, 2, 4] * u.TeV).to_table()
+    columns = [
+        fits.Column(name, form, array=values)
+        for name, form, values in (("PIX", "J", rows // 2), ("CHANNEL", "I", rows % 2))
+    ]
+    sparse = fits.BinTableHDU.from_columns([*columns, fits.Column("VALUE", "E", array=rows % 3 // 2)])
+    sparse.header.update(
+        PIXTYPE="HEALPIX", ORDERING="RING", NSIDE=2, INDXSCHM="SPARSE", COORDSYS="G", BANDSHDU="EBOUNDS"
+    )
+    fits.HDUList([fits.PrimaryHDU(), sparse, fits.table_to_hdu(axis)]).writeto(folder / "sparse.fits")
     for name in ("plain.fits", "m.txt", "m.json"):
         masks[name].write(folder / f"{name}.gz")
     values = RangeSet.from_cells(cells, 8)
@@ -471,6 +512,9 @@ def sources(folder):
     (folder / "old.json").write_bytes(b'#MOCORDER 8\n{"3":[1,2,3],"7":[5000,5001,20002]}')
     (folder / "old.txt").write_bytes(b"\xef\xbb\xbf#MOCORDER 8\n3/1,2,3 7/5000,5001-5004,20002\n")
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+HEALPIX = ("ring.fits", "nested.fits", "unseen.fits", "plain_part.fits", "energy_full.fits", "sparse.fits")
 
 
 @pytest.mark.filterwarnings("ignore:.*last .* rows are 0", "ignore::astropy.utils.exceptions.AstropyUserWarning")
@@ -491,4 +535,7 @@ def test_damage_of_any_kind_gives_one_kind_of_error(tmp_path, n_copies):
             else:
                 # Damage in hpmask's own files is always noticed. Texts and files without sums may be another mask.
                 assert mask == masks[name] or not name.startswith(("plain", "energy")), what
+            if name in HEALPIX:
+                with suppress(MaskFormatError):
+                    io.read_map(path)
     assert refusals > 0.6 * n_copies * len(files)

@@ -306,7 +306,7 @@ def test_ranges_off_the_grid(tmp_path, touching):
         ({"MOCORD_S": "many"}, "MOCORD_S must be an integer, .*'many'"),
         ({"drop": ("MOCORD_S",)}, "MOCORDER must be an integer, .*missing"),
         ({"TZERO1": 2**62}, "scaled"),
-        ({"ORDERING": "NESTED", "PIXTYPE": "HEALPIX"}, "HEALPix map"),
+        ({"ORDERING": "NESTED", "PIXTYPE": "HEALPIX"}, "NSIDE is missing"),
         ({"ORDERING": "SOME"}, "no MOC in this FITS file"),
     ],
 )

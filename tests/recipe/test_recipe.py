@@ -20,41 +20,11 @@ from hpmask import EnergyAxis, Mask
 from hpmask.recipe import RecipeError, read_recipe
 from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.sections import Section, load
+from hpmask.wcs import field_wcs
 
 # Some of the sources here are smaller than a cell of the recipes, which have few cells.
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fermi_exclusion"
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    """Function that reads a recipe from its text."""
-
-    def read(text):
-        path = tmp_path / "recipe.toml"
-        path.write_text(text, encoding="utf-8")
-        return read_recipe(path)
-
-    return read
-
-
-@pytest.fixture
-def stars(tmp_path):
-    """A small catalog beside the recipe."""
-    table = Table(
-        {
-            "name": ["A", "B", "C", "D"],
-            "ra": [10.0, 20.0, 350.0, 120.0],
-            "dec": [-5.0, 60.0, -80.0, 3.0],
-            "size": [1.0, 2.0, 3.0, 4.0] * u.deg,
-            "minor": [0.5, 1.0, 1.5, 2.0] * u.deg,
-            "angle": [0.0, 30.0, -60.0, 170.0] * u.deg,
-            "plain": [1.0, 2.0, 3.0, 4.0],
-            "flux": [1e-9, 5e-9, 2e-8, np.nan] * u.Unit("1 / (cm2 s)"),
-        }
-    )
-    table.write(tmp_path / "stars.ecsv")
-    return table
 
 
 def discs(table, radius, order=7, **options):
@@ -374,7 +344,7 @@ class TestCatalog:
         plan = recipe(text + 'invalid = "skip"\n')
         with pytest.warns(UserWarning, match="1 of 4 rows"):
             part = plan.part(plan.entries[0])
-        assert part.counts == {"sources": 3, "skipped": 1}
+        assert part.counts == {"sources": 3, "skipped": 1, "missing": 0}
         assert part.mask == discs(stars[[0, 2, 3]], [2, 3, 4] * u.deg)
 
     def test_missing_column_names_what_there_is(self, recipe, stars):
@@ -1059,7 +1029,7 @@ where = ["flux > 1e-9", "name != 'A'"]
 [[exclude]]
 catalog = "stars.ecsv"
 semi_major = "size"
-semi_minor = { column = "minor", unit = "deg" }
+semi_minor = { column = "minor", unit = "deg", missing = "1 deg" }
 position_angle = "-30 deg"
 invalid = "skip"
 
@@ -1068,6 +1038,24 @@ energy_min = "100 GeV"
 ds9 = '''
 galactic; circle(184.56, -5.78, 1.5)
 '''
+
+[[exclude]]
+map = "heights.fits"
+low = 1
+high = [2.5, "3.5"]
+select = ">="
+nan = "skip"
+invert = false
+dilate = ["0.5 deg", "30 arcmin"]
+
+[[exclude]]
+image = "heights.fits"
+threshold = [-2, 2]
+select = "outside"
+closed = "both"
+nan = "select"
+outside = false
+hdu = 0
 
 [[keep]]
 mode = "overlap"
@@ -1087,6 +1075,8 @@ ODD = ("\0", "é", "nan", "inf", "1e400", "[[", "]]", "{", '"', "'", "#", "=", "
 
 @pytest.mark.parametrize("n_copies", [150, pytest.param(2000, marks=pytest.mark.deep)])
 def test_damaged_recipes_are_read_or_told_with_their_line(recipe, stars, tmp_path, n_copies):
+    header = field_wcs(SkyCoord(10, 20, unit="deg"), "10 deg", binsz="1 deg")[0].to_header()
+    fits.writeto(tmp_path / "heights.fits", np.arange(100.0).reshape(10, 10) / 20, header)
     n_read = 0
     for text in damaged_tokens(WHOLE, n_copies, 22, ODD):
         try:

@@ -1,0 +1,281 @@
+"""Commands that make masks from values: ``threshold`` and ``credible``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from astropy import units as u
+
+from hpmask import io
+from hpmask._utils.arguments import CLOSED
+from hpmask._utils.modes import MODES, Mode
+from hpmask.cli import pictures
+from hpmask.cli.terminal import (
+    check_mask,
+    check_outputs,
+    check_picture,
+    healpix_options,
+    line_about,
+    n_threads_option,
+    one_of_both,
+    order_option,
+    overwrite_option,
+    resolution_option,
+    staged,
+)
+from hpmask.geometry.frames import FRAMES
+from hpmask.geometry.healpix import order_of
+from hpmask.interop.maps import kind_of
+from hpmask.mask import Mask
+from hpmask.values.credible import CROSSING, Crossing
+from hpmask.values.criterion import KEEP, NAN, Keep
+
+__all__ = ["credible", "threshold"]
+
+_LEVEL = "{level}"
+_NAMES = {"column": "--column", "nest": "--nest or --ring", "frame": "--map-frame"}
+
+
+@click.command()
+@click.argument("map_", metavar="MAP", type=click.Path(path_type=Path))
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    help="Value that the map is compared with: a number in the unit of the map, or a quantity such as '1e11 cm2 s'. "
+    "Give two for --keep between and outside, or one for each energy bin. Without one, the map must have 0 and 1.",
+)
+@click.option(
+    "--low",
+    multiple=True,
+    help="Low threshold of hysteresis: the region is what is above it and connected to a value above --high.",
+)
+@click.option("--high", multiple=True, help="High threshold of hysteresis.")
+@click.option(
+    "--keep",
+    type=click.Choice(KEEP),
+    default=">",
+    show_default=True,
+    help="Which values are kept. For hysteresis, '>' keeps the region and '<' the rest.",
+)
+@click.option(
+    "--closed",
+    type=click.Choice(CLOSED),
+    default="left",
+    show_default=True,
+    help="Which ends belong to the interval of --keep between and outside.",
+)
+@click.option(
+    "--nan",
+    type=click.Choice(NAN),
+    default="raise",
+    show_default=True,
+    help="Values that are NaN or UNSEEN: an error, kept or excluded.",
+)
+@click.option(
+    "--connectivity",
+    type=click.Choice(["8", "4"]),
+    default="8",
+    show_default=True,
+    help="For hysteresis: cells or pixels are connected over edges and corners (8), or over edges (4).",
+)
+@click.option("--invert", is_flag=True, help="Keep the opposite; for a map of 0 and 1 in which 1 means excluded.")
+@click.option("--outside", is_flag=True, help="Keep the sky without a cell or a pixel.")
+@healpix_options
+@order_option("Order of the mask [default: that of the map; for an image, cells of half a pixel].")
+@resolution_option
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default="center",
+    show_default=True,
+    help="Which cells of an image, or of an order coarser than that of the map, are kept: those whose centre is kept, "
+    "those that overlap what is kept, or those inside it.",
+)
+@click.option(
+    "--frame", type=click.Choice(FRAMES), help="Frame of the mask [default: that of a HEALPix map; icrs for an image]."
+)
+@click.option("--dilate", help="Then dilate the mask, which is what is kept, by this angle, such as '0.1 deg'.")
+@click.option("--erode", help="Then erode the mask by this angle, to exclude more.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the whole sky (.png, .pdf, .svg).")
+@n_threads_option
+@overwrite_option
+def threshold(
+    map_: Path,
+    out: Path,
+    thresholds: tuple[str, ...],
+    low: tuple[str, ...],
+    high: tuple[str, ...],
+    keep: Keep,
+    connectivity: str,
+    healpix: dict[str, Any],
+    frame: str | None,
+    order: int | None,
+    resolution: str | None,
+    mode: Mode,
+    dilate: str | None,
+    erode: str | None,
+    plot: Path | None,
+    n_threads: int | None,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    """Compare the values of MAP with a threshold.
+
+    The mask keeps the values that are above the threshold, or fulfil another condition, and is written to the file OUT.
+    MAP is a HEALPix map in a FITS file, or a FITS image. The options are those of Mask.from_map in Python.
+    """
+    one_of_both(order, resolution)
+    if dilate is not None and erode is not None:
+        raise click.UsageError("--dilate and --erode exclude each other.")
+    pair = keep in ("between", "outside")
+    if pair and len(thresholds) != 2:
+        raise click.UsageError(f"--keep {keep} needs --threshold twice, for the two ends of the interval.")
+    if resolution is not None:
+        order = order_of(resolution)
+    outputs = [out] if plot is None else [out, plot]
+    _check([out], [] if plot is None else [plot], inputs=[map_], overwrite=overwrite)
+    values, words = _opened(map_, healpix, frame)
+    mask = Mask.from_map(
+        values,
+        thresholds if pair else _level(thresholds, "--threshold"),
+        low=_level(low, "--low"),
+        high=_level(high, "--high"),
+        keep=keep,
+        connectivity=int(connectivity),
+        order=order,
+        mode=mode,
+        n_threads=n_threads,
+        **words,
+        **options,
+    )
+    if dilate is not None:
+        mask = mask.dilate(dilate, n_threads=n_threads)
+    if erode is not None:
+        mask = mask.erode(erode, n_threads=n_threads)
+    with staged(outputs, overwrite=overwrite) as places:
+        mask.write(places[out])
+        if plot is not None:
+            pictures.all_sky(mask, places[plot], title=map_.name)
+    click.echo(line_about(mask, out))
+
+
+def _level(texts: tuple[str, ...], option: str) -> Any:
+    """A threshold, or one for each energy bin."""
+    if len(texts) <= 1:
+        return texts[0] if texts else None
+    try:
+        return u.Quantity([u.Quantity(text) for text in texts])
+    except (TypeError, ValueError):
+        raise click.UsageError(f"{option} must have numbers or quantities, got {', '.join(texts)}.") from None
+
+
+def _opened(path: Path, healpix: dict[str, Any], frame: str | None) -> tuple[Any, dict[str, Any]]:
+    """What `Mask.from_map` takes for a file: a path or the map in it, and options."""
+    kind, _ = kind_of(path, healpix["hdu"])
+    if kind == "healpix":
+        return io.read_map(path, **healpix), {"frame": frame}
+    names = ["column", "nest"] + ["frame"] * (kind == "image")
+    unused = [_NAMES[name] for name in names if healpix[name] is not None]
+    if unused:
+        what = "an image" if kind == "image" else "a map of healsparse"
+        raise click.UsageError(f"{unused[0]} is for HEALPix maps, and the file has {what}.")
+    if kind == "image":
+        return path, {"hdu": healpix["hdu"], "frame": frame}
+    if frame not in (None, healpix["frame"]):
+        raise click.UsageError("--frame cannot convert a file of healsparse: use hpmask convert afterwards.")
+    return path, {"hdu": healpix["hdu"], "frame": healpix["frame"]}
+
+
+def _check(masks: list[Path], plots: list[Path], *, inputs: list[Path], overwrite: bool) -> None:
+    """Raise, before any work is done, if an output cannot be written."""
+    check_outputs([*masks, *plots], inputs=inputs, overwrite=overwrite)
+    for path in masks:
+        check_mask(path)
+    for path in plots:
+        check_picture(path)
+
+
+@click.command()
+@click.argument("skymap", type=click.Path(path_type=Path))
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--level",
+    "levels",
+    type=click.FloatRange(0, 1, min_open=True),
+    multiple=True,
+    default=[0.9],
+    show_default=True,
+    help="Probability that the region holds. Give it several times for several regions.",
+)
+@click.option(
+    "--crossing",
+    type=click.Choice(CROSSING),
+    default="include",
+    show_default=True,
+    help="The cell at which the sum of the probability crosses the level: it belongs to the region, it does not, or it "
+    "is split.",
+)
+@click.option("--normalize", is_flag=True, help="Levels are fractions of the sum of the map, which need not be 1.")
+@click.option(
+    "--density/--sums",
+    default=None,
+    help="Whether the values are densities per sr or sums over the cells [default: their unit and the name of the "
+    "column decide].",
+)
+@healpix_options
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the whole sky (.png, .pdf, .svg).")
+@n_threads_option
+@overwrite_option
+def credible(
+    skymap: Path,
+    out: Path,
+    levels: tuple[float, ...],
+    crossing: Crossing,
+    normalize: bool,
+    density: bool | None,
+    healpix: dict[str, Any],
+    plot: Path | None,
+    n_threads: int | None,
+    overwrite: bool,
+) -> None:
+    """Find the credible region of SKYMAP.
+
+    The mask keeps the cells of highest probability density that hold the level together, and is written to the file
+    OUT. SKYMAP is a HEALPix map of probability in a FITS file, flat or multi-order.
+
+    The names of OUT and of the picture may have {level}, and must have it for several levels: region_{level}.fits
+    stands for region_0.5.fits and region_0.9.fits.
+    """
+    if len(levels) > 1 and any(path is not None and _LEVEL not in path.name for path in (out, plot)):
+        raise click.UsageError(
+            "Several levels need several files: put {level} into the name, as in region_{level}.fits."
+        )
+    masks = [_named(out, level) for level in levels]
+    plots = [] if plot is None else [_named(plot, level) for level in levels]
+    _check(masks, plots, inputs=[skymap], overwrite=overwrite)
+    # Whether the values are densities may depend on the name of their column.
+    column = healpix["column"]
+    regions = Mask.from_skymap(
+        io.read_map(skymap, **healpix),
+        list(levels),
+        crossing=crossing,
+        normalize=normalize,
+        density=density,
+        column=column if isinstance(column, str) else None,
+        n_threads=n_threads,
+    )
+    with staged([*masks, *plots], overwrite=overwrite) as places:
+        for region, path in zip(regions, masks, strict=True):
+            region.write(places[path])
+        for region, level, path in zip(regions, levels, plots, strict=False):
+            pictures.all_sky(region, places[path], title=f"{skymap.name}, {100 * level:g} %")
+    for region, path in zip(regions, masks, strict=True):
+        click.echo(line_about(region, path))
+
+
+def _named(path: Path, level: float) -> Path:
+    return path.with_name(path.name.replace(_LEVEL, f"{level:.15g}"))
