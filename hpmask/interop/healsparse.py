@@ -12,12 +12,12 @@ from hpmask._utils.arguments import as_flag, check_order
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call
 from hpmask.core.full_maps import set_of_cells
-from hpmask.core.rangeset import RangeSet, from_starts_stops
+from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry.frames import check_frame
 from hpmask.values.criterion import Criterion, check_nan
-from hpmask.values.threshold import Cells, Conditions, Fast, moved, n_planes, plane_of, text_of
+from hpmask.values.threshold import Cells, Conditions, Fast, joined, moved, n_planes, plane_of, text_of
 
 __all__ = ["from_healsparse", "is_healsparse"]
 
@@ -59,7 +59,7 @@ def from_healsparse(
         pieces = [_sets_of_piece(cells, values, conditions, own) for cells, values in _pieces(map_)]
         # Without a piece, there still is a set for each condition.
         nothing = [RangeSet.empty(own) for _ in conditions(np.empty(0, dtype=map_.dtype))]
-        return [_joined(sets, own) for sets in zip(nothing, *pieces, strict=True)]
+        return [joined(sets, own) for sets in zip(nothing, *pieces, strict=True)]
 
     cells = Cells(sets_of, lambda: sets_of(lambda values: (np.ones(values.size, dtype=np.bool_),))[0], None)
     options: dict[str, Any] = {"nan": missing, "outside": outside, "invert": invert, "argument": "values"}
@@ -83,9 +83,3 @@ def _sets_of_piece(
 ) -> list[RangeSet]:
     found = conditions(values)
     return [RangeSet.empty(order) if chosen is None else set_of_cells(cells[chosen], order) for chosen in found]
-
-
-def _joined(sets: tuple[RangeSet, ...], order: int) -> RangeSet:
-    """The union of sets that follow one another."""
-    ranges = np.concatenate([plane.ranges for plane in sets])
-    return from_starts_stops(ranges[:, 0].copy(), ranges[:, 1].copy(), order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,12 +12,12 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask._kernels import crossings as _kernel
-from hpmask._utils.arguments import as_booleans, as_flag, check_order
+from hpmask._utils.arguments import MAX_ORDER, as_booleans, as_flag, check_order
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call, thread_map
-from hpmask.core.full_maps import Crossings, crossings_of, sets_of_pieces, toggled
+from hpmask.core.full_maps import Crossings, crossings_of, set_of_cells, sets_of_pieces, toggled
 from hpmask.core.healpix_map import UNSEEN, HealpixMap, is_missing
-from hpmask.core.rangeset import RangeSet
+from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.core.transform import at_order, to_frame
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
@@ -25,7 +25,18 @@ from hpmask.geometry.frames import check_frame
 from hpmask.values.criterion import Criterion, Nan, check_missing, check_nan
 from hpmask.values.hysteresis import region_of_cells, region_of_pixels
 
-__all__ = ["Cells", "mask_of", "moved", "n_planes", "pixels_of", "plane_of", "planes_of", "text_of", "values_kept"]
+__all__ = [
+    "Cells",
+    "joined",
+    "mask_of",
+    "moved",
+    "n_planes",
+    "pixels_of",
+    "plane_of",
+    "planes_of",
+    "text_of",
+    "values_kept",
+]
 
 Booleans = NDArray[np.bool_]
 Conditions = Callable[[NDArray[Any]], tuple[Booleans | None, ...]]
@@ -126,7 +137,13 @@ class Cells:
     @classmethod
     def of(cls, map_: HealpixMap, row: NDArray[Any]) -> Cells:
         """One row of a map."""
-        return cls(partial(_sets_of, map_, row), None if map_.is_full else lambda: map_.coverage, map_.unit)
+        sets_of = partial(_sets_of, map_, row)
+        coverage = None if map_.is_full else lambda: sets_of(_everywhere)[0]
+        return cls(sets_of, coverage, map_.unit)
+
+
+def _everywhere(values: NDArray[Any]) -> tuple[Booleans]:
+    return (np.ones(values.size, dtype=np.bool_),)
 
 
 def planes_of(
@@ -293,6 +310,12 @@ def _sets_of(map_: HealpixMap, row: NDArray[Any], conditions: Conditions, fast: 
 
         return sets_of_pieces(crossings, map_.order)
     parts = [slice(start, start + _CHUNK) for start in range(0, row.size, _CHUNK)] or [slice(0, 0)]
+    if map_.cells is not None:
+
+        def pieces(part: slice) -> list[RangeSet]:
+            return [_set_of_some(map_, part, chosen) for chosen in of(part)]
+
+        return [joined(sets, map_.order) for sets in zip(*thread_map(pieces, parts), strict=True)]
     whole: list[Booleans] = []
     for part, found in zip(parts, thread_map(of, parts), strict=True):
         for k, booleans in enumerate(found):
@@ -301,6 +324,26 @@ def _sets_of(map_: HealpixMap, row: NDArray[Any], conditions: Conditions, fast: 
             if booleans is not None:
                 whole[k][part] = booleans
     return [map_.set_of(booleans) for booleans in whole]
+
+
+def _set_of_some(map_: HealpixMap, part: slice, chosen: Booleans | None) -> RangeSet:
+    """The set of the cells that are chosen among a part of a map's cells."""
+    assert map_.cells is not None
+    if chosen is None:
+        return RangeSet.empty(map_.order)
+    cells = map_.cells[part][chosen]
+    if map_.orders is None:
+        return set_of_cells(cells, map_.order)
+    shift = np.uint64(2) * (np.uint64(MAX_ORDER) - map_.orders[part][chosen].astype(np.uint64))
+    return from_starts_stops(cells << shift, (cells + np.uint64(1)) << shift, map_.order)
+
+
+def joined(sets: Sequence[RangeSet], order: int) -> RangeSet:
+    """The union of sets that follow one another."""
+    if len(sets) == 1:
+        return sets[0]
+    ranges = np.concatenate([plane.ranges for plane in sets])
+    return from_starts_stops(ranges[:, 0].copy(), ranges[:, 1].copy(), order)
 
 
 def _crossings(values: NDArray[Any], start: int, intervals: Intervals) -> list[Crossings] | None:

@@ -1,5 +1,7 @@
 """Thresholds: against numpy, cell by cell."""
 
+import tracemalloc
+
 import healpy
 import numpy as np
 import pytest
@@ -271,6 +273,28 @@ def test_crossings(dtype):
                     assert crossings.crossings(holed, 0, 1, -99.0, 11, out) == -1
     with pytest.raises(ValueError, match="out must have room"):
         crossings.crossings(np.zeros(3), 0, 1, -1, 0, np.empty(2, int))
+
+
+@pytest.mark.parametrize("words", [{"threshold": 0.5}, {"low": 0.2, "high": 0.9, "keep": "<"}])
+@pytest.mark.parametrize(("scheme", "most"), [("nested", 0.3), ("ring", 0.8), ("partial", 0.8), ("multi-order", 0.8)])
+def test_no_array_is_larger_than_the_map(scheme, most, words):
+    values = np.repeat(np.random.default_rng(2).random(12 << 8), 1 << 10)
+    if scheme == "nested":
+        map_ = HealpixMap(values, nest=True, frame="icrs")
+    elif scheme == "ring":
+        # From north to south, so that the set has few ranges.
+        map_ = HealpixMap(np.linspace(0, 1, values.size), nest=False, frame="icrs")
+    elif scheme == "partial":
+        cells = np.arange(values.size // 3, values.size)
+        map_ = HealpixMap(values[cells], cells=cells, order=9, nest=True, frame="icrs")
+    else:
+        uniq = np.r_[4 * 4**8 + np.arange(1000), 4 * 4**9 + np.arange(4000, values.size)]
+        map_ = HealpixMap(values[: uniq.size], uniq=uniq, frame="icrs")
+    tracemalloc.start()
+    Mask.from_map(map_, n_threads=1, **words)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < most * map_.values.nbytes
 
 
 def test_orders_and_frames():
