@@ -3581,7 +3581,7 @@ class Mask(MaskValue):
             Whether to replace an existing file.
         format : str, optional
             Name of the format, one of `hpmask.io.formats`, if it is not that of the name. "healpix" is a HEALPix map of
-            bytes in NESTED order, 1 = kept, which healpy and Aladin read. It has all cells of the order of the mask, or
+            bytes in NESTED order, 1 = kept, as healpy and others read it. It has all cells of its order, or
             only the kept ones with their numbers (INDXSCHM = 'EXPLICIT'), whichever takes fewer bytes. Energy bins are
             columns, as in gammapy's maps.
 

@@ -175,7 +175,7 @@ def _level(texts: tuple[str, ...], option: str) -> Any:
 
 def _opened(path: Path, healpix: dict[str, Any], frame: str | None) -> tuple[Any, dict[str, Any]]:
     """What `Mask.from_map` takes for a file: a path or the map in it, and options."""
-    kind, _ = kind_of(path, healpix["hdu"])
+    kind = kind_of(path, healpix["hdu"])
     if kind == "healpix":
         return io.read_map(path, **healpix), {"frame": frame}
     names = ["column", "nest"] + ["frame"] * (kind == "image")

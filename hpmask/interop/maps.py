@@ -62,7 +62,7 @@ def from_map(
     file = values if isinstance(values, str | Path) else None
     if file is not None:
         _check_unused({"cells": cells, "uniq": uniq}, "arrays", "a path")
-        kind, unit = kind_of(file, hdu)
+        kind, unit = _kind_and_unit(file, hdu)
         if kind != "healpix":
             _check_unused({"nest": nest}, "arrays and HEALPix files", _NAMES[kind])
         if kind == "healsparse":
@@ -107,7 +107,12 @@ def from_map(
         return mask_of(values, criterion, frame=frame, energy=energy, what=what, **options)
 
 
-def kind_of(path: str | Path, hdu: int | str | None) -> tuple[str, Hdu | None]:
+def kind_of(path: str | Path, hdu: int | str | None) -> str:
+    """What kind of map a file, or one HDU of it, has: "healpix", "healsparse" or "image"."""
+    return _kind_and_unit(path, hdu)[0]
+
+
+def _kind_and_unit(path: str | Path, hdu: int | str | None) -> tuple[str, Hdu | None]:
     """What kind of map a file, or one HDU of it, has ("healpix", "healsparse" or "image"), and the HDU of the map."""
     with faults_of(path, Exception):
         units = units_of(path)

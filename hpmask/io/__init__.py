@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Collection, Mapping
 from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, cast
+from typing import Any
 
-from hpmask._files.atomic import replacing
 from hpmask._files.digest import digesting
 from hpmask._utils.errors import MaskFormatError
 from hpmask.core.value import MaskValue, with_history
@@ -20,7 +18,7 @@ from hpmask.io import ascii, fits, healpix, json
 from hpmask.io.format import Format
 from hpmask.io.healpix_read import read_map
 from hpmask.io.healpix_write import write_map
-from hpmask.io.opened import START, opened, to_end
+from hpmask.io.opened import START, created, opened, to_end
 
 __all__ = ["Format", "formats", "read", "read_map", "register", "unregister", "write", "write_map"]
 
@@ -29,9 +27,6 @@ _OWN = tuple(_FORMATS)
 
 formats: Mapping[str, Format] = MappingProxyType(_FORMATS)
 """The known formats by name, as `Format` objects. It is a read-only view: use `register` to add a format."""
-
-# As small as with the default 9 to within a percent, and several times faster.
-_GZIP_LEVEL = 6
 
 
 def register(format: Format) -> None:
@@ -153,13 +148,8 @@ def write(mask: MaskValue, path: str | Path, *, overwrite: bool = False, format:
             f"the name of {path} does not say which format is meant: end it in {_all_suffixes()}, "
             f"or give format={_all_names()}"
         )
-    with replacing(path, overwrite=overwrite) as file:
-        if path.name.lower().endswith(".gz"):
-            # Without a name and a time inside, equal masks make equal bytes.
-            with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as packed:
-                chosen.write(mask, cast("IO[bytes]", packed))
-        else:
-            chosen.write(mask, file)
+    with created(path, overwrite=overwrite) as file:
+        chosen.write(mask, file)
 
 
 def _named(name: str) -> Format:

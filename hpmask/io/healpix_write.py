@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from hpmask._files.atomic import replacing
 from hpmask._files.hdu import write_hdu
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.bands import axis_cards, bands_hdu
 from hpmask.geometry import healpix
+from hpmask.io.opened import created
 
 __all__ = ["MAX_ORDER_32", "describe", "link", "table_of", "write_file", "write_map"]
 
@@ -28,8 +27,6 @@ MAX_ORDER_32 = 13
 _PER_ROW = 1024
 
 _COORDSYS = {"icrs": "C", "galactic": "G"}
-
-_GZIP_LEVEL = 6
 
 # For each type in memory: the type of the column, that of its bytes, and TZERO.
 _FORMS = {
@@ -108,12 +105,8 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
         for i in range(1 + (cells is not None), header["TFIELDS"] + 1):
             header.insert(f"TFORM{i}", (f"TUNIT{i}", unit), after=True)
     bands = None if map_.energy is None else link(header, map_.energy, "SKYMAP_BANDS")
-    with replacing(Path(path), overwrite=overwrite) as file:
-        if str(path).lower().endswith(".gz"):
-            with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as packed:
-                write_file(cast("IO[bytes]", packed), fits.PrimaryHDU().header, header, data, bands)
-        else:
-            write_file(file, fits.PrimaryHDU().header, header, data, bands)
+    with created(Path(path), overwrite=overwrite) as file:
+        write_file(file, fits.PrimaryHDU().header, header, data, bands)
 
 
 def _unit_text(unit: u.UnitBase) -> str:

@@ -7,7 +7,6 @@ import healpy as hp
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from astropy.io import fits
 from astropy.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from profiles import examples
 
 import hpmask
 from hpmask import EnergyAxis, HealpixMap, Mask, find_exclusion
+from hpmask.io import read_map
 from hpmask.values import Exclusion, cash_sqrt_ts, disc_sums
 
 AXIS = EnergyAxis([1, 3, 10] * u.TeV)
@@ -237,19 +237,16 @@ def test_no_emission():
 def test_fermi(data):
     """The 3FHL counts. The background: the mean of the lower three quarters of the cells in boxes of Galactic
     coordinates, with the spectrum of all counts."""
-    with fits.open(data("skymaps/fermi_3fhl_counts_cube_hpx.fits.gz")) as file:
-        rows = np.array(file["SKYMAP"].data.tolist()).T
-        bounds = file["EBOUNDS"].data
-        edges = np.append(bounds["E_MIN"], bounds["E_MAX"][-1]).astype(float) * u.keV
-    axis = EnergyAxis(edges.to(u.GeV))
+    counts = read_map(data("skymaps/fermi_3fhl_counts_cube_hpx.fits.gz"))
+    rows = counts.values
     sky = SkyCoord(*hp.pix2ang(64, np.arange(rows.shape[1]), lonlat=True), unit="deg").galactic
     box = ((sky.l.deg + 15) % 360 // 30 + 100 * ((sky.b.deg + 90) // 4)).astype(int)
     total, model = rows.sum(axis=0), np.empty(rows.shape[1])
     for number in np.unique(box):
         own = np.sort(total[box == number])
         model[box == number] = own[: max(1, own.size * 3 // 4)].mean()
-    counts = HealpixMap(rows, nest=False, frame="icrs", energy=axis)
-    background = counts.with_values(rows.sum(axis=1)[:, np.newaxis] / rows.sum() * np.maximum(model, 0.1), energy=axis)
+    spectrum = rows.sum(axis=1)[:, np.newaxis] / rows.sum()
+    background = counts.with_values(spectrum * np.maximum(model, 0.1), energy=counts.energy)
     found = find_exclusion(counts, background, "1 deg")
     assert found.converged
     catalog = Table.read(data("catalogs/gll_psch_v13_3FHL.fit.gz"), hdu=1)
