@@ -38,7 +38,7 @@ _OTHER_COMMAND = (
     "use Mask.from_wcs",
     "make a mask of this map with Mask.from_map(path, threshold), where nan= says what becomes of missing values",
 )
-_OPTION = re.compile(r"\b(nan|keep|hdu|column|map-frame|source-frame)=('[^']*'|\d+)")
+_OPTION = re.compile(r"\b(nan|keep|hdu|column|map-frame)=('[^']*'|\d+)")
 # The argument `values` as the subject of a sentence.
 _VALUES = re.compile(r"\bvalues(?=(\[\d+\])? (has|is|must)\b)")
 _HDU = re.compile(r"\bhdu=('[^']*'|\d+)")
@@ -100,7 +100,7 @@ def _by_options(text: str, command: str | None) -> str:
     if command in ("threshold", "credible", "convert"):
         for argument, option in _FLAGS.items():
             text = text.replace(argument, option)
-        text = text.replace("frame='", "source-frame='" if command == "convert" else "map-frame='")
+        text = text.replace("frame='", "map-frame='")
         return _OPTION.sub(lambda found: f"--{found[1]} {found[2].strip(chr(39))}", _VALUES.sub("the map", text))
     return text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -14,6 +14,7 @@ from hpmask.cli.terminal import (
     check_mask,
     check_outputs,
     check_picture,
+    healpix_options,
     n_threads_option,
     one_of_both,
     order_option,
@@ -139,14 +140,7 @@ def to_wcs(
     type=click.Choice([one.name for one in io.formats.values()]),
     help="Format of TARGET, if it is not that of its name: 'healpix' is a HEALPix map.",
 )
-@click.option("--column", help="Name or number of the column with the mask, if SOURCE is a HEALPix map.")
-@click.option("--hdu", help="Name or number of the HDU, if SOURCE is a HEALPix map.")
-@click.option("--nest/--ring", default=None, help="Order of the cells, for a HEALPix map that does not say it.")
-@click.option(
-    "--source-frame",
-    type=click.Choice(["icrs", "galactic"]),
-    help="Frame of the cells, for a HEALPix map that does not say it.",
-)
+@healpix_options
 @n_threads_option
 @overwrite_option
 def convert(
@@ -159,10 +153,7 @@ def convert(
     frame: str | None,
     reduce: Literal["any", "all"] | None,
     format: str | None,
-    column: str | None,
-    hdu: str | None,
-    nest: bool | None,
-    source_frame: str | None,
+    healpix: dict[str, Any],
     n_threads: int | None,
     overwrite: bool,
 ) -> None:
@@ -178,7 +169,7 @@ def convert(
     check_outputs([target], inputs=[source], overwrite=overwrite)
     if format is None:
         check_mask(target)
-    mask = Mask.read(source, column=column, hdu=hdu, nest=nest, frame=source_frame)
+    mask = Mask.read(source, **healpix)
     if reduce is not None:
         mask = mask.reduce(reduce)
     if frame is not None:

@@ -555,7 +555,7 @@ class TestConvert:
         columns = [fits.Column(name, "E", array=one) for name, one in (("A", 0 * values), ("B", values))]
         table = fits.BinTableHDU.from_columns(columns, name="MAPS")
         fits.HDUList([fits.PrimaryHDU(), table]).writeto("odd.fits")
-        words = ("convert", "odd.fits", "mask.txt", "--hdu", "maps", "--source-frame", "icrs", "--nest")
+        words = ("convert", "odd.fits", "mask.txt", "--hdu", "maps", "--map-frame", "icrs", "--nest")
         for column in ("B", "1"):
             run(*words, "--column", column, "--overwrite")
             assert Mask.read("mask.txt") == hole
