@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import re
 import secrets
@@ -10,13 +11,16 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from hpmask._utils.arguments import as_flag
 
-__all__ = ["check_target", "replacing"]
+__all__ = ["check_target", "created", "replacing"]
 
 _TEMPORARY = re.compile(r"\.hpmask-[0-9a-f]{16}\.tmp")
+
+# As small as with the default 9 to within a percent, and several times faster.
+_GZIP_LEVEL = 6
 
 # Age in seconds of the last write at which a temporary file must belong to a process that was killed.
 _ABANDONED = 3600
@@ -159,3 +163,15 @@ def _mode_to_keep(path: Path, overwrite: bool) -> int | None:
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "Not a regular file, so it cannot be replaced", str(path))
     return stat.S_IMODE(mode)
+
+
+@contextmanager
+def created(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
+    """Make a file, which is gzipped if its name ends in ``.gz``. It takes its place when it is complete."""
+    with replacing(path, overwrite=overwrite) as file:
+        if path.name.lower().endswith(".gz"):
+            # Without a name and a time inside, equal content makes equal bytes.
+            with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as packed:
+                yield cast("IO[bytes]", packed)
+        else:
+            yield file

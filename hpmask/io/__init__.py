@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from hpmask._files.atomic import created
 from hpmask._files.digest import digesting
 from hpmask._utils.errors import MaskFormatError
 from hpmask.core.value import MaskValue, with_history
@@ -18,7 +19,7 @@ from hpmask.io import ascii, fits, healpix, json
 from hpmask.io.format import Format
 from hpmask.io.healpix_read import read_map
 from hpmask.io.healpix_write import write_map
-from hpmask.io.opened import START, created, opened, to_end
+from hpmask.io.opened import START, opened, to_end
 
 __all__ = ["Format", "formats", "read", "read_map", "register", "unregister", "write", "write_map"]
 

@@ -11,12 +11,12 @@ from astropy import units as u
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from hpmask._files.atomic import created
 from hpmask._files.hdu import write_hdu
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.bands import axis_cards, bands_hdu
 from hpmask.geometry import healpix
-from hpmask.io.opened import created
 
 __all__ = ["MAX_ORDER_32", "describe", "link", "table_of", "write_file", "write_map"]
 

@@ -1,4 +1,4 @@
-"""Files that are opened for reading or made, gzipped or not."""
+"""Files that are opened for reading, gzipped or not."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
-from hpmask._files.atomic import replacing
 from hpmask._files.unpack import packed_size, unpacked
 from hpmask._utils.errors import MaskFormatError
 
-__all__ = ["START", "created", "opened", "to_end"]
+__all__ = ["START", "opened", "to_end"]
 
 _GZIP = b"\x1f\x8b"
-
-# As small as with the default 9 to within a percent, and several times faster.
-_GZIP_LEVEL = 6
 
 START = 1 << 16
 """Bytes by which the format of a file is recognized: comments may come first."""
@@ -49,15 +45,3 @@ def to_end(file: BufferedReader[Any]) -> None:
     if packed_size(file) is not None:
         while file.read(1 << 20):
             pass
-
-
-@contextmanager
-def created(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
-    """Make a file, which is gzipped if its name ends in ``.gz``. It takes its place when it is complete."""
-    with replacing(path, overwrite=overwrite) as file:
-        if path.name.lower().endswith(".gz"):
-            # Without a name and a time inside, equal content makes equal bytes.
-            with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as packed:
-                yield cast("IO[bytes]", packed)
-        else:
-            yield file

@@ -6,7 +6,6 @@ https://gamma-astro-data-formats.readthedocs.io/en/latest/skymaps/wcs/index.html
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from astropy.wcs import WCS
 
 import hpmask
 from hpmask._files import atomic
+from hpmask._files.atomic import created
 from hpmask._files.fits_text import add_history
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count
@@ -64,12 +64,8 @@ def write_wcs(
         if energy is not None:
             hdus.append(bands_hdu(energy, "MASK_BANDS"))
             _link(primary.header, energy, image.shape)
-        with atomic.replacing(path, overwrite=overwrite) as file:
-            if str(path).endswith(".gz"):
-                with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
-                    hdus.writeto(packed, checksum=True)
-            else:
-                hdus.writeto(file, checksum=True)
+        with created(Path(path), overwrite=overwrite) as file:
+            hdus.writeto(file, checksum=True)
 
 
 def _describe(header: fits.Header, mask: MaskValue) -> None:
