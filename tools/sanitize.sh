@@ -23,7 +23,11 @@ read -r include suffix < <("$python" -c '
 import sysconfig
 print(sysconfig.get_paths()["include"], sysconfig.get_config_var("EXT_SUFFIX"))')
 build() {
-  "$python" -m cython -3 -M "hpmask/_kernels/$1.pyx" -o "hpmask/_kernels/$1.c"
+  if [ "$1" = _memoryviews ]; then
+    "$python" -m cython --generate-shared="hpmask/_kernels/$1.c"
+  else
+    "$python" -m cython -3 -M --shared=hpmask._kernels._memoryviews "hpmask/_kernels/$1.pyx" -o "hpmask/_kernels/$1.c"
+  fi
   gcc -shared -fPIC -O1 -g -std=c11 -ffp-contract=off -fno-omit-frame-pointer -w \
     -fsanitize=address,undefined -fno-sanitize-recover=all \
     -I"$include" "hpmask/_kernels/$1.c" -o "hpmask/_kernels/$1$suffix" -lm
@@ -31,7 +35,7 @@ build() {
 }
 export -f build
 export python include suffix
-for kernel in hpmask/_kernels/*.pyx; do basename "$kernel" .pyx; done | xargs -P "$(nproc)" -I{} bash -euc 'build {}'
+for kernel in _memoryviews hpmask/_kernels/*.pyx; do basename "$kernel" .pyx; done | xargs -P "$(nproc)" -I{} bash -euc 'build {}'
 
 # Python itself leaks, by design.
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
