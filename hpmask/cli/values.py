@@ -257,15 +257,12 @@ def credible(
     masks = [_named(out, level) for level in levels]
     plots = [] if plot is None else [_named(plot, level) for level in levels]
     _check(masks, plots, inputs=[skymap], overwrite=overwrite)
-    # Whether the values are densities may depend on the name of their column.
-    column = healpix["column"]
     regions = Mask.from_skymap(
         io.read_map(skymap, **healpix),
         list(levels),
         crossing=crossing,
         normalize=normalize,
         density=density,
-        column=column if isinstance(column, str) else None,
         n_threads=n_threads,
     )
     with staged([*masks, *plots], overwrite=overwrite) as places:

@@ -352,6 +352,4 @@ class Skymap:
 
     def load(self, grid: Grid) -> Loaded:
         map_ = io.read_map(self.path, **self.table.words)
-        # Whether the values are densities may depend on the name of their column.
-        name = self.table.column if isinstance(self.table.column, str) else None
-        return _LoadedMasks([self.path], [Mask.from_skymap(map_, column=name, **self.words)])
+        return _LoadedMasks([self.path], [Mask.from_skymap(map_, **self.words)])

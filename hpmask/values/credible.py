@@ -54,7 +54,7 @@ def from_skymap(
     frame: str | None = None,
     n_threads: int | None = None,
 ) -> MaskValue | list[MaskValue]:
-    """See `hpmask.Mask.from_skymap`. `column` names the values of a table or of the map."""
+    """See `hpmask.Mask.from_skymap`. `column` and `frame` are for tables."""
     levels, single = _as_levels(credible)
     if crossing not in CROSSING:
         raise ValueError(
@@ -152,7 +152,9 @@ def _cells_of(
     if isinstance(skymap, HealpixMap):
         if frame is not None:
             raise TypeError("a HealpixMap has its own frame: give no frame with it")
-        return _cells_of_map(skymap, column or "", density)
+        if column is not None:
+            raise TypeError("column names the values of a table or a file, but skymap is a HealpixMap")
+        return _cells_of_map(skymap, density)
     table = SkyTable.of(skymap, column, frame)
     if table is None:
         raise TypeError(
@@ -162,8 +164,8 @@ def _cells_of(
     return _cells_of_table(table, density, n_threads)
 
 
-def _cells_of_map(skymap: HealpixMap, name: str, density: bool | None) -> _Cells:
-    density, factor = densities(skymap.unit, name, density)
+def _cells_of_map(skymap: HealpixMap, density: bool | None) -> _Cells:
+    density, factor = densities(skymap, density)
     if density:
         # The weights of a multi-order map are densities times 4**-order.
         factor *= pi / 3 if skymap.orders is not None else 4 * pi / healpix.n_cells(skymap.order)
@@ -190,7 +192,7 @@ def _cells_of_map(skymap: HealpixMap, name: str, density: bool | None) -> _Cells
 
 def _cells_of_table(table: SkyTable, density: bool | None, n_threads: int | None) -> _Cells:
     """Cells of a table, which is not brought into NESTED order: only the chosen cells need that."""
-    density, factor = densities(table.unit, table.name, density)
+    density, factor = densities(table, density)
     uniq, orders, ascending = orders_of(table.uniq)
     values = table.values
     back: NDArray[np.int64] | None = None
@@ -218,7 +220,8 @@ def _cells_of_table(table: SkyTable, density: bool | None, n_threads: int | None
             out.resize(max(count, 0), refcheck=False)
             return out, one, other
 
-        threads = thread_count(n_threads) if uniq.size > _PARALLEL_FROM else 1
+        threads = thread_count(n_threads)
+        threads = threads if uniq.size > _PARALLEL_FROM else 1
         cuts = np.linspace(0, 12, min(threads, 12) + 1).astype(int).tolist()
         boundaries = np.empty(0, dtype=np.uint64)
         for out, one, other in thread_map(part, list(pairwise(cuts)), threads):
@@ -257,7 +260,8 @@ class _Ranking:
         self.values = np.ascontiguousarray(cells.rows[row], dtype=np.float64)
         self.row = row
         n = self.values.size
-        threads = thread_count(n_threads) if n > _PARALLEL_FROM else 1
+        threads = thread_count(n_threads)
+        threads = threads if n > _PARALLEL_FROM else 1
         cuts = np.linspace(0, n, threads + 1).astype(int)
         self.parts = [slice(int(a), int(b)) for a, b in pairwise(cuts)]
         self.threads = threads
