@@ -166,13 +166,8 @@ def find_exclusion(
     1.25
     """
     check_counts(counts, background, "background")
-    per_bin, progress, max_iter = (
-        as_flag(per_bin, "per_bin"),
-        as_flag(progress, "progress"),
-        as_count(max_iter, "max_iter"),
-    )
-    if max_iter < 1:
-        raise ValueError(f"max_iter must be at least 1, got {max_iter}")
+    per_bin, progress = as_flag(per_bin, "per_bin"), as_flag(progress, "progress")
+    max_iter = as_count(max_iter, "max_iter", least=1)
     energy = background.energy if per_bin else None
     criterion = _criterion(low, high, connectivity, energy)
     if dilate is not None:
@@ -186,6 +181,7 @@ def find_exclusion(
         exposed=exposed,
         numbers=nested_numbers(background),
         order=background.order,
+        has_bins=background.energy is not None,
     )
     maps = known_background(own_counts, background, exposed, radius, progress=progress)
     nothing = RangeSet.empty(background.order)
@@ -206,7 +202,7 @@ def find_exclusion(
         factors = search.normalisation(excluded)
         scaled = maps.scaled(factors)
         warn(f"the exclusion mask still changes after {counted(max_iter, 'iteration')}: give a larger max_iter")
-    parts = [_text(radius), f"low={low}, high={high}"]
+    parts = [_text(radius), f"low={_numbers_text(low)}, high={_numbers_text(high)}"]
     parts += [] if dilate is None else [f"dilate={_text(dilate)}"]
     parts += [] if criterion.corners else ["connectivity=4"]
     parts += [counted(len(rows), "iteration")]
@@ -236,6 +232,7 @@ class _Search:
     exposed: NDArray[np.bool_]
     numbers: NDArray[np.uint64]
     order: int
+    has_bins: bool
 
     def normalisation(self, excluded: list[RangeSet]) -> Floats:
         """The ratio of counts and background outside the excluded sky, shape (n_bins,)."""
@@ -245,8 +242,12 @@ class _Search:
             kept = self.exposed[k] & outside[id(excluded[k if len(excluded) > 1 else 0])]
             expected = self.background[k].sum(where=kept)
             if not expected > 0:
+                in_bin = f" in bin {k}" if self.has_bins else ""
+                if not (self.background[k] > 0).any():
+                    raise ValueError(f"background must be above 0 in some cells with exposure{in_bin}")
                 raise ValueError(
-                    f"no background is left outside the exclusion mask in bin {k}: it cannot be normalised"
+                    f"the exclusion mask covers all sky with background{in_bin}, which cannot be normalised: give larger "
+                    "low and high, or a smaller dilate"
                 )
             factors[k] = self.counts[k].sum(where=kept) / expected
         return factors
@@ -286,6 +287,12 @@ def _table(rows: list[tuple[Any, ...]], *, one_bin: bool, one_plane: bool) -> Ta
             "area": area[:, 0] if one_plane else area,
         }
     )
+
+
+def _numbers_text(value: Levels) -> str:
+    """A threshold, or one for each bin, as the history gives it."""
+    numbers = np.asarray(value)
+    return f"{numbers:g}" if not numbers.ndim else f"[{', '.join(f'{number:g}' for number in numbers)}]"
 
 
 def _text(angle: Width) -> str:

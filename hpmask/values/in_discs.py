@@ -19,7 +19,7 @@ from hpmask.core.value import MaskValue, check_mask
 from hpmask.geometry import healpix
 from hpmask.morphology.dilation import Width, angles_of
 
-__all__ = ["cells_in", "check_one_order", "disc_sums", "nested_numbers", "planes_within"]
+__all__ = ["cells_in", "check_one_order", "check_size", "disc_sums", "nested_numbers", "planes_within"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -28,6 +28,8 @@ Integers = NDArray[np.int64]
 _FEW = 1 << 14
 # Parts for each thread, because the cells near the poles take more time.
 _PARTS = 8
+# The largest map that is made.
+_MOST_BYTES = 16 << 30
 
 
 def disc_sums(
@@ -70,8 +72,8 @@ def disc_sums(
     Raises
     ------
     TypeError, ValueError
-        If the map has cells of several orders or infinite values, `radius` is not valid, or the frame or the energy
-        bins of `within` are not those of the map.
+        If the map has cells of several orders or infinite values, `radius` is not valid, the frame or the energy bins
+        of `within` are not those of the map, or the result would take more than 16 GiB.
 
     Examples
     --------
@@ -92,12 +94,17 @@ def disc_sums(
     if within is not None:
         planes = planes_within(within, map_)
         union = RangeSet.union_all(planes)
+        check_size(len(radii), union.n_cells, map_.order)
         cells = None if union.is_full else union.cells()
         target = _Layout.full(map_.order, map_.nest) if cells is None else _Layout.of(cells, map_.order)
     out = np.empty((len(radii), target.n_cells))
     done = np.zeros((len(radii), target.ring.size), dtype=np.int64)
     with watched(lambda: int(done.sum()), total=done.size, what="disc sums", shown=progress):
-        for row, angle, values, counter in zip(out, radii, map_.rows, done, strict=True):
+        for k, (row, angle, values, counter) in enumerate(zip(out, radii, map_.rows, done, strict=True)):
+            infinite = np.flatnonzero(np.isinf(values))
+            if infinite.size:
+                bin_ = "" if map_.energy is None else f" of bin {k}"
+                raise ValueError(f"map_ must be finite or NaN, value {infinite[0]}{bin_} is {values[infinite[0]]}")
             target.put_back(_sums(source, target, values, map_.order, angle, threads, counter), row, threads)
     values = out if map_.energy is not None else out[0]
     if planes is None:
@@ -122,6 +129,16 @@ def check_one_order(map_: HealpixMap, argument: str) -> None:
     """Raise a ValueError that names `argument` if a map has cells of several orders."""
     if map_.orders is not None:
         raise ValueError(f"{argument} must have cells of one order, got a multi-order map")
+
+
+def check_size(n_bins: int, n_cells: int, order: int) -> None:
+    """Raise a ValueError if a map would take more than 16 GiB."""
+    n_bytes = 8 * n_bins * n_cells
+    if n_bytes > _MOST_BYTES:
+        raise ValueError(
+            f"a map of {n_bins} x {n_cells} cells (order {order}) takes {n_bytes / 2**30:.0f} GiB, more than 16 GiB: "
+            "give within=, a mask of a smaller part of the sky, or a coarser order"
+        )
 
 
 def planes_within(within: MaskValue, map_: HealpixMap) -> list[RangeSet]:
@@ -216,8 +233,6 @@ class _Layout:
         missing = is_missing(array)
         if missing is not None:
             array = np.where(missing, 0.0, array)
-        if np.isinf(array).any():
-            raise ValueError(f"map_ must be finite or NaN, value {int(np.flatnonzero(np.isinf(array))[0])} is infinite")
         if self.rows is not None:
             return array[self.rows]
         if not self.nest:
