@@ -61,8 +61,8 @@ def shown(value: Any) -> str:
     Examples
     --------
     >>> from hpmask._utils.words import shown
-    >>> shown("0.5 dge"), shown(list(range(100)))[-12:]
-    ("'0.5 dge'", '5, 26, 2 ...')
+    >>> shown("0.5 dge"), shown(["deg"] * 100)[-12:]
+    ("'0.5 dge'", "g', 'deg ...")
     """
     text = " ".join(repr(value).split())
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."

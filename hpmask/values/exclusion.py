@@ -246,8 +246,8 @@ class _Search:
                 if not (self.background[k] > 0).any():
                     raise ValueError(f"background must be above 0 in some cells with exposure{in_bin}")
                 raise ValueError(
-                    f"the exclusion mask covers all sky with background{in_bin}, which cannot be normalised: give larger "
-                    "low and high, or a smaller dilate"
+                    f"the exclusion mask covers all sky with background{in_bin}, which cannot be normalised: give "
+                    "larger low and high, or a smaller dilate"
                 )
             factors[k] = self.counts[k].sum(where=kept) / expected
         return factors

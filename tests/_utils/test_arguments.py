@@ -391,7 +391,7 @@ def test_values_in_errors_are_short_and_on_one_line():
         (table, lambda value: Mask.from_cones(value, "1 deg", order=3)),
         (np.arange(5000.0), lambda value: Mask.from_cones(SkyCoord(1, 2, unit="deg"), value, order=3)),
     ):
-        with pytest.raises(TypeError, match="must be a (SkyCoord|Quantity)") as caught:
+        with pytest.raises(TypeError, match=r"must be a (SkyCoord|Quantity)") as caught:
             call(value)
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 200
