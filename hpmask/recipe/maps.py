@@ -22,7 +22,7 @@ from hpmask.interop.maps import kind_of
 from hpmask.mask import Mask
 from hpmask.recipe.protocols import Grid, Loaded, check_per_bin
 from hpmask.recipe.sections import Section
-from hpmask.values.credible import CROSSING
+from hpmask.values.credible import CROSSING, as_levels
 from hpmask.values.criterion import KEEP, Criterion
 from hpmask.wcs.grid import Grid as Pixels
 from hpmask.wcs.grid import order_for
@@ -332,8 +332,10 @@ class Skymap:
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Skymap:
         path, credible = section.file("skymap"), section.get("credible", float, default=0.9)
-        if not 0 < credible <= 1:
-            raise section.error(f"credible must be above 0 and at most 1, got {credible}", "credible")
+        try:
+            as_levels(credible)
+        except ValueError as error:
+            raise section.error(str(error), "credible") from None
         words = {
             "credible": credible,
             "crossing": section.choice("crossing", CROSSING, default="include"),

@@ -25,7 +25,7 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
 from hpmask.values.sky_tables import SkyTable, densities
 
-__all__ = ["CROSSING", "Crossing", "from_skymap"]
+__all__ = ["CROSSING", "Crossing", "as_levels", "from_skymap"]
 
 Crossing = Literal["include", "exclude", "split", "split-exclude"]
 CROSSING: tuple[Crossing, ...] = ("include", "exclude", "split", "split-exclude")
@@ -55,7 +55,7 @@ def from_skymap(
     n_threads: int | None = None,
 ) -> MaskValue | list[MaskValue]:
     """See `hpmask.Mask.from_skymap`. `column` and `frame` are for tables."""
-    levels, single = _as_levels(credible)
+    levels, single = as_levels(credible)
     if crossing not in CROSSING:
         raise ValueError(
             f"crossing must be {', '.join(map(repr, CROSSING[:-1]))} or {CROSSING[-1]!r}, got {crossing!r}"
@@ -87,8 +87,14 @@ def _history(level: float, crossing: str, cells: _Cells) -> str:
     return f"from_skymap({counted(cells.rows.shape[1], 'cell')}, credible={level:g}{way})"
 
 
-def _as_levels(credible: Any) -> tuple[list[float], bool]:
-    """The levels, and whether a single one was given."""
+def as_levels(credible: Any) -> tuple[list[float], bool]:
+    """The levels, and whether a single one was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `credible` is not a number or a sequence of numbers, above 0 and at most 1.
+    """
     array = np.asarray(credible)
     if array.dtype.kind not in "iuf" or array.ndim > 1:
         raise TypeError(f"credible must be a number or a sequence of numbers, got {credible!r}")

@@ -563,7 +563,7 @@ class TestSkymap:
         ("line", "message"),
         [
             ("credible = '90 %'", "credible must be a number, got '90 %'"),
-            ("credible = 90", "credible must be above 0 and at most 1, got 90"),
+            ("credible = 90", "credible must be above 0 and at most 1, got 90: give 0.9 for 90 %"),
             ("credible = 0", "credible must be above 0 and at most 1, got 0"),
             ("credible = nan", "credible must be above 0 and at most 1, got nan"),
             ("crossing = 'in'", "crossing must be 'include', 'exclude', 'split' or 'split-exclude', got 'in'"),
