@@ -23,7 +23,7 @@ from hpmask.core.uniq import orders_of, runs_of
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
-from hpmask.values.sky_tables import SkyTable, densities
+from hpmask.values.sky_tables import SkyTable, densities, is_density
 
 __all__ = ["CROSSING", "Crossing", "as_levels", "from_skymap"]
 
@@ -123,6 +123,8 @@ class _Cells:
         Order of the smallest cell.
     density : bool
         Whether the values are densities.
+    has_unit : bool
+        Whether the unit of the values says that they are densities.
     factor : float
         What a sum of the weights of the kernel must be multiplied by to be a probability.
     frame : str
@@ -141,6 +143,7 @@ class _Cells:
     orders: NDArray[np.uint8]
     order: int
     density: bool
+    has_unit: bool
     factor: float
     frame: str
     energy: EnergyAxis | None
@@ -187,6 +190,7 @@ def _cells_of_map(skymap: HealpixMap, density: bool | None) -> _Cells:
         orders,
         skymap.order,
         density,
+        is_density(skymap.unit),
         factor,
         skymap.frame,
         skymap.energy,
@@ -242,6 +246,7 @@ def _cells_of_table(table: SkyTable, density: bool | None, n_threads: int | None
         orders,
         order,
         density,
+        is_density(table.unit),
         factor * pi / 3 if density else 1.0,
         table.frame,
         None,
@@ -287,11 +292,13 @@ class _Ranking:
         if abs(probability - 1) <= _OFF:
             return
         bin_ = "" if self.cells.energy is None else f" of bin {self.row}"
-        kind = "probabilities of cells" if self.cells.density else "densities per sr"
-        raise ValueError(
-            f"the probabilities{bin_} add up to {probability:.6g} and not to 1: give normalize=True if a level is a "
-            f"fraction of their sum, or density={not self.cells.density} if the values are {kind}"
-        )
+        advice = ""
+        if probability:
+            advice = ": give normalize=True if a level is a fraction of their sum"
+            if not self.cells.has_unit:
+                kind = "probabilities of cells" if self.cells.density else "densities per sr"
+                advice += f", or density={not self.cells.density} if the values are {kind}"
+        raise ValueError(f"the probabilities{bin_} add up to {probability:.6g} and not to 1{advice}")
 
     def _check(self) -> float:
         """The largest weight. Raises a ValueError if a value is negative or not finite."""

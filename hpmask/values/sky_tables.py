@@ -15,7 +15,7 @@ from hpmask._utils.arguments import as_flag, masked, unmasked
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.geometry.frames import check_frame
 
-__all__ = ["SkyTable", "densities"]
+__all__ = ["SkyTable", "densities", "is_density"]
 
 # Usual names of the column of values, in the order of preference.
 _NAMES = ("PROBDENSITY", "PROB", "PROBABILITY")
@@ -107,7 +107,7 @@ def densities(map_: SkyTable | HealpixMap, density: bool | None) -> tuple[bool, 
         If `density` is neither True, False nor None, or contradicts the unit.
     """
     unit = map_.unit
-    factor = None if unit is None else _per_steradian(unit)
+    factor = _per_steradian(unit)
     if density is None:
         density = factor is not None or "DENSITY" in map_.name.upper()
     elif not as_flag(density, "density") and factor is not None:
@@ -115,8 +115,15 @@ def densities(map_: SkyTable | HealpixMap, density: bool | None) -> tuple[bool, 
     return bool(density), 1.0 if factor is None else factor
 
 
-def _per_steradian(unit: u.UnitBase) -> float | None:
+def is_density(unit: u.UnitBase | None) -> bool:
+    """Whether a unit is one per solid angle."""
+    return _per_steradian(unit) is not None
+
+
+def _per_steradian(unit: u.UnitBase | None) -> float | None:
     """The factor from a unit of density to the same per steradian; None if it is not a density."""
+    if unit is None:
+        return None
     for base, power in zip(unit.bases, unit.powers, strict=True):
         if base.is_equivalent(u.rad) and power == -2:
             return float(base.to(u.rad) ** -2)

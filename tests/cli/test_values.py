@@ -265,7 +265,7 @@ class TestCredible:
             (("bad.fits", "a.fits"), 1, "bad.fits: "),
             (("density.fits", "a.fits", "--sums"), 1, "--sums is given, but the values are in 1 / sr, which is a dens"),
             (("galactic.fits", "a.json", "--normalize"), 1, "convert it with hpmask convert --frame icrs"),
-            (("density.fits", "a.fits"), 1, "or --sums if the values are probabilities"),
+            (("density.fits", "a.fits"), 1, "and not to 1: give --normalize if a level is a fraction of their sum\n"),
         ],
     )
     def test_errors(self, run, counts, tmp_path, words, code, message):

@@ -391,7 +391,13 @@ class TestMistakes:
                 ValueError,
                 "add up to 0.9 and not to 1: give normalize=True",
             ),
-            (Table({"UNIQ": [], "PROB": []}, dtype=[int, float]), {}, ValueError, "add up to 0 and not"),
+            (Table({"UNIQ": [], "PROB": []}, dtype=[int, float]), {}, ValueError, "add up to 0 and not to 1$"),
+            (
+                QTable({"UNIQ": [4], "PROB": [1.0] / u.sr}),
+                {},
+                ValueError,
+                "add up to 1.0472 and not to 1: give normalize=True if a level is a fraction of their sum$",
+            ),
             (Table({"UNIQ": [4], "PROB": [1.0]}, masked=True), {"frame": "galactic"}, None, ""),
             (
                 Table({"UNIQ": [4], "PROB": [1.0]}, meta={"COORDSYS": "C"}),
