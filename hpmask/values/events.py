@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpmask._utils.arguments import check_order, unmasked
 from hpmask.core.healpix_map import HealpixMap
-from hpmask.core.rangeset import RangeSet
+from hpmask.core.rangeset import RangeSet, cells_in
 from hpmask.core.value import MaskValue
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import as_energy
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame, to_lonlat
-from hpmask.values.in_discs import cells_in, check_size, planes_within
+from hpmask.values.in_discs import check_size, planes_within
 
 __all__ = ["counts_map"]
 

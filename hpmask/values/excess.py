@@ -16,10 +16,11 @@ from hpmask._utils.arguments import unmasked
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.words import shown
 from hpmask.core.healpix_map import HealpixMap, is_missing
+from hpmask.core.rangeset import cells_in
 from hpmask.core.value import MaskValue
 from hpmask.geometry import healpix
 from hpmask.morphology.dilation import Width
-from hpmask.values.in_discs import cells_in, check_one_order, disc_sums, nested_numbers, planes_within
+from hpmask.values.in_discs import check_one_order, disc_sums, nested_numbers, planes_within
 from hpmask.values.sky_tables import densities
 
 __all__ = [

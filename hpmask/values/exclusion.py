@@ -17,13 +17,13 @@ from hpmask._utils.progress import track
 from hpmask._utils.warn import warn
 from hpmask._utils.words import counted
 from hpmask.core.healpix_map import HealpixMap
-from hpmask.core.rangeset import RangeSet
+from hpmask.core.rangeset import RangeSet, cells_in
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.morphology.dilation import Width, angles_of, planes_after
 from hpmask.values.criterion import Criterion
 from hpmask.values.excess import Significance, check_counts, filled, known_background, on_cells_of, with_exposure
-from hpmask.values.in_discs import cells_in, nested_numbers
+from hpmask.values.in_discs import nested_numbers
 from hpmask.values.threshold import planes_of
 
 __all__ = ["Exclusion", "find_exclusion"]

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import disc_sums as _kernel
-from hpmask._utils.arguments import MAX_ORDER, as_flag
+from hpmask._utils.arguments import as_flag
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import watched
 from hpmask.core.healpix_map import HealpixMap, is_missing
-from hpmask.core.rangeset import RangeSet, index_of
+from hpmask.core.rangeset import RangeSet, cells_in
 from hpmask.core.value import MaskValue, check_mask
 from hpmask.geometry import healpix
 from hpmask.morphology.dilation import Width, angles_of
 
-__all__ = ["cells_in", "check_one_order", "check_size", "disc_sums", "nested_numbers", "planes_within"]
+__all__ = ["check_one_order", "check_size", "disc_sums", "nested_numbers", "planes_within"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -168,13 +168,6 @@ def nested_numbers(map_: HealpixMap) -> NDArray[np.uint64]:
         return map_.cells
     numbers = np.arange(map_.n_cells)
     return numbers.astype(np.uint64) if map_.nest else healpix.ring_to_nested(numbers, map_.order)
-
-
-def cells_in(plane: RangeSet, cells: NDArray[np.uint64], order: int) -> NDArray[np.bool_]:
-    """Whether a set has each of some NESTED cells of an order that is at least that of the set."""
-    inside = np.empty(cells.size, dtype=np.bool_)
-    index_of(plane).inside(cells << np.uint64(2 * (MAX_ORDER - order)), inside.view(np.uint8))
-    return inside
 
 
 @dataclass(frozen=True)
