@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._utils.arguments import check_order, unmasked
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.rangeset import RangeSet, cells_in
-from hpmask.core.value import MaskValue
+from hpmask.core.value import MaskValue, planes_within
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import as_energy
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame, to_lonlat
-from hpmask.values.in_discs import check_size, planes_within
+from hpmask.values.in_discs import check_size
 
 __all__ = ["counts_map"]
 
@@ -102,7 +102,9 @@ def counts_map(
         raise ValueError(f"energy_value must have one energy for each of the {cells.size} events, got {bins.size}")
     value, unit = (None, u.ct) if weights is None else _weights(weights, cells.size)
     n_bins = 1 if energy is None else energy.n_bins
-    planes = None if within is None else _planes(within, order, frame, energy)
+    planes = None
+    if within is not None:
+        planes = planes_within(within, order=order, frame=frame, energy=energy, of="map")
     union = None if planes is None else RangeSet.union_all(planes)
     n_cells = healpix.n_cells(order) if union is None else union.n_cells
     check_size(n_bins, n_cells, order)
@@ -118,13 +120,6 @@ def counts_map(
     if numbers is None:
         return HealpixMap(values, nest=True, frame=frame, energy=energy, unit=unit)
     return HealpixMap(values, cells=numbers, order=order, nest=True, frame=frame, energy=energy, unit=unit)
-
-
-def _planes(within: MaskValue, order: int, frame: str, energy: EnergyAxis | None) -> list[RangeSet]:
-    """The planes of a mask for each bin of the map, checked against what the map will be."""
-    shape = (0,) if energy is None else (energy.n_bins, 0)
-    nothing = HealpixMap(np.empty(shape), cells=[], order=order, nest=True, frame=frame, energy=energy)
-    return planes_within(within, nothing)
 
 
 def _kept(planes: list[RangeSet], cells: Cells, bins: NDArray[np.intp], order: int) -> NDArray[np.bool_]:

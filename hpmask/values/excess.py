@@ -17,10 +17,10 @@ from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.words import shown
 from hpmask.core.healpix_map import HealpixMap, is_missing
 from hpmask.core.rangeset import cells_in
-from hpmask.core.value import MaskValue
+from hpmask.core.value import MaskValue, planes_within
 from hpmask.geometry import healpix
 from hpmask.morphology.dilation import Width
-from hpmask.values.in_discs import check_one_order, disc_sums, nested_numbers, planes_within
+from hpmask.values.in_discs import check_one_order, disc_sums, nested_numbers
 from hpmask.values.sky_tables import densities
 
 __all__ = [
@@ -449,7 +449,7 @@ def with_exposure(map_: HealpixMap, within: MaskValue | None) -> NDArray[np.bool
     """Which cells of a map have exposure in each bin, shape (n_bins, n_cells): those of a mask, or above 0."""
     if within is None:
         return np.asarray(filled(map_) > 0)
-    planes = planes_within(within, map_)
+    planes = planes_within(within, order=map_.order, frame=map_.frame, energy=map_.energy, of="map")
     numbers = nested_numbers(map_)
     return np.array([cells_in(plane, numbers, map_.order) for plane in planes])
 

@@ -14,7 +14,7 @@ from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, unmasked
 from hpmask._utils.progress import track
 from hpmask.core.full_maps import set_of_cells
 from hpmask.core.rangeset import RangeSet, cells_in
-from hpmask.core.value import MaskValue, check_mask, new_mask
+from hpmask.core.value import MaskValue, new_mask, planes_within
 from hpmask.energy.axis import EnergyAxis, summary
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
@@ -51,13 +51,7 @@ def from_function(
     n_bins = 1 if energy is None else energy.n_bins
     limits = [RangeSet.full(order)] * n_bins
     if within is not None:
-        check_mask(within, "within")
-        if within.frame != frame:
-            raise ValueError(f"within is in the frame {within.frame!r}, but frame is {frame!r}")
-        if within.energy is not None and within.energy != energy:
-            raise ValueError(f"the energy bins of within, {within.energy}, are not those of the mask, {energy}")
-        parts = within.planes if within.energy is not None else within.planes * n_bins
-        limits = [plane.at_order(order) for plane in parts]
+        limits = planes_within(within, order=order, frame=frame, energy=energy)
     asked = _Asked(func, frame, energy, RangeSet.union_all(limits), progress)
     start = order if refine_from is None else refine_from
     planes = asked.everywhere(start)

@@ -15,11 +15,11 @@ from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import watched
 from hpmask.core.healpix_map import HealpixMap, is_missing
 from hpmask.core.rangeset import RangeSet, cells_in
-from hpmask.core.value import MaskValue, check_mask
+from hpmask.core.value import MaskValue, planes_within
 from hpmask.geometry import healpix
 from hpmask.morphology.dilation import Width, angles_of
 
-__all__ = ["check_one_order", "check_size", "disc_sums", "nested_numbers", "planes_within"]
+__all__ = ["check_one_order", "check_size", "disc_sums", "nested_numbers"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -92,7 +92,7 @@ def disc_sums(
     source = target = _layout_of(map_)
     planes = cells = None
     if within is not None:
-        planes = planes_within(within, map_)
+        planes = planes_within(within, order=map_.order, frame=map_.frame, energy=map_.energy, of="map")
         union = RangeSet.union_all(planes)
         check_size(len(radii), union.n_cells, map_.order)
         cells = None if union.is_full else union.cells()
@@ -139,27 +139,6 @@ def check_size(n_bins: int, n_cells: int, order: int) -> None:
             f"a map of {n_bins} x {n_cells} cells (order {order}) takes {n_bytes / 2**30:.0f} GiB, more than 16 GiB: "
             "give within=, a mask of a smaller part of the sky, or a coarser order"
         )
-
-
-def planes_within(within: MaskValue, map_: HealpixMap) -> list[RangeSet]:
-    """The planes of a mask at the order of a map, one for each of its bins.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `within` is not a mask, or has another frame or other energy bins.
-    """
-    check_mask(within, "within")
-    if within.frame != map_.frame:
-        raise ValueError(f"within must have the frame of the map, {map_.frame!r}, got {within.frame!r}")
-    if within.energy is not None and within.energy != map_.energy:
-        bins = "no energy bins" if map_.energy is None else f"the bins {map_.energy}"
-        raise ValueError(
-            f"within must have the energy bins of the map or none, got {within.energy}: the map has {bins}"
-        )
-    planes = {id(plane): plane.at_order(map_.order, mode="center") for plane in within.planes}
-    chosen = [planes[id(plane)] for plane in within.planes]
-    return chosen if within.energy is not None or map_.energy is None else chosen * map_.energy.n_bins
 
 
 def nested_numbers(map_: HealpixMap) -> NDArray[np.uint64]:
