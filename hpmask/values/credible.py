@@ -23,7 +23,7 @@ from hpmask.core.uniq import orders_of, runs_of
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
-from hpmask.values.sky_tables import SkyTable, densities, is_density
+from hpmask.values.sky_tables import SkyTable, cell_name, densities, is_density
 
 __all__ = ["CROSSING", "Crossing", "as_levels", "from_skymap"]
 
@@ -136,7 +136,7 @@ class _Cells:
     set_of : callable
         From an array of bool, whether a cell is chosen, to the set of the chosen cells.
     names : callable
-        From a row to what an error calls it.
+        From a row to the name of its cell in an error.
     """
 
     rows: NDArray[Any]
@@ -196,7 +196,7 @@ def _cells_of_map(skymap: HealpixMap, density: bool | None) -> _Cells:
         skymap.energy,
         cells,
         skymap.set_of,
-        lambda row: f"row {row}",
+        lambda row: cell_name(skymap, row),
     )
 
 

@@ -43,7 +43,8 @@ class Exclusion:
     significance : Significance
         Counts, renormalised background, excess and sqrt(TS) over a disc around each cell, per energy bin.
     normalisation : float or numpy.ndarray of float, shape (n_bins,)
-        Factor of the background in each energy bin, from the counts outside the mask.
+        Factor of the background in each energy bin, from the counts outside the mask. It is 0 in a bin without counts
+        outside the mask.
     history : `~astropy.table.Table`
         A row for each iteration: `iteration` (from 1), `normalisation` at its beginning, and `n_cells` and `area` of
         the excluded sky at its end, in cells of the map and in deg2. Columns have one value per energy bin if the

@@ -15,7 +15,7 @@ from hpmask._utils.arguments import as_flag, masked, unmasked
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.geometry.frames import check_frame
 
-__all__ = ["SkyTable", "densities", "is_density"]
+__all__ = ["SkyTable", "cell_name", "densities", "is_density"]
 
 # Usual names of the column of values, in the order of preference.
 _NAMES = ("PROBDENSITY", "PROB", "PROBABILITY")
@@ -113,6 +113,13 @@ def densities(map_: SkyTable | HealpixMap, density: bool | None) -> tuple[bool, 
     elif not as_flag(density, "density") and factor is not None:
         raise ValueError(f"density is False, but the values are in {unit}, which is a density")
     return bool(density), 1.0 if factor is None else factor
+
+
+def cell_name(map_: HealpixMap, row: int) -> str:
+    """The name of a cell of a map in an error: its row in a full map, and else its number, as maps sort their cells."""
+    if map_.cells is None:
+        return f"row {row}"
+    return f"NESTED cell {map_.cells[row]} of order {map_.order if map_.orders is None else map_.orders[row]}"
 
 
 def is_density(unit: u.UnitBase | None) -> bool:

@@ -16,7 +16,7 @@ from hpmask.core.healpix_map import HealpixMap, is_missing
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, check_mask
 from hpmask.geometry import healpix
-from hpmask.values.sky_tables import SkyTable, densities
+from hpmask.values.sky_tables import SkyTable, cell_name, densities
 
 __all__ = ["sum_of"]
 
@@ -112,9 +112,7 @@ def _where(map_: HealpixMap, row: int, at: int) -> str:
     """The name of a cell in an error. `at` is its place in NESTED order."""
     if not map_.nest:
         at = int(healpix.nested_to_ring(np.array([at]), map_.order)[0])
-    cell = f"row {at}" if map_.cells is None else f"NESTED cell {map_.cells[at]}"
-    if map_.orders is not None:
-        cell += f" of order {map_.orders[at]}"
+    cell = cell_name(map_, at)
     return cell if map_.energy is None else f"bin {row}, {cell}"
 
 

@@ -348,6 +348,20 @@ class TestInputs:
 
 
 class TestMistakes:
+    def test_cells_of_maps_are_named_by_their_number(self):
+        """Maps sort their cells, so that a row of the map is not a row of the file or of the arguments."""
+        for words, name in (
+            ({"cells": [9, 2], "order": 3, "nest": True}, "NESTED cell 2 of order 3"),
+            ({"uniq": [24, 5]}, "NESTED cell 1 of order 0"),
+            ({"cells": [9, 2], "order": 3, "nest": False}, None),
+        ):
+            skymap = HealpixMap([1.0, -0.5], frame="icrs", **words)
+            name = name or f"NESTED cell {healpix.ring_to_nested(np.array([2]), 3)[0]} of order 3"
+            with pytest.raises(ValueError, match=f"not negative, {name} is -0.5"):
+                Mask.from_skymap(skymap, 0.5)
+        with pytest.raises(ValueError, match=r"not negative, row 5 is -1\.0"):
+            Mask.from_skymap(HealpixMap([1.0] * 5 + [-1.0] * 7, nest=False, frame="icrs"))
+
     good = Table({"UNIQ": np.arange(4, 16), "PROB": np.full(12, 1 / 12)})
 
     @pytest.mark.parametrize(
