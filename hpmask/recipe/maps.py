@@ -16,6 +16,7 @@ from hpmask import io
 from hpmask._utils.arguments import CLOSED
 from hpmask._utils.errors import MaskFormatError
 from hpmask._utils.modes import Mode
+from hpmask._utils.warn import warn
 from hpmask.core.algebra import union_all
 from hpmask.geometry.frames import FRAMES
 from hpmask.interop.maps import kind_of
@@ -94,7 +95,21 @@ class _LoadedMasks:
                     )
                 mask = mask.to_frame(grid.frame, order=order)
             masks.append(mask.at_order(order, mode=mode))
+            if _is_empty(masks[-1]) and not _is_empty(mask):
+                _warn_of_nothing(path, mode, order, mask.order)
         return union_all(masks), {}
+
+
+def _is_empty(mask: Mask) -> bool:
+    return bool(np.all(mask.is_empty))
+
+
+def _warn_of_nothing(path: Path, mode: Mode, order: int, finest: int) -> None:
+    """Warn that all the sky of an entry is lost in the cells of the recipe, which are too large."""
+    cell = "full cell" if mode == "inside" else "cell centre"
+    warn(
+        f"{path.name}: the sky of the entry holds no {cell} at order {order}: use mode = 'overlap' or order >= {finest}"
+    )
 
 
 def _check_bins(path: Path, mask: Mask, grid: Grid) -> None:
@@ -281,8 +296,13 @@ class _LoadedImage:
         # With `energy`, the energies of the file would not be read.
         energy = None if self.has_energies else grid.energy
         path, options = self.selection.path, {"hdu": self.selection.hdu, "energy": energy, "n_threads": n_threads}
-        mask = self.selection.mask(path, order=order, mode=mode, frame=grid.frame, **options)
+        options["frame"] = grid.frame
+        mask = self.selection.mask(path, order=order, mode=mode, **options)
         _check_bins(path, mask, grid)
+        if order < self.finest and mode != "overlap" and _is_empty(mask):
+            finest = self.selection.mask(path, order=self.finest, **options)
+            if not _is_empty(finest):
+                _warn_of_nothing(path, mode, order, self.finest)
         return mask, {}
 
 
