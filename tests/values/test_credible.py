@@ -16,7 +16,7 @@ from profiles import examples
 
 from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet
 from hpmask.geometry import healpix
-from hpmask.io import read_map
+from hpmask.io import read_map, write_map
 from hpmask.values import credible
 
 # How mocpy is asked for the same region.
@@ -151,6 +151,17 @@ class TestFiles:
             Mask.from_skymap(skymap, 0.7, column="PROBDENSITY")
         with pytest.raises(TypeError, match="frame is for a table or a file, but map_ is a HealpixMap"):
             expected.sum_of(skymap, frame="icrs")
+
+    def test_a_map_that_is_written_keeps_the_name_of_its_column(self, tmp_path):
+        rng = np.random.default_rng(11)
+        uniq = random_uniq(rng)
+        skymap = HealpixMap(chirp(rng, uniq), uniq=uniq, frame="icrs", name="PROBDENSITY")
+        write_map(skymap, tmp_path / "map.fits")
+        assert Table.read(tmp_path / "map.fits").colnames == ["UNIQ", "PROBDENSITY"]
+        assert read_map(tmp_path / "map.fits").name == "PROBDENSITY"
+        expected = Mask.from_skymap(skymap, 0.7)
+        assert Mask.from_skymap(tmp_path / "map.fits", 0.7) == expected
+        assert Mask.from_skymap(Table.read(tmp_path / "map.fits"), 0.7) == expected
 
     def test_file_without_ordering(self, tmp_path):
         path = tmp_path / "flat.fits"
