@@ -50,8 +50,8 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
 
     A full map is written in its own order, RING or NESTED, and a map of a part of the sky as numbers of cells and
     values (INDXSCHM = 'EXPLICIT'); ``healpy.read_map`` reads both. A multi-order map is written as UNIQ numbers and
-    values (ORDERING = 'NUNIQ'). Each energy bin is a column, and the table SKYMAP_BANDS has the bins, as gammapy reads
-    and writes them.
+    values (ORDERING = 'NUNIQ'), in a column with the name of the map, such as PROBDENSITY. Each energy bin is
+    a column, and the table SKYMAP_BANDS has the bins, as gammapy reads and writes them.
 
     Parameters
     ----------
