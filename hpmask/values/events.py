@@ -43,8 +43,8 @@ def counts_map(
     coord : `~astropy.coordinates.SkyCoord`, shape (n,)
         Directions of the events, in any frame.
     energy_value : `~astropy.units.Quantity` or `~astropy.table.Column`, shape (n,), optional
-        Energies of the events, with a unit. They are needed with `energy`. A bin includes its lower edge and excludes its upper
-        edge, as in gammapy.
+        Energies of the events, with a unit. They are needed with `energy`. A bin includes its lower edge and excludes
+        its upper edge, as in gammapy.
     order : int
         Order of the cells, 0 to 29.
     energy : EnergyAxis, optional
