@@ -303,7 +303,8 @@ def significance() -> Figure:
     grid = figure.add_gridspec(1, 2, width_ratios=[2.4, 1])
     sky = figure.add_subplot(grid[0], projection="mollweide")
     lon, lat = np.meshgrid(np.linspace(-np.pi, np.pi, 1441), np.linspace(-np.pi / 2, np.pi / 2, 721))
-    number = healpix.cells_at(lon, lat, order)
+    # East is to the left.
+    number = healpix.cells_at(-lon, lat, order)
     shown = sky.pcolormesh(
         lon, lat, found.significance.sqrt_ts.values[number], cmap="RdBu_r", vmin=-8, vmax=8, rasterized=True
     )

@@ -816,8 +816,9 @@ class Mask(MaskValue):
         split_order: int | None = None,
         normalize: bool = False,
         density: bool | None = None,
-        column: str | None = None,
+        column: str | int | None = None,
         hdu: int | str | None = None,
+        nest: bool | None = None,
         frame: str | None = None,
         n_threads: int | None = None,
     ) -> Any:
@@ -847,11 +848,13 @@ class Mask(MaskValue):
         density : bool, optional
             Whether the values are densities, per unit of solid angle, or sums over the cells. By default, values in a
             unit per solid angle and those of a column with DENSITY in its name, such as PROBDENSITY, are densities.
-        column : str, optional
-            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column of values
-            of a file.
+        column : str or int, optional
+            Column of the values: its name, or for a file also its number. By default PROBDENSITY, PROB or PROBABILITY
+            of a table, and the first column of values of a file.
         hdu : int or str, optional
             Number or name of the table in a file with several.
+        nest : bool, optional
+            Whether the cells of a file without the keyword ORDERING are numbered NESTED (True) or RING (False).
         frame : {"icrs", "galactic"}, optional
             Frame of the cells of a table or file that does not say it by the keyword COORDSYS, which a table has in its
             ``meta``. By default "icrs" for such a table; a file needs it. A HealpixMap has its own.
@@ -893,12 +896,7 @@ class Mask(MaskValue):
         >>> [mask.planes[0].n_cells for mask in Mask.from_skymap(table, [0.5, 0.9])]
         [15, 34]
         """
-        if isinstance(skymap, str | Path):
-            from hpmask import io
-
-            skymap, frame = io.read_map(skymap, column=column, hdu=hdu, frame=frame), None
-        elif hdu is not None:
-            raise TypeError("hdu names a table in a file, but skymap is not a path")
+        skymap, words = cls._sky_map(skymap, "skymap", column=column, hdu=hdu, nest=nest, frame=frame)
         found = credible_regions.from_skymap(
             skymap,
             credible,
@@ -906,11 +904,22 @@ class Mask(MaskValue):
             split_order=split_order,
             normalize=normalize,
             density=density,
-            column=column,
-            frame=frame,
             n_threads=n_threads,
+            **words,
         )
         return [cls._own(mask) for mask in found] if isinstance(found, list) else cls._own(found)
+
+    @staticmethod
+    def _sky_map(value: Any, argument: str, **words: Any) -> tuple[Any, dict[str, Any]]:
+        """The map in a file, or a map or table as it is with the words that are for tables."""
+        if isinstance(value, str | Path):
+            from hpmask import io
+
+            return io.read_map(value, **words), {}
+        for name in ("hdu", "nest"):
+            if words.pop(name) is not None:
+                raise TypeError(f"{name} is for files, but {argument} is not a path")
+        return value, words
 
     @classmethod
     def from_function(
@@ -1938,8 +1947,10 @@ class Mask(MaskValue):
         map_: Any,
         *,
         density: bool | None = None,
-        column: str | None = None,
+        column: str | int | None = None,
         hdu: int | str | None = None,
+        nest: bool | None = None,
+        frame: str | None = None,
         nan: Literal["raise", "exclude"] = "raise",
     ) -> float | NDArray[np.float64]:
         """Return the sum of the values of a map in the sky that is kept, such as a probability or a number of counts.
@@ -1954,11 +1965,16 @@ class Mask(MaskValue):
         density : bool, optional
             Whether the values are densities, which are multiplied by the area of the cell. By default, values in a unit
             per solid angle and those of a column with DENSITY in its name, such as PROBDENSITY, are densities.
-        column : str, optional
-            Column of the values. By default PROBDENSITY, PROB or PROBABILITY of a table, and the first column of values
-            of a file.
+        column : str or int, optional
+            Column of the values: its name, or for a file also its number. By default PROBDENSITY, PROB or PROBABILITY
+            of a table, and the first column of values of a file.
         hdu : int or str, optional
             Number or name of the table in a file with several.
+        nest : bool, optional
+            Whether the cells of a file without the keyword ORDERING are numbered NESTED (True) or RING (False).
+        frame : {"icrs", "galactic"}, optional
+            Frame of the cells of a table or file that does not say it by the keyword COORDSYS, which a table has in its
+            ``meta``. By default "icrs" for such a table; a file needs it. A HealpixMap has its own.
         nan : {"raise", "exclude"}, optional
             Whether values in the mask that are NaN, masked or UNSEEN raise an error or are left out of the sum.
 
@@ -1989,13 +2005,8 @@ class Mask(MaskValue):
         >>> round(north.sum_of(counts), 2)
         17.17
         """
-        if isinstance(map_, str | Path):
-            from hpmask import io
-
-            map_ = io.read_map(map_, column=column, hdu=hdu)
-        elif hdu is not None:
-            raise TypeError("hdu names a table in a file, but map_ is not a path")
-        return sums.sum_of(self, map_, density=density, column=column, nan=nan)
+        map_, words = self._sky_map(map_, "map_", column=column, hdu=hdu, nest=nest, frame=frame)
+        return sums.sum_of(self, map_, density=density, nan=nan, **words)
 
     def plot(
         self,

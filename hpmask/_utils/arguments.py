@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
+from astropy.table import Column
 from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
-from hpmask._utils.words import counted
+from hpmask._utils.words import counted, shown
 
 __all__ = [
     "CLOSED",
@@ -78,7 +79,7 @@ def as_quantity(value: Any, argument: str, what: str, example: str) -> u.Quantit
 
     Parameters
     ----------
-    value : `~astropy.units.Quantity` or str
+    value : `~astropy.units.Quantity`, `~astropy.table.Column` with a unit, or str
         The argument.
     argument, what, example : str
         For the error: the name of the argument, its kind ("an angle"), and a string that is right ("0.3 deg").
@@ -94,9 +95,11 @@ def as_quantity(value: Any, argument: str, what: str, example: str) -> u.Quantit
         try:
             value = u.Quantity(value)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{argument} must be {what} such as {example!r}, got {value!r}") from error
+            raise ValueError(f"{argument} must be {what} such as {example!r}, got {shown(value)}") from error
+    if isinstance(value, Column) and value.unit is not None:
+        value = u.Quantity(np.asarray(unmasked(value, argument)), value.unit)
     if not isinstance(value, u.Quantity):
-        raise TypeError(f"{argument} must be a Quantity or a string such as {example!r}, got {value!r}")
+        raise TypeError(f"{argument} must be a Quantity or a string such as {example!r}, got {shown(value)}")
     return float64(unmasked(value, argument))
 
 
@@ -109,7 +112,7 @@ def as_flag(value: Any, argument: str) -> bool:
         If it is anything but True or False. A string such as "no" would count as true.
     """
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{argument} must be True or False, got {value!r}")
+        raise TypeError(f"{argument} must be True or False, got {shown(value)}")
     return bool(value)
 
 
@@ -156,8 +159,8 @@ def as_booleans(
     return kept
 
 
-def as_count(value: Any, argument: str) -> int:
-    """`value` as an integer of at least 0; the error names `argument`.
+def as_count(value: Any, argument: str, *, least: int = 0) -> int:
+    """`value` as an integer of at least 0, or `least`; the error names `argument`.
 
     Raises
     ------
@@ -165,9 +168,9 @@ def as_count(value: Any, argument: str) -> int:
         If it is anything else.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{argument} must be an integer of at least 0, got {value!r}")
-    if value < 0:
-        raise ValueError(f"{argument} must be at least 0, got {value}")
+        raise TypeError(f"{argument} must be an integer of at least {least}, got {shown(value)}")
+    if value < least:
+        raise ValueError(f"{argument} must be at least {least}, got {value}")
     return int(value)
 
 
@@ -180,7 +183,7 @@ def as_fraction(value: Any, argument: str) -> float:
         If it is anything else.
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{argument} must be a number from 0 to below 1, got {value!r}")
+        raise TypeError(f"{argument} must be a number from 0 to below 1, got {shown(value)}")
     if not 0 <= value < 1:
         raise ValueError(f"{argument} must be at least 0 and below 1, got {value}")
     return float(value)
@@ -195,7 +198,7 @@ def check_closed(closed: str) -> Closed:
         If it is not "left", "right", "both" or "neither".
     """
     if closed not in CLOSED:
-        raise ValueError(f"closed must be 'left', 'right', 'both' or 'neither', got {closed!r}")
+        raise ValueError(f"closed must be 'left', 'right', 'both' or 'neither', got {shown(closed)}")
     return closed
 
 
@@ -208,7 +211,7 @@ def check_order(order: int, name: str = "order") -> int:
         If it is not an integer from 0 to 29.
     """
     if isinstance(order, bool) or not isinstance(order, int | np.integer):
-        raise TypeError(f"{name} must be an integer from 0 to {MAX_ORDER}, got {order!r}")
+        raise TypeError(f"{name} must be an integer from 0 to {MAX_ORDER}, got {shown(order)}")
     if not 0 <= order <= MAX_ORDER:
         raise ValueError(f"{name} must be from 0 to {MAX_ORDER}, got {order}")
     return int(order)
@@ -294,7 +297,7 @@ def as_area(area: u.Quantity | str, argument: str) -> float:
     if not area.unit.is_equivalent(u.sr):
         raise ValueError(f"{argument} must be an area such as '0.3 deg2', got the unit {area.unit.to_string()!r}")
     if area.ndim or np.any(getattr(area, "mask", False)):
-        raise TypeError(f"{argument} must be one area, got {area!r}")
+        raise TypeError(f"{argument} must be one area, got {shown(area)}")
     value = float(area.to_value(u.sr))
     if not (np.isfinite(value) and value >= 0):
         raise ValueError(f"{argument} must be finite and not negative, got {area}")
@@ -310,11 +313,11 @@ def check_connectivity(connectivity: int) -> bool:
         If `connectivity` is not 8 (edges and corners) or 4 (edges only).
     """
     if isinstance(connectivity, bool) or connectivity not in (4, 8):
-        raise ValueError(f"connectivity must be 8 (edges and corners) or 4 (edges only), got {connectivity!r}")
+        raise ValueError(f"connectivity must be 8 (edges and corners) or 4 (edges only), got {shown(connectivity)}")
     return connectivity == 8
 
 
 def check_invalid(invalid: str) -> None:
     """Raise a ValueError unless `invalid` is "raise" or "skip"."""
     if invalid not in ("raise", "skip"):
-        raise ValueError(f"invalid must be 'raise' or 'skip', got {invalid!r}")
+        raise ValueError(f"invalid must be 'raise' or 'skip', got {shown(invalid)}")

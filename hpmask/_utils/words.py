@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
-__all__ = ["angle_text", "counted", "fraction_text", "percent_text", "quantity_text"]
+__all__ = ["angle_text", "counted", "fraction_text", "percent_text", "quantity_text", "shown"]
+
+# Characters of a value in an error.
+_SHOWN = 100
 
 
 class _Sky(Protocol):
@@ -50,6 +53,19 @@ def _text(sky: _Sky, whole: float, digits: int) -> str:
 def quantity_text(value: Any) -> str:
     """A scalar Quantity as the history gives it, "0.5 deg"; anything else as it prints itself."""
     return f"{value.value:.6g} {value.unit}" if hasattr(value, "unit") and not value.shape else str(value)
+
+
+def shown(value: Any) -> str:
+    """A value in an error: as it prints itself, but on one line and shortened.
+
+    Examples
+    --------
+    >>> from hpmask._utils.words import shown
+    >>> shown("0.5 dge"), shown(["deg"] * 100)[-12:]
+    ("'0.5 dge'", "g', 'deg ...")
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."
 
 
 def counted(number: int, noun: str) -> str:

@@ -29,6 +29,9 @@ __all__ = ["main"]
 _FLAGS = {
     "normalize=True": "--normalize",
     "density=True": "--density",
+    "density=False": "--sums",
+    "density is False": "--sums is given",
+    "credible must": "--level must",
     "nest=True": "--nest",
     "nest=False": "--ring",
     "a threshold=": "a --threshold",
@@ -98,6 +101,8 @@ def _by_options(text: str, command: str | None) -> str:
     if command in ("to-wcs", "plot"):
         return _HDU.sub(lambda found: f"--hdu {found[1]}", text)
     if command in ("threshold", "credible", "convert"):
+        convert = "--frame icrs" if command != "credible" else "hpmask convert --frame icrs"
+        text = text.replace("to_frame('icrs')", convert)
         for argument, option in _FLAGS.items():
             text = text.replace(argument, option)
         text = text.replace("frame='", "map-frame='")

@@ -29,7 +29,8 @@ from hpmask.geometry.frames import FRAMES
 from hpmask.geometry.healpix import order_of
 from hpmask.interop.maps import kind_of
 from hpmask.mask import Mask
-from hpmask.values.credible import CROSSING, Crossing
+from hpmask.morphology.dilation import angles_of
+from hpmask.values.credible import CROSSING, Crossing, as_levels
 from hpmask.values.criterion import KEEP, NAN, Keep
 
 __all__ = ["credible", "threshold"]
@@ -134,6 +135,9 @@ def threshold(
     pair = keep in ("between", "outside")
     if pair and len(thresholds) != 2:
         raise click.UsageError(f"--keep {keep} needs --threshold twice, for the two ends of the interval.")
+    for option, width in (("--dilate", dilate), ("--erode", erode)):
+        if width is not None:
+            angles_of(width, None, argument=option)
     if resolution is not None:
         order = order_of(resolution)
     outputs = [out] if plot is None else [out, plot]
@@ -205,11 +209,11 @@ def _check(masks: list[Path], plots: list[Path], *, inputs: list[Path], overwrit
 @click.option(
     "--level",
     "levels",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=float,
     multiple=True,
     default=[0.9],
     show_default=True,
-    help="Probability that the region holds. Give it several times for several regions.",
+    help="Probability that the region holds, above 0 and at most 1. Give it several times for several regions.",
 )
 @click.option(
     "--crossing",
@@ -254,18 +258,16 @@ def credible(
         raise click.UsageError(
             "Several levels need several files: put {level} into the name, as in region_{level}.fits."
         )
+    as_levels(levels)
     masks = [_named(out, level) for level in levels]
     plots = [] if plot is None else [_named(plot, level) for level in levels]
     _check(masks, plots, inputs=[skymap], overwrite=overwrite)
-    # Whether the values are densities may depend on the name of their column.
-    column = healpix["column"]
     regions = Mask.from_skymap(
         io.read_map(skymap, **healpix),
         list(levels),
         crossing=crossing,
         normalize=normalize,
         density=density,
-        column=column if isinstance(column, str) else None,
         n_threads=n_threads,
     )
     with staged([*masks, *plots], overwrite=overwrite) as places:

@@ -164,6 +164,9 @@ def convert(
     one_of_both(order, resolution)
     if mode is not None and threshold is not None:
         raise click.UsageError("--mode and --threshold exclude each other.")
+    for option, value in (("--mode", mode), ("--threshold", threshold)):
+        if value is not None and order is None and resolution is None:
+            raise click.UsageError(f"{option} is for a coarser order: give --order or --resolution.")
     if resolution is not None:
         order = order_of(resolution)
     check_outputs([target], inputs=[source], overwrite=overwrite)

@@ -65,6 +65,9 @@ class HealpixMap:
         Energy bins: `values` has a row for each of them.
     unit : `~astropy.units.Unit` or str, optional
         Unit of the values. A Quantity has its own.
+    name : str, optional
+        Name of the values, such as that of their column in a file. Values without a unit whose name contains DENSITY
+        are densities.
 
     Raises
     ------
@@ -83,7 +86,7 @@ class HealpixMap:
     (array([  7, 100], dtype=uint64), array([1., 5.]))
     """
 
-    __slots__ = ("_cells", "_energy", "_frame", "_nest", "_order", "_orders", "_unit", "_values")
+    __slots__ = ("_cells", "_energy", "_frame", "_name", "_nest", "_order", "_orders", "_unit", "_values")
 
     def __init__(
         self,
@@ -96,8 +99,12 @@ class HealpixMap:
         uniq: ArrayLike | None = None,
         energy: EnergyAxis | None = None,
         unit: u.UnitBase | str | None = None,
+        name: str = "",
     ) -> None:
         array, own_unit = _as_values(values, energy)
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, got {name!r}")
+        self._name = name
         if own_unit is not None and unit is not None and u.Unit(unit) != own_unit:
             raise ValueError(f"unit is {u.Unit(unit)}, but values have the unit {own_unit}")
         self._unit = u.Unit(unit) if own_unit is None and unit is not None else own_unit
@@ -178,6 +185,11 @@ class HealpixMap:
     def unit(self) -> u.UnitBase | None:
         """Unit of the values, or None if they have none."""
         return self._unit
+
+    @property
+    def name(self) -> str:
+        """Name of the values, such as that of their column in a file; empty if they have none."""
+        return self._name
 
     @property
     def frame(self) -> str:
@@ -284,12 +296,13 @@ class HealpixMap:
         if array.shape[-1] != self.n_cells:
             raise ValueError(f"values must have one value for each of the {self.n_cells} cells, got {array.shape[-1]}")
         made = self._with(array, energy)
+        made._name = ""
         made._unit = u.Unit(unit) if own_unit is None and unit is not None else own_unit
         return made
 
     def _with(self, values: NDArray[Any], energy: EnergyAxis | None) -> Self:
         made = object.__new__(type(self))
-        made._unit, made._frame, made._energy = self._unit, self._frame, energy
+        made._unit, made._name, made._frame, made._energy = self._unit, self._name, self._frame, energy
         made._cells, made._orders, made._order, made._nest = self._cells, self._orders, self._order, self._nest
         made._values = values.view()
         made._values.flags.writeable = False

@@ -22,6 +22,7 @@ from hpmask.core.uniq import orders_of
 __all__ = [
     "RangeSet",
     "as_integers",
+    "cells_in",
     "difference_of",
     "flat",
     "from_starts_stops",
@@ -810,6 +811,13 @@ def index_of(plane: RangeSet) -> Index:
         plane._index = Index(plane._boundaries, plane._order)
     index: Index = plane._index
     return index
+
+
+def cells_in(plane: RangeSet, cells: NDArray[np.uint64], order: int) -> NDArray[np.bool_]:
+    """Whether a set has each of some NESTED cells of an order that is at least that of the set."""
+    inside = np.empty(cells.size, dtype=np.bool_)
+    index_of(plane).inside(cells << np.uint64(2 * (MAX_ORDER - order)), inside.view(np.uint8))
+    return inside
 
 
 def _rebuild(boundaries: Boundaries, order: int) -> RangeSet:

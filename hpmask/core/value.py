@@ -33,6 +33,7 @@ __all__ = [
     "new_mask",
     "pairs",
     "per_plane",
+    "planes_within",
     "planewise",
     "set_face",
     "with_history",
@@ -337,6 +338,31 @@ def check_mask(mask: object, argument: str = "other") -> None:
     """Raise a TypeError that names `argument`, unless it is a mask."""
     if not isinstance(mask, MaskValue):
         raise TypeError(f"{argument} must be a Mask, got {type(mask).__name__}")
+
+
+def planes_within(
+    within: MaskValue, *, order: int, frame: str, energy: EnergyAxis | None, of: str = "mask"
+) -> list[RangeSet]:
+    """The planes of a mask that limits a new map or mask, at its order and one for each of its bins.
+
+    The argument is `within`, and `of` is what it limits. A cell is in a plane if its centre is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `within` is not a mask, or has another frame or other energy bins.
+    """
+    check_mask(within, "within")
+    if within.frame != frame:
+        raise ValueError(f"within must have the frame of the {of}, {frame!r}, got {within.frame!r}")
+    if within.energy is not None and within.energy != energy:
+        bins = "no energy bins" if energy is None else f"the bins {energy}"
+        raise ValueError(
+            f"within must have the energy bins of the {of} or none, got {within.energy}: the {of} has {bins}"
+        )
+    planes = {id(plane): plane.at_order(order, mode="center") for plane in within.planes}
+    chosen = [planes[id(plane)] for plane in within.planes]
+    return chosen if within.energy is not None or energy is None else chosen * energy.n_bins
 
 
 def check_same_frame(a: MaskValue, b: MaskValue) -> None:

@@ -20,6 +20,7 @@ from astropy.coordinates import (
 from numpy.typing import NDArray
 
 from hpmask._utils.arguments import float64, unmasked
+from hpmask._utils.words import shown
 
 __all__ = [
     "FRAMES",
@@ -217,4 +218,4 @@ def as_skycoord(coord: SkyCoord, argument: str) -> SkyCoord:
     try:
         return SkyCoord(coord)
     except Exception as error:
-        raise TypeError(f"{argument} must be a SkyCoord, got {type(coord).__name__}: {coord!r}") from error
+        raise TypeError(f"{argument} must be a SkyCoord, got {type(coord).__name__}: {shown(coord)}") from error

@@ -123,7 +123,9 @@ def read_map(
         if cells is not None and channels is not None and axis is not None:
             cells, values = _of_channels(cells, channels, values[0], axis.n_bins)
         array = values if axis is not None else values[0]
-        made: dict[str, Any] = {"frame": layout.frame, "energy": axis, "unit": layout.columns[0].unit}
+        first = layout.columns[0]
+        name = first.name if len(layout.columns) == 1 else ""
+        made: dict[str, Any] = {"frame": layout.frame, "energy": axis, "unit": first.unit, "name": name}
         match layout.kind:
             case "full":
                 return HealpixMap(array, nest=layout.nest, **made)

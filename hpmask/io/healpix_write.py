@@ -50,8 +50,8 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
 
     A full map is written in its own order, RING or NESTED, and a map of a part of the sky as numbers of cells and
     values (INDXSCHM = 'EXPLICIT'); ``healpy.read_map`` reads both. A multi-order map is written as UNIQ numbers and
-    values (ORDERING = 'NUNIQ'). Each energy bin is a column, and the table SKYMAP_BANDS has the bins, as gammapy reads
-    and writes them.
+    values (ORDERING = 'NUNIQ'), in a column with the name of the map, such as PROBDENSITY. Each energy bin is
+    a column, and the table SKYMAP_BANDS has the bins, as gammapy reads and writes them.
 
     Parameters
     ----------
@@ -97,7 +97,9 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
         cells = map_.cells
     else:
         cells = (np.uint64(4) << (np.uint64(2) * map_.orders.astype(np.uint64))) + map_.cells
-    header, data = table_of(list(rows), cells, order)
+    # Programs know the column of a multi-order map by its name, such as PROBDENSITY.
+    name = map_.name if order is None and map_.energy is None else ""
+    header, data = table_of(list(rows), cells, order, name=name)
     describe(header, order, map_.frame, cells is not None, nest=map_.nest, name="SKYMAP")
     if map_.unit is not None:
         unit = _unit_text(map_.unit)
@@ -130,14 +132,18 @@ def write_file(
 
 
 def table_of(
-    values: Sequence[NDArray[Any]], cells: NDArray[np.uint64] | None, order: int | None
+    values: Sequence[NDArray[Any]], cells: NDArray[np.uint64] | None, order: int | None, *, name: str = ""
 ) -> tuple[fits.Header, NDArray[Any]]:
-    """Header and rows of a table with a column for each bin, after a column of cells if there is one."""
+    """Header and rows of a table with a column for each bin, after a column of cells if there is one.
+
+    The columns are CHANNEL1, CHANNEL2, ..., as in gammapy, or a single one has the name `name`.
+    """
     code, dtype, zero = _FORMS.get(values[0].dtype.str[1:], ("D", "f8", 0))
     wide = cells is None and len(values) == 1 and values[0].size % _PER_ROW == 0
     names = [f"CHANNEL{i}" for i in range(1, len(values) + 1)]
-    columns = [fits.Column(name, f"{_PER_ROW if wide else ''}{code}", bzero=zero or None) for name in names]
-    fields = [(name, dtype) for name in names]
+    form = f"{_PER_ROW if wide else ''}{code}"
+    columns = [fits.Column(name or channel, form, bzero=zero or None) for channel in names]
+    fields = [(channel, dtype) for channel in names]
     if cells is not None:
         number = "J" if order is not None and order <= MAX_ORDER_32 else "K"
         columns.insert(0, fits.Column("UNIQ" if order is None else "PIXEL", number))
@@ -146,8 +152,8 @@ def table_of(
         data = _stored_as(values[0], dtype, zero)
     else:
         data = np.empty(values[0].size, dtype=fields)
-        for name, row in zip(names, values, strict=True):
-            data[name] = _stored_as(row, dtype, zero)
+        for channel, row in zip(names, values, strict=True):
+            data[channel] = _stored_as(row, dtype, zero)
         if cells is not None:
             data["cells"] = cells
     header = fits.BinTableHDU.from_columns(columns, nrows=0).header

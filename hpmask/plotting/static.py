@@ -323,10 +323,7 @@ def plot_grid(
 
 def grid_shape(n: int, ncols: int | None) -> tuple[int, int]:
     """Numbers of rows and columns of a grid of `n` pictures."""
-    if ncols is None:
-        ncols = math.ceil(math.sqrt(n))
-    elif as_count(ncols, "ncols") < 1:
-        raise ValueError(f"ncols must be at least 1, got {ncols}")
+    ncols = math.ceil(math.sqrt(n)) if ncols is None else as_count(ncols, "ncols", least=1)
     return -(-n // ncols), ncols
 
 

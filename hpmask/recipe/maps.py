@@ -16,13 +16,14 @@ from hpmask import io
 from hpmask._utils.arguments import CLOSED
 from hpmask._utils.errors import MaskFormatError
 from hpmask._utils.modes import Mode
+from hpmask._utils.warn import warn
 from hpmask.core.algebra import union_all
 from hpmask.geometry.frames import FRAMES
 from hpmask.interop.maps import kind_of
 from hpmask.mask import Mask
 from hpmask.recipe.protocols import Grid, Loaded, check_per_bin
 from hpmask.recipe.sections import Section
-from hpmask.values.credible import CROSSING
+from hpmask.values.credible import CROSSING, as_levels
 from hpmask.values.criterion import KEEP, Criterion
 from hpmask.wcs.grid import Grid as Pixels
 from hpmask.wcs.grid import order_for
@@ -94,7 +95,21 @@ class _LoadedMasks:
                     )
                 mask = mask.to_frame(grid.frame, order=order)
             masks.append(mask.at_order(order, mode=mode))
+            if _is_empty(masks[-1]) and not _is_empty(mask):
+                _warn_of_nothing(path, mode, order, mask.order)
         return union_all(masks), {}
+
+
+def _is_empty(mask: Mask) -> bool:
+    return bool(np.all(mask.is_empty))
+
+
+def _warn_of_nothing(path: Path, mode: Mode, order: int, finest: int) -> None:
+    """Warn that all the sky of an entry is lost in the cells of the recipe, which are too large."""
+    cell = "full cell" if mode == "inside" else "cell centre"
+    warn(
+        f"{path.name}: the sky of the entry holds no {cell} at order {order}: use mode = 'overlap' or order >= {finest}"
+    )
 
 
 def _check_bins(path: Path, mask: Mask, grid: Grid) -> None:
@@ -281,8 +296,13 @@ class _LoadedImage:
         # With `energy`, the energies of the file would not be read.
         energy = None if self.has_energies else grid.energy
         path, options = self.selection.path, {"hdu": self.selection.hdu, "energy": energy, "n_threads": n_threads}
-        mask = self.selection.mask(path, order=order, mode=mode, frame=grid.frame, **options)
+        options["frame"] = grid.frame
+        mask = self.selection.mask(path, order=order, mode=mode, **options)
         _check_bins(path, mask, grid)
+        if order < self.finest and mode != "overlap" and _is_empty(mask):
+            finest = self.selection.mask(path, order=self.finest, **options)
+            if not _is_empty(finest):
+                _warn_of_nothing(path, mode, order, self.finest)
         return mask, {}
 
 
@@ -332,8 +352,10 @@ class Skymap:
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Skymap:
         path, credible = section.file("skymap"), section.get("credible", float, default=0.9)
-        if not 0 < credible <= 1:
-            raise section.error(f"credible must be above 0 and at most 1, got {credible}", "credible")
+        try:
+            as_levels(credible)
+        except ValueError as error:
+            raise section.error(str(error), "credible") from None
         words = {
             "credible": credible,
             "crossing": section.choice("crossing", CROSSING, default="include"),
@@ -352,6 +374,4 @@ class Skymap:
 
     def load(self, grid: Grid) -> Loaded:
         map_ = io.read_map(self.path, **self.table.words)
-        # Whether the values are densities may depend on the name of their column.
-        name = self.table.column if isinstance(self.table.column, str) else None
-        return _LoadedMasks([self.path], [Mask.from_skymap(map_, column=name, **self.words)])
+        return _LoadedMasks([self.path], [Mask.from_skymap(map_, **self.words)])

@@ -23,9 +23,9 @@ from hpmask.core.uniq import orders_of, runs_of
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
-from hpmask.values.sky_tables import SkyTable, densities
+from hpmask.values.sky_tables import SkyTable, cell_name, densities, is_density
 
-__all__ = ["CROSSING", "Crossing", "from_skymap"]
+__all__ = ["CROSSING", "Crossing", "as_levels", "from_skymap"]
 
 Crossing = Literal["include", "exclude", "split", "split-exclude"]
 CROSSING: tuple[Crossing, ...] = ("include", "exclude", "split", "split-exclude")
@@ -54,8 +54,8 @@ def from_skymap(
     frame: str | None = None,
     n_threads: int | None = None,
 ) -> MaskValue | list[MaskValue]:
-    """See `hpmask.Mask.from_skymap`. `column` names the values of a table or of the map."""
-    levels, single = _as_levels(credible)
+    """See `hpmask.Mask.from_skymap`. `column` and `frame` are for tables."""
+    levels, single = as_levels(credible)
     if crossing not in CROSSING:
         raise ValueError(
             f"crossing must be {', '.join(map(repr, CROSSING[:-1]))} or {CROSSING[-1]!r}, got {crossing!r}"
@@ -87,8 +87,14 @@ def _history(level: float, crossing: str, cells: _Cells) -> str:
     return f"from_skymap({counted(cells.rows.shape[1], 'cell')}, credible={level:g}{way})"
 
 
-def _as_levels(credible: Any) -> tuple[list[float], bool]:
-    """The levels, and whether a single one was given."""
+def as_levels(credible: Any) -> tuple[list[float], bool]:
+    """The levels, and whether a single one was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `credible` is not a number or a sequence of numbers, above 0 and at most 1.
+    """
     array = np.asarray(credible)
     if array.dtype.kind not in "iuf" or array.ndim > 1:
         raise TypeError(f"credible must be a number or a sequence of numbers, got {credible!r}")
@@ -117,6 +123,8 @@ class _Cells:
         Order of the smallest cell.
     density : bool
         Whether the values are densities.
+    has_unit : bool
+        Whether the unit of the values says that they are densities.
     factor : float
         What a sum of the weights of the kernel must be multiplied by to be a probability.
     frame : str
@@ -128,13 +136,14 @@ class _Cells:
     set_of : callable
         From an array of bool, whether a cell is chosen, to the set of the chosen cells.
     names : callable
-        From a row to what an error calls it.
+        From a row to the name of its cell in an error.
     """
 
     rows: NDArray[Any]
     orders: NDArray[np.uint8]
     order: int
     density: bool
+    has_unit: bool
     factor: float
     frame: str
     energy: EnergyAxis | None
@@ -152,7 +161,9 @@ def _cells_of(
     if isinstance(skymap, HealpixMap):
         if frame is not None:
             raise TypeError("a HealpixMap has its own frame: give no frame with it")
-        return _cells_of_map(skymap, column or "", density)
+        if column is not None:
+            raise TypeError("column names the values of a table or a file, but skymap is a HealpixMap")
+        return _cells_of_map(skymap, density)
     table = SkyTable.of(skymap, column, frame)
     if table is None:
         raise TypeError(
@@ -162,8 +173,8 @@ def _cells_of(
     return _cells_of_table(table, density, n_threads)
 
 
-def _cells_of_map(skymap: HealpixMap, name: str, density: bool | None) -> _Cells:
-    density, factor = densities(skymap.unit, name, density)
+def _cells_of_map(skymap: HealpixMap, density: bool | None) -> _Cells:
+    density, factor = densities(skymap, density)
     if density:
         # The weights of a multi-order map are densities times 4**-order.
         factor *= pi / 3 if skymap.orders is not None else 4 * pi / healpix.n_cells(skymap.order)
@@ -179,18 +190,19 @@ def _cells_of_map(skymap: HealpixMap, name: str, density: bool | None) -> _Cells
         orders,
         skymap.order,
         density,
+        is_density(skymap.unit),
         factor,
         skymap.frame,
         skymap.energy,
         cells,
         skymap.set_of,
-        lambda row: f"row {row}",
+        lambda row: cell_name(skymap, row),
     )
 
 
 def _cells_of_table(table: SkyTable, density: bool | None, n_threads: int | None) -> _Cells:
     """Cells of a table, which is not brought into NESTED order: only the chosen cells need that."""
-    density, factor = densities(table.unit, table.name, density)
+    density, factor = densities(table, density)
     uniq, orders, ascending = orders_of(table.uniq)
     values = table.values
     back: NDArray[np.int64] | None = None
@@ -218,7 +230,8 @@ def _cells_of_table(table: SkyTable, density: bool | None, n_threads: int | None
             out.resize(max(count, 0), refcheck=False)
             return out, one, other
 
-        threads = thread_count(n_threads) if uniq.size > _PARALLEL_FROM else 1
+        threads = thread_count(n_threads)
+        threads = threads if uniq.size > _PARALLEL_FROM else 1
         cuts = np.linspace(0, 12, min(threads, 12) + 1).astype(int).tolist()
         boundaries = np.empty(0, dtype=np.uint64)
         for out, one, other in thread_map(part, list(pairwise(cuts)), threads):
@@ -233,6 +246,7 @@ def _cells_of_table(table: SkyTable, density: bool | None, n_threads: int | None
         orders,
         order,
         density,
+        is_density(table.unit),
         factor * pi / 3 if density else 1.0,
         table.frame,
         None,
@@ -257,7 +271,8 @@ class _Ranking:
         self.values = np.ascontiguousarray(cells.rows[row], dtype=np.float64)
         self.row = row
         n = self.values.size
-        threads = thread_count(n_threads) if n > _PARALLEL_FROM else 1
+        threads = thread_count(n_threads)
+        threads = threads if n > _PARALLEL_FROM else 1
         cuts = np.linspace(0, n, threads + 1).astype(int)
         self.parts = [slice(int(a), int(b)) for a, b in pairwise(cuts)]
         self.threads = threads
@@ -277,11 +292,13 @@ class _Ranking:
         if abs(probability - 1) <= _OFF:
             return
         bin_ = "" if self.cells.energy is None else f" of bin {self.row}"
-        kind = "probabilities of cells" if self.cells.density else "densities per sr"
-        raise ValueError(
-            f"the probabilities{bin_} add up to {probability:.6g} and not to 1: give normalize=True if a level is a "
-            f"fraction of their sum, or density={not self.cells.density} if the values are {kind}"
-        )
+        advice = ""
+        if probability:
+            advice = ": give normalize=True if a level is a fraction of their sum"
+            if not self.cells.has_unit:
+                kind = "probabilities of cells" if self.cells.density else "densities per sr"
+                advice += f", or density={not self.cells.density} if the values are {kind}"
+        raise ValueError(f"the probabilities{bin_} add up to {probability:.6g} and not to 1{advice}")
 
     def _check(self) -> float:
         """The largest weight. Raises a ValueError if a value is negative or not finite."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
@@ -9,18 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpmask._utils.arguments import check_order, unmasked
 from hpmask.core.healpix_map import HealpixMap
-from hpmask.core.rangeset import RangeSet
-from hpmask.core.value import MaskValue
+from hpmask.core.rangeset import RangeSet, cells_in
+from hpmask.core.value import MaskValue, planes_within
 from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.units import as_energy
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame, to_lonlat
-from hpmask.values.in_discs import cells_in, planes_within
+from hpmask.values.in_discs import check_size
 
 __all__ = ["counts_map"]
 
 Cells = NDArray[np.uint64]
-
-_MOST_BYTES = 16 << 30
 
 
 def counts_map(
@@ -41,17 +42,17 @@ def counts_map(
     ----------
     coord : `~astropy.coordinates.SkyCoord`, shape (n,)
         Directions of the events, in any frame.
-    energy_value : `~astropy.units.Quantity`, shape (n,), optional
-        Energies of the events. They are needed with `energy`. A bin includes its lower edge and excludes its upper
-        edge, as in gammapy.
+    energy_value : `~astropy.units.Quantity` or `~astropy.table.Column`, shape (n,), optional
+        Energies of the events, with a unit. They are needed with `energy`. A bin includes its lower edge and excludes
+        its upper edge, as in gammapy.
     order : int
         Order of the cells, 0 to 29.
     energy : EnergyAxis, optional
         Energy bins of the map.
     frame : {"icrs", "galactic"}, optional
         Frame of the cells.
-    weights : array_like of float, shape (n,), optional
-        Weights of the events. The map then has the sums of the weights.
+    weights : array_like of float or `~astropy.units.Quantity`, shape (n,), optional
+        Weights of the events. The map then has the sums of the weights, in their unit.
     within : Mask, optional
         The map then has the cells of this mask only, as at fine orders a full map does not fit into memory. A cell is
         in the mask if its centre is. The mask may have energy bins, which must be those of `energy`: an event is
@@ -94,21 +95,20 @@ def counts_map(
             raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
         if energy_value is None:
             raise TypeError("energy_value, the energies of the events, must be given with energy")
-        bins = np.atleast_1d(energy.bin_of(energy_value))
+        bins = np.atleast_1d(energy.bin_of(as_energy(energy_value, "energy_value")))
     elif energy_value is not None:
         raise TypeError("energy, the energy bins of the map, must be given with energy_value")
     if bins.shape != cells.shape:
-        raise ValueError(f"each event needs an energy, got {cells.size} positions and {bins.size} energies")
-    value = None if weights is None else _weights(weights, cells.size)
+        raise ValueError(f"energy_value must have one energy for each of the {cells.size} events, got {bins.size}")
+    value, unit = (None, u.ct) if weights is None else _weights(weights, cells.size)
     n_bins = 1 if energy is None else energy.n_bins
-    planes = None if within is None else _planes(within, order, frame, energy)
-    numbers = None if planes is None else RangeSet.union_all(planes).cells()
-    n_cells = healpix.n_cells(order) if numbers is None else numbers.size
-    if 8 * n_bins * n_cells > _MOST_BYTES:
-        raise ValueError(
-            f"a map of {n_bins} x {n_cells} cells (order {order}) takes {8 * n_bins * n_cells / 2**30:.0f} GiB, more "
-            "than 16 GiB: give within, or a coarser order"
-        )
+    planes = None
+    if within is not None:
+        planes = planes_within(within, order=order, frame=frame, energy=energy, of="map")
+    union = None if planes is None else RangeSet.union_all(planes)
+    n_cells = healpix.n_cells(order) if union is None else union.n_cells
+    check_size(n_bins, n_cells, order)
+    numbers = None if union is None else union.cells()
     counted = bins >= 0
     if planes is not None and numbers is not None:
         counted &= _kept(planes, cells, bins, order)
@@ -117,17 +117,9 @@ def counts_map(
     total = np.bincount(index, None if value is None else value[counted], n_bins * n_cells)
     values = total.astype(np.int64 if value is None else np.float64, copy=False).reshape(n_bins, n_cells)
     values = values if energy is not None else values[0]
-    unit = u.ct if value is None else None
     if numbers is None:
         return HealpixMap(values, nest=True, frame=frame, energy=energy, unit=unit)
     return HealpixMap(values, cells=numbers, order=order, nest=True, frame=frame, energy=energy, unit=unit)
-
-
-def _planes(within: MaskValue, order: int, frame: str, energy: EnergyAxis | None) -> list[RangeSet]:
-    """The planes of a mask for each bin of the map, checked against what the map will be."""
-    shape = (0,) if energy is None else (energy.n_bins, 0)
-    nothing = HealpixMap(np.empty(shape), cells=[], order=order, nest=True, frame=frame, energy=energy)
-    return planes_within(within, nothing)
 
 
 def _kept(planes: list[RangeSet], cells: Cells, bins: NDArray[np.intp], order: int) -> NDArray[np.bool_]:
@@ -139,7 +131,8 @@ def _kept(planes: list[RangeSet], cells: Cells, bins: NDArray[np.intp], order: i
     return kept
 
 
-def _weights(weights: ArrayLike, n: int) -> NDArray[np.float64]:
+def _weights(weights: ArrayLike, n: int) -> tuple[NDArray[np.float64], Any]:
+    """The weights, checked, and their unit or None."""
     array = np.asarray(unmasked(weights, "weights"))
     if array.dtype.kind not in "biuf":
         raise TypeError(f"weights must be numbers, got {array.dtype}")
@@ -149,4 +142,4 @@ def _weights(weights: ArrayLike, n: int) -> NDArray[np.float64]:
     bad = np.flatnonzero(~np.isfinite(array))
     if bad.size:
         raise ValueError(f"weights must be finite, row {bad[0]} is {array[bad[0]]}")
-    return array
+    return array, getattr(weights, "unit", None)

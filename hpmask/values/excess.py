@@ -8,16 +8,20 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from astropy import units as u
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import counts_statistics as _kernel
 from hpmask._utils.arguments import unmasked
 from hpmask._utils.parallel import thread_count, thread_map
+from hpmask._utils.words import shown
 from hpmask.core.healpix_map import HealpixMap, is_missing
-from hpmask.core.value import MaskValue
+from hpmask.core.rangeset import cells_in
+from hpmask.core.value import MaskValue, planes_within
 from hpmask.geometry import healpix
 from hpmask.morphology.dilation import Width
-from hpmask.values.in_discs import cells_in, check_one_order, disc_sums, nested_numbers, planes_within
+from hpmask.values.in_discs import check_one_order, disc_sums, nested_numbers
+from hpmask.values.sky_tables import densities
 
 __all__ = [
     "Significance",
@@ -69,7 +73,7 @@ def cash_sqrt_ts(counts: ArrayLike, background: ArrayLike, *, n_threads: int | N
     Raises
     ------
     TypeError, ValueError
-        If an argument is not numbers, is negative, infinite or masked, or the shapes do not match.
+        If an argument is not numbers or has a unit, is negative, infinite or masked, or the shapes do not match.
 
     References
     ----------
@@ -115,7 +119,8 @@ def li_ma_sqrt_ts(n_on: ArrayLike, n_off: ArrayLike, alpha: ArrayLike, *, n_thre
     Raises
     ------
     TypeError, ValueError
-        If an argument is not numbers, is negative, infinite or masked, `alpha` is 0, or the shapes do not match.
+        If an argument is not numbers or has a unit, is negative, infinite or masked, `alpha` is 0, or the shapes do not
+        match.
 
     References
     ----------
@@ -127,23 +132,25 @@ def li_ma_sqrt_ts(n_on: ArrayLike, n_off: ArrayLike, alpha: ArrayLike, *, n_thre
     >>> li_ma_sqrt_ts(20, 50, 0.2).round(3)
     np.float64(2.479)
     """
-    values = tuple(_numbers(value, name) for value, name in ((n_on, "n_on"), (n_off, "n_off"), (alpha, "alpha")))
-    if np.any(values[2] == 0):
-        raise ValueError("alpha must be above 0")
+    values = (_numbers(n_on, "n_on"), _numbers(n_off, "n_off"), _numbers(alpha, "alpha", positive=True))
     return _in_chunks(_kernel.li_ma, values, ("n_on", "n_off", "alpha"), n_threads)
 
 
-def _numbers(value: ArrayLike, argument: str) -> Floats:
-    """Numbers of counts, checked."""
+def _numbers(value: ArrayLike, argument: str, *, positive: bool = False) -> Floats:
+    """Numbers of counts, checked: 0 or more, or with `positive` above 0."""
+    unit = getattr(value, "unit", None)
+    if unit is not None and not isinstance(unit, u.UnrecognizedUnit) and u.Unit(unit) not in (u.one, u.ct, u.ph):
+        raise ValueError(f"{argument} must be numbers, got the unit {str(unit)!r}")
     array = np.asarray(unmasked(value, argument))
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{argument} must be numbers, got {array.dtype}")
     array = array.astype(np.float64, copy=False)
-    bad = np.argwhere((array < 0) | np.isinf(array))
+    bad = np.argwhere((array < 0) | np.isinf(array) | (positive & (array == 0)))
     if len(bad):
         place = tuple(int(i) for i in bad[0])
         where = f"value {place[0] if len(place) == 1 else place} is" if place else "got"
-        raise ValueError(f"{argument} must be finite and not negative, {where} {array[place]}")
+        what = "above 0" if positive else "not negative"
+        raise ValueError(f"{argument} must be finite and {what}, {where} {array[place]}")
     return array
 
 
@@ -275,8 +282,9 @@ class Significance:
 
         Raises
         ------
-        ValueError
-            If the background is not known but measured, or the number of factors is not that of the bins.
+        TypeError, ValueError
+            If the background is not known but measured, a factor is negative or infinite, or the number of factors is
+            not that of the bins.
 
         Examples
         --------
@@ -289,9 +297,10 @@ class Significance:
         """
         if self.n_off is not None:
             raise ValueError("the background follows from off counts and cannot be multiplied by a factor")
-        scale = np.asarray(factors, dtype=np.float64)
-        if scale.ndim and scale.shape != (len(self.background.rows),):
-            raise ValueError(f"factors must be a number or one for each energy bin, got shape {scale.shape}")
+        scale = _numbers(factors, "factors")
+        n_bins = len(self.background.rows)
+        if scale.ndim and scale.shape != (n_bins,):
+            raise ValueError(f"factors must be one number or {n_bins}, one for each energy bin, got {scale.shape}")
         return replace(self, background=_shaped(self.background, self.background.rows * scale.reshape(-1, 1)))
 
     def __repr__(self) -> str:
@@ -355,8 +364,8 @@ def significance(
     Raises
     ------
     TypeError, ValueError
-        If an argument is missing, a value is negative or infinite, or the maps do not have the same frame, order and
-        energy bins.
+        If an argument is missing, a value is negative or infinite, a map has densities, or the maps do not have the
+        same frame, order and energy bins.
 
     References
     ----------
@@ -409,32 +418,38 @@ def significance(
     )
 
 
-def check_counts(counts: HealpixMap, other: HealpixMap, argument: str) -> None:
-    """Check that two maps of counts belong together; the errors name `argument`.
+def check_counts(counts: HealpixMap, other: HealpixMap, argument: str, *, to: str = "counts") -> None:
+    """Check that a map belongs to a map of counts; the errors name `argument` and the counts as `to`.
 
     Raises
     ------
     TypeError, ValueError
-        If they are not maps of one order with the same frame and energy bins, or have negative or infinite values.
+        If they are not maps of one order with the same frame and energy bins, are densities, or have negative or
+        infinite values.
     """
-    for map_, name in ((counts, "counts"), (other, argument)):
+    for map_, name in ((counts, to), (other, argument)):
         if not isinstance(map_, HealpixMap):
             raise TypeError(f"{name} must be a HealpixMap, got {type(map_).__name__}")
         check_one_order(map_, name)
+        if densities(map_, None)[0]:
+            raise ValueError(f"{name} must have a number for each cell, got densities{_in_unit(map_)}")
         missing = is_missing(map_.values)
         _numbers(map_.values if missing is None else np.where(missing, 0, map_.values), name)
-    for what in ("frame", "order", "energy"):
-        if getattr(counts, what) != getattr(other, what):
-            raise ValueError(
-                f"{argument} must have the {what} of counts, {getattr(counts, what)!r}, got {getattr(other, what)!r}"
-            )
+    for name, what in (("frame", "frame"), ("order", "order"), ("energy", "energy bins")):
+        given, needed = getattr(other, name), getattr(counts, name)
+        if given != needed:
+            raise ValueError(f"{argument} must have the {what} of {to}, {needed}, got {given}")
+
+
+def _in_unit(map_: HealpixMap) -> str:
+    return "" if map_.unit is None else f" in {map_.unit}"
 
 
 def with_exposure(map_: HealpixMap, within: MaskValue | None) -> NDArray[np.bool_]:
     """Which cells of a map have exposure in each bin, shape (n_bins, n_cells): those of a mask, or above 0."""
     if within is None:
         return np.asarray(filled(map_) > 0)
-    planes = planes_within(within, map_)
+    planes = planes_within(within, order=map_.order, frame=map_.frame, energy=map_.energy, of="map")
     numbers = nested_numbers(map_)
     return np.array([cells_in(plane, numbers, map_.order) for plane in planes])
 
@@ -494,11 +509,11 @@ def _where(map_: HealpixMap, exposed: NDArray[np.bool_]) -> HealpixMap:
 def _ratio(alpha: HealpixMap | float, off: HealpixMap) -> HealpixMap:
     """The ratio of exposures on the cells of the off counts."""
     if isinstance(alpha, HealpixMap):
-        check_counts(alpha, off, "off")
+        check_counts(off, alpha, "alpha", to="off")
         return on_cells_of(off, alpha, np.ones(off.rows.shape, dtype=np.bool_))
-    value = _numbers(alpha, "alpha")
-    if value.ndim or not value > 0:
-        raise ValueError(f"alpha must be a HealpixMap or a number above 0, got {alpha!r}")
+    value = _numbers(alpha, "alpha", positive=True)
+    if value.ndim or np.isnan(value):
+        raise ValueError(f"alpha must be a HealpixMap or a number above 0, got {shown(alpha)}")
     return off.with_values(np.full(off.values.shape, float(value)), energy=off.energy)
 
 

@@ -17,13 +17,13 @@ from hpmask._utils.progress import track
 from hpmask._utils.warn import warn
 from hpmask._utils.words import counted
 from hpmask.core.healpix_map import HealpixMap
-from hpmask.core.rangeset import RangeSet
+from hpmask.core.rangeset import RangeSet, cells_in
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.morphology.dilation import Width, angles_of, planes_after
 from hpmask.values.criterion import Criterion
 from hpmask.values.excess import Significance, check_counts, filled, known_background, on_cells_of, with_exposure
-from hpmask.values.in_discs import cells_in, nested_numbers
+from hpmask.values.in_discs import nested_numbers
 from hpmask.values.threshold import planes_of
 
 __all__ = ["Exclusion", "find_exclusion"]
@@ -43,7 +43,8 @@ class Exclusion:
     significance : Significance
         Counts, renormalised background, excess and sqrt(TS) over a disc around each cell, per energy bin.
     normalisation : float or numpy.ndarray of float, shape (n_bins,)
-        Factor of the background in each energy bin, from the counts outside the mask.
+        Factor of the background in each energy bin, from the counts outside the mask. It is 0 in a bin without counts
+        outside the mask.
     history : `~astropy.table.Table`
         A row for each iteration: `iteration` (from 1), `normalisation` at its beginning, and `n_cells` and `area` of
         the excluded sky at its end, in cells of the map and in deg2. Columns have one value per energy bin if the
@@ -166,13 +167,8 @@ def find_exclusion(
     1.25
     """
     check_counts(counts, background, "background")
-    per_bin, progress, max_iter = (
-        as_flag(per_bin, "per_bin"),
-        as_flag(progress, "progress"),
-        as_count(max_iter, "max_iter"),
-    )
-    if max_iter < 1:
-        raise ValueError(f"max_iter must be at least 1, got {max_iter}")
+    per_bin, progress = as_flag(per_bin, "per_bin"), as_flag(progress, "progress")
+    max_iter = as_count(max_iter, "max_iter", least=1)
     energy = background.energy if per_bin else None
     criterion = _criterion(low, high, connectivity, energy)
     if dilate is not None:
@@ -186,6 +182,7 @@ def find_exclusion(
         exposed=exposed,
         numbers=nested_numbers(background),
         order=background.order,
+        has_bins=background.energy is not None,
     )
     maps = known_background(own_counts, background, exposed, radius, progress=progress)
     nothing = RangeSet.empty(background.order)
@@ -206,7 +203,7 @@ def find_exclusion(
         factors = search.normalisation(excluded)
         scaled = maps.scaled(factors)
         warn(f"the exclusion mask still changes after {counted(max_iter, 'iteration')}: give a larger max_iter")
-    parts = [_text(radius), f"low={low}, high={high}"]
+    parts = [_text(radius), f"low={_numbers_text(low)}, high={_numbers_text(high)}"]
     parts += [] if dilate is None else [f"dilate={_text(dilate)}"]
     parts += [] if criterion.corners else ["connectivity=4"]
     parts += [counted(len(rows), "iteration")]
@@ -236,6 +233,7 @@ class _Search:
     exposed: NDArray[np.bool_]
     numbers: NDArray[np.uint64]
     order: int
+    has_bins: bool
 
     def normalisation(self, excluded: list[RangeSet]) -> Floats:
         """The ratio of counts and background outside the excluded sky, shape (n_bins,)."""
@@ -245,8 +243,12 @@ class _Search:
             kept = self.exposed[k] & outside[id(excluded[k if len(excluded) > 1 else 0])]
             expected = self.background[k].sum(where=kept)
             if not expected > 0:
+                in_bin = f" in bin {k}" if self.has_bins else ""
+                if not (self.background[k] > 0).any():
+                    raise ValueError(f"background must be above 0 in some cells with exposure{in_bin}")
                 raise ValueError(
-                    f"no background is left outside the exclusion mask in bin {k}: it cannot be normalised"
+                    f"the exclusion mask covers all sky with background{in_bin}, which cannot be normalised: give "
+                    "larger low and high, or a smaller dilate"
                 )
             factors[k] = self.counts[k].sum(where=kept) / expected
         return factors
@@ -286,6 +288,12 @@ def _table(rows: list[tuple[Any, ...]], *, one_bin: bool, one_plane: bool) -> Ta
             "area": area[:, 0] if one_plane else area,
         }
     )
+
+
+def _numbers_text(value: Levels) -> str:
+    """A threshold, or one for each bin, as the history gives it."""
+    numbers = np.asarray(value)
+    return f"{numbers:g}" if not numbers.ndim else f"[{', '.join(f'{number:g}' for number in numbers)}]"
 
 
 def _text(angle: Width) -> str:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, unmasked
 from hpmask._utils.progress import track
 from hpmask.core.full_maps import set_of_cells
-from hpmask.core.rangeset import RangeSet, index_of
-from hpmask.core.value import MaskValue, check_mask, new_mask
+from hpmask.core.rangeset import RangeSet, cells_in
+from hpmask.core.value import MaskValue, new_mask, planes_within
 from hpmask.energy.axis import EnergyAxis, summary
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
@@ -51,13 +51,7 @@ def from_function(
     n_bins = 1 if energy is None else energy.n_bins
     limits = [RangeSet.full(order)] * n_bins
     if within is not None:
-        check_mask(within, "within")
-        if within.frame != frame:
-            raise ValueError(f"within is in the frame {within.frame!r}, but frame is {frame!r}")
-        if within.energy is not None and within.energy != energy:
-            raise ValueError(f"the energy bins of within, {within.energy}, are not those of the mask, {energy}")
-        parts = within.planes if within.energy is not None else within.planes * n_bins
-        limits = [plane.at_order(order) for plane in parts]
+        limits = planes_within(within, order=order, frame=frame, energy=energy)
     asked = _Asked(func, frame, energy, RangeSet.union_all(limits), progress)
     start = order if refine_from is None else refine_from
     planes = asked.everywhere(start)
@@ -161,7 +155,7 @@ class _Asked:
         valid &= self._in_domain(others.ravel(), order).reshape(others.shape)
         differs = np.zeros(others.shape, dtype=np.bool_)
         for plane in {id(plane): plane for plane in planes}.values():
-            differs |= _inside(plane, others.ravel(), order).reshape(others.shape) != _inside(plane, cells, order)
+            differs |= cells_in(plane, others.ravel(), order).reshape(others.shape) != cells_in(plane, cells, order)
         differs &= valid
         return np.concatenate([cells[differs.any(axis=0)], others[differs]])
 
@@ -181,14 +175,7 @@ class _Asked:
             return np.ones(cells.size, dtype=np.bool_)
         if order not in self._domains:
             self._domains[order] = self.domain.at_order(order, mode="overlap")
-        return _inside(self._domains[order], cells, order)
-
-
-def _inside(plane: RangeSet, cells: Cells, order: int) -> NDArray[np.bool_]:
-    """Which cells are in a set, which has no finer cells than these."""
-    out = np.empty(cells.size, dtype=np.bool_)
-    index_of(plane).inside(np.ascontiguousarray(cells << np.uint64(2 * (MAX_ORDER - order))), out.view(np.uint8))
-    return out
+        return cells_in(self._domains[order], cells, order)
 
 
 def _children(cells: Cells) -> Cells:

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import disc_sums as _kernel
-from hpmask._utils.arguments import MAX_ORDER, as_flag
+from hpmask._utils.arguments import as_flag
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import watched
 from hpmask.core.healpix_map import HealpixMap, is_missing
-from hpmask.core.rangeset import RangeSet, index_of
-from hpmask.core.value import MaskValue, check_mask
+from hpmask.core.rangeset import RangeSet, cells_in
+from hpmask.core.value import MaskValue, planes_within
 from hpmask.geometry import healpix
 from hpmask.morphology.dilation import Width, angles_of
 
-__all__ = ["cells_in", "check_one_order", "disc_sums", "nested_numbers", "planes_within"]
+__all__ = ["check_one_order", "check_size", "disc_sums", "nested_numbers"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -28,6 +28,8 @@ Integers = NDArray[np.int64]
 _FEW = 1 << 14
 # Parts for each thread, because the cells near the poles take more time.
 _PARTS = 8
+# The largest map that is made.
+_MOST_BYTES = 16 << 30
 
 
 def disc_sums(
@@ -70,8 +72,8 @@ def disc_sums(
     Raises
     ------
     TypeError, ValueError
-        If the map has cells of several orders or infinite values, `radius` is not valid, or the frame or the energy
-        bins of `within` are not those of the map.
+        If the map has cells of several orders or infinite values, `radius` is not valid, the frame or the energy bins
+        of `within` are not those of the map, or the result would take more than 16 GiB.
 
     Examples
     --------
@@ -90,14 +92,19 @@ def disc_sums(
     source = target = _layout_of(map_)
     planes = cells = None
     if within is not None:
-        planes = planes_within(within, map_)
+        planes = planes_within(within, order=map_.order, frame=map_.frame, energy=map_.energy, of="map")
         union = RangeSet.union_all(planes)
+        check_size(len(radii), union.n_cells, map_.order)
         cells = None if union.is_full else union.cells()
         target = _Layout.full(map_.order, map_.nest) if cells is None else _Layout.of(cells, map_.order)
     out = np.empty((len(radii), target.n_cells))
     done = np.zeros((len(radii), target.ring.size), dtype=np.int64)
     with watched(lambda: int(done.sum()), total=done.size, what="disc sums", shown=progress):
-        for row, angle, values, counter in zip(out, radii, map_.rows, done, strict=True):
+        for k, (row, angle, values, counter) in enumerate(zip(out, radii, map_.rows, done, strict=True)):
+            infinite = np.flatnonzero(np.isinf(values))
+            if infinite.size:
+                bin_ = "" if map_.energy is None else f" of bin {k}"
+                raise ValueError(f"map_ must be finite or NaN, value {infinite[0]}{bin_} is {values[infinite[0]]}")
             target.put_back(_sums(source, target, values, map_.order, angle, threads, counter), row, threads)
     values = out if map_.energy is not None else out[0]
     if planes is None:
@@ -124,25 +131,14 @@ def check_one_order(map_: HealpixMap, argument: str) -> None:
         raise ValueError(f"{argument} must have cells of one order, got a multi-order map")
 
 
-def planes_within(within: MaskValue, map_: HealpixMap) -> list[RangeSet]:
-    """The planes of a mask at the order of a map, one for each of its bins.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `within` is not a mask, or has another frame or other energy bins.
-    """
-    check_mask(within, "within")
-    if within.frame != map_.frame:
-        raise ValueError(f"within must have the frame of the map, {map_.frame!r}, got {within.frame!r}")
-    if within.energy is not None and within.energy != map_.energy:
-        bins = "no energy bins" if map_.energy is None else f"the bins {map_.energy}"
+def check_size(n_bins: int, n_cells: int, order: int) -> None:
+    """Raise a ValueError if a map would take more than 16 GiB."""
+    n_bytes = 8 * n_bins * n_cells
+    if n_bytes > _MOST_BYTES:
         raise ValueError(
-            f"within must have the energy bins of the map or none, got {within.energy}: the map has {bins}"
+            f"a map of {n_bins} x {n_cells} cells (order {order}) takes {n_bytes / 2**30:.0f} GiB, more than 16 GiB: "
+            "give within=, a mask of a smaller part of the sky, or a coarser order"
         )
-    planes = {id(plane): plane.at_order(map_.order, mode="center") for plane in within.planes}
-    chosen = [planes[id(plane)] for plane in within.planes]
-    return chosen if within.energy is not None or map_.energy is None else chosen * map_.energy.n_bins
 
 
 def nested_numbers(map_: HealpixMap) -> NDArray[np.uint64]:
@@ -151,13 +147,6 @@ def nested_numbers(map_: HealpixMap) -> NDArray[np.uint64]:
         return map_.cells
     numbers = np.arange(map_.n_cells)
     return numbers.astype(np.uint64) if map_.nest else healpix.ring_to_nested(numbers, map_.order)
-
-
-def cells_in(plane: RangeSet, cells: NDArray[np.uint64], order: int) -> NDArray[np.bool_]:
-    """Whether a set has each of some NESTED cells of an order that is at least that of the set."""
-    inside = np.empty(cells.size, dtype=np.bool_)
-    index_of(plane).inside(cells << np.uint64(2 * (MAX_ORDER - order)), inside.view(np.uint8))
-    return inside
 
 
 @dataclass(frozen=True)
@@ -216,8 +205,6 @@ class _Layout:
         missing = is_missing(array)
         if missing is not None:
             array = np.where(missing, 0.0, array)
-        if np.isinf(array).any():
-            raise ValueError(f"map_ must be finite or NaN, value {int(np.flatnonzero(np.isinf(array))[0])} is infinite")
         if self.rows is not None:
             return array[self.rows]
         if not self.nest:

@@ -12,9 +12,10 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_flag, masked, unmasked
+from hpmask.core.healpix_map import HealpixMap
 from hpmask.geometry.frames import check_frame
 
-__all__ = ["SkyTable", "densities"]
+__all__ = ["SkyTable", "cell_name", "densities", "is_density"]
 
 # Usual names of the column of values, in the order of preference.
 _NAMES = ("PROBDENSITY", "PROB", "PROBABILITY")
@@ -82,6 +83,8 @@ class SkyTable:
         uniq = np.asarray(getattr(uniq, "value", uniq))
         if uniq.ndim != 1 or uniq.dtype.kind not in "iu":
             raise TypeError(f"{uniq_name} must be integers of shape (n,), got {uniq.dtype} of shape {uniq.shape}")
+        if np.shape(values) != uniq.shape:
+            raise ValueError(f"{name} must have the shape of {uniq_name}, {uniq.shape}, got {np.shape(values)}")
         hidden = masked(values)
         return cls(
             uniq,
@@ -92,10 +95,10 @@ class SkyTable:
         )
 
 
-def densities(unit: u.UnitBase | None, name: str, density: bool | None) -> tuple[bool, float]:
+def densities(map_: SkyTable | HealpixMap, density: bool | None) -> tuple[bool, float]:
     """Whether values are densities, and the factor that makes a density one per steradian.
 
-    A value per solid angle is a density by its unit. Without a solid angle in the unit, the name of the column decides:
+    A value per solid angle is a density by its unit. Without a solid angle in the unit, the name of the values decides:
     PROBDENSITY is a density.
 
     Raises
@@ -103,16 +106,31 @@ def densities(unit: u.UnitBase | None, name: str, density: bool | None) -> tuple
     TypeError, ValueError
         If `density` is neither True, False nor None, or contradicts the unit.
     """
-    factor = None if unit is None else _per_steradian(unit)
+    unit = map_.unit
+    factor = _per_steradian(unit)
     if density is None:
-        density = factor is not None or "DENSITY" in name.upper()
+        density = factor is not None or "DENSITY" in map_.name.upper()
     elif not as_flag(density, "density") and factor is not None:
         raise ValueError(f"density is False, but the values are in {unit}, which is a density")
     return bool(density), 1.0 if factor is None else factor
 
 
-def _per_steradian(unit: u.UnitBase) -> float | None:
+def cell_name(map_: HealpixMap, row: int) -> str:
+    """The name of a cell of a map in an error: its row in a full map, and else its number, as maps sort their cells."""
+    if map_.cells is None:
+        return f"row {row}"
+    return f"NESTED cell {map_.cells[row]} of order {map_.order if map_.orders is None else map_.orders[row]}"
+
+
+def is_density(unit: u.UnitBase | None) -> bool:
+    """Whether a unit is one per solid angle."""
+    return _per_steradian(unit) is not None
+
+
+def _per_steradian(unit: u.UnitBase | None) -> float | None:
     """The factor from a unit of density to the same per steradian; None if it is not a density."""
+    if unit is None:
+        return None
     for base, power in zip(unit.bases, unit.powers, strict=True):
         if base.is_equivalent(u.rad) and power == -2:
             return float(base.to(u.rad) ** -2)

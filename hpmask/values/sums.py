@@ -16,7 +16,7 @@ from hpmask.core.healpix_map import HealpixMap, is_missing
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, check_mask
 from hpmask.geometry import healpix
-from hpmask.values.sky_tables import SkyTable, densities
+from hpmask.values.sky_tables import SkyTable, cell_name, densities
 
 __all__ = ["sum_of"]
 
@@ -33,14 +33,15 @@ def sum_of(
     *,
     density: bool | None = None,
     column: str | None = None,
+    frame: str | None = None,
     nan: Literal["raise", "exclude"] = "raise",
 ) -> float | NDArray[np.float64]:
-    """See `hpmask.Mask.sum_of`. `column` names the values of a table or of the map."""
+    """See `hpmask.Mask.sum_of`. `column` and `frame` are for tables."""
     check_mask(mask, "mask")
     if nan not in ("raise", "exclude"):
         raise ValueError(f"nan must be 'raise' or 'exclude', got {nan!r}")
-    map_, name = _as_map(map_, column)
-    density, factor = densities(map_.unit, name, density)
+    map_ = _as_map(map_, column, frame)
+    density, factor = densities(map_, density)
     if map_.frame != mask.frame:
         raise ValueError(
             f"the mask is in the frame {mask.frame!r} and the map in {map_.frame!r}: "
@@ -70,15 +71,18 @@ def sum_of(
     return np.array(result)
 
 
-def _as_map(map_: Any, column: str | None) -> tuple[HealpixMap, str]:
+def _as_map(map_: Any, column: str | None, frame: str | None) -> HealpixMap:
     if isinstance(map_, HealpixMap):
-        return map_, column or ""
-    table = SkyTable.of(map_, column, None)
+        for name, value in (("column", column), ("frame", frame)):
+            if value is not None:
+                raise TypeError(f"{name} is for a table or a file, but map_ is a HealpixMap")
+        return map_
+    table = SkyTable.of(map_, column, frame)
     if table is None:
         raise TypeError(
             f"map_ must be a path, a HealpixMap, or a table with a column UNIQ of cells, got {type(map_).__name__}"
         )
-    return HealpixMap(table.values, uniq=table.uniq, frame=table.frame, unit=table.unit), table.name
+    return HealpixMap(table.values, uniq=table.uniq, frame=table.frame, unit=table.unit, name=table.name)
 
 
 def _sum(map_: HealpixMap, row: int, plane: RangeSet, density: bool, nan: str) -> float:
@@ -98,8 +102,8 @@ def _sum(map_: HealpixMap, row: int, plane: RangeSet, density: bool, nan: str) -
             first = start + at
     if n_missing and nan == "raise":
         raise ValueError(
-            f"map_ has {counted(n_missing, 'value')} in the mask that are NaN, masked or UNSEEN, the first in "
-            f"{_where(map_, row, first)}: give nan='exclude' to leave them out of the sum"
+            f"map_ has {counted(n_missing, 'missing value')} (NaN, masked or UNSEEN) in the mask, the first in "
+            f"{_where(map_, row, first)}: give nan='exclude' to leave missing values out of the sum"
         )
     return fsum(parts) if np.all(np.isfinite(parts)) else float(np.sum(parts))
 
@@ -108,9 +112,7 @@ def _where(map_: HealpixMap, row: int, at: int) -> str:
     """The name of a cell in an error. `at` is its place in NESTED order."""
     if not map_.nest:
         at = int(healpix.nested_to_ring(np.array([at]), map_.order)[0])
-    cell = f"row {at}" if map_.cells is None else f"NESTED cell {map_.cells[at]}"
-    if map_.orders is not None:
-        cell += f" of order {map_.orders[at]}"
+    cell = cell_name(map_, at)
     return cell if map_.energy is None else f"bin {row}, {cell}"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import GCRS, EarthLocation, SkyCoord, get_body
-from astropy.table import QTable
+from astropy.table import QTable, Table
 from astropy.time import Time
 from astropy.utils import iers
 from astropy.utils.masked import Masked
@@ -383,3 +383,23 @@ def test_integers_of_numpy_count_threads():
     assert thread_count(np.int64(3)) == 3
     with pytest.raises(TypeError, match="n_threads must be a positive integer or None, got True"):
         thread_count(True)
+
+
+def test_values_in_errors_are_short_and_on_one_line():
+    table = Table({"RA": np.arange(500.0), "DEC": np.arange(500.0)})
+    for value, call in (
+        (table, lambda value: Mask.from_cones(value, "1 deg", order=3)),
+        (np.arange(5000.0), lambda value: Mask.from_cones(SkyCoord(1, 2, unit="deg"), value, order=3)),
+    ):
+        with pytest.raises(TypeError, match=r"must be a (SkyCoord|Quantity)") as caught:
+            call(value)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 200
+
+
+def test_columns_with_a_unit_are_quantities():
+    table = Table({"R": [1.0, 2.0] * u.deg, "N": [1.0, 2.0]})
+    center = SkyCoord([10, 50], [20, 60], unit="deg")
+    assert Mask.from_cones(center, table["R"], order=6) == Mask.from_cones(center, [1, 2] * u.deg, order=6)
+    with pytest.raises(TypeError, match="radius must be a Quantity"):
+        Mask.from_cones(center, table["N"], order=6)

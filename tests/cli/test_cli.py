@@ -540,6 +540,9 @@ class TestConvert:
         assert Mask.read("most.fits") == hole.at_order(4, threshold=0.9)
         result = run("convert", "hole.fits", "x.fits", "--order", "4", "--threshold", "0.9", "--mode", "center", code=2)
         assert "--mode and --threshold exclude each other" in result.stderr
+        for words in (("--threshold", "0.9"), ("--mode", "inside")):
+            result = run("convert", "hole.fits", "x.fits", *words, code=2)
+            assert f"{words[0]} is for a coarser order: give --order or --resolution" in result.stderr
         result = run("convert", "hole.fits", "two.fits", "--resolution", "1 deg", "--order", "3", code=2)
         assert "exclude each other" in result.stderr
         result = run("convert", "hole.fits", "two.fits", "--resolution", "1", code=1)

@@ -167,6 +167,12 @@ class TestThreshold:
                 1,
                 "threshold must be a number or a quantity, got 'high'",
             ),
+            (
+                ("image.fits", "out.fits", "--threshold", "2", "--dilate", "1"),
+                1,
+                "--dilate must be an angle with a unit",
+            ),
+            (("image.fits", "out.fits", "--threshold", "2", "--erode", "-1 deg"), 1, "--erode must be from 0 to 180"),
             (("image.fits", "out.fits", "--column", "A"), 2, "--column is for HEALPix maps, and the file has an image"),
             (("image.fits", "out.fits", "--ring"), 2, "--nest or --ring is for HEALPix maps"),
             (("image.fits", "out.xyz", "--threshold", "2"), 1, "out.xyz: the name of a mask file must end in one of"),
@@ -248,15 +254,24 @@ class TestCredible:
                 1,
                 "two outputs have the same name",
             ),
-            (("counts.fits", "a.fits", "--level", "90"), 2, "--level"),
-            (("counts.fits", "a.fits", "--level", "0"), 2, "--level"),
+            (
+                ("counts.fits", "a.fits", "--level", "90"),
+                1,
+                "--level must be above 0 and at most 1, got 90: give 0.9 for",
+            ),
+            (("counts.fits", "a.fits", "--level", "0"), 1, "--level must be above 0 and at most 1, got 0"),
             (("counts.fits", "a.fits", "--crossing", "in"), 2, "--crossing"),
             (("counts.fits", "a.xyz"), 1, "a.xyz: the name of a mask file"),
             (("bad.fits", "a.fits"), 1, "bad.fits: "),
+            (("density.fits", "a.fits", "--sums"), 1, "--sums is given, but the values are in 1 / sr, which is a dens"),
+            (("galactic.fits", "a.json", "--normalize"), 1, "convert it with hpmask convert --frame icrs"),
+            (("density.fits", "a.fits"), 1, "and not to 1: give --normalize if a level is a fraction of their sum\n"),
         ],
     )
     def test_errors(self, run, counts, tmp_path, words, code, message):
         Path("bad.fits").write_text("no map")
+        for name, frame, unit in (("density.fits", "icrs", "1 / sr"), ("galactic.fits", "galactic", None)):
+            io.write_map(HealpixMap(np.ones(12), nest=True, frame=frame, unit=unit), name)
         before = sorted(tmp_path.iterdir())
         assert message in run("credible", *words, code=code).stderr
         assert sorted(tmp_path.iterdir()) == before

@@ -16,6 +16,7 @@ from profiles import examples
 
 from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet
 from hpmask.geometry import healpix
+from hpmask.io import read_map, write_map
 from hpmask.values import credible
 
 # How mocpy is asked for the same region.
@@ -129,6 +130,52 @@ class TestFiles:
         # The name of the column says that it has densities.
         expected = Mask.from_skymap(table, 0.7, normalize=True)
         assert Mask.from_skymap(path, 0.7, column="PROBDENSITY", frame="icrs", normalize=True) == expected
+
+    def test_default_column_without_a_unit(self, tmp_path):
+        """The name of the column says that it has densities, also if no argument names it."""
+        path = tmp_path / "map.fits"
+        rng = np.random.default_rng(10)
+        uniq = random_uniq(rng)
+        table = Table({"UNIQ": uniq, "PROBDENSITY": chirp(rng, uniq)})
+        table.meta |= {"PIXTYPE": "HEALPIX", "ORDERING": "NUNIQ", "MOCORDER": 5, "INDXSCHM": "EXPLICIT"}
+        table.write(path)
+        expected = Mask.from_skymap(table, 0.7)
+        for words in ({}, {"column": 0}, {"column": "PROBDENSITY"}):
+            assert Mask.from_skymap(path, 0.7, frame="icrs", **words) == expected
+            assert expected.sum_of(path, frame="icrs", **words) == expected.sum_of(table)
+        skymap = read_map(path, frame="icrs")
+        assert skymap.name == "PROBDENSITY"
+        assert Mask.from_skymap(skymap, 0.7) == expected
+        assert skymap.with_values(skymap.values).name == ""
+        with pytest.raises(TypeError, match="column names the values of a table or a file, but skymap is a HealpixMap"):
+            Mask.from_skymap(skymap, 0.7, column="PROBDENSITY")
+        with pytest.raises(TypeError, match="frame is for a table or a file, but map_ is a HealpixMap"):
+            expected.sum_of(skymap, frame="icrs")
+
+    def test_a_map_that_is_written_keeps_the_name_of_its_column(self, tmp_path):
+        rng = np.random.default_rng(11)
+        uniq = random_uniq(rng)
+        skymap = HealpixMap(chirp(rng, uniq), uniq=uniq, frame="icrs", name="PROBDENSITY")
+        write_map(skymap, tmp_path / "map.fits")
+        assert Table.read(tmp_path / "map.fits").colnames == ["UNIQ", "PROBDENSITY"]
+        assert read_map(tmp_path / "map.fits").name == "PROBDENSITY"
+        expected = Mask.from_skymap(skymap, 0.7)
+        assert Mask.from_skymap(tmp_path / "map.fits", 0.7) == expected
+        assert Mask.from_skymap(Table.read(tmp_path / "map.fits"), 0.7) == expected
+
+    def test_file_without_ordering(self, tmp_path):
+        path = tmp_path / "flat.fits"
+        values = np.arange(48) / np.arange(48).sum()
+        table = Table({"PROB": values})
+        table.meta |= {"PIXTYPE": "HEALPIX", "NSIDE": 2, "INDXSCHM": "IMPLICIT", "COORDSYS": "C"}
+        table.write(path)
+        for nest in (True, False):
+            skymap = HealpixMap(values, nest=nest, frame="icrs")
+            assert Mask.from_skymap(path, 0.5, nest=nest) == Mask.from_skymap(skymap, 0.5)
+            half = Mask.from_zone(lat=("0 deg", "90 deg"), order=4)
+            assert half.sum_of(path, nest=nest) == half.sum_of(skymap)
+        with pytest.raises(TypeError, match="nest is for files, but skymap is not a path"):
+            Mask.from_skymap(skymap, nest=True)
 
     def test_missing_file(self, tmp_path):
         with pytest.raises(FileNotFoundError):
@@ -312,6 +359,20 @@ class TestInputs:
 
 
 class TestMistakes:
+    def test_cells_of_maps_are_named_by_their_number(self):
+        """Maps sort their cells, so that a row of the map is not a row of the file or of the arguments."""
+        for words, name in (
+            ({"cells": [9, 2], "order": 3, "nest": True}, "NESTED cell 2 of order 3"),
+            ({"uniq": [24, 5]}, "NESTED cell 1 of order 0"),
+            ({"cells": [9, 2], "order": 3, "nest": False}, None),
+        ):
+            skymap = HealpixMap([1.0, -0.5], frame="icrs", **words)
+            name = name or f"NESTED cell {healpix.ring_to_nested(np.array([2]), 3)[0]} of order 3"
+            with pytest.raises(ValueError, match=f"not negative, {name} is -0.5"):
+                Mask.from_skymap(skymap, 0.5)
+        with pytest.raises(ValueError, match=r"not negative, row 5 is -1\.0"):
+            Mask.from_skymap(HealpixMap([1.0] * 5 + [-1.0] * 7, nest=False, frame="icrs"))
+
     good = Table({"UNIQ": np.arange(4, 16), "PROB": np.full(12, 1 / 12)})
 
     @pytest.mark.parametrize(
@@ -335,6 +396,8 @@ class TestMistakes:
             (good, {"density": "yes"}, TypeError, "density must be True or False"),
             (good, {"normalize": 1}, TypeError, "normalize must be True or False"),
             (good, {"hdu": 1}, TypeError, "skymap is not a path"),
+            (good, {"n_threads": 0}, ValueError, "n_threads must be at least 1"),
+            ({"UNIQ": [4, 5, 6], "PROB": [0.4, 0.6]}, {}, ValueError, r"PROB must have the shape of UNIQ, \(3,\), got"),
             (good, {"frame": "fk4"}, ValueError, "frame must be 'icrs' or 'galactic'"),
             (Table({"PROB": [1.0]}), {}, ValueError, "needs a column UNIQ, the columns are PROB"),
             (Table({"UNIQ": [4], "p": [1.0]}), {}, ValueError, "name their column by column=, the columns are UNIQ, p"),
@@ -353,7 +416,13 @@ class TestMistakes:
                 ValueError,
                 "add up to 0.9 and not to 1: give normalize=True",
             ),
-            (Table({"UNIQ": [], "PROB": []}, dtype=[int, float]), {}, ValueError, "add up to 0 and not"),
+            (Table({"UNIQ": [], "PROB": []}, dtype=[int, float]), {}, ValueError, "add up to 0 and not to 1$"),
+            (
+                QTable({"UNIQ": [4], "PROB": [1.0] / u.sr}),
+                {},
+                ValueError,
+                "add up to 1.0472 and not to 1: give normalize=True if a level is a fraction of their sum$",
+            ),
             (Table({"UNIQ": [4], "PROB": [1.0]}, masked=True), {"frame": "galactic"}, None, ""),
             (
                 Table({"UNIQ": [4], "PROB": [1.0]}, meta={"COORDSYS": "C"}),

@@ -100,6 +100,20 @@ def test_fermi_events(data):
     assert found.values[:, plane].sum() > 0.25 * len(table)
 
 
+def test_columns_of_a_table():
+    """Columns with a unit, as they come in an event file, are quantities."""
+    table = Table({"E": np.array([2, 30, 500], dtype="f4") * u.GeV, "W": [1.0, 2.0, 4.0] * u.m**2}, masked=True)
+    coord = SkyCoord([1, 2, 3], [4, 5, 6], unit="deg")
+    expected = counts_map(coord, table["E"].quantity, order=3, energy=AXIS)
+    found = counts_map(coord, table["E"], order=3, energy=AXIS, weights=table["W"])
+    assert counts_map(coord, table["E"], order=3, energy=AXIS).values.tolist() == expected.values.tolist()
+    assert found.unit == u.m**2
+    assert found.values.sum() == table["W"][AXIS.bin_of(table["E"]) >= 0].sum()
+    table["E"].mask[1] = True
+    with pytest.raises(ValueError, match="energy_value must not be masked, 1 of 3 values are, the first in row 1"):
+        counts_map(coord, table["E"], order=3, energy=AXIS)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -108,14 +122,20 @@ def test_fermi_events(data):
         (
             {"energy": AXIS, "energy_value": [1] * u.GeV},
             ValueError,
-            "each event needs an energy, got 2 positions and 1",
+            "energy_value must have one energy for each of the 2 events, got 1",
         ),
         ({"energy": "bins", "energy_value": [1] * u.GeV}, TypeError, "energy must be an EnergyAxis"),
-        ({"energy": AXIS, "energy_value": [1, np.nan] * u.GeV}, ValueError, "energy must not be NaN, value 1 is"),
+        ({"energy": AXIS, "energy_value": [1, np.nan] * u.GeV}, ValueError, "energy_value must not be NaN, value 1"),
         ({"weights": [1, 2, 3]}, ValueError, r"one value for each of the 2 events, got shape \(3,\)"),
         ({"weights": [1, np.inf]}, ValueError, "weights must be finite, row 1 is inf"),
         ({"weights": ["a", "b"]}, TypeError, "weights must be numbers"),
-        ({"order": 15}, ValueError, "more than 16 GiB: give within, or a coarser order"),
+        ({"energy": AXIS, "energy_value": [1, 2]}, TypeError, "energy_value must be a Quantity"),
+        (
+            {"order": 15},
+            ValueError,
+            "more than 16 GiB: give within=, a mask of a smaller part of the sky, or a coarser",
+        ),
+        ({"order": 20, "within": Mask.full(order=0)}, ValueError, "takes 98304 GiB"),
         ({"order": 30}, ValueError, "order must be from 0 to 29"),
         ({"frame": "fk5"}, ValueError, "frame must be 'icrs' or 'galactic'"),
         ({"coord": SkyCoord([[1, 2]], [[3, 4]], unit="deg")}, ValueError, r"coord must be of shape \(n,\)"),

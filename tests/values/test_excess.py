@@ -148,7 +148,9 @@ def test_shapes_and_missing_values():
         (lambda: cash_sqrt_ts("3", 1), TypeError, "counts must be numbers"),
         (lambda: cash_sqrt_ts(np.ma.masked_array([1, 2], [0, 1]), 1), ValueError, "counts must not be masked"),
         (lambda: cash_sqrt_ts([1, 2], [1, 2, 3]), ValueError, r"shapes do not match: counts \(2,\), background \(3,\)"),
-        (lambda: li_ma_sqrt_ts(1, 1, 0), ValueError, "alpha must be above 0"),
+        (lambda: li_ma_sqrt_ts(1, 1, 0), ValueError, "alpha must be finite and above 0, got 0.0"),
+        (lambda: li_ma_sqrt_ts(1, 1, [1, 2, 0]), ValueError, "alpha must be finite and above 0, value 2 is 0.0"),
+        (lambda: cash_sqrt_ts(1 * u.m, 1), ValueError, "counts must be numbers, got the unit 'm'"),
         (lambda: li_ma_sqrt_ts(1, [[-4]], 1), ValueError, r"n_off must be .* value \(0, 0\) is -4"),
     ],
 )
@@ -290,8 +292,10 @@ def test_scaled_is_for_known_backgrounds():
     on = nested(np.ones((2, 12)))
     with pytest.raises(ValueError, match="follows from off counts and cannot be multiplied"):
         significance(on, None, "1 deg", off=on, alpha=0.5).scaled(2)
-    with pytest.raises(ValueError, match=r"one for each energy bin, got shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"one number or 2, one for each energy bin, got \(3,\)"):
         significance(on, on, "1 deg").scaled([1, 2, 3])
+    with pytest.raises(ValueError, match="factors must be finite and not negative, value 1 is -2"):
+        significance(on, on, "1 deg").scaled([1, -2])
 
 
 def test_text():
@@ -309,14 +313,33 @@ def test_text():
         ({"background": None}, TypeError, "either a background must be given, or off and alpha"),
         ({"alpha": 0.2}, TypeError, "give a background, or off and alpha, and not both"),
         ({"background": None, "off": nested(np.ones((2, 12)))}, TypeError, "either a background must be given"),
-        ({"background": None, "off": nested(np.ones((2, 12))), "alpha": 0.0}, ValueError, "a number above 0, got 0.0"),
+        (
+            {"background": None, "off": nested(np.ones((2, 12))), "alpha": 0.0},
+            ValueError,
+            "finite and above 0, got 0.0",
+        ),
         ({"counts": np.ones(12)}, TypeError, "counts must be a HealpixMap, got ndarray"),
         ({"background": nested(np.ones((2, 48)))}, ValueError, "background must have the order of counts, 0, got 1"),
-        ({"background": nested(np.ones(12), None)}, ValueError, "background must have the energy of counts"),
+        ({"background": nested(np.ones(12), None)}, ValueError, "the energy bins of counts, .*, got None"),
         (
             {"background": HealpixMap(np.ones((2, 12)), nest=True, frame="icrs", energy=AXIS)},
             ValueError,
-            "background must have the frame of counts, 'galactic', got 'icrs'",
+            "background must have the frame of counts, galactic, got icrs",
+        ),
+        (
+            {"background": None, "off": nested(np.ones((2, 12))), "alpha": nested(np.full((2, 12), -1.0))},
+            ValueError,
+            r"alpha must be finite and not negative, value \(0, 0\)",
+        ),
+        (
+            {"background": None, "off": nested(np.ones((2, 12))), "alpha": nested(np.ones((2, 48)))},
+            ValueError,
+            "alpha must have the order of off, 0, got 1",
+        ),
+        (
+            {"background": nested(np.ones((2, 12))).with_values(np.ones((2, 12)), energy=AXIS, unit="1 / deg2")},
+            ValueError,
+            "background must have a number for each cell, got densities in 1 / deg2",
         ),
         ({"counts": nested(np.full((2, 12), -1.0))}, ValueError, "counts must be finite and not negative"),
         ({"within": Mask.full(order=0)}, ValueError, "within must have the frame of the map"),

@@ -230,7 +230,7 @@ def test_no_emission():
     assert len(found.history) == 1
     assert isinstance(found, Exclusion)
     assert repr(found).startswith("<Exclusion | converged after 1 iteration | <Mask galactic order=3")
-    assert found.mask.history == "find_exclusion(10 deg, low=3.0, high=5.0, dilate=20 deg, 1 iteration)"
+    assert found.mask.history == "find_exclusion(10 deg, low=3, high=5, dilate=20 deg, 1 iteration)"
     assert isinstance(found.mask, Mask)
 
 
@@ -287,7 +287,9 @@ def test_top_level_name():
         ({"connectivity": 6}, ValueError, "connectivity must be 8"),
         ({"per_bin": "yes"}, TypeError, "per_bin must be True or False"),
         ({"radius": 2}, TypeError, "radius must be a Quantity"),
-        ({"within": Mask.empty(order=1)}, ValueError, "no background is left outside the exclusion mask in bin 0"),
+        ({"within": Mask.empty(order=1)}, ValueError, "background must be above 0 .* exposure in bin 0"),
+        ({"low": -9, "high": -8}, ValueError, "covers all sky with background in bin 0, .* give larger low and high"),
+        ({"max_iter": -1}, ValueError, "max_iter must be at least 1, got -1"),
         ({"background": np.ones(12)}, TypeError, "background must be a HealpixMap"),
     ],
 )

@@ -201,8 +201,8 @@ class TestRefined:
         ({"refine_from": True}, TypeError, "refine_from must be an integer"),
         ({"frame": "fk5"}, ValueError, "frame must be 'icrs' or 'galactic'"),
         ({"within": RangeSet.full(2)}, TypeError, "within must be a Mask, got RangeSet"),
-        ({"within": Mask.full(frame="galactic")}, ValueError, "within is in the frame 'galactic', but frame is 'icrs'"),
-        ({"within": Mask.full(energy=AXIS)}, ValueError, "energy bins of within"),
+        ({"within": Mask.full(frame="galactic")}, ValueError, "the frame of the mask, 'icrs', got 'galactic'"),
+        ({"within": Mask.full(energy=AXIS)}, ValueError, "within must have the energy bins of the mask or none"),
         ({"progress": "yes"}, TypeError, "progress must be True or False"),
     ],
 )

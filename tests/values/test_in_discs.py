@@ -277,7 +277,24 @@ def test_progress(capsys):
             ValueError,
             "cells of one order, got a multi-ord",
         ),
-        ({"map_": HealpixMap(np.full(12, np.inf), nest=True, frame="icrs")}, ValueError, "value 0 is infinite"),
+        ({"map_": HealpixMap(np.full(12, np.inf), nest=True, frame="icrs")}, ValueError, "value 0 is inf"),
+        (
+            {
+                "map_": HealpixMap(
+                    [[1.0] * 12, [1.0] * 11 + [-np.inf], [1.0] * 12], nest=True, frame="icrs", energy=AXIS
+                )
+            },
+            ValueError,
+            "value 11 of bin 1 is -inf",
+        ),
+        (
+            {
+                "map_": HealpixMap([1.0], cells=[0], order=20, nest=True, frame="icrs"),
+                "within": ~Mask.from_cones(SkyCoord(0, 0, unit="deg"), "1 deg", order=6),
+            },
+            ValueError,
+            "more than 16 GiB",
+        ),
         ({"radius": 3}, TypeError, "radius must be a Quantity"),
         ({"radius": "-1 deg"}, ValueError, "radius must be from 0 to 180 deg"),
         ({"radius": [1, 2] * u.deg}, ValueError, r"radius has shape \(2,\), but the map has"),

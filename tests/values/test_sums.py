@@ -171,7 +171,9 @@ class TestValues:
             assert mask.sum_of(map_) == pytest.approx(expected)
             assert Mask.full().sum_of(map_, nan="exclude") == values.size - 1
             row = outside if nest else healpix.nested_to_ring(np.array([outside]), 4)[0]
-            with pytest.raises(ValueError, match=f"1 value in the mask .* the first in row {row}: give nan='exclude'"):
+            with pytest.raises(
+                ValueError, match=f"1 missing value .* in the mask, the first in row {row}: give nan='exclude'"
+            ):
                 Mask.full().sum_of(map_)
         part = HealpixMap([1, missing], uniq=[4, 21], frame="icrs")
         with pytest.raises(ValueError, match="NESTED cell 5 of order 1"):
