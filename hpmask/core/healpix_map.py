@@ -6,11 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 from astropy import units as u
-from astropy.units import Quantity
-from astropy.utils.masked import Masked
 from numpy.typing import ArrayLike, NDArray
 
-from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, masked
+from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, values_and_unit
 from hpmask._utils.words import counted
 from hpmask.core import full_maps
 from hpmask.core.rangeset import RangeSet, as_integers, trusted
@@ -33,8 +31,8 @@ def is_missing(values: NDArray[Any], *, unseen: bool = True) -> NDArray[np.bool_
     if values.dtype.kind != "f" or not values.size or float(values.min()) > 0.9 * UNSEEN:
         return None
     missing = np.isnan(values)
-    if unseen:
-        # The value is written in single and in double precision.
+    # Half precision does not have the value. In double precision, it is also written as it is in single precision.
+    if unseen and values.dtype.itemsize > 2:
         np.logical_or(missing, values == values.dtype.type(UNSEEN), out=missing)
         if values.dtype.itemsize > 4:
             np.logical_or(missing, values == np.float32(UNSEEN), out=missing)
@@ -45,7 +43,9 @@ class HealpixMap:
     """Values on HEALPix cells: of the whole sky, of a part of it, or of cells of several orders.
 
     A map is immutable. It keeps the values as they are given: a full map in the RING scheme is not reordered, and a map
-    of a part of the sky never becomes a full map.
+    of a part of the sky never becomes a full map. The array of the values is not copied, and must not be changed
+    afterwards. Two maps are equal if they have the same cells in the same order, values, unit, frame and energy bins; a
+    NaN equals a NaN.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ class HealpixMap:
         Returns
         -------
         HealpixMap
-            On the same cells.
+            On the same cells. The sum is NaN if a value is missing (NaN or UNSEEN) in any bin.
 
         Examples
         --------
@@ -249,7 +249,14 @@ class HealpixMap:
         >>> print(counts.summed().values[:3])
         [2. 2. 2.]
         """
-        return self if self._energy is None else self._with(self._values.sum(axis=0), None)
+        if self._energy is None:
+            return self
+        total = self._values.sum(axis=0)
+        for row in self._values:
+            missing = is_missing(row)
+            if missing is not None:
+                total[missing] = np.nan
+        return self._with(total, None)
 
     def with_values(self, values: ArrayLike, *, energy: EnergyAxis | None = None, unit: Any = None) -> Self:
         """Return a map of other values on the same cells.
@@ -387,6 +394,33 @@ class HealpixMap:
             return 4 * np.pi / healpix.n_cells(self._order) * u.sr
         return 4 * np.pi / (12.0 * 4.0 ** self._orders.astype(np.float64)) * u.sr
 
+    # ------------------------------------------------------------------ copies and text
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, HealpixMap):
+            return NotImplemented
+        mine, theirs = (
+            (one._frame, one._energy, one._unit, one._order, one._nest, one.is_full) for one in (self, other)
+        )
+        return (
+            mine == theirs
+            and np.array_equal(self._values, other._values, equal_nan=self._values.dtype.kind == "f")
+            and all(
+                a is b or np.array_equal(a, b)  # type: ignore[arg-type]
+                for a, b in ((self._cells, other._cells), (self._orders, other._orders))
+            )
+        )
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        # Arrays of a copy are writable.
+        for array in (self._values, self._cells, self._orders):
+            if array is not None:
+                array.flags.writeable = False
+
     def __repr__(self) -> str:
         if self._orders is not None:
             scheme = f"orders {self._orders.min()} to {self._order}" if self.n_cells else "no cells"
@@ -403,19 +437,11 @@ def _as_values(values: Any, energy: EnergyAxis | None) -> tuple[NDArray[Any], u.
     """The values as an array in the byte order of the machine, and their unit."""
     if energy is not None and not isinstance(energy, EnergyAxis):
         raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
-    unit = values.unit if isinstance(values, Quantity) else None
-    hidden = masked(values) if isinstance(values, np.ma.MaskedArray | Masked) else None
-    if isinstance(values, np.ma.MaskedArray):
-        values = values.data
-    array = np.asarray(values.unmasked if isinstance(values, Masked) else values)
-    array = array.value if isinstance(array, Quantity) else array
+    array, unit = values_and_unit(values)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"values must be numbers or booleans, got {array.dtype}")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    if hidden is not None and hidden.any():
-        array = array.astype(array.dtype if array.dtype.kind == "f" else np.float64)
-        array[hidden] = np.nan
     shape = "(n_cells,)" if energy is None else f"({energy.n_bins}, n_cells)"
     if array.ndim != (1 if energy is None else 2) or (energy is not None and len(array) != energy.n_bins):
         raise ValueError(f"values must have shape {shape}, got {array.shape}")
