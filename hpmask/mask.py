@@ -31,7 +31,7 @@ from hpmask.core.value import (
     then,
     with_planes,
 )
-from hpmask.energy.axis import EnergyAxis, summary
+from hpmask.energy.axis import EnergyAxis, check_axis, summary
 from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
@@ -3631,7 +3631,7 @@ class Mask(MaskValue):
 
 def _leaf(method: str, text: str, energy: EnergyAxis | None) -> str:
     """The history of a mask of one kind of sky, with or without energy bins."""
-    return f"{method}({text})" if energy is None else f"{method}({text}, {summary(energy)})"
+    return f"{method}({text})" if energy is None else f"{method}({text}, {summary(check_axis(energy))})"
 
 
 def _text_of(width: Any) -> str:

@@ -13,7 +13,7 @@ from hpmask._utils.words import counted
 from hpmask.core import full_maps
 from hpmask.core.rangeset import RangeSet, as_integers, trusted
 from hpmask.core.uniq import nested_rows, orders_of
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, check_axis
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
 
@@ -435,8 +435,8 @@ class HealpixMap:
 
 def _as_values(values: Any, energy: EnergyAxis | None) -> tuple[NDArray[Any], u.UnitBase | None]:
     """The values as an array in the byte order of the machine, and their unit."""
-    if energy is not None and not isinstance(energy, EnergyAxis):
-        raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
+    if energy is not None:
+        check_axis(energy)
     array, unit = values_and_unit(values)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"values must be numbers or booleans, got {array.dtype}")

@@ -91,6 +91,8 @@ class Criterion:
         low, high = _as_level(low, "low"), _as_level(high, "high")
         if isinstance(low, u.Quantity) != isinstance(high, u.Quantity):
             raise TypeError(f"low and high must both have a unit, or neither of them, got {low} and {high}")
+        if np.ndim(low) and np.ndim(high) and len(low) != len(high):
+            raise ValueError(f"low and high must have a value for each energy bin, got {len(low)} and {len(high)}")
         if np.any(_number(low, getattr(high, "unit", None), "low") > getattr(high, "value", high)):
             raise ValueError(f"low must not exceed high, got {low} and {high}")
         return cls(low, high, keep, closed, not pair, corners)
@@ -164,9 +166,8 @@ class Criterion:
         """Raise a ValueError if a threshold has another number of values than the map has energy bins."""
         for level in (self.low, self.high):
             if np.ndim(level) and len(level) != n_bins:
-                raise ValueError(
-                    f"a threshold must be a single value or one for each of the {n_bins} energy bins, got {len(level)}"
-                )
+                bins = "for one energy bin or none" if n_bins == 1 else f"or one for each of the {n_bins} energy bins"
+                raise ValueError(f"a threshold must be a single value {bins}, got {len(level)}")
 
     def __str__(self) -> str:
         """The criterion as the history gives it."""

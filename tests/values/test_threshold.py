@@ -176,8 +176,8 @@ def test_thresholds_of_bins():
         np.testing.assert_array_equal(mask.to_healpix(nest=True)[1], values[0] > 0.3)
     mask = Mask.from_map(values, ([0, 0, -1], [1, 2, 1]), keep="between", nest=True, frame="icrs", energy=AXIS)
     np.testing.assert_array_equal(mask.to_healpix(nest=True), (values >= [[0], [0], [-1]]) & (values < [[1], [2], [1]]))
-    for energy, n in ((AXIS, 3), (None, 1)):
-        with pytest.raises(ValueError, match=rf"one for each of the {n} energy bins, got 2"):
+    for energy, fault in ((AXIS, "or one for each of the 3 energy bins"), (None, "for one energy bin or none")):
+        with pytest.raises(ValueError, match=f"{fault}, got 2"):
             Mask.from_map(values if energy else values[0], [0, 1], nest=True, frame="icrs", energy=energy)
     holed = values.copy()
     holed[1, 17] = np.nan
@@ -302,6 +302,10 @@ def test_neighbours_merge():
         ({"low": 3, "high": 2}, ValueError, "low must not exceed high, got 3.0 and 2.0"),
         ({"low": 3, "high": 2 * u.m}, TypeError, "low and high must both have a unit, or neither of them"),
         ({"low": 3, "high": 2, "keep": "outside"}, TypeError, "low and high alone mean hysteresis"),
+        ({"low": [1, 2], "high": [3, 4, 5]}, ValueError, "value for each energy bin, got 2 and 3"),
+        ({"threshold": [1, 2]}, ValueError, "a threshold must be a single value for one energy bin or none, got 2"),
+        ({"threshold": 1, "energy": AXIS.edges}, TypeError, "energy must be an EnergyAxis, got Quantity"),
+        ({"energy": AXIS.edges}, TypeError, "energy must be an EnergyAxis, got Quantity"),
         ({"threshold": True}, TypeError, "threshold must be a number"),
         ({"threshold": np.nan}, ValueError, "threshold must not be NaN"),
         ({"threshold": "high"}, ValueError, "threshold must be a number or a quantity, got 'high'"),
