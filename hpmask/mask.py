@@ -732,7 +732,8 @@ class Mask(MaskValue):
             maps, frame of the mask; by default that of a HEALPix map, and for images as in `from_wcs` and
             `from_gammapy`.
         energy : EnergyAxis, optional
-            Energy bins, for a map that has none of its own. A map with one row is valid in all of them.
+            Energy bins, for a map that has none of its own and is not one of gammapy. A map with one row is valid in
+            all of them.
         column : int or str, optional
             For HEALPix files: number or name of the column, as in `hpmask.io.read_map`.
         hdu : int or str, optional

@@ -7,7 +7,7 @@ astropy gets single HDUs that have passed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -18,7 +18,18 @@ from astropy.utils.data import get_readable_fileobj
 from hpmask._files.hdu import Hdu
 from hpmask._utils.errors import MaskFormatError
 
-__all__ = ["check_unpacked", "faults_of", "is_compressed", "is_table", "load", "loaded", "name_of", "units_of"]
+__all__ = [
+    "advice_for",
+    "check_unpacked",
+    "content_of",
+    "faults_of",
+    "is_compressed",
+    "is_table",
+    "load",
+    "loaded",
+    "name_of",
+    "units_of",
+]
 
 # A compressed file may unpack to this multiple of its size, plus a fixed number of bytes.
 _RATIO = 50
@@ -26,6 +37,16 @@ _ALLOWANCE = 200 << 20
 
 # The most blanks or zeros that may follow the last HDU.
 _MOST_FILLING = 1 << 20
+
+# The method that makes a mask of what an HDU has. Of the HDUs in a file, the one that comes first here is meant: maps
+# of healsparse have images, and many tables stand beside maps.
+_WAYS = {
+    "a map of healsparse": "Mask.from_map",
+    "a MOC": "Mask.read",
+    "a HEALPix map": "Mask.from_map",
+    "an image": "Mask.from_wcs",
+    "a table": "Mask.from_catalog",
+}
 
 # The most columns that FITS allows.
 _MAX_TFIELDS = 999
@@ -134,3 +155,21 @@ def is_compressed(unit: Hdu) -> bool:
 
 def is_table(unit: Hdu) -> bool:
     return unit.get("XTENSION") in ("BINTABLE", "TABLE") and not is_compressed(unit)
+
+
+def content_of(unit: Hdu) -> str | None:
+    """What an HDU has, such as "a MOC" or "an image"; None if it has no data."""
+    pixtype, ordering = (str(unit.get(keyword) or "").strip().upper() for keyword in ("PIXTYPE", "ORDERING"))
+    if pixtype == "HEALSPARSE":
+        return "a map of healsparse"
+    if is_table(unit) and (ordering == "RANGE" or (ordering == "NUNIQ" and unit.get("TFIELDS") == 1)):
+        return "a MOC"
+    if pixtype == "HEALPIX":
+        return "a HEALPix map"
+    return "a table" if is_table(unit) else "an image" if unit.size else None
+
+
+def advice_for(kinds: Iterable[str | None]) -> str:
+    """The end of an error message about a file that does not have what is wanted, from the `content_of` its HDUs."""
+    found = [kind for kind in _WAYS if kind in set(kinds)]
+    return f": to make a mask of {found[0]}, use {_WAYS[found[0]]}" if found else ""

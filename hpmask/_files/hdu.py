@@ -320,6 +320,8 @@ class Hdu:
             padded -= got
 
     def _cut_short(self, count: int) -> MaskFormatError:
+        if count >= self.size:
+            return MaskFormatError(f"the file is cut short: the last block of {self._name} is not complete")
         return MaskFormatError(f"the file is cut short: {self._name} has {count} of the {self.size} bytes of its data")
 
     def _datasum(self) -> int:

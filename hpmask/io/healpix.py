@@ -147,7 +147,7 @@ def _listed_planes(found: Found) -> list[RangeSet]:
         numbers.append(cells)
         for row, column, part in zip(kept, layout.columns, parts, strict=True):
             row.append(truths(column, part, first))
-    cells = np.concatenate([np.empty(0, layout.cells.dtype if layout.cells else np.int64), *numbers])
+    cells = np.concatenate([np.empty(0, layout.cells.number_dtype if layout.cells else np.int64), *numbers])
     rows = [np.concatenate([np.empty(0, np.bool_), *row]) for row in kept]
     if layout.kind == "multi-order":
         starts, stops, order = uniq_ranges(cells)

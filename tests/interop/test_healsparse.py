@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
 
-from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet, io
 
 healsparse = pytest.importorskip("healsparse")
 
@@ -116,6 +116,9 @@ def test_files(tmp_path):
     assert Mask.from_map(tmp_path / "map.hsp", 0.1, frame="icrs") == Mask.from_map(map_, 0.1, frame="icrs")
     with pytest.raises(TypeError, match="hdu is an option for HEALPix files and images only"):
         Mask.from_map(tmp_path / "map.hsp", 0.1, frame="icrs", hdu=1)
+    for read in (Mask.read, io.read_map):
+        with pytest.raises(MaskFormatError, match=r"to make a mask of a map of healsparse, use Mask\.from_map"):
+            read(tmp_path / "map.hsp")
 
 
 def test_maps_that_are_none():

@@ -239,6 +239,29 @@ def test_vectors_of_explicit_cells(tmp_path):
         io.read_map(written(tmp_path / "m.fits", header, columns))
 
 
+def test_cell_numbers_with_a_missing_value(tmp_path):
+    # astropy writes TNULL for the integers of a masked table, whether one is masked or not.
+    values = fits.Column("V", "E", array=[0.0, 1.0, 1.0])
+    header = full_header(INDXSCHM="EXPLICIT")
+    for null in (-1, 999999, 7):
+        cells = fits.Column("PIXEL", "J", array=[5, 7, 2], null=null)
+        path = written(tmp_path / "m.fits", header, [cells, values])
+        if null == 7:
+            for read in (io.read_map, Mask.read):
+                with pytest.raises(MaskFormatError, match=r"m\.fits: column 'PIXEL': value 1 is missing"):
+                    read(path)
+        else:
+            assert io.read_map(path) == HealpixMap([0, 1, 1], cells=[5, 7, 2], order=5, nest=False, frame="icrs")
+            assert Mask.read(path).planes[0].n_cells == 2
+    scaled = written(tmp_path / "m.fits", header, [fits.Column("PIXEL", "J", array=[5, 7, 2], bzero=3), values])
+    with pytest.raises(MaskFormatError, match=r"m\.fits: .*no column has the numbers of the cells"):
+        io.read_map(scaled)
+    bins = [fits.Column("PIX", "J", array=[5, 7, 2]), fits.Column("CHANNEL", "E", array=[0, 1, np.nan])]
+    path = written(tmp_path / "m.fits", full_header(INDXSCHM="SPARSE"), [*bins, values])
+    with pytest.raises(MaskFormatError, match="'CHANNEL' must have the numbers of the energy bins, but its type is E"):
+        io.read_map(path)
+
+
 @pytest.mark.parametrize("dtype", ["i1", "u2", "u4", "u8"])
 def test_unsigned_and_scaled_integers(tmp_path, dtype):
     """FITS stores them with an offset; astropy is the referee."""
