@@ -26,6 +26,7 @@ from hpmask.io.opened import opened, to_end
 
 __all__ = [
     "Found",
+    "as_given",
     "axis_of",
     "check_channels",
     "check_memory",
@@ -123,6 +124,7 @@ def read_map(
         to_end(file)
         if cells is not None and channels is not None and axis is not None:
             cells, values = _of_channels(cells, channels, values[0], axis.n_bins)
+        axis, values = as_given(found, axis, values)
         array = values if axis is not None else values[0]
         made: dict[str, Any] = {"frame": layout.frame, "energy": axis, "unit": layout.columns[0].unit}
         match layout.kind:
@@ -248,6 +250,11 @@ def axis_of(file: IO[bytes], found: Found) -> EnergyAxis | None:
             f"the values are in {counted(len(columns), 'column')}, but table {table.name!r} has {planes}"
         )
     return planes.axis
+
+
+def as_given(found: Found, axis: EnergyAxis | None, rows: Any) -> tuple[EnergyAxis | None, Any]:
+    """The energy bins and the row of each one, in the order that they had before `ascending` of healpix_write."""
+    return (axis, rows) if axis is None or "DESCENDS" not in found.primary else (axis[::-1], rows[::-1])
 
 
 # ---------------------------------------------------------------------- values

@@ -20,6 +20,7 @@ from hpmask import EnergyAxis, HealpixMap, Mask, MaskFormatError, RangeSet, io
 from hpmask.core.healpix_map import UNSEEN
 
 AXIS = EnergyAxis([1, 10, 100, 300] * u.TeV)
+DESCENDING = EnergyAxis([100, 10, 1] * u.TeV)
 SOME = RangeSet.from_cells(np.arange(0, 3000, 7), 5)
 NSIDE = 32
 N = 12 * NSIDE**2
@@ -357,6 +358,11 @@ def maps():
         "multi-order",
         HealpixMap(values[:4], uniq=[4, 20, 4 * 4**29 + 4**29 * 2 + 3, 7], frame="galactic", unit="1 / sr"),
     )
+    yield "descending", HealpixMap(np.arange(96).reshape(2, 48), nest=True, frame="icrs", energy=DESCENDING)
+    yield (
+        "part, descending",
+        HealpixMap([[1, 2], [3, 4]], cells=[5, 9], order=2, nest=True, frame="icrs", energy=AXIS[1::-1]),
+    )
     yield "multi-order, energy", HealpixMap(np.ones((3, 2), "?"), uniq=[30, 4], frame="icrs", energy=AXIS)
     yield "no cells", HealpixMap(np.empty(0), cells=np.empty(0, int), order=4, nest=True, frame="icrs")
 
@@ -386,7 +392,8 @@ def test_healpy_reads_what_is_written(tmp_path, name):
     if rows is None:
         rows = np.full((len(one.rows), 12 * 4**one.order), UNSEEN)
         rows[:, one.cells.astype(int)] = one.rows
-    np.testing.assert_array_equal(found, rows)
+    # Columns are by increasing energy.
+    np.testing.assert_array_equal(found, rows[::-1] if "descending" in name else rows)
 
 
 def test_what_cannot_be_written(tmp_path):
@@ -502,9 +509,12 @@ def test_cells_within_a_region_are_refused(tmp_path, gp):
 
 
 def test_gammapy_reads_what_is_written(tmp_path, gp):
-    for name in ("full f4", "energy", "one bin", "small"):
+    for name in ("full f4", "energy", "one bin", "small", "descending"):
         one = MAPS[name]
         io.write_map(one, tmp_path / "m.fits", overwrite=True)
+        if name == "descending":
+            # gammapy has bins by increasing energy only.
+            one = HealpixMap(one.values[::-1], nest=True, frame="icrs", energy=one.energy.ascending())
         found = gp.Map.read(tmp_path / "m.fits")
         assert (found.geom.nest, found.geom.frame, found.unit) == (one.nest, one.frame, one.unit or "")
         np.testing.assert_array_equal(found.data.reshape(one.rows.shape), one.rows.astype(found.data.dtype))
@@ -516,7 +526,6 @@ def test_gammapy_reads_what_is_written(tmp_path, gp):
 
 # ---------------------------------------------------------------------- masks
 
-DESCENDING = EnergyAxis([100, 10, 1] * u.TeV)
 ODD_NAME = EnergyAxis([1, 2] * u.GeV, name="É true", interp="lin")
 
 MASKS = {
@@ -531,6 +540,14 @@ MASKS = {
     "descending": Mask([SOME, ~SOME], energy=DESCENDING),
     "odd name": Mask([SOME], energy=ODD_NAME, order=6),
 }
+
+
+@pytest.mark.parametrize("name", MASKS)
+@pytest.mark.parametrize("suffix", [".fits", ".fits.gz"])
+def test_maps_of_masks_have_their_bins(tmp_path, name, suffix):
+    path = tmp_path / f"m{suffix}"
+    MASKS[name].write(path, format="healpix")
+    assert Mask.from_map(path) == Mask.read(path) == MASKS[name]
 
 
 @pytest.mark.parametrize("name", MASKS)
