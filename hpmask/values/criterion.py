@@ -238,11 +238,13 @@ def check_missing(missing: Booleans | None, nan: str, argument: str) -> None:
 
 def _as_level(value: Any, argument: str) -> Any:
     """A threshold as a Quantity or an array of float64, of shape () or (n_bins,)."""
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             value = u.Quantity(value)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{argument} must be a number or a quantity, got {value!r}") from error
+        elif isinstance(value, list | tuple) and any(isinstance(one, str | u.Quantity) for one in value):
+            value = u.Quantity([u.Quantity(one) for one in value])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{argument} must be a number or a quantity, got {value!r}") from error
     value = unmasked(value, argument)
     if isinstance(value, u.Quantity):
         level: Any = float64(value)
@@ -253,7 +255,7 @@ def _as_level(value: Any, argument: str) -> Any:
             raise TypeError(f"{argument} must be a number, got {value!r}")
         try:
             level = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise TypeError(f"{argument} must be a number, got {value!r}") from error
     if np.ndim(level) > 1:
         raise ValueError(f"{argument} must be a number or of shape (n_bins,), got shape {np.shape(level)}")

@@ -101,6 +101,8 @@ def _sheets(
     values: NDArray[Any], target: Target, energy: EnergyAxis | None, argument: str
 ) -> tuple[NDArray[Any], Grid, EnergyAxis | None]:
     """The planes of an image, shape (n, ny, nx), with the grid and the energy axis that they have."""
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{argument} must be numbers or booleans, got {values.dtype}")
     if values.ndim < 2 or not values.size:
         raise ValueError(f"{argument} must have at least two axes and some pixels, got shape {values.shape}")
     grid = Grid.of(target.wcs, values.shape[-2:])

@@ -155,6 +155,14 @@ def test_units():
         Mask.from_map(values, 1 * u.m, nest=True, frame="icrs")
 
 
+def test_thresholds_of_bins_with_units():
+    heights = HealpixMap([np.arange(48)] * 3 * u.m, nest=True, frame="icrs", energy=AXIS)
+    wanted = Mask.from_map(heights, [1, 20, 30] * u.m)
+    for levels in (["1 m", "2000 cm", "0.03 km"], ("1 m", 20 * u.m, 0.03 * u.km), [1 * u.m, 2000 * u.cm, 30 * u.m]):
+        assert Mask.from_map(heights, levels) == wanted
+    assert Mask.from_map(heights, (["1 m"] * 3, ["2 m", "3 m", "4 m"]), keep="between").planes[1].n_cells == 2
+
+
 def test_thresholds_of_bins():
     rng = np.random.default_rng(3)
     values = rng.normal(size=(3, 192))
@@ -306,6 +314,9 @@ def test_neighbours_merge():
         ({"threshold": [1, 2]}, ValueError, "a threshold must be a single value for one energy bin or none, got 2"),
         ({"threshold": 1, "energy": AXIS.edges}, TypeError, "energy must be an EnergyAxis, got Quantity"),
         ({"energy": AXIS.edges}, TypeError, "energy must be an EnergyAxis, got Quantity"),
+        ({"threshold": 10**400}, TypeError, "threshold must be a number, got 10000"),
+        ({"threshold": ["1 m", "2 s"]}, ValueError, r"threshold must be a number or a quantity, got \['1 m', '2 s'\]"),
+        ({"threshold": [1, "2 m"]}, ValueError, "threshold must be a number or a quantity"),
         ({"threshold": True}, TypeError, "threshold must be a number"),
         ({"threshold": np.nan}, ValueError, "threshold must not be NaN"),
         ({"threshold": "high"}, ValueError, "threshold must be a number or a quantity, got 'high'"),
