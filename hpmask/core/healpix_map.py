@@ -64,7 +64,7 @@ class HealpixMap:
     energy : EnergyAxis, optional
         Energy bins: `values` has a row for each of them.
     unit : `~astropy.units.Unit` or str, optional
-        Unit of the values. A Quantity has its own.
+        Unit of the values. A Quantity and a column of an astropy table have their own.
 
     Raises
     ------
@@ -139,14 +139,11 @@ class HealpixMap:
         numbers, orders, ascending = orders_of(as_integers(uniq, "uniq"))
         if numbers.size != array.shape[-1]:
             raise ValueError(f"each cell needs a value, got {numbers.size} cells and {array.shape[-1]} values")
-        places = orders.astype(np.uint64) << np.uint64(1)
-        cells = numbers - (np.uint64(4) << places)
+        cells = numbers - (np.uint64(4) << (orders.astype(np.uint64) << np.uint64(1)))
         if ascending:
             rows = nested_rows(numbers, orders) if numbers.size and orders[0] != orders[-1] else None
         else:
-            shifts = np.uint64(2 * MAX_ORDER) - places
-            starts = cells << shifts
-            stops = starts + (np.uint64(1) << shifts)
+            starts, stops = _ranges(cells, orders)
             rows = None
             if not np.all(starts[1:] > starts[:-1]):
                 rows = np.argsort(starts, kind="stable")
@@ -330,11 +327,7 @@ class HealpixMap:
             numbers = np.arange(self.n_cells, dtype=np.uint64)
         else:
             numbers = self._cells
-        if self._orders is None:
-            shift: Any = np.uint64(2 * (MAX_ORDER - self._order))
-        else:
-            shift = np.uint64(2) * (np.uint64(MAX_ORDER) - self._orders.astype(np.uint64))
-        return numbers << shift, (numbers + np.uint64(1)) << shift
+        return _ranges(numbers, self._order if self._orders is None else self._orders)
 
     def set_of(self, chosen: NDArray[np.bool_]) -> RangeSet:
         """Return the set of some of the cells. Neighbouring cells merge into large cells.
@@ -368,10 +361,7 @@ class HealpixMap:
             return full_maps.set_of_full(chosen, self._order, nest=self._nest)
         if self._orders is None:
             return full_maps.set_of_cells(self._cells[chosen], self._order)
-        cells, orders = self._cells[chosen], self._orders[chosen]
-        shifts = np.uint64(2) * (np.uint64(MAX_ORDER) - orders.astype(np.uint64))
-        starts = cells << shifts
-        stops = starts + (np.uint64(1) << shifts)
+        starts, stops = _ranges(self._cells[chosen], self._orders[chosen])
         # The cells ascend and do not overlap: only those that touch are merged.
         apart = starts[1:] != stops[:-1]
         boundaries = np.empty(2 * (np.count_nonzero(apart) + 1) if starts.size else 0, dtype=np.uint64)
@@ -431,6 +421,13 @@ class HealpixMap:
         return (
             f"<HealpixMap {self._frame} {scheme} | {bins}{counted(self.n_cells, 'cell')} of {self._values.dtype}{unit}>"
         )
+
+
+def _ranges(cells: Cells, orders: int | NDArray[np.uint8]) -> tuple[Cells, Cells]:
+    """The first cell of order 29 in each cell, and the one after its last."""
+    shifts = np.uint64(2) * (np.uint64(MAX_ORDER) - np.asarray(orders).astype(np.uint64))
+    starts = cells << shifts
+    return starts, starts + (np.uint64(1) << shifts)
 
 
 def _as_values(values: Any, energy: EnergyAxis | None) -> tuple[NDArray[Any], u.UnitBase | None]:
