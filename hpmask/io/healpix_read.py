@@ -187,6 +187,7 @@ def find(
         seen.append(f"{number} {extname}" if extname else f"{number} without a name")
         kinds.append(content_of(one))
         if number == asked or (name is not None and extname == name) or (hdu is None and is_healpix(one)):
+            one.check_size()
             try:
                 return Found(one, number, layout_of(one, column, nest, frame), primary, tables)
             except MaskFormatError as error:

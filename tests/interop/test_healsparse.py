@@ -121,6 +121,22 @@ def test_files(tmp_path):
             read(tmp_path / "map.hsp")
 
 
+@pytest.mark.parametrize(
+    ("card", "value"), [("NSIDE   =", "3"), ("PIXTYPE =", "'OTHER'"), ("SENTINEL=", "'T'"), ("TFORM1  =", "'9Z'")]
+)
+def test_damaged_files(tmp_path, card, value):
+    path = tmp_path / "map.hsp"
+    sparse_map(7)[0].write(str(path))
+    raw = bytearray(path.read_bytes().replace(b"CHECKSUM=", b"XXXXXXXX=").replace(b"DATASUM =", b"XXXXXXX ="))
+    found = [i for i in range(0, len(raw), 80) if raw[i : i + 9] == card.encode()]
+    assert found
+    for i in found:
+        raw[i : i + 80] = f"{card} {value:20}".ljust(80).encode()
+    path.write_bytes(raw)
+    with pytest.raises(MaskFormatError, match=r"map\.hsp: "):
+        Mask.from_map(path, 0, frame="icrs")
+
+
 def test_maps_that_are_none():
     map_, _ = sparse_map(7)
     with pytest.raises(TypeError, match="frame must be given: a map of healsparse has none"):

@@ -830,6 +830,21 @@ def test_memory_of_a_deep_partial_mask(tmp_path):
     assert Mask.read(tmp_path / "m.fits").planes[0].n_cells == 5000
 
 
+@pytest.mark.parametrize("name", ["multi-order", "part, energy"])
+def test_a_header_that_is_too_long_takes_no_memory(tmp_path, name):
+    path = tmp_path / "m.fits"
+    io.write_map(MAPS[name], path)
+    with fits.open(path) as hdus:
+        rows = hdus[1].header["NAXIS2"]
+    raw = path.read_bytes()
+    card = f"NAXIS2  = {rows:20d}".encode()
+    assert raw.count(card) == 1
+    path.write_bytes(raw.replace(card, f"NAXIS2  = {99_999_999_999_999:20d}".encode()))
+    for read in (io.read_map, Mask.from_map, lambda one: Mask.read(one, format="healpix")):
+        with pytest.raises(MaskFormatError, match=r"m\.fits: the file is cut short: HDU 1 has"):
+            read(path)
+
+
 def test_packed_files_that_would_take_too_much(tmp_path, monkeypatch):
     values = np.zeros(12 * 256**2, "f8")
     hp.write_map(tmp_path / "ring.fits.gz", values, coord="C", dtype=np.float64)
