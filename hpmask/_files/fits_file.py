@@ -20,6 +20,7 @@ from hpmask._utils.errors import MaskFormatError
 
 __all__ = [
     "advice_for",
+    "check_fields",
     "check_unpacked",
     "content_of",
     "faults_of",
@@ -99,6 +100,12 @@ def units_of(path: str | Path) -> list[Hdu]:
     return units
 
 
+def check_fields(unit: Hdu, number: int) -> None:
+    """Raise if a table says that it has more columns than FITS allows: astropy would look for all of them."""
+    if unit.get("XTENSION") in ("BINTABLE", "TABLE") and not 0 <= unit.integer("TFIELDS") <= _MAX_TFIELDS:
+        raise MaskFormatError(f"HDU {number}: TFIELDS must be from 0 to {_MAX_TFIELDS}")
+
+
 def check_unpacked(unpacked: int, size: int, advice: str) -> None:
     """Raise if a compressed file would take memory out of proportion to its size."""
     if unpacked > _RATIO * size + _ALLOWANCE:
@@ -131,8 +138,7 @@ def loaded(
         for number in range(max(whole | used, default=-1) + 1):
             unit = Hdu(file, number)
             if number in whole:
-                if unit.get("XTENSION") in ("BINTABLE", "TABLE") and not 0 <= unit.integer("TFIELDS") <= _MAX_TFIELDS:
-                    raise MaskFormatError(f"HDU {number}: TFIELDS must be from 0 to {_MAX_TFIELDS}")
+                check_fields(unit, number)
                 # In a list of HDUs astropy finds the kind of each one. An extension cannot be the first.
                 hdus = fits.HDUList.fromstring(unit.whole(primary if number else b"", sums=sums))
                 if len(hdus) != (1 if number == 0 else 2):

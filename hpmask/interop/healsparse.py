@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpmask._files.fits_file import faults_of
+from hpmask._files.fits_file import check_fields, faults_of, units_of
 from hpmask._utils.arguments import as_flag, check_order
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call
@@ -35,6 +35,8 @@ def read_healsparse(path: str | Path) -> Any:
     with faults_of(path, Exception):
         import healsparse
 
+        for number, unit in enumerate(units_of(path)):
+            check_fields(unit, number)
         map_ = healsparse.HealSparseMap.read(str(path))
         for nside in (map_.nside_coverage, map_.nside_sparse):
             if nside < 1 or nside & (nside - 1):

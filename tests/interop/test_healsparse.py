@@ -122,7 +122,14 @@ def test_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("card", "value"), [("NSIDE   =", "3"), ("PIXTYPE =", "'OTHER'"), ("SENTINEL=", "'T'"), ("TFORM1  =", "'9Z'")]
+    ("card", "value"),
+    [
+        ("NSIDE   =", "3"),
+        ("PIXTYPE =", "'OTHER'"),
+        ("SENTINEL=", "'T'"),
+        ("TFORM1  =", "'9Z'"),
+        ("TFIELDS =", "2147483648"),
+    ],
 )
 def test_damaged_files(tmp_path, card, value):
     path = tmp_path / "map.hsp"
