@@ -31,7 +31,7 @@ from hpmask.core.value import (
     then,
     with_planes,
 )
-from hpmask.energy.axis import EnergyAxis, summary
+from hpmask.energy.axis import EnergyAxis, check_axis, summary
 from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
@@ -732,7 +732,8 @@ class Mask(MaskValue):
             maps, frame of the mask; by default that of a HEALPix map, and for images as in `from_wcs` and
             `from_gammapy`.
         energy : EnergyAxis, optional
-            Energy bins, for a map that has none of its own. A map with one row is valid in all of them.
+            Energy bins, for a map that has none of its own and is not one of gammapy. A map with one row is valid in
+            all of them.
         column : int or str, optional
             For HEALPix files: number or name of the column, as in `hpmask.io.read_map`.
         hdu : int or str, optional
@@ -3642,7 +3643,7 @@ class Mask(MaskValue):
 
 def _leaf(method: str, text: str, energy: EnergyAxis | None) -> str:
     """The history of a mask of one kind of sky, with or without energy bins."""
-    return f"{method}({text})" if energy is None else f"{method}({text}, {summary(energy)})"
+    return f"{method}({text})" if energy is None else f"{method}({text}, {summary(check_axis(energy))})"
 
 
 def _text_of(width: Any) -> str:

@@ -84,6 +84,13 @@ def test_full_and_empty():
         (lambda: Mask([A, 3, B], energy=AXIS), TypeError, "planes must be RangeSets, got int"),
         (lambda: Mask([[0, 4]]), TypeError, "planes must be RangeSets, got list"),
         (lambda: Mask(A, energy=[1, 2] * u.TeV), TypeError, "energy must be an EnergyAxis, got Quantity"),
+        (lambda: Mask.full(energy="1 TeV"), TypeError, "energy must be an EnergyAxis, got str"),
+        (lambda: Mask.empty(energy=[1, 2] * u.TeV), TypeError, "energy must be an EnergyAxis, got Quantity"),
+        (
+            lambda: Mask.from_healpix(np.ones(12), nest=True, frame="icrs", energy=[1, 2] * u.TeV),
+            TypeError,
+            "energy must be an EnergyAxis, got Quantity",
+        ),
         (lambda: Mask([A], energy="1 TeV"), TypeError, "energy must be an EnergyAxis, got str"),
         (lambda: Mask(A, order=0), ValueError, "order is 0, but a plane has order 1"),
         (lambda: Mask(A, order=30), ValueError, "order must be from 0 to 29, got 30"),

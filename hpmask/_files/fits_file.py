@@ -7,7 +7,7 @@ astropy gets single HDUs that have passed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -18,7 +18,19 @@ from astropy.utils.data import get_readable_fileobj
 from hpmask._files.hdu import Hdu
 from hpmask._utils.errors import MaskFormatError
 
-__all__ = ["check_unpacked", "faults_of", "is_compressed", "is_table", "load", "loaded", "name_of", "units_of"]
+__all__ = [
+    "advice_for",
+    "check_fields",
+    "check_unpacked",
+    "content_of",
+    "faults_of",
+    "is_compressed",
+    "is_table",
+    "load",
+    "loaded",
+    "name_of",
+    "units_of",
+]
 
 # A compressed file may unpack to this multiple of its size, plus a fixed number of bytes.
 _RATIO = 50
@@ -26,6 +38,16 @@ _ALLOWANCE = 200 << 20
 
 # The most blanks or zeros that may follow the last HDU.
 _MOST_FILLING = 1 << 20
+
+# The method that makes a mask of what an HDU has. Of the HDUs in a file, the one that comes first here is meant: maps
+# of healsparse have images, and many tables stand beside maps.
+_WAYS = {
+    "a map of healsparse": "Mask.from_map",
+    "a MOC": "Mask.read",
+    "a HEALPix map": "Mask.from_map",
+    "an image": "Mask.from_wcs",
+    "a table": "Mask.from_catalog",
+}
 
 # The most columns that FITS allows.
 _MAX_TFIELDS = 999
@@ -78,6 +100,12 @@ def units_of(path: str | Path) -> list[Hdu]:
     return units
 
 
+def check_fields(unit: Hdu, number: int) -> None:
+    """Raise if a table says that it has more columns than FITS allows: astropy would look for all of them."""
+    if unit.get("XTENSION") in ("BINTABLE", "TABLE") and not 0 <= unit.integer("TFIELDS") <= _MAX_TFIELDS:
+        raise MaskFormatError(f"HDU {number}: TFIELDS must be from 0 to {_MAX_TFIELDS}")
+
+
 def check_unpacked(unpacked: int, size: int, advice: str) -> None:
     """Raise if a compressed file would take memory out of proportion to its size."""
     if unpacked > _RATIO * size + _ALLOWANCE:
@@ -110,8 +138,7 @@ def loaded(
         for number in range(max(whole | used, default=-1) + 1):
             unit = Hdu(file, number)
             if number in whole:
-                if unit.get("XTENSION") in ("BINTABLE", "TABLE") and not 0 <= unit.integer("TFIELDS") <= _MAX_TFIELDS:
-                    raise MaskFormatError(f"HDU {number}: TFIELDS must be from 0 to {_MAX_TFIELDS}")
+                check_fields(unit, number)
                 # In a list of HDUs astropy finds the kind of each one. An extension cannot be the first.
                 hdus = fits.HDUList.fromstring(unit.whole(primary if number else b"", sums=sums))
                 if len(hdus) != (1 if number == 0 else 2):
@@ -134,3 +161,21 @@ def is_compressed(unit: Hdu) -> bool:
 
 def is_table(unit: Hdu) -> bool:
     return unit.get("XTENSION") in ("BINTABLE", "TABLE") and not is_compressed(unit)
+
+
+def content_of(unit: Hdu) -> str | None:
+    """What an HDU has, such as "a MOC" or "an image"; None if it has no data."""
+    pixtype, ordering = (str(unit.get(keyword) or "").strip().upper() for keyword in ("PIXTYPE", "ORDERING"))
+    if pixtype == "HEALSPARSE":
+        return "a map of healsparse"
+    if is_table(unit) and (ordering == "RANGE" or (ordering == "NUNIQ" and unit.get("TFIELDS") == 1)):
+        return "a MOC"
+    if pixtype == "HEALPIX":
+        return "a HEALPix map"
+    return "a table" if is_table(unit) else "an image" if unit.size else None
+
+
+def advice_for(kinds: Iterable[str | None]) -> str:
+    """The end of an error message about a file that does not have what is wanted, from the `content_of` its HDUs."""
+    found = [kind for kind in _WAYS if kind in set(kinds)]
+    return f": to make a mask of {found[0]}, use {_WAYS[found[0]]}" if found else ""

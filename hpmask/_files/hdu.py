@@ -228,6 +228,20 @@ class Hdu:
         self._check(data)
         return data[: self.size // dtype.itemsize * dtype.itemsize].view(dtype)
 
+    def check_size(self) -> None:
+        """Check that the file has all the data, before memory is taken for them. It is at the data, and stays there.
+
+        The length of a compressed file is not known: nothing is checked.
+
+        Raises
+        ------
+        MaskFormatError
+            If the file is cut short.
+        """
+        left = _bytes_left(self._file)
+        if left is not None and left < self.size:
+            raise self._cut_short(left)
+
     def pieces(self, unit: int) -> Iterator[NDArray[np.uint8]]:
         """The data in pieces of whole units of `unit` bytes, without the padding. The file is then at the next HDU.
 
@@ -239,9 +253,7 @@ class Hdu:
         MaskFormatError
             If the file is cut short, or a sum that the header has is wrong.
         """
-        left = _bytes_left(self._file)
-        if left is not None and left < self.size:
-            raise self._cut_short(left)
+        self.check_size()
         padded = self.size + -self.size % _BLOCK
         # The sums are of words of four bytes.
         step = math.lcm(max(unit, 1), 4)
@@ -320,6 +332,8 @@ class Hdu:
             padded -= got
 
     def _cut_short(self, count: int) -> MaskFormatError:
+        if count >= self.size:
+            return MaskFormatError(f"the file is cut short: the last block of {self._name} is not complete")
         return MaskFormatError(f"the file is cut short: {self._name} has {count} of the {self.size} bytes of its data")
 
     def _datasum(self) -> int:

@@ -31,6 +31,7 @@ __all__ = [
     "masked",
     "one_angle",
     "unmasked",
+    "values_and_unit",
 ]
 
 # The finest order: cell numbers of order 29 take 62 bits.
@@ -64,6 +65,22 @@ def unmasked(values: Any, argument: str) -> Any:
         where = f", {len(bad)} of {np.size(values)} values are, the first in row {row}" if np.ndim(values) else ""
         raise ValueError(f"{argument} must not be masked{where}")
     return values.unmasked if isinstance(values, Masked) else values.data
+
+
+def values_and_unit(values: Any) -> tuple[NDArray[Any], u.UnitBase | None]:
+    """Values as a plain array, and their unit if they are a Quantity or a column of a table with a unit.
+
+    Masked values become NaN, and integers and booleans then become floats.
+    """
+    unit = getattr(values, "unit", None)
+    hidden = masked(values) if isinstance(values, np.ma.MaskedArray | Masked) else None
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.data
+    array = np.asarray(values.unmasked if isinstance(values, Masked) else values)
+    if hidden is not None and hidden.any():
+        array = array.astype(array.dtype if array.dtype.kind == "f" else np.float64)
+        array[hidden] = np.nan
+    return array, None if unit is None else u.Unit(unit)
 
 
 def float64(quantity: u.Quantity) -> u.Quantity:

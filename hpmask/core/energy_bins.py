@@ -13,7 +13,7 @@ from hpmask._utils.arguments import as_flag
 from hpmask._utils.warn import warn
 from hpmask._utils.words import counted, quantity_text
 from hpmask.core.rangeset import RangeSet
-from hpmask.energy.axis import EnergyAxis, difference, nodes_of
+from hpmask.energy.axis import EnergyAxis, check_axis, difference, nodes_of
 from hpmask.energy.units import as_energy, same_energies
 
 __all__ = ["bins_between", "kept_bins", "kept_range", "resampled", "span_text", "stacked_axis"]
@@ -33,8 +33,7 @@ def kept_bins(
     Energies are compared in floating point without a tolerance, as in gammapy. For an axis of gammapy whose nodes are
     the centres of the bins, the nearest edge is the nearest one by the number of the bin.
     """
-    if not isinstance(axis, EnergyAxis):
-        raise TypeError(f"energy must be an EnergyAxis, got {type(axis).__name__}")
+    check_axis(axis)
     start = _scalar(energy_min, "energy_min", axis.energy_min.min())
     stop = _scalar(energy_max, "energy_max", axis.energy_max.max())
     at_least, at_most = float(start.to_value(axis.unit)), float(stop.to_value(axis.unit))
@@ -138,8 +137,7 @@ def resampled(planes: Sequence[RangeSet], axis: EnergyAxis | None, new: EnergyAx
     TypeError, ValueError
         If `new` is not an EnergyAxis or has another name, or `how` is neither "any" nor "all".
     """
-    if not isinstance(new, EnergyAxis):
-        raise TypeError(f"energy must be an EnergyAxis, got {type(new).__name__}")
+    check_axis(new)
     if how not in ("any", "all"):
         raise ValueError(f"how must be 'any' or 'all', got {how!r}")
     if axis is None:
@@ -188,8 +186,7 @@ def stacked_axis(axes: Sequence[EnergyAxis | None], axis: EnergyAxis | None) -> 
         if flat:
             raise ValueError(f"masks[{flat[0]}] has no energy bins: energy must be given, with a bin for each mask")
         return EnergyAxis.stack([one for one in axes if one is not None])
-    if not isinstance(axis, EnergyAxis):
-        raise TypeError(f"energy must be an EnergyAxis, got {type(axis).__name__}")
+    check_axis(axis)
     if len(flat) == len(axes):
         if len(axes) != axis.n_bins:
             raise ValueError(f"energy has {counted(axis.n_bins, 'bin')}, got {counted(len(axes), 'mask')}")

@@ -13,7 +13,7 @@ from hpmask._utils.arguments import MAX_ORDER, as_booleans, as_flag, check_order
 from hpmask._utils.parallel import thread_map
 from hpmask.core.rangeset import RangeSet, trusted
 from hpmask.core.value import MaskValue, new_mask
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, check_axis
 from hpmask.geometry import healpix
 
 __all__ = [
@@ -81,6 +81,8 @@ def planes_of(
     [RangeSet(order=0, n_ranges=1, n_cells=4)]
     """
     nest = as_flag(nest, "nest")
+    if energy is not None:
+        check_axis(energy)
     rows = _as_rows(values, energy)
     if cells is None:
         order = order_of_full(rows.shape[1], order)

@@ -6,16 +6,14 @@ from typing import Any, Self
 
 import numpy as np
 from astropy import units as u
-from astropy.units import Quantity
-from astropy.utils.masked import Masked
 from numpy.typing import ArrayLike, NDArray
 
-from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, masked
+from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, values_and_unit
 from hpmask._utils.words import counted
 from hpmask.core import full_maps
 from hpmask.core.rangeset import RangeSet, as_integers, trusted
 from hpmask.core.uniq import nested_rows, orders_of
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, check_axis
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
 
@@ -33,8 +31,8 @@ def is_missing(values: NDArray[Any], *, unseen: bool = True) -> NDArray[np.bool_
     if values.dtype.kind != "f" or not values.size or float(values.min()) > 0.9 * UNSEEN:
         return None
     missing = np.isnan(values)
-    if unseen:
-        # The value is written in single and in double precision.
+    # Half precision does not have the value. In double precision, it is also written as it is in single precision.
+    if unseen and values.dtype.itemsize > 2:
         np.logical_or(missing, values == values.dtype.type(UNSEEN), out=missing)
         if values.dtype.itemsize > 4:
             np.logical_or(missing, values == np.float32(UNSEEN), out=missing)
@@ -45,7 +43,9 @@ class HealpixMap:
     """Values on HEALPix cells: of the whole sky, of a part of it, or of cells of several orders.
 
     A map is immutable. It keeps the values as they are given: a full map in the RING scheme is not reordered, and a map
-    of a part of the sky never becomes a full map.
+    of a part of the sky never becomes a full map. The array of the values is not copied, and must not be changed
+    afterwards. Two maps are equal if they have the same cells in the same order, values, unit, frame and energy bins; a
+    NaN equals a NaN.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class HealpixMap:
     energy : EnergyAxis, optional
         Energy bins: `values` has a row for each of them.
     unit : `~astropy.units.Unit` or str, optional
-        Unit of the values. A Quantity has its own.
+        Unit of the values. A Quantity and a column of an astropy table have their own.
     name : str, optional
         Name of the values, such as that of their column in a file. Values without a unit whose name contains DENSITY
         are densities.
@@ -146,14 +146,11 @@ class HealpixMap:
         numbers, orders, ascending = orders_of(as_integers(uniq, "uniq"))
         if numbers.size != array.shape[-1]:
             raise ValueError(f"each cell needs a value, got {numbers.size} cells and {array.shape[-1]} values")
-        places = orders.astype(np.uint64) << np.uint64(1)
-        cells = numbers - (np.uint64(4) << places)
+        cells = numbers - (np.uint64(4) << (orders.astype(np.uint64) << np.uint64(1)))
         if ascending:
             rows = nested_rows(numbers, orders) if numbers.size and orders[0] != orders[-1] else None
         else:
-            shifts = np.uint64(2 * MAX_ORDER) - places
-            starts = cells << shifts
-            stops = starts + (np.uint64(1) << shifts)
+            starts, stops = _ranges(cells, orders)
             rows = None
             if not np.all(starts[1:] > starts[:-1]):
                 rows = np.argsort(starts, kind="stable")
@@ -249,7 +246,7 @@ class HealpixMap:
         Returns
         -------
         HealpixMap
-            On the same cells.
+            On the same cells. The sum is NaN if a value is missing (NaN or UNSEEN) in any bin.
 
         Examples
         --------
@@ -261,7 +258,14 @@ class HealpixMap:
         >>> print(counts.summed().values[:3])
         [2. 2. 2.]
         """
-        return self if self._energy is None else self._with(self._values.sum(axis=0), None)
+        if self._energy is None:
+            return self
+        total = self._values.sum(axis=0)
+        for row in self._values:
+            missing = is_missing(row)
+            if missing is not None:
+                total[missing] = np.nan
+        return self._with(total, None)
 
     def with_values(self, values: ArrayLike, *, energy: EnergyAxis | None = None, unit: Any = None) -> Self:
         """Return a map of other values on the same cells.
@@ -336,11 +340,7 @@ class HealpixMap:
             numbers = np.arange(self.n_cells, dtype=np.uint64)
         else:
             numbers = self._cells
-        if self._orders is None:
-            shift: Any = np.uint64(2 * (MAX_ORDER - self._order))
-        else:
-            shift = np.uint64(2) * (np.uint64(MAX_ORDER) - self._orders.astype(np.uint64))
-        return numbers << shift, (numbers + np.uint64(1)) << shift
+        return _ranges(numbers, self._order if self._orders is None else self._orders)
 
     def set_of(self, chosen: NDArray[np.bool_]) -> RangeSet:
         """Return the set of some of the cells. Neighbouring cells merge into large cells.
@@ -374,10 +374,7 @@ class HealpixMap:
             return full_maps.set_of_full(chosen, self._order, nest=self._nest)
         if self._orders is None:
             return full_maps.set_of_cells(self._cells[chosen], self._order)
-        cells, orders = self._cells[chosen], self._orders[chosen]
-        shifts = np.uint64(2) * (np.uint64(MAX_ORDER) - orders.astype(np.uint64))
-        starts = cells << shifts
-        stops = starts + (np.uint64(1) << shifts)
+        starts, stops = _ranges(self._cells[chosen], self._orders[chosen])
         # The cells ascend and do not overlap: only those that touch are merged.
         apart = starts[1:] != stops[:-1]
         boundaries = np.empty(2 * (np.count_nonzero(apart) + 1) if starts.size else 0, dtype=np.uint64)
@@ -400,6 +397,33 @@ class HealpixMap:
             return 4 * np.pi / healpix.n_cells(self._order) * u.sr
         return 4 * np.pi / (12.0 * 4.0 ** self._orders.astype(np.float64)) * u.sr
 
+    # ------------------------------------------------------------------ copies and text
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, HealpixMap):
+            return NotImplemented
+        mine, theirs = (
+            (one._frame, one._energy, one._unit, one._order, one._nest, one.is_full) for one in (self, other)
+        )
+        return (
+            mine == theirs
+            and np.array_equal(self._values, other._values, equal_nan=self._values.dtype.kind == "f")
+            and all(
+                a is b or np.array_equal(a, b)  # type: ignore[arg-type]
+                for a, b in ((self._cells, other._cells), (self._orders, other._orders))
+            )
+        )
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        # Arrays of a copy are writable.
+        for array in (self._values, self._cells, self._orders):
+            if array is not None:
+                array.flags.writeable = False
+
     def __repr__(self) -> str:
         if self._orders is not None:
             scheme = f"orders {self._orders.min()} to {self._order}" if self.n_cells else "no cells"
@@ -412,23 +436,22 @@ class HealpixMap:
         )
 
 
+def _ranges(cells: Cells, orders: int | NDArray[np.uint8]) -> tuple[Cells, Cells]:
+    """The first cell of order 29 in each cell, and the one after its last."""
+    shifts = np.uint64(2) * (np.uint64(MAX_ORDER) - np.asarray(orders).astype(np.uint64))
+    starts = cells << shifts
+    return starts, starts + (np.uint64(1) << shifts)
+
+
 def _as_values(values: Any, energy: EnergyAxis | None) -> tuple[NDArray[Any], u.UnitBase | None]:
     """The values as an array in the byte order of the machine, and their unit."""
-    if energy is not None and not isinstance(energy, EnergyAxis):
-        raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
-    unit = values.unit if isinstance(values, Quantity) else None
-    hidden = masked(values) if isinstance(values, np.ma.MaskedArray | Masked) else None
-    if isinstance(values, np.ma.MaskedArray):
-        values = values.data
-    array = np.asarray(values.unmasked if isinstance(values, Masked) else values)
-    array = array.value if isinstance(array, Quantity) else array
+    if energy is not None:
+        check_axis(energy)
+    array, unit = values_and_unit(values)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"values must be numbers or booleans, got {array.dtype}")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    if hidden is not None and hidden.any():
-        array = array.astype(array.dtype if array.dtype.kind == "f" else np.float64)
-        array[hidden] = np.nan
     shape = "(n_cells,)" if energy is None else f"({energy.n_bins}, n_cells)"
     if array.ndim != (1 if energy is None else 2) or (energy is not None and len(array) != energy.n_bins):
         raise ValueError(f"values must have shape {shape}, got {array.shape}")

@@ -18,7 +18,7 @@ from hpmask._utils.parallel import thread_map
 from hpmask._utils.words import counted, fraction_text
 from hpmask.core import layers
 from hpmask.core.rangeset import RangeSet
-from hpmask.energy.axis import EnergyAxis, difference, summary
+from hpmask.energy.axis import EnergyAxis, check_axis, difference, summary
 from hpmask.geometry.frames import check_frame
 
 __all__ = [
@@ -55,8 +55,8 @@ class MaskValue:
         energy: EnergyAxis | None = None,
         history: str | Expression = "",
     ) -> None:
-        if energy is not None and not isinstance(energy, EnergyAxis):
-            raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
+        if energy is not None:
+            check_axis(energy)
         if isinstance(history, str):
             history = Expression.parse(history)
         if not isinstance(history, Expression):

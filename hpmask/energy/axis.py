@@ -19,7 +19,7 @@ from hpmask.energy.units import as_energy, energies_of, is_spectral, same_energi
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["EnergyAxis", "difference", "nodes_of", "summary", "with_nodes"]
+__all__ = ["EnergyAxis", "check_axis", "difference", "nodes_of", "summary", "with_nodes"]
 
 Interp = Literal["log", "lin"]
 
@@ -253,8 +253,7 @@ class EnergyAxis:
         if not axes:
             raise ValueError("at least one axis is needed, got none")
         for i, axis in enumerate(axes):
-            if not isinstance(axis, EnergyAxis):
-                raise TypeError(f"axes[{i}] must be an EnergyAxis, got {type(axis).__name__}")
+            check_axis(axis, f"axes[{i}]")
         first = axes[0]
         values = [first._edges.value]
         for i, axis in enumerate(axes[1:], start=1):
@@ -568,6 +567,19 @@ def _check_factor(factor: int) -> int:
 
 def _apart(a: EnergyAxis, b: EnergyAxis) -> NDArray[np.intp]:
     return np.flatnonzero(~same_energies(a.edges.value, b.edges.to_value(a.unit)))
+
+
+def check_axis(axis: Any, argument: str = "energy") -> EnergyAxis:
+    """`axis`, if it is an EnergyAxis; the error names `argument`.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else, such as the edges of bins.
+    """
+    if not isinstance(axis, EnergyAxis):
+        raise TypeError(f"{argument} must be an EnergyAxis, got {type(axis).__name__}")
+    return axis
 
 
 def summary(axis: EnergyAxis) -> str:

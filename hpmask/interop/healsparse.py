@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpmask._files.fits_file import check_fields, faults_of, units_of
 from hpmask._utils.arguments import as_flag, check_order
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call
@@ -16,15 +18,30 @@ from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry.frames import check_frame
+from hpmask.geometry.healpix import n_cells
 from hpmask.values.criterion import Criterion, check_nan
 from hpmask.values.threshold import Cells, Conditions, Fast, joined, moved, n_planes, plane_of, text_of
 
-__all__ = ["from_healsparse", "is_healsparse"]
+__all__ = ["from_healsparse", "is_healsparse", "read_healsparse"]
 
 
 def is_healsparse(values: Any) -> bool:
     """Whether an object is a map of healsparse, which need not be installed."""
     return hasattr(values, "nside_sparse") and hasattr(values, "valid_pixels_single_covpix")
+
+
+def read_healsparse(path: str | Path) -> Any:
+    """The map of healsparse in a file."""
+    with faults_of(path, Exception):
+        import healsparse
+
+        for number, unit in enumerate(units_of(path)):
+            check_fields(unit, number)
+        map_ = healsparse.HealSparseMap.read(str(path))
+        for nside in (map_.nside_coverage, map_.nside_sparse):
+            if nside < 1 or nside & (nside - 1):
+                raise ValueError(f"NSIDE must be a power of two, but is {nside}")
+        return map_
 
 
 @for_the_call
@@ -33,6 +50,7 @@ def from_healsparse(
     criterion: Criterion | None,
     *,
     frame: str,
+    path: str | Path | None = None,
     nan: str = "raise",
     outside: bool = False,
     invert: bool = False,
@@ -44,7 +62,7 @@ def from_healsparse(
     """The mask of a map of healsparse; see `hpmask.Mask.from_map` for the parameters.
 
     The valid pixels of the map are its cells: pixels with the sentinel value are sky without a cell. A map of booleans
-    is True in its valid pixels.
+    is True in its valid pixels. Damage that shows when the pixels are read is a fault of the file at `path`.
     """
     outside, invert, missing = as_flag(outside, "outside"), as_flag(invert, "invert"), check_nan(nan)
     mode, order, frame = check_mode(mode), None if order is None else check_order(order), check_frame(frame)
@@ -56,7 +74,7 @@ def from_healsparse(
     own = int(map_.nside_sparse).bit_length() - 1
 
     def sets_of(conditions: Conditions, fast: Fast | None = None) -> list[RangeSet]:
-        pieces = [_sets_of_piece(cells, values, conditions, own) for cells, values in _pieces(map_)]
+        pieces = [_sets_of_piece(cells, values, conditions, own) for cells, values in _pieces(map_, own, path)]
         # Without a piece, there still is a set for each condition.
         nothing = [RangeSet.empty(own) for _ in conditions(np.empty(0, dtype=map_.dtype))]
         return [joined(sets, own) for sets in zip(nothing, *pieces, strict=True)]
@@ -69,12 +87,17 @@ def from_healsparse(
     return moved(mask, order, mode, frame, "values")
 
 
-def _pieces(map_: Any) -> Iterator[tuple[NDArray[np.uint64], NDArray[Any]]]:
+def _pieces(map_: Any, order: int, path: str | Path | None) -> Iterator[tuple[NDArray[np.uint64], NDArray[Any]]]:
     """The valid pixels of each coverage pixel, NESTED and ascending, and their values."""
-    for number in np.flatnonzero(map_.coverage_mask):
-        cells = np.sort(np.asarray(map_.valid_pixels_single_covpix(int(number)), dtype=np.int64))
-        if cells.size:
+    with faults_of(path, Exception):
+        numbers = np.flatnonzero(map_.coverage_mask)
+    for number in numbers:
+        with faults_of(path, Exception):
+            cells = np.sort(np.asarray(map_.valid_pixels_single_covpix(int(number)), dtype=np.int64))
+            if cells.size and not 0 <= cells[0] <= cells[-1] < n_cells(order):
+                raise ValueError(f"pixels {cells[0]} to {cells[-1]} are not pixels of order {order}")
             values = np.asarray(map_.get_values_pix(cells, nest=True))
+        if cells.size:
             yield cells.astype(np.uint64), values.astype(values.dtype.newbyteorder("="), copy=False)
 
 

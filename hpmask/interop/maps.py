@@ -9,15 +9,16 @@ import numpy as np
 from astropy.io import fits
 
 from hpmask import io
-from hpmask._files.fits_file import faults_of, name_of, units_of
+from hpmask._files.fits_file import advice_for, content_of, faults_of, name_of, units_of
 from hpmask._files.hdu import Hdu
+from hpmask._utils.errors import MaskFormatError
 from hpmask._utils.modes import Mode
 from hpmask._utils.parallel import for_the_call
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.value import MaskValue
 from hpmask.energy.axis import EnergyAxis
 from hpmask.interop.gammapy import from_maps as gammapy_maps
-from hpmask.interop.healsparse import from_healsparse, is_healsparse
+from hpmask.interop.healsparse import from_healsparse, is_healsparse, read_healsparse
 from hpmask.io.healpix_table import is_healpix
 from hpmask.values.criterion import Criterion, check_nan
 from hpmask.values.threshold import mask_of
@@ -67,9 +68,8 @@ def from_map(
             _check_unused({"nest": nest}, "arrays and HEALPix files", _NAMES[kind])
         if kind == "healsparse":
             _check_unused(of_files, "HEALPix files and images", _NAMES[kind])
-            import healsparse
-
-            values = healsparse.HealSparseMap.read(str(file))
+            options["path"] = file
+            values = read_healsparse(file)
         elif unit is not None:
             # Where the file names its frame, `frame` is that of the mask.
             own = frame if not _text(unit, "COORDSYS") else None
@@ -84,7 +84,8 @@ def from_map(
         _check_unused(of_arrays, "arrays", "an image")
         return _from_image(values, criterion, frame, energy, None, options)
     if hasattr(values, "geom") and hasattr(values, "data"):
-        _check_unused({**of_arrays, "energy": energy}, "arrays", "a gammapy map")
+        _check_unused(of_arrays, "arrays", "a gammapy map")
+        _check_unused({"energy": energy}, "other maps", "a gammapy map")
         return gammapy_maps.from_map(values, criterion, frame=frame, argument="values", **options)
     if is_healsparse(values):
         _check_unused(of_arrays, "arrays", "a map of healsparse")
@@ -96,6 +97,11 @@ def from_map(
     if isinstance(values, HealpixMap):
         _check_unused(of_arrays, "arrays", "a HealpixMap")
     else:
+        if isinstance(values, fits.HDUList) or not (isinstance(values, list | tuple) or hasattr(values, "__array__")):
+            raise TypeError(
+                "values must be a HealpixMap, an array, a path, an image HDU, or a map of gammapy or healsparse, got "
+                f"{type(values).__name__}"
+            )
         if frame is None:
             raise TypeError("frame must be given for an array: 'icrs' or 'galactic'")
         rows = energy if np.ndim(values) == 2 else None
@@ -123,6 +129,9 @@ def _kind_and_unit(path: str | Path, hdu: int | str | None) -> tuple[str, Hdu | 
             return "healsparse", unit
         if is_healpix(unit):
             return "healpix", unit
+    kinds = [content_of(unit) for unit in units]
+    if hdu is None and "an image" not in kinds:
+        raise MaskFormatError(f"{path}: there is neither a HEALPix map nor an image in this file{advice_for(kinds)}")
     return "image", None
 
 

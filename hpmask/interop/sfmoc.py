@@ -25,7 +25,7 @@ from hpmask._utils.words import counted
 from hpmask.core.energy_bins import resampled
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, new_mask
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, check_axis
 
 try:
     from mocpy import SFMOC
@@ -66,8 +66,8 @@ def from_sfmoc(sfmoc: SFMOC, energy: EnergyAxis | None = None, *, how: Literal["
     """See `hpmask.Mask.from_sfmoc`."""
     if not isinstance(sfmoc, SFMOC):
         raise TypeError(f"sfmoc must be a mocpy.SFMOC, got {type(sfmoc).__name__}")
-    if energy is not None and not isinstance(energy, EnergyAxis):
-        raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
+    if energy is not None:
+        check_axis(energy)
     order_f, order = (int(one) for one in sfmoc.max_order)
     if sfmoc.is_empty():
         if energy is None:

@@ -36,6 +36,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 import hpmask
+from hpmask._files.fits_file import advice_for, content_of
 from hpmask._files.fits_text import add_history, escaped, history_of, unescaped
 from hpmask._files.hdu import Hdu, write_hdu
 from hpmask._utils.arguments import check_order
@@ -264,17 +265,13 @@ def _check_bounds(table: NDArray[Any]) -> None:
 
 def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
     """The mask in a MOC file of another program: the first MOC in it."""
-    found = [_kind_of(primary)]
+    found, kinds = [_described(primary)], [content_of(primary)]
     while True:
         try:
             hdu = Hdu(file, len(found))
         except EOFError:
-            ways = {"an image": "from_wcs", "a table": "from_catalog"}
-            advice = [
-                f"to make a mask of {kind}, use Mask.{way}" for kind, way in ways.items() if kind in " ".join(found)
-            ]
             what = f"there is no MOC in this FITS file, it has {', '.join(found)}"
-            raise MaskFormatError(": ".join([what, *advice[:1]])) from None
+            raise MaskFormatError(f"{what}{advice_for(kinds)}") from None
         ordering = str(hdu.get("ORDERING")).upper()
         if hdu.get("XTENSION") == "BINTABLE" and ordering in ("NUNIQ", "RANGE"):
             break
@@ -283,7 +280,8 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
                 f"HDU {len(found)} is a HEALPix map (ORDERING = {ordering!r}), not a MOC: "
                 "read a mask with format='healpix', and make a mask of other values with Mask.from_map"
             )
-        found.append(_kind_of(hdu))
+        found.append(_described(hdu))
+        kinds.append(content_of(hdu))
         hdu.skip()
     # The MOC of an hpmask file is the sky kept in any bin. If the HPMASK card is lost, it must not pass for the mask.
     primary.check_header()
@@ -308,7 +306,7 @@ def _name_of_next(file: IO[bytes], number: int) -> str | None:
         return None
 
 
-def _kind_of(hdu: Hdu) -> str:
+def _described(hdu: Hdu) -> str:
     """What an HDU is, in a few words."""
     kind = {None: "an image", "IMAGE": "an image", "BINTABLE": "a table", "TABLE": "an ASCII table"}
     extension = "IMAGE" if "ZIMAGE" in hdu else hdu.get("XTENSION")

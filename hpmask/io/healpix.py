@@ -29,6 +29,7 @@ from hpmask.io.cells import disjoint
 from hpmask.io.format import Format
 from hpmask.io.healpix_read import (
     Found,
+    as_given,
     axis_of,
     check_channels,
     check_memory,
@@ -38,7 +39,7 @@ from hpmask.io.healpix_read import (
     stored,
 )
 from hpmask.io.healpix_table import Layout, booleans, starts_with_map, truths
-from hpmask.io.healpix_write import MAX_ORDER_32, describe, link, table_of, write_file
+from hpmask.io.healpix_write import MAX_ORDER_32, ascending, describe, link, table_of, write_file
 from hpmask.io.identity import mask_digest
 
 __all__ = ["FORMAT"]
@@ -77,9 +78,7 @@ def _read(
         axis = axis_of(file, found)
     # The lines of other files are notes, which stand below the first line.
     lines = history_of(found.primary.history) if own else ["", *found.hdu.history]
-    if own and axis is not None and "DESCENDS" in found.primary:
-        # gammapy does not read an axis with decreasing edges, so the columns are in reverse order.
-        axis, planes = axis[::-1], planes[::-1]
+    axis, planes = as_given(found, axis, planes)
     mask = new_mask(planes, frame=layout.frame, energy=axis, history="\n".join(lines))
     if own and column is None and hdu is None:
         _check_own(found.primary, mask)
@@ -147,7 +146,7 @@ def _listed_planes(found: Found) -> list[RangeSet]:
         numbers.append(cells)
         for row, column, part in zip(kept, layout.columns, parts, strict=True):
             row.append(truths(column, part, first))
-    cells = np.concatenate([np.empty(0, layout.cells.dtype if layout.cells else np.int64), *numbers])
+    cells = np.concatenate([np.empty(0, layout.cells.number_dtype if layout.cells else np.int64), *numbers])
     rows = [np.concatenate([np.empty(0, np.bool_), *row]) for row in kept]
     if layout.kind == "multi-order":
         starts, stops, order = uniq_ranges(cells)
@@ -221,11 +220,9 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
             f"{_MOST_BYTES >> 30} GiB: convert the mask to a coarser order with at_order, or write it in the format "
             "'fits', which stores ranges"
         )
-    axis = mask.energy
-    planes = mask.planes
-    if axis is not None and axis.ascending() is not axis:
-        # gammapy does not read an axis with decreasing edges.
-        axis, planes = axis.ascending(), planes[::-1]
+    primary = fits.PrimaryHDU().header
+    primary["HPXMASK"] = (_LAYOUT, "version of hpmask's HEALPix files")
+    axis, planes = ascending(primary, mask.energy, mask.planes)
     if n_part < n_full:
         cells = outline.cells(order)
         values = [_inside(plane, cells, order) for plane in planes]
@@ -236,10 +233,6 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
     header, data = table_of(values, cells, order)
     describe(header, order, mask.frame, cells is not None, nest=True, name="MASK")
     bands = None if axis is None else link(header, axis, "MASK_BANDS")
-    primary = fits.PrimaryHDU().header
-    primary["HPXMASK"] = (_LAYOUT, "version of hpmask's HEALPix files")
-    if axis is not mask.energy:
-        primary["DESCENDS"] = (True, "the mask has its energy bins in reverse order")
     # Without a comment, since the digest fills the card.
     primary["MASKHASH"] = mask_digest(mask)
     primary["CREATOR"] = (f"hpmask {hpmask.__version__}", "program that wrote this file")

@@ -11,6 +11,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from hpmask._files.fits_file import advice_for, content_of
 from hpmask._files.hdu import Hdu
 from hpmask._files.unpack import packed_size, unbounded
 from hpmask._utils.arguments import as_flag
@@ -25,6 +26,7 @@ from hpmask.io.opened import opened, to_end
 
 __all__ = [
     "Found",
+    "as_given",
     "axis_of",
     "check_channels",
     "check_memory",
@@ -122,6 +124,7 @@ def read_map(
         to_end(file)
         if cells is not None and channels is not None and axis is not None:
             cells, values = _of_channels(cells, channels, values[0], axis.n_bins)
+        axis, values = as_given(found, axis, values)
         array = values if axis is not None else values[0]
         first = layout.columns[0]
         name = first.name if len(layout.columns) == 1 else ""
@@ -170,6 +173,7 @@ def find(
     asked = int(hdu) if hdu is not None and name is None else None
     tables: dict[str, Any] = {}
     seen: list[str] = []
+    kinds: list[str | None] = []
     primary = None
     while True:
         number = len(seen)
@@ -178,11 +182,14 @@ def find(
         except EOFError:
             what = "there is no HEALPix map in this file" if hdu is None else f"there is no HDU {hdu!r}"
             listed = ", ".join(seen[:20]) + (", ..." if len(seen) > 20 else "")
-            raise MaskFormatError(f"{what}, it has HDU {listed}") from None
+            advice = advice_for(kinds) if hdu is None else ""
+            raise MaskFormatError(f"{what}, it has HDU {listed}{advice}") from None
         primary = primary or one
         extname = _extname(one) or ("PRIMARY" if number == 0 else "")
-        seen.append(f"{number} {extname}".strip())
+        seen.append(f"{number} {extname}" if extname else f"{number} without a name")
+        kinds.append(content_of(one))
         if number == asked or (name is not None and extname == name) or (hdu is None and is_healpix(one)):
+            one.check_size()
             try:
                 return Found(one, number, layout_of(one, column, nest, frame), primary, tables)
             except MaskFormatError as error:
@@ -248,6 +255,11 @@ def axis_of(file: IO[bytes], found: Found) -> EnergyAxis | None:
     return planes.axis
 
 
+def as_given(found: Found, axis: EnergyAxis | None, rows: Any) -> tuple[EnergyAxis | None, Any]:
+    """The energy bins and the row of each one, in the order that they had before `ascending` of healpix_write."""
+    return (axis, rows) if axis is None or "DESCENDS" not in found.primary else (axis[::-1], rows[::-1])
+
+
 # ---------------------------------------------------------------------- values
 
 
@@ -266,8 +278,9 @@ def stored(found: Found) -> Iterator[tuple[int, list[NDArray[Any]], NDArray[Any]
     layout = found.layout
     first = 0
     for rows in layout.rows(found.hdu):
-        cells = None if layout.cells is None else layout.cells.values(layout.cells.stored(rows))
-        channels = None if layout.channels is None else layout.channels.values(layout.channels.stored(rows))
+        cells, channels = (
+            None if one is None else one.numbers(one.stored(rows), first) for one in (layout.cells, layout.channels)
+        )
         yield first, [one.stored(rows) for one in layout.columns], cells, channels
         first += len(rows) * layout.columns[0].repeat
 
@@ -276,8 +289,8 @@ def read_values(found: Found) -> tuple[NDArray[Any] | None, NDArray[Any] | None,
     """Numbers of the cells and of the energy bins, if the table has them, and a row of values for each column."""
     layout = found.layout
     values = np.empty((len(layout.columns), layout.n_values), dtype=layout.columns[0].dtype)
-    cells = None if layout.cells is None else np.empty(layout.n_values, dtype=layout.cells.dtype)
-    channels = None if layout.channels is None else np.empty(layout.n_values, dtype=layout.channels.dtype)
+    cells = None if layout.cells is None else np.empty(layout.n_values, dtype=layout.cells.number_dtype)
+    channels = None if layout.channels is None else np.empty(layout.n_values, dtype=layout.channels.number_dtype)
     for first, parts, some_cells, some_channels in stored(found):
         stop = first + parts[0].size
         for row, column, part in zip(values, layout.columns, parts, strict=True):

@@ -87,11 +87,16 @@ class Column:
 
     @property
     def is_integer(self) -> bool:
-        return self.code in "BIJK" and self.scale == 1
+        return self.code in "BIJK" and self.number_dtype.kind in "iu"
+
+    @property
+    def number_dtype(self) -> np.dtype[Any]:
+        """Type of the `numbers` in memory."""
+        return replace(self, null=None).dtype
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the values in memory."""
+        """Type of the `values` in memory."""
         if self.code in "LX":
             return np.dtype(bool)
         stored = np.dtype(_TYPES[self.code]).newbyteorder("=")
@@ -132,6 +137,15 @@ class Column:
         if self.null is not None:
             values[stored == self.null] = np.nan
         return values
+
+    def numbers(self, stored: NDArray[Any], first: int) -> NDArray[Any]:
+        """As `values`, for numbers of cells or energy bins, of which none may be missing: an array of integers."""
+        if self.null is None:
+            return self.values(stored)
+        missing = np.flatnonzero(stored == self.null)
+        if missing.size:
+            raise MaskFormatError(f"column {self.name!r}: value {first + missing[0]} is missing")
+        return replace(self, null=None).values(stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,10 +311,13 @@ def _implicit(hdu: Hdu, table: _Table, order: int | None, column: str | int | No
 def _explicit(
     hdu: Hdu, table: _Table, kind: Kind, cells: Column, order: int | None, column: str | int | None, **scheme: Any
 ) -> Layout:
-    if not cells.is_integer:
-        raise MaskFormatError(f"column {cells.name!r} must have the numbers of the cells, but its type is {cells.code}")
     rest = [one for one in table.columns if one is not cells]
     channels = next((one for one in rest if one.name.upper() == "CHANNEL"), None) if kind == "sparse" else None
+    for one, what in ((cells, "cells"), (channels, "energy bins")):
+        if one is not None and not one.is_integer:
+            raise MaskFormatError(
+                f"column {one.name!r} must have the numbers of the {what}, but its type is {one.code}"
+            )
     rest = [one for one in rest if one is not channels]
     if not rest:
         raise MaskFormatError(f"the table has cells, but no values: its only column is {cells.name!r}")
@@ -351,7 +368,7 @@ def _nested(hdu: Hdu, ordering: str, nest: bool | None) -> bool:
 
 
 def _frame(hdu: Hdu, frame: str | None) -> str:
-    word = next((w for w in (_word(hdu, key) for key in ("COORDSYS", "COORDTYPE")) if w), "")
+    word = _word(hdu, "COORDSYS")
     asked = None if frame is None else check_frame(frame)
     if not word:
         if asked is None:

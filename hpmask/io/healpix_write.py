@@ -18,7 +18,7 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.bands import axis_cards, bands_hdu
 from hpmask.geometry import healpix
 
-__all__ = ["MAX_ORDER_32", "describe", "link", "table_of", "write_file", "write_map"]
+__all__ = ["MAX_ORDER_32", "ascending", "describe", "link", "table_of", "write_file", "write_map"]
 
 MAX_ORDER_32 = 13
 """The finest order whose cell numbers fit into 32 bits with a sign."""
@@ -50,8 +50,9 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
 
     A full map is written in its own order, RING or NESTED, and a map of a part of the sky as numbers of cells and
     values (INDXSCHM = 'EXPLICIT'); ``healpy.read_map`` reads both. A multi-order map is written as UNIQ numbers and
-    values (ORDERING = 'NUNIQ'), in a column with the name of the map, such as PROBDENSITY. Each energy bin is
-    a column, and the table SKYMAP_BANDS has the bins, as gammapy reads and writes them.
+    values (ORDERING = 'NUNIQ'), in a column with the name of the map, such as PROBDENSITY. Each energy bin is a column,
+    by increasing energy, and the table SKYMAP_BANDS has the bins, as gammapy reads and writes them. `read_map` restores
+    the order of the bins.
 
     Parameters
     ----------
@@ -89,7 +90,8 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
     """
     if not isinstance(map_, HealpixMap):
         raise TypeError(f"map_ must be a HealpixMap, got {type(map_).__name__}")
-    rows = map_.rows
+    primary = fits.PrimaryHDU().header
+    axis, rows = ascending(primary, map_.energy, map_.rows)
     order = None if map_.orders is not None else map_.order
     if map_.cells is None:
         cells = None
@@ -106,9 +108,9 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
         header["BUNIT"] = (unit, "unit of the values")
         for i in range(1 + (cells is not None), header["TFIELDS"] + 1):
             header.insert(f"TFORM{i}", (f"TUNIT{i}", unit), after=True)
-    bands = None if map_.energy is None else link(header, map_.energy, "SKYMAP_BANDS")
+    bands = None if axis is None else link(header, axis, "SKYMAP_BANDS")
     with created(Path(path), overwrite=overwrite) as file:
-        write_file(file, fits.PrimaryHDU().header, header, data, bands)
+        write_file(file, primary, header, data, bands)
 
 
 def _unit_text(unit: u.UnitBase) -> str:
@@ -116,6 +118,17 @@ def _unit_text(unit: u.UnitBase) -> str:
         return str(unit.to_string("fits"))
     except ValueError as error:
         raise ValueError(f"the unit {unit} cannot be written to FITS: {error}") from error
+
+
+def ascending(primary: fits.Header, axis: EnergyAxis | None, rows: Any) -> tuple[EnergyAxis | None, Any]:
+    """The energy bins by increasing energy, and the row of each one; the primary header says if they are reversed.
+
+    gammapy sorts the edges of the bins, but not the columns.
+    """
+    if axis is None or axis.ascending() is axis:
+        return axis, rows
+    primary["DESCENDS"] = (True, "the energy bins were in reverse order")
+    return axis.ascending(), rows[::-1]
 
 
 def write_file(

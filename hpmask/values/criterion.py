@@ -91,6 +91,8 @@ class Criterion:
         low, high = _as_level(low, "low"), _as_level(high, "high")
         if isinstance(low, u.Quantity) != isinstance(high, u.Quantity):
             raise TypeError(f"low and high must both have a unit, or neither of them, got {low} and {high}")
+        if np.ndim(low) and np.ndim(high) and len(low) != len(high):
+            raise ValueError(f"low and high must have a value for each energy bin, got {len(low)} and {len(high)}")
         if np.any(_number(low, getattr(high, "unit", None), "low") > getattr(high, "value", high)):
             raise ValueError(f"low must not exceed high, got {low} and {high}")
         return cls(low, high, keep, closed, not pair, corners)
@@ -164,9 +166,8 @@ class Criterion:
         """Raise a ValueError if a threshold has another number of values than the map has energy bins."""
         for level in (self.low, self.high):
             if np.ndim(level) and len(level) != n_bins:
-                raise ValueError(
-                    f"a threshold must be a single value or one for each of the {n_bins} energy bins, got {len(level)}"
-                )
+                bins = "for one energy bin or none" if n_bins == 1 else f"or one for each of the {n_bins} energy bins"
+                raise ValueError(f"a threshold must be a single value {bins}, got {len(level)}")
 
     def __str__(self) -> str:
         """The criterion as the history gives it."""
@@ -237,11 +238,13 @@ def check_missing(missing: Booleans | None, nan: str, argument: str) -> None:
 
 def _as_level(value: Any, argument: str) -> Any:
     """A threshold as a Quantity or an array of float64, of shape () or (n_bins,)."""
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             value = u.Quantity(value)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{argument} must be a number or a quantity, got {value!r}") from error
+        elif isinstance(value, list | tuple) and any(isinstance(one, str | u.Quantity) for one in value):
+            value = u.Quantity([u.Quantity(one) for one in value])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{argument} must be a number or a quantity, got {value!r}") from error
     value = unmasked(value, argument)
     if isinstance(value, u.Quantity):
         level: Any = float64(value)
@@ -252,7 +255,7 @@ def _as_level(value: Any, argument: str) -> Any:
             raise TypeError(f"{argument} must be a number, got {value!r}")
         try:
             level = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise TypeError(f"{argument} must be a number, got {value!r}") from error
     if np.ndim(level) > 1:
         raise ValueError(f"{argument} must be a number or of shape (n_bins,), got shape {np.shape(level)}")

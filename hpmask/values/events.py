@@ -13,7 +13,7 @@ from hpmask._utils.arguments import check_order, unmasked
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.rangeset import RangeSet, cells_in
 from hpmask.core.value import MaskValue, planes_within
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, check_axis
 from hpmask.energy.units import as_energy
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame, to_lonlat
@@ -91,8 +91,7 @@ def counts_map(
     cells = np.atleast_1d(healpix.cells_at(lon, lat, order))
     bins = np.zeros(cells.size, dtype=np.intp)
     if energy is not None:
-        if not isinstance(energy, EnergyAxis):
-            raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
+        check_axis(energy)
         if energy_value is None:
             raise TypeError("energy_value, the energies of the events, must be given with energy")
         bins = np.atleast_1d(energy.bin_of(as_energy(energy_value, "energy_value")))

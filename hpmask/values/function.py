@@ -15,7 +15,7 @@ from hpmask._utils.progress import track
 from hpmask.core.full_maps import set_of_cells
 from hpmask.core.rangeset import RangeSet, cells_in
 from hpmask.core.value import MaskValue, new_mask, planes_within
-from hpmask.energy.axis import EnergyAxis, summary
+from hpmask.energy.axis import EnergyAxis, check_axis, summary
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
 
@@ -44,8 +44,8 @@ def from_function(
     if not callable(func):
         raise TypeError(f"func must be a function of a SkyCoord, got {type(func).__name__}")
     order, frame, progress = check_order(order), check_frame(frame), as_flag(progress, "progress")
-    if energy is not None and not isinstance(energy, EnergyAxis):
-        raise TypeError(f"energy must be an EnergyAxis, got {type(energy).__name__}")
+    if energy is not None:
+        check_axis(energy)
     if refine_from is not None and check_order(refine_from, "refine_from") > order:
         raise ValueError(f"refine_from must be at most the order, {order}, got {refine_from}")
     n_bins = 1 if energy is None else energy.n_bins

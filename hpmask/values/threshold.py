@@ -20,7 +20,7 @@ from hpmask.core.healpix_map import UNSEEN, HealpixMap, is_missing
 from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.core.transform import at_order, to_frame
 from hpmask.core.value import MaskValue, new_mask
-from hpmask.energy.axis import EnergyAxis
+from hpmask.energy.axis import EnergyAxis, check_axis
 from hpmask.geometry.frames import check_frame
 from hpmask.values.criterion import Criterion, Nan, check_missing, check_nan
 from hpmask.values.hysteresis import region_of_cells, region_of_pixels
@@ -104,9 +104,11 @@ def n_planes(n_rows: int, criterion: Criterion | None, energy: EnergyAxis | None
 
     Raises
     ------
-    ValueError
-        If the number of thresholds is not that of the energy bins.
+    TypeError, ValueError
+        If `energy` is not an EnergyAxis, or the number of thresholds is not that of the energy bins.
     """
+    if energy is not None:
+        check_axis(energy)
     if criterion is None:
         return n_rows
     n_bins = n_rows if energy is None else energy.n_bins

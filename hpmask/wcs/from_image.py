@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -15,6 +15,7 @@ from hpmask._utils.parallel import for_the_call, thread_count
 from hpmask._utils.warn import warn
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, new_mask
+from hpmask.energy.axis import EnergyAxis, check_axis
 from hpmask.geometry import frames
 from hpmask.values.criterion import Criterion, Nan, check_nan
 from hpmask.values.threshold import n_planes, pixels_of, text_of
@@ -22,8 +23,6 @@ from hpmask.wcs.grid import Grid, Way, order_for
 from hpmask.wcs.image_cells import plane_of, unused
 from hpmask.wcs.inputs import Target, open_image
 
-if TYPE_CHECKING:
-    from hpmask.energy.axis import EnergyAxis
 __all__ = ["from_wcs", "mask_of_image"]
 
 
@@ -80,6 +79,8 @@ def mask_of_image(
     order, missing = None if order is None else check_order(order), check_nan(nan)
     outside, invert = as_flag(outside, "outside"), as_flag(invert, "invert")
     threads = thread_count(n_threads)
+    if energy is not None:
+        check_axis(energy)
     # All faults of the values are faults of the file.
     with faults_of(target.file):
         sheets, grid, axis = _sheets(values, target, energy, argument)
@@ -100,6 +101,8 @@ def _sheets(
     values: NDArray[Any], target: Target, energy: EnergyAxis | None, argument: str
 ) -> tuple[NDArray[Any], Grid, EnergyAxis | None]:
     """The planes of an image, shape (n, ny, nx), with the grid and the energy axis that they have."""
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{argument} must be numbers or booleans, got {values.dtype}")
     if values.ndim < 2 or not values.size:
         raise ValueError(f"{argument} must have at least two axes and some pixels, got shape {values.shape}")
     grid = Grid.of(target.wcs, values.shape[-2:])

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.utils.masked import Masked
 from astropy.wcs import WCS, FITSFixedWarning, WcsError
 from numpy.typing import NDArray
 
 from hpmask._files.fits_file import faults_of
-from hpmask._utils.arguments import masked
+from hpmask._utils.arguments import values_and_unit
 from hpmask.energy.axis import EnergyAxis
 from hpmask.wcs.checks import check_wcs, header_advice
 from hpmask.wcs.files import SkyImage, read_image
@@ -117,15 +116,7 @@ def open_image(
         return np.asarray(image.data), u.Unit(image.unit), as_target(image if wcs is None else wcs, hdu)
     if wcs is None:
         raise TypeError("wcs must be given for an image that is an array")
-    unit = image.unit if isinstance(image, u.Quantity) else None
-    hidden = masked(image) if isinstance(image, np.ma.MaskedArray | Masked) else None
-    if isinstance(image, np.ma.MaskedArray | Masked):
-        image = image.data if isinstance(image, np.ma.MaskedArray) else image.unmasked
-    values = np.asarray(image.value if isinstance(image, u.Quantity) else image)
-    if hidden is not None and hidden.any():
-        # Masked pixels have no value: `nan` decides about them.
-        values = values.astype(values.dtype if values.dtype.kind == "f" else np.float64)
-        values[hidden] = np.nan
+    values, unit = values_and_unit(image)
     return values, unit, as_target(wcs, hdu)
 
 

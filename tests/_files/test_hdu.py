@@ -51,6 +51,8 @@ def test_pieces_of_damaged_data():
         list(Hdu(io.BytesIO(whole), 7).pieces(4))
     with pytest.raises(MaskFormatError, match="cut short: HDU 7 has 100000 of the 240000 bytes"):
         list(Hdu(io.BytesIO(whole[: 5760 + 100_000 - 2880]), 7).pieces(4))
+    with pytest.raises(MaskFormatError, match="cut short: the last block of HDU 7 is not complete"):
+        list(Hdu(io.BytesIO(whole[:-1000]), 7).pieces(4))
 
 
 def test_a_bound_that_is_lifted(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
 
-from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet, io
 
 healsparse = pytest.importorskip("healsparse")
 
@@ -116,6 +116,32 @@ def test_files(tmp_path):
     assert Mask.from_map(tmp_path / "map.hsp", 0.1, frame="icrs") == Mask.from_map(map_, 0.1, frame="icrs")
     with pytest.raises(TypeError, match="hdu is an option for HEALPix files and images only"):
         Mask.from_map(tmp_path / "map.hsp", 0.1, frame="icrs", hdu=1)
+    for read in (Mask.read, io.read_map):
+        with pytest.raises(MaskFormatError, match=r"to make a mask of a map of healsparse, use Mask\.from_map"):
+            read(tmp_path / "map.hsp")
+
+
+@pytest.mark.parametrize(
+    ("card", "value"),
+    [
+        ("NSIDE   =", "3"),
+        ("PIXTYPE =", "'OTHER'"),
+        ("SENTINEL=", "'T'"),
+        ("TFORM1  =", "'9Z'"),
+        ("TFIELDS =", "2147483648"),
+    ],
+)
+def test_damaged_files(tmp_path, card, value):
+    path = tmp_path / "map.hsp"
+    sparse_map(7)[0].write(str(path))
+    raw = bytearray(path.read_bytes().replace(b"CHECKSUM=", b"XXXXXXXX=").replace(b"DATASUM =", b"XXXXXXX ="))
+    found = [i for i in range(0, len(raw), 80) if raw[i : i + 9] == card.encode()]
+    assert found
+    for i in found:
+        raw[i : i + 80] = f"{card} {value:20}".ljust(80).encode()
+    path.write_bytes(raw)
+    with pytest.raises(MaskFormatError, match=r"map\.hsp: "):
+        Mask.from_map(path, 0, frame="icrs")
 
 
 def test_maps_that_are_none():

@@ -101,11 +101,22 @@ def test_files_that_are_none(tmp_path):
     fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns([fits.Column("A", "D", array=[1.0])])]).writeto(
         tmp_path / "table.fits"
     )
-    with pytest.raises(MaskFormatError, match="no image has a celestial WCS"):
+    with pytest.raises(MaskFormatError, match=r"neither a HEALPix map nor an image.*of a table, use Mask\.from"):
         Mask.from_map(tmp_path / "table.fits", 1)
-    for other in ("sky", 3, None, object()):
-        with pytest.raises((TypeError, ValueError, FileNotFoundError)):
-            Mask.from_map(other, 1, nest=True, frame="icrs")
+    fits.PrimaryHDU(np.ones((2, 2))).writeto(tmp_path / "plain.fits")
+    with pytest.raises(MaskFormatError, match="no image has a celestial WCS"):
+        Mask.from_map(tmp_path / "plain.fits", 1)
+    for mask in (Mask.full(order=2), Mask.full(order=2, energy=EnergyAxis([1, 2] * u.TeV))):
+        mask.write(tmp_path / "mask.fits", overwrite=True)
+        for read in (lambda path: Mask.from_map(path, 1), io.read_map):
+            with pytest.raises(MaskFormatError, match=r"mask\.fits: .*to make a mask of a MOC, use Mask\.read"):
+                read(tmp_path / "mask.fits")
+    with pytest.raises(FileNotFoundError):
+        Mask.from_map("sky", 1, nest=True, frame="icrs")
+    hdus = fits.HDUList([fits.PrimaryHDU()])
+    for other in (3, None, object(), b"map.fits", Mask.full(), hdus, fits.BinTableHDU(), simple(), {"A": [1.0]}):
+        with pytest.raises(TypeError, match=f"values must be a HealpixMap, an array, .* got {type(other).__name__}"):
+            Mask.from_map(other, 1)
 
 
 def test_options_that_do_not_apply():
@@ -113,6 +124,9 @@ def test_options_that_do_not_apply():
     for option in ({"nest": True}, {"cells": [1]}, {"uniq": [4]}):
         with pytest.raises(TypeError, match="is an option for arrays only, and values is a HealpixMap"):
             Mask.from_map(map_, 3, **option)
+    gammapy_maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+    with pytest.raises(TypeError, match="energy is an option for other maps only, and values is a gammapy map"):
+        Mask.from_map(gammapy_maps.Map.create(npix=3), 1, energy=EnergyAxis([1, 2] * u.TeV))
     axes = [EnergyAxis([1, 2, edge] * u.TeV) for edge in (3, 4)]
     cube = HealpixMap(np.zeros((2, 12)), nest=True, frame="icrs", energy=axes[0])
     assert Mask.from_map(cube, 3, energy=axes[0]).energy == axes[0]

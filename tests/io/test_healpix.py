@@ -20,6 +20,7 @@ from hpmask import EnergyAxis, HealpixMap, Mask, MaskFormatError, RangeSet, io
 from hpmask.core.healpix_map import UNSEEN
 
 AXIS = EnergyAxis([1, 10, 100, 300] * u.TeV)
+DESCENDING = EnergyAxis([100, 10, 1] * u.TeV)
 SOME = RangeSet.from_cells(np.arange(0, 3000, 7), 5)
 NSIDE = 32
 N = 12 * NSIDE**2
@@ -239,6 +240,29 @@ def test_vectors_of_explicit_cells(tmp_path):
         io.read_map(written(tmp_path / "m.fits", header, columns))
 
 
+def test_cell_numbers_with_a_missing_value(tmp_path):
+    # astropy writes TNULL for the integers of a masked table, whether one is masked or not.
+    values = fits.Column("V", "E", array=[0.0, 1.0, 1.0])
+    header = full_header(INDXSCHM="EXPLICIT")
+    for null in (-1, 999999, 7):
+        cells = fits.Column("PIXEL", "J", array=[5, 7, 2], null=null)
+        path = written(tmp_path / "m.fits", header, [cells, values])
+        if null == 7:
+            for read in (io.read_map, Mask.read):
+                with pytest.raises(MaskFormatError, match=r"m\.fits: column 'PIXEL': value 1 is missing"):
+                    read(path)
+        else:
+            assert io.read_map(path) == HealpixMap([0, 1, 1], cells=[5, 7, 2], order=5, nest=False, frame="icrs")
+            assert Mask.read(path).planes[0].n_cells == 2
+    scaled = written(tmp_path / "m.fits", header, [fits.Column("PIXEL", "J", array=[5, 7, 2], bzero=3), values])
+    with pytest.raises(MaskFormatError, match=r"m\.fits: .*no column has the numbers of the cells"):
+        io.read_map(scaled)
+    bins = [fits.Column("PIX", "J", array=[5, 7, 2]), fits.Column("CHANNEL", "E", array=[0, 1, np.nan])]
+    path = written(tmp_path / "m.fits", full_header(INDXSCHM="SPARSE"), [*bins, values])
+    with pytest.raises(MaskFormatError, match="'CHANNEL' must have the numbers of the energy bins, but its type is E"):
+        io.read_map(path)
+
+
 @pytest.mark.parametrize("dtype", ["i1", "u2", "u4", "u8"])
 def test_unsigned_and_scaled_integers(tmp_path, dtype):
     """FITS stores them with an offset; astropy is the referee."""
@@ -334,6 +358,11 @@ def maps():
         "multi-order",
         HealpixMap(values[:4], uniq=[4, 20, 4 * 4**29 + 4**29 * 2 + 3, 7], frame="galactic", unit="1 / sr"),
     )
+    yield "descending", HealpixMap(np.arange(96).reshape(2, 48), nest=True, frame="icrs", energy=DESCENDING)
+    yield (
+        "part, descending",
+        HealpixMap([[1, 2], [3, 4]], cells=[5, 9], order=2, nest=True, frame="icrs", energy=AXIS[1::-1]),
+    )
     yield "multi-order, energy", HealpixMap(np.ones((3, 2), "?"), uniq=[30, 4], frame="icrs", energy=AXIS)
     yield "no cells", HealpixMap(np.empty(0), cells=np.empty(0, int), order=4, nest=True, frame="icrs")
 
@@ -363,7 +392,8 @@ def test_healpy_reads_what_is_written(tmp_path, name):
     if rows is None:
         rows = np.full((len(one.rows), 12 * 4**one.order), UNSEEN)
         rows[:, one.cells.astype(int)] = one.rows
-    np.testing.assert_array_equal(found, rows)
+    # Columns are by increasing energy.
+    np.testing.assert_array_equal(found, rows[::-1] if "descending" in name else rows)
 
 
 def test_what_cannot_be_written(tmp_path):
@@ -479,9 +509,12 @@ def test_cells_within_a_region_are_refused(tmp_path, gp):
 
 
 def test_gammapy_reads_what_is_written(tmp_path, gp):
-    for name in ("full f4", "energy", "one bin", "small"):
+    for name in ("full f4", "energy", "one bin", "small", "descending"):
         one = MAPS[name]
         io.write_map(one, tmp_path / "m.fits", overwrite=True)
+        if name == "descending":
+            # gammapy has bins by increasing energy only.
+            one = HealpixMap(one.values[::-1], nest=True, frame="icrs", energy=one.energy.ascending())
         found = gp.Map.read(tmp_path / "m.fits")
         assert (found.geom.nest, found.geom.frame, found.unit) == (one.nest, one.frame, one.unit or "")
         np.testing.assert_array_equal(found.data.reshape(one.rows.shape), one.rows.astype(found.data.dtype))
@@ -493,7 +526,6 @@ def test_gammapy_reads_what_is_written(tmp_path, gp):
 
 # ---------------------------------------------------------------------- masks
 
-DESCENDING = EnergyAxis([100, 10, 1] * u.TeV)
 ODD_NAME = EnergyAxis([1, 2] * u.GeV, name="É true", interp="lin")
 
 MASKS = {
@@ -508,6 +540,14 @@ MASKS = {
     "descending": Mask([SOME, ~SOME], energy=DESCENDING),
     "odd name": Mask([SOME], energy=ODD_NAME, order=6),
 }
+
+
+@pytest.mark.parametrize("name", MASKS)
+@pytest.mark.parametrize("suffix", [".fits", ".fits.gz"])
+def test_maps_of_masks_have_their_bins(tmp_path, name, suffix):
+    path = tmp_path / f"m{suffix}"
+    MASKS[name].write(path, format="healpix")
+    assert Mask.from_map(path) == Mask.read(path) == MASKS[name]
 
 
 @pytest.mark.parametrize("name", MASKS)
@@ -788,6 +828,21 @@ def test_memory_of_a_deep_partial_mask(tmp_path):
     Mask(RangeSet.from_cells(np.arange(5000) * 7, 29)).write(tmp_path / "m.fits", format="healpix")
     assert (tmp_path / "m.fits").stat().st_size < 60_000
     assert Mask.read(tmp_path / "m.fits").planes[0].n_cells == 5000
+
+
+@pytest.mark.parametrize("name", ["multi-order", "part, energy"])
+def test_a_header_that_is_too_long_takes_no_memory(tmp_path, name):
+    path = tmp_path / "m.fits"
+    io.write_map(MAPS[name], path)
+    with fits.open(path) as hdus:
+        rows = hdus[1].header["NAXIS2"]
+    raw = path.read_bytes()
+    card = f"NAXIS2  = {rows:20d}".encode()
+    assert raw.count(card) == 1
+    path.write_bytes(raw.replace(card, f"NAXIS2  = {99_999_999_999_999:20d}".encode()))
+    for read in (io.read_map, Mask.from_map, lambda one: Mask.read(one, format="healpix")):
+        with pytest.raises(MaskFormatError, match=r"m\.fits: the file is cut short: HDU 1 has"):
+            read(path)
 
 
 def test_packed_files_that_would_take_too_much(tmp_path, monkeypatch):

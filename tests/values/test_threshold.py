@@ -157,6 +157,14 @@ def test_units():
         Mask.from_map(values, 1 * u.m, nest=True, frame="icrs")
 
 
+def test_thresholds_of_bins_with_units():
+    heights = HealpixMap([np.arange(48)] * 3 * u.m, nest=True, frame="icrs", energy=AXIS)
+    wanted = Mask.from_map(heights, [1, 20, 30] * u.m)
+    for levels in (["1 m", "2000 cm", "0.03 km"], ("1 m", 20 * u.m, 0.03 * u.km), [1 * u.m, 2000 * u.cm, 30 * u.m]):
+        assert Mask.from_map(heights, levels) == wanted
+    assert Mask.from_map(heights, (["1 m"] * 3, ["2 m", "3 m", "4 m"]), keep="between").planes[1].n_cells == 2
+
+
 def test_thresholds_of_bins():
     rng = np.random.default_rng(3)
     values = rng.normal(size=(3, 192))
@@ -178,8 +186,8 @@ def test_thresholds_of_bins():
         np.testing.assert_array_equal(mask.to_healpix(nest=True)[1], values[0] > 0.3)
     mask = Mask.from_map(values, ([0, 0, -1], [1, 2, 1]), keep="between", nest=True, frame="icrs", energy=AXIS)
     np.testing.assert_array_equal(mask.to_healpix(nest=True), (values >= [[0], [0], [-1]]) & (values < [[1], [2], [1]]))
-    for energy, n in ((AXIS, 3), (None, 1)):
-        with pytest.raises(ValueError, match=rf"one for each of the {n} energy bins, got 2"):
+    for energy, fault in ((AXIS, "or one for each of the 3 energy bins"), (None, "for one energy bin or none")):
+        with pytest.raises(ValueError, match=f"{fault}, got 2"):
             Mask.from_map(values if energy else values[0], [0, 1], nest=True, frame="icrs", energy=energy)
     holed = values.copy()
     holed[1, 17] = np.nan
@@ -326,6 +334,13 @@ def test_neighbours_merge():
         ({"low": 3, "high": 2}, ValueError, "low must not exceed high, got 3.0 and 2.0"),
         ({"low": 3, "high": 2 * u.m}, TypeError, "low and high must both have a unit, or neither of them"),
         ({"low": 3, "high": 2, "keep": "outside"}, TypeError, "low and high alone mean hysteresis"),
+        ({"low": [1, 2], "high": [3, 4, 5]}, ValueError, "value for each energy bin, got 2 and 3"),
+        ({"threshold": [1, 2]}, ValueError, "a threshold must be a single value for one energy bin or none, got 2"),
+        ({"threshold": 1, "energy": AXIS.edges}, TypeError, "energy must be an EnergyAxis, got Quantity"),
+        ({"energy": AXIS.edges}, TypeError, "energy must be an EnergyAxis, got Quantity"),
+        ({"threshold": 10**400}, TypeError, "threshold must be a number, got 10000"),
+        ({"threshold": ["1 m", "2 s"]}, ValueError, r"threshold must be a number or a quantity, got \['1 m', '2 s'\]"),
+        ({"threshold": [1, "2 m"]}, ValueError, "threshold must be a number or a quantity"),
         ({"threshold": True}, TypeError, "threshold must be a number"),
         ({"threshold": np.nan}, ValueError, "threshold must not be NaN"),
         ({"threshold": "high"}, ValueError, "threshold must be a number or a quantity, got 'high'"),

@@ -433,6 +433,11 @@ def test_units_and_bins():
     assert [*one] == [Mask.from_wcs(values[0], wcs, threshold=level) for level in (0.3, -0.3)]
     with pytest.raises(ValueError, match="one for each of the 2 energy bins, got 3"):
         Mask.from_wcs(values, wcs, threshold=[1, 2, 3], energy=axis)
+    with pytest.raises(TypeError, match="energy must be an EnergyAxis, got Quantity"):
+        Mask.from_wcs(values, wcs, threshold=1, energy=axis.edges)
+    for odd in (values[0] * 1j, values[0].astype(str), values[0].astype(object)):
+        with pytest.raises(TypeError, match=f"image must be numbers or booleans, got {odd.dtype}"):
+            Mask.from_wcs(odd, wcs, threshold=1)
     values[1, 5, 7] = np.nan
     with pytest.raises(ValueError, match=r"^image\[1\] has 1 value that is NaN.*the first at \(5, 7\)"):
         Mask.from_wcs(values, wcs, threshold=0.3, energy=axis)

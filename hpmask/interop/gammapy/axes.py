@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpmask.energy.axis import EnergyAxis, with_nodes
+from hpmask.energy.axis import EnergyAxis, check_axis, with_nodes
 from hpmask.interop.gammapy._import import need_gammapy
 
 if TYPE_CHECKING:
@@ -94,6 +94,5 @@ def axis_to_gammapy(axis: EnergyAxis) -> MapAxis:
     need_gammapy()
     from gammapy.maps import MapAxis
 
-    if not isinstance(axis, EnergyAxis):
-        raise TypeError(f"axis must be an EnergyAxis, got {type(axis).__name__}")
+    check_axis(axis, "axis")
     return MapAxis.from_edges(axis.ascending().edges, name=axis.name, interp=axis.interp)

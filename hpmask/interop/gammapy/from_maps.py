@@ -103,7 +103,7 @@ def _energy(geom: Any, argument: str) -> EnergyAxis | None:
         names = ", ".join(axis.name for axis in others or energy)
         raise ValueError(
             f"{argument} must have one energy axis or none, and no other axis of several bins, it has {names}: "
-            "map.reduce_over_axes(numpy.logical_or, axes_names=[...]) removes axes"
+            "map.slice_by_idx and map.reduce_over_axes remove axes"
         )
     return axis_from_gammapy(energy[0]) if energy else None
 
