@@ -1945,7 +1945,7 @@ class Mask(MaskValue):
 
     def sum_of(
         self,
-        map_: Any,
+        skymap: Any,
         *,
         density: bool | None = None,
         column: str | int | None = None,
@@ -1960,7 +1960,7 @@ class Mask(MaskValue):
 
         Parameters
         ----------
-        map_ : HealpixMap, path, `~astropy.table.Table`, structured array, dict or data frame
+        skymap : HealpixMap, path, `~astropy.table.Table`, structured array, dict or data frame
             A map in memory, a HEALPix FITS file, flat or multi-order, or a table with a column UNIQ of cells and a
             column of values. It must be in the frame of the mask. Sky without a cell counts as 0.
         density : bool, optional
@@ -1988,7 +1988,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If frames or energy bins differ, values in the mask are missing and `nan` is "raise", or `map_` is not a
+            If frames or energy bins differ, values in the mask are missing and `nan` is "raise", or `skymap` is not a
             map.
 
         See Also
@@ -2006,8 +2006,8 @@ class Mask(MaskValue):
         >>> round(north.sum_of(counts), 2)
         17.17
         """
-        map_, words = self._sky_map(map_, "map_", column=column, hdu=hdu, nest=nest, frame=frame)
-        return sums.sum_of(self, map_, density=density, nan=nan, **words)
+        skymap, words = self._sky_map(skymap, "skymap", column=column, hdu=hdu, nest=nest, frame=frame)
+        return sums.sum_of(self, skymap, density=density, nan=nan, **words)
 
     def plot(
         self,

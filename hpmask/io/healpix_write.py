@@ -45,7 +45,7 @@ _FORMS = {
 }
 
 
-def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) -> None:
+def write_map(healpix_map: HealpixMap, path: str | Path, *, overwrite: bool = False) -> None:
     """Write a HEALPix map to a FITS file, which is replaced atomically.
 
     A full map is written in its own order, RING or NESTED, and a map of a part of the sky as numbers of cells and
@@ -56,7 +56,7 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
 
     Parameters
     ----------
-    map_ : HealpixMap
+    healpix_map : HealpixMap
         The map.
     path : str or path
         Path of the file. A name that ends in ``.gz`` is compressed.
@@ -70,7 +70,7 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
     OSError
         If the file cannot be written.
     TypeError
-        If `map_` is not a HealpixMap.
+        If `healpix_map` is not a HealpixMap.
     ValueError
         If the map or a unit cannot be written to FITS.
 
@@ -88,23 +88,23 @@ def write_map(map_: HealpixMap, path: str | Path, *, overwrite: bool = False) ->
     ...     io.read_map(f"{folder}/part.fits").values
     array([1., 5.])
     """
-    if not isinstance(map_, HealpixMap):
-        raise TypeError(f"map_ must be a HealpixMap, got {type(map_).__name__}")
+    if not isinstance(healpix_map, HealpixMap):
+        raise TypeError(f"healpix_map must be a HealpixMap, got {type(healpix_map).__name__}")
     primary = fits.PrimaryHDU().header
-    axis, rows = ascending(primary, map_.energy, map_.rows)
-    order = None if map_.orders is not None else map_.order
-    if map_.cells is None:
+    axis, rows = ascending(primary, healpix_map.energy, healpix_map.rows)
+    order = None if healpix_map.orders is not None else healpix_map.order
+    if healpix_map.cells is None:
         cells = None
-    elif map_.orders is None:
-        cells = map_.cells
+    elif healpix_map.orders is None:
+        cells = healpix_map.cells
     else:
-        cells = (np.uint64(4) << (np.uint64(2) * map_.orders.astype(np.uint64))) + map_.cells
+        cells = (np.uint64(4) << (np.uint64(2) * healpix_map.orders.astype(np.uint64))) + healpix_map.cells
     # Programs know the column of a multi-order map by its name, such as PROBDENSITY.
-    name = map_.name if order is None and map_.energy is None else ""
+    name = healpix_map.name if order is None and healpix_map.energy is None else ""
     header, data = table_of(list(rows), cells, order, name=name)
-    describe(header, order, map_.frame, cells is not None, nest=map_.nest, name="SKYMAP")
-    if map_.unit is not None:
-        unit = _unit_text(map_.unit)
+    describe(header, order, healpix_map.frame, cells is not None, nest=healpix_map.nest, name="SKYMAP")
+    if healpix_map.unit is not None:
+        unit = _unit_text(healpix_map.unit)
         header["BUNIT"] = (unit, "unit of the values")
         for i in range(1 + (cells is not None), header["TFIELDS"] + 1):
             header.insert(f"TFORM{i}", (f"TUNIT{i}", unit), after=True)

@@ -33,7 +33,7 @@ _MOST_BYTES = 16 << 30
 
 
 def disc_sums(
-    map_: HealpixMap,
+    healpix_map: HealpixMap,
     radius: Width,
     *,
     within: MaskValue | None = None,
@@ -48,7 +48,7 @@ def disc_sums(
 
     Parameters
     ----------
-    map_ : HealpixMap
+    healpix_map : HealpixMap
         The map: full, or of a part of the sky, with cells of one order. A cell without a value (NaN or UNSEEN) or
         outside the map counts as 0.
     radius : `~astropy.units.Quantity`, str or callable
@@ -84,50 +84,56 @@ def disc_sums(
     >>> disc_sums(ones, "3 deg").values[:4]
     array([33., 33., 33., 33.])
     """
-    if not isinstance(map_, HealpixMap):
-        raise TypeError(f"map_ must be a HealpixMap, got {type(map_).__name__}")
-    check_one_order(map_, "map_")
-    radii = angles_of(radius, map_.energy, argument="radius", of="the map")
+    if not isinstance(healpix_map, HealpixMap):
+        raise TypeError(f"healpix_map must be a HealpixMap, got {type(healpix_map).__name__}")
+    check_one_order(healpix_map, "healpix_map")
+    radii = angles_of(radius, healpix_map.energy, argument="radius", of="the map")
     threads, progress = thread_count(n_threads), as_flag(progress, "progress")
-    source = target = _layout_of(map_)
+    source = target = _layout_of(healpix_map)
     planes = cells = None
     if within is not None:
-        planes = planes_within(within, order=map_.order, frame=map_.frame, energy=map_.energy, of="map")
+        planes = planes_within(
+            within, order=healpix_map.order, frame=healpix_map.frame, energy=healpix_map.energy, of="map"
+        )
         union = RangeSet.union_all(planes)
-        check_size(len(radii), union.n_cells, map_.order)
+        check_size(len(radii), union.n_cells, healpix_map.order)
         cells = None if union.is_full else union.cells()
-        target = _Layout.full(map_.order, map_.nest) if cells is None else _Layout.of(cells, map_.order)
+        target = (
+            _Layout.full(healpix_map.order, healpix_map.nest) if cells is None else _Layout.of(cells, healpix_map.order)
+        )
     out = np.empty((len(radii), target.n_cells))
     done = np.zeros((len(radii), target.ring.size), dtype=np.int64)
     with watched(lambda: int(done.sum()), total=done.size, what="disc sums", shown=progress):
-        for k, (row, angle, values, counter) in enumerate(zip(out, radii, map_.rows, done, strict=True)):
+        for k, (row, angle, values, counter) in enumerate(zip(out, radii, healpix_map.rows, done, strict=True)):
             infinite = np.flatnonzero(np.isinf(values))
             if infinite.size:
-                bin_ = "" if map_.energy is None else f" of bin {k}"
-                raise ValueError(f"map_ must be finite or NaN, value {infinite[0]}{bin_} is {values[infinite[0]]}")
-            target.put_back(_sums(source, target, values, map_.order, angle, threads, counter), row, threads)
-    values = out if map_.energy is not None else out[0]
+                bin_ = "" if healpix_map.energy is None else f" of bin {k}"
+                raise ValueError(
+                    f"healpix_map must be finite or NaN, value {infinite[0]}{bin_} is {values[infinite[0]]}"
+                )
+            target.put_back(_sums(source, target, values, healpix_map.order, angle, threads, counter), row, threads)
+    values = out if healpix_map.energy is not None else out[0]
     if planes is None:
-        return map_.with_values(values, energy=map_.energy, unit=map_.unit)
+        return healpix_map.with_values(values, energy=healpix_map.energy, unit=healpix_map.unit)
     result = HealpixMap(
         values,
         cells=cells,
-        order=map_.order,
+        order=healpix_map.order,
         nest=target.nest,
-        frame=map_.frame,
-        energy=map_.energy,
-        unit=map_.unit,
+        frame=healpix_map.frame,
+        energy=healpix_map.energy,
+        unit=healpix_map.unit,
     )
     if len({id(plane) for plane in planes}) == 1:
         return result
     numbers = nested_numbers(result)
-    kept = np.array([cells_in(plane, numbers, map_.order) for plane in planes])
-    return result.with_values(np.where(kept, out, np.nan), energy=map_.energy, unit=map_.unit)
+    kept = np.array([cells_in(plane, numbers, healpix_map.order) for plane in planes])
+    return result.with_values(np.where(kept, out, np.nan), energy=healpix_map.energy, unit=healpix_map.unit)
 
 
-def check_one_order(map_: HealpixMap, argument: str) -> None:
+def check_one_order(healpix_map: HealpixMap, argument: str) -> None:
     """Raise a ValueError that names `argument` if a map has cells of several orders."""
-    if map_.orders is not None:
+    if healpix_map.orders is not None:
         raise ValueError(f"{argument} must have cells of one order, got a multi-order map")
 
 
@@ -141,12 +147,12 @@ def check_size(n_bins: int, n_cells: int, order: int) -> None:
         )
 
 
-def nested_numbers(map_: HealpixMap) -> NDArray[np.uint64]:
+def nested_numbers(healpix_map: HealpixMap) -> NDArray[np.uint64]:
     """NESTED numbers of the cells of a map of one order, in the order of its values."""
-    if map_.cells is not None:
-        return map_.cells
-    numbers = np.arange(map_.n_cells)
-    return numbers.astype(np.uint64) if map_.nest else healpix.ring_to_nested(numbers, map_.order)
+    if healpix_map.cells is not None:
+        return healpix_map.cells
+    numbers = np.arange(healpix_map.n_cells)
+    return numbers.astype(np.uint64) if healpix_map.nest else healpix.ring_to_nested(numbers, healpix_map.order)
 
 
 @dataclass(frozen=True)
@@ -240,10 +246,10 @@ class _Layout:
         return max(1, min(_PARTS * threads, self.n_cells // _FEW)) if threads > 1 else 1
 
 
-def _layout_of(map_: HealpixMap) -> _Layout:
-    if map_.cells is None:
-        return _Layout.full(map_.order, map_.nest)
-    return _Layout.of(map_.cells, map_.order)
+def _layout_of(healpix_map: HealpixMap) -> _Layout:
+    if healpix_map.cells is None:
+        return _Layout.full(healpix_map.order, healpix_map.nest)
+    return _Layout.of(healpix_map.cells, healpix_map.order)
 
 
 def _in_parts(cuts: list[int], work: Callable[[int, int], object], threads: int) -> list[object]:

@@ -397,7 +397,7 @@ def test_healpy_reads_what_is_written(tmp_path, name):
 
 
 def test_what_cannot_be_written(tmp_path):
-    with pytest.raises(TypeError, match="map_ must be a HealpixMap, got Mask"):
+    with pytest.raises(TypeError, match="healpix_map must be a HealpixMap, got Mask"):
         io.write_map(Mask.full(order=0), tmp_path / "m.fits")
     odd = HealpixMap(np.ones(12), nest=True, frame="icrs", unit=u.def_unit("furlong", 201.168 * u.m))
     with pytest.raises(ValueError, match=r"the unit furlong cannot be written to FITS: .*powers of 10"):

@@ -149,7 +149,7 @@ class TestFiles:
         assert skymap.with_values(skymap.values).name == ""
         with pytest.raises(TypeError, match="column names the values of a table or a file, but skymap is a HealpixMap"):
             Mask.from_skymap(skymap, 0.7, column="PROBDENSITY")
-        with pytest.raises(TypeError, match="frame is for a table or a file, but map_ is a HealpixMap"):
+        with pytest.raises(TypeError, match="frame is for a table or a file, but skymap is a HealpixMap"):
             expected.sum_of(skymap, frame="icrs")
 
     def test_a_map_that_is_written_keeps_the_name_of_its_column(self, tmp_path):

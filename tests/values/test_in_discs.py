@@ -271,16 +271,16 @@ def test_progress(capsys):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"map_": np.ones(12)}, TypeError, "map_ must be a HealpixMap, got ndarray"),
+        ({"healpix_map": np.ones(12)}, TypeError, "healpix_map must be a HealpixMap, got ndarray"),
         (
-            {"map_": HealpixMap([1.0, 2.0], uniq=[4, 20], frame="icrs")},
+            {"healpix_map": HealpixMap([1.0, 2.0], uniq=[4, 20], frame="icrs")},
             ValueError,
             "cells of one order, got a multi-ord",
         ),
-        ({"map_": HealpixMap(np.full(12, np.inf), nest=True, frame="icrs")}, ValueError, "value 0 is inf"),
+        ({"healpix_map": HealpixMap(np.full(12, np.inf), nest=True, frame="icrs")}, ValueError, "value 0 is inf"),
         (
             {
-                "map_": HealpixMap(
+                "healpix_map": HealpixMap(
                     [[1.0] * 12, [1.0] * 11 + [-np.inf], [1.0] * 12], nest=True, frame="icrs", energy=AXIS
                 )
             },
@@ -289,7 +289,7 @@ def test_progress(capsys):
         ),
         (
             {
-                "map_": HealpixMap([1.0], cells=[0], order=20, nest=True, frame="icrs"),
+                "healpix_map": HealpixMap([1.0], cells=[0], order=20, nest=True, frame="icrs"),
                 "within": ~Mask.from_cones(SkyCoord(0, 0, unit="deg"), "1 deg", order=6),
             },
             ValueError,
@@ -307,6 +307,6 @@ def test_progress(capsys):
     ],
 )
 def test_errors(change, error, message):
-    arguments = {"map_": ring_map(np.ones(12), 0), "radius": "1 deg"} | change
+    arguments = {"healpix_map": ring_map(np.ones(12), 0), "radius": "1 deg"} | change
     with pytest.raises(error, match=message):
-        disc_sums(arguments.pop("map_"), arguments.pop("radius"), **arguments)
+        disc_sums(arguments.pop("healpix_map"), arguments.pop("radius"), **arguments)

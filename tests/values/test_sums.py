@@ -135,7 +135,7 @@ class TestBins:
         for map_, options, error, message in (
             (flat, {}, ValueError, r"mask is in the frame 'icrs' and the map in 'galactic': take mask.to_frame\('gal"),
             (np.ones(12), {}, TypeError, "got ndarray"),
-            (cube, {"hdu": 1}, TypeError, "map_ is not a path"),
+            (cube, {"hdu": 1}, TypeError, "skymap is not a path"),
             (cube, {"nan": "keep"}, ValueError, "nan must be 'raise' or 'exclude'"),
             (cube, {"density": 1}, TypeError, "density must be True or False"),
             (Table({"UNIQ": [4, 17], "PROB": [1, 2]}), {}, ValueError, "cells must not overlap.*rows 0 and 1"),
