@@ -32,9 +32,9 @@ def is_healsparse(values: Any) -> bool:
 
 def read_healsparse(path: str | Path) -> Any:
     """The map of healsparse in a file."""
-    with faults_of(path, Exception):
-        import healsparse
+    import healsparse
 
+    with faults_of(path, Exception):
         for number, unit in enumerate(units_of(path)):
             check_fields(unit, number)
         map_ = healsparse.HealSparseMap.read(str(path))
