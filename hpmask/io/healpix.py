@@ -26,6 +26,7 @@ from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
 from hpmask.io.cells import disjoint
+from hpmask.io.ecliptic import ECLIPTIC, set_in_icrs
 from hpmask.io.format import Format
 from hpmask.io.healpix_read import (
     Found,
@@ -79,7 +80,10 @@ def _read(
     # The lines of other files are notes, which stand below the first line.
     lines = history_of(found.primary.history) if own else ["", *found.hdu.history]
     axis, planes = as_given(found, axis, planes)
-    mask = new_mask(planes, frame=layout.frame, energy=axis, history="\n".join(lines))
+    frame = layout.frame
+    if frame == ECLIPTIC:
+        frame, planes = "icrs", [set_in_icrs(plane) for plane in planes]
+    mask = new_mask(planes, frame=frame, energy=axis, history="\n".join(lines))
     if own and column is None and hdu is None:
         _check_own(found.primary, mask)
     return mask

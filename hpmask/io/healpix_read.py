@@ -21,6 +21,7 @@ from hpmask.core.healpix_map import HealpixMap
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.planes import planes_of
 from hpmask.geometry.frames import check_frame
+from hpmask.io.ecliptic import ECLIPTIC, map_in_icrs
 from hpmask.io.healpix_table import Layout, is_healpix, layout_of
 from hpmask.io.opened import opened, to_end
 
@@ -66,6 +67,8 @@ def read_map(
     numbers) are read, in RING and in NESTED order, gzipped or not. Energy bins become an energy axis: those of gammapy,
     in which each column belongs to a row of the table BANDSHDU, and those of the Fermi tools, with EBOUNDS or ENERGIES.
 
+    The cells of an ecliptic map (``COORDSYS = 'E'``) become cells in ICRS, each with the value at its centre.
+
     The map keeps the values in the type of the file. Integers with a value that means missing (TNULL, BLANK), and
     scaled ones, become floats.
 
@@ -86,7 +89,7 @@ def read_map(
     Returns
     -------
     HealpixMap
-        The map, in the order of the file if it is a full map.
+        The map. A full map is in the order of the file, RING or NESTED, unless it was ecliptic.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def read_map(
         If an argument is not of the types above.
     MaskFormatError
         If the file has no HEALPix map, does not say the order or the frame of its cells, contradicts `nest` or `frame`,
-        has ecliptic coordinates or an NSIDE that is not a power of two, or is damaged.
+        has an NSIDE that is not a power of two, or is damaged.
 
     See Also
     --------
@@ -128,15 +131,18 @@ def read_map(
         array = values if axis is not None else values[0]
         first = layout.columns[0]
         name = first.name if len(layout.columns) == 1 else ""
-        made: dict[str, Any] = {"frame": layout.frame, "energy": axis, "unit": first.unit, "name": name}
-        match layout.kind:
-            case "full":
-                return HealpixMap(array, nest=layout.nest, **made)
-            case "multi-order":
-                return HealpixMap(array, uniq=cells, **made)
-            case "range":
+        ecliptic = layout.frame == ECLIPTIC
+        made: dict[str, Any] = {"energy": axis, "unit": first.unit, "name": name}
+        made["frame"] = "icrs" if ecliptic else layout.frame
+        if layout.kind == "multi-order":
+            return HealpixMap(array, uniq=cells, **made)
+        if layout.kind == "full":
+            found_map = HealpixMap(array, nest=layout.nest, **made)
+        else:
+            if layout.kind == "range":
                 cells = np.arange(layout.start, layout.start + layout.n_values)
-        return HealpixMap(array, cells=cells, order=layout.order, nest=layout.nest, **made)
+            found_map = HealpixMap(array, cells=cells, order=layout.order, nest=layout.nest, **made)
+        return map_in_icrs(found_map) if ecliptic else found_map
 
 
 def check_options(column: str | int | None, hdu: str | int | None, nest: bool | None, frame: str | None) -> None:

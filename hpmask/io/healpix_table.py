@@ -24,6 +24,7 @@ from hpmask._utils.words import counted
 from hpmask.core.healpix_map import is_missing
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame
+from hpmask.io.ecliptic import ECLIPTIC
 
 __all__ = ["Column", "Layout", "booleans", "is_healpix", "layout_of", "starts_with_map", "truths"]
 
@@ -32,8 +33,8 @@ Kind = Literal["full", "range", "explicit", "sparse", "multi-order"]
 _FRAMES = {
     "icrs": ("C", "CEL", "CELESTIAL", "EQU", "EQUATORIAL", "Q", "ICRS", "FK5", "J2000", "RADEC", "CELESTIAL2000"),
     "galactic": ("G", "GAL", "GALACTIC"),
+    ECLIPTIC: ("E", "ECL", "ECLIPTIC"),
 }
-_ECLIPTIC = ("E", "ECL", "ECLIPTIC")
 
 # Names of columns with cell numbers, in maps of a part of the sky.
 _CELL_COLUMNS = ("PIX", "PIXEL", "HPIX", "IPIX", "PIXELS", "HPXPIXEL", "HEALPIX", "HEALPIX_PIXEL", "CELL", "PIXNUM")
@@ -265,7 +266,10 @@ def layout_of(hdu: Hdu, column: str | int | None, nest: bool | None, frame: str 
         raise MaskFormatError("this table is a MOC, and has no values: read it with Mask.read")
     if ordering.endswith("UNIQ") or (not ordering and names[:1] == ["UNIQ"]):
         uniq = columns[names.index("UNIQ")] if "UNIQ" in names else columns[0]
-        return _explicit(hdu, table, "multi-order", uniq, None, column, nest=True, frame=_frame(hdu, frame))
+        own = _frame(hdu, frame)
+        if own == ECLIPTIC:
+            raise MaskFormatError("COORDSYS is 'E': a multi-order map must be in equatorial or Galactic coordinates")
+        return _explicit(hdu, table, "multi-order", uniq, None, column, nest=True, frame=own)
     is_nested = _nested(hdu, ordering, nest)
     order = _order(hdu)
     scheme, coverage = _word(hdu, "INDXSCHM"), _word(hdu, "OBJECT")
@@ -376,14 +380,9 @@ def _frame(hdu: Hdu, frame: str | None) -> str:
                 "COORDSYS is missing: give frame='icrs' if the cells are in equatorial coordinates, or frame='galactic'"
             )
         return asked
-    if word in _ECLIPTIC:
-        raise MaskFormatError(
-            f"COORDSYS is {word!r}: cells in ecliptic coordinates are not cells of a mask, which are in ICRS or "
-            "Galactic ones. Rotate the map first, with healpy.Rotator(coord=['E', 'C']).rotate_map_pixel"
-        )
     found = next((name for name, words in _FRAMES.items() if word in words), None)
     if found is None:
-        raise MaskFormatError(f"COORDSYS must be 'C' (equatorial) or 'G' (Galactic), but is {word!r}")
+        raise MaskFormatError(f"COORDSYS must be 'C' (equatorial), 'G' (Galactic) or 'E' (ecliptic), but is {word!r}")
     if asked is not None and asked != found:
         raise MaskFormatError(f"frame is {asked!r}, but the cells of the file are in {found!r} (COORDSYS = {word!r})")
     return found

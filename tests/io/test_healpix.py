@@ -11,6 +11,7 @@ import healpy as hp
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.coordinates import BarycentricMeanEcliptic, SkyCoord
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,32 @@ def _quiet():
         # healpy logs the type that it chooses, and gammapy uses names that astropy is about to remove.
         warnings.simplefilter("ignore")
         yield
+
+
+@pytest.mark.parametrize("nest", [False, True])
+@pytest.mark.parametrize("partial", [False, True])
+def test_ecliptic_maps(tmp_path, nest, partial):
+    """Each cell in ICRS has the value of the ecliptic cell at its centre, as astropy and healpy find it."""
+    nside, path = 16, tmp_path / "map.fits"
+    n = 12 * nside**2
+    values = np.random.default_rng(5).permutation(n).astype(np.float32)
+    if partial:
+        lon, lat = hp.pix2ang(nside, np.arange(n), nest=nest, lonlat=True)
+        values[(lon > 200) | (lat < -20)] = UNSEEN
+    hp.write_map(path, values, nest=nest, coord="E", partial=partial, dtype=np.float32)
+    lon, lat = hp.pix2ang(nside, np.arange(n), nest=True, lonlat=True)
+    place = SkyCoord(lon, lat, unit="deg").transform_to(BarycentricMeanEcliptic())
+    expected = values[hp.ang2pix(nside, place.lon.deg, place.lat.deg, nest=nest, lonlat=True)]
+    found = io.read_map(path)
+    assert (found.frame, found.nest, found.is_full) == ("icrs", True, not partial)
+    cells = np.arange(n) if found.is_full else found.cells
+    np.testing.assert_array_equal(found.values, expected[cells])
+    assert cells.size == np.count_nonzero(expected != np.float32(UNSEEN))
+    bright = np.where(values == np.float32(UNSEEN), values, values > n / 2).astype(np.float32)
+    hp.write_map(path, bright, nest=nest, coord="E", partial=partial, dtype=np.float32, overwrite=True)
+    mask = Mask.read(path)
+    assert mask.frame == "icrs"
+    np.testing.assert_array_equal(mask.planes[0].cells(), np.flatnonzero(expected > n / 2))
 
 
 def written(path, header, columns, *, primary=None):
@@ -191,8 +218,8 @@ def test_what_a_header_does_not_say(tmp_path):
     with pytest.raises(MaskFormatError, match=r"NSIDE must be a power of two .* but is 3"):
         io.read_map(path)
     without(COORDSYS="E")
-    with pytest.raises(MaskFormatError, match=r"ecliptic .*Rotate the map first"):
-        io.read_map(path)
+    with pytest.raises(MaskFormatError, match=r"frame is 'galactic', but the cells of the file are in 'ecliptic'"):
+        io.read_map(path, frame="galactic")
     without(COORDSYS="X")
     with pytest.raises(MaskFormatError, match="COORDSYS must be 'C'"):
         io.read_map(path)
