@@ -37,12 +37,20 @@ class Loaded(Protocol):
         ...
 
     def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        """The sky of the source, and the numbers of "sources" that were used and rows that were "skipped"."""
+        """The sky of the source, and the counts of `hpmask.recipe.Part`."""
         ...
 
 
 class Source(Protocol):
-    """A part of the sky, as an entry of a recipe describes it."""
+    """A part of the sky, as an entry of a recipe describes it.
+
+    Attributes
+    ----------
+    key : str
+        The key of an entry that names such a source.
+    has_shapes : bool
+        Whether it has shapes, which could have far too many ranges at the order of a very fine mask.
+    """
 
     key: ClassVar[str]
     has_shapes: ClassVar[bool]
