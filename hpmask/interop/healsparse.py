@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpmask._files.fits_file import faults_of
 from hpmask._utils.arguments import as_flag, check_order
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call
@@ -19,12 +21,32 @@ from hpmask.geometry.frames import check_frame
 from hpmask.values.criterion import Criterion, check_nan
 from hpmask.values.threshold import Cells, Conditions, Fast, joined, moved, n_planes, plane_of, text_of
 
-__all__ = ["from_healsparse", "is_healsparse"]
+__all__ = ["from_healsparse", "is_healsparse", "read_healsparse"]
 
 
 def is_healsparse(values: Any) -> bool:
     """Whether an object is a map of healsparse, which need not be installed."""
     return hasattr(values, "nside_sparse") and hasattr(values, "valid_pixels_single_covpix")
+
+
+def read_healsparse(path: str | Path) -> Any:
+    """Read a map of healsparse from a file.
+
+    Raises
+    ------
+    ImportError
+        If healsparse is not installed.
+    MaskFormatError
+        If the file is damaged.
+    """
+    try:
+        import healsparse
+    except ImportError as error:
+        raise ImportError(
+            'a file of healsparse needs healsparse, which is not installed: pip install "hpmask[healsparse]"'
+        ) from error
+    with faults_of(path, Exception):
+        return healsparse.HealSparseMap.read(str(path))
 
 
 @for_the_call

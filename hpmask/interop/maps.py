@@ -17,7 +17,7 @@ from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.value import MaskValue
 from hpmask.energy.axis import EnergyAxis
 from hpmask.interop.gammapy import from_maps as gammapy_maps
-from hpmask.interop.healsparse import from_healsparse, is_healsparse
+from hpmask.interop.healsparse import from_healsparse, is_healsparse, read_healsparse
 from hpmask.io.healpix_table import is_healpix
 from hpmask.values.criterion import Criterion, check_nan
 from hpmask.values.threshold import mask_of
@@ -67,9 +67,7 @@ def from_map(
             _check_unused({"nest": nest}, "arrays and HEALPix files", _NAMES[kind])
         if kind == "healsparse":
             _check_unused(of_files, "HEALPix files and images", _NAMES[kind])
-            import healsparse
-
-            values = healsparse.HealSparseMap.read(str(file))
+            values = read_healsparse(file)
         elif unit is not None:
             # Where the file names its frame, `frame` is that of the mask.
             own = frame if not _text(unit, "COORDSYS") else None

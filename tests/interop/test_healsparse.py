@@ -1,5 +1,7 @@
 """Maps of healsparse: against the maps' own values and valid pixels."""
 
+import sys
+
 import numpy as np
 import oracles
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
 
-from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet
 
 healsparse = pytest.importorskip("healsparse")
 
@@ -116,6 +118,23 @@ def test_files(tmp_path):
     assert Mask.from_map(tmp_path / "map.hsp", 0.1, frame="icrs") == Mask.from_map(map_, 0.1, frame="icrs")
     with pytest.raises(TypeError, match="hdu is an option for HEALPix files and images only"):
         Mask.from_map(tmp_path / "map.hsp", 0.1, frame="icrs", hdu=1)
+
+
+def test_damaged_files(tmp_path):
+    map_, _ = sparse_map(6)
+    path = tmp_path / "map.hsp"
+    map_.write(str(path))
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(MaskFormatError, match=f"^{path}: "):
+        Mask.from_map(path, 0.1, frame="icrs")
+
+
+def test_files_without_healsparse(tmp_path, monkeypatch):
+    map_, _ = sparse_map(6)
+    map_.write(str(tmp_path / "map.hsp"))
+    monkeypatch.setitem(sys.modules, "healsparse", None)
+    with pytest.raises(ImportError, match=r'pip install "hpmask\[healsparse\]"'):
+        Mask.from_map(tmp_path / "map.hsp", 0.1, frame="icrs")
 
 
 def test_maps_that_are_none():
