@@ -748,6 +748,8 @@ class Mask(MaskValue):
 
         Raises
         ------
+        ImportError
+            If a file of healsparse is given, and healsparse is not installed.
         TypeError
             If an argument is of another type, is missing, or does not apply to this kind of map.
         ValueError

@@ -31,9 +31,21 @@ def is_healsparse(values: Any) -> bool:
 
 
 def read_healsparse(path: str | Path) -> Any:
-    """The map of healsparse in a file."""
-    import healsparse
+    """Read a map of healsparse from a file.
 
+    Raises
+    ------
+    ImportError
+        If healsparse is not installed.
+    MaskFormatError
+        If the file is damaged.
+    """
+    try:
+        import healsparse
+    except ImportError as error:
+        raise ImportError(
+            'a file of healsparse needs healsparse, which is not installed: pip install "hpmask[healsparse]"'
+        ) from error
     with faults_of(path, Exception):
         for number, unit in enumerate(units_of(path)):
             check_fields(unit, number)

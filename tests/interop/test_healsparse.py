@@ -1,5 +1,7 @@
 """Maps of healsparse: against the maps' own values and valid pixels."""
 
+import sys
+
 import numpy as np
 import oracles
 import pytest
@@ -142,6 +144,23 @@ def test_damaged_files(tmp_path, card, value):
     path.write_bytes(raw)
     with pytest.raises(MaskFormatError, match=r"map\.hsp: "):
         Mask.from_map(path, 0, frame="icrs")
+
+
+def test_files_that_are_cut_short(tmp_path):
+    map_, _ = sparse_map(6)
+    path = tmp_path / "map.hsp"
+    map_.write(str(path))
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(MaskFormatError, match=f"^{path}: "):
+        Mask.from_map(path, 0.1, frame="icrs")
+
+
+def test_files_without_healsparse(tmp_path, monkeypatch):
+    map_, _ = sparse_map(6)
+    map_.write(str(tmp_path / "map.hsp"))
+    monkeypatch.setitem(sys.modules, "healsparse", None)
+    with pytest.raises(ImportError, match=r'pip install "hpmask\[healsparse\]"'):
+        Mask.from_map(tmp_path / "map.hsp", 0.1, frame="icrs")
 
 
 def test_maps_that_are_none():
