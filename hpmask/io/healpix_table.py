@@ -104,7 +104,7 @@ class Column:
         if self.null is not None or (self.scale, self.zero) != (1, 0):
             if self.null is None and self.scale == 1 and (self.code, self.zero) in _UNSIGNED:
                 return np.dtype(_UNSIGNED[self.code, self.zero])
-            return np.dtype("f8" if self.code in "JKD" or self.scale != 1 else "f4")
+            return np.dtype("f8" if self.code in ("J", "K", "D") or self.scale != 1 else "f4")
         return stored
 
     def stored(self, rows: NDArray[np.uint8]) -> NDArray[Any]:

@@ -336,7 +336,7 @@ class TestThresholds:
                 "connectivity must be 8 (edges and corners) or 4 (edges only), got 6",
             ),
             ("", 'threshold = 3\nclosed = "west"', "closed must be 'left', 'right', 'both' or 'neither', got 'west'"),
-            ("", "threshhold = 3", "no key 'threshhold': did you mean 'threshold'"),
+            ("", "thresh = 3", "no key 'thresh': did you mean 'threshold'"),
         ],
     )
     def test_mistakes(self, recipe, heights, tmp_path, head, line, message):
