@@ -20,6 +20,7 @@ __all__ = [
     "Crossings",
     "NestedPieces",
     "as_cells",
+    "check_size",
     "crossings_of",
     "from_map",
     "full_of",
@@ -102,11 +103,7 @@ def to_map(mask: MaskValue, *, order: int | None = None, nest: bool = False) -> 
     nest = as_flag(nest, "nest")
     order = mask.order if order is None else check_order(order)
     n_cells, n_rows = healpix.n_cells(order), len(mask.planes)
-    if n_rows * n_cells > _MOST_BYTES:
-        raise ValueError(
-            f"a map of {n_rows} x {n_cells} cells (order {order}) takes {n_rows * n_cells / 2**30:.0f} GiB, "
-            "more than 16 GiB: take a coarser order"
-        )
+    check_size(n_rows, n_cells, order, item_bytes=1)
     # The result is the only array of the map's size: each row is written in its place.
     result = np.zeros((n_rows, n_cells), dtype=np.bool_)
     for i, plane in enumerate(mask.planes):
@@ -117,6 +114,18 @@ def to_map(mask: MaskValue, *, order: int | None = None, nest: bool = False) -> 
         else:
             full_of(plane, order, nest=nest, out=result[i])
     return result if mask.energy is not None else result[0]
+
+
+def check_size(
+    n_rows: int, n_cells: int, order: int, *, item_bytes: int = 8, advice: str = "take a coarser order"
+) -> None:
+    """Raise a ValueError if a map would take more than 16 GiB."""
+    n_bytes = item_bytes * n_rows * n_cells
+    if n_bytes > _MOST_BYTES:
+        raise ValueError(
+            f"a map of {n_rows} x {n_cells} cells (order {order}) takes {n_bytes / 2**30:.0f} GiB, more than 16 GiB: "
+            f"{advice}"
+        )
 
 
 def full_of(plane: RangeSet, order: int, *, nest: bool, out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ from hpmask._utils.arguments import float64, unmasked
 from hpmask._utils.words import shown
 
 __all__ = [
+    "COORDSYS",
     "FRAMES",
     "as_skycoord",
     "check_finite",
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 FRAMES = ("icrs", "galactic")
+# The frames in the keyword COORDSYS of HEALPix files and MOCs.
+COORDSYS = {"icrs": "C", "galactic": "G"}
 
 # At this distance, the direction of a point does not depend on the position of the observer, to the last bit.
 _FAR = 1e20 * u.kpc

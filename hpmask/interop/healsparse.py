@@ -20,7 +20,7 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry.frames import check_frame
 from hpmask.geometry.healpix import n_cells
 from hpmask.values.criterion import Criterion, check_nan
-from hpmask.values.threshold import Cells, Conditions, Fast, joined, moved, n_planes, plane_of, text_of
+from hpmask.values.threshold import Cells, Conditions, Fast, moved, n_planes, plane_of, text_of
 
 __all__ = ["from_healsparse", "is_healsparse", "read_healsparse"]
 
@@ -89,7 +89,7 @@ def from_healsparse(
         pieces = [_sets_of_piece(cells, values, conditions, own) for cells, values in _pieces(map_, own, path)]
         # Without a piece, there still is a set for each condition.
         nothing = [RangeSet.empty(own) for _ in conditions(np.empty(0, dtype=map_.dtype))]
-        return [joined(sets, own) for sets in zip(nothing, *pieces, strict=True)]
+        return [RangeSet.union_all(sets) for sets in zip(nothing, *pieces, strict=True)]
 
     cells = Cells(sets_of, lambda: sets_of(lambda values: (np.ones(values.size, dtype=np.bool_),))[0], None)
     options: dict[str, Any] = {"nan": missing, "outside": outside, "invert": invert, "argument": "values"}

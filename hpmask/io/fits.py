@@ -46,6 +46,7 @@ from hpmask.core.rangeset import RangeSet, uniq_ranges
 from hpmask.core.transform import reduce, to_frame
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
+from hpmask.geometry.frames import COORDSYS
 from hpmask.io.cells import disjoint
 from hpmask.io.format import Format
 from hpmask.io.healpix_table import starts_with_map
@@ -54,8 +55,7 @@ from hpmask.io.identity import mask_digest
 __all__ = ["FORMAT"]
 
 _LAYOUT = 1
-_COORDSYS = {"icrs": "C", "galactic": "G"}
-_FRAMES = {letter: frame for frame, letter in _COORDSYS.items()}
+_FRAMES = {letter: frame for frame, letter in COORDSYS.items()}
 
 # The finest order whose UNIQ numbers fit into 32 bits. MOCs of version 1 give order 29 there all the same.
 _MAX_ORDER_32 = 13
@@ -103,7 +103,7 @@ def _ranges_header(plane: RangeSet, frame: str, name: str, version: int) -> fits
     header["MOCVERS"] = ("2.0", "version of the IVOA's MOC standard")
     header["MOCDIM"] = ("SPACE", "dimension of the MOC")
     header["ORDERING"] = ("RANGE", "first cell of a range, last cell + 1")
-    header["COORDSYS"] = (_COORDSYS[frame], "C = ICRS, G = Galactic")
+    header["COORDSYS"] = (COORDSYS[frame], "C = ICRS, G = Galactic")
     header["MOCORD_S"] = (plane.order, "order of the cells")
     header["MOCTOOL"] = (f"hpmask {hpmask.__version__}", "program that made the MOC")
     return header

@@ -17,6 +17,7 @@ from hpmask.core.healpix_map import HealpixMap
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.bands import axis_cards, bands_hdu
 from hpmask.geometry import healpix
+from hpmask.geometry.frames import COORDSYS
 
 __all__ = ["MAX_ORDER_32", "ascending", "describe", "link", "table_of", "write_file", "write_map"]
 
@@ -26,7 +27,6 @@ MAX_ORDER_32 = 13
 # Values in a row of a full map, as healpy and the HEALPix library write them.
 _PER_ROW = 1024
 
-_COORDSYS = {"icrs": "C", "galactic": "G"}
 
 # For each type in memory: the type of the column, that of its bytes, and TZERO.
 _FORMS = {
@@ -196,7 +196,7 @@ def describe(header: fits.Header, order: int | None, frame: str, explicit: bool,
         header["ORDERING"] = ("NESTED" if nest else "RING", "order of the cells")
         header["NSIDE"] = (1 << order, "resolution")
         header["ORDER"] = (order, "log2 of NSIDE")
-    header["COORDSYS"] = (_COORDSYS[frame], "C = ICRS, G = Galactic")
+    header["COORDSYS"] = (COORDSYS[frame], "C = ICRS, G = Galactic")
     header["INDXSCHM"] = ("EXPLICIT" if explicit else "IMPLICIT", "whether the table has numbers of cells")
     if not explicit and order is not None:
         header["FIRSTPIX"] = (0, "first cell")

@@ -20,7 +20,7 @@ from hpmask._utils.arguments import MAX_ORDER, as_angle, as_flag, check_order
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import track
 from hpmask.core import lookup
-from hpmask.core.full_maps import to_map
+from hpmask.core.full_maps import check_size, to_map
 from hpmask.core.rangeset import RangeSet, index_of
 from hpmask.core.transform import at_order
 from hpmask.core.value import MaskValue, distinct_planes
@@ -37,7 +37,6 @@ Numbers = NDArray[np.uint64]
 _CHUNK = 1 << 14
 # A task is a cell of a map that is this number of orders coarser.
 _TASK_STEPS = 8
-_MOST_BYTES = 16 << 30
 
 
 def distance(
@@ -204,11 +203,7 @@ def _map(
     """Full maps, one row for each plane. `fill` takes a plane, a width, the row to write and a number of threads."""
     threads = thread_count(n_threads)
     n_cells, n_rows = healpix.n_cells(order), len(mask.planes)
-    if 8 * n_rows * n_cells > _MOST_BYTES:
-        raise ValueError(
-            f"a map of {n_rows} x {n_cells} cells (order {order}) takes {8 * n_rows * n_cells / 2**30:.0f} GiB, "
-            "more than 16 GiB: take a coarser order"
-        )
+    check_size(n_rows, n_cells, order)
     result = np.empty((n_rows, n_cells))
     first: dict[tuple[int, float], int] = {}
     for i, (plane, width) in enumerate(zip(mask.planes, widths, strict=True)):

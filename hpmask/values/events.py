@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._utils.arguments import check_order, unmasked
+from hpmask.core.full_maps import check_size
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.rangeset import RangeSet, cells_in
 from hpmask.core.value import MaskValue, planes_within
@@ -17,7 +18,7 @@ from hpmask.energy.axis import EnergyAxis, check_axis
 from hpmask.energy.units import as_energy
 from hpmask.geometry import healpix
 from hpmask.geometry.frames import check_frame, to_lonlat
-from hpmask.values.in_discs import check_size
+from hpmask.values.in_discs import SMALLER
 
 __all__ = ["counts_map"]
 
@@ -106,7 +107,7 @@ def counts_map(
         planes = planes_within(within, order=order, frame=frame, energy=energy, of="map")
     union = None if planes is None else RangeSet.union_all(planes)
     n_cells = healpix.n_cells(order) if union is None else union.n_cells
-    check_size(n_bins, n_cells, order)
+    check_size(n_bins, n_cells, order, advice=SMALLER)
     numbers = None if union is None else union.cells()
     counted = bins >= 0
     if planes is not None and numbers is not None:

@@ -13,23 +13,25 @@ from hpmask._kernels import disc_sums as _kernel
 from hpmask._utils.arguments import as_flag
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import watched
+from hpmask.core.full_maps import check_size
 from hpmask.core.healpix_map import HealpixMap, is_missing
 from hpmask.core.rangeset import RangeSet, cells_in
 from hpmask.core.value import MaskValue, planes_within
 from hpmask.geometry import healpix
 from hpmask.morphology.dilation import Width, angles_of
 
-__all__ = ["check_one_order", "check_size", "disc_sums", "nested_numbers"]
+__all__ = ["SMALLER", "check_one_order", "disc_sums", "nested_numbers"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+SMALLER = "give within=, a mask of a smaller part of the sky, or a coarser order"
+"""The advice for a map that is too large."""
 
 # Cells that a thread takes at least.
 _FEW = 1 << 14
 # Parts for each thread, because the cells near the poles take more time.
 _PARTS = 8
-# The largest map that is made.
-_MOST_BYTES = 16 << 30
 
 
 def disc_sums(
@@ -96,7 +98,7 @@ def disc_sums(
             within, order=healpix_map.order, frame=healpix_map.frame, energy=healpix_map.energy, of="map"
         )
         union = RangeSet.union_all(planes)
-        check_size(len(radii), union.n_cells, healpix_map.order)
+        check_size(len(radii), union.n_cells, healpix_map.order, advice=SMALLER)
         cells = None if union.is_full else union.cells()
         target = (
             _Layout.full(healpix_map.order, healpix_map.nest) if cells is None else _Layout.of(cells, healpix_map.order)
@@ -135,16 +137,6 @@ def check_one_order(healpix_map: HealpixMap, argument: str) -> None:
     """Raise a ValueError that names `argument` if a map has cells of several orders."""
     if healpix_map.orders is not None:
         raise ValueError(f"{argument} must have cells of one order, got a multi-order map")
-
-
-def check_size(n_bins: int, n_cells: int, order: int) -> None:
-    """Raise a ValueError if a map would take more than 16 GiB."""
-    n_bytes = 8 * n_bins * n_cells
-    if n_bytes > _MOST_BYTES:
-        raise ValueError(
-            f"a map of {n_bins} x {n_cells} cells (order {order}) takes {n_bytes / 2**30:.0f} GiB, more than 16 GiB: "
-            "give within=, a mask of a smaller part of the sky, or a coarser order"
-        )
 
 
 def nested_numbers(healpix_map: HealpixMap) -> NDArray[np.uint64]:

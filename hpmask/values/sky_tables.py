@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_flag, masked, unmasked
 from hpmask.core.healpix_map import HealpixMap
-from hpmask.geometry.frames import check_frame
+from hpmask.geometry.frames import COORDSYS, check_frame
 
 __all__ = ["SkyTable", "cell_name", "densities", "is_density"]
 
 # Usual names of the column of values, in the order of preference.
 _NAMES = ("PROBDENSITY", "PROB", "PROBABILITY")
-_FRAMES = {"C": "icrs", "G": "galactic"}
+_FRAMES = {letter: frame for frame, letter in COORDSYS.items()}
 
 
 @dataclass(frozen=True, slots=True)

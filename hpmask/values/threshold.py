@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +27,6 @@ from hpmask.values.hysteresis import region_of_cells, region_of_pixels
 
 __all__ = [
     "Cells",
-    "joined",
     "mask_of",
     "moved",
     "n_planes",
@@ -317,7 +316,7 @@ def _sets_of(map_: HealpixMap, row: NDArray[Any], conditions: Conditions, fast: 
         def pieces(part: slice) -> list[RangeSet]:
             return [_set_of_some(map_, part, chosen) for chosen in of(part)]
 
-        return [joined(sets, map_.order) for sets in zip(*thread_map(pieces, parts), strict=True)]
+        return [RangeSet.union_all(sets) for sets in zip(*thread_map(pieces, parts), strict=True)]
     whole: list[Booleans] = []
     for part, found in zip(parts, thread_map(of, parts), strict=True):
         for k, booleans in enumerate(found):
@@ -338,14 +337,6 @@ def _set_of_some(map_: HealpixMap, part: slice, chosen: Booleans | None) -> Rang
         return set_of_cells(cells, map_.order)
     shift = np.uint64(2) * (np.uint64(MAX_ORDER) - map_.orders[part][chosen].astype(np.uint64))
     return from_starts_stops(cells << shift, (cells + np.uint64(1)) << shift, map_.order)
-
-
-def joined(sets: Sequence[RangeSet], order: int) -> RangeSet:
-    """The union of sets that follow one another."""
-    if len(sets) == 1:
-        return sets[0]
-    ranges = np.concatenate([plane.ranges for plane in sets])
-    return from_starts_stops(ranges[:, 0].copy(), ranges[:, 1].copy(), order)
 
 
 def _crossings(values: NDArray[Any], start: int, intervals: Intervals) -> list[Crossings] | None:
