@@ -1,0 +1,222 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Shapes that cut each ring of cells in one interval, to ranges of NESTED cells.
+
+In the chart of a base cell (geometry.pxd) a ring is a line of constant s = x + y + 1, and the longitude runs along
+v = x - y. A shape is a table with one interval [low, high] of v for each s, and a quad-tree node, a square in x and y,
+meets its rings in intervals of v around x - y. Comparing the two decides whether the node is fully inside, is fully
+outside, or must be divided. The walk visits the nodes in NESTED order, so the ranges come out ascending, and only nodes
+on the outline are divided.
+
+A shape fills `table.low` and `table.high` for the rings of one base cell, and calls `walk_face`.
+"""
+
+from libc.stdint cimport int64_t, uint64_t
+
+from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.constants cimport MAX_ORDER
+from hpmask._kernels.geometry cimport cell_in
+from hpmask._kernels.sink cimport Sink, sink_put
+
+cdef enum:
+    MARGIN = 2          # empty rings at either end of a table
+
+cdef extern from *:
+    """
+    /* Beyond all v of a base cell. */
+    #define HPMASK_FAR ((int64_t) 1 << 40)
+    """
+    const int64_t FAR "HPMASK_FAR"
+
+
+cdef struct Row:
+    # The memory that a table takes for each ring.
+    int64_t low
+    int64_t high
+    double half
+    double edge[2]
+
+
+cdef struct Table:
+    # Intervals of v for the rings first .. last, in a buffer with two empty rings at either end.
+    int64_t* low
+    int64_t* high
+    double* half        # half-widths of the rings, before the conversion to a base cell's chart
+    double* edge        # extremes of the edge between two rings
+    Row* memory         # of all four
+    Extent extent
+    int64_t first
+    int64_t last
+
+
+cdef struct Walk:
+    const int64_t* low      # indexed by s
+    const int64_t* high
+    int64_t s_min
+    int64_t s_max
+    int64_t x_min
+    int64_t x_max
+    int64_t y_min
+    int64_t y_max
+    int shift               # from a cell's number to order 29
+    Sink* sink
+
+
+cdef inline void put(Walk* walk, uint64_t cell, int size_log2) noexcept nogil:
+    sink_put(
+        walk.sink,
+        cell << walk.shift,
+        (cell + ((<uint64_t> 1) << (2 * size_log2))) << walk.shift,
+    )
+
+
+cdef inline void descend(Walk* walk, int64_t x, int64_t y, int k, uint64_t cell) noexcept nogil:
+    """Emit what the table holds of the node of 2**k by 2**k cells at (x, y), whose first cell is `cell`."""
+    cdef int64_t m = ((<int64_t> 1) << k) - 1
+    cdef int64_t s = x + y + 1, v = x - y, middle, half, r, a, b
+    cdef const int64_t* low = walk.low
+    cdef const int64_t* high = walk.high
+    cdef bint b0, b1, b2, b3
+    if x > walk.x_max or x + m < walk.x_min or y > walk.y_max or y + m < walk.y_min:
+        return
+    if s > walk.s_max or s + 2 * m < walk.s_min:
+        return
+    if k == 0:
+        if low[s] <= v and v <= high[s]:
+            put(walk, cell, 0)
+        return
+    if k == 1:
+        b0 = (low[s] <= v) & (v <= high[s])
+        b1 = (low[s + 1] <= v + 1) & (v + 1 <= high[s + 1])
+        b2 = (low[s + 1] <= v - 1) & (v - 1 <= high[s + 1])
+        b3 = (low[s + 2] <= v) & (v <= high[s + 2])
+        if b0 & b1 & b2 & b3:
+            put(walk, cell, 1)
+            return
+        if b0:
+            put(walk, cell, 0)
+        if b1:
+            put(walk, cell + 1, 0)
+        if b2:
+            put(walk, cell + 2, 0)
+        if b3:
+            put(walk, cell + 3, 0)
+        return
+    # The ring through the middle is the widest: if the outline cuts it the node is mixed, else all rings are asked.
+    middle = s + m
+    if middle < walk.s_min or middle > walk.s_max or low[middle] > v + m or high[middle] < v - m:
+        a = s if s > walk.s_min else walk.s_min
+        b = s + 2 * m if s + 2 * m < walk.s_max else walk.s_max
+        r = a
+        while r <= b:
+            half = r - s if r <= middle else s + 2 * m - r
+            if low[r] <= v + half and v - half <= high[r]:
+                break
+            r += 1
+        if r > b:
+            return
+    elif low[middle] <= v - m and v + m <= high[middle] and s >= walk.s_min and s + 2 * m <= walk.s_max:
+        r = s
+        while r <= s + 2 * m:
+            half = r - s if r <= middle else s + 2 * m - r
+            if low[r] > v - half or v + half > high[r]:
+                break
+            r += 1
+        if r > s + 2 * m:
+            put(walk, cell, k)
+            return
+    if walk.sink.extent.failed:
+        return
+    k -= 1
+    m = (<int64_t> 1) << k
+    descend(walk, x, y, k, cell)
+    descend(walk, x + m, y, k, cell + ((<uint64_t> 1) << (2 * k)))
+    descend(walk, x, y + m, k, cell + ((<uint64_t> 2) << (2 * k)))
+    descend(walk, x + m, y + m, k, cell + ((<uint64_t> 3) << (2 * k)))
+
+
+cdef inline int bit_length(uint64_t value) noexcept nogil:
+    cdef inline int bits = 0
+    while value:
+        value >>= 1
+        bits += 1
+    return bits
+
+
+cdef inline bint make_room(Table* table, size_t rows) noexcept nogil:
+    """Room for `rows` rings and their margins; False if there is no memory."""
+    cdef size_t room
+    if rows + 8 > table.extent.room:
+        if not grow(&table.extent, rows + 8, &table.memory, sizeof(Row), NULL, 0, NULL, 0):
+            return False
+        # Nothing is kept from disc to disc, so that the arrays may lie one behind the other.
+        room = table.extent.room
+        table.low = <int64_t*> table.memory
+        table.high = table.low + room
+        table.half = <double*> (table.high + room)
+        table.edge = table.half + room
+    return True
+
+
+cdef inline void walk_face(
+    Table* table, int face, int64_t s_min, int64_t s_max, int order, Sink* sink
+) noexcept nogil:
+    """Emit the cells of the rings s_min .. s_max (1 to 2n - 1) of a base cell that the table holds.
+
+    The interval of ring s is at table.low[MARGIN + s - s_min] and table.high[...].
+    """
+    cdef int64_t n = (<int64_t> 1) << order, count = s_max - s_min + 1, s, low, high
+    cdef int64_t* low_of = table.low
+    cdef int64_t* high_of = table.high
+    cdef int64_t reach[4]
+    cdef Walk walk
+    cdef int k
+    walk.low = low_of + MARGIN - s_min
+    walk.high = high_of + MARGIN - s_min
+    for k in range(MARGIN):
+        low_of[k] = FAR
+        high_of[k] = -FAR
+        low_of[MARGIN + count + k] = FAR
+        high_of[MARGIN + count + k] = -FAR
+    # x = (s - 1 + v) / 2 and y = (s - 1 - v) / 2
+    reach[0] = FAR
+    reach[1] = -FAR
+    reach[2] = FAR
+    reach[3] = -FAR
+    for s in range(s_min, s_max + 1):
+        low = walk.low[s]
+        high = walk.high[s]
+        if low > high:
+            continue
+        if s + low < reach[0]:
+            reach[0] = s + low
+        if s + high > reach[1]:
+            reach[1] = s + high
+        if s - high < reach[2]:
+            reach[2] = s - high
+        if s - low > reach[3]:
+            reach[3] = s - low
+    if reach[0] > reach[1]:
+        return
+    walk.x_min = reach[0] >> 1
+    walk.x_max = (reach[1] - 1) >> 1
+    walk.y_min = reach[2] >> 1
+    walk.y_max = (reach[3] - 1) >> 1
+    if walk.x_min < 0:
+        walk.x_min = 0
+    if walk.y_min < 0:
+        walk.y_min = 0
+    if walk.x_max > n - 1:
+        walk.x_max = n - 1
+    if walk.y_max > n - 1:
+        walk.y_max = n - 1
+    if walk.x_min > walk.x_max or walk.y_min > walk.y_max:
+        return
+    walk.s_min = s_min
+    walk.s_max = s_max
+    walk.shift = 2 * (MAX_ORDER - order)
+    walk.sink = sink
+    # The smallest node that holds them all.
+    k = bit_length(<uint64_t> ((walk.x_min ^ walk.x_max) | (walk.y_min ^ walk.y_max)))
+    low = (walk.x_min >> k) << k
+    high = (walk.y_min >> k) << k
+    descend(&walk, low, high, k, cell_in(face, low, high, order))
