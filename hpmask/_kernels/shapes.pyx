@@ -405,7 +405,7 @@ cdef bint walk_shape(Walk* walk, const Geometry* shape) noexcept nogil:
     for k in range(shape.n_bounds):
         i = shape.bounds[k]
         if shape.kind == ELLIPSE:
-            p = shape.tip
+            p = <const double*> &shape.tip[0]
         else:
             p = shape.arcs + i * ARC_SIZE + FIRST
         walk.cell_of[i] = cell_with_tie(p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), walk.order, 0)
