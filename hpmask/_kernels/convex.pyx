@@ -415,14 +415,20 @@ cdef void strip_extremes(
     const Work* work, const Piece* piece, double t, int64_t strip, double a, double b, Extremes* all_
 ) noexcept nogil:
     """Extremes of edge + rho and edge - rho on the part [a, b] of a strip between two rings."""
-    cdef double low = a, high, value, slope_low, slope_high, sign
+    cdef double low = a, high, value, slope_low, slope_high, sign, z, cos_lat, width
     cdef int pieces = 1, i, k
     all_.plus_max = all_.minus_max = -<double> FAR
     all_.plus_min = all_.minus_min = <double> FAR
     take(all_, edge_at(work, piece, t, a, strip, &slope_low), a)
+    if piece.rho_b - piece.rho_a < 1e-9:
+        # It runs along the ring: only the ends are known.
+        ring_height(b, work.n, &z, &cos_lat, &width)
+        take(all_, width * (t + piece.lon_a), b)
+        take(all_, width * (t + piece.lon_b), b)
+        return
     if b - a < 1e-9:
         # Too short to have a direction
-        take(all_, edge_at(work, piece, t, piece.rho_b if b == piece.rho_b else b, strip, &slope_high), b)
+        take(all_, edge_at(work, piece, t, b, strip, &slope_high), b)
         return
     # One cell is a small part of the outline and of the chart, save at low orders and next to a pole.
     if work.n <= 32 or a < 8 or b > 4 * work.n - 8:
@@ -710,8 +716,9 @@ cdef void met_spans(Work* work, int face, double t, int64_t s_min, int64_t s_max
     cdef size_t k
     for k in range(work.piece_extent.count):
         piece = work.pieces + k
-        begin = <int64_t> floor(piece.rho_a)
-        end = <int64_t> floor(piece.rho_b) + 1
+        # An end that is on a ring within rounding is in the strips on both sides of it.
+        begin = <int64_t> floor(piece.rho_a - slack)
+        end = <int64_t> floor(piece.rho_b + slack) + 1
         # base - s_max and base - s_min are the rings of the table; the strip c - 1 is north of ring c.
         if begin < base - s_max:
             begin = base - s_max
@@ -729,6 +736,9 @@ cdef void met_spans(Work* work, int face, double t, int64_t s_min, int64_t s_max
                 b = piece.rho_b
             if a <= b:
                 strip_extremes(work, piece, t, c, a, b, &after)
+            elif a - b <= slack:
+                a = piece.rho_a if a == piece.rho_a else piece.rho_b
+                strip_extremes(work, piece, t, c, a, a, &after)
             else:
                 after.plus_max = after.minus_max = -<double> FAR
                 after.plus_min = after.minus_min = <double> FAR
