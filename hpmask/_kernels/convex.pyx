@@ -259,6 +259,17 @@ cdef inline double side_at(const Piece* piece, double z, double cos_lat, double*
     )
 
 
+cdef inline double tilt_at(const Ellipse* e, double c, double s) noexcept nogil:
+    """The derivative of z by the parameter of cosine c and sine s, times a positive number."""
+    return (
+        -e.a * e.wz * (1 + e.b * e.b) * s + e.b * e.hz * (1 + e.a * e.a) * c + (e.a * e.a - e.b * e.b) * e.z0 * s * c
+    )
+
+
+cdef inline double tilt(const Ellipse* e, double theta) noexcept nogil:
+    return tilt_at(e, cos(theta), sin(theta))
+
+
 cdef double ellipse_lon(const Ellipse* e, double theta, double middle) noexcept nogil:
     """Longitude of a point of an ellipse, from the ellipse's own, in units of pi/4, within 4 of `middle`."""
     cdef double p = e.a * cos(theta), q = e.b * sin(theta)
@@ -291,9 +302,7 @@ cdef double ellipse_at(
             gap = height / sqrt(size) - z
         else:
             gap = (cos_lat * cos_lat - cross2 / size) / (z + height / sqrt(size))
-        slope = (
-            -e.a * e.wz * (1 + e.b * e.b) * s + e.b * e.hz * (1 + e.a * e.a) * c + (e.a * e.a - e.b * e.b) * e.z0 * s * c
-        ) / (size * sqrt(size))
+        slope = tilt_at(e, c, s) / (size * sqrt(size))
         # theta_a is the northern end
         if gap > 0:
             low = theta
@@ -503,6 +512,89 @@ cdef void turning(
     take(all_, at.width * (t + at.lon), at.rho)
 
 
+cdef double theta_on(const Work* work, const Piece* piece, const Sample* at) noexcept nogil:
+    """The parameter of a point of a piece of an ellipse."""
+    cdef const Ellipse* e = &work.ellipse
+    cdef double z, cos_lat, width, x, y, u, w, middle = 0.5 * (piece.theta_a + piece.theta_b)
+    if at.rho <= piece.rho_a:
+        return piece.theta_a
+    if at.rho >= piece.rho_b:
+        return piece.theta_b
+    ring_height(at.rho, work.n, &z, &cos_lat, &width)
+    x = cos_lat * cos(at.lon * (M_PI / 4)) - e.x0
+    y = cos_lat * sin(at.lon * (M_PI / 4))
+    u = x * e.wx + y * e.wy + (z - e.z0) * e.wz
+    w = x * e.hx + y * e.hy + (z - e.z0) * e.hz
+    return middle + (M_PI / 4) * wrapped((4 / M_PI) * (atan2(w * e.inverse_b, u * e.inverse_a) - middle))
+
+
+cdef void turning_by_theta(
+    const Work* work, const Piece* piece, double t, int64_t strip, const Sample* from_, const Sample* to, double sign,
+    Extremes* all_,
+) noexcept nogil:
+    """`turning` for an ellipse, by its parameter, in which it is smooth also where it runs along a parallel."""
+    cdef const Ellipse* e = &work.ellipse
+    cdef double a = theta_on(work, piece, from_), b = theta_on(work, piece, to), theta, fa = 0, fb = 0, f
+    cdef double p, q, c, s, x, y, z, size, across, rho, fall, lon, width, cos_lat, dlon
+    cdef int i
+    for i in range(60):
+        if i < 2:
+            theta = b if i else a
+        elif i % 4 == 1:
+            theta = 0.5 * (a + b)
+        else:
+            theta = (a * fb - b * fa) / (fb - fa)
+            if not (a < theta < b or b < theta < a):
+                theta = 0.5 * (a + b)
+        c = cos(theta)
+        s = sin(theta)
+        p = e.a * c
+        q = e.b * s
+        x = e.x0 + p * e.wx + q * e.hx
+        y = p * e.wy + q * e.hy
+        size = 1 / sqrt(1 + p * p + q * q)
+        z = (e.z0 + p * e.wz + q * e.hz) * size
+        across = x * x + y * y
+        cos_lat = sqrt(across) * size
+        rho = rho_of(z, cos_lat, work.n)
+        lon = piece.middle + wrapped((4 / M_PI) * arctangent(y, x) - piece.middle)
+        dlon = (4 / M_PI) * (x * (e.b * c * e.hy - e.a * s * e.wy) - y * (e.b * c * e.hx - e.a * s * e.wx)) / across
+        # d(rho) / d(theta)
+        fall = tilt_at(e, c, s) * size * size * size
+        if strip < work.n:
+            width = rho
+            fall /= work.cap_slope * rho
+            f = width * dlon + (t + lon) * fall
+        elif strip < 3 * work.n:
+            width = work.n
+            fall /= work.belt_slope
+            f = width * dlon
+        else:
+            width = 4 * work.n - rho
+            fall /= work.cap_slope * width
+            f = width * dlon - (t + lon) * fall
+        f += sign * fall
+        if i == 0:
+            fa = f
+            continue
+        if i == 1:
+            fb = f
+            if (fa > 0) == (fb > 0):
+                return
+            continue
+        if fabs(f) * fabs(b - a) < 1e-13:
+            break
+        if (f > 0) == (fa > 0):
+            a = theta
+            fa = f
+            fb *= 0.5
+        else:
+            b = theta
+            fb = f
+            fa *= 0.5
+    take(all_, width * (t + lon), rho)
+
+
 cdef inline void none_of(Extremes* all_) noexcept nogil:
     all_.plus_max = all_.minus_max = -<double> FAR
     all_.plus_min = all_.minus_min = <double> FAR
@@ -513,11 +605,17 @@ cdef void part_extremes(
 ) noexcept nogil:
     """Take the extremes of edge + rho and edge - rho beyond a, up to b, where a and b are close."""
     cdef double slope_a = slope_of(work, a, t, strip), slope_b = slope_of(work, b, t, strip)
+    cdef double sign
+    cdef int k
     take(all_, b.width * (t + b.lon), b.rho)
-    if (slope_a + 1 > 0) != (slope_b + 1 > 0):
-        turning(work, piece, t, strip, a.rho, b.rho, slope_a, slope_b, 1, all_)
-    if (slope_a - 1 > 0) != (slope_b - 1 > 0):
-        turning(work, piece, t, strip, a.rho, b.rho, slope_a, slope_b, -1, all_)
+    for k in range(2):
+        sign = 1 - 2 * k
+        if (slope_a + sign > 0) == (slope_b + sign > 0):
+            continue
+        if work.is_ellipse and work.ellipse.inverse_a > 0 and work.ellipse.inverse_b > 0:
+            turning_by_theta(work, piece, t, strip, a, b, sign, all_)
+        else:
+            turning(work, piece, t, strip, a.rho, b.rho, slope_a, slope_b, sign, all_)
 
 
 cdef void strip_extremes(
@@ -1358,14 +1456,6 @@ cdef void one_polygon(Work* work, const double* given, int64_t count) noexcept n
 
 
 # ---------------------------------------------------------------------- ellipses
-
-
-cdef inline double tilt(const Ellipse* e, double theta) noexcept nogil:
-    """The derivative of the latitude by theta, times a positive number."""
-    cdef double c = cos(theta), s = sin(theta)
-    return (
-        -e.a * e.wz * (1 + e.b * e.b) * s + e.b * e.hz * (1 + e.a * e.a) * c + (e.a * e.a - e.b * e.b) * e.z0 * s * c
-    )
 
 
 cdef double level_at(const Ellipse* e, double a, double b) noexcept nogil:
