@@ -1,6 +1,6 @@
 """Many shapes of one kind in the frame of a mask, as arrays: their cells, outlines, sizes and the caps that hold them.
 
-Nothing here runs once per shape, except for discs that are larger than a hemisphere. Angles are in radians, arrays have
+Nothing here runs once per shape, except for `Objects`. Angles are in radians, arrays have
 one item for each shape. See `hpmask.regions.shapes` for what belongs to a shape.
 """
 
@@ -17,7 +17,7 @@ from hpmask._kernels import discs as _discs
 from hpmask._utils.modes import Mode
 from hpmask.core.rangeset import from_starts_stops
 from hpmask.geometry import frames
-from hpmask.regions.shapes import MODE_NUMBERS, TIE, Combined, Disc, Ellipse, Polygon, Shape
+from hpmask.regions.shapes import MODE_NUMBERS, Combined, Disc, Ellipse, Polygon, Shape
 
 __all__ = [
     "Annuli",
@@ -38,6 +38,7 @@ Numbers = NDArray[np.uint64]
 Offsets = NDArray[np.int64]
 Rows = NDArray[np.intp]
 Vectors = NDArray[np.float64]
+Caps = tuple[Angles, Angles, Angles]
 Raster = tuple[Numbers, Numbers, Rows]
 
 # A cap up to this radius holds the great circles between its points.
@@ -58,6 +59,7 @@ class Batch:
 
     noun: ClassVar[str]
     plural: ClassVar[str]
+    narrowest: ClassVar[str] = "the narrowest of {} holds a disc with a radius of {}"
 
     def __len__(self) -> int:
         raise NotImplementedError
@@ -81,8 +83,8 @@ class Batch:
         raise NotImplementedError
 
     @property
-    def caps(self) -> tuple[Vectors, Angles]:
-        """Unit vectors, shape (n, 3), and the radii of caps around them that hold the shapes."""
+    def caps(self) -> Caps:
+        """Caps that hold the shapes: longitudes and latitudes of their centres, and their radii."""
         raise NotImplementedError
 
     @classmethod
@@ -97,6 +99,7 @@ class Discs(Batch):
 
     noun: ClassVar[str] = "disc"
     plural: ClassVar[str] = "discs"
+    narrowest: ClassVar[str] = "the smallest of {} has a radius of {}"
 
     lon: Angles
     lat: Angles
@@ -109,18 +112,9 @@ class Discs(Batch):
         return Discs(self.lon[rows], self.lat[rows], self.radius[rows])
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        tie = TIE if mode == "center" else 0.0
-        wide = self.radius + tie > np.pi / 2
-        if not wide.any():
-            some = (np.ascontiguousarray(angle) for angle in (self.lon, self.lat, self.radius + tie))
-            starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
-            return starts, stops, missed.astype(np.intp)
-        narrow = np.flatnonzero(~wide)
-        starts, stops, missed = self.take(narrow).rasterize(order, mode)
-        large = [Disc(*map(float, one)) for one in zip(self.lon[wide], self.lat[wide], self.radius[wide], strict=True)]
-        parts = [(starts, stops), *(one.rasterize(order, mode) for one in large)]
-        starts, stops = (np.concatenate(ends) for ends in zip(*parts, strict=True))
-        return starts, stops, narrow[missed]
+        some = (np.ascontiguousarray(angle) for angle in (self.lon, self.lat, self.radius))
+        starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
+        return starts, stops, missed.astype(np.intp)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -132,8 +126,8 @@ class Discs(Batch):
         return Sizes(_cap_areas(some.radius), *_curves(some.lat, some.radius), some.radius)
 
     @property
-    def caps(self) -> tuple[Vectors, Angles]:
-        return frames.unit_vectors(self.lon, self.lat), self.radius
+    def caps(self) -> Caps:
+        return self.lon, self.lat, self.radius
 
 
 def _cap_areas(radius: Angles) -> Angles:
@@ -165,16 +159,9 @@ class Annuli(Batch):
         return Annuli(self.lon[rows], self.lat[rows], self.inner[rows], self.outer[rows])
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        return _one_by_one(
-            [
-                Combined(Disc(lon, lat, outer), Disc(lon, lat, inner), "-", nested=True)
-                for lon, lat, inner, outer in zip(
-                    *(angle.tolist() for angle in (self.lon, self.lat, self.inner, self.outer)), strict=True
-                )
-            ],
-            order,
-            mode,
-        )
+        some = (np.ascontiguousarray(angle) for angle in (self.lon, self.lat, self.inner, self.outer))
+        starts, stops, missed = _discs.annuli(*some, order, MODE_NUMBERS[mode])
+        return starts, stops, missed.astype(np.intp)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -189,8 +176,8 @@ class Annuli(Batch):
         return _with_area(Sizes(area, curvature + more, straight + longer, inradius))
 
     @property
-    def caps(self) -> tuple[Vectors, Angles]:
-        return frames.unit_vectors(self.lon, self.lat), self.outer
+    def caps(self) -> Caps:
+        return self.lon, self.lat, self.outer
 
 
 def _with_area(sizes: Sizes) -> Sizes:
@@ -248,8 +235,8 @@ class Ellipses(Batch):
         return _with_area(Sizes(area, major**2 / minor, np.zeros_like(area), minor))
 
     @property
-    def caps(self) -> tuple[Vectors, Angles]:
-        return frames.unit_vectors(self.lon, self.lat), np.maximum(self.half_width, self.half_height)
+    def caps(self) -> Caps:
+        return self.lon, self.lat, np.maximum(self.half_width, self.half_height)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -311,9 +298,9 @@ class Boxes(Batch):
         return _with_area(Sizes(area, length / (2 * np.pi), length, area / length))
 
     @property
-    def caps(self) -> tuple[Vectors, Angles]:
+    def caps(self) -> Caps:
         reach = np.arctan(np.hypot(np.tan(self.half_width), np.tan(self.half_height)))
-        return frames.unit_vectors(self.lon, self.lat), reach
+        return self.lon, self.lat, reach
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -410,10 +397,10 @@ class Polygons(Batch):
         return _with_area(Sizes(area, length / (2 * np.pi), straight, area / length))
 
     @property
-    def caps(self) -> tuple[Vectors, Angles]:
+    def caps(self) -> Caps:
         counts = np.diff(self.ring_offsets[self.offsets])
         center, reach = _caps_of(self.vertices, self.ring_offsets[self.offsets[:-1]], counts)
-        return center, np.where(self.larger, np.pi, reach)
+        return *frames.lonlat(center), np.where(self.larger, np.pi, reach)
 
 
 def _dot(a: Vectors, b: Vectors) -> Angles:
@@ -484,9 +471,9 @@ class Paths(Batch):
         return Sizes(area, sine, 2 * np.cos(half_width) * arcs, half_width)
 
     @property
-    def caps(self) -> tuple[Vectors, Angles]:
+    def caps(self) -> Caps:
         center, reach = _caps_of(self.vertices, self.offsets[:-1], np.diff(self.offsets))
-        return center, np.minimum(reach + self.half_width, np.pi)
+        return *frames.lonlat(center), np.minimum(reach + self.half_width, np.pi)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -512,8 +499,29 @@ class Objects(Batch):
         return np.array([shape.outline_length for shape in self.shapes], dtype=np.float64)
 
     @property
+    def caps(self) -> Caps:
+        lon, lat, reach = np.array([_cap_of(shape) for shape in self.shapes]).reshape(-1, 3).T.copy()
+        return lon, lat, reach
+
+    @property
     def sizes(self) -> Sizes:
         return Sizes(*np.array([size for shape in self.shapes for size in shape.sizes]).reshape(-1, 4).T)
+
+
+def _cap_of(shape: Shape) -> tuple[float, float, float]:
+    """A cap that holds a shape: longitude, latitude and radius."""
+    while isinstance(shape, Combined) and shape.sign in "&-":
+        shape = shape.left
+    if isinstance(shape, Disc):
+        return shape.lon, shape.lat, shape.radius
+    if isinstance(shape, Ellipse):
+        return shape.lon, shape.lat, max(shape.half_width, shape.half_height)
+    if isinstance(shape, Polygon):
+        vertices = shape.vertices
+        center, reach = _caps_of(vertices, np.zeros(1, dtype=np.int64), np.array([len(vertices)]))
+        lon, lat = frames.lonlat(center)
+        return float(lon[0]), float(lat[0]), float(reach[0])
+    return 0.0, 0.0, np.pi
 
 
 def ragged_rows(offsets: Offsets, rows: Rows | slice) -> tuple[Rows | slice, Offsets]:

@@ -17,6 +17,7 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames
 from hpmask.regions import arrays
 from hpmask.regions.convert import to_shapes
+from hpmask.regions.rasterize import batch_ranges, expected_ranges
 from hpmask.regions.sizes import BELOW_90, BELOW_180, UP_TO_180, WIDE, GivenSize, SizeLike, check_pair, span_text
 from hpmask.regions.vertices import Chains, read_chains
 
@@ -350,7 +351,14 @@ class Shapes:
         """
         order, checked = check_order(order), check_mode(mode)
         batch = columns_of(self, frames.check_frame(frame), None)[0]
-        return batch.rasterize(order, checked)
+        return batch_ranges(
+            lambda rows: batch.take(rows).rasterize(order, checked),
+            2.0 + expected_ranges(batch.outline_lengths, order),
+            len(batch),
+            order=order,
+            what=batch.plural,
+            n_threads=n_threads,
+        )
 
 
 def columns_of(shapes: Shapes, frame: str, energy: EnergyAxis | None) -> list[arrays.Batch]:

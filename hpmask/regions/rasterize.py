@@ -25,6 +25,7 @@ from hpmask.regions.shapes import MODE_NUMBERS, TIE, Disc, Shape
 __all__ = [
     "annuli_and_misses",
     "batch_and_misses",
+    "batch_ranges",
     "check_cones",
     "cone_planes",
     "discs",
@@ -256,13 +257,7 @@ def batch_and_misses(
     ValueError
         If the ranges do not fit in memory.
     """
-    ranges = np.broadcast_to(np.asarray(ranges, dtype=np.float64), cells.shape)
-    if ranges.sum() > _MOST_RANGES:
-        k = int(np.argmax(ranges))
-        largest = f"the largest is in row {k}"
-        if sizes is not None:
-            largest += f" with a radius of {np.degrees(sizes[k]):.4g} deg"
-        raise _too_fine(order, what, ranges.sum(), largest)
+    ranges = _affordable(ranges, cells.size, order, what, sizes)
     threads = thread_count(n_threads)
     blocks = list(_blocks(cells, ranges, threads))
 
@@ -276,6 +271,46 @@ def batch_and_misses(
     done = _on_threads(work, blocks, threads=threads, progress=progress)
     missed = done[0][1] if len(done) == 1 else np.sort(np.concatenate([rows for _, rows in done]))
     return _union([plane for plane, _ in done], order), missed
+
+
+def batch_ranges(
+    kernel: Callable[[Any], tuple[Numbers, Numbers, Numbers]],
+    ranges: Any,
+    n: int,
+    *,
+    order: int,
+    what: str,
+    sizes: Angles | None = None,
+    n_threads: int | None = None,
+) -> tuple[Numbers, Numbers, Rows]:
+    """The starts and stops of the ranges of `n` shapes, not united, and the rows of those that have no cell.
+
+    The parameters are those of `batch_and_misses`.
+    """
+    ranges = _affordable(ranges, n, order, what, sizes)
+    threads = thread_count(n_threads)
+    total = float(ranges.sum())
+    n_blocks = threads if total > _SMALL_RANGES else 1
+    cuts = np.searchsorted(np.cumsum(ranges), np.linspace(0, total, n_blocks + 1)[1:-1])
+    edges = np.unique(np.concatenate([[0], cuts, [n]]))
+    blocks = [slice(int(a), int(b)) for a, b in pairwise(edges)] or [slice(0, 0)]
+    done = _on_threads(kernel, blocks, threads=threads, progress=False)
+    if len(done) == 1:
+        return done[0][0], done[0][1], done[0][2].astype(np.intp)
+    missed = [rows.astype(np.intp) + block.start for block, (_, _, rows) in zip(blocks, done, strict=True)]
+    return np.concatenate([one[0] for one in done]), np.concatenate([one[1] for one in done]), np.concatenate(missed)
+
+
+def _affordable(ranges: Any, n: int, order: int, what: str, sizes: Angles | None) -> Angles:
+    """About how many ranges each of `n` shapes has, shape (n,), if they fit in memory."""
+    ranges = np.broadcast_to(np.asarray(ranges, dtype=np.float64), (n,))
+    if ranges.sum() > _MOST_RANGES:
+        k = int(np.argmax(ranges))
+        largest = f"the largest is in row {k}"
+        if sizes is not None:
+            largest += f" with a radius of {np.degrees(sizes[k]):.4g} deg"
+        raise _too_fine(order, what, ranges.sum(), largest)
+    return ranges
 
 
 def expected_ranges(length: Any, order: int) -> Any:

@@ -208,10 +208,10 @@ class _Reader:
         name, number = ("Polygon", 3) if self.closed else ("LineString", 1)
         rows = np.arange(geometries.size)
         # Collections may hold collections.
-        while (several := shapely.get_type_id(geometries) >= 4).any():
-            parts, owner = shapely.get_parts(geometries, return_index=True)
-            # A point or polygon is its own part, but an empty collection has none.
-            geometries, rows = parts, rows[owner]
+        while (shapely.get_type_id(geometries) >= 4).any():
+            # A polygon is its own part, but an empty collection has none.
+            geometries, owner = shapely.get_parts(geometries, return_index=True)
+            rows = rows[owner]
         kinds = shapely.get_type_id(geometries)
         bad = np.flatnonzero(kinds != number)
         if bad.size:
