@@ -353,7 +353,7 @@ class Workload:
         yield out[i + j : i + j + n]
         starts, stops = (np.sort(np.concatenate([a[k::2], b[k::2]])) for k in range(2))
         for depth in (1, 2):
-            out = np.empty(2 * starts.size, np.uint64)
+            out = np.empty(ranges.count_at_least(starts, stops, depth), np.uint64)
             yield out[: ranges.at_least(starts, stops, depth, out)]
         yield ranges.first_fault(a, 1 << self.shift_min, 12 << 58)
         yield ranges.first_fault(a[::-1].copy(), 1 << self.shift_min, 12 << 58)

@@ -236,6 +236,16 @@ def test_all_modes_at_hard_places(order, place):
         check_disc(lon, lat, radius, order)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_overlap_where_the_caps_begin(sign):
+    """A disc that enters a cell by 0.0016 of its size, on the ring between a polar cap and the belt."""
+    lon, lat, radius = 6.17427903616037, 0.729863663679584, 0.09025762398198649
+    cell = int(healpy.vec2pix(128, *(healpy.pix2vec(128, 10921, nest=True) * np.array([1, 1, sign])), nest=True))
+    outline = healpy.boundaries(128, cell, step=2000, nest=True)
+    assert -2e-5 < oracle.angle_between(outline.T, oracle.vector(lon, sign * lat)).min() - radius < -1e-5
+    assert np.isin(cell, one(lon, sign * lat, radius, 7, "overlap").cells())
+
+
 def test_disc_that_just_touches_and_just_misses_a_corner():
     corner = oracle.cell_points([700], 4, 0, 0)[0]
     for distance in (0.01, 0.2):
