@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._kernels import ranges as _kernel
 from hpmask._kernels import sorting as _sorting
 from hpmask._kernels.index import Index
+from hpmask._kernels.pieces import Pieces
 from hpmask._utils.arguments import MAX_ORDER, as_fraction, check_order, unmasked
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
@@ -29,6 +30,7 @@ __all__ = [
     "from_starts_stops",
     "index_of",
     "trusted",
+    "union_along_curve",
     "union_of",
     "uniq_ranges",
 ]
@@ -807,6 +809,28 @@ def from_starts_stops(
     At least `depth` ranges must cover a cell. The arrays are sorted in place.
     """
     return RangeSet._from_starts_stops(starts, stops, order, depth=depth, n_threads=n_threads)
+
+
+def union_along_curve(sets: Iterable[RangeSet], cuts: NDArray[np.uint64], order: int) -> RangeSet:
+    """The union of sets, of which number k lies from cuts[k] to cuts[k + 1] for the most part.
+
+    The cuts ascend from the first cell to the end of the sky, at cells of `order`, one more than there are sets. The
+    memory is that of the result, of what lies elsewhere, and of one set.
+    """
+    pieces = Pieces()
+    strays: list[Boundaries] = []
+    for k, one in enumerate(sets):
+        boundaries = one._boundaries
+        i, j = (int(number) for number in np.searchsorted(boundaries, cuts[k : k + 2]))
+        # A range across a cut is divided there.
+        low, high = cuts[k : k + i % 2], cuts[k + 1 : k + 1 + j % 2]
+        pieces.append(np.concatenate([low, boundaries[i:j], high]))
+        if i or j < boundaries.size:
+            strays.append(np.concatenate([boundaries[:i], low, high, boundaries[j:]]))
+    if strays:
+        starts, stops = (np.concatenate([stray[k::2] for stray in strays]) for k in range(2))
+        pieces.unite(RangeSet._from_starts_stops(starts, stops, order)._boundaries)
+    return RangeSet._trusted(pieces.take(), order)
 
 
 def index_of(plane: RangeSet) -> Index:

@@ -34,6 +34,7 @@ KERNELS = (
     "greedy",
     "index",
     "neighbours",
+    "pieces",
     "pixel_areas",
     "pixels_under_mask",
     "projections",
@@ -337,6 +338,15 @@ class Workload:
             projections.native_vectors(code, places, native)
             projections.places(code, self.vectors, back)
             yield from (stretch, native, back)
+
+    def call_pieces(self) -> Iterable[Any]:
+        pieces = load("pieces").Pieces()
+        half = self.boundaries.size // 4 * 2
+        pieces.append(self.boundaries[:half])
+        pieces.append(self.boundaries[half:])
+        pieces.unite(self.other)
+        yield pieces.take()
+        yield pieces.take()
 
     def call_ranges(self) -> Iterable[Any]:
         ranges, a, b = load("ranges"), self.boundaries, self.other

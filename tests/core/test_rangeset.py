@@ -34,8 +34,8 @@ from strategies import (
 )
 
 from hpmask import RangeSet
+from hpmask._kernels import pieces, sorting
 from hpmask._kernels import ranges as kernel
-from hpmask._kernels import sorting
 from hpmask.core import rangeset
 from hpmask.geometry import healpix
 
@@ -238,6 +238,42 @@ def test_kernels_check_room():
     ):
         with pytest.raises(ValueError, match=r"out|depth"):
             call()
+
+
+@examples(200)
+@given(st.lists(range_sets(), min_size=1, max_size=6), st.data())
+def test_union_along_curve(sets, data):
+    order = max(one.order for one in sets)
+    unit = 1 << 2 * (MAX_ORDER - order)
+    edges = sorted({int(edge) for one in sets for edge in one.boundaries}) or [0]
+    numbers = st.sampled_from(edges) | st.integers(0, END // unit).map(lambda k: k * unit)
+    cuts = sorted(data.draw(st.lists(numbers, min_size=len(sets) - 1, max_size=len(sets) - 1)))
+    found = rangeset.union_along_curve(iter(sets), np.array([0, *cuts, END], np.uint64), order)
+    assert found == RangeSet.union_all(sets)
+    assert RangeSet(found.ranges, order) == found
+
+
+def test_union_along_curve_keeps_all_digits():
+    cut = 2**61 + 2**30
+    boundaries = [1, 4, cut - 3, cut + 5, cut + 7, END - 1]
+    parts = [RangeSet([boundaries[:2], boundaries[4:]], 29), RangeSet([boundaries[2:4]], 29)]
+    for sets in (parts, parts[::-1]):
+        found = rangeset.union_along_curve(sets, np.array([0, cut, END], np.uint64), 29)
+        assert found.boundaries.tolist() == boundaries
+
+
+def test_pieces_that_do_not_follow():
+    piece = pieces.Pieces()
+    assert piece.take().size == 0
+    piece.append(np.array([4, 8], np.uint64))
+    piece.append(np.array([8, 9, 10, 11], np.uint64))
+    for wrong in ([10, 12], [12, 13, 14]):
+        with pytest.raises(ValueError, match="behind those"):
+            piece.append(np.array(wrong, np.uint64))
+    with pytest.raises(ValueError, match="pairs"):
+        piece.unite(np.array([1], np.uint64))
+    piece.unite(np.array([0, 4, 9, 10], np.uint64))
+    assert piece.take().tolist() == [0, 11]
 
 
 # ---------------------------------------------------------------- against Python sets of cells
