@@ -32,8 +32,9 @@ __all__ = [
     "Paths",
     "Polygons",
     "Raster",
+    "Rows",
     "Sizes",
-    "ragged_rows",
+    "rows_rasterized",
 ]
 
 Angles = NDArray[np.float64]
@@ -346,8 +347,8 @@ class Polygons(Batch):
         return self.offsets.size - 1
 
     def take(self, rows: Rows | slice) -> Polygons:
-        rings, offsets = ragged_rows(self.offsets, rows)
-        vertices, ring_offsets = ragged_rows(self.ring_offsets, rings)
+        rings, offsets = _ragged_rows(self.offsets, rows)
+        vertices, ring_offsets = _ragged_rows(self.ring_offsets, rings)
         return Polygons(self.vertices[vertices], ring_offsets, offsets, self.larger[rows])
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
@@ -435,7 +436,8 @@ class Polygons(Batch):
 
 
 def _dot(a: Vectors, b: Vectors) -> Angles:
-    return np.einsum("ij,ij->i", a, b)
+    products: Angles = np.einsum("ij,ij->i", a, b)
+    return products
 
 
 def _caps_of(vectors: Vectors, starts: Offsets, counts: NDArray[np.intp]) -> tuple[Vectors, Angles]:
@@ -470,7 +472,7 @@ class Paths(Batch):
         return self.offsets.size - 1
 
     def take(self, rows: Rows | slice) -> Paths:
-        vertices, offsets = ragged_rows(self.offsets, rows)
+        vertices, offsets = _ragged_rows(self.offsets, rows)
         return Paths(self.vertices[vertices], offsets, self.half_width[rows])
 
     def _segments(self) -> tuple[Vectors, Vectors, Rows]:
@@ -583,7 +585,7 @@ def _cap_of(shape: Shape) -> tuple[float, float, float]:
     return 0.0, 0.0, np.pi
 
 
-def ragged_rows(offsets: Offsets, rows: Rows | slice) -> tuple[Rows | slice, Offsets]:
+def _ragged_rows(offsets: Offsets, rows: Rows | slice) -> tuple[Rows | slice, Offsets]:
     """Which items belong to some rows of a ragged array, and the offsets of these rows among themselves."""
     if isinstance(rows, slice):
         first, last, step = rows.indices(offsets.size - 1)

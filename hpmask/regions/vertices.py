@@ -202,7 +202,7 @@ class _Reader:
 
     def _add_shapely(self, items: list[Any]) -> None:
         """Geometries of shapely, in a few calls for all of them."""
-        import shapely
+        import shapely  # type: ignore[import-untyped]
 
         geometries = np.array(items, dtype=object)
         name, number = ("Polygon", 3) if self.closed else ("LineString", 1)
@@ -290,7 +290,7 @@ def _is_shapely(item: Any) -> bool:
     return type(item).__module__.partition(".")[0] == "shapely"
 
 
-def _member(given: Mapping[str, Any], name: str, where: str) -> Sequence[Any]:
+def _member(given: Mapping[str, Any], name: str, where: str) -> Any:
     member = given.get(name)
     if not isinstance(member, Sequence | np.ndarray) or isinstance(member, str):
         raise ValueError(f"{where}: a {given.get('type')} must have a list of {name}, got {shown(member)}")
