@@ -42,6 +42,8 @@ T = TypeVar("T")
 # About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in the cache.
 _BLOCK_RANGES = 250_000
 _SMALL_RANGES = 50_000
+# Blocks for each thread before all wait for each other.
+_ROUND = 16
 # About how many ranges an outline gives per radian, times 2**-order: it crosses about 1.3 cells, and half of them
 # begin a range.
 _RANGES_PER_RADIAN = 2 / np.pi
@@ -278,10 +280,15 @@ def batch_and_misses(
     misses: list[Rows] = []
 
     def planes() -> Iterator[RangeSet]:
-        done = thread_map(work, list(pairwise(edges)), threads)
-        for plane, missed in track(done, total=len(edges) - 1, what="rasterizing", shown=progress):
+        for plane, missed in track(in_rounds(), total=len(edges) - 1, what="rasterizing", shown=progress):
             misses.append(missed)
             yield plane
+
+    def in_rounds() -> Iterator[tuple[RangeSet, Rows]]:
+        # The results of one round at most wait for one that comes before them.
+        blocks = list(pairwise(edges))
+        for k in range(0, len(blocks), _ROUND * threads):
+            yield from thread_map(work, blocks[k : k + _ROUND * threads], threads)
 
     if len(edges) == 2:
         (union,) = planes()
