@@ -25,6 +25,7 @@ from hpmask.regions.shapes import MODE_NUMBERS, TIE, Disc, Shape
 __all__ = [
     "annuli_and_misses",
     "batch_and_misses",
+    "cells_at",
     "check_cones",
     "cone_planes",
     "discs",
@@ -179,7 +180,7 @@ def discs_and_misses(
 
     return batch_and_misses(
         kernel,
-        healpix.cells_at(lon, lat, 29),
+        cells_at(lon, lat, n_threads),
         2.0 + expected_ranges(2 * np.pi * np.sin(radius), order),
         order=order,
         what="discs",
@@ -212,7 +213,7 @@ def annuli_and_misses(
 
     return batch_and_misses(
         kernel,
-        healpix.cells_at(lon, lat, 29),
+        cells_at(lon, lat, n_threads),
         2.0 + expected_ranges(2 * np.pi * (np.sin(inner) + np.sin(outer)), order),
         order=order,
         what="annuli",
@@ -241,7 +242,7 @@ def batch_and_misses(
         Takes an array of row numbers, and returns the starts and stops of the ranges of these shapes, in the sequence
         of the rows, and the positions among them of shapes without a cell. It is called on several threads.
     cells : numpy.ndarray of uint64, shape (n,)
-        The NESTED cell of order 29 at a point of each shape, such as its centre.
+        The NESTED cell of order 29 at a point of each shape, such as its centre (`cells_at`).
     ranges : float or array_like, shape (n,)
         About how many ranges each shape has (`expected_ranges`).
     order : int
@@ -297,6 +298,21 @@ def batch_and_misses(
     return union, np.sort(np.concatenate(misses))
 
 
+def cells_at(lon: Angles, lat: Angles, n_threads: int | None) -> Numbers:
+    """The NESTED cells of order 29 at positions of shape (n,)."""
+    threads = thread_count(n_threads)
+    if threads == 1 or lon.size < _SMALL_RANGES:
+        return healpix.cells_at(lon, lat, 29)
+    cells = np.empty(lon.size, dtype=np.uint64)
+
+    def work(part: slice) -> None:
+        cells[part] = healpix.cells_at(lon[part], lat[part], 29)
+
+    edges = np.linspace(0, lon.size, threads + 1).astype(int)
+    list(thread_map(work, [slice(a, b) for a, b in pairwise(edges.tolist())], threads))
+    return cells
+
+
 class _SkyOrder:
     """Rows by their places on the NESTED curve."""
 
@@ -304,7 +320,7 @@ class _SkyOrder:
         self.size = cells.size
         self.order = order
         # The leading bits of the place, from the first one on that differs, and the row, in one number: these are
-        # sorted faster than rows by their cells, in half of the memory.
+        # sorted in less time than rows by their cells, in half of the memory.
         self.row_bits = max(self.size - 1, 0).bit_length()
         self.first = int(cells.min()) if self.size else 0
         span = int(cells.max()) - self.first if self.size else 0
@@ -330,7 +346,8 @@ class _SkyOrder:
         places = (self._keys[edges[1:-1]] >> np.uint64(self.row_bits)) << np.uint64(self.shift)
         places += np.uint64(self.first)
         places &= np.uint64(2**64 - (1 << 2 * (MAX_ORDER - self.order)))
-        return np.concatenate([[0], places, [12 << 2 * MAX_ORDER]]).astype(np.uint64)
+        ends = np.array([0, 12 << 2 * MAX_ORDER], dtype=np.uint64)
+        return np.concatenate([ends[:1], places, ends[1:]])
 
 
 def _block_edges(sky: _SkyOrder, ranges: Angles, total: float, threads: int) -> list[int]:
@@ -340,10 +357,11 @@ def _block_edges(sky: _SkyOrder, ranges: Angles, total: float, threads: int) -> 
         n_blocks = max(n_blocks, 4 * threads)
     if n_blocks <= 1:
         return [0, sky.size]
-    # The work of groups of rows: sums over all rows would take as much memory as the shapes.
-    group = max(1, sky.size // (64 * n_blocks))
+    # The work of groups of rows, from a part of a large group: sums over all rows take time and memory.
+    group = max(1, sky.size // (16 * n_blocks))
     starts = range(0, sky.size, group)
-    work = np.array([ranges[sky.rows(a, a + group)].sum() for a in starts])
+    work = np.array([ranges[sky.rows(a, a + group)[:: group // 500 + 1]].mean() for a in starts]) * group
+    total = float(work.sum())
     cuts = np.searchsorted(np.cumsum(work), np.linspace(0, total, n_blocks + 1)[1:-1])
     return [0, *sorted({starts[k] for k in cuts if 0 < k < len(starts)}), sky.size]
 
