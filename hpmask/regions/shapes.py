@@ -258,6 +258,11 @@ class Polygon(_Outlined):
     def outline(self) -> Any:
         return self._outline
 
+    @property
+    def vertices(self) -> Vectors:
+        """The vertices of all rings as unit vectors, shape (n, 3)."""
+        return self.rings[0] if len(self.rings) == 1 else np.concatenate(self.rings)
+
     @cached_property
     def area(self) -> float:
         """Area in steradian; where rings cross, the net area."""

@@ -52,6 +52,7 @@ _NONE = np.empty(0, np.uint64)
 _NO_ORDERS = np.empty(0, np.uint8)
 _SIP = np.zeros((2, 3, 3))
 _SIP[:, 0, 2] = _SIP[:, 2, 0] = 1e-5
+_SQUARE = 0.1 * np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 _NO_TURN = np.empty((0, 3))
 
 
@@ -440,6 +441,17 @@ class Workload:
             yield outline.length
             yield outline.holds(foci[0])
             yield outline.passes(foci[0], 0.1)
+        disc = shapes.disc(foci[1], 0.15)
+        yield from disc.rasterize(self.order, 0)
+        # Two tiles with a common side and an ellipse, minus a disc, without another tile, and what only one has.
+        tiles = [
+            shapes.polygon(_vectors(2.1 + 0.1 * k + _SQUARE[0], -0.3 + _SQUARE[1]), np.array([0, 4]), False)
+            for k in range(3)
+        ]
+        for program in ([0, 1, -1, 3, -1], [0, 1, -1, 4, -4], [0, 1, -1, 2, -3, 4, -2]):
+            for mode in (1, 2):
+                leaves = [*tiles, outlines[2], disc]
+                yield from shapes.compound(leaves, np.array(program, np.int32), self.order, mode)
         outlines[0].turn()
         yield from outlines[0].rasterize(self.order, 0)
         # A slit to a hole, and a polygon of several rings, one after the other.
@@ -448,7 +460,12 @@ class Workload:
         ends, width = _vectors(np.array([2.1, 2.2, 3.0]), np.array([-0.3, -0.2, 1.0])), np.array([0.0, 0.01, 0.3])
         for mode in range(3):
             yield from shapes.polygons(
-                np.concatenate([slit, wobbly, hole]), rings, np.array([0, 1, 3]), np.zeros(2, np.uint8), self.order, mode
+                np.concatenate([slit, wobbly, hole]),
+                rings,
+                np.array([0, 1, 3]),
+                np.zeros(2, np.uint8),
+                self.order,
+                mode,
             )
             yield from shapes.paths(foci, ends, width, self.order, mode)
             yield from shapes.paths(foci, foci, width, self.order, mode)

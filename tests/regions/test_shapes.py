@@ -726,14 +726,14 @@ def test_a_polygon_of_ten_thousand_vertices(radius):
     across = np.cos(turns)[:, np.newaxis] * east + np.sin(turns)[:, np.newaxis] * north
     vertices = np.cos(radii) * center + np.sin(radii) * across
     polygon = Polygon(*oracle.lonlat(vertices))
-    cells = oracle.cell_of(vertices[::10] + radius * 0.01 * some_points(1000), 10)
+    cells = oracle.cell_of(vertices[::50] + radius * 0.01 * some_points(200), 10)
     points = oracle.cell_points(cells, 10, 0.5, 0.5)
     # The centre of the star is inside.
     expected = oracle.crossings(vertices, center, points) % 2 == 0
     found = {mode: shapes_plane([polygon], order=10, mode=mode).cells().astype(int) for mode in MODES}
     assert np.array_equal(np.isin(cells, found["center"]), expected)
-    assert 200 < expected.sum() < 800
-    outline = oracle.cell_of(along([oracle.lonlat(vertices)], 4), 10)
+    assert 40 < expected.sum() < 160
+    outline = oracle.cell_of(along([oracle.lonlat(vertices)], 2), 10)
     assert np.isin(outline, found["overlap"]).all()
     assert not np.isin(outline, found["inside"]).any()
 
@@ -789,23 +789,28 @@ def check_compound(seed, kinds, n):
     overlap, inside = held(shape, order, "overlap"), held(shape, order, "inside")
     assert np.array_equal(some & ~overlap, np.zeros_like(some))
     assert np.array_equal(inside & ~all_, np.zeros_like(some))
-    # What the points did not find is smaller than their distance.
-    unseen = 0
+    # What the points did not find is smaller than their distance, or next to an edge of the cell.
+    part, near, far = (np.arange(20_000) + 0.5) / 20_000, np.full(20_000, 1e-6), np.full(20_000, 1 - 1e-6)
+    edges = np.concatenate([part, part, near, far]), np.concatenate([near, far, part, part])
+    unseen = []
     for cells, value in ((np.flatnonzero(overlap & ~some), True), (np.flatnonzero(all_ & ~inside), False)):
-        if cells.size:
-            unseen += (~(holds(points_of_cells(cells, order, 512)) == value).any(axis=1)).sum()
+        for cell in cells:
+            seen = (holds(points_of_cells([cell], order, 256)) == value).any()
+            if not seen and not (holds(oracle.cell_points(np.full(80_000, cell), order, *edges)) == value).any():
+                unseen.append(cell)
     return unseen
 
 
-def test_compounds_are_decided_as_a_whole():
+@pytest.mark.parametrize("seed", range(12))
+def test_compounds_are_decided_as_a_whole(seed):
     """Every cell by a grid of points in it."""
-    assert sum(check_compound(seed, ["disc", "ellipse", "rectangle", "zone"], 24) for seed in range(25)) <= 1
+    assert not check_compound(seed, ["disc", "ellipse", "rectangle", "zone"], 16)
 
 
 @pytest.mark.deep
 def test_more_compounds_are_decided_as_a_whole():
     kinds = ["disc", "ellipse", "rectangle", "zone", "star"]
-    assert sum(check_compound(seed, kinds, 64) for seed in range(100, 200)) <= 4
+    assert sum(len(check_compound(seed, kinds, 64)) for seed in range(100, 150)) <= 2
 
 
 @examples(50)
