@@ -145,6 +145,9 @@ cdef struct Ellipse:
     double focus1[3]
     double focus2[3]
     double distance_sum
+    double inverse_a
+    double inverse_b
+    bint quick              # for `quick_ellipse`
 
 
 cdef struct Work:
@@ -152,6 +155,8 @@ cdef struct Work:
     int order
     Mode mode
     double n
+    double belt_slope       # d(z) / d(rho) in the belt, and by rho in the cap
+    double cap_slope
     double t                # longitude of the shape in units of pi/4, in [0, 8)
     bint is_ellipse
     Ellipse ellipse
@@ -222,19 +227,6 @@ cdef inline double wrapped(double lon) noexcept nogil:
     return lon if lon < 4 else lon - 8
 
 
-cdef inline void chart_slopes(double rho, double n, int64_t strip, double* dz, double* dwidth) noexcept nogil:
-    """Derivatives of z and of the width of the ring, in the part of the chart where the strip south of ring `strip` is."""
-    if strip < n:
-        dz[0] = -2 * rho / (3 * n * n)
-        dwidth[0] = 1
-    elif strip < 3 * n:
-        dz[0] = -2 / (3 * n)
-        dwidth[0] = 0
-    else:
-        dz[0] = -2 * (4 * n - rho) / (3 * n * n)
-        dwidth[0] = -1
-
-
 cdef inline double distance(const double* a, const double* b) noexcept nogil:
     """Angle between two unit vectors, precise at all angles."""
     cdef double c[3]
@@ -291,6 +283,17 @@ cdef inline double side_at(const Piece* piece, double z, double cos_lat, double*
     )
 
 
+cdef inline double tilt_at(const Ellipse* e, double c, double s) noexcept nogil:
+    """The derivative of z by the parameter of cosine c and sine s, times a positive number."""
+    return (
+        -e.a * e.wz * (1 + e.b * e.b) * s + e.b * e.hz * (1 + e.a * e.a) * c + (e.a * e.a - e.b * e.b) * e.z0 * s * c
+    )
+
+
+cdef inline double tilt(const Ellipse* e, double theta) noexcept nogil:
+    return tilt_at(e, cos(theta), sin(theta))
+
+
 cdef double ellipse_lon(const Ellipse* e, double theta, double middle) noexcept nogil:
     """Longitude of a point of an ellipse, from the ellipse's own, in units of pi/4, within 4 of `middle`."""
     cdef double p = e.a * cos(theta), q = e.b * sin(theta)
@@ -323,9 +326,7 @@ cdef double ellipse_at(
             gap = height / sqrt(size) - z
         else:
             gap = (cos_lat * cos_lat - cross2 / size) / (z + height / sqrt(size))
-        slope = (
-            -e.a * e.wz * (1 + e.b * e.b) * s + e.b * e.hz * (1 + e.a * e.a) * c + (e.a * e.a - e.b * e.b) * e.z0 * s * c
-        ) / (size * sqrt(size))
+        slope = tilt_at(e, c, s) / (size * sqrt(size))
         # theta_a is the northern end
         if gap > 0:
             low = theta
@@ -347,41 +348,139 @@ cdef double ellipse_at(
     return piece.middle + wrapped((4 / M_PI) * arctangent(y, x) - piece.middle)
 
 
-cdef double edge_at(const Work* work, const Piece* piece, double t, double rho, int64_t strip, double* slope) noexcept nogil:
-    """v of a piece on a ring, and its derivative by rho, in the part of the chart with the strip south of ring `strip`.
+cdef bint quick_ellipse(
+    const Ellipse* e, bint west, double half, double z, double cos_lat, double* lon, double* dlon
+) noexcept nogil:
+    """`cross_ellipse` for one that cuts each ring in one interval, within a small `half` (in radians) of longitudes.
+
+    With x = tan(lon / 2), the components of (1 + x**2) (p - centre) along the axes are quadratic in x, free of
+    cancellation, and the equation of the ellipse is quartic. Its quadratic part gives the first guess; then Newton's
+    steps. Next to the northern and southern end, where the two solutions meet, the answer is no.
+    """
+    cdef double dc = cos_lat - e.x0, dz = z - e.z0, u0, u1, u2, w0, w1, w2, n0, n2, a, b, c, root, x, step, u, w, n, f
+    cdef double gx, gy, gz, cs, sn
+    cdef int i
+    # in units of the tangents of the semi-axes
+    u0 = (e.wx * dc + e.wz * dz) * e.inverse_a
+    u1 = 2 * e.wy * cos_lat * e.inverse_a
+    u2 = (e.wx * (dc - 2 * cos_lat) + e.wz * dz) * e.inverse_a
+    w0 = (e.hx * dc + e.hz * dz) * e.inverse_b
+    w1 = 2 * e.hy * cos_lat * e.inverse_b
+    w2 = (e.hx * (dc - 2 * cos_lat) + e.hz * dz) * e.inverse_b
+    n0 = e.x0 * cos_lat + e.z0 * z
+    n2 = e.z0 * z - e.x0 * cos_lat
+    a = u1 * u1 + w1 * w1 + 2 * (u0 * u2 + w0 * w2 - n0 * n2)
+    b = u0 * u1 + w0 * w1
+    c = u0 * u0 + w0 * w0 - n0 * n0
+    root = b * b - a * c
+    if not (a > 0 and root > 1e-3 * a):
+        return False
+    root = sqrt(root)
+    x = (-b - root if west else root - b) / a
+    for i in range(5):
+        u = u0 + x * (u1 + x * u2)
+        w = w0 + x * (w1 + x * w2)
+        n = n0 + x * x * n2
+        f = 2 * (u * (u1 + 2 * x * u2) + w * (w1 + 2 * x * w2) - 2 * n * x * n2)
+        step = (u * u + w * w - n * n) / f
+        x -= step
+        if fabs(step) < 1e-8 * half:
+            break
+    else:
+        return False
+    if not fabs(x) < half or (f > 0) == west:
+        return False
+    # The gradient of the equation, up to a factor, and the derivative along the parallel and the meridian.
+    a = 1 / (1 + x * x)
+    cs = (1 - x * x) * a
+    sn = 2 * x * a
+    u *= a * e.inverse_a
+    w *= a * e.inverse_b
+    n *= a
+    gx = u * e.wx + w * e.hx - n * e.x0
+    gy = u * e.wy + w * e.hy
+    gz = u * e.wz + w * e.hz - n * e.z0
+    dlon[0] = (4 / M_PI) * ((gx * cs + gy * sn) * z / cos_lat - gz) / (cos_lat * (gy * cs - gx * sn))
+    lon[0] = (8 / M_PI) * arctangent(x, 1)
+    return True
+
+
+cdef bint cross_ellipse(
+    const Work* work, const Piece* piece, double rho, double z, double cos_lat, double* lon, double* dlon, double* near
+) noexcept nogil:
+    """Longitude at which a parallel crosses a piece of an ellipse, its derivative by z and a bound of its rounding.
+
+    False where the ellipse runs along the parallel.
+    """
+    cdef double dlat, slope
+    if not (
+        work.ellipse.quick
+        and quick_ellipse(&work.ellipse, piece.enters, 0.125 * M_PI * work.lon_max, z, cos_lat, lon, dlon)
+    ):
+        lon[0] = ellipse_at(&work.ellipse, piece, rho, z, cos_lat, &dlat, dlon)
+        # The latitude falls from theta_a to theta_b: next to the ends, which run along parallels, rounding hides that.
+        dlat = -fabs(dlat) if piece.theta_b > piece.theta_a else fabs(dlat)
+        if dlat == 0:
+            near[0] = 1e-9
+            return False
+        dlon[0] *= (4 / M_PI) / dlat
+    slope = cos_lat * cos_lat * dlon[0]
+    near[0] = NEAR_ELLIPSE * (4 / M_PI) / cos_lat * sqrt(1 + slope * slope)
+    return True
+
+
+cdef struct Sample:
+    # A point of a piece, and its direction there.
+    double rho
+    double width
+    double lon
+    double dlon             # d(lon) / d(z)
+    double level            # 0, or where the piece runs along the ring the sign of -d(lon) / d(z)
+
+
+cdef void sample_at(
+    const Work* work, const Piece* piece, double rho, double z, double cos_lat, double width, Sample* out
+) noexcept nogil:
+    """The point of a piece on the ring `rho`."""
+    cdef double near, steep
+    out.rho = rho
+    out.width = width
+    out.dlon = 0
+    out.level = 0
+    if work.is_ellipse:
+        if rho <= piece.rho_a or rho >= piece.rho_b or not cross_ellipse(
+            work, piece, rho, z, cos_lat, &out.lon, &out.dlon, &near
+        ):
+            # Southwards, the piece in the west widens from its northern end and narrows at its southern one.
+            out.level = -1 if piece.enters == (rho - piece.rho_a < piece.rho_b - rho) else 1
+            out.lon = piece.lon_a if rho - piece.rho_a < piece.rho_b - rho else piece.lon_b
+            out.dlon = 0
+            return
+    else:
+        out.lon = side_at(piece, z, cos_lat, &steep)
+        if cos_lat > 0 and piece.turn != 0:
+            if steep == 0:
+                out.level = -1 if piece.turn > 0 else 1
+            else:
+                out.dlon = (4 / M_PI) * piece.turn / (cos_lat * cos_lat * steep)
+    if rho == piece.rho_a:
+        out.lon = piece.lon_a
+    elif rho == piece.rho_b:
+        out.lon = piece.lon_b
+
+
+cdef inline double slope_of(const Work* work, const Sample* at, double t, int64_t strip) noexcept nogil:
+    """Derivative of v by rho, in the part of the chart with the strip south of ring `strip`.
 
     Seen from a base cell whose middle lies t (units of pi/4) west of the shape's longitude.
     """
-    cdef double z, cos_lat, width, dz, dwidth, lon, steep, dlon, dlat
-    ring_height(rho, work.n, &z, &cos_lat, &width)
-    chart_slopes(rho, work.n, strip, &dz, &dwidth)
-    if work.is_ellipse:
-        lon = ellipse_at(&work.ellipse, piece, rho, z, cos_lat, &dlat, &dlon)
-        # The latitude falls from theta_a to theta_b: next to the ends, which run along parallels, rounding hides that.
-        dlat = -fabs(dlat) if piece.theta_b > piece.theta_a else fabs(dlat)
-        slope[0] = 0
-        if dlat == 0 or rho <= piece.rho_a or rho >= piece.rho_b:
-            slope[0] = STEEP if (dlon > 0) == (piece.theta_b > piece.theta_a) else -STEEP
-            dlon = 0
-        else:
-            dlon = (4 / M_PI) * dlon / dlat * dz
-    else:
-        lon = side_at(piece, z, cos_lat, &steep)
-        slope[0] = 0
-        dlon = 0
-        if cos_lat <= 0 or piece.turn == 0:
-            pass
-        elif steep == 0:
-            slope[0] = -STEEP if piece.turn > 0 else STEEP
-        else:
-            dlon = (4 / M_PI) * piece.turn / (cos_lat * cos_lat * steep) * dz
-    if rho == piece.rho_a:
-        lon = piece.lon_a
-    elif rho == piece.rho_b:
-        lon = piece.lon_b
-    if slope[0] == 0:
-        slope[0] = dwidth * (t + lon) + width * dlon
-    return width * (t + lon)
+    if at.level != 0:
+        return at.level * STEEP
+    if strip < work.n:
+        return t + at.lon + at.width * at.dlon * work.cap_slope * at.rho
+    if strip < 3 * work.n:
+        return at.width * at.dlon * work.belt_slope
+    return -(t + at.lon) + at.width * at.dlon * work.cap_slope * (4 * work.n - at.rho)
 
 
 cdef struct Extremes:
@@ -411,7 +510,8 @@ cdef void turning(
     False position with the Illinois rule; bisection where an end is steep, or when the bracket shrinks slowly. What
     is left of the bracket times the slope there bounds the error of the value.
     """
-    cdef double fa = slope_a + sign, fb = slope_b + sign, mid = a, f, value = 0, slope
+    cdef double fa = slope_a + sign, fb = slope_b + sign, mid, f, z, cos_lat, width
+    cdef Sample at
     cdef int i
     for i in range(60):
         if i % 4 == 3 or fabs(fa) > 1e6 or fabs(fb) > 1e6:
@@ -420,8 +520,9 @@ cdef void turning(
             mid = (a * fb - b * fa) / (fb - fa)
             if not a < mid < b:
                 mid = 0.5 * (a + b)
-        value = edge_at(work, piece, t, mid, strip, &slope)
-        f = slope + sign
+        ring_height(mid, work.n, &z, &cos_lat, &width)
+        sample_at(work, piece, mid, z, cos_lat, width, &at)
+        f = slope_of(work, &at, t, strip) + sign
         if fabs(f) * (b - a) < 1e-13:
             break
         if (f > 0) == (fa > 0):
@@ -432,35 +533,146 @@ cdef void turning(
             b = mid
             fb = f
             fa *= 0.5
-    take(all_, value, mid)
+    take(all_, at.width * (t + at.lon), at.rho)
+
+
+cdef double theta_on(const Work* work, const Piece* piece, const Sample* at) noexcept nogil:
+    """The parameter of a point of a piece of an ellipse."""
+    cdef const Ellipse* e = &work.ellipse
+    cdef double z, cos_lat, width, x, y, u, w, middle = 0.5 * (piece.theta_a + piece.theta_b)
+    if at.rho <= piece.rho_a:
+        return piece.theta_a
+    if at.rho >= piece.rho_b:
+        return piece.theta_b
+    ring_height(at.rho, work.n, &z, &cos_lat, &width)
+    x = cos_lat * cos(at.lon * (M_PI / 4)) - e.x0
+    y = cos_lat * sin(at.lon * (M_PI / 4))
+    u = x * e.wx + y * e.wy + (z - e.z0) * e.wz
+    w = x * e.hx + y * e.hy + (z - e.z0) * e.hz
+    return middle + (M_PI / 4) * wrapped((4 / M_PI) * (atan2(w * e.inverse_b, u * e.inverse_a) - middle))
+
+
+cdef void turning_by_theta(
+    const Work* work, const Piece* piece, double t, int64_t strip, const Sample* from_, const Sample* to, double sign,
+    Extremes* all_,
+) noexcept nogil:
+    """`turning` for an ellipse, by its parameter, in which it is smooth also where it runs along a parallel."""
+    cdef const Ellipse* e = &work.ellipse
+    cdef double a = theta_on(work, piece, from_), b = theta_on(work, piece, to), theta, fa = 0, fb = 0, f
+    cdef double p, q, c, s, x, y, z, size, across, rho, fall, lon, width, cos_lat, dlon
+    cdef int i
+    for i in range(60):
+        if i < 2:
+            theta = b if i else a
+        elif i % 4 == 1:
+            theta = 0.5 * (a + b)
+        else:
+            theta = (a * fb - b * fa) / (fb - fa)
+            if not (a < theta < b or b < theta < a):
+                theta = 0.5 * (a + b)
+        c = cos(theta)
+        s = sin(theta)
+        p = e.a * c
+        q = e.b * s
+        x = e.x0 + p * e.wx + q * e.hx
+        y = p * e.wy + q * e.hy
+        size = 1 / sqrt(1 + p * p + q * q)
+        z = (e.z0 + p * e.wz + q * e.hz) * size
+        across = x * x + y * y
+        cos_lat = sqrt(across) * size
+        rho = rho_of(z, cos_lat, work.n)
+        lon = piece.middle + wrapped((4 / M_PI) * arctangent(y, x) - piece.middle)
+        dlon = (4 / M_PI) * (x * (e.b * c * e.hy - e.a * s * e.wy) - y * (e.b * c * e.hx - e.a * s * e.wx)) / across
+        # d(rho) / d(theta)
+        fall = tilt_at(e, c, s) * size * size * size
+        if strip < work.n:
+            width = rho
+            fall /= work.cap_slope * rho
+            f = width * dlon + (t + lon) * fall
+        elif strip < 3 * work.n:
+            width = work.n
+            fall /= work.belt_slope
+            f = width * dlon
+        else:
+            width = 4 * work.n - rho
+            fall /= work.cap_slope * width
+            f = width * dlon - (t + lon) * fall
+        f += sign * fall
+        if i == 0:
+            fa = f
+            continue
+        if i == 1:
+            fb = f
+            if (fa > 0) == (fb > 0):
+                return
+            continue
+        if fabs(f) * fabs(b - a) < 1e-13:
+            break
+        if (f > 0) == (fa > 0):
+            a = theta
+            fa = f
+            fb *= 0.5
+        else:
+            b = theta
+            fb = f
+            fa *= 0.5
+    take(all_, width * (t + lon), rho)
+
+
+cdef inline void none_of(Extremes* all_) noexcept nogil:
+    all_.plus_max = all_.minus_max = -<double> FAR
+    all_.plus_min = all_.minus_min = <double> FAR
+
+
+cdef void part_extremes(
+    const Work* work, const Piece* piece, double t, int64_t strip, const Sample* a, const Sample* b, Extremes* all_
+) noexcept nogil:
+    """Take the extremes of edge + rho and edge - rho beyond a, up to b, where a and b are close."""
+    cdef double slope_a = slope_of(work, a, t, strip), slope_b = slope_of(work, b, t, strip)
+    cdef double sign
+    cdef int k
+    take(all_, b.width * (t + b.lon), b.rho)
+    for k in range(2):
+        sign = 1 - 2 * k
+        if (slope_a + sign > 0) == (slope_b + sign > 0):
+            continue
+        if work.is_ellipse and work.ellipse.inverse_a > 0 and work.ellipse.inverse_b > 0:
+            turning_by_theta(work, piece, t, strip, a, b, sign, all_)
+        else:
+            turning(work, piece, t, strip, a.rho, b.rho, slope_a, slope_b, sign, all_)
 
 
 cdef void strip_extremes(
-    const Work* work, const Piece* piece, double t, int64_t strip, double a, double b, Extremes* all_
+    const Work* work, const Piece* piece, double t, int64_t strip, const Sample* a, const Sample* b, Extremes* all_
 ) noexcept nogil:
-    """Extremes of edge + rho and edge - rho on the part [a, b] of a strip between two rings."""
-    cdef double low = a, high, value, slope_low, slope_high, sign
-    cdef int pieces = 1, i, k
-    all_.plus_max = all_.minus_max = -<double> FAR
-    all_.plus_min = all_.minus_min = <double> FAR
-    take(all_, edge_at(work, piece, t, a, strip, &slope_low), a)
-    if b - a < 1e-9:
-        # Too short to have a direction
-        take(all_, edge_at(work, piece, t, piece.rho_b if b == piece.rho_b else b, strip, &slope_high), b)
+    """Extremes of edge + rho and edge - rho from a to b in a strip between two rings."""
+    cdef double rho, z, cos_lat, width
+    cdef Sample low, high
+    cdef int i
+    none_of(all_)
+    if piece.rho_b - piece.rho_a < 1e-9:
+        # It runs along the ring: only the ends are known.
+        take(all_, b.width * (t + piece.lon_a), b.rho)
+        take(all_, b.width * (t + piece.lon_b), b.rho)
         return
-    # One cell is a small part of the outline and of the chart, save at low orders and next to a pole.
-    if work.n <= 32 or a < 8 or b > 4 * work.n - 8:
-        pieces = 16
-    for i in range(pieces):
-        high = b if i == pieces - 1 else a + (i + 1) * (b - a) / pieces
-        value = edge_at(work, piece, t, high, strip, &slope_high)
-        take(all_, value, high)
-        for k in range(2):
-            sign = 1 - 2 * k
-            if (slope_low + sign > 0) != (slope_high + sign > 0) and high > low:
-                turning(work, piece, t, strip, low, high, slope_low, slope_high, sign, all_)
-        low = high
-        slope_low = slope_high
+    take(all_, a.width * (t + a.lon), a.rho)
+    if b.rho - a.rho < 1e-9:
+        # Too short to have a direction
+        take(all_, b.width * (t + b.lon), b.rho)
+    elif work.n <= 32 or a.rho < 8 or b.rho > 4 * work.n - 8:
+        # One cell is a large part of the outline and of the chart.
+        low = a[0]
+        for i in range(1, 17):
+            if i == 16:
+                high = b[0]
+            else:
+                rho = a.rho + i * (b.rho - a.rho) / 16
+                ring_height(rho, work.n, &z, &cos_lat, &width)
+                sample_at(work, piece, rho, z, cos_lat, width, &high)
+            part_extremes(work, piece, t, strip, &low, &high, all_)
+            low = high
+    else:
+        part_extremes(work, piece, t, strip, a, b, all_)
 
 
 # ---------------------------------------------------------------------- crossings
@@ -530,17 +742,13 @@ cdef void cross_rings(Work* work) noexcept nogil:
     cdef Row* row
     cdef size_t k
     cdef int64_t ring
-    cdef double lon, steep, dlat, dlon, near
+    cdef double lon, steep, dlon, near
     for k in range(work.piece_extent.count):
         piece = work.pieces + k
         for ring in range(piece.first, piece.last + 1):
             row = work.rows + (ring - work.first)
             if work.is_ellipse:
-                lon = ellipse_at(&work.ellipse, piece, <double> ring, row.z, row.cos_lat, &dlat, &dlon)
-                near = 1e-9
-                if dlat != 0:
-                    dlon *= row.cos_lat * row.cos_lat / dlat
-                    near = NEAR_ELLIPSE * (4 / M_PI) / row.cos_lat * sqrt(1 + dlon * dlon)
+                cross_ellipse(work, piece, <double> ring, row.z, row.cos_lat, &lon, &dlon, &near)
             else:
                 lon = side_at(piece, row.z, row.cos_lat, &steep)
                 near = NEAR_SIDE * (4 / M_PI) / steep if steep > 0 else 8
@@ -725,24 +933,39 @@ cdef void held_spans(Work* work, int face, double t, int64_t s_min, int64_t s_ma
             put_span(work, s - s_min, low, high, HELD)
 
 
+cdef inline void sample_on(const Work* work, const Piece* piece, double rho, Sample* out) noexcept nogil:
+    """The point of a piece on a ring between its ends."""
+    cdef double z, cos_lat, width
+    cdef const Row* row
+    cdef int64_t ring = <int64_t> rho
+    if rho == <double> ring and work.first <= ring <= work.last:
+        row = work.rows + (ring - work.first)
+        sample_at(work, piece, rho, row.z, row.cos_lat, row.width, out)
+    else:
+        ring_height(rho, work.n, &z, &cos_lat, &width)
+        sample_at(work, piece, rho, z, cos_lat, width, out)
+
+
 cdef void met_spans(Work* work, int face, double t, int64_t s_min, int64_t s_max) noexcept nogil:
     """The cells of a base cell that the outline meets, as spans."""
     cdef int64_t size = (<int64_t> 1) << work.order, base = base_ring(face, size), c, begin, end, s, most
     cdef double slack = 1e-10 + 2e-15 * work.n, a, b, low, high
     cdef Extremes before, after
+    cdef Sample from_, to
     cdef Piece* piece
     cdef size_t k
     for k in range(work.piece_extent.count):
         piece = work.pieces + k
-        begin = <int64_t> floor(piece.rho_a)
-        end = <int64_t> floor(piece.rho_b) + 1
+        # An end that is on a ring within rounding is in the strips on both sides of it.
+        begin = <int64_t> floor(piece.rho_a - slack)
+        end = <int64_t> floor(piece.rho_b + slack) + 1
         # base - s_max and base - s_min are the rings of the table; the strip c - 1 is north of ring c.
         if begin < base - s_max:
             begin = base - s_max
         if end > base - s_min:
             end = base - s_min
-        after.plus_max = after.minus_max = -<double> FAR
-        after.plus_min = after.minus_min = <double> FAR
+        none_of(&after)
+        to.rho = -1
         for c in range(begin - 1, end + 1):
             before = after
             a = <double> c
@@ -751,11 +974,21 @@ cdef void met_spans(Work* work, int face, double t, int64_t s_min, int64_t s_max
                 a = piece.rho_a
             if b > piece.rho_b:
                 b = piece.rho_b
-            if a <= b:
-                strip_extremes(work, piece, t, c, a, b, &after)
+            if a - b > slack:
+                none_of(&after)
             else:
-                after.plus_max = after.minus_max = -<double> FAR
-                after.plus_min = after.minus_min = <double> FAR
+                if a > b:
+                    # Beside the strip, within rounding
+                    a = b = piece.rho_a if a == piece.rho_a else piece.rho_b
+                if to.rho == a:
+                    from_ = to
+                else:
+                    sample_on(work, piece, a, &from_)
+                if b > a:
+                    sample_on(work, piece, b, &to)
+                else:
+                    to = from_
+                strip_extremes(work, piece, t, c, &from_, &to, &after)
             if c < begin:
                 continue
             high = before.plus_max - c + 1
@@ -1249,28 +1482,28 @@ cdef void one_polygon(Work* work, const double* given, int64_t count) noexcept n
 # ---------------------------------------------------------------------- ellipses
 
 
-cdef inline double tilt(const Ellipse* e, double theta) noexcept nogil:
-    """The derivative of the latitude by theta, times a positive number."""
-    cdef double c = cos(theta), s = sin(theta)
-    return (
-        -e.a * e.wz * (1 + e.b * e.b) * s + e.b * e.hz * (1 + e.a * e.a) * c + (e.a * e.a - e.b * e.b) * e.z0 * s * c
-    )
-
-
 cdef double level_at(const Ellipse* e, double a, double b) noexcept nogil:
-    """Where `tilt` changes sign between a and b."""
-    cdef double fa = tilt(e, a), mid, f
+    """Where `tilt` changes sign between a and b: false position with the Illinois rule, and bisection."""
+    cdef double fa = tilt(e, a), fb = tilt(e, b), mid = a, f
     cdef int i
-    for i in range(60):
-        mid = 0.5 * (a + b)
-        if mid == a or mid == b:
+    for i in range(100):
+        mid = 0.5 * (a + b) if i % 4 == 3 else (a * fb - b * fa) / (fb - fa)
+        if not a < mid < b:
+            mid = 0.5 * (a + b)
+        if b - a < 1e-15 or mid <= a or mid >= b:
             break
         f = tilt(e, mid)
+        if f == 0:
+            break
         if (f > 0) == (fa > 0):
             a = mid
+            fa = f
+            fb *= 0.5
         else:
             b = mid
-    return 0.5 * (a + b)
+            fb = f
+            fa *= 0.5
+    return mid
 
 
 cdef int level_points(const Ellipse* e, double* theta) noexcept nogil:
@@ -1378,6 +1611,9 @@ cdef void one_ellipse(
     work.lon_max = 4 if ratio >= 1 or work.pole else (4 / M_PI) * asin(ratio) * (1 + 1e-12) + 1e-12
     work.lon_min = -work.lon_max
     count = level_points(e, theta)
+    e.inverse_a = 1 / e.a if e.a > 0 else 0
+    e.inverse_b = 1 / e.b if e.b > 0 else 0
+    e.quick = count == 2 and minor > 1e-3 * major and work.lon_max < 0.3
     work.piece_extent.count = 0
     work.rho_min = 4 * work.n
     work.rho_max = 0
@@ -1451,6 +1687,8 @@ cdef void work_open(Work* work, int order, int mode, bint is_ellipse, Sink* sink
     work.order = order
     work.mode = <Mode> mode
     work.n = <double> ((<int64_t> 1) << order)
+    work.belt_slope = -2 / (3 * work.n)
+    work.cap_slope = work.belt_slope / work.n
     work.is_ellipse = is_ellipse
     work.sink = sink
 
