@@ -15,8 +15,8 @@ from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import track
 from hpmask.core.rangeset import RangeSet, from_starts_stops, union_along_curve
 from hpmask.geometry import healpix
-from hpmask.regions.arrays import Batch, Discs, Raster, Rows, rows_rasterized
-from hpmask.regions.shapes import Disc, Shape
+from hpmask.regions.arrays import Batch, Discs, Raster, Rows, batches_of, rows_rasterized
+from hpmask.regions.shapes import Shape
 
 __all__ = [
     "batch_and_misses",
@@ -251,14 +251,15 @@ def ranges_and_misses(
 
 def _affordable(ranges: Any, n: int, order: int, what: str, sizes: Angles | None) -> Angles:
     """About how many ranges each of `n` shapes has, shape (n,), if they fit in memory."""
-    ranges = np.broadcast_to(np.asarray(ranges, dtype=np.float64), (n,))
-    if ranges.sum() > _MOST_RANGES:
-        k = int(np.argmax(ranges))
+    each: Angles = np.broadcast_to(np.asarray(ranges, dtype=np.float64), (n,))
+    total = float(each.sum())
+    if total > _MOST_RANGES:
+        k = int(np.argmax(each))
         largest = f"the largest is in row {k}"
         if sizes is not None:
             largest += f" with a radius of {np.degrees(sizes[k]):.4g} deg"
-        raise _too_fine(order, what, ranges.sum(), largest)
-    return ranges
+        raise _too_fine(order, what, total, largest)
+    return each
 
 
 def expected_ranges(length: Any, order: int) -> Any:
@@ -308,19 +309,11 @@ def shapes_and_misses(
         longest = f"the longest outline is {np.degrees(lengths[k]):.4g} deg ({type(shapes[k]).__name__})"
         raise _too_fine(order, "shapes", ranges, longest)
 
-    def work(shape: Shape) -> tuple[RangeSet, bool]:
-        starts, stops = shape.rasterize(order, checked)
-        return from_starts_stops(starts, stops, order), not starts.size and shape.misses(order, checked)
-
-    # Discs take one call for all: a call for each costs more than its cells.
-    circles = [k for k, shape in enumerate(shapes) if isinstance(shape, Disc)]
-    others = [k for k, shape in enumerate(shapes) if not isinstance(shape, Disc)]
-    done = _on_threads(work, [shapes[k] for k in others], threads=thread_count(n_threads), progress=False)
-    planes = [plane for plane, _ in done]
-    missed = [k for k, (_, is_missed) in zip(others, done, strict=True) if is_missed]
-    if circles:
-        lon, lat, radius = np.array([(one.lon, one.lat, one.radius) for one in shapes if isinstance(one, Disc)]).T
-        plane, rows = discs_and_misses(lon, lat, radius, order=order, mode=checked, n_threads=n_threads)
+    planes: list[RangeSet] = []
+    missed: list[int] = []
+    for batch, rows in batches_of(shapes):
+        # A call for each shape costs more than the cells of a small one.
+        plane, without = union_and_misses(batch, order=order, mode=checked, n_threads=n_threads)
         planes.append(plane)
-        missed += [circles[row] for row in rows]
+        missed += rows[without].tolist()
     return _union(planes, order), [shapes[k] for k in sorted(missed)]
