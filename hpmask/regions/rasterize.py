@@ -7,36 +7,30 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
-from astropy import units as u
-from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from hpmask._kernels import discs as _discs
-from hpmask._utils.arguments import MAX_ORDER, as_angle, as_flag, check_order
+from hpmask._utils.arguments import MAX_ORDER, check_order
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import track
 from hpmask.core.rangeset import RangeSet, from_starts_stops, union_along_curve
-from hpmask.energy.axis import EnergyAxis
-from hpmask.energy.units import per_bin
-from hpmask.geometry import frames, healpix
-from hpmask.regions.shapes import MODE_NUMBERS, TIE, Disc, Shape
+from hpmask.geometry import healpix
+from hpmask.regions.arrays import Batch, Discs, Raster, Rows, batches_of, rows_rasterized
+from hpmask.regions.shapes import Shape
 
 __all__ = [
-    "annuli_and_misses",
     "batch_and_misses",
     "cells_at",
-    "check_cones",
-    "cone_planes",
     "discs",
     "discs_and_misses",
     "expected_ranges",
+    "ranges_and_misses",
     "shapes_and_misses",
     "shapes_plane",
+    "union_and_misses",
 ]
 
 Angles = NDArray[np.float64]
-Rows = NDArray[np.intp]
 Numbers = NDArray[np.uint64]
 T = TypeVar("T")
 
@@ -50,96 +44,6 @@ _ROUND = 16
 _RANGES_PER_RADIAN = 2 / np.pi
 # 16 GB of ranges; to make them takes three times that.
 _MOST_RANGES = 1_000_000_000
-
-
-def check_cones(
-    center: SkyCoord,
-    radius: u.Quantity | str | Callable[[EnergyAxis], u.Quantity],
-    frame: str,
-    energy: EnergyAxis | None,
-) -> tuple[Angles, Angles, Angles, u.UnitBase]:
-    """Centres and radii of discs in radians: longitudes and latitudes of shape (n,), radii (n, 1) or (n, n_bins).
-
-    The last item is the unit in which the radii were given.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `hpmask.Mask.from_cones` says.
-    """
-    lon, lat = frames.to_lonlat(center, frame, "center")
-    if lon.ndim > 1:
-        raise ValueError(f"center must be a scalar or 1-D, got shape {lon.shape}")
-    lon, lat = np.atleast_1d(lon), np.atleast_1d(lat)
-    angle = as_angle(per_bin(radius, energy, "radius"), "radius")
-    if callable(radius) and angle.ndim == 1:
-        angle = angle[np.newaxis]  # a function of the energy axis may return one radius for each bin
-    radii = np.asarray(angle.to_value(u.rad), dtype=np.float64)
-    if radii.ndim < 2:
-        if radii.ndim == 1 and radii.size not in (1, lon.size):
-            several = energy is not None and radii.size == energy.n_bins
-            per_bin_text = f"; write {_as_row(angle)} for one radius per bin" if several else ""
-            raise ValueError(
-                f"radius must be a scalar or have one value per centre ({lon.size}), got {radii.size}{per_bin_text}"
-            )
-        radii = np.broadcast_to(radii.reshape(-1, 1), (lon.size, 1))
-    else:
-        if energy is None:
-            raise ValueError(f"radius of shape {radii.shape} has a column per energy bin: energy must be given")
-        if radii.ndim > 2 or radii.shape[1] != energy.n_bins or radii.shape[0] not in (1, lon.size):
-            shapes = " or ".join(f"({n}, {energy.n_bins})" for n in dict.fromkeys((lon.size, 1)))
-            raise ValueError(
-                f"radius must have shape {shapes}, one row per centre and one column per energy bin, got {radii.shape}"
-            )
-        radii = np.broadcast_to(radii, (lon.size, energy.n_bins))
-    # 180 deg in other units may come out a bit above pi.
-    bad = np.flatnonzero(~((radii >= 0) & (radii <= np.pi * (1 + 1e-12))).all(axis=1))
-    if bad.size:
-        row = int(bad[0])
-        value = np.broadcast_to(np.atleast_1d(angle.value).reshape(-1, radii.shape[1]), radii.shape)[row]
-        raise ValueError(
-            f"radius must be from 0 to 180 deg, {bad.size} of {lon.size} are not, "
-            f"the first in row {row}: {np.squeeze(value)} {angle.unit}"
-        )
-    return lon, lat, radii, angle.unit
-
-
-def _as_row(angle: u.Quantity) -> str:
-    """The values of a 1-D quantity as the only row of a table, such as "[[2, 1, 0.5]]"."""
-    values = [f"{value:.6g}" for value in angle.value]
-    if len(values) > 6:
-        values[3:-2] = ["..."]
-    return f"[[{', '.join(values)}]]"
-
-
-def cone_planes(
-    lon: Angles,
-    lat: Angles,
-    radii: Angles,
-    *,
-    order: int,
-    mode: str = "center",
-    n_threads: int | None = None,
-    progress: bool = False,
-) -> tuple[list[RangeSet], Rows]:
-    """The discs of each column of `radii` (see `check_cones`), and the rows of discs without a cell in some column.
-
-    Equal columns are rasterized once.
-    """
-    order, checked, progress = check_order(order), check_mode(mode), as_flag(progress, "progress")
-    planes: list[RangeSet] = []
-    misses: list[Rows] = []
-    for k in range(radii.shape[1]):
-        same = next((j for j in range(k) if np.array_equal(radii[:, j], radii[:, k])), None)
-        if same is not None:
-            planes.append(planes[same])
-            continue
-        plane, missed = discs_and_misses(
-            lon, lat, radii[:, k], order=order, mode=checked, n_threads=n_threads, progress=progress
-        )
-        planes.append(plane)
-        misses.append(missed)
-    return planes, misses[0] if len(misses) == 1 else np.unique(np.concatenate(misses))
 
 
 def discs(
@@ -170,61 +74,44 @@ def discs_and_misses(
     progress: bool = False,
 ) -> tuple[RangeSet, Rows]:
     """The union of discs as in `discs`, and the rows of those that have no cell."""
-    if (radius + (TIE if mode == "center" else 0.0) >= np.pi).any():
-        return RangeSet.full(order), np.empty(0, dtype=np.intp)
-
-    def kernel(rows: Rows) -> tuple[Numbers, Numbers, Numbers]:
-        some = [np.ascontiguousarray(angle[rows], dtype=np.float64) for angle in (lon, lat, radius)]
-        starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
-        return starts, stops, missed
-
-    return batch_and_misses(
-        kernel,
-        cells_at(lon, lat, n_threads),
-        2.0 + expected_ranges(2 * np.pi * np.sin(radius), order),
-        order=order,
-        what="discs",
-        sizes=radius,
-        n_threads=n_threads,
-        progress=progress,
-    )
+    batch = Discs(lon, lat, radius)
+    return union_and_misses(batch, order=order, mode=mode, n_threads=n_threads, progress=progress)
 
 
-def annuli_and_misses(
-    lon: Angles,
-    lat: Angles,
-    inner: Angles,
-    outer: Angles,
+def union_and_misses(
+    batch: Batch,
+    rows: Rows | slice = slice(None),
     *,
     order: int,
-    mode: Mode = "center",
+    mode: Mode,
     n_threads: int | None = None,
     progress: bool = False,
 ) -> tuple[RangeSet, Rows]:
-    """The union of annuli, and the rows of those that have no cell; angles in radians, 0 <= inner <= outer <= pi.
+    """The union of some shapes of a batch, and the rows of those that have no cell.
 
-    An annulus is a closed disc without another closed disc: see `discs`.
+    Raises
+    ------
+    ValueError
+        If a row is no shape, or the ranges do not fit in memory.
     """
-
-    def kernel(rows: Rows) -> tuple[Numbers, Numbers, Numbers]:
-        some = [np.ascontiguousarray(angle[rows], dtype=np.float64) for angle in (lon, lat, inner, outer)]
-        starts, stops, missed = _discs.annuli(*some, order, MODE_NUMBERS[mode])
-        return starts, stops, missed
-
-    return batch_and_misses(
-        kernel,
+    some = batch.take(rows)
+    number = None if isinstance(rows, slice) else rows
+    lon, lat, reach = some.caps
+    plane, missed = batch_and_misses(
+        lambda block: rows_rasterized(batch, block if number is None else number[block], order, mode),
         cells_at(lon, lat, n_threads),
-        2.0 + expected_ranges(2 * np.pi * (np.sin(inner) + np.sin(outer)), order),
+        2.0 + expected_ranges(some.outline_lengths, order),
         order=order,
-        what="annuli",
-        sizes=outer,
+        what=batch.plural,
+        sizes=reach,
         n_threads=n_threads,
         progress=progress,
     )
+    return plane, missed if number is None else number[missed]
 
 
 def batch_and_misses(
-    kernel: Callable[[Rows], tuple[Numbers, Numbers, Numbers]],
+    kernel: Callable[[Rows], Raster],
     cells: Numbers,
     ranges: Any,
     *,
@@ -259,14 +146,8 @@ def batch_and_misses(
     ValueError
         If the ranges do not fit in memory.
     """
-    ranges = np.broadcast_to(np.asarray(ranges, dtype=np.float64), cells.shape)
+    ranges = _affordable(ranges, cells.size, order, what, sizes)
     total = float(ranges.sum())
-    if total > _MOST_RANGES:
-        k = int(np.argmax(ranges))
-        largest = f"the largest is in row {k}"
-        if sizes is not None:
-            largest += f" with a radius of {np.degrees(sizes[k]):.4g} deg"
-        raise _too_fine(order, what, total, largest)
     threads = thread_count(n_threads)
     sky = _SkyOrder(cells, order, threads)
     del cells
@@ -276,7 +157,7 @@ def batch_and_misses(
     def work(block: tuple[int, int]) -> tuple[RangeSet, Rows]:
         rows = sky.rows(*block)
         starts, stops, missed = kernel(rows)
-        return from_starts_stops(starts, stops, order), rows[missed.astype(np.intp)]
+        return from_starts_stops(starts, stops, order), rows[missed]
 
     misses: list[Rows] = []
 
@@ -366,6 +247,46 @@ def _block_edges(sky: _SkyOrder, ranges: Angles, total: float, threads: int) -> 
     return [0, *sorted({starts[k] for k in cuts if 0 < k < len(starts)}), sky.size]
 
 
+def ranges_and_misses(
+    batch: Batch, *, order: int, mode: Mode, n_threads: int | None = None
+) -> tuple[Numbers, Numbers, Rows]:
+    """The starts and stops of the ranges of the shapes of a batch, not united, and the rows of those without a cell.
+
+    Raises
+    ------
+    ValueError
+        As `union_and_misses`.
+    """
+    n = len(batch)
+    ranges = _affordable(2.0 + expected_ranges(batch.outline_lengths, order), n, order, batch.plural, batch.caps[2])
+    threads = thread_count(n_threads)
+    total = float(ranges.sum())
+    n_blocks = threads if total > _SMALL_RANGES else 1
+    cuts = np.searchsorted(np.cumsum(ranges), np.linspace(0, total, n_blocks + 1)[1:-1])
+    edges = np.unique(np.concatenate([[0], cuts, [n]]))
+    blocks = [slice(int(a), int(b)) for a, b in pairwise(edges)] or [slice(0, 0)]
+
+    def work(block: slice) -> Raster:
+        starts, stops, missed = rows_rasterized(batch, block, order, mode, apart=True)
+        return starts, stops, missed + block.start
+
+    done = _on_threads(work, blocks, threads=threads, progress=False)
+    return done[0] if len(done) == 1 else tuple(map(np.concatenate, zip(*done, strict=True)))  # type: ignore[return-value]
+
+
+def _affordable(ranges: Any, n: int, order: int, what: str, sizes: Angles | None) -> Angles:
+    """About how many ranges each of `n` shapes has, shape (n,), if they fit in memory."""
+    each: Angles = np.broadcast_to(np.asarray(ranges, dtype=np.float64), (n,))
+    total = float(each.sum())
+    if total > _MOST_RANGES:
+        k = int(np.argmax(each))
+        largest = f"the largest is in row {k}"
+        if sizes is not None:
+            largest += f" with a radius of {np.degrees(sizes[k]):.4g} deg"
+        raise _too_fine(order, what, total, largest)
+    return each
+
+
 def expected_ranges(length: Any, order: int) -> Any:
     """Approximate number of ranges along outlines with a total length in radians."""
     return _RANGES_PER_RADIAN * length * (1 << order)
@@ -413,19 +334,11 @@ def shapes_and_misses(
         longest = f"the longest outline is {np.degrees(lengths[k]):.4g} deg ({type(shapes[k]).__name__})"
         raise _too_fine(order, "shapes", ranges, longest)
 
-    def work(shape: Shape) -> tuple[RangeSet, bool]:
-        starts, stops = shape.rasterize(order, checked)
-        return from_starts_stops(starts, stops, order), not starts.size and shape.misses(order, checked)
-
-    # Discs take one call for all: a call for each costs more than its cells.
-    circles = [k for k, shape in enumerate(shapes) if isinstance(shape, Disc)]
-    others = [k for k, shape in enumerate(shapes) if not isinstance(shape, Disc)]
-    done = _on_threads(work, [shapes[k] for k in others], threads=thread_count(n_threads), progress=False)
-    planes = [plane for plane, _ in done]
-    missed = [k for k, (_, is_missed) in zip(others, done, strict=True) if is_missed]
-    if circles:
-        lon, lat, radius = np.array([(one.lon, one.lat, one.radius) for one in shapes if isinstance(one, Disc)]).T
-        plane, rows = discs_and_misses(lon, lat, radius, order=order, mode=checked, n_threads=n_threads)
+    planes: list[RangeSet] = []
+    missed: list[int] = []
+    for batch, rows in batches_of(shapes):
+        # A call for each shape costs more than the cells of a small one.
+        plane, without = union_and_misses(batch, order=order, mode=checked, n_threads=n_threads)
         planes.append(plane)
-        missed += [circles[row] for row in rows]
+        missed += rows[without].tolist()
     return _union(planes, order), [shapes[k] for k in sorted(missed)]

@@ -25,6 +25,7 @@ KERNELS = (
     "cells",
     "cells_under_image",
     "components",
+    "convex",
     "counts_statistics",
     "crossings",
     "disc_sums",
@@ -51,6 +52,7 @@ _NONE = np.empty(0, np.uint64)
 _NO_ORDERS = np.empty(0, np.uint8)
 _SIP = np.zeros((2, 3, 3))
 _SIP[:, 0, 2] = _SIP[:, 2, 0] = 1e-5
+_SQUARE = 0.1 * np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 _NO_TURN = np.empty((0, 3))
 
 
@@ -180,6 +182,26 @@ class Workload:
             centre = sums / np.linalg.norm(sums, axis=1)[:, None]
             components.extents(boundaries, offset, self.order, centre, farthest)
             yield from (offset, boundaries, sums, farthest)
+
+    def call_convex(self) -> Iterable[Any]:
+        convex, n = load("convex"), 60
+        turns = np.linspace(0, 2 * np.pi, 5, endpoint=False)
+        # The last polygons reach around a pole, cross themselves, and are none.
+        sizes = np.append(np.geomspace(1e-3, 0.6, n), [0.5, 0.5, 0])
+        places = [*self.vectors, np.array([0.02, 0.01, 1.0]), np.array([0.02, 0.01, -1.0]), np.array([1.0, 0.0, 0.0])]
+        corners = []
+        for size, place in zip(sizes, places, strict=True):
+            east = np.cross([0.0, 0.0, 1.0], place) / np.linalg.norm(np.cross([0.0, 0.0, 1.0], place))
+            north = np.cross(place, east)
+            ring = place + size * (np.cos(turns)[:, None] * east + np.sin(turns)[:, None] * north)
+            corners.append(ring[[0, 2, 4, 1, 3]] if len(corners) % 7 == 3 else ring)
+        vertices = np.concatenate(corners)
+        vertices /= np.linalg.norm(vertices, axis=1)[:, None]
+        offsets = 5 * np.arange(n + 4)
+        for mode in range(3):
+            yield from convex.polygons(vertices, offsets, self.order, mode)
+            axis = np.geomspace(1e-3, 1.0, n)
+            yield from convex.ellipses(self.lon, self.lat, axis, 0.3 * axis[::-1].copy(), self.lon, self.order, mode)
 
     def call_counts_statistics(self) -> Iterable[Any]:
         kernel, rng, out = load("counts_statistics"), np.random.default_rng(3), np.empty(200)
@@ -399,6 +421,7 @@ class Workload:
         shapes = load("shapes")
         around = np.linspace(0, 2 * np.pi, 9, endpoint=False)
         wobbly = _vectors(1 + 0.3 * np.cos(around), 0.5 + 0.1 * (2 + np.sin(3 * around)) * np.sin(around))
+        hole = _vectors(1 + np.array([-0.1, 0.1, 0.1, -0.1]), 0.65 + np.array([-0.02, -0.02, 0.02, 0.02]))
         foci = _vectors(np.array([2.0, 2.2, 2.4]), np.array([-0.3, -0.25, -0.2]))
         axis, level = np.array([0.0, 0.0, 1.0]), np.sin(0.2)
         arcs = []
@@ -407,7 +430,8 @@ class Workload:
             arcs.append([*axis, level, np.pi / 2 - 0.2, *first, *last, *np.cross(axis, first), *np.cross(last, axis)])
         limits, closed = np.array([0.2, np.pi / 2, 0.0, 2 * np.pi]), np.array([1, 0, 1, 0], np.uint8)
         outlines = (
-            shapes.polygon(wobbly),
+            shapes.polygon(wobbly, np.array([0, len(wobbly)]), False),
+            shapes.polygon(np.concatenate([wobbly, hole]), np.array([0, len(wobbly), len(wobbly) + 4]), True),
             shapes.ellipse(foci[0], foci[1], foci[2], float(_angle(foci[2], foci[0]) + _angle(foci[2], foci[1]))),
             *(shapes.zone(np.array(arcs), np.eye(3), aligned, limits, 2 * np.pi, closed) for aligned in (True, False)),
         )
@@ -415,6 +439,36 @@ class Workload:
             for mode in range(3):
                 yield from outline.rasterize(self.order, mode)
             yield outline.length
+            yield outline.holds(foci[0])
+            yield outline.passes(foci[0], 0.1)
+        disc = shapes.disc(foci[1], 0.15)
+        yield from disc.rasterize(self.order, 0)
+        # Two tiles with a common side and an ellipse, minus a disc, without another tile, and what only one has.
+        tiles = [
+            shapes.polygon(_vectors(2.1 + 0.1 * k + _SQUARE[0], -0.3 + _SQUARE[1]), np.array([0, 4]), False)
+            for k in range(3)
+        ]
+        for program in ([0, 1, -1, 3, -1], [0, 1, -1, 4, -4], [0, 1, -1, 2, -3, 4, -2]):
+            for mode in (1, 2):
+                leaves = [*tiles, outlines[2], disc]
+                yield from shapes.compound(leaves, np.array(program, np.int32), self.order, mode)
+        outlines[0].turn()
+        yield from outlines[0].rasterize(self.order, 0)
+        # A slit to a hole, and a polygon of several rings, one after the other.
+        slit = np.concatenate([wobbly, wobbly[:1], hole, hole[:1]])
+        rings = np.array([0, len(slit), len(slit) + len(wobbly), len(slit) + len(wobbly) + 4])
+        ends, width = _vectors(np.array([2.1, 2.2, 3.0]), np.array([-0.3, -0.2, 1.0])), np.array([0.0, 0.01, 0.3])
+        for mode in range(3):
+            yield from shapes.polygons(
+                np.concatenate([slit, wobbly, hole]),
+                rings,
+                np.array([0, 1, 3]),
+                np.zeros(2, np.uint8),
+                self.order,
+                mode,
+            )
+            yield from shapes.paths(foci, ends, width, self.order, mode)
+            yield from shapes.paths(foci, foci, width, self.order, mode)
 
     def call_neighbours(self) -> Iterable[Any]:
         steps, nodes = load("neighbours"), self.nodes()

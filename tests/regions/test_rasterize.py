@@ -16,7 +16,8 @@ from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask._kernels import discs as kernel
 from hpmask.geometry import healpix
 from hpmask.regions import rasterize
-from hpmask.regions.rasterize import annuli_and_misses, discs, shapes_plane
+from hpmask.regions.arrays import Annuli
+from hpmask.regions.rasterize import discs, shapes_plane, union_and_misses
 from hpmask.regions.shapes import Combined, Disc, Ellipse, Polygon, Zone
 
 PI = np.pi
@@ -428,7 +429,7 @@ def test_radius_per_energy_bin():
 
 def annulus(lon, lat, inner, outer, order, mode):
     rows = (np.array([value]) for value in (lon, lat, inner, outer))
-    return annuli_and_misses(*rows, order=order, mode=mode)
+    return union_and_misses(Annuli(*rows), order=order, mode=mode)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -468,7 +469,7 @@ def test_many_annuli_are_the_union_of_single_ones(mode, monkeypatch):
     expected = RangeSet.union_all([plane for plane, _ in single])
     for block_ranges in (10**9, 100):
         monkeypatch.setattr(rasterize, "_BLOCK_RANGES", block_ranges)
-        plane, rows = annuli_and_misses(lon, lat, inner, outer, order=7, mode=mode)
+        plane, rows = union_and_misses(Annuli(lon, lat, inner, outer), order=7, mode=mode)
         assert plane == expected
         assert rows.tolist() == missed
 
@@ -512,7 +513,7 @@ def regions(draw, sizes=(-2.5, 0.15)):
             tip = np.cos(sides[1]) * center + np.sin(sides[1]) * north
             return Ellipse(lon, lat, *sides, angle), oracle.ellipse(lon, lat, *sides, angle), [tip]
         shape = Polygon.rectangle(lon, lat, *sides, angle)
-        return shape, oracle.rectangle(lon, lat, *sides, angle), shape.vertices[:1]
+        return shape, oracle.rectangle(lon, lat, *sides, angle), shape.rings[0][:1]
     if kind == "zone":
         return draw(zones())
     n = draw(st.integers(3, 9))
