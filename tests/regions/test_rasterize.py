@@ -478,7 +478,7 @@ def test_an_order_that_is_too_fine():
     lon, lat, radius = np.zeros(3), np.zeros(3), np.radians([1.0, 60.0, 2.0])
     for call in (
         lambda: discs(lon, lat, radius, order=29),
-        lambda: annuli_and_misses(lon, lat, 0.5 * radius, radius, order=29),
+        lambda: union_and_misses(Annuli(lon, lat, 0.5 * radius, radius), order=29, mode="center"),
     ):
         with pytest.raises(ValueError, match=r"order 29 is too fine .* in row 1 with a radius of 60 deg"):
             call()
