@@ -367,7 +367,43 @@ def sky_maps() -> Figure:
     return figure
 
 
+def shapes() -> Figure:
+    """Two chips, and the discs, spikes and bleed trails of stars and the trail of a satellite on them."""
+    order = 13
+    chips = SkyCoord(CENTER.ra.deg + np.array([-1.0, 1.0]), CENTER.dec.deg + np.zeros(2), unit="deg")
+    kept = Mask.from_boxes(chips, "1.75 deg", "3.4 deg", "3 deg", order=order)
+    stars = chips[[0, 0, 1, 1, 1]].spherical_offsets_by(
+        [0.3, -0.35, 0.25, -0.4, 0.1] * u.deg, [0.9, -0.8, 0.3, -1, 1.2] * u.deg
+    )
+    radius = [0.16, 0.08, 0.2, 0.06, 0.1] * u.deg
+    ends = CENTER.spherical_offsets_by([-2.4, 2.3] * u.deg, [-1.1, 0.9] * u.deg)
+    spikes = [Mask.from_boxes(stars, "0.03 deg", 6 * radius, angle, order=order) for angle in ("40 deg", "130 deg")]
+    parts = {
+        "from_boxes: chips": (kept, KEPT),
+        "from_paths: a trail": (Mask.from_paths(SkyCoord(ends), "0.05 deg", order=order), ORDERS[2]),
+        "from_boxes: bleed trails": (
+            Mask.from_boxes(stars[[0, 2]], "0.05 deg", [1.9, 2.3] * u.deg, "3 deg", order=order),
+            ORDERS[1],
+        ),
+        "from_boxes: spikes": (spikes[0] | spikes[1], ORDERS[0]),
+        "from_cones: stars": (Mask.from_cones(stars, radius, order=order), EXCLUDED),
+    }
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    ax = figure.subplots()
+    for number, (mask, colour) in enumerate(parts.values()):
+        part = mask & kept
+        for k, cells in part.planes[0].cells_by_order().items():
+            ax.add_collection(
+                PolyCollection(outlines(cells, k), facecolor=colour, edgecolor=colour, linewidth=0.1, zorder=2 + number)
+            )
+    bare(ax, 2.2)
+    names = [Patch(color=colour, label=label) for label, (_, colour) in parts.items()]
+    figure.legend(handles=names, loc="outside right center", frameon=False)
+    return figure
+
+
 ALL = {
+    "shapes": shapes,
     "significance": significance,
     "sky_maps": sky_maps,
     "growing": growing,

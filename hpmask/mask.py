@@ -365,7 +365,7 @@ class Mask(MaskValue):
         >>> from hpmask import Mask
         >>> galaxies = SkyCoord([10.68, 23.46], [41.27, 30.66], unit="deg")
         >>> Mask.from_ellipses(galaxies, [1.6, 0.6] * u.deg, [0.5, 0.35] * u.deg, [35, 22] * u.deg, order=11)
-        <Mask icrs order=11 | 187 ranges, 2992 B | 7.684e-05 of the sky>
+        <Mask icrs order=11 | 139 ranges, 2.2 kB | 7.677e-05 of the sky>
         """
         return cls._own(
             masks.from_shapes(
@@ -476,7 +476,7 @@ class Mask(MaskValue):
         >>> stars = SkyCoord([10, 10, 11, 11], [-5, -5, -4, -4], unit="deg")
         >>> lengths = [10, 10, 4, 4] * u.arcmin
         >>> Mask.from_boxes(stars, "20 arcsec", lengths, [45, 135, 45, 135] * u.deg, order=14)
-        <Mask icrs order=14 | 273 ranges, 4368 B | 5.948e-08 of the sky>
+        <Mask icrs order=14 | 110 ranges, 1.8 kB | 6.488e-08 of the sky>
         """
         return cls._own(
             masks.from_shapes(
@@ -812,7 +812,7 @@ class Mask(MaskValue):
         >>> trails = SkyCoord([[10, 12], [11, 11]], [[-5, -4], [-6, -3]], unit="deg")
         >>> mask = Mask.from_paths(trails, "20 arcsec", order=14)
         >>> print(f"{mask.area:.4f}")
-        0.0291 deg2
+        0.0289 deg2
         """
         return cls._own(
             masks.from_shapes(

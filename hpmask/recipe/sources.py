@@ -48,7 +48,7 @@ class _Discs:
     def order(self, grid: Grid) -> int | None:
         radii, frame, energy = self._radii_and_frame(grid)
         discs = columns_of(Shapes.cones(self.center, radii), frame, energy)
-        return order_of_batches(discs) or None if radii.any() else None
+        return order_of_batches(discs) or None if radii.value.any() else None
 
     def _radii_and_frame(self, grid: Grid) -> tuple[u.Quantity, str, EnergyAxis | None]:
         if self.radii.shape[1] > 1:

@@ -6,7 +6,7 @@ one item for each shape. See `hpmask.regions.shapes` for what belongs to a shape
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -34,6 +34,7 @@ __all__ = [
     "Raster",
     "Rows",
     "Sizes",
+    "batches_of",
     "rows_rasterized",
 ]
 
@@ -567,6 +568,41 @@ class Objects(Batch):
     @property
     def sizes(self) -> Sizes:
         return Sizes(*np.array([size for shape in self.shapes for size in shape.sizes]).reshape(-1, 4).T)
+
+
+def batches_of(some: Sequence[Shape]) -> list[tuple[Batch, Rows]]:
+    """Shapes of any kinds as batches of one kind each, and the numbers of the shapes in each batch."""
+    kinds: dict[type[Batch], list[int]] = {}
+    for number, shape in enumerate(some):
+        kinds.setdefault(_kind_of(shape), []).append(number)
+    return [(_FROM_SHAPES[kind]([some[k] for k in rows]), np.array(rows)) for kind, rows in kinds.items()]
+
+
+def _kind_of(shape: Shape) -> type[Batch]:
+    if isinstance(shape, Combined) and shape.nested and isinstance(shape.left, Disc) and isinstance(shape.right, Disc):
+        return Annuli
+    return next((kind for cls, kind in _KINDS.items() if isinstance(shape, cls)), Objects)
+
+
+def _polygons_of(some: Sequence[Any]) -> Polygons:
+    rings = [ring for shape in some for ring in shape.rings]
+    counts = np.cumsum([0, *map(len, rings)], dtype=np.int64)
+    owners = np.cumsum([0, *(len(shape.rings) for shape in some)], dtype=np.int64)
+    return Polygons(np.concatenate(rings), counts, owners, np.array([shape.larger for shape in some], dtype=np.uint8))
+
+
+_KINDS: dict[type[Shape], type[Batch]] = {Disc: Discs, Ellipse: Ellipses, Polygon: Polygons}
+_FROM_SHAPES: dict[type[Batch], Callable[[Sequence[Any]], Batch]] = {
+    Discs: lambda some: Discs(*np.array([(one.lon, one.lat, one.radius) for one in some]).T),
+    Annuli: lambda some: Annuli(
+        *np.array([(one.left.lon, one.left.lat, one.right.radius, one.left.radius) for one in some]).T
+    ),
+    Ellipses: lambda some: Ellipses(
+        *np.array([(one.lon, one.lat, one.half_width, one.half_height, one.angle) for one in some]).T
+    ),
+    Polygons: _polygons_of,
+    Objects: Objects,
+}
 
 
 def _cap_of(shape: Shape) -> tuple[float, float, float]:

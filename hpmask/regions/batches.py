@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from astropy import units as u
@@ -29,19 +29,27 @@ Angles = NDArray[np.float64]
 _STEP = 1e-3
 
 
-class _Source(Protocol):
+class _Source:
     """Shapes as they were given, of which the frame and the energy bins of the mask are not known yet."""
 
-    def __len__(self) -> int: ...
+    __slots__ = ()
+
+    kind: ClassVar[type[arrays.Batch]]
+
+    def __len__(self) -> int:
+        raise NotImplementedError
 
     def counted(self) -> str:
         """Their number and noun."""
+        return self.kind.counted_as(len(self))
 
     def columns(self, frame: str, energy: EnergyAxis | None) -> list[arrays.Batch]:
         """The shapes in a frame: one batch, or one for each energy bin. Equal batches are the same object."""
+        raise NotImplementedError
 
     def text(self, energy: EnergyAxis | None) -> str:
         """Their sizes, for the history."""
+        return ""
 
 
 class Shapes:
@@ -432,6 +440,16 @@ def _per_column(sizes: Sequence[Angles], build: Callable[..., arrays.Batch]) -> 
 # ---------------------------------------------------------------------- the kinds
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Centred(_Source):
+    """Shapes around centres of shape (n,)."""
+
+    center: SkyCoord
+
+    def __len__(self) -> int:
+        return int(self.center.size)
+
+
 def _checked(source: Any) -> Any:
     """A source, whose sizes are checked against each other at once if they do not depend on the energy bins."""
     if all(size.is_known for size in source.pair):
@@ -440,15 +458,10 @@ def _checked(source: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Cones:
-    center: SkyCoord
+class _Cones(_Centred):
+    kind: ClassVar[type[arrays.Batch]] = arrays.Discs
+
     radius: GivenSize
-
-    def __len__(self) -> int:
-        return int(self.center.size)
-
-    def counted(self) -> str:
-        return arrays.Discs.counted_as(len(self))
 
     def columns(self, frame: str, energy: EnergyAxis | None) -> list[arrays.Batch]:
         radii = self.radius.radians(energy)
@@ -464,16 +477,11 @@ def _size_text(size: GivenSize, energy: EnergyAxis | None) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Annuli:
-    center: SkyCoord
+class _Annuli(_Centred):
+    kind: ClassVar[type[arrays.Batch]] = arrays.Annuli
+
     inner: GivenSize
     outer: GivenSize
-
-    def __len__(self) -> int:
-        return int(self.center.size)
-
-    def counted(self) -> str:
-        return arrays.Annuli.counted_as(len(self))
 
     @property
     def pair(self) -> tuple[GivenSize, GivenSize]:
@@ -492,17 +500,12 @@ class _Annuli:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Ellipses:
-    center: SkyCoord
+class _Ellipses(_Centred):
+    kind: ClassVar[type[arrays.Batch]] = arrays.Ellipses
+
     major: GivenSize
     minor: GivenSize
     angle: Angles
-
-    def __len__(self) -> int:
-        return int(self.center.size)
-
-    def counted(self) -> str:
-        return arrays.Ellipses.counted_as(len(self))
 
     @property
     def pair(self) -> tuple[GivenSize, GivenSize]:
@@ -521,17 +524,12 @@ class _Ellipses:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Boxes:
-    center: SkyCoord
+class _Boxes(_Centred):
+    kind: ClassVar[type[arrays.Batch]] = arrays.Boxes
+
     width: GivenSize
     height: GivenSize
     angle: Angles
-
-    def __len__(self) -> int:
-        return int(self.center.size)
-
-    def counted(self) -> str:
-        return arrays.Boxes.counted_as(len(self))
 
     def columns(self, frame: str, energy: EnergyAxis | None) -> list[arrays.Batch]:
         sides = self.width.radians(energy), self.height.radians(energy)
@@ -543,34 +541,29 @@ class _Boxes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Polygons:
+class _Polygons(_Source):
+    kind: ClassVar[type[arrays.Batch]] = arrays.Polygons
+
     chains: Chains
     larger: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return self.larger.size
 
-    def counted(self) -> str:
-        return arrays.Polygons.counted_as(len(self))
-
     def columns(self, frame: str, energy: EnergyAxis | None) -> list[arrays.Batch]:
         chains = self.chains
         return [arrays.Polygons(chains.placed(frame), chains.offsets, chains.owners, self.larger)]
 
-    def text(self, energy: EnergyAxis | None) -> str:
-        return ""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Paths:
+class _Paths(_Source):
+    kind: ClassVar[type[arrays.Batch]] = arrays.Paths
+
     chains: Chains
     width: GivenSize
 
     def __len__(self) -> int:
         return self.chains.offsets.size - 1
-
-    def counted(self) -> str:
-        return arrays.Paths.counted_as(len(self))
 
     def columns(self, frame: str, energy: EnergyAxis | None) -> list[arrays.Batch]:
         vectors = self.chains.placed(frame)
@@ -583,18 +576,14 @@ class _Paths:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Regions:
+class _Regions(_Source):
+    kind: ClassVar[type[arrays.Batch]] = arrays.Objects
+
     given: Any
     in_icrs: arrays.Objects
 
     def __len__(self) -> int:
         return len(self.in_icrs)
 
-    def counted(self) -> str:
-        return arrays.Objects.counted_as(len(self))
-
     def columns(self, frame: str, energy: EnergyAxis | None) -> list[arrays.Batch]:
         return [self.in_icrs if frame == "icrs" else arrays.Objects(to_shapes(self.given, frame))]
-
-    def text(self, energy: EnergyAxis | None) -> str:
-        return ""

@@ -15,11 +15,12 @@ from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import track
 from hpmask.core.rangeset import RangeSet, from_starts_stops, union_along_curve
 from hpmask.geometry import healpix
-from hpmask.regions.arrays import Batch, Discs, Raster, Rows, rows_rasterized
-from hpmask.regions.shapes import Disc, Shape
+from hpmask.regions.arrays import Batch, Discs, Raster, Rows, batches_of, rows_rasterized
+from hpmask.regions.shapes import Shape
 
 __all__ = [
     "batch_and_misses",
+    "cells_at",
     "discs",
     "discs_and_misses",
     "expected_ranges",
@@ -36,6 +37,8 @@ T = TypeVar("T")
 # About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in the cache.
 _BLOCK_RANGES = 250_000
 _SMALL_RANGES = 50_000
+# Blocks for each thread before all wait for each other.
+_ROUND = 16
 # About how many ranges an outline gives per radian, times 2**-order: it crosses about 1.3 cells, and half of them
 # begin a range.
 _RANGES_PER_RADIAN = 2 / np.pi
@@ -96,7 +99,7 @@ def union_and_misses(
     lon, lat, reach = some.caps
     plane, missed = batch_and_misses(
         lambda block: rows_rasterized(batch, block if number is None else number[block], order, mode),
-        healpix.cells_at(lon, lat, MAX_ORDER),
+        cells_at(lon, lat, n_threads),
         2.0 + expected_ranges(some.outline_lengths, order),
         order=order,
         what=batch.plural,
@@ -126,7 +129,7 @@ def batch_and_misses(
         Takes an array of row numbers, and returns the starts and stops of the ranges of these shapes, in the sequence
         of the rows, and the positions among them of shapes without a cell. It is called on several threads.
     cells : numpy.ndarray of uint64, shape (n,)
-        The NESTED cell of order 29 at a point of each shape, such as its centre.
+        The NESTED cell of order 29 at a point of each shape, such as its centre (`cells_at`).
     ranges : float or array_like, shape (n,)
         About how many ranges each shape has (`expected_ranges`).
     order : int
@@ -159,16 +162,36 @@ def batch_and_misses(
     misses: list[Rows] = []
 
     def planes() -> Iterator[RangeSet]:
-        done = thread_map(work, list(pairwise(edges)), threads)
-        for plane, missed in track(done, total=len(edges) - 1, what="rasterizing", shown=progress):
+        for plane, missed in track(in_rounds(), total=len(edges) - 1, what="rasterizing", shown=progress):
             misses.append(missed)
             yield plane
+
+    def in_rounds() -> Iterator[tuple[RangeSet, Rows]]:
+        # The results of one round at most wait for one that comes before them.
+        blocks = list(pairwise(edges))
+        for k in range(0, len(blocks), _ROUND * threads):
+            yield from thread_map(work, blocks[k : k + _ROUND * threads], threads)
 
     if len(edges) == 2:
         (union,) = planes()
     else:
         union = union_along_curve(planes(), sky.cuts(edges), order)
     return union, np.sort(np.concatenate(misses))
+
+
+def cells_at(lon: Angles, lat: Angles, n_threads: int | None) -> Numbers:
+    """The NESTED cells of order 29 at positions of shape (n,)."""
+    threads = thread_count(n_threads)
+    if threads == 1 or lon.size < _SMALL_RANGES:
+        return healpix.cells_at(lon, lat, 29)
+    cells = np.empty(lon.size, dtype=np.uint64)
+
+    def work(part: slice) -> None:
+        cells[part] = healpix.cells_at(lon[part], lat[part], 29)
+
+    edges = np.linspace(0, lon.size, threads + 1).astype(int)
+    list(thread_map(work, [slice(a, b) for a, b in pairwise(edges.tolist())], threads))
+    return cells
 
 
 class _SkyOrder:
@@ -178,7 +201,7 @@ class _SkyOrder:
         self.size = cells.size
         self.order = order
         # The leading bits of the place, from the first one on that differs, and the row, in one number: these are
-        # sorted faster than rows by their cells, in half of the memory.
+        # sorted in less time than rows by their cells, in half of the memory.
         self.row_bits = max(self.size - 1, 0).bit_length()
         self.first = int(cells.min()) if self.size else 0
         span = int(cells.max()) - self.first if self.size else 0
@@ -204,7 +227,8 @@ class _SkyOrder:
         places = (self._keys[edges[1:-1]] >> np.uint64(self.row_bits)) << np.uint64(self.shift)
         places += np.uint64(self.first)
         places &= np.uint64(2**64 - (1 << 2 * (MAX_ORDER - self.order)))
-        return np.concatenate([[0], places, [12 << 2 * MAX_ORDER]]).astype(np.uint64)
+        ends = np.array([0, 12 << 2 * MAX_ORDER], dtype=np.uint64)
+        return np.concatenate([ends[:1], places, ends[1:]])
 
 
 def _block_edges(sky: _SkyOrder, ranges: Angles, total: float, threads: int) -> list[int]:
@@ -214,12 +238,13 @@ def _block_edges(sky: _SkyOrder, ranges: Angles, total: float, threads: int) -> 
         n_blocks = max(n_blocks, 4 * threads)
     if n_blocks <= 1:
         return [0, sky.size]
-    # The work of groups of rows: sums over all rows would take as much memory as the shapes.
-    group = max(1, sky.size // (64 * n_blocks))
-    starts = np.arange(0, sky.size, group)
-    work = np.array([ranges[sky.rows(a, a + group)].sum() for a in starts])
+    # The work of groups of rows, from a part of a large group: sums over all rows take time and memory.
+    group = max(1, sky.size // (16 * n_blocks))
+    starts = range(0, sky.size, group)
+    work = np.array([ranges[sky.rows(a, a + group)[:: group // 500 + 1]].mean() for a in starts]) * group
+    total = float(work.sum())
     cuts = np.searchsorted(np.cumsum(work), np.linspace(0, total, n_blocks + 1)[1:-1])
-    return [0, *(int(a) for a in np.unique(starts[cuts[cuts < starts.size]]) if a), sky.size]
+    return [0, *sorted({starts[k] for k in cuts if 0 < k < len(starts)}), sky.size]
 
 
 def ranges_and_misses(
@@ -251,14 +276,15 @@ def ranges_and_misses(
 
 def _affordable(ranges: Any, n: int, order: int, what: str, sizes: Angles | None) -> Angles:
     """About how many ranges each of `n` shapes has, shape (n,), if they fit in memory."""
-    ranges = np.broadcast_to(np.asarray(ranges, dtype=np.float64), (n,))
-    if ranges.sum() > _MOST_RANGES:
-        k = int(np.argmax(ranges))
+    each: Angles = np.broadcast_to(np.asarray(ranges, dtype=np.float64), (n,))
+    total = float(each.sum())
+    if total > _MOST_RANGES:
+        k = int(np.argmax(each))
         largest = f"the largest is in row {k}"
         if sizes is not None:
             largest += f" with a radius of {np.degrees(sizes[k]):.4g} deg"
-        raise _too_fine(order, what, ranges.sum(), largest)
-    return ranges
+        raise _too_fine(order, what, total, largest)
+    return each
 
 
 def expected_ranges(length: Any, order: int) -> Any:
@@ -308,19 +334,11 @@ def shapes_and_misses(
         longest = f"the longest outline is {np.degrees(lengths[k]):.4g} deg ({type(shapes[k]).__name__})"
         raise _too_fine(order, "shapes", ranges, longest)
 
-    def work(shape: Shape) -> tuple[RangeSet, bool]:
-        starts, stops = shape.rasterize(order, checked)
-        return from_starts_stops(starts, stops, order), not starts.size and shape.misses(order, checked)
-
-    # Discs take one call for all: a call for each costs more than its cells.
-    circles = [k for k, shape in enumerate(shapes) if isinstance(shape, Disc)]
-    others = [k for k, shape in enumerate(shapes) if not isinstance(shape, Disc)]
-    done = _on_threads(work, [shapes[k] for k in others], threads=thread_count(n_threads), progress=False)
-    planes = [plane for plane, _ in done]
-    missed = [k for k, (_, is_missed) in zip(others, done, strict=True) if is_missed]
-    if circles:
-        lon, lat, radius = np.array([(one.lon, one.lat, one.radius) for one in shapes if isinstance(one, Disc)]).T
-        plane, rows = discs_and_misses(lon, lat, radius, order=order, mode=checked, n_threads=n_threads)
+    planes: list[RangeSet] = []
+    missed: list[int] = []
+    for batch, rows in batches_of(shapes):
+        # A call for each shape costs more than the cells of a small one.
+        plane, without = union_and_misses(batch, order=order, mode=checked, n_threads=n_threads)
         planes.append(plane)
-        missed += [circles[row] for row in rows]
+        missed += rows[without].tolist()
     return _union(planes, order), [shapes[k] for k in sorted(missed)]

@@ -284,12 +284,13 @@ def _edge_pixels(image: Image, grid: Grid, way: Way, order: int, outside: bool, 
     four = np.stack([corners[rows + dy, columns + dx] for dy, dx in ((0, 0), (0, 1), (1, 1), (1, 0))], axis=1)
     four = four[np.isfinite(four).all(axis=(1, 2))]
     code = 1  # overlap
+    ring = np.array([0, 4], dtype=np.int64)
 
     def work(_: Wcs, share: int) -> list[Ranges]:
         found = [_ranges(np.empty(0, dtype=np.uint64), order)]
         for vertices in four[share::threads]:
             try:
-                outline = _shapes.polygon(np.ascontiguousarray(vertices))
+                outline = _shapes.polygon(np.ascontiguousarray(vertices), ring, False)
             except ValueError:
                 # The quadrangle has no area: two corners coincide, as at a pole.
                 continue
