@@ -22,12 +22,14 @@ cdef extern from *:
     #include <stdint.h>
     #if defined(__linux__)
     #include <sys/mman.h>
-    /* Ask for huge pages, as NumPy does for its arrays: else large blocks cost a page fault for each 4 kB. */
+    /* Ask for huge pages, as NumPy does for its arrays: else large blocks cost a page fault for each 4 kB. All pages of
+       the block, with what malloc has around it: if some differ from the others, realloc cannot move the pages and has
+       to copy what is in them. */
     static inline void hpmask_huge_pages(void* block, size_t size) {
     #ifdef MADV_HUGEPAGE
-        uintptr_t begin = ((uintptr_t) block + 4095) & ~(uintptr_t) 4095;
+        uintptr_t begin = (uintptr_t) block & ~(uintptr_t) 4095;
         if (block != NULL && size >= ((size_t) 1 << 22))
-            madvise((void*) begin, size - (begin - (uintptr_t) block), MADV_HUGEPAGE);
+            madvise((void*) begin, size + 32 + ((uintptr_t) block - begin), MADV_HUGEPAGE);
     #endif
     }
     #else

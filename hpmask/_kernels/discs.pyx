@@ -501,6 +501,9 @@ cdef bint one_disc(
     if half_max < 0 and not around:
         return True
     for face in range(12):
+        # Base cells reach from the ring (face // 4) n to the ring (face // 4 + 2) n.
+        if last <= (face >> 2) * size or first >= ((face >> 2) + 2) * size:
+            continue
         seen = t - central_longitude(face)
         if seen >= 4:
             seen -= 8
@@ -509,9 +512,12 @@ cdef bint one_disc(
         if around or fabs(seen) <= 1 + half_max:
             in_face(&disc, nodes.node, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink)
         # The disc as seen the other way around the sphere.
-        seen = seen - 8 if seen > 0 else seen + 8
-        if fabs(seen) <= 1 + half_max:
-            in_face(&disc, nodes.node, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink)
+        if half_max >= 3:
+            seen = seen - 8 if seen > 0 else seen + 8
+            if fabs(seen) <= 1 + half_max:
+                in_face(
+                    &disc, nodes.node, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink
+                )
     return True
 
 

@@ -14,6 +14,12 @@ from libc.string cimport memcpy, memmove
 from hpmask._kernels.sink cimport Line, line_grow, line_open, line_take
 
 
+cdef enum:
+    # Ranges for which there is room from the start. It is not touched until it is used, and a block of this size is
+    # mapped on its own: it grows without a copy.
+    APART = 4_000_000
+
+
 cdef size_t unite(uint64_t* a, size_t n, const uint64_t* b, size_t m) noexcept nogil:
     """Unite a set of n boundaries, which has room for n + m, with one of m; returns how many it has then."""
     cdef size_t i = n, j = m, k, to = n + m
@@ -48,7 +54,7 @@ cdef class Pieces:
     cdef Line line
 
     def __cinit__(self):
-        line_open(&self.line, 0)
+        line_open(&self.line, APART)
 
     def __dealloc__(self):
         free(self.line.edge)
@@ -84,4 +90,4 @@ cdef class Pieces:
         try:
             return line_take(&self.line)
         finally:
-            line_open(&self.line, 0)
+            self.line.extent.count = self.line.extent.room = 0

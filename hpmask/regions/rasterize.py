@@ -20,6 +20,7 @@ from hpmask.regions.shapes import Shape
 
 __all__ = [
     "batch_and_misses",
+    "cells_at",
     "discs",
     "discs_and_misses",
     "expected_ranges",
@@ -36,6 +37,8 @@ T = TypeVar("T")
 # About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in the cache.
 _BLOCK_RANGES = 250_000
 _SMALL_RANGES = 50_000
+# Blocks for each thread before all wait for each other.
+_ROUND = 16
 # About how many ranges an outline gives per radian, times 2**-order: it crosses about 1.3 cells, and half of them
 # begin a range.
 _RANGES_PER_RADIAN = 2 / np.pi
@@ -96,7 +99,7 @@ def union_and_misses(
     lon, lat, reach = some.caps
     plane, missed = batch_and_misses(
         lambda block: rows_rasterized(batch, block if number is None else number[block], order, mode),
-        healpix.cells_at(lon, lat, MAX_ORDER),
+        cells_at(lon, lat, n_threads),
         2.0 + expected_ranges(some.outline_lengths, order),
         order=order,
         what=batch.plural,
@@ -126,7 +129,7 @@ def batch_and_misses(
         Takes an array of row numbers, and returns the starts and stops of the ranges of these shapes, in the sequence
         of the rows, and the positions among them of shapes without a cell. It is called on several threads.
     cells : numpy.ndarray of uint64, shape (n,)
-        The NESTED cell of order 29 at a point of each shape, such as its centre.
+        The NESTED cell of order 29 at a point of each shape, such as its centre (`cells_at`).
     ranges : float or array_like, shape (n,)
         About how many ranges each shape has (`expected_ranges`).
     order : int
@@ -159,16 +162,36 @@ def batch_and_misses(
     misses: list[Rows] = []
 
     def planes() -> Iterator[RangeSet]:
-        done = thread_map(work, list(pairwise(edges)), threads)
-        for plane, missed in track(done, total=len(edges) - 1, what="rasterizing", shown=progress):
+        for plane, missed in track(in_rounds(), total=len(edges) - 1, what="rasterizing", shown=progress):
             misses.append(missed)
             yield plane
+
+    def in_rounds() -> Iterator[tuple[RangeSet, Rows]]:
+        # The results of one round at most wait for one that comes before them.
+        blocks = list(pairwise(edges))
+        for k in range(0, len(blocks), _ROUND * threads):
+            yield from thread_map(work, blocks[k : k + _ROUND * threads], threads)
 
     if len(edges) == 2:
         (union,) = planes()
     else:
         union = union_along_curve(planes(), sky.cuts(edges), order)
     return union, np.sort(np.concatenate(misses))
+
+
+def cells_at(lon: Angles, lat: Angles, n_threads: int | None) -> Numbers:
+    """The NESTED cells of order 29 at positions of shape (n,)."""
+    threads = thread_count(n_threads)
+    if threads == 1 or lon.size < _SMALL_RANGES:
+        return healpix.cells_at(lon, lat, 29)
+    cells = np.empty(lon.size, dtype=np.uint64)
+
+    def work(part: slice) -> None:
+        cells[part] = healpix.cells_at(lon[part], lat[part], 29)
+
+    edges = np.linspace(0, lon.size, threads + 1).astype(int)
+    list(thread_map(work, [slice(a, b) for a, b in pairwise(edges.tolist())], threads))
+    return cells
 
 
 class _SkyOrder:
@@ -178,7 +201,7 @@ class _SkyOrder:
         self.size = cells.size
         self.order = order
         # The leading bits of the place, from the first one on that differs, and the row, in one number: these are
-        # sorted faster than rows by their cells, in half of the memory.
+        # sorted in less time than rows by their cells, in half of the memory.
         self.row_bits = max(self.size - 1, 0).bit_length()
         self.first = int(cells.min()) if self.size else 0
         span = int(cells.max()) - self.first if self.size else 0
@@ -204,7 +227,8 @@ class _SkyOrder:
         places = (self._keys[edges[1:-1]] >> np.uint64(self.row_bits)) << np.uint64(self.shift)
         places += np.uint64(self.first)
         places &= np.uint64(2**64 - (1 << 2 * (MAX_ORDER - self.order)))
-        return np.concatenate([[0], places, [12 << 2 * MAX_ORDER]]).astype(np.uint64)
+        ends = np.array([0, 12 << 2 * MAX_ORDER], dtype=np.uint64)
+        return np.concatenate([ends[:1], places, ends[1:]])
 
 
 def _block_edges(sky: _SkyOrder, ranges: Angles, total: float, threads: int) -> list[int]:
@@ -214,10 +238,11 @@ def _block_edges(sky: _SkyOrder, ranges: Angles, total: float, threads: int) -> 
         n_blocks = max(n_blocks, 4 * threads)
     if n_blocks <= 1:
         return [0, sky.size]
-    # The work of groups of rows: sums over all rows would take as much memory as the shapes.
-    group = max(1, sky.size // (64 * n_blocks))
+    # The work of groups of rows, from a part of a large group: sums over all rows take time and memory.
+    group = max(1, sky.size // (16 * n_blocks))
     starts = range(0, sky.size, group)
-    work = np.array([ranges[sky.rows(a, a + group)].sum() for a in starts])
+    work = np.array([ranges[sky.rows(a, a + group)[:: group // 500 + 1]].mean() for a in starts]) * group
+    total = float(work.sum())
     cuts = np.searchsorted(np.cumsum(work), np.linspace(0, total, n_blocks + 1)[1:-1])
     return [0, *sorted({starts[k] for k in cuts if 0 < k < len(starts)}), sky.size]
 

@@ -13,6 +13,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import reduce
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -260,6 +261,24 @@ def test_union_along_curve_keeps_all_digits():
     for sets in (parts, parts[::-1]):
         found = rangeset.union_along_curve(sets, np.array([0, cut, END], np.uint64), 29)
         assert found.boundaries.tolist() == boundaries
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how realloc moves large blocks depends on the system")
+def test_pieces_grow_without_copies():
+    """The largest memory of a process that gathers 240 MB."""
+    code = (
+        "import resource, numpy as np; from kernel_workload import load\n"
+        "pieces, part = load('pieces').Pieces(), np.arange(10**6, dtype=np.uint64)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "for k in range(30): part += np.uint64(10**6 + 1); pieces.append(part)\n"
+        "print(pieces.take().size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    support = str(Path(__file__).parents[1] / "_support")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([support, os.environ.get("PYTHONPATH", "")])}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    size, kilobytes = map(int, run.stdout.split())
+    assert size == 30 * 10**6
+    assert kilobytes < 1.3 * 8 * size / 1024
 
 
 def test_pieces_that_do_not_follow():

@@ -474,6 +474,16 @@ def test_many_annuli_are_the_union_of_single_ones(mode, monkeypatch):
         assert rows.tolist() == missed
 
 
+def test_an_order_that_is_too_fine():
+    lon, lat, radius = np.zeros(3), np.zeros(3), np.radians([1.0, 60.0, 2.0])
+    for call in (
+        lambda: discs(lon, lat, radius, order=29),
+        lambda: annuli_and_misses(lon, lat, 0.5 * radius, radius, order=29),
+    ):
+        with pytest.raises(ValueError, match=r"order 29 is too fine .* in row 1 with a radius of 60 deg"):
+            call()
+
+
 def test_a_wide_disc_from_the_kernel_stands_alone():
     """The rest of the sky is not added to the ranges of the discs before and after it."""
     lon, lat, radius = np.array([0.3, 1.0, 4.0]), np.array([0.2, -0.4, 0.9]), np.array([0.1, 2.5, 0.2])
