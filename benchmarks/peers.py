@@ -16,6 +16,7 @@ import importlib.metadata
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 import warnings
@@ -30,6 +31,7 @@ from rows.for_gammapy import for_gammapy
 from rows.images import circles, fields, from_wcs, many, to_wcs
 from rows.morphology import components, distances, growing, steps
 from rows.sets import algebra, contains
+from rows.shapes import boxes, discs_as_cells, ellipses, many_vertices, quadrilaterals
 from rows.values import credible, hysteresis, sums_over_discs, thresholds
 
 ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
@@ -37,6 +39,11 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "discs-12-small": lambda quick: iter([discs(10_000, (120, 120), 12, "center", 12, quick)]),
     "discs-12-large": lambda quick: iter([discs(7_000, (1800, 1800), 12, "center", 13, quick)]),
     "discs-15-overlap": lambda quick: iter([discs(100_000, (20, 40), 15, "overlap", 11, quick)]),
+    "discs-as-cells": discs_as_cells,
+    "quadrilaterals": quadrilaterals,
+    "boxes": boxes,
+    "ellipses": ellipses,
+    "many-vertices": many_vertices,
     "algebra": algebra,
     "contains": contains,
     "files": files,
@@ -122,6 +129,13 @@ def notes(name: str, row: Row, results: dict[str, Any]) -> tuple[list[str], bool
 def heading() -> str:
     versions = [f"Python {platform.python_version()}", f"numpy {np.__version__}"]
     for name in ("hpmask", "astropy", *PEERS):
+        if name == "polypix" and peer(name):
+            # in an interpreter of its own
+            ask = "import importlib.metadata; print(importlib.metadata.version('polypix'))"
+            versions.append(
+                f"polypix {subprocess.run([peer(name), '-c', ask], capture_output=True, text=True).stdout.strip()}"
+            )
+            continue
         try:
             package = {"skimage": "scikit-image"}.get(name, name)
             versions.append(f"{name} {importlib.metadata.version(package)}")

@@ -19,7 +19,7 @@ from astropy.coordinates import SkyCoord
 
 from hpmask import Mask, RangeSet
 
-PEERS = ("mocpy", "hpgeom", "healpy", "healsparse", "gammapy", "reproject", "skimage", "ligo.skymap")
+PEERS = ("mocpy", "hpgeom", "polypix", "healpy", "healsparse", "gammapy", "reproject", "skimage", "ligo.skymap")
 MAX_ORDER = 29
 # Real files, as in the tests; rows that need one are left out without it.
 DATA = Path(os.environ.get("HPMASK_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -59,7 +59,9 @@ _PARTS = {"gammapy": "gammapy.maps", "ligo.skymap": "ligo.skymap.postprocess"}
 
 @functools.cache
 def peer(name: str) -> Any:
-    """A peer's module, or None if it is not installed or does not work."""
+    """A peer's module, or None if it is not installed or does not work; of polypix, the interpreter that has it."""
+    if name == "polypix":
+        return os.environ.get("HPMASK_POLYPIX_PYTHON") or None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

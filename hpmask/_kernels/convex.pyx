@@ -1333,6 +1333,11 @@ cdef bint take_vertices(Work* work, const double* given, int64_t count) noexcept
         work.status = LEFT
         return False
     work.n_vertices = n
+    for i in range(n):
+        # A side there and back again: it may have no area.
+        if chord2(work.vertices + 3 * i, work.vertices + 3 * ((i + 2) % n)) < SAME * SAME:
+            work.status = LEFT
+            return False
     for k in range(n):
         edge_normal(work.vertices + 3 * k, work.vertices + 3 * (k + 1 if k + 1 < n else 0), work.normals + 3 * k)
     return True
@@ -1726,7 +1731,7 @@ def polygons(const double[:, ::1] vertices, const int64_t[::1] offsets, int orde
 
     The ranges come polygon by polygon, and those of different polygons may overlap. The last array has the numbers of
     the polygons that were left out: those that do not fit into a hemisphere, pass a pole or go around one other than
-    once, have an edge along a parallel within rounding, or are not valid.
+    once, turn back on themselves, have a side along a parallel within rounding, or are not valid.
     """
     cdef Py_ssize_t n = offsets.shape[0] - 1, i
     cdef Sink sink
