@@ -861,7 +861,8 @@ class Mask(MaskValue):
             area, 58.6 deg / 2**order.
         mode : {"center", "overlap", "inside"}, optional
             Whether a cell is in if its centre is in a region, if any part of it is, or only if all of it is in one
-            region. For a point, the cell that contains it is in, in the modes "center" and "overlap".
+            region (a compound counts as one). For a point, the cell that contains it is in, in the modes "center" and
+            "overlap".
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         energy : EnergyAxis, optional
@@ -905,6 +906,12 @@ class Mask(MaskValue):
         Regions are spherical: a circle is a great-circle distance, and the sides of rectangles and polygons are great
         circles. Widths and heights are full axes. The position angle is that of the height axis, from north through
         east, in the frame of the region's centre.
+
+        A compound region (``|``, ``&``, ``^`` of regions, and what a subtraction leaves of one) is decided as a whole:
+        a cell is in if any part of it is in the compound ("overlap"), or if all of it is ("inside"), also where several
+        regions cover it together. In cells that the outlines of several regions pass, parts without an area do not
+        count: regions that only touch have no cell in common. Next to vertices and crossings in such a cell, parts
+        smaller than 1/256 of its width may be missed; next to ellipses, parts thinner than that.
 
         Excluded regions are subtracted from the other regions of the same list, text or file: in ds9 from all of them,
         in CRTF from those before them. If there are no others, they are subtracted from the whole sky.

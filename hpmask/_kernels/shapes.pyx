@@ -56,6 +56,9 @@ cdef double TOUCH = 1e-15
 # Vertices of a polygon closer than this are one; neighbours this close to opposite do not define their edge.
 cdef double SAME = 1e-14
 cdef double OPPOSITE = 1e-9
+# Radius of a cap that holds all of the sky; one below SMALL_REACH also holds the arcs between its points.
+cdef double FAR_REACH = 4
+cdef double SMALL_REACH = 1.5
 cdef double[3] POLE = [0, 0, 1]
 # One over the width of the grid on which vertices of different edges are compared: a few times SAME.
 cdef double GRID = 3.5e13
@@ -67,6 +70,9 @@ cdef struct Geometry:
     int n_arcs
     const int* bounds               # the arcs of the outline: a polygon may have others
     int n_bounds
+    double middle[3]                # all of the outline is within `reach` of this point
+    double reach                    # FAR_REACH: not known
+    bint far_inside                 # whether the shape holds the sky beyond
     Edges edges                     # polygon
     # ellipse
     double focus1[3]
@@ -85,6 +91,7 @@ cdef struct Geometry:
     # path
     double first[3]
     double last[3]
+    bint is_long                    # whether first and last differ
     double normal[3]                # of the circle from first to last
     double after[3]                 # normal x first
     double before[3]                # last x normal
@@ -145,7 +152,7 @@ cdef bint path_holds(const Geometry* g, const double* p) noexcept nogil:
     cdef double south[3]
     cdef double height
     cdef int i
-    if dot(g.after, p) >= 0 and dot(g.before, p) >= 0:
+    if g.is_long and dot(g.after, p) >= 0 and dot(g.before, p) >= 0:
         height = dot(g.normal, p)
         if fabs(height) < 0.9:
             return fabs(height) <= g.sine
@@ -199,6 +206,28 @@ cdef inline bint passes(const Geometry* g, int arc, const double* p, double radi
             return True
         return fabs(distance(a + NORMAL, p) - a[POLAR]) <= radius
     return chord2(a + FIRST, p) <= chord * chord or chord2(a + LAST, p) <= chord * chord
+
+
+cdef inline bint is_far(const Geometry* g, const double* p, double radius) noexcept nogil:
+    """Whether no part of the outline is within `radius` of a point; False where that is not obvious."""
+    cdef double limit = g.reach + radius    # a chord of that length spans a larger angle
+    return limit < 2 and chord2(g.middle, p) > limit * limit
+
+
+cdef void set_reach(Geometry* g, const double* middle, double reach) noexcept nogil:
+    """Let the outline be within `reach` of a direction."""
+    cdef double opposite[3]
+    cdef double length = sqrt(dot(middle, middle))
+    cdef int i
+    g.reach = FAR_REACH
+    g.far_inside = False
+    if length == 0 or reach > SMALL_REACH:
+        return
+    for i in range(3):
+        g.middle[i] = middle[i] / length
+        opposite[i] = -g.middle[i]
+    g.reach = reach + TIE
+    g.far_inside = holds(g, opposite)
 
 
 cdef inline double value_at(const Geometry* g, const double* arc, const double* p) noexcept nogil:
@@ -358,6 +387,15 @@ cdef void descend(
     cdef int i, now = 0, shift = 2 * (MAX_ORDER - level)
     cdef bint inside
     place_vector(face, <double> (x + y + 1), <double> (x - y), size, p)
+    if is_far(g, p, radius):
+        if g.far_inside:
+            sink_put(walk.sink, cell << shift, (cell + 1) << shift)
+        return
+    if g.reach < 0.25 * radius and level < walk.order:
+        # All of the outline is near: no arc is ruled out.
+        for i in range(4):
+            descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, above, count, active)
+        return
     for i in range(count):
         if passes(g, above[i], p, radius, chord):
             active[now] = above[i]
@@ -672,7 +710,26 @@ cdef Fault set_polygon(
         return NO_MEMORY
     if larger:
         g.edges.pole_inside = not g.edges.pole_inside
+    set_polygon_reach(g)
     return NONE
+
+
+cdef void set_polygon_reach(Geometry* g) noexcept nogil:
+    """Find a cap with all vertices; a small one also holds the edges."""
+    cdef double middle[3]
+    cdef double reach2 = 0, length
+    cdef int i, k
+    for k in range(3):
+        middle[k] = 0
+        for i in range(g.n_arcs):
+            middle[k] += g.arcs[i * ARC_SIZE + FIRST + k]
+    length = sqrt(dot(middle, middle))
+    for k in range(3):
+        middle[k] /= length if length > 0 else 1
+    for i in range(g.n_arcs):
+        reach2 = max(reach2, chord2(middle, g.arcs + i * ARC_SIZE + FIRST))
+    # The angle whose chord that is.
+    set_reach(g, middle, 2 * asin(min(1.0, 0.5 * sqrt(reach2))))
 
 
 class InvalidShape(ValueError):
@@ -759,6 +816,7 @@ cdef class Outline:
         if self.g.kind != POLYGON:
             raise ValueError("only a polygon has another side")
         self.g.edges.pole_inside = not self.g.edges.pole_inside
+        self.g.far_inside = not self.g.far_inside
 
     def rasterize(self, int order, int mode):
         """Range starts and stops (order 29, ascending) of the shape's cells.
@@ -833,6 +891,7 @@ def polygon(const double[:, ::1] vertices, const int64_t[::1] rings, bint larger
 def ellipse(const double[::1] focus1, const double[::1] focus2, const double[::1] tip, double distance_sum):
     """An ellipse by its foci, a point of its outline and the sum of the distances of the outline to the foci."""
     cdef Outline self = Outline()
+    cdef double between[3]
     cdef int i
     if focus1.shape[0] != 3 or focus2.shape[0] != 3 or tip.shape[0] != 3:
         raise ValueError("foci and tip must have shape (3,)")
@@ -845,7 +904,9 @@ def ellipse(const double[::1] focus1, const double[::1] focus2, const double[::1
         self.g.focus1[i] = focus1[i]
         self.g.focus2[i] = focus2[i]
         self.g.tip[i] = tip[i]
+        between[i] = focus1[i] + focus2[i]
     self.g.distance_sum = distance_sum
+    set_reach(&self.g, between, 0.5 * distance_sum)
     return self
 
 
@@ -877,6 +938,7 @@ def disc(const double[::1] centre, double radius):
         self.g.n_arcs = 2
     if not list_all(self):
         raise MemoryError("no memory for the disc")
+    set_reach(&self.g, &centre[0], radius)
     return self
 
 
@@ -897,6 +959,8 @@ def zone(
     if limits.shape[0] != 4 or closed.shape[0] != 4:
         raise ValueError("limits and closed must have shape (4,)")
     self.g.kind = ZONE
+    self.g.reach = FAR_REACH
+    self.g.far_inside = False
     self.g.n_arcs = <int> arcs.shape[0]
     self.g.arcs = &arcs[0, 0] if arcs.shape[0] else NULL
     if not list_all(self):
@@ -1003,7 +1067,7 @@ cdef Fault set_path(Path* path, Geometry* g, const double* first, const double* 
     cdef double forward[3]
     cdef double side[4][3]          # left and right of the first point, left and right of the last one
     cdef double sine, cosine, length2 = chord2(first, last)
-    cdef bint long_ = length2 >= SAME * SAME
+    cdef bint is_long = length2 >= SAME * SAME
     cdef int i, k, n = 0
     g.kind = PATH
     for i in range(3):
@@ -1016,9 +1080,10 @@ cdef Fault set_path(Path* path, Geometry* g, const double* first, const double* 
     if chord2(first, forward) < OPPOSITE * OPPOSITE:
         return ENDS_OPPOSITE
     half_width = min(half_width, M_PI / 2)
+    g.is_long = is_long
     memcpy(g.first, first, sizeof(g.first))
-    memcpy(g.last, last if long_ else first, sizeof(g.last))
-    if long_:
+    memcpy(g.last, last if is_long else first, sizeof(g.last))
+    if is_long:
         edge_normal(first, last, g.normal)
     else:
         any_across(first, g.normal)
@@ -1032,13 +1097,13 @@ cdef Fault set_path(Path* path, Geometry* g, const double* first, const double* 
     for k in range(4):
         for i in range(3):
             side[k][i] = cosine * (g.first[i] if k < 2 else g.last[i]) + (sine if k % 2 == 0 else -sine) * g.normal[i]
-    if long_:
+    if is_long:
         set_arc(arc, g.normal, sine, M_PI / 2 - half_width, side[0], side[2])
         n = 1
         if half_width > 0:
             set_arc(arc + ARC_SIZE, g.normal, -sine, M_PI / 2 + half_width, side[1], side[3])
             n = 2
-    if half_width > 0 or not long_:
+    if half_width > 0 or not is_long:
         set_arc(arc + n * ARC_SIZE, g.first, cosine, half_width, side[0], side[1])
         n += 1
         set_arc(arc + n * ARC_SIZE, g.last, cosine, half_width, side[3], side[2])
@@ -1048,6 +1113,9 @@ cdef Fault set_path(Path* path, Geometry* g, const double* first, const double* 
     g.arcs = path.arcs
     g.bounds = path.bounds
     g.n_arcs = g.n_bounds = n
+    for i in range(3):
+        forward[i] = g.first[i] + g.last[i]
+    set_reach(g, forward, half_width + asin(min(1.0, 0.5 * sqrt(length2))))
     return NONE
 
 
@@ -1178,6 +1246,11 @@ cdef int still_passing(
         leaf = c.leaf_of[above[i]]
         g = c.leaf[leaf]
         before = now
+        if is_far(g, p, radius):
+            c.state[leaf] = g.far_inside
+            while i < count and c.leaf_of[above[i]] == leaf:
+                i += 1
+            continue
         while i < count and c.leaf_of[above[i]] == leaf:
             if passes(g, c.arc_of[above[i]], p, radius, radius):
                 active[now] = above[i]

@@ -280,7 +280,7 @@ def _union(group: _Group, built: list[Placed | Refused]) -> list[Placed]:
             if lacks:
                 from_whole_sky &= part.excluded or lacks == {"area"}
                 continue
-        shapes = _union(part, built) if isinstance(part, _Group) else _run(part.program, built)
+        shapes = _union(part, built) if isinstance(part, _Group) else [_run(part.program, built)]
         if isinstance(part, _Part) and part.excluded:
             if part.in_order and from_whole_sky:
                 kept.append((-1, _everywhere(WHOLE_SKY)))
@@ -310,8 +310,8 @@ def _without(kept: list[tuple[int, Placed]], taken: list[tuple[float, Placed]]) 
     return result
 
 
-def _run(program: list[int | str], built: list[Placed | Refused]) -> list[Placed]:
-    """Shapes whose union is a region. Chains of one sign are stored as lists, which keeps the trees shallow."""
+def _run(program: list[int | str], built: list[Placed | Refused]) -> Placed:
+    """A region as one shape. Chains of one sign are stored as lists, which keeps the trees shallow."""
     stack: list[tuple[str, list[Placed]]] = []
     for step in program:
         if isinstance(step, int):
@@ -324,8 +324,7 @@ def _run(program: list[int | str], built: list[Placed | Refused]) -> list[Placed
             chain = left[1] if left[0] in ("", step) else [_whole_of(*left)]
             chain += right[1] if right[0] in ("", step) else [_whole_of(*right)]
             stack.append((step, chain))
-    sign, shapes = stack.pop()
-    return shapes if sign in ("", "|") else [_whole_of(sign, shapes)]
+    return _whole_of(*stack.pop())
 
 
 def _whole_of(sign: str, shapes: list[Placed]) -> Placed:

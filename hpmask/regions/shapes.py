@@ -404,9 +404,13 @@ class Combined(Shape):
     def rasterize(self, order: int, mode: Mode) -> tuple[Numbers, Numbers]:
         """Starts and stops of the cells.
 
-        Centres are combined as sets. In the other modes each cell is decided by the whole compound, but for that of two
-        nested shapes: there the right one is subtracted in the dual mode.
+        Centres are combined as sets. In the other modes each cell is decided by the whole compound, with two exceptions
+        that need no more than sets: a union meets the cells that any of its parts meets, and of two nested shapes the
+        right one is subtracted in the dual mode.
         """
+        if self.sign == "|" and mode != "inside":
+            ranges = [part.rasterize(order, mode) for part in self._united()]
+            return np.concatenate([some for some, _ in ranges]), np.concatenate([some for _, some in ranges])
         if mode == "center" or self.nested:
             left = from_starts_stops(*self.left.rasterize(order, mode), order)
             right = from_starts_stops(*self.right.rasterize(order, DUAL[mode] if self.sign == "-" else mode), order)
@@ -414,6 +418,18 @@ class Combined(Shape):
             return _ends(operation[self.sign](right))
         starts, stops = _kernel.compound(*self._program, order, MODE_NUMBERS[mode])
         return starts, stops
+
+    def _united(self) -> list[Shape]:
+        """The parts of a union of unions."""
+        parts: list[Shape] = []
+        todo: list[Shape] = [self]
+        while todo:
+            one = todo.pop()
+            if isinstance(one, Combined) and one.sign == "|":
+                todo += [one.right, one.left]
+            else:
+                parts.append(one)
+        return parts
 
     @cached_property
     def _program(self) -> tuple[list[Any], NDArray[np.int32]]:

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import shape_oracles as oracle
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from profiles import examples
 
@@ -154,7 +154,9 @@ def test_a_path_is_all_points_near_an_arc(first, last, half_width, same):
         assert (missed.size == 1) == (not found.any())
 
 
-@examples(60)
+@examples(100)
+@example((0.0, 0.0), 0.0, 0)
+@example((0.0, 0.0), 0.0, 3)
 @given(places, st.floats(0, 1.5) | st.sampled_from([0.0, 1e-6]), st.integers(0, 8))
 def test_a_path_from_a_point_to_itself_is_a_disc(place, radius, order):
     center = unit(*place)[np.newaxis]

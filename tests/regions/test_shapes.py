@@ -859,6 +859,21 @@ def test_tiles_with_other_corners_on_their_sides():
             assert np.array_equal(held(joined(tiles), order, mode), held(outline, order, mode))
 
 
+def test_a_union_of_regions_is_decided_as_a_whole():
+    """A compound of regions; the items of a list are regions of their own."""
+    regions = pytest.importorskip("regions")
+    first, second = (
+        regions.PolygonSkyRegion(SkyCoord([w, w + 5, w + 5, w], [40, 40, 45, 45], unit="deg")) for w in (10, 15)
+    )
+    whole = Combined(tile(10, 40), tile(15, 40), "|")
+    for mode in MODES:
+        mask = Mask.from_regions(first | second, order=7, mode=mode)
+        assert mask.planes[0] == shapes_plane([whole], order=7, mode=mode)
+    each = Mask.from_regions([first, second], order=7, mode="inside")
+    assert each.issubset(mask := Mask.from_regions(first | second, order=7, mode="inside"))
+    assert each != mask
+
+
 def test_parts_that_only_touch_share_no_cell():
     for order in (3, 6):
         assert not held(Combined(tile(10, 40), tile(15, 40), "&"), order, "overlap").any()
