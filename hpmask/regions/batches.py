@@ -92,8 +92,10 @@ class Shapes:
 
         Parameters
         ----------
-        center, radius
-            As in `hpmask.Mask.from_cones`.
+        center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
+            Centres.
+        radius : `~astropy.units.Quantity`, str or callable
+            Radii. Both parameters are those of `hpmask.Mask.from_cones`.
 
         Returns
         -------
@@ -121,8 +123,10 @@ class Shapes:
 
         Parameters
         ----------
-        center, inner_radius, outer_radius
-            As in `hpmask.Mask.from_annuli`.
+        center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
+            Centres.
+        inner_radius, outer_radius : `~astropy.units.Quantity`, str or callable
+            Radii. All parameters are those of `hpmask.Mask.from_annuli`.
 
         Returns
         -------
@@ -154,8 +158,12 @@ class Shapes:
 
         Parameters
         ----------
-        center, semi_major, semi_minor, position_angle
-            As in `hpmask.Mask.from_ellipses`.
+        center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
+            Centres.
+        semi_major, semi_minor : `~astropy.units.Quantity`, str or callable
+            Semi-axes.
+        position_angle : `~astropy.units.Quantity` or str
+            Angle of the major axis. All parameters are those of `hpmask.Mask.from_ellipses`.
 
         Returns
         -------
@@ -187,8 +195,12 @@ class Shapes:
 
         Parameters
         ----------
-        center, width, height, position_angle
-            As in `hpmask.Mask.from_boxes`.
+        center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
+            Centres.
+        width, height : `~astropy.units.Quantity`, str or callable
+            Full sizes.
+        position_angle : `~astropy.units.Quantity` or str, optional
+            Angle of the height axis. All parameters are those of `hpmask.Mask.from_boxes`.
 
         Returns
         -------
@@ -225,8 +237,16 @@ class Shapes:
 
         Parameters
         ----------
-        vertices, offsets, holes, larger, vertex_frame
-            As in `hpmask.Mask.from_polygons`.
+        vertices : SkyCoord, list of SkyCoord, shapely objects or GeoJSON-like mappings
+            The vertices of each polygon.
+        offsets : array_like of int, shape (n_rings + 1,), optional
+            The first vertex of each ring.
+        holes : array_like of bool, shape (n_rings,), optional
+            The rings that belong to the polygon before them.
+        larger : bool or array_like of bool, shape (n,), optional
+            Whether the larger side is inside.
+        vertex_frame : str, optional
+            Frame of vertices that are not SkyCoords. All parameters are those of `hpmask.Mask.from_polygons`.
 
         Returns
         -------
@@ -261,8 +281,14 @@ class Shapes:
 
         Parameters
         ----------
-        vertices, width, offsets, vertex_frame
-            As in `hpmask.Mask.from_paths`.
+        vertices : SkyCoord, list of SkyCoord, shapely objects or GeoJSON-like mappings
+            The points of each line.
+        width : `~astropy.units.Quantity`, str or callable
+            Full widths.
+        offsets : array_like of int, shape (n + 1,), optional
+            The first vertex of each line.
+        vertex_frame : str, optional
+            Frame of vertices that are not SkyCoords. All parameters are those of `hpmask.Mask.from_paths`.
 
         Returns
         -------

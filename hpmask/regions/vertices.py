@@ -202,7 +202,7 @@ class _Reader:
 
     def _add_shapely(self, items: list[Any]) -> None:
         """Geometries of shapely, in a few calls for all of them."""
-        import shapely  # type: ignore[import-untyped]
+        import shapely
 
         geometries = np.array(items, dtype=object)
         name, number = ("Polygon", 3) if self.closed else ("LineString", 1)
