@@ -20,6 +20,8 @@ from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import per_bin
 from hpmask.geometry import frames, healpix
+from hpmask.regions import caps
+from hpmask.regions.caps import CapPolygon
 from hpmask.regions.shapes import DUAL, MODE_NUMBERS, TIE, Disc, Shape
 
 __all__ = [
@@ -272,9 +274,10 @@ def shapes_and_misses(
         starts, stops = shape.rasterize(order, checked)
         return from_starts_stops(starts, stops, order), not starts.size and shape.misses(order, checked)
 
-    # Discs take one call for all: a call for each costs more than its cells.
+    # Discs take one call for all, and so do intersections of caps: a call for each costs more than its cells.
     circles = [k for k, shape in enumerate(shapes) if isinstance(shape, Disc)]
-    others = [k for k, shape in enumerate(shapes) if not isinstance(shape, Disc)]
+    polygons = [k for k, shape in enumerate(shapes) if isinstance(shape, CapPolygon)]
+    others = [k for k, shape in enumerate(shapes) if not isinstance(shape, Disc | CapPolygon)]
     done = _on_threads(work, [shapes[k] for k in others], threads=thread_count(n_threads), progress=False)
     planes = [plane for plane, _ in done]
     missed = [k for k, (_, is_missed) in zip(others, done, strict=True) if is_missed]
@@ -283,4 +286,8 @@ def shapes_and_misses(
         plane, rows = discs_and_misses(lon, lat, radius, order=order, mode=checked, n_threads=n_threads)
         planes.append(plane)
         missed += [circles[row] for row in rows]
+    if polygons:
+        starts, stops, rows = caps.rasterize([one for one in shapes if isinstance(one, CapPolygon)], order, checked)
+        planes.append(from_starts_stops(starts, stops, order))
+        missed += [polygons[row] for row in rows.tolist()]
     return _union(planes, order), [shapes[k] for k in sorted(missed)]
