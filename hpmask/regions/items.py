@@ -186,11 +186,9 @@ def _placed(item: Item, lon: Floats, lat: Floats, vectors: Floats) -> Placed:
     assert isinstance(item, Corners)
     reach = 2 * math.asin(min(1.0, float(np.linalg.norm(vectors - vectors[0], axis=1).max()) / 2))
     # A disc below a hemisphere holds the edges between any two of its points; a greater one may not.
-    return Placed(_polygon(item, lon, lat), centre, reach if reach < 1.5 else math.pi)
-
-
-def _polygon(item: Corners, lon: Floats, lat: Floats) -> Polygon:
-    return Polygon(lon, lat)
+    cuts = np.cumsum([len(ring) for ring in item.rings])[:-1]
+    first, *holes = zip(np.split(lon, cuts), np.split(lat, cuts), strict=True)
+    return Placed(Polygon(*first, holes=holes), centre, reach if reach < 1.5 else math.pi)
 
 
 def _place_caps(caps: list[tuple[int, Floats]], items: list[Item], placed: list[Placed | Refused]) -> None:

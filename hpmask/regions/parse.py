@@ -19,7 +19,7 @@ from typing import Any
 
 from astropy.utils.data import get_readable_fileobj
 
-from hpmask.regions import crtf, ds9, geojson, mangle, stcs
+from hpmask.regions import crtf, ds9, geojson, mangle, stcs, tiles
 from hpmask.regions.format import RegionFormat, Source, TextRegion, shortened
 
 __all__ = ["FORMATS", "TextRegion", "read"]
@@ -55,7 +55,7 @@ _FORMATS = (
         name="fits",
         description="FITS region files: a table with columns SHAPE, X, Y, R and ROTANG.",
         suffixes=(".fits", ".fit", ".fts"),
-        matches=lambda source: source.content.startswith(b"SIMPLE  ="),
+        matches=lambda source: source.content.startswith(b"SIMPLE  =") and not tiles.FORMAT.matches(source),
         read=_read_fits,
     ),
     RegionFormat(
@@ -68,6 +68,7 @@ _FORMATS = (
     geojson.FORMAT,
     stcs.FORMAT,
     mangle.FORMAT,
+    tiles.FORMAT,
     RegionFormat(
         name="ds9",
         description="Region files of ds9.",
