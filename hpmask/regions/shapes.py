@@ -110,15 +110,7 @@ class Disc(Shape):
             raise ValueError(f"radius must be from 0 to 180 deg, got {np.degrees(self.radius):.6g} deg")
 
     def rasterize(self, order: int, mode: Mode) -> tuple[Numbers, Numbers]:
-        tie = TIE if mode == "center" else 0.0
-        radius = self.radius + tie
-        if radius >= np.pi:
-            return _ends(RangeSet.full(order))
-        if radius > np.pi / 2:
-            # Outside a wide disc lies a disc around the antipode, without its edge.
-            hole = Disc(self.lon + np.pi, -self.lat, max(np.pi - self.radius - 2 * tie, 0.0))
-            return _ends(~from_starts_stops(*hole.rasterize(order, DUAL[mode]), order))
-        place = (np.array([value], dtype=np.float64) for value in (self.lon, self.lat, radius))
+        place = (np.array([value], dtype=np.float64) for value in (self.lon, self.lat, self.radius))
         starts, stops, _ = _discs.rasterize(*place, order, MODE_NUMBERS[mode])
         return starts, stops
 

@@ -41,6 +41,7 @@ KERNELS = (
     "rotate",
     "runs",
     "shapes",
+    "sorting",
     "sweep",
     "tiles",
     "uniq",
@@ -235,6 +236,9 @@ class Workload:
         radius = np.geomspace(1e-3, 1.0, 60)
         for mode in range(3):
             yield from load("discs").rasterize(self.lon, self.lat, radius, self.order, mode)
+            wide = np.linspace(0.1, np.pi, 60)
+            yield from load("discs").rasterize(self.lon, self.lat, wide, self.order, mode)
+            yield from load("discs").annuli(self.lon, self.lat, 0.7 * wide, wide, self.order, mode)
 
     def call_distance(self) -> Iterable[Any]:
         distance, vectors, out = load("distance"), np.empty((60, 3)), np.empty(60)
@@ -427,6 +431,16 @@ class Workload:
                 yield from (found, tile, tile_word)
                 by_tile = np.argsort(tile, kind="stable")
                 yield steps.boundaries(nodes, found, tile[by_tile], tile_word[by_tile])
+
+    def call_sorting(self) -> Iterable[Any]:
+        sorting = load("sorting")
+        values = np.concatenate([self.boundaries, self.other])
+        aside = np.empty(values.size, np.uint64)
+        aside = aside[: sorting.part(values, aside)]
+        aside.sort()
+        sorting.join(values, aside)
+        yield values
+        yield sorting.part(values[::-1].copy(), np.empty(9, np.uint64))
 
     def call_sweep(self) -> Iterable[Any]:
         for angle in (0.001, 0.02, 0.2):
