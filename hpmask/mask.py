@@ -837,6 +837,10 @@ class Mask(MaskValue):
         invert: bool = False,
         invalid: Literal["raise", "skip"] = "raise",
         within: Mask | None = None,
+        format: str | None = None,
+        region_frame: str | None = None,
+        min_weight: float | None = None,
+        columns: tuple[str, str] | None = None,
         n_threads: int | None = None,
     ) -> Mask:
         """Return the union of regions on the sphere.
@@ -844,9 +848,10 @@ class Mask(MaskValue):
         Parameters
         ----------
         regions : str, path, astropy Region or Regions, a list of these, or callable
-            A ds9 or CRTF text, the path of such a file or of a FITS region file, or regions of astropy's `regions`
-            package in any frame of the sky: circles, ellipses, rectangles, annuli of each, polygons and points; or a
-            function of the energy axis that returns a list with such an item for each bin.
+            A text in one of the region formats, the path of such a file, or regions of astropy's `regions` package in
+            any frame of the sky: circles, ellipses, rectangles, annuli of each, polygons and points; or a function of
+            the energy axis that returns a list with such an item for each bin. The formats are ds9, CRTF, FITS regions,
+            STC-S, GeoJSON, the polygon files of mangle, and tables of polygons: see :ref:`region-files`.
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest region in any
             bin is right to 1 % in mode "center". Points do not count, and a compound region counts by its parts. It
@@ -871,6 +876,18 @@ class Mask(MaskValue):
         within : Mask, optional
             A footprint in the frame of the mask, without energy or with the same bins. The result is the intersection
             with it, and regions that do not reach it take almost no time.
+        format : {"ds9", "crtf", "fits", "stcs", "geojson", "mangle", "table"}, optional
+            Format of the texts and files. By default, the content decides, or else the suffix.
+        region_frame : str, optional
+            Frame of the positions in formats that may leave it open (STC-S, GeoJSON, mangle and tables): any frame of
+            astropy that is fixed to the sky, or "ecliptic". By default, the frame is the one that the file names, and
+            ICRS if it names none.
+        min_weight : float, optional
+            For polygon files of mangle, the least weight of the polygons that count. By default, those with a weight
+            above 0 count; with 0, all of them do.
+        columns : (str, str), optional
+            For tables of tiles, the names of the columns with the longitudes and latitudes of the corners, where ``{}``
+            stands for the number of the corner: ``("ra{}", "dec{}")``. By default, they are found by their names.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
@@ -882,10 +899,12 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError
-            If an item is not a region, or both `order` and `resolution` are given.
+            If an item is not a region, both `order` and `resolution` are given, or an option for files is given and
+            there is no text or file.
         ValueError
             If a region cannot be in a mask and `invalid` is "raise" (the message has its number, kind and line), if a
-            line of a text cannot be read, or if the order to choose would be too fine.
+            line of a text or a file cannot be read (it is named), the format has no such option, or if the order to
+            choose would be too fine.
         FileNotFoundError
             If there is no such file.
 
@@ -910,6 +929,11 @@ class Mask(MaskValue):
         >>> Mask.from_regions("galactic; ellipse(184.557, -5.784, 1.0, 0.5, 30)", order=9, frame="galactic")
         <Mask galactic order=9 | 22 ranges, 352 B | 3.846e-05 of the sky>
 
+        A region of the Virtual Observatory, as in columns ``s_region``:
+
+        >>> Mask.from_regions("POLYGON ICRS 83 21 84 21 84 23 83 23", order=9)
+        <Mask icrs order=9 | 33 ranges, 528 B | 4.514e-05 of the sky>
+
         Regions that shrink with energy:
 
         >>> from hpmask import EnergyAxis
@@ -930,6 +954,10 @@ class Mask(MaskValue):
                 invert=invert,
                 invalid=invalid,
                 within=within,
+                format=format,
+                region_frame=region_frame,
+                min_weight=min_weight,
+                columns=columns,
                 n_threads=n_threads,
             )
         )

@@ -341,9 +341,7 @@ def _read_parquet(file: IO[bytes], path: Path) -> Table:
     return Table.read(content, format="parquet")
 
 
-def _read_fits(
-    path: Path, hdu: int | str | None, unsuitable: Callable[[Table, str], str | None]
-) -> tuple[Table, str]:
+def _read_fits(path: Path, hdu: int | str | None, unsuitable: Callable[[Table, str], str | None]) -> tuple[Table, str]:
     """The table that is named, or the first one of use."""
     with _reading(path, "fits"):
         units = units_of(path)

@@ -23,7 +23,6 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from os import PathLike
 from typing import Any, Literal
 
@@ -92,10 +91,23 @@ def to_shapes(regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "
 def checked_shapes(
     regions: Any, frame: str, invalid: Literal["raise", "skip"], **reading: Any
 ) -> tuple[list[Shape], int]:
-    """As `to_shapes`, with the number of regions that were left out; `reading` are options of `parse.read`."""
+    """As `to_shapes`, with the number of regions that were left out.
+
+    `reading` are the arguments of `parse.read`; they must be None if there is neither a text nor a file.
+    """
     check_invalid(invalid)
     leaves: list[Leaf] = []
-    group = _collect(regions, "", leaves, partial(parse.read, **reading))
+    n_read = 0
+
+    def read(source: str | PathLike[str]) -> tuple[list[parse.TextRegion], str]:
+        nonlocal n_read
+        n_read += 1
+        return parse.read(source, **reading)
+
+    group = _collect(regions, "", leaves, read)
+    unused = [name for name, value in reading.items() if value is not None]
+    if unused and not n_read:
+        raise TypeError(f"{unused[0]}= is for texts and files of regions, and there is none")
     built = _build(leaves, frames.check_frame(frame))
     refused = [one for one in built if isinstance(one, Refused)]
     if refused and invalid == "raise":

@@ -4,7 +4,7 @@ Coordinates are longitudes and latitudes in degrees, in the frame that a member 
 object names, or else in the one that the reader is given, ICRS by default.
 
 * The sides of polygons are great circles. The first ring of a polygon is its outline, the others are holes. A ring is
-  the smaller of its two sides, in either sense: RFC 7946 asks for anticlockwise rings, other programs for clockwise ones.
+  the smaller of its two sides, in either sense: RFC 7946 asks for anticlockwise rings, others for clockwise ones.
 * A MultiPolygon and a GeometryCollection are the union of their parts. A Point is a point. Lines have no area.
 * The number of a region is that of its feature.
 """

@@ -21,7 +21,18 @@ from hpmask.regions.caps import cap_polygons
 from hpmask.regions.from_astropy import WHOLE_SKY, Leaf, Placed, Refused
 from hpmask.regions.shapes import Disc, Polygon
 
-__all__ = ["INCLUDED", "Caps", "Circle", "Compound", "Corners", "Item", "WholeSky", "check_frame", "complement", "place"]
+__all__ = [
+    "INCLUDED",
+    "Caps",
+    "Circle",
+    "Compound",
+    "Corners",
+    "Item",
+    "WholeSky",
+    "check_frame",
+    "complement",
+    "place",
+]
 
 Floats = NDArray[np.float64]
 

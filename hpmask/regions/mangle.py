@@ -181,7 +181,9 @@ def _axis(az: Any, el: Any) -> Floats:
 def _rectangle(west: float, east: float, south: float, north: float) -> Caps:
     """The sky between two meridians and two parallels, up to 180 deg wide, or all around."""
     if not -90 - 1e-9 <= south <= north <= 90 + 1e-9:
-        raise ValueError(f"latitudes must ascend from at least -90 to at most 90 deg, got {south:.10g} and {north:.10g}")
+        raise ValueError(
+            f"latitudes must ascend from at least -90 to at most 90 deg, got {south:.10g} and {north:.10g}"
+        )
     south, north = math.radians(max(south, -90.0)), math.radians(min(north, 90.0))
     # 1 - sin, in a form that keeps its precision near the pole
     levels = [2 * math.sin(math.pi / 4 - lat / 2) ** 2 for lat in (south, north)]

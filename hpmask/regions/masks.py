@@ -138,11 +138,16 @@ def from_regions(
     invert: bool = False,
     invalid: Literal["raise", "skip"] = "raise",
     within: MaskValue | None = None,
+    format: str | None = None,
+    region_frame: str | None = None,
+    min_weight: float | None = None,
+    columns: tuple[str, str] | None = None,
     n_threads: int | None = None,
 ) -> MaskValue:
     """See `hpmask.Mask.from_regions`."""
     frame, invert, mode = frames.check_frame(frame), as_flag(invert, "invert"), check_mode(mode)
-    bins = [checked_shapes(given, frame, invalid) for given in of_bins(regions, energy)]
+    reading = {"format": format, "region_frame": region_frame, "min_weight": min_weight, "columns": columns}
+    bins = [checked_shapes(given, frame, invalid, **reading) for given in of_bins(regions, energy)]
     everything = [shape for some, _ in bins for shape in some]
     order, order_text = resolved_order(order, resolution, lambda: order_of_shapes(everything, "region"))
     return mask_of_shapes(

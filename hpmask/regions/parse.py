@@ -1,8 +1,8 @@
 """Region texts and files: the registry of their formats, and the way to the right one.
 
-`FORMATS` lists the formats, one module each. Texts are read line by line, by the strict readers of hpmask. The reader of
-the `regions` package skips what it does not understand, but a mask must not lose a region. Each region comes with its
-line.
+`FORMATS` lists the formats, one module each. Texts are read line by line, by the strict readers of hpmask. The reader
+of the `regions` package skips what it does not understand, but a mask must not lose a region. Each region comes with
+its line.
 """
 
 from __future__ import annotations
@@ -82,9 +82,7 @@ FORMATS: Mapping[str, RegionFormat] = MappingProxyType({one.name: one for one in
 """The known formats by name."""
 
 
-def read(
-    source: str | PathLike[str], *, format: str | None = None, **options: Any
-) -> tuple[list[TextRegion], str]:
+def read(source: str | PathLike[str], *, format: str | None = None, **options: Any) -> tuple[list[TextRegion], str]:
     """The regions of a text or a file.
 
     Parameters
@@ -119,10 +117,8 @@ def read(
     """
     if format is not None and format not in FORMATS:
         raise ValueError(f"format must be {' or '.join(map(repr, FORMATS))}, got {format!r}")
-    if isinstance(source, str) and not _is_path(source):
-        opened = Source.of_text(source)
-    else:
-        opened = _opened(Path(source))
+    is_text = isinstance(source, str) and not _is_path(source)
+    opened = Source.of_text(str(source)) if is_text else _opened(Path(source))
     chosen = _recognized(opened) if format is None else FORMATS[format]
     given = {name: value for name, value in options.items() if value is not None}
     if others := sorted(set(given) - set(chosen.options)):

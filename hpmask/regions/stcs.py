@@ -12,8 +12,8 @@ A line is read completely or raises.
   right angles to it. An ellipse has semi-axes and the position angle of the first, from north through east.
 * The planes of a Convex are ``x y z offset``: it holds the points p with n.p >= offset for each of them.
 * Several shapes in one line, without a word that joins them, are their union.
-* Units apply to positions and sizes alike. A fill factor, errors, resolutions and sizes of pixels are ignored. Times and
-  spectra are refused.
+* Units apply to positions and sizes alike. A fill factor, errors, resolutions and sizes of pixels are ignored. Times
+  and spectra are refused.
 """
 
 from __future__ import annotations

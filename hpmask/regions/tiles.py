@@ -60,9 +60,7 @@ _SEPARATORS = re.compile(r"[\s,;|]+")
 _NUMERIC = re.compile(NUMBER)
 
 
-def _read(
-    source: Source, region_frame: str | None = None, columns: Sequence[str] | None = None
-) -> list[TextRegion]:
+def _read(source: Source, region_frame: str | None = None, columns: Sequence[str] | None = None) -> list[TextRegion]:
     frame = None if region_frame is None else check_frame(region_frame)
     if columns is not None:
         columns = _checked_patterns(columns)
@@ -135,7 +133,9 @@ def _why_not(names: Sequence[str], what: str, patterns: Sequence[str] | None) ->
     has_text = patterns is None and any(name.lower() in _STCS for name in names)
     if has_text or _corner_columns(names, patterns)[0] or (patterns is None and _vertex_columns(names) is not None):
         return None
-    wanted = f"{patterns[0]!r} and {patterns[1]!r}" if patterns else "'ra1', 'dec1' and so on, 'ra' and 'dec', or 's_region'"
+    wanted = (
+        f"{patterns[0]!r} and {patterns[1]!r}" if patterns else "'ra1', 'dec1' and so on, 'ra' and 'dec', or 's_region'"
+    )
     return f"{what} has no columns of corners such as {wanted}: it has {', '.join(names[:20])}"
 
 
@@ -193,9 +193,7 @@ def _tiles(lon: Floats, lat: Floats, frame: str, what: str) -> list[TextRegion]:
             f"{lon[row].tolist()[:8]}, {lat[row].tolist()[:8]}"
         )
     both = np.stack([lon, lat], axis=2)
-    return [
-        TextRegion(Corners([both[row, :n]], frame=frame), row + 1, "row") for row, n in enumerate(counts.tolist())
-    ]
+    return [TextRegion(Corners([both[row, :n]], frame=frame), row + 1, "row") for row, n in enumerate(counts.tolist())]
 
 
 def _outlines(
@@ -272,8 +270,8 @@ def _of_text(source: Source, frame: str | None, patterns: Sequence[str] | None) 
         names = ["ra", "dec", "poly"][:width]
     if names is None or len(names) != width:
         raise ValueError(
-            f"{source.name} cannot be read as a table of corners: its {width} columns need names, in the last comment or "
-            "in the first line"
+            f"{source.name} cannot be read as a table of corners: its {width} columns need names, in the last "
+            "comment or in the first line"
         )
     why = _why_not(names, source.name, patterns)
     if why is not None:

@@ -417,7 +417,12 @@ class Workload:
         ends, width = _vectors(np.array([2.1, 2.2, 3.0]), np.array([-0.3, -0.2, 1.0])), np.array([0.0, 0.01, 0.3])
         for mode in range(3):
             yield from shapes.polygons(
-                np.concatenate([slit, wobbly, hole]), rings, np.array([0, 1, 3]), np.zeros(2, np.uint8), self.order, mode
+                np.concatenate([slit, wobbly, hole]),
+                rings,
+                np.array([0, 1, 3]),
+                np.zeros(2, np.uint8),
+                self.order,
+                mode,
             )
             yield from shapes.paths(foci, ends, width, self.order, mode)
             yield from shapes.paths(foci, foci, width, self.order, mode)
