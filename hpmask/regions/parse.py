@@ -66,8 +66,8 @@ _FORMATS = (
         read=lambda source: _by_lines(source, crtf.Reader()),
     ),
     geojson.FORMAT,
-    stcs.FORMAT,
     mangle.FORMAT,
+    stcs.FORMAT,
     tiles.FORMAT,
     RegionFormat(
         name="ds9",

@@ -103,16 +103,16 @@ def _corner_columns(names: Sequence[str], patterns: Sequence[str] | None) -> tup
                     candidates += [(f"{lon}{sign}{{}}", f"{lat}{sign}{{}}", frame) for sign in ("", "_")]
                     candidates.append((f"corner{{}}_{lon}", f"corner{{}}_{lat}", frame))
     for lon, lat, frame in candidates:
-        for first in (1, 0):
-            found = []
-            # Names may be in any case: of both, the rest of the pattern is in lower case.
-            while (k := first + len(found)) < 10_000 and lon.replace("{}", str(k)) in lower:
-                other = lat.replace("{}", str(k))
-                if other not in lower:
-                    break
-                found.append((lower[lon.replace("{}", str(k))], lower[other]))
-            if len(found) >= 3:
-                return found, frame
+        # Names may be in any case: the patterns are in lower case.
+        form = re.compile(re.escape(lon).replace(r"\{\}", r"(\d{1,4})"))
+        numbers = sorted(int(match[1]) for name in lower if (match := form.fullmatch(name)))
+        found = [
+            (lower[lon.replace("{}", str(k))], lower[lat.replace("{}", str(k))])
+            for k in numbers
+            if lon.replace("{}", str(k)) in lower and lat.replace("{}", str(k)) in lower
+        ]
+        if len(found) >= 3 and len(found) == len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:
+            return found, frame
     return [], None
 
 
