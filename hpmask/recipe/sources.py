@@ -21,7 +21,7 @@ from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.maps import Image, Map, Masks, Skymap, names_of
 from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import Section
-from hpmask.regions.convert import checked_shapes
+from hpmask.regions.convert import Checked, checked_shapes
 from hpmask.regions.masks import mask_of_shapes
 from hpmask.regions.order import order_of_discs, order_of_shapes
 from hpmask.regions.rasterize import check_cones
@@ -66,17 +66,15 @@ class _Discs:
 class _Shapes:
     """Regions, as shapes in the frame of the recipe."""
 
-    shapes: list[Shape]
-    n_skipped: int
+    checked: Checked
     noun: str
     counts: dict[str, int]
 
     def order(self, grid: Grid) -> int | None:
-        return _order_of_shapes(self.shapes, self.noun)
+        return _order_of_shapes(self.checked.shapes, self.noun)
 
     def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        bins = [(self.shapes, self.n_skipped)]
-        mask = mask_of_shapes(bins, order, f"order={order}", mode=mode, frame=grid.frame, n_threads=n_threads)
+        mask = mask_of_shapes([self.checked], order, f"order={order}", mode=mode, frame=grid.frame, n_threads=n_threads)
         return cast(Mask, mask), self.counts
 
 
@@ -165,8 +163,8 @@ class Catalog:
         counts = {"sources": found.center.size, "skipped": found.n_skipped, "missing": found.n_filled}
         if self.axes is None:
             return _Discs(found.center, found.sizes, counts)
-        some, _ = checked_shapes(_ellipses(found.center, found.sizes), grid.frame, "raise")
-        return _Shapes(some, 0, "ellipse", counts)
+        ellipses = checked_shapes(_ellipses(found.center, found.sizes), grid.frame, "raise")
+        return _Shapes(ellipses, "ellipse", counts)
 
     def _angles(self, table: Table) -> u.Quantity:
         """The angles of each row, shape (n, k): the radii, or both semi-axes and the position angle."""
@@ -226,7 +224,7 @@ class Regions:
     def load(self, grid: Grid) -> Loaded:
         # Errors in a list would also name the item.
         given = self.paths[0] if len(self.paths) == 1 else self.paths
-        return _Shapes(*checked_shapes(given, grid.frame, self.invalid), "region", {})
+        return _Shapes(checked_shapes(given, grid.frame, self.invalid), "region", {})
 
 
 def _invalid(section: Section, grid: Grid) -> Invalid:
@@ -259,7 +257,7 @@ class Ds9:
 
     def load(self, grid: Grid) -> Loaded:
         # With a line end, the text cannot be mistaken for the name of a file.
-        return _Shapes(*checked_shapes(self.text + "\n", grid.frame, self.invalid), "region", {})
+        return _Shapes(checked_shapes(self.text + "\n", grid.frame, self.invalid), "region", {})
 
 
 @dataclass(frozen=True, slots=True)

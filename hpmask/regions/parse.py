@@ -14,11 +14,12 @@ import zlib
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from astropy.utils.data import get_readable_fileobj
 
 from hpmask.regions import crtf, ds9
+from hpmask.regions.from_astropy import Unreadable
 
 __all__ = ["TextRegion", "read"]
 
@@ -33,23 +34,25 @@ class TextRegion:
     """A region of a text."""
 
     region: Any
-    """A region of the `regions` package, or one of those of `hpmask.regions.from_astropy`."""
+    """A region of the `regions` package, or one of those of `hpmask.regions.figures` and `from_astropy`."""
     line: int | None
     """The number of its line, from 1; None in a FITS file."""
 
 
-def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
+def read(source: str | PathLike[str], *, invalid: Literal["raise", "skip"] = "raise") -> tuple[list[TextRegion], str]:
     """The regions of a text or a file.
 
     Parameters
     ----------
     source : str or path
         A ds9 or CRTF text, or the path of a ds9, CRTF or FITS region file.
+    invalid : {"raise", "skip"}, optional
+        Whether a part of a line that cannot be read raises an error, or becomes an `Unreadable`.
 
     Returns
     -------
     regions : list of TextRegion
-        At least one.
+        At least one that can be read.
     name : str
         The name of the source in messages.
 
@@ -58,7 +61,7 @@ def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If a line cannot be read (it is named), or there is no region at all.
+        If a line cannot be read (it is named) and `invalid` is "raise", or there is no region at all.
 
     Examples
     --------
@@ -95,9 +98,9 @@ def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
         utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         text = content.decode("utf-16" if utf16 else "utf-8", errors="replace")
     text = text.removeprefix("\ufeff")
-    regions = _parse(text, name)
-    if not regions:
-        raise ValueError(f"{name} holds no region: {_shortened(text)}")
+    regions = _parse(text, name, invalid)
+    if all(isinstance(one.region, Unreadable) for one in regions):
+        raise ValueError(f"{name} holds no region{' that can be read' * bool(regions)}: {_shortened(text)}")
     return regions, name
 
 
@@ -112,16 +115,18 @@ def _is_path(text: str) -> bool:
         return False
 
 
-def _parse(text: str, name: str) -> list[TextRegion]:
+def _parse(text: str, name: str, invalid: Literal["raise", "skip"]) -> list[TextRegion]:
     """The regions of a text, all of them or an error that names the line."""
     reader = crtf.Reader() if _CRTF.match(text) else ds9.Reader()
     found = []
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
-        try:
-            found += [TextRegion(region, number) for region in reader.read_line(line)]
-        except ValueError as error:
-            where = f"line {number} of {name} cannot be read as {reader.language}"
-            raise ValueError(f"{where}: {_shortened(line)}: {error}") from error
+        for region in reader.read_line(line):
+            if isinstance(region, Unreadable):
+                where = f"line {number} of {name} cannot be read as {reader.language}"
+                region = Unreadable(f"{where}: {_shortened(line)}: {region.why}")
+                if invalid == "raise":
+                    raise ValueError(region.why)
+            found.append(TextRegion(region, number))
     return found
 
 

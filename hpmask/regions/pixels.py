@@ -44,7 +44,8 @@ class PixelFrame:
     Attributes
     ----------
     positions : callable
-        Longitudes and latitudes in radians at pixel coordinates from 0, ``positions(x, y)``; NaN outside the projection.
+        Longitudes and latitudes in radians, ``positions(x, y)``, at pixel coordinates from 0. NaN outside the
+        projection.
     pixels : callable
         The inverse, ``pixels(lon, lat)``.
     frame : `~astropy.coordinates.BaseCoordinateFrame`

@@ -68,7 +68,8 @@ def test_paths_are_the_points_near_their_arcs(place, width):
         # No point of a cell is further from its centre than its radius.
         radius = healpix.cell_radius(ORDER)
         overlap, inner = cells(shape, "overlap"), cells(shape, "inside")
-        assert (found <= overlap).all() and (inner <= found).all()
+        assert (found <= overlap).all()
+        assert (inner <= found).all()
         assert not overlap[apart > width * DEG + radius].any()
         assert overlap[apart < width * DEG].all()
         assert inner[apart < width * DEG - 2 * radius].all()

@@ -70,7 +70,6 @@ def test_ecliptic_is_the_mean_ecliptic_of_j2000():
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("circle[[1deg,2deg],3deg]", "frame was not found"),
         ("circle[[1deg,2deg],3deg], cord=ICRS", "'cord' is not a parameter"),
         ("circle[[1deg,2deg],3deg], coord=MECLIPTIC", "coord must be one of ICRS.*got MECLIPTIC"),
         ("circle[[1deg,2deg],3deg] circle[[1deg,2deg],3deg], coord=ICRS", "not a list of parameters"),
@@ -94,9 +93,18 @@ def test_what_is_not_crtf_is_refused_with_its_line(line, why):
         to_shapes(f"#CRTFv0\n{line}", "icrs")
 
 
-def test_pixels_and_annotations_have_no_place_in_a_mask():
-    text = "#CRTFv0\nglobal coord=ICRS\ncircle[[1pix,2pix],3pix]\nann circle[[1deg,2deg],3deg]\nsymbol[[1deg,2deg],D]"
-    with pytest.raises(ValueError, match=r"circle in pixels\) in line 3 .*annotation circle\) in line 4"):
+def test_what_needs_an_image():
+    text = "#CRTFv0\ncircle[[1pix,2pix],3pix]\ncircle[[1deg,2deg],3deg]\nsymbol[[1deg,2deg],D] coord=ICRS"
+    with pytest.raises(
+        ValueError, match=r"circle in pixels\) in line 2 .*circle without a frame \(coord=ICRS.* in line 3"
+    ):
         to_shapes(text, "icrs")
     with pytest.warns(UserWarning, match="left out 2 of 3"):
         assert len(to_shapes(text, "icrs", invalid="skip")) == 1
+
+
+def test_annotations_and_texts_are_labels():
+    text = "#CRTFv0\nglobal coord=ICRS\nann circle[[1deg,2deg],3deg]\ntext[[1deg,2deg],'x']"
+    with pytest.raises(ValueError, match=r"annotation circle\) in line 3 .*text\) in line 4 .*no area"):
+        to_shapes(text, "icrs")
+    assert len(to_shapes(f"{text}\ncircle[[1deg,2deg],3deg]", "icrs")) == 1
