@@ -22,11 +22,12 @@ from hpmask.recipe.maps import Image, Map, Masks, Skymap, names_of
 from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import Section
 from hpmask.regions.convert import Checked, checked_shapes
-from hpmask.regions.masks import mask_of_shapes
+from hpmask.regions.masks import context_of, mask_of_shapes
 from hpmask.regions.order import order_of_discs, order_of_shapes
 from hpmask.regions.rasterize import check_cones
 from hpmask.regions.shapes import Shape
 from hpmask.regions.shapes import Zone as ZoneShape
+from hpmask.wcs.pixel_frame import pixel_frame
 
 __all__ = ["SOURCES", "read_source"]
 
@@ -200,6 +201,29 @@ def _ellipses(center: SkyCoord, angles: u.Quantity) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Extent:
+    """The image that regions in pixels belong to, and the widths of lines and points."""
+
+    wcs: Path | None
+    line_width: u.Quantity | None
+    point_radius: u.Quantity | None
+
+    @classmethod
+    def read(cls, section: Section) -> _Extent:
+        wcs = section.file("wcs") if "wcs" in section else None
+        return cls(wcs, section.angle("line_width"), section.angle("point_radius"))
+
+    @property
+    def files(self) -> list[Path]:
+        return [] if self.wcs is None else [self.wcs]
+
+    def checked(self, regions: Any, grid: Grid, invalid: Invalid) -> Checked:
+        """The shapes of regions."""
+        context = context_of(pixel_frame(self.wcs), self.line_width, self.point_radius)
+        return checked_shapes(regions, grid.frame, invalid, context)
+
+
+@dataclass(frozen=True, slots=True)
 class Regions:
     """The regions of ds9 or CRTF files."""
 
@@ -208,14 +232,15 @@ class Regions:
 
     paths: list[Path]
     invalid: Invalid
+    extent: _Extent
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Regions:
-        return cls(section.files("regions"), _invalid(section, grid))
+        return cls(section.files("regions"), _invalid(section, grid), _Extent.read(section))
 
     @property
     def files(self) -> Sequence[Path]:
-        return self.paths
+        return [*self.paths, *self.extent.files]
 
     @property
     def title(self) -> str:
@@ -224,7 +249,7 @@ class Regions:
     def load(self, grid: Grid) -> Loaded:
         # Errors in a list would also name the item.
         given = self.paths[0] if len(self.paths) == 1 else self.paths
-        return _Shapes(checked_shapes(given, grid.frame, self.invalid), "region", {})
+        return _Shapes(self.extent.checked(given, grid, self.invalid), "region", {})
 
 
 def _invalid(section: Section, grid: Grid) -> Invalid:
@@ -241,14 +266,15 @@ class Ds9:
 
     text: str
     invalid: Invalid
+    extent: _Extent
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Ds9:
-        return cls(section.require("ds9", str), _invalid(section, grid))
+        return cls(section.require("ds9", str), _invalid(section, grid), _Extent.read(section))
 
     @property
     def files(self) -> Sequence[Path]:
-        return []
+        return self.extent.files
 
     @property
     def title(self) -> str:
@@ -257,7 +283,7 @@ class Ds9:
 
     def load(self, grid: Grid) -> Loaded:
         # With a line end, the text cannot be mistaken for the name of a file.
-        return _Shapes(checked_shapes(self.text + "\n", grid.frame, self.invalid), "region", {})
+        return _Shapes(self.extent.checked(self.text + "\n", grid, self.invalid), "region", {})
 
 
 @dataclass(frozen=True, slots=True)

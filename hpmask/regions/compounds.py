@@ -86,18 +86,16 @@ def wedge(lon: float, lat: float, first: float, span: float, reach: float) -> Sh
     """
     if reach > _WIDE:
         # The points whose position angle is less than pi above `first` are a hemisphere.
-        halves = [Disc(*_towards(lon, lat, angle, math.pi / 2), math.pi / 2) for angle in _normals(first, span)]
-        return Combined(*halves, "&" if span <= math.pi else "|")
+        left, right = (
+            Disc(*_towards(lon, lat, angle, math.pi / 2), math.pi / 2)
+            for angle in (first + math.pi / 2, first + span - math.pi / 2)
+        )
+        return Combined(left, right, "&" if span <= math.pi else "|")
     # In the tangent plane it is a fan of triangles, whose outer sides are beyond the disc.
     n = math.ceil(span / math.radians(60))
     far = math.atan(1.01 * math.tan(reach) / math.cos(span / n / 2))
     fan = [(lon, lat), *(_towards(lon, lat, first + span * k / n, far) for k in range(n + 1))]
     return Polygon(*np.array(fan).T)
-
-
-def _normals(first: float, span: float) -> tuple[float, float]:
-    """The directions at right angles to both sides of a wedge, into it."""
-    return first + math.pi / 2, first + span - math.pi / 2
 
 
 def _towards(lon: float, lat: float, angle: float, distance: float) -> tuple[float, float]:

@@ -476,6 +476,9 @@ def _rings(limits: list[tuple[Size, ...]], n_rings: int) -> list[tuple[Size, ...
 
 
 def _between(first: Size, last: Size, part: float) -> Size:
-    if isinstance(first, Pixels) and isinstance(last, Pixels):
-        return Pixels(first.value + part * (last.value - first.value), first.plane)
-    return first + part * (last - first)
+    value = first.value + part * (_in_unit_of(first, last) - first.value)
+    return Pixels(value, first.plane) if isinstance(first, Pixels) else value * first.unit
+
+
+def _in_unit_of(first: Size, last: Size) -> float:
+    return last.value if isinstance(last, Pixels) else float(last.to_value(first.unit))

@@ -9,10 +9,10 @@ the x axis of an image) to the first axis, which is called the width axis.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from astropy import units as u
@@ -215,7 +215,7 @@ class Pixels:
     plane: str
 
 
-Size = u.Quantity | Pixels
+Size: TypeAlias = u.Quantity | Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,12 +275,9 @@ class Figure:
     stop: float = 0.0
     name: str = ""
 
-    def on_sky(self, coord: SkyCoord, meta: Meta, angle: float | None = None, *, mirrored: bool = False) -> Any:
-        """The region at a position of the sky, or with vertices there. All sizes are angles.
-
-        `angle`, in degrees, replaces that of the figure. The sides of a sector run clockwise if `mirrored`.
-        """
-        turn = (self.angle if angle is None else angle) * u.deg
+    def on_sky(self, coord: SkyCoord, meta: Meta) -> Any:
+        """The region at a position of the sky, or with vertices there. All sizes are angles."""
+        turn = self.angle * u.deg
         match self.kind:
             case "Polygon":
                 return _sky_class("Polygon")(coord, meta=meta)
@@ -295,9 +292,20 @@ class Figure:
                 end = coord[0].directional_offset_by(turn - 90 * u.deg, self.sizes[0])
                 return Path(self.name, SkyCoord([coord[0], end]), meta)
             case "Sector":
-                sides = (-self.stop, -self.start) if mirrored else (self.start, self.stop)
-                inner, outer = self.sizes[:2], self.sizes[2:]
-                return Sector(self.name, self.shape, coord[0], *outer, *inner, turn, *sides, meta)
+                width, height, outer_width, outer_height = self.sizes
+                return Sector(
+                    self.name,
+                    self.shape,
+                    coord[0],
+                    outer_width,
+                    outer_height,
+                    width,
+                    height,
+                    turn,
+                    self.start,
+                    self.stop,
+                    meta,
+                )
             case "Circle" | "CircleAnnulus":
                 return _sky_class(self.kind)(coord[0], *self.sizes, meta=meta)
         sizes = self.sizes
@@ -316,31 +324,33 @@ class Figure:
         coord = place.coord(pixels)
         if self.kind not in _TURNED or not self.by_image:
             return self.on_sky(coord, meta)
-        point = np.array(place.points[0])
-        if place.system not in PLANES:
-            place_plane = "image"
-            (point,) = pixels.points(coord[:1], place_plane)
-        else:
-            place_plane = place.system
-        angle, ahead = (
-            np.degrees(pixels.position_angle(point, place_plane, np.radians(self.angle + more))) for more in (0, 1)
+        plane = place.system if place.system in PLANES else "image"
+        (point,) = place.points[:1] if place.system in PLANES else pixels.points(coord[:1], plane)
+        # Position angles count from north.
+        return self._turned(lambda angle: pixels.position_angle(np.array(point), plane, angle) + np.pi / 2).on_sky(
+            coord, meta
         )
-        return self.on_sky(coord, meta, angle + 90, mirrored=(ahead - angle) % 360 > 180)
+
+    def _turned(self, turn: Callable[[float], float]) -> Figure:
+        """The figure with its directions in another system; `turn` gives a direction in radians there."""
+        first, start, stop, ahead = (
+            float(np.degrees(turn(np.radians(self.angle + more)))) for more in (0.0, self.start, self.stop, 1.0)
+        )
+        if np.sin(np.radians(ahead - first)) < 0:  # the image is mirrored
+            start, stop = stop, start
+        return replace(self, angle=first, start=start - first, stop=stop - first)
 
     def _drawn(self, place: Place, plane: str, pixels: PixelFrame, meta: Meta) -> Drawn:
         """What is drawn on a plane."""
         points = np.array(place.points, dtype=np.float64)
         if place.system != plane:
             points = pixels.points(place.coord(pixels), plane)
-        angle, figure = np.radians(self.angle), self
+        figure = self
         if self.kind in _TURNED and not self.by_image:
-            # A position angle counts from north.
             center = place.coord(pixels)[0]
-            angle, ahead = (pixels.plane_angle(center, plane, angle + more - np.pi / 2) for more in (0, 0.1))
-            if np.sin(ahead - angle) < 0:  # the image is mirrored
-                figure = replace(self, start=-self.stop, stop=-self.start)
+            figure = self._turned(lambda angle: pixels.plane_angle(center, plane, angle - np.pi / 2))
         sizes = [size.value for size in self.sizes if isinstance(size, Pixels)]
-        return figure.drawn(points, sizes, float(angle), plane, meta)
+        return figure.drawn(points, sizes, float(np.radians(figure.angle)), plane, meta)
 
     def drawn(self, points: Floats, sizes: Sequence[float], angle: float, plane: str, meta: Meta) -> Drawn:
         """What is drawn on a plane at points of shape (n, 2), with sizes in pixels and an angle in radians."""

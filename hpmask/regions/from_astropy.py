@@ -129,10 +129,9 @@ def is_label(region: Any) -> bool:
     """Whether a region only labels or annotates an image: a text, or an annotation of CRTF."""
     if (getattr(region, "meta", None) or {}).get("type") == "ann":
         return True
-    return (isinstance(region, Unusable) and region.kind == "text") or _kind(type(region)) in (
-        "Text",
-        "TextPixelRegion",
-    )
+    if isinstance(region, Unusable):
+        return region.kind == "text"
+    return _kind(type(region)) in ("Text", "TextPixelRegion")
 
 
 def build(leaves: list[Leaf], frame: str, context: Context = NO_CONTEXT) -> list[Placed | Refused]:
@@ -434,7 +433,8 @@ def _reach(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> float:
 
 def _outline(region: Any, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[Shape, float]:
     ends = np.cumsum(region.lengths)[:-1]
-    shape, *holes = (Polygon(x, y) for x, y in zip(np.split(lon, ends), np.split(lat, ends), strict=True))
+    outer, *holes = (Polygon(x, y) for x, y in zip(np.split(lon, ends), np.split(lat, ends), strict=True))
+    shape: Shape = outer
     for hole in holes:
         shape = Combined(shape, hole, "-", nested=True)
     return shape, _reach(lon, lat)

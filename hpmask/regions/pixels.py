@@ -97,7 +97,7 @@ class PixelFrame:
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
             raise ValueError("the image does not show its position")
         matrix = self._matrix(plane)
-        return np.linalg.solve(matrix[:, :2], np.stack([x, y]) - matrix[:, 2:]).T
+        return np.asarray(np.linalg.solve(matrix[:, :2], np.stack([x, y]) - matrix[:, 2:]).T, dtype=np.float64)
 
     def position_angle(self, point: Floats, plane: str, angle: float) -> float:
         """The position angle of a direction at a point, in radians; `angle` is anticlockwise from the x axis."""
@@ -155,7 +155,7 @@ def arc(center: Floats, semi_axes: tuple[float, float], angle: float, start: flo
     def points(t: Floats) -> Floats:
         turn = start + t * (stop - start)
         x, y = semi_axes[0] * np.cos(turn), semi_axes[1] * np.sin(turn)
-        return center + np.stack([x * cosine - y * sine, x * sine + y * cosine], axis=1)
+        return np.asarray(center + np.stack([x * cosine - y * sine, x * sine + y * cosine], axis=1), dtype=np.float64)
 
     return points
 
