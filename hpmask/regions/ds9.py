@@ -210,12 +210,17 @@ class Reader:
         if where:
             yield Unusable(f"{name} in {where}", "place", meta)
             return
-        system = self._system or "physical coordinates, as no frame was stated" * (place.system == "physical")
-        system = f"{system} coordinates" if system in (*_PIXELS, "wcs") else system
-        if place.system not in ("", *_PIXELS) or not system:
-            system = "pixels"
         for figure in figures:
-            yield region_of(figure, place, meta, f"{name} in {system}")
+            yield region_of(figure, place, meta, f"{name} in {self._named(place)}")
+
+    def _named(self, place: Place) -> str:
+        """The coordinates of a place that needs an image, for messages."""
+        if not place.system:
+            return "wcs coordinates"
+        if self._system in _PIXELS:
+            return f"{self._system} coordinates"
+        without = not self._system and place.system == "physical"
+        return "physical coordinates, as no frame was stated" if without else "pixels"
 
     def _nowhere(self, place: Place, figures: Sequence[Figure]) -> str:
         """The coordinates of a place that cannot be known; empty if it can."""
