@@ -433,11 +433,8 @@ def _reach(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> float:
 
 def _outline(region: Any, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[Shape, float]:
     ends = np.cumsum(region.lengths)[:-1]
-    outer, *holes = (Polygon(x, y) for x, y in zip(np.split(lon, ends), np.split(lat, ends), strict=True))
-    shape: Shape = outer
-    for hole in holes:
-        shape = Combined(shape, hole, "-", nested=True)
-    return shape, _reach(lon, lat)
+    (x, y), *holes = zip(np.split(lon, ends), np.split(lat, ends), strict=True)
+    return Polygon(x, y, holes=holes), _reach(lon, lat)
 
 
 def _line(region: Any, lon: NDArray[np.float64], lat: NDArray[np.float64], half_width: float) -> tuple[Shape, float]:

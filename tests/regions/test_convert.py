@@ -569,7 +569,8 @@ def test_crtf_files(data, name, n):
     assert len(to_shapes(data(f"regions/crtf/{name}.crtf"), "icrs")) == n
 
 
-def test_crtf_annotations_are_not_part_of_a_mask(data):
+def test_crtf_annotations_are_not_part_of_a_mask(data, monkeypatch):
+    monkeypatch.setattr(from_astropy, "Polygon", Polygon)
     path = data("regions/crtf/CRTFgeneral.crtf")
     # A text, an annotation, and an ellipse that is taken out of the regions before it.
     shapes, n_left_out, n_labels = checked_shapes(path, "icrs", "raise")
@@ -659,7 +660,7 @@ def test_bad_regions_are_named(given_, message):
 
 @pytest.mark.parametrize("given_", [None, 3, b"icrs; circle(1,2,3)", CENTER, [CENTER], [[1.5]]])
 def test_what_is_no_region(given_):
-    with pytest.raises(TypeError, match="regions must be a ds9 or CRTF string"):
+    with pytest.raises(TypeError, match="regions must be a text in a region format such as ds9"):
         to_shapes(given_, "icrs")
 
 
