@@ -201,7 +201,7 @@ def test_areas_of_masks_of_mangle(data, name, total, tolerances):
     assert weighted.history.startswith(f"from_regions({len(stated)} regions")
     from hpmask.regions.convert import checked_shapes
 
-    every, _ = checked_shapes(path, "icrs", "raise", min_weight=0)
+    every = checked_shapes(path, "icrs", "raise", min_weight=0).shapes
     assert len(all_of_them) <= len(every) == len(stated)
     np.testing.assert_allclose([shape.area for shape in every], stated, atol=2e-12)
     assert stated.sum() * DEG2 == pytest.approx(total, abs=1e-4)
