@@ -56,7 +56,9 @@ def rectangles(path):
 
 
 def vertices(path):
-    path.write_text(f"unit d\nskip 0\nvertices 781 6\nr  {'  '.join(map(str, RING.ravel()))}\ncircle\n10 20 5 12 20 5\n")
+    path.write_text(
+        f"unit d\nskip 0\nvertices 781 6\nr  {'  '.join(map(str, RING.ravel()))}\ncircle\n10 20 5 12 20 5\n"
+    )
 
 
 def corners_in_rows(path):

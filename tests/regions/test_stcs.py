@@ -118,6 +118,13 @@ def test_lines_of_a_file(tmp_path):
         read(path)
 
 
+def test_lines_that_cannot_be_read_can_be_skipped():
+    text = "CIRCLE 10 20 3\nCIRCLE 10 20\nCIRCLE 40 20 3\n"
+    with pytest.warns(UserWarning, match="left out 1 of 3 regions: line 2 of the text cannot be read as STC-S"):
+        found = Mask.from_regions(text, order=7, invalid="skip")
+    assert found == Mask.from_regions("icrs; circle(10,20,3); circle(40,20,3)", order=7)
+
+
 def test_lists_of_texts():
     texts = np.array(["CIRCLE ICRS 10 20 3", "POLYGON 40 10 60 10 50 40"])
     both = Mask.from_regions(texts, order=7)

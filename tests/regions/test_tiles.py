@@ -111,6 +111,8 @@ def test_units_and_missing_corners(tmp_path):
     table.write(path, overwrite=True)
     with pytest.raises(ValueError, match=r"row 6 of 'tiles.fits'.* has not the corners of a polygon"):
         read(path)
+    with pytest.warns(UserWarning, match=r"left out 1 of 30 regions: row 6 of 'tiles.fits'"):
+        Mask.from_regions(path, order=6, invalid="skip")
     table = tiles()
     table["RA1"] = table["NAME"]
     table.write(path, overwrite=True)
@@ -132,6 +134,8 @@ def test_columns_of_stcs(tmp_path):
     table.write(tmp_path / "bad.csv", format="ascii.csv")
     with pytest.raises(ValueError, match=r"row 2 of 'bad.csv': column 's_region' cannot be read as STC-S: 'BLOB'"):
         read(tmp_path / "bad.csv")
+    with pytest.warns(UserWarning, match="left out 1 of 3 regions: row 2 of 'bad.csv'"):
+        assert Mask.from_regions(tmp_path / "bad.csv", order=6, invalid="skip") == both
 
 
 TRIANGLES = np.array([[[10, 10], [30, 10], [20, 40.0]], [[100, -10], [120, -10], [110, -40.0]]])
