@@ -219,8 +219,9 @@ class Reader:
             return "wcs coordinates"
         if self._system in _PIXELS:
             return f"{self._system} coordinates"
-        without = not self._system and place.system == "physical"
-        return "physical coordinates, as no frame was stated" if without else "pixels"
+        if self._system or place.system == "image":
+            return "pixels"
+        return "physical coordinates, since no frame was found: write fk5, icrs or galactic before the regions"
 
     def _nowhere(self, place: Place, figures: Sequence[Figure]) -> str:
         """The coordinates of a place that cannot be known; empty if it can."""

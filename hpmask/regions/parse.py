@@ -136,7 +136,7 @@ def read(
     regions = chosen.read(opened, **given)
     unreadable = [one.region for one in regions if isinstance(one.region, Unreadable)]
     if unreadable and invalid == "raise":
-        raise ValueError(unreadable[0].why)
+        raise ValueError(f"{unreadable[0].why}. With invalid='skip' such lines are left out")
     if len(unreadable) == len(regions):
         raise ValueError(
             f"{opened.name} holds no region{' that can be read' * bool(regions)}: {shortened(opened.text)}"

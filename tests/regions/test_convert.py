@@ -611,7 +611,10 @@ def with_value(region, name, value):
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ("circle(1,2,3)", r"circle in physical coordinates, as no frame was stated\) in line 1 .* has no position"),
+        (
+            "circle(1,2,3)",
+            r"circle in physical coordinates, since no frame was found: write fk5.*\) in line 1 .* has no position",
+        ),
         ("icrs\ncircle(1,2,3)\npanda(1,2,3,4,5,7,6,8)\ncircle(4,5,6)", r"line 3 .*must be greater than the inner"),
         ("icrs\nvector(1,2,3,4)", r"region 0 \(vector\) in line 2 of the text has no width"),
         ("physical\ncircle(1,2,3)", r"circle in physical coordinates\) in line 2 .* no position"),
