@@ -860,7 +860,7 @@ class Mask(MaskValue):
             A text in one of the region formats, the path of such a file, or regions of astropy's `regions` package, in
             any frame of the sky or in pixels; or a function of the energy axis that returns a list with such an item
             for each bin. The formats are ds9, CRTF, FITS regions, STC-S, GeoJSON, the polygon files of mangle, and
-            tables of polygons: see :ref:`region-files`.
+            tables of polygons: see :doc:`/region-files`.
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest region in any
             bin is right to 1 % in mode "center". Points do not count, and a compound region counts by its parts. It

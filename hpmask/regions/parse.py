@@ -97,8 +97,8 @@ def read(
     source : str or path
         A text in one of the formats, or the path of such a file, which may be packed.
     invalid : {"raise", "skip"}, optional
-        Whether a part of a ds9 or CRTF text that cannot be read raises an error, or becomes an `Unreadable`. In the
-        other formats it is an error.
+        Whether a part of a ds9, CRTF or STC-S text that cannot be read, or such a row of a table of tiles, raises an
+        error or becomes an `Unreadable`. In the other formats it is an error.
     format : str, optional
         Name of the format. By default the content decides and, for a text that no format knows, the suffix.
     **options

@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from hpmask._files import tables
 from hpmask._utils.arguments import masked
 from hpmask.regions import stcs
-from hpmask.regions.format import RegionFormat, Source, TextRegion
+from hpmask.regions.format import RegionFormat, Source, TextRegion, shortened
+from hpmask.regions.from_astropy import Unreadable
 from hpmask.regions.items import Corners, check_frame
 from hpmask.regions.numbers import NUMBER, number
 
@@ -186,14 +187,18 @@ def _tiles(lon: Floats, lat: Floats, frame: str, what: str) -> list[TextRegion]:
     there = np.isfinite(lon) & np.isfinite(lat)
     counts = there.sum(axis=1)
     bad = (counts < 3) | (np.cumprod(there, axis=1).sum(axis=1) != counts) | (there & (np.abs(lat) > 90)).any(axis=1)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            f"row {row + 1} of {what} has not the corners of a polygon, at least 3 with latitudes from -90 to 90 deg: "
-            f"{lon[row].tolist()[:8]}, {lat[row].tolist()[:8]}"
-        )
     both = np.stack([lon, lat], axis=2)
-    return [TextRegion(Corners([both[row, :n]], frame=frame), row + 1, "row") for row, n in enumerate(counts.tolist())]
+
+    def polygon(row: int, n: int) -> Corners | Unreadable:
+        if not bad[row]:
+            return Corners([both[row, :n]], frame=frame)
+        got = f"{lon[row].tolist()[:8]}, {lat[row].tolist()[:8]}"
+        return Unreadable(
+            f"row {row + 1} of {what} has not the corners of a polygon, at least 3 with latitudes from -90 to 90 deg: "
+            f"{got}"
+        )
+
+    return [TextRegion(polygon(row, n), row + 1, "row") for row, n in enumerate(counts.tolist())]
 
 
 def _outlines(
@@ -229,7 +234,8 @@ def _of_texts(column: Any, name: str, what: str, frame: str) -> list[TextRegion]
         try:
             found += [TextRegion(region, row, "row") for region in stcs.regions_of(str(text), frame)]
         except ValueError as error:
-            raise ValueError(f"row {row} of {what}: column {name!r} cannot be read as STC-S: {error}") from error
+            why = f"row {row} of {what}: column {name!r} cannot be read as STC-S: {shortened(str(text))}: {error}"
+            found.append(TextRegion(Unreadable(why), row, "row"))
     return found
 
 

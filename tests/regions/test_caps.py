@@ -1,5 +1,7 @@
 """Intersections of caps: their cells by brute force, their areas by known ones, and the areas of mangle's files."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -231,3 +233,24 @@ def test_wrong_arrays_are_refused():
     ]:
         with pytest.raises(ValueError, match=match):
             kernel.rasterize(*changed)
+
+
+@pytest.mark.parametrize(
+    "caps",
+    [
+        [(0.0, 60.0, 0.0)],  # a point on the common edge of two base cells
+        [(0.0, 60.0, 0.0), (0.0, 60.0, 10.0)],
+        [(90.0, 0.0, 90.0), (-90.0, 0.0, 90.0 - 2e-13), (0.0, 90.0, 45.0)],  # slivers along that edge
+        [(90.0, 0.0, 90.0), (-90.0, 0.0, 90.0 - 2e-12), (0.0, 90.0, 45.0)],
+        [(90.0, 0.0, 90.0), (-90.0, 0.0, 90.0), (0.0, 90.0, 45.0)],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("order", [0, 3, 8])
+def test_slivers_take_no_time(caps, order):
+    start = time.process_time()
+    starts, _ = one(*caps).rasterize(order, "overlap")
+    one(*caps).rasterize(order, "inside")
+    assert time.process_time() - start < 5
+    if caps[0][2] == 0:
+        assert starts.size == 2

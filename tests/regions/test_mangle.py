@@ -50,7 +50,7 @@ def test_weights():
     octant = Mask.from_zone(("0 deg", "90 deg"), ("0 deg", "90 deg"), closed="both", order=7)
     assert Mask.from_regions(POLYGONS, order=7) == octant
     assert Mask.from_regions(POLYGONS, order=7, min_weight=0.5) == octant
-    with pytest.raises(ValueError, match="the text has 2 polygons, but none with a weight of at least 0.6"):
+    with pytest.raises(ValueError, match=r"the text has 2 polygons, but none with a weight of at least 0.6"):
         Mask.from_regions(POLYGONS, order=7, min_weight=0.6)
     with pytest.raises(ValueError, match="min_weight must be a finite number, got nan"):
         Mask.from_regions(POLYGONS, order=7, min_weight=float("nan"))

@@ -118,6 +118,13 @@ def test_lines_of_a_file(tmp_path):
         read(path)
 
 
+def test_lines_that_cannot_be_read_can_be_skipped():
+    text = "CIRCLE 10 20 3\nCIRCLE 10 20\nCIRCLE 40 20 3\n"
+    with pytest.warns(UserWarning, match="left out 1 of 3 regions: line 2 of the text cannot be read as STC-S"):
+        found = Mask.from_regions(text, order=7, invalid="skip")
+    assert found == Mask.from_regions("icrs; circle(10,20,3); circle(40,20,3)", order=7)
+
+
 def test_lists_of_texts():
     texts = np.array(["CIRCLE ICRS 10 20 3", "POLYGON 40 10 60 10 50 40"])
     both = Mask.from_regions(texts, order=7)
@@ -175,13 +182,21 @@ def test_an_impossible_size_is_named():
         to_shapes("CIRCLE 1 2 3\nCIRCLE 1 2 -3", "icrs")
 
 
-def test_texts_of_ds9_are_not_taken():
-    for text in ("circle(1,2,3)", "icrs\ncircle 1 2 3", "box(1,2,3,4,5)", "# STC-S\nfk5; polygon 1 2 3 4 5 6"):
-        try:
+@pytest.mark.parametrize("text", ["circle(1,2,3)", "icrs\ncircle 1 2 3", "box(1,2,3,4,5)", "fk5; polygon 1 2 3 4 5 6"])
+def test_texts_of_ds9_are_not_taken(text):
+    # Those without a frame are refused as what they are.
+    expected = "cannot be read as ds9" if "\n" not in text and ";" not in text else None
+    if expected is None:
+        assert len(read(text)[0]) == 1
+    else:
+        with pytest.raises(ValueError, match=expected):
             read(text)
-        except ValueError as error:
-            assert "as ds9" in str(error)
+
+
+def test_names_of_formats():
     assert set(FORMATS) == {"fits", "crtf", "geojson", "stcs", "mangle", "table", "ds9"}
+    with pytest.raises(ValueError, match=r"format must be 'fits' or 'crtf' or .* got 'reg'"):
+        read("CIRCLE 1 2 3", format="reg")
 
 
 def test_published_coverage_of_plates(data):

@@ -84,13 +84,13 @@ def test_names_by_patterns(tmp_path):
     for bad in (("x1", "y1"), "x{}", ("x{}",), ("x{}", 3), ("a{}{}", "b{}")):
         with pytest.raises(ValueError, match=r"columns must be two names with \{\} for the number"):
             read(path, columns=bad)
-    with pytest.raises(ValueError, match="no columns of corners such as 'a{}' and 'b{}'"):
+    with pytest.raises(ValueError, match=r"no columns of corners such as 'a{}' and 'b{}'"):
         read(path, columns=("a{}", "b{}"))
     # A corner whose longitude or latitude is missing is not left out.
     table = tiles()
     table.remove_column("RA2")
     table.write(tmp_path / "lacking.csv")
-    with pytest.raises(ValueError, match="'lacking.csv' has no columns of corners"):
+    with pytest.raises(ValueError, match=r"'lacking.csv' has no columns of corners"):
         read(tmp_path / "lacking.csv")
 
 
@@ -111,10 +111,12 @@ def test_units_and_missing_corners(tmp_path):
     table.write(path, overwrite=True)
     with pytest.raises(ValueError, match=r"row 6 of 'tiles.fits'.* has not the corners of a polygon"):
         read(path)
+    with pytest.warns(UserWarning, match=r"left out 1 of 30 regions: row 6 of 'tiles.fits'"):
+        Mask.from_regions(path, order=6, invalid="skip")
     table = tiles()
     table["RA1"] = table["NAME"]
     table.write(path, overwrite=True)
-    with pytest.raises(ValueError, match="column 'RA1' of 'tiles.fits'.* is not one of angles"):
+    with pytest.raises(ValueError, match=r"column 'RA1' of 'tiles.fits'.* is not one of angles"):
         read(path)
 
 
@@ -132,6 +134,8 @@ def test_columns_of_stcs(tmp_path):
     table.write(tmp_path / "bad.csv", format="ascii.csv")
     with pytest.raises(ValueError, match=r"row 2 of 'bad.csv': column 's_region' cannot be read as STC-S: 'BLOB'"):
         read(tmp_path / "bad.csv")
+    with pytest.warns(UserWarning, match="left out 1 of 3 regions: row 2 of 'bad.csv'"):
+        assert Mask.from_regions(tmp_path / "bad.csv", order=6, invalid="skip") == both
 
 
 TRIANGLES = np.array([[[10, 10], [30, 10], [20, 40.0]], [[100, -10], [120, -10], [110, -40.0]]])
@@ -168,7 +172,7 @@ def test_tables_of_corners(tmp_path):
     assert Mask.from_regions(tmp_path / "a.fits", order=6) == expected(TRIANGLES, "galactic")
     table["POLY"] = [1, 1, 1, 2, 2, 3]
     table.write(tmp_path / "b.csv")
-    with pytest.raises(ValueError, match="the polygon from row 4 of 'b.csv' on has fewer than 3 corners"):
+    with pytest.raises(ValueError, match=r"the polygon from row 4 of 'b.csv' on has fewer than 3 corners"):
         read(tmp_path / "b.csv")
 
 
