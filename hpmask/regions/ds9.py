@@ -55,7 +55,7 @@ _LINES: dict[str, Sequence[int]] = {
     "polyline": range(4, 2**31, 2),
 }
 _NO_AREA = {"text": 2, "ruler": 4, "compass": 3, "projection": 5}
-_SHAPES = (*_AREAS, *_LINES, *_NO_AREA, "composite")
+_SHAPES = (*_AREAS, *_LINES, *_NO_AREA, "composite", "cpanda")
 _SAME = {"circle3d": "circle", "rotbox": "box", "polyline": "segment", "cpanda": "panda"}
 _SECTORS = {"panda": "Circle", "epanda": "Ellipse", "bpanda": "Rectangle"}
 # ds9 writes these after a "#", so that older programs read them as comments.
@@ -173,7 +173,7 @@ class Reader:
 
     def _shape(self, word: str, rest: str, stated: bool | None) -> Iterator[Any]:
         """The regions of a shape, whose own sign or property is `stated`."""
-        if word not in (*_SHAPES, "cpanda"):
+        if word not in _SHAPES:
             raise ValueError(f"{word!r} is not a shape or frame of ds9")
         values = _arguments(word, rest)
         if word == "composite":
@@ -204,7 +204,8 @@ class Reader:
         if len(values) < 2:
             raise ValueError(f"{word} needs a position, two numbers")
         place = self._place(values[:n])
-        by_image = self._system in ("", *_PIXELS)
+        # Without a frame, ds9 takes positions of the sky for those of a frame of the sky.
+        by_image = (self._system or place.system) in _PIXELS
         figures = [replace(one, name=name) for one in _figures(word, values[n:], self._size, by_image=by_image)]
         where = self._nowhere(place, figures)
         if where:

@@ -399,7 +399,8 @@ class Figure:
 
 def region_of(figure: Figure, place: Place, meta: Meta, kind: str) -> Any:
     """The region of a figure at a place; an `OnImage` with the name `kind` if the image has to be known."""
-    if not place.system or place.system in PLANES or any(isinstance(size, Pixels) for size in figure.sizes):
+    in_pixels = place.system in PLANES or any(isinstance(size, Pixels) for size in figure.sizes)
+    if in_pixels or not place.system or (figure.by_image and figure.kind in _TURNED):
         return OnImage(kind, figure, place, meta)
     return figure.on_sky(place.coord(), meta)
 

@@ -242,6 +242,7 @@ def test_points_with_a_radius():
         ("fk5\n# tile 2\ncircle(83,22,1)\ntile 3;circle(84,22,1)", "fk5;circle(83,22,1);circle(84,22,1)"),
         ("circle(5:32:00,22:00:00,1')", "fk5;circle(83,22,1')"),
         ("image; circle(83d,22d,1')", "fk5;circle(83,22,1')"),
+        ("box(5:32:00,22:00:00,1',2',30)", "fk5;box(83,22,1',2',30)"),
         ("wcsa; galactic; circle(83,22,1')", "galactic;circle(83,22,1')"),
         ("fk4;wcs;circle(83,22,1')", "fk4;circle(83,22,1')"),
         ("fk5;circle(83,22,1) | # color=red\ncircle(84,22,1) ||", "fk5;circle(83,22,1);circle(84,22,1)"),
@@ -281,6 +282,7 @@ def test_texts_are_ignored(text):
         ("physical; polygon(1,2,3,4,5,9)", "polygon in physical coordinates"),
         ("fk5; ellipse(83,22,3p,4p)", "ellipse in pixels"),
         ("fk5; circle(83i,22i,1')", "circle in pixels"),
+        ("image; box(83d,22d,1',2',30)", "box in image coordinates"),
     ],
 )
 def test_places_that_a_text_does_not_tell(text, why):

@@ -194,6 +194,10 @@ def test_positions_in_pixels_with_sizes_in_angles(name):
     end = wcs.pixel_to_world(60 + 1e-3 * math.cos(math.radians(30)), 30 + 1e-3 * math.sin(math.radians(30)))
     angle = centre.position_angle(end).deg + 90
     assert sky == mask(f"{frame}; ellipse({where},6,2,{angle})")
+    if frame == "icrs":
+        fk5 = centre.fk5
+        there = mask(f"image; ellipse({fk5.ra.deg:.12f}d,{fk5.dec.deg:.12f}d,6d,2d,30)")
+        assert (there ^ sky).area < 1e-3 * sky.area
     # A panda turns the other way if the image is mirrored.
     turns = np.radians([90, 150])
     sides = centre.position_angle(wcs.pixel_to_world(60 + 1e-3 * np.cos(turns), 30 + 1e-3 * np.sin(turns))).deg + 90
