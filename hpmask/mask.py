@@ -42,6 +42,7 @@ from hpmask.values import function, sums
 from hpmask.values.credible import Crossing
 from hpmask.values.criterion import Keep, Nan
 from hpmask.wcs import fits_image, from_image, to_image
+from hpmask.wcs.pixel_frame import pixel_frame
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -841,7 +842,14 @@ class Mask(MaskValue):
         energy: EnergyAxis | None = None,
         invert: bool = False,
         invalid: Literal["raise", "skip"] = "raise",
+        wcs: Any = None,
+        line_width: u.Quantity | str | None = None,
+        point_radius: u.Quantity | str | None = None,
         within: Mask | None = None,
+        format: str | None = None,
+        region_frame: str | None = None,
+        min_weight: float | None = None,
+        columns: tuple[str, str] | None = None,
         n_threads: int | None = None,
     ) -> Mask:
         """Return the union of regions on the sphere.
@@ -849,9 +857,10 @@ class Mask(MaskValue):
         Parameters
         ----------
         regions : str, path, astropy Region or Regions, a list of these, or callable
-            A ds9 or CRTF text, the path of such a file or of a FITS region file, or regions of astropy's `regions`
-            package in any frame of the sky: circles, ellipses, rectangles, annuli of each, polygons and points; or a
-            function of the energy axis that returns a list with such an item for each bin.
+            A text in one of the region formats, the path of such a file, or regions of astropy's `regions` package, in
+            any frame of the sky or in pixels; or a function of the energy axis that returns a list with such an item
+            for each bin. The formats are ds9, CRTF, FITS regions, STC-S, GeoJSON, the polygon files of mangle, and
+            tables of polygons: see :doc:`/region-files`.
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest region in any
             bin is right to 1 % in mode "center". Points do not count, and a compound region counts by its parts. It
@@ -870,13 +879,32 @@ class Mask(MaskValue):
         invert : bool, optional
             Keep the sky outside the regions, as gammapy's ``region_mask(..., inside=False)`` does.
         invalid : {"raise", "skip"}, optional
-            Whether regions that cannot be in a mask raise an error, or are left out and counted in a warning and in the
-            history. These are regions without an area (texts, lines, annotations), without a position on the sky
-            (pixel coordinates), of an unknown kind or with an impossible size. A line of a text that cannot be read
-            is always an error.
+            Whether regions that cannot be in a mask raise an error, or are left out, named in a warning and counted in
+            the history. These are regions without an area (lines without `line_width`, rulers), without a position on
+            the sky (pixel coordinates without `wcs`), of an unknown kind or with an impossible size, and parts of a
+            text that cannot be read. After a line that may have stated another frame, no region is used until the next
+            line that states one.
+        wcs : `~astropy.wcs.WCS`, FITS header, image HDU, path or gammapy geometry, optional
+            The image that regions in pixels belong to. The physical coordinates of ds9 need a header or a file.
+        line_width : `~astropy.units.Quantity` or str, optional
+            Width of lines, vectors and segments, such as "10 arcsec": they have all points within half of it.
+        point_radius : `~astropy.units.Quantity` or str, optional
+            Radius of points, which are discs then.
         within : Mask, optional
             A footprint in the frame of the mask, without energy or with the same bins. The result is the intersection
             with it, and regions that do not reach it take almost no time.
+        format : {"ds9", "crtf", "fits", "stcs", "geojson", "mangle", "table"}, optional
+            Format of the texts and files. By default, the content decides, or else the suffix.
+        region_frame : str, optional
+            Frame of the positions in formats that may leave it open (STC-S, GeoJSON, mangle and tables): any frame of
+            astropy that is fixed to the sky, or "ecliptic". By default, the frame is the one that the file names, and
+            ICRS if it names none.
+        min_weight : float, optional
+            For polygon files of mangle, the least weight of the polygons that count. By default, those with a weight
+            above 0 count; with 0, all of them do.
+        columns : (str, str), optional
+            For tables of tiles, the names of the columns with the longitudes and latitudes of the corners, where ``{}``
+            stands for the number of the corner: ``("ra{}", "dec{}")``. By default, they are found by their names.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
@@ -888,10 +916,12 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError
-            If an item is not a region, or both `order` and `resolution` are given.
+            If an item is not a region, both `order` and `resolution` are given, or an option for files is given and
+            there is no text or file.
         ValueError
             If a region cannot be in a mask and `invalid` is "raise" (the message has its number, kind and line), if a
-            line of a text cannot be read, or if the order to choose would be too fine.
+            text holds no region that can be read, the format has no such option, or if the order to choose would be
+            too fine.
         FileNotFoundError
             If there is no such file.
 
@@ -916,11 +946,19 @@ class Mask(MaskValue):
         Excluded regions are subtracted from the other regions of the same list, text or file: in ds9 from all of them,
         in CRTF from those before them. If there are no others, they are subtracted from the whole sky.
 
+        Texts and the annotations of CRTF are ignored, and counted in the history. :doc:`/regions` says what every shape
+        of ds9 and CRTF becomes.
+
         Examples
         --------
         >>> from hpmask import Mask
         >>> Mask.from_regions("galactic; ellipse(184.557, -5.784, 1.0, 0.5, 30)", order=9, frame="galactic")
         <Mask galactic order=9 | 22 ranges, 352 B | 3.846e-05 of the sky>
+
+        A region of the Virtual Observatory, as in columns ``s_region``:
+
+        >>> Mask.from_regions("POLYGON ICRS 83 21 84 21 84 23 83 23", order=9)
+        <Mask icrs order=9 | 33 ranges, 528 B | 4.514e-05 of the sky>
 
         Regions that shrink with energy:
 
@@ -930,6 +968,16 @@ class Mask(MaskValue):
         ...     return [f"icrs; circle(83.6, 22, {0.5 * energy.to_value('TeV') ** -0.5})" for energy in axis.center]
         >>> Mask.from_regions(circles, order=10, energy=axis).area.round(3)
         <Quantity [0.249, 0.023] deg2>
+
+        A line with a width, and a circle in the pixels of an image:
+
+        >>> Mask.from_regions("icrs; line(83, 22, 84, 22.5)", line_width="2 arcmin", order=14).area.round(4)
+        <Quantity 0.0362 deg2>
+        >>> from astropy.wcs import WCS
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [-0.01, 0.01]
+        >>> Mask.from_regions("image; circle(100, 80, 30)", wcs=wcs, order=12).area.round(4)
+        <Quantity 0.2825 deg2>
         """
         return cls._own(
             masks.from_regions(
@@ -941,7 +989,14 @@ class Mask(MaskValue):
                 energy=energy,
                 invert=invert,
                 invalid=invalid,
+                pixels=pixel_frame(wcs),
+                line_width=line_width,
+                point_radius=point_radius,
                 within=within,
+                format=format,
+                region_frame=region_frame,
+                min_weight=min_weight,
+                columns=columns,
                 n_threads=n_threads,
             )
         )

@@ -19,6 +19,8 @@ from hpmask._kernels import shapes as _shapes
 from hpmask._utils.modes import Mode
 from hpmask.core.rangeset import from_starts_stops
 from hpmask.geometry import frames
+from hpmask.regions import caps as _caps
+from hpmask.regions.caps import CapPolygon
 from hpmask.regions.convert import cells_of_points
 from hpmask.regions.shapes import MODE_NUMBERS, Combined, Disc, Ellipse, Polygon, Shape
 
@@ -26,6 +28,7 @@ __all__ = [
     "Annuli",
     "Batch",
     "Boxes",
+    "CapPolygons",
     "Discs",
     "Ellipses",
     "Objects",
@@ -570,6 +573,23 @@ class Objects(Batch):
         return Sizes(*np.array([size for shape in self.shapes for size in shape.sizes]).reshape(-1, 4).T)
 
 
+@dataclass(frozen=True, eq=False)
+class CapPolygons(Objects):
+    """Intersections of caps, in one call of their kernel."""
+
+    noun: ClassVar[str] = "polygon"
+    plural: ClassVar[str] = "polygons"
+
+    shapes: Sequence[CapPolygon]
+
+    def take(self, rows: Rows | slice) -> CapPolygons:
+        return CapPolygons(super().take(rows).shapes)  # type: ignore[arg-type]
+
+    def rasterize(self, order: int, mode: Mode) -> Raster:
+        starts, stops, missed = _caps.rasterize(self.shapes, order, mode)
+        return starts, stops, missed.astype(np.intp)
+
+
 def batches_of(some: Sequence[Shape]) -> list[tuple[Batch, Rows]]:
     """Shapes of any kinds as batches of one kind each, and the numbers of the shapes in each batch."""
     kinds: dict[type[Batch], list[int]] = {}
@@ -591,7 +611,12 @@ def _polygons_of(some: Sequence[Any]) -> Polygons:
     return Polygons(np.concatenate(rings), counts, owners, np.array([shape.larger for shape in some], dtype=np.uint8))
 
 
-_KINDS: dict[type[Shape], type[Batch]] = {Disc: Discs, Ellipse: Ellipses, Polygon: Polygons}
+_KINDS: dict[type[Shape], type[Batch]] = {
+    Disc: Discs,
+    Ellipse: Ellipses,
+    Polygon: Polygons,
+    CapPolygon: CapPolygons,
+}
 _FROM_SHAPES: dict[type[Batch], Callable[[Sequence[Any]], Batch]] = {
     Discs: lambda some: Discs(*np.array([(one.lon, one.lat, one.radius) for one in some]).T),
     Annuli: lambda some: Annuli(
@@ -601,6 +626,7 @@ _FROM_SHAPES: dict[type[Batch], Callable[[Sequence[Any]], Batch]] = {
         *np.array([(one.lon, one.lat, one.half_width, one.half_height, one.angle) for one in some]).T
     ),
     Polygons: _polygons_of,
+    CapPolygons: CapPolygons,
     Objects: Objects,
 }
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from astropy import units as u
 
-from hpmask._utils.arguments import Closed, as_flag
+from hpmask._utils.arguments import Closed, as_flag, one_angle
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted
@@ -19,11 +19,13 @@ from hpmask.geometry import frames
 from hpmask.regions import rasterize, shapes
 from hpmask.regions.arrays import Objects
 from hpmask.regions.batches import Shapes, columns_of, text_of
-from hpmask.regions.convert import cells_of_points, checked_shapes, of_bins
+from hpmask.regions.convert import Checked, cells_of_points, checked_shapes, of_bins
+from hpmask.regions.from_astropy import Context
 from hpmask.regions.order import order_of_batches, order_of_shapes, resolved_order, warn_of_misses
+from hpmask.regions.pixels import PixelFrame
 from hpmask.regions.within import footprints_of, rows_near
 
-__all__ = ["from_regions", "from_shapes", "from_zone", "mask_of_shapes", "planes_of"]
+__all__ = ["context_of", "from_regions", "from_shapes", "from_zone", "mask_of_shapes", "planes_of"]
 
 T = TypeVar("T")
 
@@ -111,6 +113,15 @@ def _mode_text(mode: str) -> str:
     return "" if mode == "center" else f", mode={mode!r}"
 
 
+def context_of(
+    pixels: PixelFrame | None, line_width: u.Quantity | str | None, point_radius: u.Quantity | str | None
+) -> Context:
+    """The context of regions from the arguments of `hpmask.Mask.from_regions`."""
+    width = None if line_width is None else one_angle(line_width, "line_width", below=180 * u.deg)
+    radius = 0.0 if point_radius is None else one_angle(point_radius, "point_radius", most=180 * u.deg)
+    return Context(pixels, None if width is None else width / 2, radius)
+
+
 @for_the_call
 def from_regions(
     regions: Any,
@@ -122,14 +133,25 @@ def from_regions(
     energy: EnergyAxis | None = None,
     invert: bool = False,
     invalid: Literal["raise", "skip"] = "raise",
+    pixels: PixelFrame | None = None,
+    line_width: u.Quantity | str | None = None,
+    point_radius: u.Quantity | str | None = None,
     within: MaskValue | None = None,
+    format: str | None = None,
+    region_frame: str | None = None,
+    min_weight: float | None = None,
+    columns: tuple[str, str] | None = None,
     n_threads: int | None = None,
 ) -> MaskValue:
-    """See `hpmask.Mask.from_regions`."""
+    """See `hpmask.Mask.from_regions`. `pixels` stands for its `wcs`."""
     frame, invert, mode = frames.check_frame(frame), as_flag(invert, "invert"), check_mode(mode)
-    bins = [checked_shapes(given, frame, invalid) for given in of_bins(regions, energy)]
-    everything = [shape for some, _ in bins for shape in some]
+    context = context_of(pixels, line_width, point_radius)
+    reading = {"format": format, "region_frame": region_frame, "min_weight": min_weight, "columns": columns}
+    bins = [checked_shapes(given, frame, invalid, context, **reading) for given in of_bins(regions, energy)]
+    everything = [shape for one in bins for shape in one.shapes]
     order, order_text = resolved_order(order, resolution, lambda: order_of_shapes(everything, "region"))
+    for name, size in (("line_width", line_width), ("point_radius", point_radius)):
+        order_text += "" if size is None else f", {name}={size}"
     return mask_of_shapes(
         bins,
         order,
@@ -144,7 +166,7 @@ def from_regions(
 
 
 def mask_of_shapes(
-    bins: Sequence[tuple[list[shapes.Shape], int]],
+    bins: Sequence[Checked],
     order: int,
     order_text: str,
     *,
@@ -156,12 +178,13 @@ def mask_of_shapes(
     n_threads: int | None = None,
 ) -> MaskValue:
     """The mask of the results of `checked_shapes`, one for all energy bins or one for each."""
-    everything = [shape for some, _ in bins for shape in some]
+    everything = [shape for one in bins for shape in one.shapes]
     planes: list[RangeSet] = []
     missed: list[shapes.Shape] = []
     grounds = [None] if within is None else footprints_of(within, frame, energy)
     n_planes = max(len(bins), len(grounds))
-    for (some, _), ground in zip(_repeated(bins, n_planes), _repeated(grounds, n_planes), strict=True):
+    for checked, ground in zip(_repeated(bins, n_planes), _repeated(grounds, n_planes), strict=True):
+        some = checked.shapes
         if ground is not None:
             near = Objects(some)
             some = list(near.take(rows_near(near, ground, order)).shapes)
@@ -173,8 +196,9 @@ def mask_of_shapes(
         planes.append(~plane if invert else plane)
     total = counted(len(everything), "region")
     warn_of_misses(len(missed), total, _inradius(missed), order, mode)
-    n_skipped = sum(skipped for _, skipped in bins)
+    n_skipped, n_labels = (sum(numbers) for numbers in zip(*(one[1:] for one in bins), strict=True))
     left_out = f", {n_skipped} left out" if n_skipped else ""
+    left_out += f", {counted(n_labels, 'label')} ignored" if n_labels else ""
     inverted = ", invert=True" if invert else ""
     history = f"from_regions({total}{left_out}, {order_text}{_mode_text(mode)}{inverted})"
     mask = new_mask(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 KERNELS = (
+    "cap_polygons",
     "caps",
     "cell_sums",
     "cells",
@@ -416,6 +417,15 @@ class Workload:
         for first, last in ((0, 5), (6, 11)):
             for sets in runs.to_ranges(some, self.order, first, last):
                 yield from sets
+
+    def call_cap_polygons(self) -> Iterable[Any]:
+        cap_polygons = load("cap_polygons")
+        axes = _vectors(np.linspace(0, 6, 12), np.linspace(-1.5, 1.5, 12))
+        chords2, outside = np.linspace(0, 2, 12), np.arange(12, dtype=np.uint8) % 3 // 2
+        offsets = np.array([0, 1, 1, 4, 9, 12])
+        for order in (0, 4):
+            for mode in range(3):
+                yield from cap_polygons.rasterize(axes, chords2, outside, offsets, order, mode)
 
     def call_shapes(self) -> Iterable[Any]:
         shapes = load("shapes")
