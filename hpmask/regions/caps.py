@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from hpmask._kernels import cap_polygons as _kernel
 from hpmask._utils.modes import Mode
-from hpmask.regions.shapes import MODE_NUMBERS, Shape, Size
+from hpmask.geometry import frames
+from hpmask.regions.compounds import joined
+from hpmask.regions.shapes import MODE_NUMBERS, Combined, Disc, Shape, Size
 
 __all__ = ["CapPolygon", "cap_polygons", "rasterize"]
 
@@ -53,6 +55,17 @@ class CapPolygon(Shape):
     @property
     def outline_length(self) -> float:
         return self.sides.length
+
+    @property
+    def parts(self) -> Shape:
+        """The same as a compound of discs, for compounds with other shapes."""
+        lon, lat = frames.lonlat(self.axes)
+        radius = 2 * np.arcsin(np.sqrt(self.chords2) / 2)
+        discs = [Disc(*one) for one in np.transpose([lon, lat, radius]).tolist()]
+        inner = [disc for disc, outside in zip(discs, self.outside, strict=True) if not outside]
+        outer = [disc for disc, outside in zip(discs, self.outside, strict=True) if outside]
+        shared = joined("&", inner or [Disc(0.0, 0.0, math.pi)])
+        return Combined(shared, joined("|", outer), "-") if outer else shared
 
     @property
     def area(self) -> float:
