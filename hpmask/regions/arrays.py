@@ -19,6 +19,7 @@ from hpmask._kernels import shapes as _shapes
 from hpmask._utils.modes import Mode
 from hpmask.core.rangeset import from_starts_stops
 from hpmask.geometry import frames
+from hpmask.regions.caps import CapPolygon
 from hpmask.regions.convert import cells_of_points
 from hpmask.regions.shapes import MODE_NUMBERS, Combined, Disc, Ellipse, Polygon, Shape
 
@@ -573,6 +574,8 @@ def _cap_of(shape: Shape) -> tuple[float, float, float]:
         shape = shape.left
     if isinstance(shape, Disc):
         return shape.lon, shape.lat, shape.radius
+    if isinstance(shape, CapPolygon):
+        return shape.cap
     if isinstance(shape, Ellipse):
         return shape.lon, shape.lat, max(shape.half_width, shape.half_height)
     if isinstance(shape, Polygon) and not shape.larger:

@@ -68,6 +68,15 @@ class CapPolygon(Shape):
         return Combined(shared, joined("|", outer), "-") if outer else shared
 
     @property
+    def cap(self) -> tuple[float, float, float]:
+        """Longitude, latitude and radius, in radians, of a disc that holds the polygon: its smallest one."""
+        if self.outside.all():
+            return 0.0, 0.0, math.pi
+        k = int(np.argmin(np.where(self.outside, np.inf, self.chords2)))
+        lon, lat = frames.lonlat(self.axes[k])
+        return float(lon), float(lat), 2 * math.asin(math.sqrt(self.chords2[k]) / 2)
+
+    @property
     def area(self) -> float:
         """Area in steradian."""
         return self.sides.area
