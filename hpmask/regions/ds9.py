@@ -482,9 +482,10 @@ def _rings(limits: list[tuple[Size, ...]], n_rings: int) -> list[tuple[Size, ...
 
 
 def _between(first: Size, last: Size, part: float) -> Size:
-    value = first.value + part * (_in_unit_of(first, last) - first.value)
-    return Pixels(value, first.plane) if isinstance(first, Pixels) else value * first.unit
+    if isinstance(first, Pixels):
+        return Pixels(first.value + part * (_in_unit_of(first, last) - first.value), first.plane)
+    return (first.value + part * (_in_unit_of(first, last) - first.value)) * first.unit
 
 
 def _in_unit_of(first: Size, last: Size) -> float:
-    return last.value if isinstance(last, Pixels) else float(last.to_value(first.unit))
+    return last.value if isinstance(last, Pixels) else float(last.to_value(first.unit))  # type: ignore[union-attr]

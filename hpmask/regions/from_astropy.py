@@ -131,7 +131,7 @@ def is_label(region: Any) -> bool:
         return True
     if isinstance(region, Unusable):
         return region.kind == "text"
-    return _kind(type(region)) in ("Text", "TextPixelRegion")
+    return _kind(type(region)) in ("Text", "TextPixelRegion")  # type: ignore[arg-type]
 
 
 def build(leaves: list[Leaf], frame: str, context: Context = NO_CONTEXT) -> list[Placed | Refused]:

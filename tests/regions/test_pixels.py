@@ -8,6 +8,9 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
+from hypothesis import given
+from hypothesis import strategies as st
+from profiles import examples
 from regions import (
     CircleAnnulusPixelRegion,
     CirclePixelRegion,
@@ -23,9 +26,12 @@ from regions import (
     RegularPolygonPixelRegion,
     TextPixelRegion,
 )
+from same_shapes import parameters
 
 from hpmask import Mask
 from hpmask.geometry import healpix
+from hpmask.regions.convert import to_shapes
+from hpmask.regions.from_astropy import Context
 from hpmask.regions.pixels import arc, closed, segment
 from hpmask.wcs.pixel_frame import pixel_frame
 
@@ -86,8 +92,12 @@ def pixels(name, frame):
         return np.stack(wcs.world_to_pixel(CENTRES[frame]), axis=1)
 
 
+# The others by hand: pytest -m deep.
+FEW = ("circle", "ellipse annulus", "polygon")
+
+
 @pytest.mark.parametrize("name", IMAGES)
-@pytest.mark.parametrize("kind", REGIONS)
+@pytest.mark.parametrize("kind", [one if one in FEW else pytest.param(one, marks=pytest.mark.deep) for one in REGIONS])
 def test_pixel_regions_are_the_sky_under_them(kind, name):
     wcs, region = IMAGES[name], REGIONS[kind]
     frame = "galactic" if name in ("galactic", "turned") else "icrs"
@@ -125,7 +135,7 @@ SECTORS = [
 ]
 
 
-@pytest.mark.parametrize("name", ["tangential", "mirrored", "all sky"])
+@pytest.mark.parametrize("name", ["mirrored", pytest.param("tangential", marks=pytest.mark.deep), "all sky"])
 @pytest.mark.parametrize(("kind", "text", "turns", "outer", "inner"), SECTORS, ids=[one[0] for one in SECTORS])
 def test_sectors_in_pixels(kind, text, turns, outer, inner, name):
     wcs = IMAGES[name]
@@ -262,3 +272,37 @@ def test_straight_sides_of_tangential_images_stay_single_edges():
     assert 200 < len(vertices) < 600
     line = segment(square[0], square[1])
     np.testing.assert_allclose(line(np.array([0.0, 0.25])), [(10, 20), (30, 20)])
+
+
+numbers = st.floats(1, 90)
+sizes = st.floats(0.5, 20)
+
+
+@st.composite
+def pixel_regions(draw):
+    center, size, more = PixCoord(draw(numbers), draw(numbers)), draw(sizes), draw(sizes)
+    angle = draw(st.floats(0, 360)) * u.deg
+    kind = draw(st.sampled_from(["circle", "ellipse", "rectangle", "annulus", "polygon"]))
+    match kind:
+        case "circle":
+            return CirclePixelRegion(center, size)
+        case "ellipse":
+            return EllipsePixelRegion(center, size, more, angle)
+        case "rectangle":
+            return RectanglePixelRegion(center, size, more, angle)
+        case "annulus":
+            return CircleAnnulusPixelRegion(center, size, size + more)
+    return PolygonPixelRegion(PixCoord(center.x + np.array([0, size, 0]), center.y + np.array([0, 0, more])))
+
+
+@given(st.lists(pixel_regions(), min_size=1, max_size=4), st.sampled_from(["tangential", "mirrored"]))
+@examples(20)
+def test_what_the_regions_package_writes_in_pixels_is_read_back(some, name):
+    context = Context(pixel_frame(IMAGES[name]))
+    found = to_shapes(Regions(some).serialize(format="ds9", precision=13), "icrs", context=context)
+    expected = to_shapes(some, "icrs", context=context)
+    for one, other in zip(found, expected, strict=True):
+        words, values = parameters([one])
+        expected_words, expected_values = parameters([other])
+        assert words == expected_words
+        np.testing.assert_allclose(values, expected_values, atol=1e-9)
