@@ -637,6 +637,8 @@ def _cap_of(shape: Shape) -> tuple[float, float, float]:
         shape = shape.left
     if isinstance(shape, Disc):
         return shape.lon, shape.lat, shape.radius
+    if isinstance(shape, CapPolygon):
+        return shape.cap
     if isinstance(shape, Ellipse):
         return shape.lon, shape.lat, max(shape.half_width, shape.half_height)
     if isinstance(shape, Polygon) and not shape.larger:

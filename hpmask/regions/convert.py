@@ -67,7 +67,8 @@ def to_shapes(
     Parameters
     ----------
     regions : str, path, astropy Region or Regions, or an iterable of these
-        A ds9 or CRTF string, the path of such a file, or regions of astropy's `regions` package in any frame.
+        A text in one of the region formats, the path of such a file, or regions of astropy's `regions` package in any
+        frame.
         An iterable may hold others; excluded regions count within the innermost one.
     frame : {"icrs", "galactic"}
         Frame of the shapes.

@@ -207,9 +207,5 @@ def _place_caps(caps: list[tuple[int, Floats]], items: list[Item], placed: list[
     axes = np.concatenate([axes for _, axes in caps])
     shapes = cap_polygons(axes, cm, np.cumsum([0, *(len(one) for _, one in caps)]))
     for (i, _), shape in zip(caps, shapes, strict=True):
-        radius, centre = math.pi, (1.0, 0.0, 0.0)
-        if not shape.outside.all():
-            # It lies within its smallest disc.
-            k = int(np.argmin(np.where(shape.outside, np.inf, shape.chords2)))
-            radius, centre = 2 * math.asin(math.sqrt(shape.chords2[k]) / 2), tuple(shape.axes[k].tolist())
-        placed[i] = Placed(shape, centre, radius)
+        lon, lat, radius = shape.cap
+        placed[i] = Placed(shape, tuple(frames.unit_vectors(lon, lat).tolist()), radius)

@@ -214,7 +214,7 @@ class _Phrase:
             return complement(parts[0])
         if word == "DIFFERENCE":
             # As in the note: the sky that is in one of the two, but not in both.
-            return Compound(*parts, operator.xor)
+            return Compound(parts[0], parts[1], operator.xor)
         return _chain(parts, operator.or_ if word == "UNION" else operator.and_)
 
 
@@ -312,7 +312,8 @@ def _read(source: Source, region_frame: str = "icrs") -> list[TextRegion]:
     """
     frame = check_frame(region_frame)
     found: list[TextRegion] = []
-    begun, first, n_open = [], 0, 0
+    begun: list[str] = []
+    first = n_open = 0
     for at, line in enumerate(source.lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue

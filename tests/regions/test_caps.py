@@ -13,7 +13,7 @@ from hpmask.core.rangeset import from_starts_stops
 from hpmask.geometry import frames, healpix
 from hpmask.regions.caps import CapPolygon, cap_polygons, rasterize
 from hpmask.regions.masks import from_regions
-from hpmask.regions.shapes import TIE, Disc
+from hpmask.regions.shapes import TIE, Combined, Disc
 
 RNG = np.random.default_rng(12)
 DEG2 = np.degrees(1) ** 2
@@ -126,6 +126,21 @@ def test_one_cap_is_a_disc(mode):
     for lon, lat, radius in [(10.0, 20.0, 5.0), (300.0, -89.0, 3.0), (0.0, 45.0, 60.0)]:
         disc = Disc(*np.radians([lon, lat, radius]))
         np.testing.assert_array_equal(cells(one((lon, lat, radius)), 6, mode), cells(disc, 6, mode))
+
+
+@pytest.mark.parametrize("mode", ["center", "overlap", "inside"])
+@pytest.mark.parametrize(
+    "caps", [[], [(10, 20, 5)], [(10, 20, -5)], [(10, 20, 30), (40, 20, 30), (25, 20, -4), (25, 30, -3)]], ids=str
+)
+def test_in_compounds(caps, mode):
+    polygon, disc = one(*caps), Disc(*np.radians([20.0, 15.0, 12.0]))
+    np.testing.assert_array_equal(cells(polygon.parts, 5, mode), cells(polygon, 5, mode))
+    whole = Combined(Disc(0.0, 0.0, np.pi), polygon, "^")
+    dual = {"center": "center", "overlap": "inside", "inside": "overlap"}[mode]
+    np.testing.assert_array_equal(cells(whole, 5, mode), ~cells(polygon, 5, dual))
+    both = cells(Combined(disc, polygon, "&"), 5, mode)
+    # The same caps, and one more that is the disc.
+    np.testing.assert_array_equal(both, cells(one(*caps, (20, 15, 12)), 5, mode))
 
 
 def test_many_polygons_in_one_call():

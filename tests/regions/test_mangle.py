@@ -7,6 +7,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 
 from hpmask import Mask
+from hpmask.recipe import RecipeError, read_recipe
 from hpmask.regions.convert import to_shapes
 from hpmask.regions.items import Caps, Corners
 from hpmask.regions.parse import read
@@ -160,3 +161,15 @@ def test_holes_around_stars(data):
 def test_what_cannot_be_read(text, match):
     with pytest.raises(ValueError, match=match):
         read(text)
+
+
+def test_in_a_recipe(tmp_path):
+    (tmp_path / "window.ply").write_text(POLYGONS)
+    path = tmp_path / "recipe.toml"
+    entry = '[[keep]]\nregions = "window.ply"\nformat = "mangle"\nregion_frame = "galactic"\nmin_weight = 0\n'
+    path.write_text(f"order = 6\n{entry}")
+    expected = Mask.from_regions(POLYGONS, order=6, region_frame="galactic", min_weight=0)
+    assert read_recipe(path).build() == expected
+    path.write_text(f"order = 6\n{entry}".replace("mangle", "mangel"))
+    with pytest.raises(RecipeError, match=r"recipe.toml:4: format must be .*'mangle'.*, got 'mangel'"):
+        read_recipe(path)
