@@ -34,6 +34,7 @@ KERNELS = (
     "greedy",
     "index",
     "neighbours",
+    "outline",
     "pixel_areas",
     "pixels_under_mask",
     "projections",
@@ -311,6 +312,19 @@ class Workload:
         for some in (self.index, index.Index(_NONE, 3)):
             some.inside(self.numbers(), out)
             yield out.copy()
+
+    def call_outline(self) -> Iterable[Any]:
+        outline = load("outline")
+        at, side, length, offset, cell = outline.rings(self.boundaries, self.index, self.order)
+        yield from (at, side, length, offset, cell)
+        lon, lat, points = outline.points(at, side, length, offset, self.order, 1e-3)
+        yield from (lon, lat, points)
+        area = np.empty(cell.size)
+        outline.areas(at, side, length, offset, self.order, area)
+        yield area
+        keep = np.empty(lon.size, np.uint8)
+        outline.simplified(_vectors(lon, lat), points, 0.01, keep)
+        yield keep
 
     def call_pixel_areas(self) -> Iterable[Any]:
         pixels = load("pixel_areas")
