@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import IO, Any, NoReturn
@@ -98,17 +99,14 @@ def _read(file: IO[bytes], name: str) -> NoReturn:
     raise ValueError("this is a region file, which has no order of cells: read it with Mask.from_regions(path, order=)")
 
 
-def _never(start: bytes) -> bool:
-    return False
-
-
-def _format(name: str, suffixes: tuple[str, ...], title: str, write: Any) -> Format:
+def _format(name: str, suffixes: tuple[str, ...], title: str, write: Any, beginning: bytes) -> Format:
+    pattern = re.compile(beginning, re.IGNORECASE)
     return Format(
         name=name,
         description=f"{title} of the outline, for masks with the same sky in all energy bins. "
         "Mask.from_regions reads it.",
         suffixes=suffixes,
-        matches=_never,
+        matches=lambda start: pattern.match(start) is not None,
         read=_read,
         write=write,
         write_options=("simplify",),
@@ -116,9 +114,9 @@ def _format(name: str, suffixes: tuple[str, ...], title: str, write: Any) -> For
 
 
 FORMATS = (
-    _format("ds9", (".reg", ".ds9"), "ds9 regions", _write_ds9),
-    _format("crtf", (".crtf",), "CASA regions (CRTF)", _write_crtf),
-    _format("geojson", (".geojson",), "GeoJSON polygons", _write_geojson),
-    _format("stcs", (".stcs",), "STC-S polygons", _write_stcs),
+    _format("ds9", (".reg", ".ds9"), "ds9 regions", _write_ds9, rb"\s*# Region file format: DS9"),
+    _format("crtf", (".crtf",), "CASA regions (CRTF)", _write_crtf, rb"\s*#CRTF"),
+    _format("geojson", (".geojson",), "GeoJSON polygons", _write_geojson, rb'\s*\{\s*"type"\s*:'),
+    _format("stcs", (".stcs",), "STC-S polygons", _write_stcs, rb"\s*(union|polygon)\s"),
 )
 """The formats of region files."""
