@@ -46,8 +46,9 @@ Keys of an ``[[exclude]]`` or a ``[[keep]]``: exactly one of
     ``lon``, ``lat`` (columns), ``frame`` (of the positions), ``where`` (conditions such as "Signif_Avg >= 5", all of
     which must hold), ``invalid`` ("raise" or "skip").
 ``regions``
-    A ds9 or CRTF file, or a list of them. Optional: ``invalid`` ("raise" or "skip"), for labels, lines and other
-    regions that cannot be part of a mask.
+    A region file, or a list of them: ds9, CRTF, FITS regions, STC-S, GeoJSON, mangle or a table of polygons. Optional:
+    ``invalid`` ("raise" or "skip"), for labels, lines and other regions that cannot be part of a mask; ``format``,
+    ``region_frame``, ``min_weight`` and ``columns`` as in `hpmask.Mask.from_regions`.
 ``ds9``
     Regions in the recipe itself, in the language of ds9. Optional: ``invalid``.
 ``zone``

@@ -21,10 +21,11 @@ from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.maps import Image, Map, Masks, Skymap, names_of
 from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import Section
+from hpmask.regions.batches import Shapes, columns_of
 from hpmask.regions.convert import checked_shapes
 from hpmask.regions.masks import mask_of_shapes
-from hpmask.regions.order import order_of_discs, order_of_shapes
-from hpmask.regions.rasterize import check_cones
+from hpmask.regions.order import order_of_batches, order_of_shapes
+from hpmask.regions.parse import FORMATS
 from hpmask.regions.shapes import Shape
 from hpmask.regions.shapes import Zone as ZoneShape
 
@@ -46,8 +47,9 @@ class _Discs:
     counts: dict[str, int]
 
     def order(self, grid: Grid) -> int | None:
-        _, lat, radii, _ = check_cones(self.center, *self._radii_and_frame(grid))
-        return order_of_discs(lat, radii) or None if radii.any() else None
+        radii, frame, energy = self._radii_and_frame(grid)
+        discs = columns_of(Shapes.cones(self.center, radii), frame, energy)
+        return order_of_batches(discs) or None if radii.any() else None
 
     def _radii_and_frame(self, grid: Grid) -> tuple[u.Quantity, str, EnergyAxis | None]:
         if self.radii.shape[1] > 1:
@@ -203,17 +205,26 @@ def _ellipses(center: SkyCoord, angles: u.Quantity) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """The regions of ds9 or CRTF files."""
+    """The regions of region files."""
 
     key: ClassVar[str] = "regions"
     has_shapes: ClassVar[bool] = True
 
     paths: list[Path]
     invalid: Invalid
+    reading: dict[str, Any]
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Regions:
-        return cls(section.files("regions"), _invalid(section, grid))
+        reading = {
+            "format": section.get("format", str),
+            "region_frame": section.get("region_frame", str),
+            "min_weight": section.get("min_weight", float),
+            "columns": section.get("columns", list),
+        }
+        if reading["format"] is not None:
+            section.choice("format", tuple(FORMATS), default="ds9")
+        return cls(section.files("regions"), _invalid(section, grid), reading)
 
     @property
     def files(self) -> Sequence[Path]:
@@ -226,7 +237,7 @@ class Regions:
     def load(self, grid: Grid) -> Loaded:
         # Errors in a list would also name the item.
         given = self.paths[0] if len(self.paths) == 1 else self.paths
-        return _Shapes(*checked_shapes(given, grid.frame, self.invalid), "region", {})
+        return _Shapes(*checked_shapes(given, grid.frame, self.invalid, **self.reading), "region", {})
 
 
 def _invalid(section: Section, grid: Grid) -> Invalid:
@@ -259,7 +270,7 @@ class Ds9:
 
     def load(self, grid: Grid) -> Loaded:
         # With a line end, the text cannot be mistaken for the name of a file.
-        return _Shapes(*checked_shapes(self.text + "\n", grid.frame, self.invalid), "region", {})
+        return _Shapes(*checked_shapes(self.text + "\n", grid.frame, self.invalid, format="ds9"), "region", {})
 
 
 @dataclass(frozen=True, slots=True)

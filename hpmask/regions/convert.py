@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Literal
@@ -35,8 +35,8 @@ from hpmask.core.rangeset import RangeSet
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import per_bin
 from hpmask.geometry import frames, healpix
-from hpmask.regions import parse
-from hpmask.regions.from_astropy import KINDS, WHOLE_SKY, Leaf, Placed, Refused, build
+from hpmask.regions import from_astropy, items, parse
+from hpmask.regions.from_astropy import KINDS, WHOLE_SKY, Leaf, Placed, Refused
 from hpmask.regions.shapes import Combined, Disc, Shape
 
 __all__ = ["cells_of_points", "checked_shapes", "of_bins", "to_shapes"]
@@ -88,12 +88,27 @@ def to_shapes(regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "
     return checked_shapes(regions, frame, invalid)[0]
 
 
-def checked_shapes(regions: Any, frame: str, invalid: Literal["raise", "skip"]) -> tuple[list[Shape], int]:
-    """As `to_shapes`, with the number of regions that were left out."""
+def checked_shapes(
+    regions: Any, frame: str, invalid: Literal["raise", "skip"], **reading: Any
+) -> tuple[list[Shape], int]:
+    """As `to_shapes`, with the number of regions that were left out.
+
+    `reading` are the arguments of `parse.read`; they must be None if there is neither a text nor a file.
+    """
     check_invalid(invalid)
     leaves: list[Leaf] = []
-    group = _collect(regions, "", leaves)
-    built = build(leaves, frames.check_frame(frame))
+    n_read = 0
+
+    def read(source: str | PathLike[str]) -> tuple[list[parse.TextRegion], str]:
+        nonlocal n_read
+        n_read += 1
+        return parse.read(source, **reading)
+
+    group = _collect(regions, "", leaves, read)
+    unused = [name for name, value in reading.items() if value is not None]
+    if unused and not n_read:
+        raise TypeError(f"{unused[0]}= is for texts and files of regions, and there is none")
+    built = _build(leaves, frames.check_frame(frame))
     refused = [one for one in built if isinstance(one, Refused)]
     if refused and invalid == "raise":
         raise ValueError(f"{_why(refused)}. With invalid='skip' such regions are left out")
@@ -170,6 +185,16 @@ def _shortened(words: list[str], separator: str) -> str:
     return separator.join(words[:10]) + more
 
 
+def _build(leaves: list[Leaf], frame: str) -> list[Placed | Refused]:
+    """The shapes of simple regions, or why they have none: regions of astropy, and items of files."""
+    is_item = [isinstance(leaf.region, items.Item) for leaf in leaves]
+    if not any(is_item):
+        return from_astropy.build(leaves, frame)
+    placed = iter(items.place([leaf for leaf, one in zip(leaves, is_item, strict=True) if one], frame))
+    others = iter(from_astropy.build([leaf for leaf, one in zip(leaves, is_item, strict=True) if not one], frame))
+    return [next(placed if one else others) for one in is_item]
+
+
 # ---------------------------------------------------------------------- the argument `regions`
 
 
@@ -189,14 +214,14 @@ class _Group:
     parts: list[_Part | _Group] = field(default_factory=list)
 
 
-def _collect(given: Any, where: str, leaves: list[Leaf]) -> _Group:
+def _collect(given: Any, where: str, leaves: list[Leaf], read: Callable[..., Any]) -> _Group:
     """The group of regions that was given; its simple regions are added to `leaves`."""
     members: Iterable[Any]
     group = _Group()
     if isinstance(given, str | PathLike):
-        found, name = parse.read(given)
+        found, name = read(given)
         for number, one in enumerate(found):
-            line = "" if one.line is None else f" in line {one.line}"
+            line = "" if one.line is None else f" in {one.unit} {one.line}"
             group.parts.append(_part(one.region, number, f"{line} of {name}{where}", leaves))
         return group
     if _is_region(given):
@@ -207,14 +232,14 @@ def _collect(given: Any, where: str, leaves: list[Leaf]) -> _Group:
         members = given.regions
     else:
         raise TypeError(
-            "regions must be a ds9 or CRTF string, a path, astropy regions or a list of these, "
+            "regions must be a text in a region format such as ds9, a path, astropy regions or a list of these, "
             f"got {type(given).__name__}{where}"
         )
     for number, member in enumerate(members):
         if _is_region(member):
             group.parts.append(_part(member, number, where, leaves))
         else:
-            group.parts.append(_collect(member, f" of item {number}{where}", leaves))
+            group.parts.append(_collect(member, f" of item {number}{where}", leaves, read))
     return group
 
 

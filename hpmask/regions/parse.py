@@ -1,50 +1,98 @@
-"""Regions from ds9 and CRTF texts and files.
+"""Region texts and files: the registry of their formats, and the way to the right one.
 
-Texts are read line by line, by the strict readers of hpmask. The reader of the `regions` package skips what it does not
-understand, but a mask must not lose a region. Each region comes with its line.
+`FORMATS` lists the formats, one module each. Texts are read line by line, by the strict readers of hpmask. The reader
+of the `regions` package skips what it does not understand, but a mask must not lose a region. Each region comes with
+its line.
 """
 
 from __future__ import annotations
 
-import codecs
 import io
 import lzma
 import re
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from astropy.utils.data import get_readable_fileobj
 
-from hpmask.regions import crtf, ds9
+from hpmask.regions import crtf, ds9, geojson, mangle, stcs, tiles
+from hpmask.regions.format import RegionFormat, Source, TextRegion, shortened
 
-__all__ = ["TextRegion", "read"]
+__all__ = ["FORMATS", "TextRegion", "read"]
 
 # A small packed file may be huge when it is unpacked.
 _MOST_BYTES = 2**28
-_SUFFIXES = (".reg", ".ds9", ".crtf", ".fits", ".fit", ".fts")
 _CRTF = re.compile(r"\s*(#CRTF|[+-]?\s*(ann\s+)?[a-z]+\s*\[)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class TextRegion:
-    """A region of a text."""
+def _by_lines(source: Source, reader: Any) -> list[TextRegion]:
+    """The regions of a text, all of them or an error that names the line."""
+    found = []
+    for number, line in enumerate(source.lines, 1):
+        try:
+            found += [TextRegion(region, number) for region in reader.read_line(line)]
+        except ValueError as error:
+            raise source.error(number, reader.language, error) from error
+    return found
 
-    region: Any
-    """A region of the `regions` package, or one of those of `hpmask.regions.from_astropy`."""
-    line: int | None
-    """The number of its line, from 1; None in a FITS file."""
+
+def _read_fits(source: Source) -> list[TextRegion]:
+    from regions import Regions
+
+    try:
+        return [TextRegion(region, None) for region in Regions.read(io.BytesIO(source.content), format="fits")]
+    except Exception as error:  # the reader raises nearly anything for a damaged file
+        raise ValueError(f"{source.name} cannot be read as a FITS region file: {error}") from error
 
 
-def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
+# The first that matches reads a source; the last one matches any.
+_FORMATS = (
+    RegionFormat(
+        name="fits",
+        description="FITS region files: a table with columns SHAPE, X, Y, R and ROTANG.",
+        suffixes=(".fits", ".fit", ".fts"),
+        matches=lambda source: source.content.startswith(b"SIMPLE  =") and not tiles.FORMAT.matches(source),
+        read=_read_fits,
+    ),
+    RegionFormat(
+        name="crtf",
+        description="Region files of CASA and CARTA.",
+        suffixes=(".crtf",),
+        matches=lambda source: _CRTF.match(source.text) is not None,
+        read=lambda source: _by_lines(source, crtf.Reader()),
+    ),
+    geojson.FORMAT,
+    stcs.FORMAT,
+    mangle.FORMAT,
+    tiles.FORMAT,
+    RegionFormat(
+        name="ds9",
+        description="Region files of ds9.",
+        suffixes=(".reg", ".ds9"),
+        matches=lambda source: True,
+        read=lambda source: _by_lines(source, ds9.Reader()),
+    ),
+)
+
+FORMATS: Mapping[str, RegionFormat] = MappingProxyType({one.name: one for one in _FORMATS})
+"""The known formats by name."""
+
+
+def read(source: str | PathLike[str], *, format: str | None = None, **options: Any) -> tuple[list[TextRegion], str]:
     """The regions of a text or a file.
 
     Parameters
     ----------
     source : str or path
-        A ds9 or CRTF text, or the path of a ds9, CRTF or FITS region file.
+        A text in one of the formats, or the path of such a file, which may be packed.
+    format : str, optional
+        Name of the format. By default the content decides and, for a text that no format knows, the suffix.
+    **options
+        Options of the format; those that are None count as not given.
 
     Returns
     -------
@@ -58,7 +106,7 @@ def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If a line cannot be read (it is named), or there is no region at all.
+        If a line cannot be read (it is named), there is no region at all, or the format has not such an option.
 
     Examples
     --------
@@ -67,38 +115,44 @@ def read(source: str | PathLike[str]) -> tuple[list[TextRegion], str]:
     >>> len(regions), regions[0].line, name
     (1, 1, 'the text')
     """
-    if isinstance(source, str) and not _is_path(source):
-        name, text = "the text", source
-    else:
-        path = Path(source)
-        name = repr(path.name)
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no region file {str(path)!r}")
-        try:
-            with get_readable_fileobj(path, encoding="binary") as file:
-                content = file.read(_MOST_BYTES + 1)
-        except (EOFError, zlib.error, lzma.LZMAError) as error:
-            raise ValueError(f"{name} cannot be unpacked: {error}") from error
-        if len(content) > _MOST_BYTES:
-            raise ValueError(f"{name} has more than {_MOST_BYTES} bytes, too much for a region file")
-        if content.startswith(b"SIMPLE  ="):
-            from regions import Regions
-
-            try:
-                found = [TextRegion(region, None) for region in Regions.read(io.BytesIO(content), format="fits")]
-            except Exception as error:  # the reader raises nearly anything for a damaged file
-                raise ValueError(f"{name} cannot be read as a FITS region file: {error}") from error
-            if not found:
-                raise ValueError(f"{name} holds no region")
-            return found, name
-        # Labels may be in any encoding; regions themselves are ASCII.
-        utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        text = content.decode("utf-16" if utf16 else "utf-8", errors="replace")
-    text = text.removeprefix("\ufeff")
-    regions = _parse(text, name)
+    if format is not None and format not in FORMATS:
+        raise ValueError(f"format must be {' or '.join(map(repr, FORMATS))}, got {format!r}")
+    is_text = isinstance(source, str) and not _is_path(source)
+    opened = Source.of_text(str(source)) if is_text else _opened(Path(source))
+    chosen = _recognized(opened) if format is None else FORMATS[format]
+    given = {name: value for name, value in options.items() if value is not None}
+    if others := sorted(set(given) - set(chosen.options)):
+        raise ValueError(f"{others[0]}= is not an option of the region format {chosen.name!r} of {opened.name}")
+    regions = chosen.read(opened, **given)
     if not regions:
-        raise ValueError(f"{name} holds no region: {_shortened(text)}")
-    return regions, name
+        raise ValueError(f"{opened.name} holds no region: {shortened(opened.text)}")
+    return regions, opened.name
+
+
+def _opened(path: Path) -> Source:
+    name = repr(path.name)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no region file {str(path)!r}")
+    try:
+        with get_readable_fileobj(path, encoding="binary") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except (EOFError, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"{name} cannot be unpacked: {error}") from error
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"{name} has more than {_MOST_BYTES} bytes, too much for a region file")
+    return Source(content, name, path)
+
+
+def _recognized(source: Source) -> RegionFormat:
+    """The format of a source by its content or, if only the last one matches, by its name."""
+    found = next(one for one in _FORMATS if one.matches(source))
+    if found is not _FORMATS[-1] or source.path is None:
+        return found
+    name = source.path.name.lower().removesuffix(".gz")
+    return next((one for one in _FORMATS if name.endswith(one.suffixes)), found)
+
+
+_SUFFIXES = tuple(suffix for one in _FORMATS for suffix in one.suffixes)
 
 
 def _is_path(text: str) -> bool:
@@ -110,21 +164,3 @@ def _is_path(text: str) -> bool:
         return Path(text).is_file()
     except (OSError, ValueError):  # too long for a path, or with a character that none can have
         return False
-
-
-def _parse(text: str, name: str) -> list[TextRegion]:
-    """The regions of a text, all of them or an error that names the line."""
-    reader = crtf.Reader() if _CRTF.match(text) else ds9.Reader()
-    found = []
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
-        try:
-            found += [TextRegion(region, number) for region in reader.read_line(line)]
-        except ValueError as error:
-            where = f"line {number} of {name} cannot be read as {reader.language}"
-            raise ValueError(f"{where}: {_shortened(line)}: {error}") from error
-    return found
-
-
-def _shortened(text: str) -> str:
-    text = text.strip()
-    return repr(text if len(text) <= 60 else text[:57] + "...")

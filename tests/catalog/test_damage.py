@@ -250,7 +250,7 @@ def test_parquet_files_that_pack_well(tmp_path, monkeypatch):
     assert Mask.from_catalog(path, "1 deg", order=6).area.value > 0
     # One value in each column: the file is small however many rows there are.
     parquet.write_table(pa.table({name: np.ones(10**6) for name in ("ra", "dec")}), path)
-    monkeypatch.setattr("hpmask.catalog.files._ALLOWANCE", 1 << 20)
+    monkeypatch.setattr("hpmask._files.tables._ALLOWANCE", 1 << 20)
     refused(path, "would take 16000000 bytes")
 
 

@@ -657,7 +657,7 @@ def test_bad_regions_are_named(given_, message):
 
 @pytest.mark.parametrize("given_", [None, 3, b"icrs; circle(1,2,3)", CENTER, [CENTER], [[1.5]]])
 def test_what_is_no_region(given_):
-    with pytest.raises(TypeError, match="regions must be a ds9 or CRTF string"):
+    with pytest.raises(TypeError, match="regions must be a text in a region format such as ds9"):
         to_shapes(given_, "icrs")
 
 
