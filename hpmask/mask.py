@@ -2588,7 +2588,8 @@ class Mask(MaskValue):
         >>> ring.outline()
         <Outline icrs order=9 | 1 polygon, 2 rings, 293 points>
         >>> outer, holes = ring.outline(simplify="0.2 deg")[0]
-        >>> print(outer[:3].to_string(precision=2))
+        >>> outer[:3].to_string(precision=2)
+        ['41.40 5.15', '42.89 5.83', '44.21 7.11']
         """
         return outlines.outline(self, simplify=simplify, split=split)
 

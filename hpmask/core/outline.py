@@ -86,10 +86,10 @@ class Outline(Sequence[OutlinePolygon]):
     >>> ring = Mask.from_regions("icrs; annulus(40, 10, 2, 5)", order=9)
     >>> outline = ring.outline()
     >>> outline
-    <Outline icrs order=9 | 1 polygon, 2 rings, 524 points>
+    <Outline icrs order=9 | 1 polygon, 2 rings, 293 points>
     >>> outer, holes = outline[0]
     >>> len(outer), len(holes), len(holes[0])
-    (376, 1, 148)
+    (211, 1, 82)
     """
 
     def __init__(self, rings: Rings, *, frame: str, order: int, is_full: bool = False, n_vanished: int = 0) -> None:
@@ -186,7 +186,7 @@ class Outline(Sequence[OutlinePolygon]):
         >>> from hpmask import Mask
         >>> outline = Mask.from_regions("icrs; circle(40, 10, 5)", order=9).outline()
         >>> outline.n_points, outline.simplify("0.2 deg").n_points
-        (376, 16)
+        (211, 16)
         """
         angle = one_angle(tolerance, "tolerance", below=45 * u.deg)
         rings = self._rings

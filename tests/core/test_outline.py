@@ -4,6 +4,7 @@ The rings of a set are as many as its components (cells that share an edge) and 
 share an edge or a corner) less one: on a sphere, each ring lies between two of them, and they form a tree.
 """
 
+import contextlib
 from collections import Counter
 
 import numpy as np
@@ -170,7 +171,7 @@ def test_polygons_of_shapely_on_a_patch():
     order = 6
     # In the belt, cells are squares in the plane of longitude and sine of the latitude.
     lon, lat = healpix.centres(np.arange(healpix.n_cells(order), dtype=np.uint64), order)
-    patch = np.flatnonzero((np.abs(lon - 1.4) < 0.5) & (np.abs(lat) < 0.5))
+    patch = np.flatnonzero((np.abs(lon - 1.4) < 0.3) & (np.abs(lat) < 0.4))
     cells = patch[rng.uniform(size=patch.size) < 0.62].astype(np.uint64)
     found = Mask(RangeSet.from_cells(cells, order)).outline()
     corners = healpix.edges(cells, order)
@@ -413,7 +414,7 @@ def test_runs_that_are_not_those_of_rings():
     ):
         with pytest.raises(ValueError, match="rings of this order"):
             kernel.points(*bad, 2, 0.1)
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=r"rings of this order|one value for each ring"):
             kernel.areas(*bad, 2, np.empty(max(bad[3].size - 1, 0)))
 
 
@@ -422,10 +423,8 @@ def test_runs_that_are_not_those_of_rings():
 def test_an_index_of_another_set_does_not_hang(order, seed):
     rng = np.random.default_rng(seed)
     some = [RangeSet.from_cells(np.flatnonzero(rng.uniform(size=12 << (2 * order)) < 0.5), order) for _ in range(2)]
-    try:
+    with contextlib.suppress(ValueError):
         kernel.rings(some[0].boundaries, index_of(some[1]), order)
-    except ValueError:
-        pass
 
 
 # ---------------------------------------------------------------------- real masks

@@ -51,7 +51,7 @@ def test_a_format_can_be_given(tmp_path):
 def test_formats_that_are_not_known(tmp_path):
     with pytest.raises(ValueError, match=r"mask\.h5 .*format.*: end it in \.fits"):
         SOME.write(tmp_path / "mask.h5")
-    with pytest.raises(ValueError, match="format must be 'fits' or 'ascii' or 'json' or 'healpix' or .*, got 'hdf5'"):
+    with pytest.raises(ValueError, match=r"format must be 'fits' or 'ascii' or 'json' or 'healpix' or .*, got 'hdf5'"):
         SOME.write(tmp_path / "mask", format="hdf5")
     with pytest.raises(ValueError, match="format must be"):
         Mask.read(tmp_path / "mask", format="hdf5")

@@ -15,13 +15,12 @@ from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet, io
 from hpmask.geometry import healpix
 
 NAMES = ("m.reg", "m.crtf", "m.geojson", "m.stcs")
-READ = ("m.reg", "m.crtf")
 ISLAND = "icrs; annulus(40, 10, 10, 20); annulus(40, 10, 2, 5); circle(200, -40, 3)"
 
 
 @pytest.mark.parametrize("frame", ["icrs", "galactic"])
 @pytest.mark.parametrize("order", [0, 4, 7, 12])
-@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("name", NAMES)
 def test_files_give_the_mask_back(tmp_path, name, order, frame):
     if order == 12:
         mask = Mask.from_regions("icrs; annulus(0, 89.9, 0.1, 0.4); circle(45, 41.81, 0.2)", order=order, frame=frame)
@@ -35,10 +34,10 @@ def test_files_give_the_mask_back(tmp_path, name, order, frame):
     assert Mask.from_regions(tmp_path / f"{name}.gz", order=order, frame=frame) == mask
 
 
-@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("order", [5, 29])
 def test_the_smallest_and_the_largest_masks(tmp_path, name, order):
-    one = Mask(RangeSet.from_cells([12345], order))
+    one = Mask(RangeSet.from_cells([1234], order))
     one.write(tmp_path / name)
     assert Mask.from_regions(tmp_path / name, order=order) == one
     for i, large in enumerate((Mask.full(order=5), ~Mask.from_regions("icrs; circle(10, 10, 3)", order=5))):
@@ -50,7 +49,7 @@ def test_the_smallest_and_the_largest_masks(tmp_path, name, order):
 @given(low_sets(max_order=3))
 def test_random_masks(tmp_path, pair):
     mask = Mask(pair[0], order=pair[0].order)
-    for name in READ:
+    for name in NAMES:
         if not mask.is_empty:
             mask.write(tmp_path / name, overwrite=True)
             assert Mask.from_regions(tmp_path / name, order=mask.order) == mask
@@ -119,7 +118,7 @@ def test_simplified(tmp_path, name):
     mask.write(tmp_path / name)
     mask.write(tmp_path / f"less-{name}", simplify="0.1 deg")
     sizes = [(tmp_path / one).stat().st_size for one in (name, f"less-{name}")]
-    assert sizes[1] < 0.2 * sizes[0]
+    assert sizes[1] < 0.4 * sizes[0]
     with pytest.raises(ValueError, match=r"no ring is larger than simplify"):
         mask.write(tmp_path / "none.reg", simplify="30 deg")
 

@@ -206,7 +206,9 @@ def test_areas_of_masks_of_mangle(data, name, total, tolerances):
     np.testing.assert_allclose([shape.area for shape in every], stated, atol=2e-12)
     assert stated.sum() * DEG2 == pytest.approx(total, abs=1e-4)
     for order, tolerance in tolerances.items():
-        assert from_regions(path, order=order, min_weight=0).area.to_value("deg2") == pytest.approx(total, abs=tolerance)
+        assert from_regions(path, order=order, min_weight=0).area.to_value("deg2") == pytest.approx(
+            total, abs=tolerance
+        )
 
 
 # ---------------------------------------------------------------------- the kernel
