@@ -21,9 +21,9 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
-from hpmask._kernels.buffer cimport Extent, allocate, grow
+from hpmask._kernels.buffer cimport Extent, allocate, grow, huge_pages
 from hpmask._kernels.constants cimport MAX_ORDER
-from hpmask._kernels.geometry cimport cell_in, cell_xy, central_longitude, neighbour, place
+from hpmask._kernels.geometry cimport cell_in, cell_xy, central_longitude, neighbour, place, spread
 from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
 from hpmask._kernels.polygon cimport chord2, cross, dot
 
@@ -201,13 +201,13 @@ cdef void find_pieces(Pieces* pieces, const uint64_t[::1] boundaries) noexcept n
 
 
 cdef inline uint64_t hashed(uint64_t corner) noexcept nogil:
-    """A number with random high bits. Corners of a square of 4 x 4 are next to each other."""
-    cdef uint64_t low = ((corner >> BITS) & 3) << 2 | (corner & 3)
-    cdef uint64_t high = corner & ~((<uint64_t> 3 << BITS) | 3)
+    """A number with random high bits. The corners of a square of 8 x 8 are next to each other, along the NESTED curve."""
+    cdef uint64_t low = spread((corner >> BITS) & 7) | spread(corner & 7) << 1
+    cdef uint64_t high = corner & ~((<uint64_t> 7 << BITS) | 7)
     high = (high ^ (high >> 27)) * <uint64_t> 0x9E3779B97F4A7C15
     high ^= high >> 32
     high *= <uint64_t> 0xD6E8FEB86659FD93
-    return ((high >> 32) & ~<uint64_t> 15) | low
+    return ((high >> 26) & ~<uint64_t> 63) | low
 
 
 cdef void fill_table(const Pieces* pieces, Slot* table, uint64_t slots) noexcept nogil:
@@ -300,6 +300,7 @@ def rings(const uint64_t[::1] boundaries, Index index, int order):
         table = <Slot*> allocate(slots, sizeof(Slot))
         if table == NULL:
             raise MemoryError("no memory for the outline: use a lower order")
+        huge_pages(table, slots * sizeof(Slot))
         first = i = 0
         with nogil:
             fill_table(&pieces, table, slots)

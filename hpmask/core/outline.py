@@ -40,12 +40,18 @@ _LARGE = 0.45
 
 
 class OutlinePolygon(NamedTuple):
-    """A polygon of an outline."""
+    """A polygon of an outline: an outer ring and the rings of its holes.
+
+    Parameters
+    ----------
+    outer : `~astropy.coordinates.SkyCoord`, shape (n_points,)
+        The points of the outer ring in sequence. The first one is not repeated.
+    holes : tuple of `~astropy.coordinates.SkyCoord`
+        The rings of the holes.
+    """
 
     outer: SkyCoord
-    """The outer ring: its points in sequence. The first one is not repeated."""
     holes: tuple[SkyCoord, ...]
-    """The rings of the holes."""
 
 
 class Rings(NamedTuple):

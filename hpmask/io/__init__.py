@@ -60,7 +60,7 @@ def register(format: Format) -> None:
     >>> from hpmask import io
     >>> io.register(replace(io.formats["ascii"], name="moc-text", suffixes=(".moctxt",)))
     >>> sorted(io.formats)
-    ['ascii', 'fits', 'healpix', 'json', 'moc-text']
+    ['ascii', 'crtf', 'ds9', 'fits', 'geojson', 'healpix', 'json', 'moc-text', 'stcs']
     >>> io.unregister("moc-text")
     """
     if not isinstance(format, Format):
