@@ -2555,7 +2555,8 @@ class Mask(MaskValue):
         split : bool, optional
             Cut polygons that enclose more than 45% of the sky along the edges of base cells. Most programs take the
             smaller side of a ring, and do not understand larger polygons. With this, the whole sky is 12 polygons;
-            without, it has no ring, and the outline's `is_full` is True.
+            without, it has no ring, and the outline's `is_full` is True. Points on the cuts stay when the outline is
+            simplified, so that there is no gap between the pieces.
 
         Returns
         -------

@@ -366,9 +366,11 @@ cdef inline bint joins(uint64_t at, int64_t length, int side, const Piece* piece
 cdef struct Points:
     double* lon
     double* lat
+    uint8_t* on_edge    # of a base cell
     Extent extent
     double n
     double tolerance
+    bint edge           # whether the run is
 
 
 cdef struct Spot:
@@ -380,12 +382,14 @@ cdef struct Spot:
     double p[3]
 
 
-cdef inline void put_point(Points* points, const Spot* spot) noexcept nogil:
+cdef inline void put_point(Points* points, const Spot* spot, bint edge) noexcept nogil:
     cdef size_t count = points.extent.count
     if count == points.extent.room and not grow(
-        &points.extent, 1, &points.lon, sizeof(double), &points.lat, sizeof(double), NULL, 0
+        &points.extent, 1,
+        &points.lon, sizeof(double), &points.lat, sizeof(double), &points.on_edge, sizeof(uint8_t),
     ):
         return
+    points.on_edge[count] = edge
     points.lon[count] = spot.lon
     points.lat[count] = atan2(spot.z, spot.cos_lat)
     points.extent.count = count + 1
@@ -435,7 +439,7 @@ cdef void divide(Points* points, int face, const Spot* a, const Spot* b, int dep
     if not far or depth == 0:
         return
     divide(points, face, a, &middle, depth - 1)
-    put_point(points, &middle)
+    put_point(points, &middle, points.edge)
     divide(points, face, &middle, b, depth - 1)
 
 
@@ -456,6 +460,7 @@ def points(
     lon, lat : float64 (m,): the points in radians, longitudes from 0 to 2 pi. A corner of cells has the same numbers in
         all rings.
     offset : int64 (n + 1,): ring k has the points offset[k] to offset[k + 1] - 1. The first one is not repeated.
+    edge : uint8 (m,): whether a point is on a run, or at the end of one, along the edge of a base cell.
     """
     import numpy as np
 
@@ -467,14 +472,18 @@ def points(
     cdef Spot a
     cdef Spot b
     cdef Spot exact
-    cdef size_t begin
+    cdef bint before
     if not 0 <= order <= MAX_ORDER or not tolerance > 0:
         raise ValueError("order must be 0 to 29, and the tolerance positive")
     check_runs(at, side, length, offset, order)
     offsets = np.zeros(n_rings + 1, np.int64)
     cdef int64_t[::1] out_offset = offsets
+    cdef double[::1] lons, lats
+    cdef uint8_t[::1] edge
     out.lon = NULL
     out.lat = NULL
+    out.on_edge = NULL
+    out.edge = before = False
     out.extent.count = out.extent.room = 0
     out.extent.failed = False
     out.n = <double> n
@@ -482,17 +491,21 @@ def points(
     try:
         with nogil:
             for r in range(n_rings):
+                if offset[r + 1] > offset[r]:
+                    before = at_edge(at[offset[r + 1] - 1], side[offset[r + 1] - 1], n)
                 for k in range(offset[r], offset[r + 1]):
                     face = face_of(at[k])
                     i = i_of(at[k])
                     j = j_of(at[k])
+                    out.edge = at_edge(at[k], side[k], n)
                     # The numbers of the corner come from one chart for all base cells that share it.
                     corner = corner_at(face, i, j, n)
                     set_spot(
                         &out, face_of(corner), <double> (i_of(corner) + j_of(corner)),
                         <double> (i_of(corner) - j_of(corner)), &exact,
                     )
-                    put_point(&out, &exact)
+                    put_point(&out, &exact, before or out.edge)
+                    before = out.edge
                     set_spot(&out, face, <double> (i + j), <double> (i - j), &a)
                     i += <int64_t> length[k] * ALONG_X[side[k]]
                     j += <int64_t> length[k] * ALONG_Y[side[k]]
@@ -502,17 +515,28 @@ def points(
         if out.extent.failed:
             raise MemoryError("no memory for the outline: use a lower order")
         lon, lat = np.empty(out.extent.count), np.empty(out.extent.count)
-        fill(lon, out.lon)
-        fill(lat, out.lat)
-        return lon, lat, offsets
+        edges = np.empty(out.extent.count, np.uint8)
+        lons, lats, edge = lon, lat, edges
+        if out.extent.count:
+            memcpy(&lons[0], out.lon, out.extent.count * sizeof(double))
+            memcpy(&lats[0], out.lat, out.extent.count * sizeof(double))
+            memcpy(&edge[0], out.on_edge, out.extent.count)
+        return lon, lat, offsets, edges
     finally:
         free(out.lon)
         free(out.lat)
+        free(out.on_edge)
 
 
-cdef void fill(double[::1] to, const double* source) noexcept:
-    if to.shape[0]:
-        memcpy(&to[0], source, to.shape[0] * sizeof(double))
+cdef inline bint at_edge(uint64_t at, int side, int64_t n) noexcept nogil:
+    """Whether a run is along the edge of its base cell."""
+    if side == 0:
+        return j_of(at) == 0
+    if side == 1:
+        return i_of(at) == n
+    if side == 2:
+        return j_of(at) == n
+    return i_of(at) == 0
 
 
 cdef int check_runs(
@@ -687,12 +711,15 @@ cdef inline void put_chain(Chains* chains, int64_t first, int64_t last) noexcept
     chains.extent.count = count + 2
 
 
-def simplified(const double[:, ::1] vectors, const int64_t[::1] offset, double tolerance, uint8_t[::1] keep):
+def simplified(
+    const double[:, ::1] vectors, const int64_t[::1] offset, const uint8_t[::1] fixed, double tolerance,
+    uint8_t[::1] keep,
+):
     """Mark the points that rings keep when they are simplified; a ring that keeps none vanishes.
 
     The method is that of Douglas and Peucker (1973): of a chain of points, the one that is farthest from the arc between
     its ends is kept, and divides the chain, unless all points are within the tolerance (radians, below pi / 2) of the
-    arc. A ring is cut into two chains, at its first point and the one farthest from it.
+    arc. A ring is cut into chains at its first point, the one farthest from it, and those that are fixed.
     """
     cdef Py_ssize_t n_rings = offset.shape[0] - 1, r
     cdef int64_t a, b, k, far, begin, stop, kept
@@ -707,10 +734,11 @@ def simplified(const double[:, ::1] vectors, const int64_t[::1] offset, double t
     cdef bint arc
     cdef Chains chains
     if (
-        vectors.shape[1] != 3 or keep.shape[0] != vectors.shape[0] or n_rings < 0 or offset[0] != 0
+        vectors.shape[1] != 3 or keep.shape[0] != vectors.shape[0] or fixed.shape[0] != vectors.shape[0]
+        or n_rings < 0 or offset[0] != 0
         or offset[n_rings] != vectors.shape[0] or not 0 <= tolerance < M_PI / 2
     ):
-        raise ValueError("vectors must have shape (n, 3), keep n values, and the tolerance be below pi / 2")
+        raise ValueError("vectors must have shape (n, 3), fixed and keep n values, and the tolerance be below pi / 2")
     for r in range(n_rings):
         if offset[r] > offset[r + 1]:
             raise ValueError("offsets must ascend")
@@ -726,24 +754,28 @@ def simplified(const double[:, ::1] vectors, const int64_t[::1] offset, double t
             for r in range(n_rings):
                 begin = offset[r]
                 stop = offset[r + 1]
-                for k in range(begin, stop):
-                    keep[k] = 0
-                if stop == begin:
-                    continue
                 far = begin
                 most = 0
+                kept = 0
                 for k in range(begin, stop):
+                    keep[k] = fixed[k]
+                    kept += fixed[k]
                     d = chord2(v + 3 * begin, v + 3 * k)
                     if d > most:
                         most = d
                         far = k
-                if most <= limit:
+                if most <= limit and kept == 0:
                     continue
                 keep[begin] = keep[far] = 1
-                kept = 2
+                kept = 0
+                a = begin
+                for k in range(begin, stop):
+                    if keep[k]:
+                        kept += 1
+                        put_chain(&chains, a, k)
+                        a = k
                 # `stop` stands for the first point again.
-                put_chain(&chains, begin, far)
-                put_chain(&chains, far, stop)
+                put_chain(&chains, a, stop)
                 while chains.extent.count:
                     chains.extent.count -= 2
                     a = chains.end[chains.extent.count]

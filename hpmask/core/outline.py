@@ -65,6 +65,8 @@ class Rings(NamedTuple):
     """Ring k has the points ``ring_offsets[k]`` to ``ring_offsets[k + 1] - 1``, shape (n_rings + 1,)."""
     polygon_offsets: Offsets
     """Polygon k has the rings ``polygon_offsets[k]`` to ``polygon_offsets[k + 1] - 1``, the outer one first."""
+    on_cut: NDArray[np.bool_]
+    """Whether each point is on a cut between polygons. Such points stay, so that there is no gap between them."""
 
 
 class Outline(Sequence[OutlinePolygon]):
@@ -198,7 +200,7 @@ class Outline(Sequence[OutlinePolygon]):
         rings = self._rings
         keep = np.zeros(rings.lon.size, dtype=np.uint8)
         vectors = np.ascontiguousarray(unit_vectors(rings.lon, rings.lat))
-        _kernel.simplified(vectors, rings.ring_offsets, angle, keep)
+        _kernel.simplified(vectors, rings.ring_offsets, rings.on_cut.view(np.uint8), angle, keep)
         ends = np.concatenate([[0], np.cumsum(keep, dtype=np.int64)])
         counts = np.diff(ends[rings.ring_offsets])
         n_holes = np.diff(rings.polygon_offsets)
@@ -212,6 +214,7 @@ class Outline(Sequence[OutlinePolygon]):
             rings.lat[kept],
             _offsets(counts[stays]),
             _offsets(per_polygon[per_polygon > 0]),
+            rings.on_cut[kept],
         )
         vanished = self._n_vanished + int(stays.size - stays.sum())
         return Outline(simpler, frame=self._frame, order=self._order, is_full=self._is_full, n_vanished=vanished)
@@ -296,14 +299,19 @@ def one_ring_each(rings: Rings) -> Rings:
         pieces.append(outer[at:])
         counts.append(int(ends[n] - ends[0]) + 2 * (n - 1))
     chosen = np.concatenate(pieces)
-    return Rings(rings.lon[chosen], rings.lat[chosen], _offsets(counts), np.arange(len(counts) + 1))
+    return Rings(
+        rings.lon[chosen], rings.lat[chosen], _offsets(counts), np.arange(len(counts) + 1), rings.on_cut[chosen]
+    )
 
 
 # ---------------------------------------------------------------------- the rings of a set
 
 
-def _rings_of(plane: RangeSet, split: bool, tolerance: float = _TOLERANCE) -> Rings:
-    """The rings of a set. With `split`, those of large polygons are cut along the edges of base cells."""
+def _rings_of(plane: RangeSet, split: bool, tolerance: float = _TOLERANCE, *, is_cut: bool = False) -> Rings:
+    """The rings of a set. With `split`, those of large polygons are cut along the edges of base cells.
+
+    `is_cut` says that the set is such a part of a larger one.
+    """
     if split and plane.is_full:
         return _cut(plane, tolerance)
     at, side, length, offsets, cells = _kernel.rings(plane.boundaries, index_of(plane), plane.order)
@@ -320,10 +328,11 @@ def _rings_of(plane: RangeSet, split: bool, tolerance: float = _TOLERANCE) -> Ri
     rank[np.argsort(~sizes, kind="stable")] = np.arange(sizes.size)
     sequence = np.lexsort((left, rank[component]))
     firsts = np.flatnonzero(np.diff(rank[component][sequence], prepend=-1))
-    lon, lat, point_offsets = _kernel.points(
+    lon, lat, point_offsets, on_edge = _kernel.points(
         at, side, length, offsets, plane.order, tolerance * healpix.cell_side(plane.order)
     )
-    rings = Rings(lon, lat, point_offsets, np.append(firsts, sequence.size).astype(np.int64))
+    on_cut = on_edge.view(np.bool_) if is_cut else np.zeros(lon.size, dtype=np.bool_)
+    rings = Rings(lon, lat, point_offsets, np.append(firsts, sequence.size).astype(np.int64), on_cut)
     rings = _taken(rings, sequence)
     if not split:
         return rings
@@ -341,7 +350,7 @@ def _cut(plane: RangeSet, tolerance: float) -> Rings:
     for cell in range(12):
         part = plane & RangeSet.from_cells([cell], 0)
         if part:
-            parts.append(_rings_of(part, False, tolerance))
+            parts.append(_rings_of(part, False, tolerance, is_cut=True))
     return _joined(parts)
 
 
@@ -354,7 +363,7 @@ def _taken(rings: Rings, sequence: NDArray[np.intp]) -> Rings:
     counts = np.diff(rings.ring_offsets)[sequence]
     offsets = _offsets(counts)
     points = np.repeat(rings.ring_offsets[:-1][sequence] - offsets[:-1], counts) + np.arange(offsets[-1])
-    return Rings(rings.lon[points], rings.lat[points], offsets, rings.polygon_offsets)
+    return Rings(rings.lon[points], rings.lat[points], offsets, rings.polygon_offsets, rings.on_cut[points])
 
 
 def _polygons_taken(rings: Rings, chosen: NDArray[np.bool_]) -> Rings:
@@ -362,7 +371,13 @@ def _polygons_taken(rings: Rings, chosen: NDArray[np.bool_]) -> Rings:
     in_ring = np.repeat(chosen, n_rings)
     n_points = np.diff(rings.ring_offsets)
     in_point = np.repeat(in_ring, n_points)
-    return Rings(rings.lon[in_point], rings.lat[in_point], _offsets(n_points[in_ring]), _offsets(n_rings[chosen]))
+    return Rings(
+        rings.lon[in_point],
+        rings.lat[in_point],
+        _offsets(n_points[in_ring]),
+        _offsets(n_rings[chosen]),
+        rings.on_cut[in_point],
+    )
 
 
 def _joined(parts: list[Rings]) -> Rings:
@@ -371,6 +386,7 @@ def _joined(parts: list[Rings]) -> Rings:
         np.concatenate([part.lat for part in parts]),
         _offsets(np.concatenate([np.diff(part.ring_offsets) for part in parts])),
         _offsets(np.concatenate([np.diff(part.polygon_offsets) for part in parts])),
+        np.concatenate([part.on_cut for part in parts]),
     )
 
 

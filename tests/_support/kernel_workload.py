@@ -321,14 +321,15 @@ class Workload:
         outline = load("outline")
         at, side, length, offset, cell = outline.rings(self.boundaries, self.index, self.order)
         yield from (at, side, length, offset, cell)
-        lon, lat, points = outline.points(at, side, length, offset, self.order, 1e-3)
-        yield from (lon, lat, points)
+        lon, lat, points, edge = outline.points(at, side, length, offset, self.order, 1e-3)
+        yield from (lon, lat, points, edge)
         area = np.empty(cell.size)
         outline.areas(at, side, length, offset, self.order, area)
         yield area
         keep = np.empty(lon.size, np.uint8)
-        outline.simplified(_vectors(lon, lat), points, 0.01, keep)
-        yield keep
+        for fixed in (edge, np.zeros_like(edge)):
+            outline.simplified(_vectors(lon, lat), points, fixed, 0.01, keep)
+            yield keep.copy()
 
     def call_pixel_areas(self) -> Iterable[Any]:
         pixels = load("pixel_areas")

@@ -92,7 +92,7 @@ def test_rings_run_along_the_sides_between_the_set_and_the_rest(order):
 def corner_vectors(places, order):
     n = places.size
     # A ring with a run of length 0 is the corner alone.
-    lon, lat, offsets = kernel.points(
+    lon, lat, offsets, _ = kernel.points(
         places.astype(np.uint64), np.zeros(n, np.uint8), np.zeros(n, np.uint32), np.arange(n + 1), order, 1.0
     )
     assert offsets.tolist() == list(range(n + 1))
@@ -372,7 +372,9 @@ def test_a_ring_of_many_points():
     lat = 0.5 + 0.01 * rng.normal(size=turns.size).cumsum() / 300
     vectors = unit_vectors(turns, lat)
     keep = np.empty(turns.size, np.uint8)
-    kernel.simplified(np.ascontiguousarray(vectors), np.array([0, turns.size]), 1e-4, keep)
+    kernel.simplified(
+        np.ascontiguousarray(vectors), np.array([0, turns.size]), np.zeros(turns.size, np.uint8), 1e-4, keep
+    )
     kept = vectors[keep.astype(bool)]
     assert 3 <= len(kept) < 30_000
     some = slice(40_000, 41_000)
@@ -447,3 +449,11 @@ def test_real_masks(data, name):
 def test_large_real_masks_come_back(data, name):
     mask = Mask.read(data(f"moc/{name}"))
     assert Mask.from_regions(mask.to_regions(), order=mask.order) == mask
+
+
+@pytest.mark.parametrize("regions", [*LARGE.values(), "icrs; circle(40, 10, 30); -circle(40, 10, 8)"])
+def test_simplified_regions_differ_near_the_outline_only(regions):
+    mask = Mask.from_regions(regions, order=6)
+    back = Mask.from_regions(mask.to_regions(simplify="2 deg"), order=6)
+    assert back != mask
+    assert (back ^ mask) <= mask.boundary("2.9 deg", side="both")
