@@ -44,6 +44,7 @@ from hpmask.values import function, sums
 from hpmask.values.credible import Crossing
 from hpmask.values.criterion import Keep, Nan
 from hpmask.wcs import fits_image, from_image, to_image
+from hpmask.wcs.pixel_frame import pixel_frame
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -312,7 +313,8 @@ class Mask(MaskValue):
             The angle from north through east to the major axis, in the frame of the centre. A scalar or shape (n,).
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest ellipse is
-            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million
+            ranges.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
@@ -409,14 +411,15 @@ class Mask(MaskValue):
             Centres, in any frame. A position with a distance means the direction in which it is seen.
         width, height : `~astropy.units.Quantity`, str or callable
             The full sizes, above 0 and below 180 deg: great-circle angles between the middles of opposite sides. A
-            scalar or shape (n,). With `energy` also shape (n, n_bins) or (1, n_bins), or a function of the energy axis, as the
-            `radius` of `from_cones`.
+            scalar or shape (n,). With `energy` also shape (n, n_bins) or (1, n_bins), or a function of the energy
+            axis, as the `radius` of `from_cones`.
         position_angle : `~astropy.units.Quantity` or str, optional
             The angle from north through east to the direction in which `height` is measured, in the frame of the
             centre. A scalar or shape (n,).
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest box is
-            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million
+            ranges.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
@@ -461,8 +464,8 @@ class Mask(MaskValue):
 
         Notes
         -----
-        With the position angle 0, `width` is the size from east to west and `height` that from south to north. These are
-        the conventions of ``RectangleSkyRegion`` of the `regions` package, whose `angle` is the position angle.
+        With the position angle 0, `width` is the size from east to west and `height` that from south to north. These
+        are the conventions of ``RectangleSkyRegion`` of the `regions` package, whose `angle` is the position angle.
 
         A box does not follow parallels of latitude, as `from_zone` does.
 
@@ -522,7 +525,8 @@ class Mask(MaskValue):
             of `from_cones`.
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest annulus is
-            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million
+            ranges.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
@@ -637,7 +641,8 @@ class Mask(MaskValue):
             Frame of vertices that are not SkyCoords, such as "icrs", "galactic" or "fk5".
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest polygon is
-            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million
+            ranges.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
@@ -682,9 +687,9 @@ class Mask(MaskValue):
 
         Notes
         -----
-        Edges are great circles, not straight lines in longitude and latitude. A point is inside a polygon if a path from
-        it to the outside crosses the rings an odd number of times: this holds for holes, and for rings that cross
-        themselves.
+        Edges are great circles, not straight lines in longitude and latitude. A point is inside a polygon if it is
+        inside an odd number of its rings. A ring that crosses itself has the even-odd rule as well. An edge that is
+        there twice divides nothing.
 
         Examples
         --------
@@ -755,7 +760,8 @@ class Mask(MaskValue):
             Frame of vertices that are not SkyCoords, such as "icrs", "galactic" or "fk5".
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest path is
-            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million
+            ranges.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
@@ -785,8 +791,8 @@ class Mask(MaskValue):
             If `vertices` is none of these, `width` is a bare number, or both `order` and `resolution` are given.
         ValueError
             If a line has fewer than two vertices, a vertex is not finite or is masked, a width is not within its
-            limits, or two neighbours are opposite on the sky (the message names the row), the shapes do not fit, `within` has
-            another frame or other energy bins, or the order to choose would be too fine.
+            limits, or two neighbours are opposite on the sky (the message names the row), the shapes do not fit,
+            `within` has another frame or other energy bins, or the order to choose would be too fine.
 
         Warns
         -----
@@ -839,6 +845,9 @@ class Mask(MaskValue):
         energy: EnergyAxis | None = None,
         invert: bool = False,
         invalid: Literal["raise", "skip"] = "raise",
+        wcs: Any = None,
+        line_width: u.Quantity | str | None = None,
+        point_radius: u.Quantity | str | None = None,
         within: Mask | None = None,
         format: str | None = None,
         region_frame: str | None = None,
@@ -851,10 +860,10 @@ class Mask(MaskValue):
         Parameters
         ----------
         regions : str, path, astropy Region or Regions, a list of these, or callable
-            A text in one of the region formats, the path of such a file, or regions of astropy's `regions` package in
-            any frame of the sky: circles, ellipses, rectangles, annuli of each, polygons and points; or a function of
-            the energy axis that returns a list with such an item for each bin. The formats are ds9, CRTF, FITS regions,
-            STC-S, GeoJSON, the polygon files of mangle, and tables of polygons: see :ref:`region-files`.
+            A text in one of the region formats, the path of such a file, or regions of astropy's `regions` package, in
+            any frame of the sky or in pixels; or a function of the energy axis that returns a list with such an item
+            for each bin. The formats are ds9, CRTF, FITS regions, STC-S, GeoJSON, the polygon files of mangle, and
+            tables of polygons: see :doc:`/region-files`.
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest region in any
             bin is right to 1 % in mode "center". Points do not count, and a compound region counts by its parts. It
@@ -872,10 +881,17 @@ class Mask(MaskValue):
         invert : bool, optional
             Keep the sky outside the regions, as gammapy's ``region_mask(..., inside=False)`` does.
         invalid : {"raise", "skip"}, optional
-            Whether regions that cannot be in a mask raise an error, or are left out and counted in a warning and in the
-            history. These are regions without an area (texts, lines, annotations), without a position on the sky
-            (pixel coordinates), of an unknown kind or with an impossible size. A line of a text that cannot be read
-            is always an error.
+            Whether regions that cannot be in a mask raise an error, or are left out, named in a warning and counted in
+            the history. These are regions without an area (lines without `line_width`, rulers), without a position on
+            the sky (pixel coordinates without `wcs`), of an unknown kind or with an impossible size, and parts of a
+            text that cannot be read. After a line that may have stated another frame, no region is used until the next
+            line that states one.
+        wcs : `~astropy.wcs.WCS`, FITS header, image HDU, path or gammapy geometry, optional
+            The image that regions in pixels belong to. The physical coordinates of ds9 need a header or a file.
+        line_width : `~astropy.units.Quantity` or str, optional
+            Width of lines, vectors and segments, such as "10 arcsec": they have all points within half of it.
+        point_radius : `~astropy.units.Quantity` or str, optional
+            Radius of points, which are discs then.
         within : Mask, optional
             A footprint in the frame of the mask, without energy or with the same bins. The result is the intersection
             with it, and regions that do not reach it take almost no time.
@@ -906,8 +922,8 @@ class Mask(MaskValue):
             there is no text or file.
         ValueError
             If a region cannot be in a mask and `invalid` is "raise" (the message has its number, kind and line), if a
-            line of a text or a file cannot be read (it is named), the format has no such option, or if the order to
-            choose would be too fine.
+            text holds no region that can be read, the format has no such option, or if the order to choose would be
+            too fine.
         FileNotFoundError
             If there is no such file.
 
@@ -925,6 +941,9 @@ class Mask(MaskValue):
 
         Excluded regions are subtracted from the other regions of the same list, text or file: in ds9 from all of them,
         in CRTF from those before them. If there are no others, they are subtracted from the whole sky.
+
+        Texts and the annotations of CRTF are ignored, and counted in the history. :doc:`/regions` says what every shape
+        of ds9 and CRTF becomes.
 
         Examples
         --------
@@ -945,6 +964,16 @@ class Mask(MaskValue):
         ...     return [f"icrs; circle(83.6, 22, {0.5 * energy.to_value('TeV') ** -0.5})" for energy in axis.center]
         >>> Mask.from_regions(circles, order=10, energy=axis).area.round(3)
         <Quantity [0.249, 0.023] deg2>
+
+        A line with a width, and a circle in the pixels of an image:
+
+        >>> Mask.from_regions("icrs; line(83, 22, 84, 22.5)", line_width="2 arcmin", order=14).area.round(4)
+        <Quantity 0.0362 deg2>
+        >>> from astropy.wcs import WCS
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [-0.01, 0.01]
+        >>> Mask.from_regions("image; circle(100, 80, 30)", wcs=wcs, order=12).area.round(4)
+        <Quantity 0.2825 deg2>
         """
         return cls._own(
             masks.from_regions(
@@ -956,6 +985,9 @@ class Mask(MaskValue):
                 energy=energy,
                 invert=invert,
                 invalid=invalid,
+                pixels=pixel_frame(wcs),
+                line_width=line_width,
+                point_radius=point_radius,
                 within=within,
                 format=format,
                 region_frame=region_frame,

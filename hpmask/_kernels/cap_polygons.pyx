@@ -35,6 +35,9 @@ cdef double TOUCH = 1e-15
 # How often a part of a cell's edge is halved: to below TOUCH even for the largest cells.
 cdef enum:
     HALVINGS = 52
+    # How many parts of a cell's edges are halved at most. Tens are usual. Caps that leave a sliver of a few 1e-15 rad
+    # along an edge would need millions, and count as meeting the cell.
+    MOST_HALVINGS = 20_000
 
 
 cdef struct Cap:
@@ -51,6 +54,7 @@ cdef struct Walk:
     const Cap* caps
     int64_t n_caps
     int64_t* active     # per level of the tree, the caps whose edge may pass the node
+    int64_t halvings    # how many more parts of the cell's edges may be halved
     Sink* sink
 
 
@@ -70,14 +74,19 @@ cdef inline double depth_in(const Cap* cap, const double* p, bint flip) noexcept
     return -value if cap.outside != flip else value
 
 
+cdef inline double slack(const Cap* cap, double tie) noexcept nogil:
+    """How much the depth changes over `tie` radians: at the edge, the distance times the sine of the radius."""
+    # Of a cap that is a point something must be left.
+    return tie * (cap.sine + tie)
+
+
 cdef inline bint hold(const Walk* walk, const int64_t* active, int64_t count, const double* p, double tie, bint flip) noexcept nogil:
     """Whether all active caps hold a point, to within `tie` radians."""
     cdef int64_t i
     cdef const Cap* cap
     for i in range(count):
         cap = walk.caps + active[i]
-        # The depth changes with the distance times the sine; of a cap that is a point something must be left.
-        if depth_in(cap, p, flip) < -tie * (cap.sine + tie):
+        if depth_in(cap, p, flip) < -slack(cap, tie):
             return False
     return True
 
@@ -87,7 +96,7 @@ cdef inline void point_of(const Edge* edge, double part, double* p) noexcept nog
 
 
 cdef bint share_edge(
-    const Walk* walk, const int64_t* active, int64_t count, bint flip, const Edge* edge, double from_, double to,
+    Walk* walk, const int64_t* active, int64_t count, bint flip, const Edge* edge, double from_, double to,
     const double* p, const double* q, double bend, int depth,
 ) noexcept nogil:
     """Whether the active caps share a point of the part of a cell's edge from p to q, which are not such points.
@@ -97,13 +106,18 @@ cdef bint share_edge(
     cdef double middle = 0.5 * (from_ + to)
     cdef double m[3]
     cdef int64_t i
+    cdef double limit
     cdef const Cap* cap
     for i in range(count):
         cap = walk.caps + active[i]
-        if depth_in(cap, p, flip) < -bend - TOUCH and depth_in(cap, q, flip) < -bend - TOUCH:
+        limit = -bend - slack(cap, TOUCH)
+        if depth_in(cap, p, flip) < limit and depth_in(cap, q, flip) < limit:
             return False
     if depth == 0:
         return False
+    if walk.halvings <= 0:
+        return True
+    walk.halvings -= 1
     point_of(edge, middle, m)
     return (
         hold(walk, active, count, m, TOUCH, flip)
@@ -162,7 +176,7 @@ cdef bint share_corner(const Walk* walk, const int64_t* active, int64_t count, b
     return False
 
 
-cdef bint share(const Walk* walk, const int64_t* active, int64_t count, bint flip, uint64_t cell, const double* centre) noexcept nogil:
+cdef bint share(Walk* walk, const int64_t* active, int64_t count, bint flip, uint64_t cell, const double* centre) noexcept nogil:
     """Whether the active caps (if `flip`, their complements) share a point of a cell."""
     cdef int64_t x, y
     cdef int i, k, part, parts
@@ -172,6 +186,7 @@ cdef bint share(const Walk* walk, const int64_t* active, int64_t count, bint fli
     cdef Edge edge
     if hold(walk, active, count, centre, 0, flip):
         return True
+    walk.halvings = MOST_HALVINGS
     edge.n = <double> ((<int64_t> 1) << walk.order)
     cell_xy(cell, walk.order, &edge.face, &x, &y)
     parts = 8 if walk.order < 3 else 1      # edges of the largest cells bend too much to be taken whole

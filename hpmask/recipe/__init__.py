@@ -47,10 +47,12 @@ Keys of an ``[[exclude]]`` or a ``[[keep]]``: exactly one of
     which must hold), ``invalid`` ("raise" or "skip").
 ``regions``
     A region file, or a list of them: ds9, CRTF, FITS regions, STC-S, GeoJSON, mangle or a table of polygons. Optional:
-    ``invalid`` ("raise" or "skip"), for labels, lines and other regions that cannot be part of a mask; ``format``,
-    ``region_frame``, ``min_weight`` and ``columns`` as in `hpmask.Mask.from_regions`.
+    ``invalid`` ("raise" or "skip"), for regions that cannot be part of a mask and lines that cannot be read; ``wcs`` (a
+    FITS image that regions in pixels belong to), ``line_width``, ``point_radius``, ``format``, ``region_frame``,
+    ``min_weight`` and ``columns`` as in `hpmask.Mask.from_regions`.
 ``ds9``
-    Regions in the recipe itself, in the language of ds9. Optional: ``invalid``.
+    Regions in the recipe itself, in the language of ds9. Optional: ``invalid``, ``wcs``, ``line_width``,
+    ``point_radius``.
 ``zone``
     ``{ lon = [west, east], lat = [low, high], frame = "galactic" }``, with ``lon``, ``lat`` or both, and
     optionally ``closed`` as in `hpmask.Mask.from_zone`.

@@ -22,12 +22,13 @@ from hpmask.recipe.maps import Image, Map, Masks, Skymap, names_of
 from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import Section
 from hpmask.regions.batches import Shapes, columns_of
-from hpmask.regions.convert import checked_shapes
-from hpmask.regions.masks import mask_of_shapes
+from hpmask.regions.convert import Checked, checked_shapes
+from hpmask.regions.masks import context_of, mask_of_shapes
 from hpmask.regions.order import order_of_batches, order_of_shapes
 from hpmask.regions.parse import FORMATS
 from hpmask.regions.shapes import Shape
 from hpmask.regions.shapes import Zone as ZoneShape
+from hpmask.wcs.pixel_frame import pixel_frame
 
 __all__ = ["SOURCES", "read_source"]
 
@@ -68,17 +69,15 @@ class _Discs:
 class _Shapes:
     """Regions, as shapes in the frame of the recipe."""
 
-    shapes: list[Shape]
-    n_skipped: int
+    checked: Checked
     noun: str
     counts: dict[str, int]
 
     def order(self, grid: Grid) -> int | None:
-        return _order_of_shapes(self.shapes, self.noun)
+        return _order_of_shapes(self.checked.shapes, self.noun)
 
     def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        bins = [(self.shapes, self.n_skipped)]
-        mask = mask_of_shapes(bins, order, f"order={order}", mode=mode, frame=grid.frame, n_threads=n_threads)
+        mask = mask_of_shapes([self.checked], order, f"order={order}", mode=mode, frame=grid.frame, n_threads=n_threads)
         return cast(Mask, mask), self.counts
 
 
@@ -167,8 +166,8 @@ class Catalog:
         counts = {"sources": found.center.size, "skipped": found.n_skipped, "missing": found.n_filled}
         if self.axes is None:
             return _Discs(found.center, found.sizes, counts)
-        some, _ = checked_shapes(_ellipses(found.center, found.sizes), grid.frame, "raise")
-        return _Shapes(some, 0, "ellipse", counts)
+        ellipses = checked_shapes(_ellipses(found.center, found.sizes), grid.frame, "raise")
+        return _Shapes(ellipses, "ellipse", counts)
 
     def _angles(self, table: Table) -> u.Quantity:
         """The angles of each row, shape (n, k): the radii, or both semi-axes and the position angle."""
@@ -204,6 +203,29 @@ def _ellipses(center: SkyCoord, angles: u.Quantity) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Extent:
+    """The image that regions in pixels belong to, and the widths of lines and points."""
+
+    wcs: Path | None
+    line_width: u.Quantity | None
+    point_radius: u.Quantity | None
+
+    @classmethod
+    def read(cls, section: Section) -> _Extent:
+        wcs = section.file("wcs") if "wcs" in section else None
+        return cls(wcs, section.angle("line_width"), section.angle("point_radius"))
+
+    @property
+    def files(self) -> list[Path]:
+        return [] if self.wcs is None else [self.wcs]
+
+    def checked(self, regions: Any, grid: Grid, invalid: Invalid, **reading: Any) -> Checked:
+        """The shapes of regions; `reading` as in `checked_shapes`."""
+        context = context_of(pixel_frame(self.wcs), self.line_width, self.point_radius)
+        return checked_shapes(regions, grid.frame, invalid, context, **reading)
+
+
+@dataclass(frozen=True, slots=True)
 class Regions:
     """The regions of region files."""
 
@@ -212,6 +234,7 @@ class Regions:
 
     paths: list[Path]
     invalid: Invalid
+    extent: _Extent
     reading: dict[str, Any]
 
     @classmethod
@@ -224,11 +247,11 @@ class Regions:
         }
         if reading["format"] is not None:
             section.choice("format", tuple(FORMATS), default="ds9")
-        return cls(section.files("regions"), _invalid(section, grid), reading)
+        return cls(section.files("regions"), _invalid(section, grid), _Extent.read(section), reading)
 
     @property
     def files(self) -> Sequence[Path]:
-        return self.paths
+        return [*self.paths, *self.extent.files]
 
     @property
     def title(self) -> str:
@@ -237,7 +260,7 @@ class Regions:
     def load(self, grid: Grid) -> Loaded:
         # Errors in a list would also name the item.
         given = self.paths[0] if len(self.paths) == 1 else self.paths
-        return _Shapes(*checked_shapes(given, grid.frame, self.invalid, **self.reading), "region", {})
+        return _Shapes(self.extent.checked(given, grid, self.invalid, **self.reading), "region", {})
 
 
 def _invalid(section: Section, grid: Grid) -> Invalid:
@@ -254,14 +277,15 @@ class Ds9:
 
     text: str
     invalid: Invalid
+    extent: _Extent
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Ds9:
-        return cls(section.require("ds9", str), _invalid(section, grid))
+        return cls(section.require("ds9", str), _invalid(section, grid), _Extent.read(section))
 
     @property
     def files(self) -> Sequence[Path]:
-        return []
+        return self.extent.files
 
     @property
     def title(self) -> str:
@@ -270,7 +294,7 @@ class Ds9:
 
     def load(self, grid: Grid) -> Loaded:
         # With a line end, the text cannot be mistaken for the name of a file.
-        return _Shapes(*checked_shapes(self.text + "\n", grid.frame, self.invalid, format="ds9"), "region", {})
+        return _Shapes(self.extent.checked(self.text + "\n", grid, self.invalid, format="ds9"), "region", {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -352,7 +352,7 @@ class Shapes:
         order, checked = check_order(order), check_mode(mode)
         batch = columns_of(self, frames.check_frame(frame), None)[0]
         return batch_ranges(
-            lambda rows: batch.take(rows).rasterize(order, checked),
+            lambda rows: arrays.rows_rasterized(batch, rows, order, checked, apart=True),
             2.0 + expected_ranges(batch.outline_lengths, order),
             len(batch),
             order=order,
@@ -382,7 +382,7 @@ def _centers(center: SkyCoord) -> tuple[SkyCoord, int]:
     there = SkyCoord(frames.directions(center, "center"))
     if there.ndim > 1:
         raise ValueError(f"center must be a scalar or 1-D, got shape {there.shape}")
-    frames.check_finite(there.data.lon.to(u.rad), there.data.lat.to(u.rad), "center")
+    frames.check_finite(there.data.lon, there.data.lat, "center")
     return there.reshape(-1), there.size
 
 

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from hpmask._kernels import cap_polygons as _kernel
 from hpmask._utils.modes import Mode
-from hpmask.regions.shapes import MODE_NUMBERS, Shape, Size
+from hpmask.geometry import frames
+from hpmask.regions.compounds import joined
+from hpmask.regions.shapes import MODE_NUMBERS, Combined, Disc, Shape, Size
 
 __all__ = ["CapPolygon", "cap_polygons", "rasterize"]
 
@@ -53,6 +55,17 @@ class CapPolygon(Shape):
     @property
     def outline_length(self) -> float:
         return self.sides.length
+
+    @property
+    def parts(self) -> Shape:
+        """The same as a compound of discs, for compounds with other shapes."""
+        lon, lat = frames.lonlat(self.axes)
+        radius = 2 * np.arcsin(np.sqrt(self.chords2) / 2)
+        discs = [Disc(*one) for one in np.transpose([lon, lat, radius]).tolist()]
+        inner = [disc for disc, outside in zip(discs, self.outside, strict=True) if not outside]
+        outer = [disc for disc, outside in zip(discs, self.outside, strict=True) if outside]
+        shared = joined("&", inner or [Disc(0.0, 0.0, math.pi)])
+        return Combined(shared, joined("|", outer), "-") if outer else shared
 
     @property
     def area(self) -> float:
@@ -152,8 +165,10 @@ def _sides(axes: Vectors, chords2: Floats, outside: Flags, offsets: Rows, every:
     lengths = sine[cap] * (last - first)
     # Arcs of at most a quarter turn, of which the sums of signed triangles have one meaning.
     pieces = np.maximum(np.ceil((last - first) / (np.pi / 2) - 1e-12).astype(np.int64), 1)
-    part = np.concatenate([np.empty(0), *map(np.arange, pieces)])
-    cap4, first4, step = (np.repeat(one, pieces) for one in (cap, first, (last - first) / pieces))
+    part = np.concatenate([np.empty(0), *map(np.arange, pieces.tolist())])
+    cap4 = np.repeat(cap, pieces)
+    first4: Floats = np.repeat(first, pieces)
+    step: Floats = np.repeat((last - first) / pieces, pieces)
     centre = axes[cap4]
     east, north = (one[cap4] for one in _perpendicular(axes))
 
@@ -218,8 +233,8 @@ def _arcs(axes: Vectors, chords2: Floats, outside: Flags, offsets: Rows, row: Ro
         dead[dead_own] = True
         found.append(hidden)  # type: ignore[arg-type]
         start = stop
-    own, begin, width = (np.concatenate(some) for some in zip(*found, strict=True)) if found else [np.empty(0)] * 3
-    own = own.astype(np.int64)
+    own = np.concatenate([np.empty(0, np.int64), *(some[0] for some in found)])
+    begin, width = (np.concatenate([np.empty(0), *(some[k] for some in found)]) for k in (1, 2))
     # Hidden intervals begin at 0 to 2 pi; those that reach around are cut there.
     begin = begin % (2 * np.pi)
     around = begin + width > 2 * np.pi

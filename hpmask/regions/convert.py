@@ -13,38 +13,55 @@ Conventions:
   whole sky.
 * A compound region is combined by its operator. An excluded part of it means its complement, as in the `regions`
   package before 0.12.
-* A point is a disc of radius 0. `cells_of_points` returns the cells that contain points. An excluded point has no
-  effect.
+* A point is a disc of radius 0, or of a radius that is given. `cells_of_points` returns the cells that contain points
+  of radius 0. If such a point is excluded, it has no effect.
+* A line has the points within half of a width that is given.
+* A region in pixels is the sky under its outline on an image that is given: see `hpmask.regions.pixels`.
+* Labels (texts, and the annotations of CRTF) are ignored, unless there is nothing else.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 
 from hpmask._utils.arguments import check_invalid
 from hpmask._utils.warn import warn
+from hpmask._utils.words import counted
 from hpmask.core.rangeset import RangeSet
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import per_bin
 from hpmask.geometry import frames, healpix
 from hpmask.regions import from_astropy, items, parse
-from hpmask.regions.from_astropy import KINDS, WHOLE_SKY, Leaf, Placed, Refused
+from hpmask.regions.compounds import joined
+from hpmask.regions.from_astropy import KINDS, NO_CONTEXT, WHOLE_SKY, Context, Leaf, Placed, Refused, is_label
 from hpmask.regions.shapes import Combined, Disc, Shape
 
-__all__ = ["cells_of_points", "checked_shapes", "of_bins", "to_shapes"]
+__all__ = ["Checked", "cells_of_points", "checked_shapes", "of_bins", "to_shapes"]
 
 Sign = Literal["|", "&", "^", "-"]
 
 
-def to_shapes(regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "raise") -> list[Shape]:
+class Checked(NamedTuple):
+    """The shapes of regions, and how many regions have none."""
+
+    shapes: list[Shape]
+    n_left_out: int
+    """Number of regions and lines of text that cannot be used."""
+    n_labels: int
+    """Number of labels, which are ignored."""
+
+
+def to_shapes(
+    regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "raise", context: Context = NO_CONTEXT
+) -> list[Shape]:
     """Shapes whose union is the union of regions.
 
     Parameters
@@ -56,8 +73,10 @@ def to_shapes(regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "
         Frame of the shapes.
     invalid : {"raise", "skip"}, optional
         Whether regions that cannot be in a mask raise an error, or are left out with a warning. These are regions
-        without an area (texts, lines, annotations), without a position on the sky (pixel coordinates), of an unknown
-        kind or with an impossible size. A line of a text that cannot be read is always an error.
+        without an area (lines without a width, rulers), without a position on the sky (pixel coordinates without an
+        image), of an unknown kind or with an impossible size, and lines of a text that cannot be read.
+    context : Context, optional
+        The image that pixel coordinates belong to, and the widths of lines and points.
 
     Returns
     -------
@@ -74,8 +93,8 @@ def to_shapes(regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "
     TypeError
         If an item is not a region.
     ValueError
-        If a line of a text cannot be read or a text holds no region (the message has the line), or if a region cannot
-        be in a mask and `invalid` is "raise" (the message has its number, from 0, its kind and its line).
+        If a text holds no region, or if a region cannot be in a mask and `invalid` is "raise" (the message has its
+        number, from 0, its kind and its line).
     FileNotFoundError
         If there is no such file.
 
@@ -85,15 +104,19 @@ def to_shapes(regions: Any, frame: str, *, invalid: Literal["raise", "skip"] = "
     >>> to_shapes("icrs; circle(0, 45, 90)", "icrs")
     [Disc(lon=0.0, lat=0.7853981633974483, radius=1.5707963267948966)]
     """
-    return checked_shapes(regions, frame, invalid)[0]
+    return checked_shapes(regions, frame, invalid, context).shapes
 
 
 def checked_shapes(
-    regions: Any, frame: str, invalid: Literal["raise", "skip"], **reading: Any
-) -> tuple[list[Shape], int]:
-    """As `to_shapes`, with the number of regions that were left out.
+    regions: Any,
+    frame: str,
+    invalid: Literal["raise", "skip"],
+    context: Context = NO_CONTEXT,
+    **reading: Any,
+) -> Checked:
+    """As `to_shapes`, with the numbers of regions that were left out and of labels.
 
-    `reading` are the arguments of `parse.read`; they must be None if there is neither a text nor a file.
+    `reading` are arguments of `parse.read`; they must be None if there is neither a text nor a file.
     """
     check_invalid(invalid)
     leaves: list[Leaf] = []
@@ -102,19 +125,32 @@ def checked_shapes(
     def read(source: str | PathLike[str]) -> tuple[list[parse.TextRegion], str]:
         nonlocal n_read
         n_read += 1
-        return parse.read(source, **reading)
+        return parse.read(source, invalid=invalid, **reading)
 
     group = _collect(regions, "", leaves, read)
     unused = [name for name, value in reading.items() if value is not None]
     if unused and not n_read:
         raise TypeError(f"{unused[0]}= is for texts and files of regions, and there is none")
-    built = _build(leaves, frames.check_frame(frame))
-    refused = [one for one in built if isinstance(one, Refused)]
+    built = _build(leaves, frames.check_frame(frame), context)
+    labels = {i for i in _alone(group) if is_label(leaves[i].region)}
+    if len(labels) == len(leaves):
+        labels = set()  # nobody wants a mask of labels
+    refused = [one for i, one in enumerate(built) if isinstance(one, Refused) and i not in labels]
     if refused and invalid == "raise":
         raise ValueError(f"{_why(refused)}. With invalid='skip' such regions are left out")
     if refused:
-        warn(f"left out {len(refused)} of {len(leaves)} regions: {_why(refused)}")
-    return [part.shape for part in _union(group, built)], len(refused)
+        warn(f"left out {len(refused)} of {counted(len(leaves), 'region')}: {_why(refused)}")
+    shapes = [part.shape for part in _union(group, built)]
+    return Checked(shapes, len(refused), len(labels))
+
+
+def _alone(group: _Group) -> Iterator[int]:
+    """The numbers of the leaves that are not parts of a compound."""
+    for part in group.parts:
+        if isinstance(part, _Group):
+            yield from _alone(part)
+        elif len(part.program) == 1 and isinstance(part.program[0], int):
+            yield part.program[0]
 
 
 def of_bins(regions: Any, energy: EnergyAxis | None) -> list[Any]:
@@ -160,9 +196,13 @@ def cells_of_points(shapes: Sequence[Shape], order: int) -> RangeSet:
 
 # ---------------------------------------------------------------------- regions that are left out
 
+# For each reason.
+_MOST_NAMED = 20
+
 _LACKS = {
-    "place": "no position on the sky (save them in a frame such as icrs, or convert them with region.to_sky(wcs))",
-    "area": "no area on the sky (text, line or annotation)",
+    "place": "no position on the sky without the WCS of an image (wcs=...; or save them in a frame such as icrs)",
+    "width": "no width (line_width=... gives one to lines)",
+    "area": "no area on the sky",
     "kind": f"a kind that is not known (known are {', '.join(KINDS)})",
 }
 
@@ -175,23 +215,24 @@ def _why(refused: list[Refused]) -> str:
         if leaves:
             reasons.append(f"{_shortened(leaves, ', ')} {'has' if len(leaves) == 1 else 'have'} {what}")
     values = [f"{one.leaf}: {one.why}" for one in refused if one.lacks == "value"]
-    if values:
-        reasons.append(_shortened(values, "; "))
+    lines = [one.why for one in refused if one.lacks == "line"]
+    reasons += [_shortened(some, "; ") for some in (values, lines) if some]
     return "; ".join(reasons)
 
 
 def _shortened(words: list[str], separator: str) -> str:
-    more = f" and {len(words) - 10} more" if len(words) > 10 else ""
-    return separator.join(words[:10]) + more
+    more = f" and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
+    return separator.join(words[:_MOST_NAMED]) + more
 
 
-def _build(leaves: list[Leaf], frame: str) -> list[Placed | Refused]:
+def _build(leaves: list[Leaf], frame: str, context: Context) -> list[Placed | Refused]:
     """The shapes of simple regions, or why they have none: regions of astropy, and items of files."""
     is_item = [isinstance(leaf.region, items.Item) for leaf in leaves]
     if not any(is_item):
-        return from_astropy.build(leaves, frame)
+        return from_astropy.build(leaves, frame, context)
     placed = iter(items.place([leaf for leaf, one in zip(leaves, is_item, strict=True) if one], frame))
-    others = iter(from_astropy.build([leaf for leaf, one in zip(leaves, is_item, strict=True) if not one], frame))
+    rest = [leaf for leaf, one in zip(leaves, is_item, strict=True) if not one]
+    others = iter(from_astropy.build(rest, frame, context))
     return [next(placed if one else others) for one in is_item]
 
 
@@ -296,14 +337,14 @@ def _union(group: _Group, built: list[Placed | Refused]) -> list[Placed]:
     kept: list[tuple[int, Placed]] = []
     taken: list[tuple[float, Placed]] = []
     # Excluded regions are subtracted from the whole sky if the group includes nothing. A region that is left out for
-    # its size or kind was meant to include something, but a label was not.
+    # its size or kind was meant to include something, but a line or a label was not.
     from_whole_sky = True
     for number, part in enumerate(group.parts):
         if isinstance(part, _Part):
             results = [built[i] for i in part.program if isinstance(i, int)]
             lacks = {one.lacks for one in results if isinstance(one, Refused)}
             if lacks:
-                from_whole_sky &= part.excluded or lacks == {"area"}
+                from_whole_sky &= part.excluded or lacks <= {"area", "width"}
                 continue
         shapes = _union(part, built) if isinstance(part, _Group) else _run(part.program, built)
         if isinstance(part, _Part) and part.excluded:
@@ -330,7 +371,7 @@ def _without(kept: list[tuple[int, Placed]], taken: list[tuple[float, Placed]]) 
         limit = np.minimum(reaches + keep.reach + 1e-9, math.pi)
         far = np.linalg.norm(centres - keep.centre, axis=1) > 2 * np.sin(limit / 2) + 1e-9
         near = [taken[i][1].shape for i in np.flatnonzero(~far & (reaches_to > number))]
-        shape = Combined(keep.shape, _joined("|", near), "-") if near else keep.shape
+        shape = Combined(keep.shape, joined("|", near), "-") if near else keep.shape
         result.append(Placed(shape, keep.centre, keep.reach))
     return result
 
@@ -357,16 +398,8 @@ def _whole_of(sign: str, shapes: list[Placed]) -> Placed:
     """A chain as one shape."""
     if len(shapes) == 1:
         return shapes[0]
-    return _everywhere(_joined(sign, [one.shape for one in shapes]))  # type: ignore[arg-type]
+    return _everywhere(joined(sign, [one.shape for one in shapes]))  # type: ignore[arg-type]
 
 
 def _everywhere(shape: Shape) -> Placed:
     return Placed(shape, (1.0, 0.0, 0.0), math.pi)
-
-
-def _joined(sign: Literal["|", "&", "^"], shapes: Sequence[Shape]) -> Shape:
-    """Shapes joined by a sign, as a tree of the least height."""
-    while len(shapes) > 1:
-        pairs: list[Shape] = [Combined(a, b, sign) for a, b in zip(shapes[::2], shapes[1::2], strict=False)]
-        shapes = pairs + list(shapes[len(pairs) * 2 :])
-    return shapes[0]

@@ -1,12 +1,15 @@
 """Regions from lines of the CASA Region Text Format (CRTF).
 
 The grammar is that of https://casa.nrao.edu/casadocs/casa-5.4.0/image-analysis/region-file-format. A line is read
-completely or raises.
+completely or is an `Unreadable`.
 
 * A ``box`` is the sky between the two meridians and the two parallels of its corners.
 * An ``ellipse`` has semi-axes. The position angle is that of the first, from north through east.
 * ``coord=ECLIPTIC`` is the mean ecliptic of J2000, as in casacore. ``MECLIPTIC`` and ``TECLIPTIC``, the mean and true
   ecliptic of date, raise an error, because the text has no date.
+* Pixels count from 0. In pixels a ``box`` is upright, and position angles count from the y axis.
+* Without ``coord``, the frame is that of the image.
+* Annotations (``ann``) and texts are labels: they mark an image, and are not part of a region.
 * Ranges of frequency or velocity and Stokes parameters (``range``, ``corr``) are ignored: the region counts with its
   whole area.
 """
@@ -14,13 +17,14 @@ completely or raises.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from astropy import units as u
-from astropy.coordinates import SkyCoord, frame_transform_graph
 
-from hpmask.regions.from_astropy import LonLatBox, Unusable
-from hpmask.regions.numbers import COLONS, NUMBER, OffSky, sexagesimal, size
+from hpmask.regions.figures import Figure, Pixels, Place, Size, region_of
+from hpmask.regions.from_astropy import Unreadable, Unusable
+from hpmask.regions.numbers import COLONS, NUMBER, number, sexagesimal
 
 __all__ = ["Reader"]
 
@@ -49,7 +53,8 @@ _SHAPES = {
     "polyline": "pp",
 }
 _OPEN_ENDED = ("poly", "polyline")
-_NO_AREA = ("text", "line", "vector", "polyline")
+# Of how many pairs the place of each shape is, if it has more than one.
+_N_PLACES = {"box": 2, "line": 2, "vector": 2}
 _KEYS = """
 coord frame corr veltype restfreq linewidth linestyle symsize symthick symbol color font fontsize fontstyle usetex
 label labelpos labelcolor labeloff range comment
@@ -68,7 +73,6 @@ _UNITS = {
     "arcsec": u.arcsec,
     "'": u.arcmin,
     '"': u.arcsec,
-    "pix": None,
 }
 _QUANTITY = re.compile(rf"({NUMBER})\s*(deg|rad|arcmin|arcsec|pix|'|\")")
 _LETTERS = re.compile(r"([+-]?)(\d+)([hd])(\d+)m(?:(\d+\.?\d*)s?)?", re.IGNORECASE)
@@ -89,20 +93,27 @@ class Reader:
 
     def __init__(self) -> None:
         self._globals: dict[str, str] = {}
+        # Whether a line that could not be read may have been a global one.
+        self._lost = False
 
     def read_line(self, line: str) -> list[Any]:
-        """The regions of a line: one or none.
-
-        Raises
-        ------
-        ValueError
-            If any part of the line is not understood.
-        """
+        """The region of a line, or an `Unreadable`; empty if there is none."""
         line = line.strip()
         if not line or line.startswith("#"):
             return []
+        try:
+            return self._read(line)
+        except ValueError as error:
+            match = _HEAD.match(line)
+            if match is None or match[3].lower() not in _SHAPES:
+                self._lost = True
+            return [Unreadable(str(error))]
+
+    def _read(self, line: str) -> list[Any]:
         if match := re.match(r"global\b", line, re.IGNORECASE):
-            self._globals |= _parameters(line[match.end() :])
+            parameters = _parameters(line[match.end() :])
+            self._globals |= parameters
+            self._lost &= "coord" not in parameters
             return []
         match = _HEAD.match(line)
         if match is None:
@@ -112,14 +123,17 @@ class Reader:
             raise ValueError(f"{word!r} is not a shape: known are {', '.join(_SHAPES)}")
         items, rest = _items(line[match.end() :])
         _check_items(word, items)
-        parameters = self._globals | _parameters(rest.lstrip().removeprefix(","))
+        own = _parameters(rest.lstrip().removeprefix(","))
         meta = {"include": sign != "-", "type": "ann" if annotation else "reg"}
-        if annotation or word in _NO_AREA:
+        if annotation or word == "text":
             return [Unusable(f"annotation {word}" if annotation else word, "area", meta)]
-        try:
-            return [_region(word, items, parameters.get("coord"), meta)]
-        except OffSky:
-            return [Unusable(f"{word} in pixels", "place", meta)]
+        figure, place = _figure_and_place(word, items, (self._globals | own).get("coord"))
+        if place.system != "pixel" and self._lost and "coord" not in own:
+            raise ValueError("its coord is not known, because what may have been a global line could not be read")
+        kind = (
+            f"{word} in pixels" if place.system else f"{word} without a frame (coord=ICRS, in its line or a global one)"
+        )
+        return [region_of(replace(figure, name=word), place, meta, kind)]
 
 
 def _items(text: str) -> tuple[list[str | tuple[str, str]], str]:
@@ -164,64 +178,81 @@ def _parameters(text: str) -> dict[str, str]:
     return parameters
 
 
-def _region(word: str, items: list[Any], coord: str | None, meta: dict[str, Any]) -> Any:
-    """The region of a shape with an area."""
-    import regions
-
-    pairs = items if word in _OPEN_ENDED else items[: 2 if word == "box" else 1]
-    lon, lat = [_degrees(one, lon=True) for one, _ in pairs], [_degrees(one, lon=False) for _, one in pairs]
-    if coord is None:
-        raise ValueError("a frame was not found: give it as coord=ICRS, in the line or in a global one")
-    if coord.strip("'\"").upper() not in _FRAMES:
-        raise ValueError(f"coord must be one of {', '.join(_FRAMES)}, got {coord}")
-    frame = _FRAMES[coord.strip("'\"").upper()]
-    where = SkyCoord(lon, lat, unit="deg", frame=frame)
-    sizes = []
-    for item in items[len(pairs) :] if word != "symbol" else []:
-        sizes += [_size(size) for size in ([item] if isinstance(item, str) else item)]
+def _figure_and_place(word: str, items: list[Any], coord: str | None) -> tuple[Figure, Place]:
+    """The figure of a shape with an area or a length, and where it is."""
+    n = len(items) if word in _OPEN_ENDED else _N_PLACES.get(word, 1)
+    place = _place(items[:n], coord)
+    sizes: list[Size] = []
+    for item in items[n:] if word != "symbol" else []:
+        sizes += [_size(one) for one in ([item] if isinstance(item, str) else item)]
+    by_image = place.system == "pixel"
     match word:
         case "poly":
-            return regions.PolygonSkyRegion(where, meta=meta)
+            return Figure("Polygon"), place
         case "box":
-            return LonLatBox(frame_transform_graph.lookup_name(frame)(), *_limits(*lon, *lat), meta)
+            return Figure("LonLatBox"), place
         case "symbol" | "point":
-            return regions.PointSkyRegion(where[0], meta=meta)
+            return Figure("Point"), place
+        case "line" | "vector" | "polyline":
+            return Figure("Path"), place
         case "circle":
-            return regions.CircleSkyRegion(where[0], *sizes, meta=meta)
+            return Figure("Circle", tuple(sizes)), place
         case "annulus":
-            return regions.CircleAnnulusSkyRegion(where[0], *sizes, meta=meta)
-        case "ellipse":
-            first, second, angle = sizes
-            return regions.EllipseSkyRegion(where[0], 2 * second, 2 * first, angle, meta=meta)
-    return regions.RectangleSkyRegion(where[0], *sizes, meta=meta)
+            empty = sizes[0].value == 0
+            return Figure("Circle", (sizes[1],)) if empty else Figure("CircleAnnulus", tuple(sizes)), place
+    angle = 0.0
+    if word != "centerbox":
+        turn = sizes.pop()
+        if isinstance(turn, Pixels):
+            raise ValueError("an angle cannot be in pixels")
+        angle = float(turn.to_value(u.deg))
+    if word == "ellipse":
+        # The position angle is that of the first semi-axis.
+        sizes = [Pixels(2 * one.value, one.plane) if isinstance(one, Pixels) else 2 * one for one in sizes[::-1]]
+    return Figure("Ellipse" if word == "ellipse" else "Rectangle", tuple(sizes), angle, by_image), place
 
 
-def _limits(lon1: float, lon2: float, lat1: float, lat2: float) -> tuple[u.Quantity, u.Quantity]:
-    """The longitudes, from west to east, and latitudes between two corners."""
-    width = (lon2 - lon1) % 360
-    if width in (0, 180) or lat1 == lat2:
-        raise ValueError("a box needs corners of different latitudes, and of longitudes less than 180 deg apart")
-    if width > 180:
-        lon1, lon2 = lon2, lon1
-    return u.Quantity([lon1, lon2], "deg"), u.Quantity(sorted([lat1, lat2]), "deg")
+def _place(pairs: list[Any], coord: str | None) -> Place:
+    """The positions of some pairs."""
+    numbers = [(_coordinate(one, lon=True), _coordinate(other, lon=False)) for one, other in pairs]
+    systems = {system for pair in numbers for system, _ in pair}
+    if len(systems) > 1:
+        raise ValueError("its coordinates must be all in pixels, or none of them")
+    points = [(x, y) for (_, x), (_, y) in numbers]
+    if systems == {"pixel"}:
+        return Place(points, "pixel")
+    for _, lat in points:
+        if not -90 <= lat <= 90:
+            raise ValueError(f"a latitude must be from -90 deg to 90 deg, got {lat:g} deg")
+    if coord is None:
+        return Place(points, "")
+    name = coord.strip("'\"").upper()
+    if name not in _FRAMES:
+        raise ValueError(f"coord must be one of {', '.join(_FRAMES)}, got {coord}")
+    return Place(points, _FRAMES[name])
 
 
-def _size(text: str) -> u.Quantity:
-    return size(text, _QUANTITY, _UNITS, "an angle with a unit such as '3arcmin'")
+def _size(text: str) -> Size:
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not an angle with a unit such as '3arcmin'")
+    value, unit = number(match[1]), match[2].lower()
+    return Pixels(value, "pixel") if unit == "pix" else value * _UNITS[unit]
 
 
-def _degrees(text: str, *, lon: bool) -> float:
-    """A coordinate in degrees."""
+def _coordinate(text: str, *, lon: bool) -> tuple[str, float]:
+    """A coordinate: "pixel" and a number of pixels, or "sky" and degrees."""
     if match := _LETTERS.fullmatch(text):
         sign, whole, unit, minutes, seconds = match.groups()
         if unit in "hH" and not lon:
             raise ValueError(f"{text!r} is in hours: a latitude must be in degrees, such as -23d11m00s")
-        return sexagesimal(sign, whole, minutes, seconds) * (15 if unit in "hH" else 1)
+        return "sky", sexagesimal(sign, whole, minutes, seconds) * (15 if unit in "hH" else 1)
     if match := COLONS.fullmatch(text):
         # For CASA, colons mean hours.
         if not lon:
             raise ValueError(f"{text!r} is in hours: a latitude must be in degrees, such as -23d11m00s or -23.11.00")
-        return sexagesimal(*match.groups()) * 15
+        return "sky", sexagesimal(*match.groups()) * 15
     if match := _DOTS.fullmatch(text):
-        return sexagesimal(*match.groups())
-    return float(_size(text).to_value(u.deg))
+        return "sky", sexagesimal(*match.groups())
+    size = _size(text)
+    return ("pixel", size.value) if isinstance(size, Pixels) else ("sky", float(size.to_value(u.deg)))

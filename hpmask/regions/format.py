@@ -18,7 +18,7 @@ class TextRegion:
     """A region of a text or a file."""
 
     region: Any
-    """A region of the `regions` package, one of `hpmask.regions.from_astropy` or one of `hpmask.regions.items`."""
+    """A region of the `regions` package, or of `hpmask.regions.figures`, `from_astropy` or `items`."""
     line: int | None
     """The number of its line or row, from 1; None if the format has neither."""
     unit: str = "line"

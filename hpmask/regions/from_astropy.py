@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -19,11 +19,42 @@ from numpy.typing import NDArray
 
 from hpmask._utils.arguments import float64, unmasked
 from hpmask.geometry import frames
+from hpmask.regions.compounds import path, sector
+from hpmask.regions.figures import Drawn, LonLatBox, OnImage, Path, Sector, drawn_of
+from hpmask.regions.pixels import PixelFrame
 from hpmask.regions.shapes import Combined, Disc, Ellipse, Polygon, Shape, Zone
 
-__all__ = ["KINDS", "WHOLE_SKY", "Leaf", "LonLatBox", "Placed", "Refused", "Unusable", "build"]
+__all__ = [
+    "KINDS",
+    "NO_CONTEXT",
+    "WHOLE_SKY",
+    "Context",
+    "Leaf",
+    "LonLatBox",
+    "Placed",
+    "Refused",
+    "Unreadable",
+    "Unusable",
+    "build",
+    "is_label",
+]
 
 WHOLE_SKY = Disc(0.0, 0.0, math.pi)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What gives regions a place or an area that they do not have by themselves."""
+
+    pixels: PixelFrame | None = None
+    """The image that pixel coordinates belong to."""
+    half_width: float | None = None
+    """Half of the width of lines in radians."""
+    point_radius: float = 0.0
+    """Radius of points in radians."""
+
+
+NO_CONTEXT = Context()
 
 
 @dataclass(slots=True)
@@ -36,13 +67,12 @@ class Unusable:
 
 
 @dataclass(slots=True)
-class LonLatBox:
-    """The sky between two meridians and two parallels; `regions` has such a class from version 0.12 on."""
+class Unreadable:
+    """A part of a text that cannot be read, and why."""
 
-    frame: BaseCoordinateFrame
-    longitude_range: u.Quantity
-    latitude_range: u.Quantity
-    meta: dict[str, Any]
+    why: str
+    kind: str = "unreadable"
+    meta: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -52,13 +82,18 @@ class Leaf:
     region: Any
     number: int
     where: str
+    name: str = ""
+    """Its name in messages, if that is not clear from the region."""
 
     @property
     def kind(self) -> str:
         return _kind(type(self.region))  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        name = self.region.kind if isinstance(self.region, Unusable) else type(self.region).__name__
+        if self.name:
+            return self.name
+        named = isinstance(self.region, Unusable | Unreadable | OnImage | Drawn | Path | Sector)
+        name = self.region.kind if named else type(self.region).__name__
         return f"region {self.number} ({name}){self.where}"
 
 
@@ -67,7 +102,7 @@ def _kind(cls: type) -> str:
     """The name of a class without "SkyRegion", or of the first of its bases that is a known one."""
     for base in cls.__mro__:
         kind = re.sub(r"(Spherical)?SkyRegion$", "", base.__name__)
-        if kind in _BUILDERS or kind in _NO_AREA or kind.endswith("PixelRegion"):
+        if kind in _BUILDERS or kind == "Text" or kind.endswith("PixelRegion"):
             return kind
     return cls.__name__
 
@@ -86,11 +121,20 @@ class Refused:
     """A region that cannot be in a mask, and why."""
 
     leaf: Leaf
-    lacks: Literal["area", "place", "kind", "value"]
+    lacks: Literal["area", "width", "place", "kind", "value", "line"]
     why: str = ""
 
 
-def build(leaves: list[Leaf], frame: str) -> list[Placed | Refused]:
+def is_label(region: Any) -> bool:
+    """Whether a region only labels or annotates an image: a text, or an annotation of CRTF."""
+    if (getattr(region, "meta", None) or {}).get("type") == "ann":
+        return True
+    if isinstance(region, Unusable):
+        return region.kind == "text"
+    return _kind(type(region)) in ("Text", "TextPixelRegion")
+
+
+def build(leaves: list[Leaf], frame: str, context: Context = NO_CONTEXT) -> list[Placed | Refused]:
     """The shapes of simple regions, or why they have none.
 
     Parameters
@@ -99,6 +143,8 @@ def build(leaves: list[Leaf], frame: str) -> list[Placed | Refused]:
         The regions.
     frame : {"icrs", "galactic"}
         Frame of the shapes.
+    context : Context, optional
+        The image, and the widths of lines and points.
 
     Raises
     ------
@@ -113,7 +159,14 @@ def build(leaves: list[Leaf], frame: str) -> list[Placed | Refused]:
     >>> build([Leaf(circle, 0, "")], "icrs")[0].shape
     Disc(lon=0.0, lat=0.7853981633974483, radius=1.5707963267948966)
     """
-    results: list[Placed | Refused | None] = [_refused(leaf) for leaf in leaves]
+    leaves = list(leaves)
+    results: list[Placed | Refused | None] = []
+    for i, leaf in enumerate(leaves):
+        try:
+            leaves[i] = _seen(leaf, context.pixels)
+            results.append(_refused(leaves[i], context))
+        except ValueError as error:
+            results.append(Refused(leaf, "value", str(error)))
     known: list[_Places] = []
     located: dict[int, _Place | None] = {}
     for i, leaf in enumerate(leaves):
@@ -126,7 +179,7 @@ def build(leaves: list[Leaf], frame: str) -> list[Placed | Refused]:
         places.solve(frame)
     for i, place in located.items():
         try:
-            results[i] = _built(leaves[i], place, frame)
+            results[i] = _built(leaves[i], place, frame, context)
         except ValueError as error:
             results[i] = Refused(leaves[i], "value", str(error))
     return results  # type: ignore[return-value]
@@ -134,18 +187,40 @@ def build(leaves: list[Leaf], frame: str) -> list[Placed | Refused]:
 
 # ---------------------------------------------------------------------- checks
 
-_NO_AREA = ("Text", "Line")
+_LINES = ("Line", "Path")
 
 
-def _refused(leaf: Leaf) -> Refused | None:
+def _seen(leaf: Leaf, pixels: PixelFrame | None) -> Leaf:
+    """A region on the sky in place of one in pixels, if there is an image."""
+    region = leaf.region
+    if pixels is None or is_label(region):
+        return leaf
+    if isinstance(region, OnImage):
+        region = region.region(pixels)
+    elif leaf.kind.endswith("PixelRegion"):
+        bases = [base.__name__.removesuffix("PixelRegion") for base in type(region).__mro__]
+        kind = next((base for base in bases if base in _BUILDERS), None)
+        if kind is None:
+            return leaf
+        region = drawn_of(region, kind)
+    if isinstance(region, Drawn):
+        region = region.region(pixels)
+    return leaf if region is leaf.region else replace(leaf, region=region, name=str(leaf))
+
+
+def _refused(leaf: Leaf, context: Context) -> Refused | None:
     """Why a region cannot be in a mask, whatever its numbers are; None if it can."""
     region = leaf.region
+    if isinstance(region, Unreadable):
+        return Refused(leaf, "line", region.why)
     if isinstance(region, Unusable):
         return Refused(leaf, region.lacks)
-    if leaf.kind.endswith("PixelRegion"):
-        return Refused(leaf, "place")
-    if leaf.kind in _NO_AREA or region.meta.get("type") == "ann":
+    if is_label(region):
         return Refused(leaf, "area")
+    if isinstance(region, OnImage) or leaf.kind.endswith("PixelRegion"):
+        return Refused(leaf, "place" if context.pixels is None else "kind")
+    if leaf.kind in _LINES and context.half_width is None:
+        return Refused(leaf, "width")
     return None if leaf.kind in _BUILDERS else Refused(leaf, "kind")
 
 
@@ -194,8 +269,10 @@ def _located(leaf: Leaf, known: list[_Places]) -> _Place | None:
         return None
     if leaf.kind == "Lune":
         coord = SkyCoord([leaf.region.center_gc1, leaf.region.center_gc2])
+    elif leaf.kind == "Line":
+        coord = SkyCoord([leaf.region.start, leaf.region.end])
     else:
-        coord = leaf.region.vertices if leaf.kind == "Polygon" else leaf.region.center
+        coord = leaf.region.vertices if leaf.kind in _BY_VERTICES else leaf.region.center
     there = frames.directions(coord, "its position")
     lon, lat = (np.ravel(_radians(angle)).tolist() for angle in (there.data.lon, there.data.lat))
     if not all(map(math.isfinite, lon + lat)):
@@ -234,13 +311,17 @@ def _corners(lon: list[float], lat: list[float]) -> tuple[list[float], list[floa
     return np.array(lon)[keep].tolist(), np.array(lat)[keep].tolist()
 
 
-def _built(leaf: Leaf, place: _Place | None, frame: str) -> Placed:
+_BY_VERTICES = ("Polygon", "Outline", "Path")
+_BY_ARRAYS = (*_BY_VERTICES, "Line", "Lune")
+
+
+def _built(leaf: Leaf, place: _Place | None, frame: str, context: Context) -> Placed:
     """The shape of a region whose position is known."""
     if place is None:
         return Placed(_BUILDERS[leaf.kind](leaf.region, frame), (1.0, 0.0, 0.0), math.pi)
     places = place.places
     lon, lat = np.asarray(places.lon)[place.points], np.asarray(places.lat)[place.points]
-    values: list[Any] = [lon, lat] if leaf.kind in ("Polygon", "Lune") else [float(lon[0]), float(lat[0])]
+    values: list[Any] = [lon, lat] if leaf.kind in _BY_ARRAYS else [float(lon[0]), float(lat[0])]
     if place.axis is not None:
         if places.frame.name == frame:
             angle = _angle(leaf.region, "angle")
@@ -248,6 +329,10 @@ def _built(leaf: Leaf, place: _Place | None, frame: str) -> Placed:
             lon2, lat2 = places.lon[place.axis], places.lat[place.axis]
             angle = _position_angle(values[0], values[1], float(lon2[0]), float(lat2[0]))
         values.append(angle)
+    if leaf.kind == "Point":
+        values.append(context.point_radius)
+    elif leaf.kind in _LINES:
+        values.append(context.half_width)
     shape, reach = _BUILDERS[leaf.kind](leaf.region, *values)
     return Placed(shape, _vector(float(lon[0]), float(lat[0])), reach)
 
@@ -335,14 +420,51 @@ def _annulus(
 
 
 def _polygon(region: Any, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[Shape, float]:
+    return Polygon(lon, lat), _reach(lon, lat)
+
+
+def _reach(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> float:
+    """A radius around the first vertex of a disc that contains the edges between all vertices."""
     vectors = frames.unit_vectors(lon, lat)
     reach = 2 * math.asin(min(1.0, float(np.linalg.norm(vectors - vectors[0], axis=1).max()) / 2))
     # A disc below a hemisphere holds the edges between any two of its points; a greater one may not.
-    return Polygon(lon, lat), reach if reach < 1.5 else math.pi
+    return reach if reach < 1.5 else math.pi
 
 
-def _point(region: Any, lon: float, lat: float) -> tuple[Shape, float]:
-    return Disc(lon, lat, 0.0), 0.0
+def _outline(region: Any, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[Shape, float]:
+    ends = np.cumsum(region.lengths)[:-1]
+    (x, y), *holes = zip(np.split(lon, ends), np.split(lat, ends), strict=True)
+    return Polygon(x, y, holes=holes), _reach(lon, lat)
+
+
+def _line(region: Any, lon: NDArray[np.float64], lat: NDArray[np.float64], half_width: float) -> tuple[Shape, float]:
+    return path(lon, lat, half_width), min(_reach(lon, lat) + half_width, math.pi)
+
+
+def _sector(region: Any, lon: float, lat: float, angle: float) -> tuple[Shape, float]:
+    build: Callable[..., tuple[Shape, float]]
+    if region.shape == "Circle":
+
+        def build(region: Any, lon: float, lat: float, angle: float, prefix: str) -> tuple[Shape, float]:
+            radius = _size(region, prefix + "width", 2 * math.pi) / 2
+            return Disc(lon, lat, radius), radius
+    else:
+        build = _ellipse if region.shape == "Ellipse" else _rectangle
+    outer, reach = build(region, lon, lat, angle, "outer_")
+    sizes = [(getattr(region, f"inner_{name}"), getattr(region, f"outer_{name}")) for name in ("width", "height")]
+    inner = None
+    if any(hole.value for hole, _ in sizes):
+        if any(hole >= size for hole, size in sizes):
+            raise ValueError("its inner sizes must be below the outer ones")
+        inner, _ = build(region, lon, lat, angle, "inner_")
+    span = math.radians((region.stop - region.start) % 360) or 2 * math.pi
+    # The angle is that of the height axis as a position angle; the width axis is 90 deg before it.
+    first = angle + math.radians(region.start - 90)
+    return sector(outer, inner, lon, lat, first, span, reach), reach
+
+
+def _point(region: Any, lon: float, lat: float, radius: float) -> tuple[Shape, float]:
+    return Disc(lon, lat, radius), radius
 
 
 def _lune(region: Any, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[Shape, float]:
@@ -389,10 +511,14 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
     "RectangleAnnulus": _annulus(_rectangle),
     "Polygon": _polygon,
     "Point": _point,
+    "Outline": _outline,
+    "Line": _line,
+    "Path": _line,
+    "Sector": _sector,
     "Lune": _lune,
     "Range": _range,
     "LonLatBox": _range,
     "Whole": _whole,
 }
 
-KINDS = tuple(kind for kind in _BUILDERS if kind != "LonLatBox")
+KINDS = tuple(kind for kind in _BUILDERS if kind not in ("LonLatBox", "Outline", "Path"))

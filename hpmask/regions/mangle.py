@@ -46,7 +46,7 @@ _IS_NUMERIC = re.compile(r"[-+.\d]|nan\b|inf", re.IGNORECASE)
 _COUNT = re.compile(r"\s*(\d+)\s+polygons\s*")
 _MATCH = re.compile(
     r"^\s*(?:s?polygon\s+-?\d+\s*\(\s*\d+\s*caps|\d+\s+polygons\s*$|unit\s+[drmsh]\s*$|rectangle\s*$"
-    r"|(?:vertices|rectangle|circle)\s+-?\d+\s+\d+(?:\s|$)(?!\s*[-+.\d]+\s+[-+.\d]))",
+    r"|(?:vertices|rectangle)\s+-?\d+\s+\d+(?:\s|$)|(?:circle|vertices)(?:\s+-?\d+\s+\d+)?\s*$)",
     re.MULTILINE,
 )
 

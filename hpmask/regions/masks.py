@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 from astropy import units as u
 
-from hpmask._utils.arguments import MAX_ORDER, Closed, as_flag
+from hpmask._utils.arguments import MAX_ORDER, Closed, as_flag, one_angle
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted
@@ -18,13 +17,15 @@ from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames, healpix
 from hpmask.regions import rasterize, shapes
-from hpmask.regions.arrays import Batch, Objects
+from hpmask.regions.arrays import Batch, Objects, Rows, rows_rasterized
 from hpmask.regions.batches import Shapes, columns_of, text_of
-from hpmask.regions.convert import cells_of_points, checked_shapes, of_bins
+from hpmask.regions.convert import Checked, cells_of_points, checked_shapes, of_bins
+from hpmask.regions.from_astropy import Context
 from hpmask.regions.order import order_of_batches, order_of_shapes, resolved_order, warn_of_misses
+from hpmask.regions.pixels import PixelFrame
 from hpmask.regions.within import footprints_of, rows_near
 
-__all__ = ["from_regions", "from_shapes", "from_zone", "mask_of_shapes", "planes_of"]
+__all__ = ["context_of", "from_regions", "from_shapes", "from_zone", "mask_of_shapes", "planes_of"]
 
 T = TypeVar("T")
 
@@ -91,11 +92,10 @@ def planes_of(
         if key in planes:
             continue
         rows = slice(None) if ground is None else rows_near(batch, ground, order)
-        some = batch if rows == slice(None) else batch.take(rows)
-        planes[key], without = _plane(some, order, mode, n_threads, progress)
+        planes[key], without = _plane(batch, rows, order, mode, n_threads, progress)
         if without.size:
-            missed.update(np.arange(len(batch))[rows][without].tolist())
-            narrowest = min(narrowest, float(some.take(without).sizes.inradius.min(initial=math.inf)))
+            missed.update(without.tolist())
+            narrowest = min(narrowest, float(batch.take(without).sizes.inradius.min(initial=math.inf)))
     total = columns[0].counted_as(len(columns[0]))
     warn_of_misses(len(missed), total, narrowest if narrowest < math.inf else 0.0, order, mode)
     text = f"{text_of(shapes, energy)}, {order_text}{_mode_text(mode)}"
@@ -107,23 +107,37 @@ def _repeated(some: Sequence[T], n: int) -> Sequence[T]:
     return some if len(some) == n else list(some) * n
 
 
-def _plane(batch: Batch, order: int, mode: Mode, n_threads: int | None, progress: bool) -> tuple[RangeSet, Any]:
-    """The union of shapes, and the rows of those without a cell."""
-    lon, lat, reach = batch.caps
-    return rasterize.batch_and_misses(
-        lambda rows: batch.take(rows).rasterize(order, mode),
+def _plane(
+    batch: Batch, rows: Rows | slice, order: int, mode: Mode, n_threads: int | None, progress: bool
+) -> tuple[RangeSet, Rows]:
+    """The union of some rows of a batch, and the rows of those without a cell."""
+    some = batch.take(rows)
+    number = None if isinstance(rows, slice) else rows
+    lon, lat, reach = some.caps
+    plane, missed = rasterize.batch_and_misses(
+        lambda block: rows_rasterized(batch, block if number is None else number[block], order, mode),
         healpix.cells_at(lon, lat, MAX_ORDER),
-        2.0 + rasterize.expected_ranges(batch.outline_lengths, order),
+        2.0 + rasterize.expected_ranges(some.outline_lengths, order),
         order=order,
         what=batch.plural,
         sizes=reach,
         n_threads=n_threads,
         progress=progress,
     )
+    return plane, missed if number is None else number[missed]
 
 
 def _mode_text(mode: str) -> str:
     return "" if mode == "center" else f", mode={mode!r}"
+
+
+def context_of(
+    pixels: PixelFrame | None, line_width: u.Quantity | str | None, point_radius: u.Quantity | str | None
+) -> Context:
+    """The context of regions from the arguments of `hpmask.Mask.from_regions`."""
+    width = None if line_width is None else one_angle(line_width, "line_width", below=180 * u.deg)
+    radius = 0.0 if point_radius is None else one_angle(point_radius, "point_radius", most=180 * u.deg)
+    return Context(pixels, None if width is None else width / 2, radius)
 
 
 @for_the_call
@@ -137,6 +151,9 @@ def from_regions(
     energy: EnergyAxis | None = None,
     invert: bool = False,
     invalid: Literal["raise", "skip"] = "raise",
+    pixels: PixelFrame | None = None,
+    line_width: u.Quantity | str | None = None,
+    point_radius: u.Quantity | str | None = None,
     within: MaskValue | None = None,
     format: str | None = None,
     region_frame: str | None = None,
@@ -144,12 +161,15 @@ def from_regions(
     columns: tuple[str, str] | None = None,
     n_threads: int | None = None,
 ) -> MaskValue:
-    """See `hpmask.Mask.from_regions`."""
+    """See `hpmask.Mask.from_regions`. `pixels` stands for its `wcs`."""
     frame, invert, mode = frames.check_frame(frame), as_flag(invert, "invert"), check_mode(mode)
+    context = context_of(pixels, line_width, point_radius)
     reading = {"format": format, "region_frame": region_frame, "min_weight": min_weight, "columns": columns}
-    bins = [checked_shapes(given, frame, invalid, **reading) for given in of_bins(regions, energy)]
-    everything = [shape for some, _ in bins for shape in some]
+    bins = [checked_shapes(given, frame, invalid, context, **reading) for given in of_bins(regions, energy)]
+    everything = [shape for one in bins for shape in one.shapes]
     order, order_text = resolved_order(order, resolution, lambda: order_of_shapes(everything, "region"))
+    for name, size in (("line_width", line_width), ("point_radius", point_radius)):
+        order_text += "" if size is None else f", {name}={size}"
     return mask_of_shapes(
         bins,
         order,
@@ -164,7 +184,7 @@ def from_regions(
 
 
 def mask_of_shapes(
-    bins: Sequence[tuple[list[shapes.Shape], int]],
+    bins: Sequence[Checked],
     order: int,
     order_text: str,
     *,
@@ -176,12 +196,13 @@ def mask_of_shapes(
     n_threads: int | None = None,
 ) -> MaskValue:
     """The mask of the results of `checked_shapes`, one for all energy bins or one for each."""
-    everything = [shape for some, _ in bins for shape in some]
+    everything = [shape for one in bins for shape in one.shapes]
     planes: list[RangeSet] = []
     missed: list[shapes.Shape] = []
     grounds = [None] if within is None else footprints_of(within, frame, energy)
     n_planes = max(len(bins), len(grounds))
-    for (some, _), ground in zip(_repeated(bins, n_planes), _repeated(grounds, n_planes), strict=True):
+    for checked, ground in zip(_repeated(bins, n_planes), _repeated(grounds, n_planes), strict=True):
+        some = checked.shapes
         if ground is not None:
             near = Objects(some)
             some = near.take(rows_near(near, ground, order)).shapes
@@ -193,8 +214,9 @@ def mask_of_shapes(
         planes.append(~plane if invert else plane)
     total = counted(len(everything), "region")
     warn_of_misses(len(missed), total, _inradius(missed), order, mode)
-    n_skipped = sum(skipped for _, skipped in bins)
+    n_skipped, n_labels = (sum(numbers) for numbers in zip(*(one[1:] for one in bins), strict=True))
     left_out = f", {n_skipped} left out" if n_skipped else ""
+    left_out += f", {counted(n_labels, 'label')} ignored" if n_labels else ""
     inverted = ", invert=True" if invert else ""
     history = f"from_regions({total}{left_out}, {order_text}{_mode_text(mode)}{inverted})"
     mask = new_mask(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)

@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from astropy.utils.data import get_readable_fileobj
 
 from hpmask.regions import crtf, ds9, geojson, mangle, stcs, tiles
 from hpmask.regions.format import RegionFormat, Source, TextRegion, shortened
+from hpmask.regions.from_astropy import Unreadable
 
 __all__ = ["FORMATS", "TextRegion", "read"]
 
@@ -30,13 +31,13 @@ _CRTF = re.compile(r"\s*(#CRTF|[+-]?\s*(ann\s+)?[a-z]+\s*\[)", re.IGNORECASE)
 
 
 def _by_lines(source: Source, reader: Any) -> list[TextRegion]:
-    """The regions of a text, all of them or an error that names the line."""
+    """The regions of a text, and an `Unreadable` for each part of it that cannot be read, which names the line."""
     found = []
     for number, line in enumerate(source.lines, 1):
-        try:
-            found += [TextRegion(region, number) for region in reader.read_line(line)]
-        except ValueError as error:
-            raise source.error(number, reader.language, error) from error
+        for region in reader.read_line(line):
+            if isinstance(region, Unreadable):
+                region = Unreadable(str(source.error(number, reader.language, region.why)))
+            found.append(TextRegion(region, number))
     return found
 
 
@@ -66,8 +67,8 @@ _FORMATS = (
         read=lambda source: _by_lines(source, crtf.Reader()),
     ),
     geojson.FORMAT,
-    stcs.FORMAT,
     mangle.FORMAT,
+    stcs.FORMAT,
     tiles.FORMAT,
     RegionFormat(
         name="ds9",
@@ -82,13 +83,22 @@ FORMATS: Mapping[str, RegionFormat] = MappingProxyType({one.name: one for one in
 """The known formats by name."""
 
 
-def read(source: str | PathLike[str], *, format: str | None = None, **options: Any) -> tuple[list[TextRegion], str]:
+def read(
+    source: str | PathLike[str],
+    *,
+    invalid: Literal["raise", "skip"] = "raise",
+    format: str | None = None,
+    **options: Any,
+) -> tuple[list[TextRegion], str]:
     """The regions of a text or a file.
 
     Parameters
     ----------
     source : str or path
         A text in one of the formats, or the path of such a file, which may be packed.
+    invalid : {"raise", "skip"}, optional
+        Whether a part of a ds9, CRTF or STC-S text that cannot be read, or such a row of a table of tiles, raises an
+        error or becomes an `Unreadable`. In the other formats it is an error.
     format : str, optional
         Name of the format. By default the content decides and, for a text that no format knows, the suffix.
     **options
@@ -97,7 +107,7 @@ def read(source: str | PathLike[str], *, format: str | None = None, **options: A
     Returns
     -------
     regions : list of TextRegion
-        At least one.
+        At least one that can be read.
     name : str
         The name of the source in messages.
 
@@ -124,8 +134,13 @@ def read(source: str | PathLike[str], *, format: str | None = None, **options: A
     if others := sorted(set(given) - set(chosen.options)):
         raise ValueError(f"{others[0]}= is not an option of the region format {chosen.name!r} of {opened.name}")
     regions = chosen.read(opened, **given)
-    if not regions:
-        raise ValueError(f"{opened.name} holds no region: {shortened(opened.text)}")
+    unreadable = [one.region for one in regions if isinstance(one.region, Unreadable)]
+    if unreadable and invalid == "raise":
+        raise ValueError(f"{unreadable[0].why}. With invalid='skip' such lines are left out")
+    if len(unreadable) == len(regions):
+        raise ValueError(
+            f"{opened.name} holds no region{' that can be read' * bool(regions)}: {shortened(opened.text)}"
+        )
     return regions, opened.name
 
 

@@ -74,6 +74,11 @@ class Shape:
         raise NotImplementedError
 
     @property
+    def parts(self) -> Shape | None:
+        """A compound that is the same as a shape without an `outline`."""
+        return None
+
+    @property
     def sizes(self) -> tuple[Size, ...]:
         """The size of the shape, or those of its parts; none if it has no area."""
         raise NotImplementedError
@@ -422,6 +427,8 @@ class Combined(Shape):
                 steps.append(-1 - "|&^-".index(one))
             elif isinstance(one, Combined):
                 todo += [one.sign, one.right, one.left]
+            elif (parts := one.parts) is not None:
+                todo.append(parts)
             else:
                 steps.append(len(outlines))
                 outlines.append(one.outline)

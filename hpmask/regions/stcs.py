@@ -29,7 +29,7 @@ from astropy import units as u
 from astropy.coordinates import ICRS, SkyCoord
 
 from hpmask.regions.format import RegionFormat, Source, TextRegion
-from hpmask.regions.from_astropy import LonLatBox
+from hpmask.regions.from_astropy import LonLatBox, Unreadable
 from hpmask.regions.items import INCLUDED, Caps, Circle, Compound, Corners, WholeSky, check_frame, complement
 from hpmask.regions.numbers import number
 
@@ -214,7 +214,7 @@ class _Phrase:
             return complement(parts[0])
         if word == "DIFFERENCE":
             # As in the note: the sky that is in one of the two, but not in both.
-            return Compound(*parts, operator.xor)
+            return Compound(parts[0], parts[1], operator.xor)
         return _chain(parts, operator.or_ if word == "UNION" else operator.and_)
 
 
@@ -226,7 +226,7 @@ def _chain(parts: list[Any], sign: Callable[[Any, Any], Any]) -> Any:
 
 
 def _value(word: str) -> float:
-    if word.lower().lstrip("+-") in ("inf", "infinity"):
+    if word[-1] in "fFyY" and word.lower().lstrip("+-") in ("inf", "infinity"):
         return -math.inf if word.startswith("-") else math.inf
     return number(word)
 
@@ -306,10 +306,14 @@ def _matches(source: Source) -> bool:
 
 
 def _read(source: Source, region_frame: str = "icrs") -> list[TextRegion]:
-    """The regions of all lines; one may go on in the next lines while a parenthesis is open."""
+    """The regions of all lines, and an `Unreadable` for each line that cannot be read.
+
+    A line may go on in the next ones while a parenthesis is open.
+    """
     frame = check_frame(region_frame)
     found: list[TextRegion] = []
-    begun, first, n_open = [], 0, 0
+    begun: list[str] = []
+    first = n_open = 0
     for at, line in enumerate(source.lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -322,7 +326,7 @@ def _read(source: Source, region_frame: str = "icrs") -> list[TextRegion]:
         try:
             found += [TextRegion(region, first) for region in regions_of(" ".join(begun), frame)]
         except ValueError as error:
-            raise source.error(first, "STC-S", error) from error
+            found.append(TextRegion(Unreadable(str(source.error(first, "STC-S", error))), first))
         begun, n_open = [], 0
     if begun:
         raise source.error(first, "STC-S", "a parenthesis is not closed")

@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from hpmask._files import tables
 from hpmask._utils.arguments import masked
 from hpmask.regions import stcs
-from hpmask.regions.format import RegionFormat, Source, TextRegion
+from hpmask.regions.format import RegionFormat, Source, TextRegion, shortened
+from hpmask.regions.from_astropy import Unreadable
 from hpmask.regions.items import Corners, check_frame
 from hpmask.regions.numbers import NUMBER, number
 
@@ -103,16 +104,16 @@ def _corner_columns(names: Sequence[str], patterns: Sequence[str] | None) -> tup
                     candidates += [(f"{lon}{sign}{{}}", f"{lat}{sign}{{}}", frame) for sign in ("", "_")]
                     candidates.append((f"corner{{}}_{lon}", f"corner{{}}_{lat}", frame))
     for lon, lat, frame in candidates:
-        for first in (1, 0):
-            found = []
-            # Names may be in any case: of both, the rest of the pattern is in lower case.
-            while (k := first + len(found)) < 10_000 and lon.replace("{}", str(k)) in lower:
-                other = lat.replace("{}", str(k))
-                if other not in lower:
-                    break
-                found.append((lower[lon.replace("{}", str(k))], lower[other]))
-            if len(found) >= 3:
-                return found, frame
+        # Names may be in any case: the patterns are in lower case.
+        form = re.compile(re.escape(lon).replace(r"\{\}", r"(\d{1,4})"))
+        numbers = sorted(int(match[1]) for name in lower if (match := form.fullmatch(name)))
+        found = [
+            (lower[lon.replace("{}", str(k))], lower[lat.replace("{}", str(k))])
+            for k in numbers
+            if lon.replace("{}", str(k)) in lower and lat.replace("{}", str(k)) in lower
+        ]
+        if len(found) >= 3 and len(found) == len(numbers) and numbers[-1] - numbers[0] == len(numbers) - 1:
+            return found, frame
     return [], None
 
 
@@ -186,14 +187,18 @@ def _tiles(lon: Floats, lat: Floats, frame: str, what: str) -> list[TextRegion]:
     there = np.isfinite(lon) & np.isfinite(lat)
     counts = there.sum(axis=1)
     bad = (counts < 3) | (np.cumprod(there, axis=1).sum(axis=1) != counts) | (there & (np.abs(lat) > 90)).any(axis=1)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            f"row {row + 1} of {what} has not the corners of a polygon, at least 3 with latitudes from -90 to 90 deg: "
-            f"{lon[row].tolist()[:8]}, {lat[row].tolist()[:8]}"
-        )
     both = np.stack([lon, lat], axis=2)
-    return [TextRegion(Corners([both[row, :n]], frame=frame), row + 1, "row") for row, n in enumerate(counts.tolist())]
+
+    def polygon(row: int, n: int) -> Corners | Unreadable:
+        if not bad[row]:
+            return Corners([both[row, :n]], frame=frame)
+        got = f"{lon[row].tolist()[:8]}, {lat[row].tolist()[:8]}"
+        return Unreadable(
+            f"row {row + 1} of {what} has not the corners of a polygon, at least 3 with latitudes from -90 to 90 deg: "
+            f"{got}"
+        )
+
+    return [TextRegion(polygon(row, n), row + 1, "row") for row, n in enumerate(counts.tolist())]
 
 
 def _outlines(
@@ -229,7 +234,8 @@ def _of_texts(column: Any, name: str, what: str, frame: str) -> list[TextRegion]
         try:
             found += [TextRegion(region, row, "row") for region in stcs.regions_of(str(text), frame)]
         except ValueError as error:
-            raise ValueError(f"row {row} of {what}: column {name!r} cannot be read as STC-S: {error}") from error
+            why = f"row {row} of {what}: column {name!r} cannot be read as STC-S: {shortened(str(text))}: {error}"
+            found.append(TextRegion(Unreadable(why), row, "row"))
     return found
 
 

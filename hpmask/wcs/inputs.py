@@ -39,6 +39,8 @@ class Target:
         Energies of the planes, if they belong to single energies. `energy` then has the bins around them.
     file : str or path, optional
         The file that the WCS comes from. Errors about the WCS name it.
+    header : `~astropy.io.fits.Header`, optional
+        The header that the WCS comes from.
     """
 
     wcs: Any
@@ -46,6 +48,7 @@ class Target:
     energy: EnergyAxis | None = None
     nodes: u.Quantity | None = None
     file: str | Path | None = None
+    header: fits.Header | None = None
 
 
 def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
@@ -168,13 +171,13 @@ def _of_header(header: fits.Header, hdus: Any = None) -> Target:
     """The target of a header."""
     wcs = _header_wcs(header, hdus)
     if not wcs.has_celestial:
-        return Target(wcs)
+        return Target(wcs, header=header)
     sizes = [header.get(f"NAXIS{axis + 1}") for axis in (wcs.wcs.lat, wcs.wcs.lng)]
     shape = None if None in sizes else (int(sizes[0]), int(sizes[1]))
     # The celestial WCS of an image with latitude as its first axis keeps that order.
     if shape is not None and wcs.wcs.lat < wcs.wcs.lng:
         shape = shape[::-1]
-    return Target(wcs, shape)
+    return Target(wcs, shape, header=header)
 
 
 def _sky_last(image: SkyImage) -> NDArray[Any]:

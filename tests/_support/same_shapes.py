@@ -17,7 +17,8 @@ def parameters(shapes):
             numbers += numbers_
             continue
         words.append(type(shape).__name__)
-        one = shape.vertices.ravel() if isinstance(shape, Polygon) else [getattr(shape, f.name) for f in fields(shape)]
+        polygon = isinstance(shape, Polygon)
+        one = np.concatenate(shape.rings).ravel() if polygon else [getattr(shape, f.name) for f in fields(shape)]
         numbers += list(one)
     return words, numbers
 

@@ -680,15 +680,20 @@ class TestAllOrNothing:
 
     @pytest.mark.filterwarnings("default:left out")
     def test_invalid_regions_can_be_left_out(self, run):
-        Path("a.reg").write_text("icrs\ncircle(83,22,3)\n# text(83,22) text={Crab}\n")
+        Path("a.reg").write_text("icrs\ncircle(83,22,3)\nline(83,22,84,22)\ncircle(83,22)\n# text(83,22) text={Crab}\n")
         Path("r.toml").write_text('order = 6\n[[exclude]]\nregions = "a.reg"\n')
-        assert "region 1 (text) in line 3 of 'a.reg'" in run("build", "r.toml", "-o", "new.fits", code=1).stderr
+        message = run("build", "r.toml", "-o", "new.fits", code=1).stderr
+        assert "line 4 of 'a.reg' cannot be read as ds9: 'circle(83,22)': circle cannot have 0 numbers" in message
+        Path("a.reg").write_text("icrs\ncircle(83,22,3)\nline(83,22,84,22)\n")
+        assert "region 1 (line) in line 3 of 'a.reg'" in run("build", "r.toml", "-o", "new.fits", code=1).stderr
         advice = "With --invalid skip, or invalid = 'skip' in the entry, such regions are left out"
         message = run("build", "r.toml", "-o", "new.fits", code=1).stderr
         assert advice in message
         assert "of item" not in message
+        Path("a.reg").write_text("icrs\ncircle(83,22,3)\nline(83,22,84,22)\ncircle(83,22)\n# text(83,22)\n")
         result = run("build", "r.toml", "-o", "new.fits", "--invalid", "skip")
-        assert "hpmask: warning: left out 1 of 2 regions: region 1 (text) in line 3" in result.stderr
+        assert "hpmask: warning: left out 2 of 4 regions: region 1 (line) in line 3" in result.stderr
+        assert "line 4 of 'a.reg' cannot be read as ds9: 'circle(83,22)'" in result.stderr
         mask = Mask.read("new.fits")
         assert mask == ~Mask.from_regions("icrs; circle(83,22,3)", order=6)
         assert mask.history.startswith("recipe('r.toml', order=6, invalid='skip', sha256 ")

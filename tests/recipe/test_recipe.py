@@ -576,11 +576,11 @@ def test_position_angles(recipe, stars):
 
 @pytest.mark.parametrize("key", ["regions", "ds9"])
 def test_regions_that_no_mask_can_have_can_be_left_out(recipe, tmp_path, key):
-    text = "icrs; circle(1,2,3)\n# text(1,2) text={A}"
+    text = "icrs; circle(1,2,3)\nline(1,2,3,4)"
     (tmp_path / "a.reg").write_text(text)
     value = "'a.reg'" if key == "regions" else f"'''{text}'''"
     start = f"order = 7\n[[exclude]]\n{key} = {value}\n"
-    with pytest.raises(RecipeError, match=r"region 1 \(text\) in line 2 of .*With invalid='skip'"):
+    with pytest.raises(RecipeError, match=r"region 1 \(line\) in line 2 of .*With invalid='skip'"):
         recipe(start).build()
     expected = ~Mask.from_regions("icrs; circle(1,2,3)", order=7)
     with pytest.warns(UserWarning, match="left out 1 of 2 regions"):
@@ -590,6 +590,24 @@ def test_regions_that_no_mask_can_have_can_be_left_out(recipe, tmp_path, key):
     strict = recipe(start + "invalid = 'raise'")
     with pytest.raises(RecipeError, match="With invalid='skip'"):
         read_recipe(strict.path, invalid="skip").build()
+
+
+@pytest.mark.parametrize("key", ["regions", "ds9"])
+def test_lines_points_and_pixels_of_regions(recipe, tmp_path, key):
+    text = "icrs; line(1,2,3,4)\npoint(5,6)\nimage; circle(5,6,7)"
+    (tmp_path / "a.reg").write_text(text)
+    header = fits.Header({"NAXIS1": 9, "NAXIS2": 9, "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CDELT1": -1.0})
+    fits.PrimaryHDU(np.zeros((9, 9)), header).writeto(tmp_path / "image.fits")
+    value = "'a.reg'" if key == "regions" else f"'''{text}'''"
+    start = f"order = 7\n[[keep]]\n{key} = {value}\n"
+    options = {"line_width": "1 deg", "point_radius": "2 deg"}
+    plan = recipe(start + "line_width = '1 deg'\npoint_radius = '2 deg'\nwcs = 'image.fits'")
+    assert tmp_path / "image.fits" in plan.files
+    expected = Mask.from_regions(text + "\n", wcs=tmp_path / "image.fits", order=7, **options)
+    assert plan.build() == expected
+    assert expected.area > 100 * u.deg**2
+    with pytest.raises(RecipeError, match="no position on the sky without the WCS"):
+        recipe(start + "line_width = '1 deg'").build()
 
 
 class TestMistakes:

@@ -1,5 +1,7 @@
 """Intersections of caps: their cells by brute force, their areas by known ones, and the areas of mangle's files."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hpmask.core.rangeset import from_starts_stops
 from hpmask.geometry import frames, healpix
 from hpmask.regions.caps import CapPolygon, cap_polygons, rasterize
 from hpmask.regions.masks import from_regions
-from hpmask.regions.shapes import TIE, Disc
+from hpmask.regions.shapes import TIE, Combined, Disc
 
 RNG = np.random.default_rng(12)
 DEG2 = np.degrees(1) ** 2
@@ -126,6 +128,21 @@ def test_one_cap_is_a_disc(mode):
         np.testing.assert_array_equal(cells(one((lon, lat, radius)), 6, mode), cells(disc, 6, mode))
 
 
+@pytest.mark.parametrize("mode", ["center", "overlap", "inside"])
+@pytest.mark.parametrize(
+    "caps", [[], [(10, 20, 5)], [(10, 20, -5)], [(10, 20, 30), (40, 20, 30), (25, 20, -4), (25, 30, -3)]], ids=str
+)
+def test_in_compounds(caps, mode):
+    polygon, disc = one(*caps), Disc(*np.radians([20.0, 15.0, 12.0]))
+    np.testing.assert_array_equal(cells(polygon.parts, 5, mode), cells(polygon, 5, mode))
+    whole = Combined(Disc(0.0, 0.0, np.pi), polygon, "^")
+    dual = {"center": "center", "overlap": "inside", "inside": "overlap"}[mode]
+    np.testing.assert_array_equal(cells(whole, 5, mode), ~cells(polygon, 5, dual))
+    both = cells(Combined(disc, polygon, "&"), 5, mode)
+    # The same caps, and one more that is the disc.
+    np.testing.assert_array_equal(both, cells(one(*caps, (20, 15, 12)), 5, mode))
+
+
 def test_many_polygons_in_one_call():
     shapes = [one((lon, lat, 3), (lon + 2, lat, 3)) for lon, lat in RNG.uniform(-80, 80, (50, 2))]
     shapes.insert(7, one((10, 20, 1), (100, 20, 1)))
@@ -201,7 +218,7 @@ def test_areas_of_masks_of_mangle(data, name, total, tolerances):
     assert weighted.history.startswith(f"from_regions({len(stated)} regions")
     from hpmask.regions.convert import checked_shapes
 
-    every, _ = checked_shapes(path, "icrs", "raise", min_weight=0)
+    every = checked_shapes(path, "icrs", "raise", min_weight=0).shapes
     assert len(all_of_them) <= len(every) == len(stated)
     np.testing.assert_allclose([shape.area for shape in every], stated, atol=2e-12)
     assert stated.sum() * DEG2 == pytest.approx(total, abs=1e-4)
@@ -231,3 +248,24 @@ def test_wrong_arrays_are_refused():
     ]:
         with pytest.raises(ValueError, match=match):
             kernel.rasterize(*changed)
+
+
+@pytest.mark.parametrize(
+    "caps",
+    [
+        [(0.0, 60.0, 0.0)],  # a point on the common edge of two base cells
+        [(0.0, 60.0, 0.0), (0.0, 60.0, 10.0)],
+        [(90.0, 0.0, 90.0), (-90.0, 0.0, 90.0 - 2e-13), (0.0, 90.0, 45.0)],  # slivers along that edge
+        [(90.0, 0.0, 90.0), (-90.0, 0.0, 90.0 - 2e-12), (0.0, 90.0, 45.0)],
+        [(90.0, 0.0, 90.0), (-90.0, 0.0, 90.0), (0.0, 90.0, 45.0)],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("order", [0, 3, 8])
+def test_slivers_take_no_time(caps, order):
+    start = time.process_time()
+    starts, _ = one(*caps).rasterize(order, "overlap")
+    one(*caps).rasterize(order, "inside")
+    assert time.process_time() - start < 5
+    if caps[0][2] == 0:
+        assert starts.size == 2

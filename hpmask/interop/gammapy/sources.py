@@ -183,7 +183,7 @@ def _order_of(found: _Found, radius: u.Quantity | None, frame: str) -> int:
     """The order that fits the smallest source. Points without a radius do not count."""
     orders = [default_order(map_.geom.to_image()) for map_ in found.templates]
     if found.ellipses:
-        orders.append(order_of_shapes(checked_shapes(found.ellipses, frame, "raise")[0], "source"))
+        orders.append(order_of_shapes(checked_shapes(found.ellipses, frame, "raise").shapes, "source"))
     if found.discs:
         centers, reaches = zip(*found.positions(), strict=True)
         lat = np.concatenate([frames.to_lonlat(center, frame, "data")[1] for center in centers])
