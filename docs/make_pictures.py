@@ -15,12 +15,14 @@ from astropy.coordinates import SkyCoord
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon
 from numpy.typing import NDArray
 
 from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet, find_exclusion
 from hpmask.geometry import healpix
+from hpmask.wcs import field_wcs
 
 PICTURES = Path(__file__).parent / "pictures"
 
@@ -402,8 +404,38 @@ def shapes() -> Figure:
     return figure
 
 
+def outline_of_mask() -> Figure:
+    """A mask on an image, the rings of its outline, and the outline with fewer points."""
+    field = "icrs; circle(45, 22, 4); circle(50, 20, 3); -circle(44, 22.5, 1.2); circle(41, 17.5, 0.7)"
+    mask = Mask.from_regions(field, order=8)
+    wcs, shape = field_wcs(SkyCoord(46.0, 21.0, unit="deg"), "16 deg", height="12 deg", binsz="0.02 deg")
+    image = mask.to_wcs(wcs, shape)
+    figure = Figure(figsize=(9.6, 3.6), layout="constrained")
+    for k, simplify in enumerate((None, "0.3 deg")):
+        ax = figure.add_subplot(1, 2, k + 1, projection=wcs)
+        ax.imshow(image, cmap=ListedColormap(["white", KEPT]), origin="lower")
+        for polygon in mask.outline(simplify=simplify):
+            for ring, colour in ((polygon.outer, EXCLUDED), *((hole, INK) for hole in polygon.holes)):
+                closed = ring[[*range(len(ring)), 0]]
+                ax.plot(
+                    closed.ra.deg,
+                    closed.dec.deg,
+                    transform=ax.get_transform("icrs"),
+                    color=colour,
+                    linewidth=1.3,
+                    marker="o" if simplify else "",
+                    markersize=3,
+                )
+        words = "" if simplify is None else f'simplify="{simplify}"'
+        ax.set_title(f"mask.outline({words})", fontsize=10, family="monospace")
+        ax.set_xlabel("right ascension")
+        ax.set_ylabel("declination" if k == 0 else " ")
+    return figure
+
+
 ALL = {
     "shapes": shapes,
+    "outlines": outline_of_mask,
     "significance": significance,
     "sky_maps": sky_maps,
     "growing": growing,

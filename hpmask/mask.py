@@ -18,6 +18,8 @@ from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
+from hpmask.core import outline as outlines
+from hpmask.core.outline import Outline
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import (
     MaskValue,
@@ -35,7 +37,7 @@ from hpmask.energy.axis import EnergyAxis, check_axis, summary
 from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
-from hpmask.regions import clip, masks
+from hpmask.regions import clip, masks, to_astropy
 from hpmask.regions.batches import Shapes
 from hpmask.values import credible as credible_regions
 from hpmask.values import function, sums
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from gammapy.modeling.models import ModelBase as Model
     from matplotlib.figure import Figure, SubFigure
     from mocpy import MOC, SFMOC
+    from regions import Regions
 
     from hpmask.interop.gammapy import ExclusionMask, Extension
     from hpmask.plotting import BinPlot
@@ -2569,6 +2572,67 @@ class Mask(MaskValue):
         counts = planewise(self, lambda plane: count(plane, connectivity), n_threads=n_threads)
         return per_plane(self, counts)  # type: ignore[no-any-return]
 
+    def outline(self, *, simplify: u.Quantity | str | None = None, split: bool = False) -> Outline:
+        """Return the outline of the mask: closed rings along the sides of cells, grouped into polygons with holes.
+
+        Each polygon is a connected component of the mask, with cells as neighbours that share an edge. Cells that only
+        share a corner are in different polygons, or their polygon touches itself in this corner. Rings never cross
+        themselves or others. Of the rings of a component, the outer one is that with the most sky beyond it; the others
+        are holes.
+
+        The cells of the mask's order whose centres are inside the rings are the cells of the mask. Sides of cells are
+        not great circles: where a great circle would be farther than 1/64 of a cell from a side, as near the poles and
+        for large cells, the rings have points along the side.
+
+        Parameters
+        ----------
+        simplify : `~astropy.units.Quantity` or str, optional
+            Leave out points, by the method of Douglas and Peucker, such that no point of a ring is farther than this
+            angle (below 45 deg) from the exact ring, and no point of the exact ring is farther than this angle from the
+            ring. Rings that are not wider than about this angle vanish; the outline counts them. Simplified rings may
+            cross themselves or each other. By default the outline is exact.
+        split : bool, optional
+            Cut polygons that enclose more than 45% of the sky along the edges of base cells. Most programs take the
+            smaller side of a ring, and do not understand larger polygons. With this, the whole sky is 12 polygons;
+            without, it has no ring, and the outline's `is_full` is True. Points on the cuts stay when the outline is
+            simplified, so that there is no gap between the pieces.
+
+        Returns
+        -------
+        Outline
+            A sequence of polygons, the largest component first, with arrays of all points in the mask's frame. Along a
+            ring, the kept sky is to the left, seen from outside the sphere, as in GeoJSON. The empty mask has no
+            polygon.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the sky differs from bin to bin: first combine the bins with `reduce`, or take one bin, ``mask[i]``. Also
+            if `simplify` is not an angle from 0 to 45 deg.
+
+        See Also
+        --------
+        to_regions : The outline as astropy regions.
+        write : The outline in a file for ds9, CASA and others.
+        boundary : The strip of cells along the edge of the mask.
+
+        References
+        ----------
+        D. H. Douglas, T. K. Peucker, "Algorithms for the reduction of the number of points required to represent a
+        digitized line or its caricature", Cartographica 10 (1973) 112.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> ring = Mask.from_regions("icrs; annulus(40, 10, 2, 5)", order=9)
+        >>> ring.outline()
+        <Outline icrs order=9 | 1 polygon, 2 rings, 293 points>
+        >>> outer, holes = ring.outline(simplify="0.2 deg")[0]
+        >>> outer[:3].to_string(precision=2)
+        ['41.40 5.15', '42.89 5.83', '44.21 7.11']
+        """
+        return outlines.outline(self, simplify=simplify, split=split)
+
     def sum_of(
         self,
         skymap: Any,
@@ -3836,6 +3900,50 @@ class Mask(MaskValue):
 
     # ------------------------------------------------------------------ export
 
+    def to_regions(self, *, simplify: u.Quantity | str | None = None) -> Regions:
+        """Return the outline of the mask as astropy regions, for programs that take a list of regions.
+
+        Each connected component of the mask is a polygon (cells are neighbours if they share an edge). A hole is
+        joined to the outer ring by a line that is passed there and back, so that each polygon is one ring. For programs
+        that decide by the even-odd rule, as the `regions` package, ds9 and hpmask do, the hole is outside. Polygons
+        that enclose more than 45% of the sky are cut along the edges of base cells.
+
+        `from_regions` makes the same mask of them, at the mask's order.
+
+        Parameters
+        ----------
+        simplify : `~astropy.units.Quantity` or str, optional
+            Leave out points, within this angle; see `outline`. By default the regions are exact.
+
+        Returns
+        -------
+        regions.Regions
+            `~regions.PolygonSkyRegion` objects in the mask's frame, without those that vanish when they are simplified.
+            The empty mask has none.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the sky differs from bin to bin: first combine the bins with `reduce`, or take one bin, ``mask[i]``. Also
+            if `simplify` is not an angle from 0 to 45 deg.
+
+        See Also
+        --------
+        outline : The rings, with the holes on their own.
+        write : The same polygons in a file for ds9, CASA and others.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> ring = Mask.from_regions("icrs; annulus(40, 10, 2, 5)", order=9)
+        >>> regions = ring.to_regions()
+        >>> len(regions)
+        1
+        >>> Mask.from_regions(regions, order=9) == ring
+        True
+        """
+        return to_astropy.to_regions(self, simplify=simplify)
+
     def to_moc(self) -> MOC:
         """Return the mask as a `mocpy.MOC`.
 
@@ -4206,15 +4314,24 @@ class Mask(MaskValue):
 
         return gammapy.ExclusionMask(self, mode=mode, n_threads=n_threads)
 
-    def write(self, path: str | Path, *, overwrite: bool = False, format: str | None = None) -> None:
+    def write(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        format: str | None = None,
+        simplify: u.Quantity | str | None = None,
+    ) -> None:
         """Write the mask to a file, atomically: at any moment there is the complete old file or the complete new one.
 
         Parameters
         ----------
         path : str or path
             Path of the file. Its name gives the format: ``.fits`` is FITS, which holds every mask, with an IVOA MOC 2.0
-            for other programs; ``.txt`` is MOC ASCII and ``.json`` is MOC JSON, for masks without energy in ICRS. A
-            name that ends in ``.gz`` as well is compressed.
+            for other programs; ``.txt`` is MOC ASCII and ``.json`` is MOC JSON, for masks without energy in ICRS.
+            ``.reg`` is ds9, ``.crtf`` is CRTF (CASA), ``.geojson`` is GeoJSON and ``.stcs`` is STC-S: these have the
+            outline of the mask, which must be the same in all energy bins and not be empty (see `to_regions`), and
+            `from_regions` reads them. A name that ends in ``.gz`` as well is compressed.
         overwrite : bool, optional
             Whether to replace an existing file.
         format : str, optional
@@ -4222,6 +4339,9 @@ class Mask(MaskValue):
             bytes in NESTED order, 1 = kept, as healpy and others read it. It has all cells of its order, or
             only the kept ones with their numbers (INDXSCHM = 'EXPLICIT'), whichever takes fewer bytes. Energy bins are
             columns, as in gammapy's maps.
+        simplify : `~astropy.units.Quantity` or str, optional
+            For the formats with an outline: leave out points, within this angle; see `outline`. By default the outline
+            is exact.
 
         Raises
         ------
@@ -4231,8 +4351,8 @@ class Mask(MaskValue):
             If the directory does not exist.
         OSError
             If the file cannot be written, or `path` is not a file.
-        ValueError
-            If the format is not known or cannot hold the mask.
+        TypeError, ValueError
+            If the format is not known or cannot hold the mask, or `simplify` is not an angle or not for this format.
 
         See Also
         --------
@@ -4249,10 +4369,18 @@ class Mask(MaskValue):
         ...     mask.write(f"{folder}/north.txt")
         ...     print(Path(f"{folder}/north.txt").read_text().strip())
         0/0-7
+
+        The outline for ds9:
+
+        >>> disc = Mask.from_regions("icrs; circle(40, 10, 5)", order=9)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     disc.write(f"{folder}/disc.reg")
+        ...     Mask.from_regions(f"{folder}/disc.reg", order=9) == disc
+        True
         """
         from hpmask import io
 
-        io.write(self, path, overwrite=overwrite, format=format)
+        io.write(self, path, overwrite=overwrite, format=format, simplify=simplify)
 
     @classmethod
     def _own(cls, value: MaskValue) -> Self:

@@ -135,11 +135,13 @@ def to_wcs(
 @click.option(
     "--reduce", type=click.Choice(["any", "all"]), help="Combine the energy bins: keep sky kept in any bin, or in all."
 )
+@click.option("--bin", "energy_bin", type=int, help="Take one energy bin, from 0; -1 is the last one.")
 @click.option(
     "--format",
     type=click.Choice([one.name for one in io.formats.values()]),
     help="Format of TARGET, if it is not that of its name: 'healpix' is a HEALPix map.",
 )
+@click.option("--simplify", help="Leave out points of an outline, within this angle, such as '0.1 deg'.")
 @healpix_options
 @n_threads_option
 @overwrite_option
@@ -152,16 +154,21 @@ def convert(
     threshold: float | None,
     frame: str | None,
     reduce: Literal["any", "all"] | None,
+    energy_bin: int | None,
     format: str | None,
+    simplify: str | None,
     healpix: dict[str, Any],
     n_threads: int | None,
     overwrite: bool,
 ) -> None:
     """Write the mask in the file SOURCE to the file TARGET, in another format, order or frame.
 
-    The name of TARGET gives the format: .fits is FITS, .txt is MOC ASCII, .json is MOC JSON.
+    The name of TARGET gives the format: .fits is FITS, .txt is MOC ASCII, .json is MOC JSON. The outline of the mask is
+    written to a region file: .reg is for ds9, .crtf for CASA, .geojson and .stcs for others.
     """
     one_of_both(order, resolution)
+    if reduce is not None and energy_bin is not None:
+        raise click.UsageError("--reduce and --bin exclude each other.")
     if mode is not None and threshold is not None:
         raise click.UsageError("--mode and --threshold exclude each other.")
     for option, value in (("--mode", mode), ("--threshold", threshold)):
@@ -175,8 +182,10 @@ def convert(
     mask = Mask.read(source, **healpix)
     if reduce is not None:
         mask = mask.reduce(reduce)
+    if energy_bin is not None:
+        mask = mask[energy_bin]
     if frame is not None:
         mask = mask.to_frame(frame, n_threads=n_threads)
     if order is not None:
         mask = mask.at_order(order, mode=mode, threshold=threshold)
-    mask.write(target, overwrite=overwrite, format=format)
+    mask.write(target, overwrite=overwrite, format=format, simplify=simplify)

@@ -15,7 +15,7 @@ from hpmask._files.atomic import created
 from hpmask._files.digest import digesting
 from hpmask._utils.errors import MaskFormatError
 from hpmask.core.value import MaskValue, with_history
-from hpmask.io import ascii, fits, healpix, json
+from hpmask.io import ascii, fits, healpix, json, region_files
 from hpmask.io.format import Format
 from hpmask.io.healpix_read import read_map
 from hpmask.io.healpix_write import write_map
@@ -23,7 +23,7 @@ from hpmask.io.opened import START, opened, to_end
 
 __all__ = ["Format", "formats", "read", "read_map", "register", "unregister", "write", "write_map"]
 
-_FORMATS = {one.name: one for one in (fits.FORMAT, ascii.FORMAT, json.FORMAT, healpix.FORMAT)}
+_FORMATS = {one.name: one for one in (fits.FORMAT, ascii.FORMAT, json.FORMAT, healpix.FORMAT, *region_files.FORMATS)}
 _OWN = tuple(_FORMATS)
 
 formats: Mapping[str, Format] = MappingProxyType(_FORMATS)
@@ -60,7 +60,7 @@ def register(format: Format) -> None:
     >>> from hpmask import io
     >>> io.register(replace(io.formats["ascii"], name="moc-text", suffixes=(".moctxt",)))
     >>> sorted(io.formats)
-    ['ascii', 'fits', 'healpix', 'json', 'moc-text']
+    ['ascii', 'crtf', 'ds9', 'fits', 'geojson', 'healpix', 'json', 'moc-text', 'stcs']
     >>> io.unregister("moc-text")
     """
     if not isinstance(format, Format):
@@ -140,7 +140,9 @@ def _read_history(path: Path, digest: str | None, options: dict[str, Any], notes
     return f"{call}\n{notes}" if notes else call
 
 
-def write(mask: MaskValue, path: str | Path, *, overwrite: bool = False, format: str | None = None) -> None:
+def write(
+    mask: MaskValue, path: str | Path, *, overwrite: bool = False, format: str | None = None, **options: Any
+) -> None:
     """See `hpmask.Mask.write`."""
     path = Path(path)
     chosen = _of_name(path) if format is None else _named(format)
@@ -149,8 +151,14 @@ def write(mask: MaskValue, path: str | Path, *, overwrite: bool = False, format:
             f"the name of {path} does not say which format is meant: end it in {_all_suffixes()}, "
             f"or give format={_all_names()}"
         )
+    given = {name: value for name, value in options.items() if value is not None}
+    if others := sorted(set(given) - set(chosen.write_options)):
+        able = [one.name for one in formats.values() if others[0] in one.write_options]
+        raise ValueError(
+            f"{others[0]}= is an option of the format {' or '.join(map(repr, able))}, and {path} is {chosen.name!r}"
+        )
     with created(path, overwrite=overwrite) as file:
-        chosen.write(mask, file)
+        chosen.write(mask, file, **given)
 
 
 def _named(name: str) -> Format:

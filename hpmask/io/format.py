@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
 
 from hpmask.core.value import MaskValue
 
@@ -50,6 +49,8 @@ class Format:
     keeps_history : callable, optional
         ``keeps_history(start: bytes) -> bool``: whether a file that begins with these bytes records the history of
         its mask, so that it reads back as it was. By default no file does.
+    write_options : tuple of str, optional
+        Names of keyword options of `hpmask.Mask.write` that `write` takes: "simplify" or none, which is the default.
 
     Examples
     --------
@@ -87,6 +88,7 @@ class Format:
     suffixes: tuple[str, ...]
     matches: Callable[[bytes], bool]
     read: Callable[..., MaskValue]
-    write: Callable[[MaskValue, IO[bytes]], None]
+    write: Callable[..., None]
     options: tuple[str, ...] = ()
     keeps_history: Callable[[bytes], bool] = _never
+    write_options: tuple[str, ...] = ()

@@ -25,7 +25,8 @@ from hpmask.io.format import Format
 
 __all__ = ["FORMAT"]
 
-_BEGINNING = re.compile(rb"[{\[]")
+# Not GeoJSON, which begins with its type.
+_BEGINNING = re.compile(rb'\[|\{(?!\s*+"type"\s*+:)')
 _DIMENSION = re.compile(rb'"([a-z])"\s*+:')
 
 # The most characters of a key with its quotes, or of a cell; and of the text that an error shows.

@@ -113,6 +113,8 @@ SHORT = {
     "rotate": "k = load('rotate'); work = lambda: k.rotate(index, 12, turn, 12, 3)",
     "cells_under_image": "k = load('cells_under_image'); work = lambda: [x for pair in walk(k) for x in pair]",
     "distance.fill_map": "k = load('distance'); work = lambda: [distances(k)]",
+    "outline.rings": "k = load('outline'); work = lambda: list(k.rings(a, index, 12))",
+    "outline.points": "k = load('outline'); r = k.rings(a, index, 12)[:4]; work = lambda: list(k.points(*r, 12, 1e-5))",
 }
 
 # Tested by default: one for each kind of growing buffer.

@@ -36,6 +36,7 @@ KERNELS = (
     "greedy",
     "index",
     "neighbours",
+    "outline",
     "pieces",
     "pixel_areas",
     "pixels_under_mask",
@@ -339,6 +340,20 @@ class Workload:
         for some in (self.index, index.Index(_NONE, 3)):
             some.inside(self.numbers(), out)
             yield out.copy()
+
+    def call_outline(self) -> Iterable[Any]:
+        outline = load("outline")
+        at, side, length, offset, cell = outline.rings(self.boundaries, self.index, self.order)
+        yield from (at, side, length, offset, cell)
+        lon, lat, points, edge = outline.points(at, side, length, offset, self.order, 1e-3)
+        yield from (lon, lat, points, edge)
+        area = np.empty(cell.size)
+        outline.areas(at, side, length, offset, self.order, area)
+        yield area
+        keep = np.empty(lon.size, np.uint8)
+        for fixed in (edge, np.zeros_like(edge)):
+            outline.simplified(_vectors(lon, lat), points, fixed, 0.01, keep)
+            yield keep.copy()
 
     def call_pixel_areas(self) -> Iterable[Any]:
         pixels = load("pixel_areas")

@@ -549,6 +549,22 @@ class TestConvert:
         assert "resolution" in result.stderr
         assert not Path("two.fits").exists()
 
+    def test_region_files(self, run, hole, by_energy):
+        for name in ("m.reg", "m.crtf", "m.geojson", "m.stcs"):
+            run("convert", "hole.fits", name)
+            assert Mask.from_regions(name, order=hole.order) == hole
+        run("convert", "hole.fits", "less.reg", "--simplify", "0.2 deg")
+        assert Path("less.reg").stat().st_size < Path("m.reg").stat().st_size
+        result = run("convert", "energy.fits", "bin.reg", code=1)
+        assert "each plane has its own outline" in result.stderr
+        run("convert", "energy.fits", "bin.reg", "--bin", "1")
+        assert Mask.from_regions("bin.reg", order=by_energy.order) == by_energy[1]
+        result = run("convert", "energy.fits", "x.fits", "--bin", "1", "--reduce", "any", code=2)
+        assert "--reduce and --bin exclude each other" in result.stderr
+        result = run("convert", "hole.fits", "x.fits", "--simplify", "1 deg", code=1)
+        assert "simplify= is an option of the format" in result.stderr
+        assert not Path("x.fits").exists()
+
     def test_healpix(self, run, hole):
         run("convert", "hole.fits", "map.fits", "--format", "healpix")
         assert Mask.read("map.fits", format="healpix") == hole
