@@ -40,8 +40,8 @@ def from_catalog(
     """See `hpmask.Mask.from_catalog`."""
     rows = read_rows(
         table,
-        radius,
-        missing=_check_missing(missing),
+        {"radius": radius},
+        missing=None if missing is None else {"radius": _check_missing(missing)},
         lon=lon,
         lat=lat,
         catalog_frame=catalog_frame,
@@ -51,7 +51,7 @@ def from_catalog(
     )
     planes, text = cones(
         rows.center,
-        rows.sizes,
+        rows.sizes["radius"],
         order=order,
         resolution=resolution,
         mode=mode,
@@ -63,9 +63,7 @@ def from_catalog(
     return new_mask(planes, frame=frame, energy=energy, history=f"from_catalog({rows.summary}, {text})")
 
 
-def _check_missing(missing: u.Quantity | str | None) -> u.Quantity | None:
-    if missing is None:
-        return None
+def _check_missing(missing: u.Quantity | str) -> u.Quantity:
     angle = as_angle(missing, "missing")
     if np.isnan(angle).any():
         raise ValueError(f"missing must not be NaN, got {angle}")

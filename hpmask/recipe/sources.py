@@ -15,9 +15,10 @@ from astropy.table import Table
 from hpmask._utils.arguments import CLOSED, Closed
 from hpmask._utils.modes import Mode
 from hpmask.catalog import files, rows
+from hpmask.catalog.conditions import Condition
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
-from hpmask.recipe.columns import Condition, Size
+from hpmask.recipe.columns import Size, conditions
 from hpmask.recipe.maps import Image, Map, Masks, Skymap, names_of
 from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import Section
@@ -105,7 +106,7 @@ class Catalog:
             "lon": section.get("lon", str),
             "lat": section.get("lat", str),
             "frame": section.get("frame", str),
-            "where": Condition.read(section, "where"),
+            "where": conditions(section, "where"),
             "invalid": _invalid(section, grid),
         }
         radius, axes = [], None
