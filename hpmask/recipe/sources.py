@@ -81,9 +81,17 @@ class _Shapes:
         return cast(Mask, mask), self.counts
 
 
+# The sizes of each kind of shape, and the constructor of its mask.
+_KINDS: dict[tuple[str, ...], Callable[..., Mask]] = {
+    ("radius",): Mask.from_cones,
+    ("semi_major", "semi_minor", "position_angle"): Mask.from_ellipses,
+    ("width", "height", "position_angle"): Mask.from_boxes,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Discs or ellipses around the sources of a table."""
+    """Discs, ellipses or boxes around the sources of a table."""
 
     key: ClassVar[str] = "catalog"
     has_shapes: ClassVar[bool] = True
@@ -94,9 +102,12 @@ class Catalog:
     lat: str | None
     frame: str | None
     where: list[Condition]
+    epoch: str | None
+    catalog_epoch: str | None
+    motion: tuple[str, str] | None
+    within: Path | None
     invalid: Invalid
-    radius: list[Size]
-    axes: tuple[Size, Size, Size] | None
+    sizes: dict[str, list[Size]]
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Catalog:
@@ -107,36 +118,48 @@ class Catalog:
             "lat": section.get("lat", str),
             "frame": section.get("frame", str),
             "where": conditions(section, "where"),
+            "epoch": section.get("epoch", str),
+            "catalog_epoch": section.get("catalog_epoch", str),
+            "motion": _names(section, "motion"),
+            "within": section.file("within") if "within" in section else None,
             "invalid": _invalid(section, grid),
         }
-        radius, axes = [], None
-        if "radius" in section:
-            radius = cls._radius(section, grid)
-            for key in ("semi_major", "semi_minor", "position_angle"):
-                if key in section:
-                    raise section.error(f"{key} is for ellipses, and 'radius' is for discs: give one or the other", key)
-        elif any([key in section for key in ("semi_major", "semi_minor", "position_angle")]):  # noqa: C419, all are asked
-            angle = Size.read(section, "position_angle", direction=True)
-            axes = Size.read(section, "semi_major"), Size.read(section, "semi_minor"), angle
-        else:
+        return cls(path=path, sizes=cls._sizes(section, grid), **options)
+
+    @staticmethod
+    def _sizes(section: Section, grid: Grid) -> dict[str, list[Size]]:
+        given = [names for names in _KINDS if any([key in section for key in names])]  # noqa: C419, all are asked
+        if not given:
             # A misspelt key is the more likely cause.
             section.close()
             raise section.error(
-                "a catalog needs a 'radius', or 'semi_major', 'semi_minor' and 'position_angle'", "catalog"
+                "a catalog needs a 'radius', or 'semi_major', 'semi_minor' and 'position_angle', or 'width' and "
+                "'height'",
+                "catalog",
             )
-        return cls(path=path, radius=radius, axes=axes, **options)
-
-    @staticmethod
-    def _radius(section: Section, grid: Grid) -> list[Size]:
-        value = section.require("radius", str, float, dict, list)
-        if not isinstance(value, list):
-            return [Size.read(section, "radius")]
-        check_per_bin(section, "radius", value, grid)
-        return [Size.parse(section, "radius", one) for one in value]
+        # A position angle alone leaves open what it turns.
+        given = [names for names in given if any(key in section for key in names if key != "position_angle")] or given
+        if len(given) > 1:
+            first, second = (next(key for key in names if key in section) for names in given[:2])
+            raise section.error(f"{second} and {first} are sizes of different shapes: give one or the other", second)
+        names = given[0]
+        if names == ("radius",) and "position_angle" in section:
+            raise section.error("position_angle is for ellipses and boxes, and 'radius' is for discs", "position_angle")
+        sizes = {}
+        for key in names:
+            if key == "position_angle" and key not in section and "width" in names:
+                continue
+            value = section.require(key, str, float, dict, list)
+            if isinstance(value, list):
+                check_per_bin(section, key, value, grid)
+            several = value if isinstance(value, list) else [value]
+            direction = key == "position_angle"
+            sizes[key] = [Size.parse(section, key, one, direction=direction) for one in several]
+        return sizes
 
     @property
     def files(self) -> Sequence[Path]:
-        return [self.path]
+        return [self.path] if self.within is None else [self.path, self.within]
 
     @property
     def title(self) -> str:
@@ -144,62 +167,51 @@ class Catalog:
 
     def load(self, grid: Grid) -> Loaded:
         table, _ = files.load(self.path, self.lon, self.lat, self.hdu)
-        wanted = np.ones(len(table), dtype=bool)
-        for condition in self.where:
-            wanted &= condition(table)
-        if not wanted.any():
-            raise ValueError(f"no row of {self.path.name} fulfils the conditions in 'where': it has {len(table)} rows")
-        table = table[wanted]
         try:
             found = rows.read_rows(
                 table,
-                self._angles,
-                missing=self._missing,
+                {key: partial(_angles, sizes) for key, sizes in self.sizes.items()},
+                missing={key: value for key, sizes in self.sizes.items() if (value := _missing(sizes)) is not None},
+                where=self.where or None,
                 lon=self.lon,
                 lat=self.lat,
                 catalog_frame=self.frame,
+                epoch=self.epoch,
+                catalog_epoch=self.catalog_epoch,
+                motion=self.motion,
                 invalid=self.invalid,
             )
         except ValueError as error:
             # The key of a recipe is called frame, and the argument catalog_frame.
             raise ValueError(str(error).replace("catalog_frame", "frame")) from error
+        if not found.n_chosen:
+            raise ValueError(f"no row of {self.path.name} fulfils the conditions in 'where': it has {found.n_rows} rows")
         counts = {"sources": found.center.size, "skipped": found.n_skipped, "missing": found.n_filled}
-        if self.axes is None:
-            return _Discs(found.center, found.sizes, counts)
-        some, _ = checked_shapes(_ellipses(found.center, found.sizes), grid.frame, "raise")
-        return _Shapes(some, 0, "ellipse", counts)
-
-    def _angles(self, table: Table) -> u.Quantity:
-        """The angles of each row, shape (n, k): the radii, or both semi-axes and the position angle."""
-        if self.axes is None:
-            return u.Quantity([size(table) for size in self.radius]).T
-        major, minor, angle = self.axes
-        return u.Quantity([major(table), minor(table), _turned(angle(table))]).T
-
-    @property
-    def _missing(self) -> u.Quantity | None:
-        """The angles of rows without a value, shape (k,): NaN for those that stay without, None if all do."""
-        sizes = self.radius if self.axes is None else self.axes
-        if all(size.missing is None for size in sizes):
-            return None
-        angles = [np.nan * u.deg if size.missing is None else size.missing for size in sizes]
-        if self.axes is not None:
-            angles[2] = _turned(angles[2])
-        return u.Quantity(angles)
+        within = None if self.within is None else Mask.read(self.within)
+        return _Placed(found.center, found.sizes, within, counts)
 
 
-def _turned(angle: u.Quantity) -> u.Quantity:
-    """A position angle from 0 to 180 deg, as sizes must not be negative. An ellipse is symmetric under half a turn."""
-    return angle % (180 * u.deg)
+def _angles(sizes: Sequence[Size], table: Table) -> u.Quantity:
+    """The angles of each row, shape (n,), or (n, n_bins) if there is a size for each bin."""
+    return sizes[0](table) if len(sizes) == 1 else u.Quantity([size(table) for size in sizes]).T
 
 
-def _ellipses(center: SkyCoord, angles: u.Quantity) -> list[Any]:
-    from regions import EllipseSkyRegion
+def _missing(sizes: Sequence[Size]) -> u.Quantity | None:
+    """The angle of rows without a value, or those of the bins: NaN for bins that stay without, None if all do."""
+    if all(size.missing is None for size in sizes):
+        return None
+    angles = u.Quantity([np.nan * u.deg if size.missing is None else size.missing for size in sizes])
+    return angles[0] if len(sizes) == 1 else angles
 
-    return [
-        EllipseSkyRegion(position, width=2 * minor, height=2 * major, angle=angle)
-        for position, (major, minor, angle) in zip(center, angles, strict=True)
-    ]
+
+def _names(section: Section, key: str) -> tuple[str, str] | None:
+    """Two names of columns."""
+    value = section.get(key, list)
+    if value is None:
+        return None
+    if len(value) != 2 or not all(isinstance(one, str) for one in value):
+        raise section.error(f"{key} must be two names of columns such as ['pmRA', 'pmDE'], got {value!r}", key)
+    return value[0], value[1]
 
 
 @dataclass(frozen=True, slots=True)
