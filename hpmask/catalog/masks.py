@@ -14,11 +14,14 @@ from hpmask._utils.parallel import for_the_call
 from hpmask.catalog.rows import read_rows
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
-from hpmask.regions.masks import cones
+from hpmask.regions.batches import Shapes
+from hpmask.regions.masks import planes_of
+from hpmask.regions.within import footprints_of
 
-__all__ = ["from_catalog"]
+__all__ = ["Column", "from_catalog", "kind_of"]
 
-Angles = u.Quantity | str | Callable[..., u.Quantity]
+# Angles, the name of a column of angles, or a function of the table.
+Column = u.Quantity | str | Callable[..., u.Quantity]
 
 # The sizes of each kind of shape: those that must be given, and those that may be.
 _KINDS: dict[Callable[..., Shapes], tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -31,13 +34,13 @@ _KINDS: dict[Callable[..., Shapes], tuple[tuple[str, ...], tuple[str, ...]]] = {
 @for_the_call
 def from_catalog(
     table: Any,
-    radius: Angles | None,
+    radius: Column | None,
     *,
-    semi_major: Angles | None = None,
-    semi_minor: Angles | None = None,
-    width: Angles | None = None,
-    height: Angles | None = None,
-    position_angle: Angles | None = None,
+    semi_major: Column | None = None,
+    semi_minor: Column | None = None,
+    width: Column | None = None,
+    height: Column | None = None,
+    position_angle: Column | None = None,
     missing: u.Quantity | str | Mapping[str, u.Quantity | str] | None = None,
     where: Any = None,
     within: MaskValue | None = None,
@@ -66,7 +69,7 @@ def from_catalog(
         "position_angle": position_angle,
     }
     sizes = {name: value for name, value in given.items() if value is not None}
-    make = _kind(sizes)
+    shapes = kind_of(sizes)
     rows = read_rows(
         table,
         sizes,
@@ -82,11 +85,29 @@ def from_catalog(
         energy=energy,
         n_threads=n_threads,
     )
-    TODO
+    planes, text = planes_of(
+        shapes(rows.center, **rows.sizes),
+        order=order,
+        resolution=resolution,
+        mode=mode,
+        frame=frame,
+        energy=energy,
+        footprints=None if within is None else footprints_of(within, frame, energy),
+        n_threads=n_threads,
+        progress=progress,
+    )
+    mask = new_mask(planes, frame=frame, energy=energy, history=f"from_catalog({rows.summary}, {text})")
+    return mask if within is None else mask & within
 
 
-def _kind(sizes: Iterable[str]) -> Callable[..., Shapes]:
-    """The kind of shape that has some sizes."""
+def kind_of(sizes: Iterable[str]) -> Callable[..., Shapes]:
+    """The constructor of the shapes that have some sizes.
+
+    Raises
+    ------
+    TypeError
+        If no kind of shape has just these.
+    """
     for make, (needed, more) in _KINDS.items():
         if set(needed) <= set(sizes) <= {*needed, *more}:
             return make

@@ -152,9 +152,7 @@ def _rates(table: Table, name: str) -> Floats:
         raise ValueError(f"motion names {name!r}, which is not a column of the table")
     unit = getattr(table[name], "unit", None)
     if unit is None or str(unit) == "":
-        raise ValueError(
-            f"column {name!r} of proper motions has no unit: set table[{name!r}].unit, such as 'mas / yr'"
-        )
+        raise ValueError(f"column {name!r} of proper motions has no unit: set table[{name!r}].unit, such as 'mas / yr'")
     known = u.Unit(unit, parse_strict="silent")
     if not known.is_equivalent(_RATE):
         raise ValueError(f"column {name!r} must hold proper motions, such as in mas / yr, but is in {str(unit)!r}")
@@ -176,8 +174,8 @@ def _found(table: Table, position: Position) -> tuple[str, str]:
         if lon in names and lat in names:
             return names[lon], names[lat]
     raise ValueError(
-        "no columns of proper motions are known by their names or UCDs: name them by motion=('pmRA', 'pmDE'), the first "
-        f"with the factor cos(latitude). The columns are {', '.join(table.colnames[:40])}"
+        "no columns of proper motions are known by their names or UCDs: name them by motion=('pmRA', 'pmDE'), the "
+        f"first with the factor cos(latitude). The columns are {', '.join(table.colnames[:40])}"
     )
 
 

@@ -134,7 +134,7 @@ def read_rows(
         angles: dict[str, u.Quantity] = {}
         filled = np.zeros(n_rows, dtype=np.bool_)
         for name, given in sizes.items():
-            angles[name], origin = _sizes(data, name, given, energy)
+            angles[name], origin = _sizes(data, name, given, None if name == "position_angle" else energy)
             summary += origin
             if name in missing:
                 angles[name], these = _filled(name, angles[name], missing[name], n_rows)
@@ -226,9 +226,7 @@ def _sizes(table: Table, name: str, given: Any, energy: EnergyAxis | None) -> tu
     return _fitting(name, _angles(given, name), table), ""
 
 
-def _returned(
-    table: Table, name: str, function: Callable[..., Any], by: str, energy: EnergyAxis | None
-) -> u.Quantity:
+def _returned(table: Table, name: str, function: Callable[..., Any], by: str, energy: EnergyAxis | None) -> u.Quantity:
     """The angles that a function returns; with energy bins, of shape (n, n_bins)."""
     arguments = (_with_nan(table),) if energy is None else (_with_nan(table), energy)
     _check_takes(name, function, by, arguments)
@@ -299,14 +297,15 @@ def _with_nan(table: Table) -> Table:
 def _fitting(name: str, angles: u.Quantity, table: Table) -> u.Quantity:
     """`angles`, if their shape is valid, and their values as well if they apply to all rows."""
     n = len(table)
+    if name == "position_angle" and angles.shape not in ((), (n,)):
+        raise ValueError(f"position_angle must be a scalar or have the shape ({n},), got {angles.shape}")
     per_bin = angles.ndim == 2 and angles.shape[0] == 1
     if angles.ndim > 2 or (angles.ndim and not _is_per_row(angles, n) and not per_bin):
         raise ValueError(
             f"{name} must be a scalar or have the shape ({n},), ({n}, n_bins) or (1, n_bins), got {angles.shape}"
         )
-    if not _is_per_row(angles, n):
-        if not np.isfinite(angles).all() or np.any(_out_of_limits(name, angles)):
-            raise ValueError(f"{name} must be {_limits_text(name)}, got {angles}")
+    if not _is_per_row(angles, n) and (not np.isfinite(angles).all() or np.any(_out_of_limits(name, angles))):
+        raise ValueError(f"{name} must be {_limits_text(name)}, got {angles}")
     return angles
 
 
@@ -351,9 +350,7 @@ def _is_per_row(angles: u.Quantity, n_rows: int) -> bool:
 Problem = tuple[str, NDArray[np.bool_]]
 
 
-def _problems(
-    lon: NDArray[np.float64], lat: NDArray[np.float64], sizes: Mapping[str, u.Quantity]
-) -> list[Problem]:
+def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], sizes: Mapping[str, u.Quantity]) -> list[Problem]:
     """The possible faults of a row, and the rows that have them."""
     finite = np.isfinite(lon) & np.isfinite(lat)
     problems = [

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from hpmask._utils.arguments import CLOSED, Closed
 from hpmask._utils.modes import Mode
 from hpmask.catalog import files, rows
 from hpmask.catalog.conditions import Condition
+from hpmask.catalog.masks import kind_of
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
 from hpmask.recipe.columns import Size, conditions
 from hpmask.recipe.maps import Image, Map, Masks, Skymap, names_of
 from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import Section
+from hpmask.regions.batches import Shapes, columns_of
 from hpmask.regions.convert import checked_shapes
-from hpmask.regions.masks import mask_of_shapes
-from hpmask.regions.order import order_of_discs, order_of_shapes
-from hpmask.regions.rasterize import check_cones
+from hpmask.regions.masks import from_shapes, mask_of_shapes
+from hpmask.regions.order import order_of_batches, order_of_shapes
 from hpmask.regions.shapes import Shape
 from hpmask.regions.shapes import Zone as ZoneShape
 
@@ -39,28 +41,33 @@ def _order_of_shapes(some: Sequence[Shape], noun: str) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Discs:
-    """Discs, with radii of shape (n, 1) or (n, n_bins)."""
+class _Placed:
+    """Shapes around sources, in a footprint if there is one."""
 
-    center: SkyCoord
-    radii: u.Quantity
+    shapes: Shapes
+    per_bin: bool
+    within: Mask | None
     counts: dict[str, int]
 
     def order(self, grid: Grid) -> int | None:
-        _, lat, radii, _ = check_cones(self.center, *self._radii_and_frame(grid))
-        return order_of_discs(lat, radii) or None if radii.any() else None
+        batches = columns_of(self.shapes, grid.frame, self._energy(grid))
+        return order_of_batches(batches) or None if any(batch.sizes.area.size for batch in batches) else None
 
-    def _radii_and_frame(self, grid: Grid) -> tuple[u.Quantity, str, EnergyAxis | None]:
-        if self.radii.shape[1] > 1:
-            return self.radii, grid.frame, grid.energy
-        return self.radii[:, 0], grid.frame, None
+    def _energy(self, grid: Grid) -> EnergyAxis | None:
+        return grid.energy if self.per_bin else None
 
     def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        radii, frame, energy = self._radii_and_frame(grid)
-        mask = Mask.from_cones(
-            self.center, radii, order=order, mode=mode, frame=frame, energy=energy, n_threads=n_threads
+        mask = from_shapes(
+            self.shapes,
+            "from_catalog",
+            order=order,
+            mode=mode,
+            frame=grid.frame,
+            energy=self._energy(grid),
+            within=self.within,
+            n_threads=n_threads,
         )
-        return mask, self.counts
+        return cast(Mask, mask), self.counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +88,8 @@ class _Shapes:
         return cast(Mask, mask), self.counts
 
 
-# The sizes of each kind of shape, and the constructor of its mask.
-_KINDS: dict[tuple[str, ...], Callable[..., Mask]] = {
-    ("radius",): Mask.from_cones,
-    ("semi_major", "semi_minor", "position_angle"): Mask.from_ellipses,
-    ("width", "height", "position_angle"): Mask.from_boxes,
-}
+# The sizes of each kind of shape.
+_KINDS = (("radius",), ("semi_major", "semi_minor", "position_angle"), ("width", "height", "position_angle"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,9 @@ class Catalog:
 
     @staticmethod
     def _sizes(section: Section, grid: Grid) -> dict[str, list[Size]]:
-        given = [names for names in _KINDS if any([key in section for key in names])]  # noqa: C419, all are asked
+        given = {names: [key for key in names if key in section] for names in _KINDS}
+        # A position angle alone leaves open what it turns.
+        given = {names: keys for names, keys in given.items() if keys not in ([], ["position_angle"])}
         if not given:
             # A misspelt key is the more likely cause.
             section.close()
@@ -137,23 +142,22 @@ class Catalog:
                 "'height'",
                 "catalog",
             )
-        # A position angle alone leaves open what it turns.
-        given = [names for names in given if any(key in section for key in names if key != "position_angle")] or given
         if len(given) > 1:
-            first, second = (next(key for key in names if key in section) for names in given[:2])
+            (first, *_), (second, *_) = list(given.values())[:2]
             raise section.error(f"{second} and {first} are sizes of different shapes: give one or the other", second)
-        names = given[0]
+        (names,) = given
         if names == ("radius",) and "position_angle" in section:
-            raise section.error("position_angle is for ellipses and boxes, and 'radius' is for discs", "position_angle")
+            raise section.error("position_angle is for ellipses and boxes, and radius is for discs", "position_angle")
         sizes = {}
         for key in names:
             if key == "position_angle" and key not in section and "width" in names:
                 continue
-            value = section.require(key, str, float, dict, list)
+            direction = key == "position_angle"
+            kinds = (str, float, dict) if direction else (str, float, dict, list)
+            value = section.require(key, *kinds)
             if isinstance(value, list):
                 check_per_bin(section, key, value, grid)
             several = value if isinstance(value, list) else [value]
-            direction = key == "position_angle"
             sizes[key] = [Size.parse(section, key, one, direction=direction) for one in several]
         return sizes
 
@@ -182,13 +186,18 @@ class Catalog:
                 invalid=self.invalid,
             )
         except ValueError as error:
-            # The key of a recipe is called frame, and the argument catalog_frame.
-            raise ValueError(str(error).replace("catalog_frame", "frame")) from error
+            # The key of a recipe is called frame, and the argument catalog_frame; each size has its own missing.
+            message = str(error).replace("catalog_frame", "frame")
+            message = re.sub(r"missing=\{'(\w+)': ('[^']*')\}", r"\1 = { ..., missing=\2 }", message)
+            raise ValueError(message) from error
         if not found.n_chosen:
-            raise ValueError(f"no row of {self.path.name} fulfils the conditions in 'where': it has {found.n_rows} rows")
+            raise ValueError(
+                f"no row of {self.path.name} fulfils the conditions in 'where': it has {found.n_rows} rows"
+            )
         counts = {"sources": found.center.size, "skipped": found.n_skipped, "missing": found.n_filled}
         within = None if self.within is None else Mask.read(self.within)
-        return _Placed(found.center, found.sizes, within, counts)
+        shapes = kind_of(self.sizes)(found.center, **found.sizes)
+        return _Placed(shapes, any(len(several) > 1 for several in self.sizes.values()), within, counts)
 
 
 def _angles(sizes: Sequence[Size], table: Table) -> u.Quantity:

@@ -289,7 +289,7 @@ def _edge_pixels(image: Image, grid: Grid, way: Way, order: int, outside: bool, 
         found = [_ranges(np.empty(0, dtype=np.uint64), order)]
         for vertices in four[share::threads]:
             try:
-                outline = _shapes.polygon(np.ascontiguousarray(vertices))
+                outline = _shapes.polygon(np.ascontiguousarray(vertices), np.array([0, len(vertices)]), False)
             except ValueError:
                 # The quadrangle has no area: two corners coincide, as at a pole.
                 continue

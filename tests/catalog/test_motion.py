@@ -60,7 +60,9 @@ def test_as_astropy(lon, lat, pm_lon, pm_lat, epoch, frame):
 def test_barnards_star_in_gaia():
     table = Table(BARNARD | {"ref_epoch": [2016.0] * u.yr})
     got, text = moved(table, "J2026.0")
-    assert got.separation(SkyCoord(BARNARD["ra"], BARNARD["dec"], unit="deg"))[0].arcsec == pytest.approx(103.93, abs=0.01)
+    assert got.separation(SkyCoord(BARNARD["ra"], BARNARD["dec"], unit="deg"))[0].arcsec == pytest.approx(
+        103.93, abs=0.01
+    )
     assert text == ", moved to J2026 by pmra and pmdec"
     assert moved(table, "J2026.0", catalog_epoch="J2026.0")[0].dec.deg == BARNARD["dec"]
 
@@ -84,7 +86,9 @@ def test_columns_are_found_by_ucds_and_named():
     table = Table({"ra": [1.0], "dec": [1.0], "x": [3.6] * u.arcsec / u.yr, "y": [0.0] * u.arcsec / u.yr})
     with pytest.raises(ValueError, match="no columns of proper motions"):
         moved(table, "J2010.0", catalog_epoch="J2000.0")
-    assert moved(table, "J2010.0", catalog_epoch="J2000.0", motion=("x", "y"))[0].ra.deg[0] == pytest.approx(1.01, abs=1e-5)
+    assert moved(table, "J2010.0", catalog_epoch="J2000.0", motion=("x", "y"))[0].ra.deg[0] == pytest.approx(
+        1.01, abs=1e-5
+    )
     table["x"].info.meta = {"ucd": "pos.pm;pos.eq.ra"}
     table["y"].info.meta = {"ucd": "pos.pm;pos.eq.dec"}
     assert moved(table, "J2010.0", catalog_epoch="J2000.0")[1] == ", moved to J2010 by x and y"

@@ -449,9 +449,9 @@ class TestAdvice:
         (entry(""), r"needs a ('radius')", "[[exclude]]", '[[exclude]]\nradius = "1 deg"'),
         (
             entry('semi_major = "size"'),
-            r"needs '(position_angle)'",
+            r"needs '(semi_minor)'",
             '"size"',
-            '"size"\n\\1 = "angle"\nsemi_minor="minor"',
+            '"size"\n\\1 = "minor"\nposition_angle="angle"',
         ),
         (
             entry('semi_minor = "minor"\nposition_angle = "angle"'),
@@ -693,12 +693,12 @@ class TestMistakes:
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = "1 deg"\nsemi_major = "2 deg"\n',
                 5,
-                "semi_major is for ellipses",
+                "semi_major and radius are sizes of different shapes",
             ),
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nsemi_major = "2 deg"\n',
                 2,
-                "needs 'position_angle'",
+                "needs 'semi_minor'",
             ),
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = "1 deg"\nwhere = "size"\n',
