@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from astropy import units as u
@@ -21,7 +21,7 @@ from hpmask.regions.within import footprints_of
 __all__ = ["Column", "from_catalog", "kind_of"]
 
 # Angles, the name of a column of angles, or a function of the table.
-Column = u.Quantity | str | Callable[..., u.Quantity]
+Column: TypeAlias = u.Quantity | str | Callable[..., u.Quantity]
 
 # The sizes of each kind of shape: those that must be given, and those that may be.
 _KINDS: dict[Callable[..., Shapes], tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -352,7 +352,7 @@ class Shapes:
         order, checked = check_order(order), check_mode(mode)
         batch = columns_of(self, frames.check_frame(frame), None)[0]
         return batch_ranges(
-            lambda rows: batch.take(rows).rasterize(order, checked),
+            lambda rows: arrays.rows_rasterized(batch, rows, order, checked, apart=True),
             2.0 + expected_ranges(batch.outline_lengths, order),
             len(batch),
             order=order,

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 from astropy import units as u
 
 from hpmask._utils.arguments import MAX_ORDER, Closed, as_flag
@@ -18,7 +17,7 @@ from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames, healpix
 from hpmask.regions import rasterize, shapes
-from hpmask.regions.arrays import Batch, Objects
+from hpmask.regions.arrays import Batch, Objects, Rows, rows_rasterized
 from hpmask.regions.batches import Shapes, columns_of, text_of
 from hpmask.regions.convert import cells_of_points, checked_shapes, of_bins
 from hpmask.regions.order import order_of_batches, order_of_shapes, resolved_order, warn_of_misses
@@ -91,11 +90,10 @@ def planes_of(
         if key in planes:
             continue
         rows = slice(None) if ground is None else rows_near(batch, ground, order)
-        some = batch if ground is None else batch.take(rows)
-        planes[key], without = _plane(some, order, mode, n_threads, progress)
+        planes[key], without = _plane(batch, rows, order, mode, n_threads, progress)
         if without.size:
-            missed.update(np.arange(len(batch))[rows][without].tolist())
-            narrowest = min(narrowest, float(some.take(without).sizes.inradius.min(initial=math.inf)))
+            missed.update(without.tolist())
+            narrowest = min(narrowest, float(batch.take(without).sizes.inradius.min(initial=math.inf)))
     total = columns[0].counted_as(len(columns[0]))
     warn_of_misses(len(missed), total, narrowest if narrowest < math.inf else 0.0, order, mode)
     text = f"{text_of(shapes, energy)}, {order_text}{_mode_text(mode)}"
@@ -107,19 +105,24 @@ def _repeated(some: Sequence[T], n: int) -> Sequence[T]:
     return some if len(some) == n else list(some) * n
 
 
-def _plane(batch: Batch, order: int, mode: Mode, n_threads: int | None, progress: bool) -> tuple[RangeSet, Any]:
-    """The union of shapes, and the rows of those without a cell."""
-    lon, lat, reach = batch.caps
-    return rasterize.batch_and_misses(
-        lambda rows: batch.take(rows).rasterize(order, mode),
+def _plane(
+    batch: Batch, rows: Rows | slice, order: int, mode: Mode, n_threads: int | None, progress: bool
+) -> tuple[RangeSet, Rows]:
+    """The union of some rows of a batch, and the rows of those without a cell."""
+    some = batch.take(rows)
+    number = None if isinstance(rows, slice) else rows
+    lon, lat, reach = some.caps
+    plane, missed = rasterize.batch_and_misses(
+        lambda block: rows_rasterized(batch, block if number is None else number[block], order, mode),
         healpix.cells_at(lon, lat, MAX_ORDER),
-        2.0 + rasterize.expected_ranges(batch.outline_lengths, order),
+        2.0 + rasterize.expected_ranges(some.outline_lengths, order),
         order=order,
         what=batch.plural,
         sizes=reach,
         n_threads=n_threads,
         progress=progress,
     )
+    return plane, missed if number is None else number[missed]
 
 
 def _mode_text(mode: str) -> str:
