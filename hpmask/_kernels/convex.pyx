@@ -32,7 +32,8 @@ from hpmask._kernels.buffer cimport Extent, grow
 from hpmask._kernels.constants cimport CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
 from hpmask._kernels.geometry cimport base_ring, central_longitude, place_vector, ring_height
 from hpmask._kernels.polygon cimport (
-    Edges, chord2, cross, dot, edge_normal, edges_close, edges_hold, edges_open,
+    AFTER, ARC_SIZE, BEFORE, FIRST, LAST, LEVEL, NORMAL, POLAR, Edges, chord2, cross, dot, edge_normal, edges_close,
+    edges_hold, edges_open, edges_set,
 )
 from hpmask._kernels.rings cimport FAR, MARGIN, Table, make_room, walk_face
 from hpmask._kernels.sink cimport Sink, owned, sink_open, sink_take
@@ -171,6 +172,8 @@ cdef struct Work:
     Extent vertex_extent
     Edges edges             # for the exact test, if it was called for
     bint edges_are_open
+    double* arcs            # of these, in the columns of polygon.pxd
+    Extent arc_extent
     Piece* pieces
     Extent piece_extent
     Row* rows
@@ -239,6 +242,26 @@ cdef inline double distance(const double* a, const double* b) noexcept nogil:
     return atan2(sqrt(dot(c, c)), dot(a, b))
 
 
+cdef bint set_edges(Work* work) noexcept nogil:
+    """Prepare the exact test; False if there is no memory."""
+    cdef int i
+    cdef int* rings = [0, work.n_vertices]
+    cdef double* arc
+    # Nothing is kept from polygon to polygon: the count stays 0.
+    if not grow(&work.arc_extent, work.n_vertices * ARC_SIZE, &work.arcs, sizeof(double), NULL, 0, NULL, 0):
+        return False
+    for i in range(work.n_vertices):
+        arc = work.arcs + i * ARC_SIZE
+        memcpy(arc + NORMAL, work.normals + 3 * i, 3 * sizeof(double))
+        arc[LEVEL] = 0
+        arc[POLAR] = M_PI / 2
+        memcpy(arc + FIRST, work.vertices + 3 * i, 3 * sizeof(double))
+        memcpy(arc + LAST, work.vertices + 3 * (i + 1 if i + 1 < work.n_vertices else 0), 3 * sizeof(double))
+        cross(arc + NORMAL, arc + FIRST, arc + AFTER)
+        cross(arc + LAST, arc + NORMAL, arc + BEFORE)
+    return edges_set(&work.edges, work.arcs, rings, 1)
+
+
 cdef bint holds(Work* work, int face, int64_t s, int64_t v) noexcept nogil:
     """Whether the shape holds the centre of a cell: the exact test."""
     cdef double p[3]
@@ -247,7 +270,8 @@ cdef bint holds(Work* work, int face, int64_t s, int64_t v) noexcept nogil:
         return distance(p, work.ellipse.focus1) + distance(p, work.ellipse.focus2) <= work.ellipse.distance_sum
     if not work.edges_are_open:
         work.edges_are_open = True
-        if not edges_open(&work.edges, work.vertices, work.normals, work.n_vertices):
+        edges_open(&work.edges)
+        if not set_edges(work):
             work.status = FAILED
     if work.status == FAILED:
         return False
@@ -1436,6 +1460,7 @@ cdef void work_close(Work* work) noexcept nogil:
         edges_close(&work.edges)
     free(work.vertices)
     free(work.normals)
+    free(work.arcs)
     free(work.lons)
     free(work.pieces)
     free(work.rows)

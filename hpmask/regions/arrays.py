@@ -46,6 +46,8 @@ Raster = tuple[Numbers, Numbers, Rows]
 
 # A cap up to this radius holds the great circles between its points.
 _CONVEX_CAP = 1.5
+# Two vertices this close to each other are the same. As in the kernels.
+_SAME = 1e-14
 
 
 class Sizes(NamedTuple):
@@ -290,7 +292,7 @@ class Boxes(Batch):
         return out
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        return Polygons.simple(self.corners).rasterize(order, mode)
+        return Polygons.simple(self.corners).rasterize_with(np.ones(len(self), dtype=np.bool_), order, mode)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -350,34 +352,43 @@ class Polygons(Batch):
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
         simple = (np.diff(self.offsets) == 1) & (self.larger == 0)
-        if simple.all():
-            starts, stops, missed, left = self._simple(order, mode)
-            rows = left
-        else:
-            rows = np.flatnonzero(simple)
-            starts, stops, missed, left = self.take(rows)._simple(order, mode)
-            missed, rows = rows[missed], np.sort(np.append(rows[left], np.flatnonzero(~simple)))
+        # Where a ring turns back on itself it may have no area: the other kernel knows that.
+        after = self._after()
+        tips = np.linalg.norm(self.vertices[after[after]] - self.vertices, axis=1) < _SAME
+        if tips.any():
+            rings = np.searchsorted(self.ring_offsets, np.flatnonzero(tips), side="right") - 1
+            simple[np.searchsorted(self.offsets, rings, side="right") - 1] = False
+        return self.rasterize_with(simple, order, mode)
+
+    def rasterize_with(self, simple: NDArray[np.bool_], order: int, mode: Mode) -> Raster:
+        """As `rasterize`, given which polygons have one ring, which bounds an area, and its smaller side inside."""
+        rows = np.flatnonzero(simple)
+        some = self if simple.all() else self.take(rows)
+        number = MODE_NUMBERS[mode]
+        starts, stops, missed, left = _convex.polygons(some.vertices, some.ring_offsets, order, number)
+        missed = rows[missed.astype(np.intp)]
+        rows = np.sort(np.append(rows[left.astype(np.intp)], np.flatnonzero(~simple)))
         if not rows.size:
             return starts, stops, missed
         some = self.take(rows)
         try:
             more, ends, without = _shapes.polygons(
-                some.vertices, some.ring_offsets, some.offsets, some.larger, order, MODE_NUMBERS[mode]
+                some.vertices, some.ring_offsets, some.offsets, some.larger, order, number
             )
         except _shapes.InvalidShape as error:
             raise _shapes.InvalidShape(int(rows[error.row]), error.reason) from None
         missed = np.sort(np.append(missed, rows[without.astype(np.intp)]))
         return np.append(starts, more), np.append(stops, ends), missed
 
-    def _simple(self, order: int, mode: Mode) -> tuple[Numbers, Numbers, Rows, Rows]:
-        """As `rasterize`, for polygons of one ring and its smaller side, and the rows that are left to do."""
-        starts, stops, missed, left = _convex.polygons(self.vertices, self.ring_offsets, order, MODE_NUMBERS[mode])
-        return starts, stops, missed.astype(np.intp), left.astype(np.intp)
+    def _after(self) -> Rows:
+        """The number of the vertex after each one in its ring."""
+        after = np.arange(1, len(self.vertices) + 1)
+        after[self.ring_offsets[1:] - 1] = self.ring_offsets[:-1]
+        return after
 
     def _edges(self) -> tuple[Rows, Angles]:
         """The number of the vertex after each one in its ring, and the length of the edge to it."""
-        after = np.arange(1, len(self.vertices) + 1)
-        after[self.ring_offsets[1:] - 1] = self.ring_offsets[:-1]
+        after = self._after()
         chords = np.linalg.norm(self.vertices[after] - self.vertices, axis=1)
         return after, 2 * np.arcsin(np.minimum(chords / 2, 1))
 

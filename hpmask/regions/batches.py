@@ -382,7 +382,7 @@ def _centers(center: SkyCoord) -> tuple[SkyCoord, int]:
     there = SkyCoord(frames.directions(center, "center"))
     if there.ndim > 1:
         raise ValueError(f"center must be a scalar or 1-D, got shape {there.shape}")
-    frames.check_finite(there.data.lon.to(u.rad), there.data.lat.to(u.rad), "center")
+    frames.check_finite(there.data.lon, there.data.lat, "center")
     return there.reshape(-1), there.size
 
 

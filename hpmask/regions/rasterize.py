@@ -12,11 +12,11 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from hpmask._kernels import discs as _discs
-from hpmask._utils.arguments import as_angle, as_flag, check_order
+from hpmask._utils.arguments import MAX_ORDER, as_angle, as_flag, check_order
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import track
-from hpmask.core.rangeset import RangeSet, from_starts_stops
+from hpmask.core.rangeset import RangeSet, from_starts_stops, union_along_curve
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import per_bin
 from hpmask.geometry import frames, healpix
@@ -40,8 +40,8 @@ Rows = NDArray[np.intp]
 Numbers = NDArray[np.uint64]
 T = TypeVar("T")
 
-# About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in memory.
-_BLOCK_RANGES = 2_000_000
+# About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in the cache.
+_BLOCK_RANGES = 250_000
 _SMALL_RANGES = 50_000
 # About how many ranges an outline gives per radian, times 2**-order: it crosses about 1.3 cells, and half of them
 # begin a range.
@@ -171,7 +171,7 @@ def discs_and_misses(
     if (radius + (TIE if mode == "center" else 0.0) >= np.pi).any():
         return RangeSet.full(order), np.empty(0, dtype=np.intp)
 
-    def kernel(rows: Rows | slice) -> tuple[Numbers, Numbers, Numbers]:
+    def kernel(rows: Rows) -> tuple[Numbers, Numbers, Numbers]:
         some = [np.ascontiguousarray(angle[rows], dtype=np.float64) for angle in (lon, lat, radius)]
         starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
         return starts, stops, missed
@@ -204,7 +204,7 @@ def annuli_and_misses(
     An annulus is a closed disc without another closed disc: see `discs`.
     """
 
-    def kernel(rows: Rows | slice) -> tuple[Numbers, Numbers, Numbers]:
+    def kernel(rows: Rows) -> tuple[Numbers, Numbers, Numbers]:
         some = [np.ascontiguousarray(angle[rows], dtype=np.float64) for angle in (lon, lat, inner, outer)]
         starts, stops, missed = _discs.annuli(*some, order, MODE_NUMBERS[mode])
         return starts, stops, missed
@@ -222,7 +222,7 @@ def annuli_and_misses(
 
 
 def batch_and_misses(
-    kernel: Callable[[Any], tuple[Numbers, Numbers, Numbers]],
+    kernel: Callable[[Rows], tuple[Numbers, Numbers, Numbers]],
     cells: Numbers,
     ranges: Any,
     *,
@@ -237,8 +237,8 @@ def batch_and_misses(
     Parameters
     ----------
     kernel : callable
-        Takes row numbers (an array or a slice), and returns the starts and stops of the ranges of these shapes, in the
-        sequence of the rows, and the positions among them of shapes without a cell. It is called on several threads.
+        Takes an array of row numbers, and returns the starts and stops of the ranges of these shapes, in the sequence
+        of the rows, and the positions among them of shapes without a cell. It is called on several threads.
     cells : numpy.ndarray of uint64, shape (n,)
         The NESTED cell of order 29 at a point of each shape, such as its centre.
     ranges : float or array_like, shape (n,)
@@ -258,19 +258,82 @@ def batch_and_misses(
         If the ranges do not fit in memory.
     """
     ranges = _affordable(ranges, cells.size, order, what, sizes)
+    total = float(ranges.sum())
     threads = thread_count(n_threads)
-    blocks = list(_blocks(cells, ranges, threads))
+    sky = _SkyOrder(cells, order, threads)
+    del cells
+    edges = _block_edges(sky, ranges, total, threads)
+    del ranges
 
-    def work(block: Rows | slice) -> tuple[RangeSet, Rows]:
-        starts, stops, missed = kernel(block)
-        rows = missed.astype(np.intp)
-        if missed.size:
-            rows = rows + (block.start or 0) if isinstance(block, slice) else block[rows]
-        return from_starts_stops(starts, stops, order), rows
+    def work(block: tuple[int, int]) -> tuple[RangeSet, Rows]:
+        rows = sky.rows(*block)
+        starts, stops, missed = kernel(rows)
+        return from_starts_stops(starts, stops, order), rows[missed.astype(np.intp)]
 
-    done = _on_threads(work, blocks, threads=threads, progress=progress)
-    missed = done[0][1] if len(done) == 1 else np.sort(np.concatenate([rows for _, rows in done]))
-    return _union([plane for plane, _ in done], order), missed
+    misses: list[Rows] = []
+
+    def planes() -> Iterator[RangeSet]:
+        done = thread_map(work, list(pairwise(edges)), threads)
+        for plane, missed in track(done, total=len(edges) - 1, what="rasterizing", shown=progress):
+            misses.append(missed)
+            yield plane
+
+    if len(edges) == 2:
+        (union,) = planes()
+    else:
+        union = union_along_curve(planes(), sky.cuts(edges), order)
+    return union, np.sort(np.concatenate(misses))
+
+
+class _SkyOrder:
+    """Rows by their places on the NESTED curve."""
+
+    def __init__(self, cells: Numbers, order: int, threads: int) -> None:
+        self.size = cells.size
+        self.order = order
+        # The leading bits of the place, from the first one on that differs, and the row, in one number: these are
+        # sorted faster than rows by their cells, in half of the memory.
+        self.row_bits = max(self.size - 1, 0).bit_length()
+        self.first = int(cells.min()) if self.size else 0
+        span = int(cells.max()) - self.first if self.size else 0
+        self.shift = max(0, span.bit_length() + self.row_bits - 64)
+        keys = cells - np.uint64(self.first)
+        keys >>= np.uint64(self.shift)
+        keys <<= np.uint64(self.row_bits)
+        keys |= np.arange(self.size, dtype=np.uint64)
+        if threads > 1 and self.size > _SMALL_RANGES:
+            list(thread_map(np.ndarray.sort, np.array_split(keys, threads), threads))
+            # A stable sort merges ascending runs.
+            keys.sort(kind="stable")
+        else:
+            keys.sort()
+        self._keys = keys
+
+    def rows(self, first: int, last: int) -> Rows:
+        """The rows in places `first` to `last`."""
+        return (self._keys[first:last] & np.uint64((1 << self.row_bits) - 1)).astype(np.intp)
+
+    def cuts(self, edges: list[int]) -> Numbers:
+        """Cells of `order` between blocks of rows, from the first cell of the sky to the end."""
+        places = (self._keys[edges[1:-1]] >> np.uint64(self.row_bits)) << np.uint64(self.shift)
+        places += np.uint64(self.first)
+        places &= np.uint64(2**64 - (1 << 2 * (MAX_ORDER - self.order)))
+        return np.concatenate([[0], places, [12 << 2 * MAX_ORDER]]).astype(np.uint64)
+
+
+def _block_edges(sky: _SkyOrder, ranges: Angles, total: float, threads: int) -> list[int]:
+    """The places in the order of the sky where blocks of about equal work begin, and the end."""
+    n_blocks = int(np.ceil(total / _BLOCK_RANGES))
+    if threads > 1 and total > _SMALL_RANGES:
+        n_blocks = max(n_blocks, 4 * threads)
+    if n_blocks <= 1:
+        return [0, sky.size]
+    # The work of groups of rows: sums over all rows would take as much memory as the shapes.
+    group = max(1, sky.size // (64 * n_blocks))
+    starts = np.arange(0, sky.size, group)
+    work = np.array([ranges[sky.rows(a, a + group)].sum() for a in starts])
+    cuts = np.searchsorted(np.cumsum(work), np.linspace(0, total, n_blocks + 1)[1:-1])
+    return [0, *(int(a) for a in np.unique(starts[cuts[cuts < starts.size]]) if a), sky.size]
 
 
 def batch_ranges(
@@ -323,24 +386,6 @@ def _too_fine(order: int, what: str, ranges: float, largest: str) -> ValueError:
     return ValueError(
         f"order {order} is too fine for these {what}: about {ranges:.1e} ranges ({ranges * 16e-9:.0f} GB), {largest}"
     )
-
-
-def _blocks(cells: Numbers, ranges: Angles, threads: int) -> Iterator[Rows | slice]:
-    """Rows in blocks of about equal work; neighbours on the sky if there are many blocks."""
-    total = float(ranges.sum())
-    n_blocks = int(np.ceil(total / _BLOCK_RANGES))
-    if n_blocks < threads and total > _SMALL_RANGES:
-        n_blocks = threads
-    if n_blocks <= 1:
-        yield slice(None)
-        return
-    # Then a block's shapes overlap each other, not another block's, and little is left to unite.
-    order = np.argsort(cells, kind="stable")
-    work = np.cumsum(ranges[order])
-    cuts = np.searchsorted(work, np.linspace(0, total, n_blocks + 1)[1:-1])
-    edges = np.unique(np.concatenate([[0], cuts, [ranges.size]]))
-    for a, b in pairwise(edges):
-        yield order[a:b]
 
 
 def _on_threads(work: Callable[[Any], T], parts: Sequence[Any], *, threads: int, progress: bool) -> list[T]:

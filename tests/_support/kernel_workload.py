@@ -35,6 +35,7 @@ KERNELS = (
     "greedy",
     "index",
     "neighbours",
+    "pieces",
     "pixel_areas",
     "pixels_under_mask",
     "projections",
@@ -359,6 +360,15 @@ class Workload:
             projections.places(code, self.vectors, back)
             yield from (stretch, native, back)
 
+    def call_pieces(self) -> Iterable[Any]:
+        pieces = load("pieces").Pieces()
+        half = self.boundaries.size // 4 * 2
+        pieces.append(self.boundaries[:half])
+        pieces.append(self.boundaries[half:])
+        pieces.unite(self.other)
+        yield pieces.take()
+        yield pieces.take()
+
     def call_ranges(self) -> Iterable[Any]:
         ranges, a, b = load("ranges"), self.boundaries, self.other
         for left, right in ((a, b), (b, a), (a, _NONE), (_NONE, b), (_NONE, _NONE)):
@@ -374,7 +384,7 @@ class Workload:
         yield out[i + j : i + j + n]
         starts, stops = (np.sort(np.concatenate([a[k::2], b[k::2]])) for k in range(2))
         for depth in (1, 2):
-            out = np.empty(2 * starts.size, np.uint64)
+            out = np.empty(ranges.count_at_least(starts, stops, depth), np.uint64)
             yield out[: ranges.at_least(starts, stops, depth, out)]
         yield ranges.first_fault(a, 1 << self.shift_min, 12 << 58)
         yield ranges.first_fault(a[::-1].copy(), 1 << self.shift_min, 12 << 58)
