@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -17,6 +17,7 @@ from hpmask._utils.modes import Mode, PixelMode
 from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted, quantity_text
 from hpmask.catalog import masks as catalogs
+from hpmask.catalog.masks import Column
 from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
 from hpmask.core import outline as outlines
 from hpmask.core.outline import Outline
@@ -48,6 +49,7 @@ from hpmask.wcs.pixel_frame import pixel_frame
 
 if TYPE_CHECKING:
     from astropy.table import Table
+    from astropy.time import Time
     from astropy.visualization.wcsaxes import WCSAxes
     from astropy.wcs import WCS
     from gammapy.catalog import SourceCatalog
@@ -1008,22 +1010,35 @@ class Mask(MaskValue):
     def from_catalog(
         cls,
         table: Table | Any,
-        radius: u.Quantity | str | Callable[..., u.Quantity],
+        radius: Column | None = None,
         *,
-        missing: u.Quantity | str | None = None,
-        order: int | None = None,
-        resolution: u.Quantity | str | None = None,
+        semi_major: Column | None = None,
+        semi_minor: Column | None = None,
+        width: Column | None = None,
+        height: Column | None = None,
+        position_angle: Column | None = None,
+        missing: u.Quantity | str | Mapping[str, u.Quantity | str] | None = None,
+        where: str | Sequence[str] | NDArray[np.bool_] | Callable[[Table], Any] | None = None,
+        within: Mask | None = None,
         lon: str | None = None,
         lat: str | None = None,
         catalog_frame: str | None = None,
+        epoch: Time | str | None = None,
+        catalog_epoch: Time | str | None = None,
+        motion: tuple[str, str] | None = None,
         invalid: Literal["raise", "skip"] = "raise",
+        order: int | None = None,
+        resolution: u.Quantity | str | None = None,
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """Return the union of discs around the sources of a catalog.
+        """Return the union of discs, ellipses or boxes around the sources of a catalog.
+
+        Give `radius` for discs, `semi_major`, `semi_minor` and `position_angle` for ellipses, or `width` and `height`
+        for boxes.
 
         Parameters
         ----------
@@ -1031,32 +1046,56 @@ class Mask(MaskValue):
             The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. From a FITS file, the first table
             with positions is used. Data frames are those of pandas, polars and Arrow. The table of a gammapy catalog
             is ``catalog.table``; `from_gammapy` takes the spatial models of its sources.
-        radius : `~astropy.units.Quantity`, str or callable
+        radius : `~astropy.units.Quantity`, str or callable, optional
             An angle for all sources or one for each, of shape (n,), (n, n_bins) or (1, n_bins); the name of a column
             of angles, which may have one value per energy bin; or a function. Without `energy` it is called as
             ``radius(table)`` and returns angles of one of these shapes. With `energy` it is called as
             ``radius(table, energy)`` and returns angles that broadcast to (n, n_bins). The table is an astropy Table in
             which missing numbers are NaN. A string that is the name of a column always means the column.
-        missing : `~astropy.units.Quantity` or str, optional
+        semi_major, semi_minor : `~astropy.units.Quantity`, str or callable, optional
+            Semi-axes of ellipses below 90 deg, given as `radius` is.
+        width, height : `~astropy.units.Quantity`, str or callable, optional
+            Full sides of boxes below 180 deg, given as `radius` is.
+        position_angle : `~astropy.units.Quantity`, str or callable, optional
+            The direction of the major axis of ellipses, or of the height of boxes, in the frame of the catalog, from
+            north through east; given as `radius` is. Boxes have the position angle 0 by default.
+        missing : `~astropy.units.Quantity`, str or mapping, optional
             The radius of the rows for which `radius` has no value (NaN or masked): an angle, or one for each energy
-            bin, of shape (n_bins,). The history has the number of these rows.
-        order : int, optional
-            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest disc is right
-            to 1 % in mode "center". Discs of radius 0 do not count. It must be given if that is above 16, or would need
-            more than 50 million ranges.
-        resolution : `~astropy.units.Quantity` or str, optional
-            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
-            area, 58.6 deg / 2**order.
+            bin, of shape (n_bins,). For other shapes, a mapping such as ``{"semi_minor": "0.1 deg"}``. The history has
+            the number of these rows.
+        where : str, sequence of str, array of bool or callable, optional
+            The rows to take: a condition such as ``"Vmag < 8"`` or ``"CLASS1 != 'psr'"`` or several, all of which must
+            be fulfilled; a bool for each row; or a function of the table that returns them. Rows without a value in
+            the column of a condition are not taken.
+        within : Mask, optional
+            Keep only what is in this mask. Sources that cannot reach it cost nothing.
         lon, lat : str, optional
             Columns of the positions; by default found by their usual names (RAJ2000, ra, GLON, ...) and UCDs. `lon`
             alone may name a column of SkyCoord.
         catalog_frame : str, optional
             Frame of the positions, any that SkyCoord knows. By default the columns determine it.
+        epoch : `~astropy.time.Time` or str, optional
+            The epoch to which proper motions move the positions, such as "J2026.5". Rows without a proper motion stay
+            where they are; the history has their number.
+        catalog_epoch : `~astropy.time.Time` or str, optional
+            The epoch of the positions in the catalog, such as "J2016.0", or the name of a column of Julian years. By
+            default, the column ``ref_epoch``.
+        motion : tuple of str, optional
+            The columns of the proper motions in longitude, with the factor cos(latitude), and in latitude. By default
+            found by their usual names (pmRA and pmDE, pmra and pmdec, ...) and UCDs.
         invalid : {"raise", "skip"}, optional
-            Whether rows without a usable position or radius raise an error that names them, or are left out and
-            counted in a warning and in the history. A row whose radius `missing` gives is usable.
+            Whether rows without a usable position or size raise an error that names them, or are left out and
+            counted in a warning and in the history. A row whose size `missing` gives is usable.
+        order : int, optional
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest shape is right
+            to 1 % in mode "center". Discs of radius 0 do not count. It must be given if that is above 16, or would need
+            more than 50 million ranges.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
         mode : {"center", "overlap", "inside"}, optional
-            Whether a cell is in if its centre is in a disc, if any part of it is, or only if all of it is in one disc.
+            Whether a cell is in if its centre is in a shape, if any part of it is, or only if all of it is in one
+            shape.
         frame : {"icrs", "galactic"}, optional
             Frame of the mask.
         energy : EnergyAxis, optional
@@ -1069,7 +1108,7 @@ class Mask(MaskValue):
         Returns
         -------
         Mask
-            True inside the discs: ``~`` of it is the exclusion mask. Its history has the name of the file and the
+            True inside the shapes: ``~`` of it is the exclusion mask. Its history has the name of the file and the
             first digits of its SHA-256 digest.
 
         Raises
@@ -1079,16 +1118,17 @@ class Mask(MaskValue):
         ImportError
             If a package that reads the file is not installed.
         TypeError
-            If `table` is not a table, `radius` is a bare number or a function of other arguments, or both `order` and
-            `resolution` are given.
+            If `table` is not a table, the sizes are none or those of different shapes, a size is a bare number or a
+            function of other arguments, or both `order` and `resolution` are given.
         ValueError
             If a file cannot be read, the columns are not found or have a wrong unit, rows cannot be used and `invalid`
-            is "raise" (the message has their numbers, from 0), or the order to choose would be too fine.
+            is "raise" (the message has their numbers, from 0), an epoch is not known, or the order to choose would be
+            too fine.
 
         Warns
         -----
         UserWarning
-            If rows are left out; the message counts them. If discs hold no cell centre in mode "center", or no full
+            If rows are left out; the message counts them. If shapes hold no cell centre in mode "center", or no full
             cell in mode "inside"; the message has their number, and the order at which they do.
 
         Examples
@@ -1106,15 +1146,30 @@ class Mask(MaskValue):
         >>> mask = Mask.from_catalog(sources, lambda t: 3 * t["size"].quantity, missing="0.3 deg", order=10)
         >>> mask == Mask.from_catalog(sources, [0.6, 0.3] * u.deg, order=10)
         True
+
+        Diffraction spikes of bright stars, upright and across:
+
+        >>> spikes = Mask.from_catalog(stars, width="5 arcsec", height="4 arcmin", where="mag < 5", order=16)
+        >>> spikes |= Mask.from_catalog(stars, width="4 arcmin", height="5 arcsec", where="mag < 5", order=16)
         """
         return cls._own(
             catalogs.from_catalog(
                 table,
                 radius,
+                semi_major=semi_major,
+                semi_minor=semi_minor,
+                width=width,
+                height=height,
+                position_angle=position_angle,
                 missing=missing,
+                where=where,
+                within=within,
                 lon=lon,
                 lat=lat,
                 catalog_frame=catalog_frame,
+                epoch=epoch,
+                catalog_epoch=catalog_epoch,
+                motion=motion,
                 invalid=invalid,
                 order=order,
                 resolution=resolution,

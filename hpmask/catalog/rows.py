@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
@@ -22,6 +22,8 @@ from hpmask._utils.parallel import thread_map
 from hpmask._utils.warn import warn
 from hpmask._utils.words import counted
 from hpmask.catalog import columns, files
+from hpmask.catalog.conditions import rows_where
+from hpmask.catalog.motion import at_epoch
 from hpmask.energy.axis import EnergyAxis
 
 __all__ = ["Rows", "read_rows"]
@@ -35,39 +37,60 @@ class Rows:
     ----------
     center : `~astropy.coordinates.SkyCoord`, shape (n,)
         Positions, in the frame of the catalog.
-    sizes : `~astropy.units.Quantity`, scalar or shape (n,), (n, k) or (1, k)
-        Radii, or other angles from 0 to 180 deg.
+    sizes : dict of str to `~astropy.units.Quantity`, scalar or shape (n,), (n, n_bins) or (1, n_bins)
+        The radii, or other angles, by their names.
     summary : str
         The table and its columns, for the history of a mask.
     n_skipped : int
         Number of rows that were left out.
     n_filled : int
         Number of the other rows that got a size from `missing`.
+    n_rows : int
+        Number of rows of the table.
+    n_chosen : int
+        Number of the rows that fulfil the conditions.
     """
 
     center: SkyCoord
-    sizes: u.Quantity
+    sizes: dict[str, u.Quantity]
     summary: str
     n_skipped: int
     n_filled: int
+    n_rows: int
+    n_chosen: int
 
 
 def read_rows(
     table: Any,
-    radius: u.Quantity | str | Callable[..., u.Quantity],
+    sizes: Mapping[str, Any],
     *,
-    missing: u.Quantity | str | None = None,
+    missing: Mapping[str, u.Quantity | str] | None = None,
+    where: Any = None,
     lon: str | None = None,
     lat: str | None = None,
     catalog_frame: str | None = None,
+    epoch: Any = None,
+    catalog_epoch: Any = None,
+    motion: tuple[str, str] | None = None,
     invalid: Literal["raise", "skip"] = "raise",
     energy: EnergyAxis | None = None,
     n_threads: int | None = None,
 ) -> Rows:
-    """The positions and radii of a catalog. The arguments are those of `hpmask.Mask.from_catalog`.
+    """The positions and sizes of a catalog. The arguments are those of `hpmask.Mask.from_catalog`.
 
-    A function may also return other angles, a column for each, instead of radii. In `missing`, NaN stands for a column
-    whose missing values stay missing.
+    Parameters
+    ----------
+    table : object
+        The catalog.
+    sizes : mapping of str to `~astropy.units.Quantity`, str or callable
+        What `hpmask.Mask.from_catalog` takes as radius, by the name of the size: one of "radius", "semi_major",
+        "semi_minor", "width", "height" and "position_angle".
+    missing : mapping of str to `~astropy.units.Quantity` or str, optional
+        The angles of the rows without a value, by the name of the size.
+
+    Returns
+    -------
+    Rows
 
     Raises
     ------
@@ -84,39 +107,61 @@ def read_rows(
     >>> from astropy.table import Table
     >>> from hpmask.catalog.rows import read_rows
     >>> stars = Table({"RAJ2000": [10.0, 20.0], "DEJ2000": [-5.0, 60.0]})
-    >>> rows = read_rows(stars, "0.3 deg")
+    >>> rows = read_rows(stars, {"radius": "0.3 deg"})
     >>> rows.summary
     'a table, positions RAJ2000 and DEJ2000'
     """
     check_invalid(invalid)
+    missing = missing or {}
     data, source, digest = _loaded(table, lon, lat, n_threads)
+    n_rows = len(data)
     place = f"{source}: " if isinstance(table, str | PathLike) else ""
     with _errors_name(place):
         position = columns.find_position(data, lon, lat, catalog_frame, source)
         longitude, latitude = position.degrees(data)
-        sizes, origin = _sizes(data, radius, energy)
-        filled = np.zeros(len(data), dtype=np.bool_)
-        if missing is not None:
-            sizes, filled = _filled(sizes, missing, len(data))
+        summary = f"{source}{digest}, positions {' and '.join(position.names)}"
+        chosen = np.ones(n_rows, dtype=np.bool_)
+        if where is not None:
+            chosen, text = rows_where(data, where)
+            summary += f", {text} ({np.count_nonzero(chosen)} of {n_rows} rows)"
+        if epoch is not None:
+            longitude, latitude, text = at_epoch(
+                data, position, longitude, latitude, epoch, catalog_epoch=catalog_epoch, motion=motion
+            )
+            summary += text
+        elif catalog_epoch is not None or motion is not None:
+            raise ValueError("catalog_epoch and motion are for the epoch to move the positions to: give epoch as well")
+        angles: dict[str, u.Quantity] = {}
+        filled = np.zeros(n_rows, dtype=np.bool_)
+        for name, given in sizes.items():
+            angles[name], origin = _sizes(data, name, given, None if name == "position_angle" else energy)
+            summary += origin
+            if name in missing:
+                angles[name], these = _filled(name, angles[name], missing[name], n_rows)
+                filled |= these
 
-    problems = _problems(longitude, latitude, sizes)
-    usable = ~np.logical_or.reduce([bad for _, bad in problems])
-    n_rows, n_skipped = usable.size, int(np.count_nonzero(~usable))
-    summary = f"{source}{digest}, positions {' and '.join(position.names)}{origin}"
+    problems = [(what, bad & chosen) for what, bad in _problems(longitude, latitude, angles)]
+    usable = chosen & ~np.logical_or.reduce([bad for _, bad in problems])
+    n_chosen = int(np.count_nonzero(chosen))
+    n_skipped = n_chosen - int(np.count_nonzero(usable))
     if n_skipped:
         advice = "With invalid='skip' they are left out"
-        if missing is None and np.isnan(sizes).any():
-            advice += ", and missing='0.3 deg' gives a radius to rows without one"
+        empty = [name for name, some in angles.items() if name not in missing and np.isnan(some).any()]
+        if empty:
+            value = "'0.3 deg'" if len(sizes) == 1 else f"{{{empty[0]!r}: '0.3 deg'}}"
+            advice += f", and missing={value} gives {_noun(empty[0])} to rows without one"
         _report(problems, n_skipped, n_rows, invalid, place, advice)
         summary += f", {n_skipped} of {n_rows} rows left out"
+    if n_skipped or n_chosen < n_rows:
         longitude, latitude = longitude[usable], latitude[usable]
-        if _is_per_row(sizes, n_rows):
-            sizes = sizes[usable]
+        angles = {name: some[usable] if _is_per_row(some, n_rows) else some for name, some in angles.items()}
     n_filled = int(np.count_nonzero(filled & usable))
-    if missing is not None:
-        summary += f", {as_angle(missing, 'missing')} for {counted(n_filled, 'row')} without a radius"
+    if missing:
+        values = ", ".join(f"{as_angle(value, 'missing')}" for value in missing.values())
+        nouns = " or ".join(map(_noun, missing))
+        summary += f", {values} for {counted(n_filled, 'row')} without {nouns}"
     center = SkyCoord(longitude * u.deg, latitude * u.deg, frame=position.frame)
-    return Rows(center, sizes, summary, n_skipped, n_filled)
+    return Rows(center, angles, summary, n_skipped, n_filled, n_rows, n_chosen)
 
 
 def _loaded(table: Any, lon: str | None, lat: str | None, n_threads: int | None) -> tuple[Table, str, str]:
@@ -145,48 +190,61 @@ def _errors_name(place: str) -> Iterator[None]:
         raise ValueError(f"{place}{error}") from error
 
 
-# ---------------------------------------------------------------------- radii
+# ---------------------------------------------------------------------- sizes
+
+# The largest value of each size in degrees, and whether a shape may have that value, or 0.
+_LIMITS: dict[str, tuple[float, bool]] = {
+    "radius": (180.0, True),
+    "semi_major": (90.0, False),
+    "semi_minor": (90.0, False),
+    "width": (180.0, False),
+    "height": (180.0, False),
+}
 
 
-def _sizes(table: Table, radius: Any, energy: EnergyAxis | None) -> tuple[u.Quantity, str]:
-    """The radii, NaN where they are missing, and their origin for the history."""
-    if isinstance(radius, str):
-        if radius in table.colnames:
-            return _fitting(_column_radii(table, radius), table), f", radius of column {radius!r}"
+def _noun(name: str) -> str:
+    """A size in messages, such as "a semi-major axis"."""
+    return "a " + {"semi_major": "semi-major axis", "semi_minor": "semi-minor axis"}.get(name, name.replace("_", " "))
+
+
+def _sizes(table: Table, name: str, given: Any, energy: EnergyAxis | None) -> tuple[u.Quantity, str]:
+    """The sizes, NaN where they are missing, and their origin for the history."""
+    if isinstance(given, str):
+        if given in table.colnames:
+            return _fitting(name, _column_angles(table, name, given), table), f", {name} of column {given!r}"
         try:
-            angle = as_angle(radius, "radius")
+            angle = as_angle(given, name)
         except ValueError as error:
             raise ValueError(
-                f"radius {radius!r} is neither an angle such as '0.3 deg' nor a column of the table, "
+                f"{name} {given!r} is neither an angle such as '0.3 deg' nor a column of the table, "
                 f"which has {columns.listed(table)}"
             ) from error
-        return _fitting(angle, table), ""
-    if callable(radius):
-        name = getattr(radius, "__name__", type(radius).__name__)
-        return _fitting(_returned(table, radius, name, energy), table), f", radius by {name}"
-    angles = _angles(radius, "radius")
-    return _fitting(angles, table), ""
+        return _fitting(name, angle, table), ""
+    if callable(given):
+        by = getattr(given, "__name__", type(given).__name__)
+        return _fitting(name, _returned(table, name, given, by, energy), table), f", {name} by {by}"
+    return _fitting(name, _angles(given, name), table), ""
 
 
-def _returned(table: Table, radius: Callable[..., Any], name: str, energy: EnergyAxis | None) -> u.Quantity:
+def _returned(table: Table, name: str, function: Callable[..., Any], by: str, energy: EnergyAxis | None) -> u.Quantity:
     """The angles that a function returns; with energy bins, of shape (n, n_bins)."""
     arguments = (_with_nan(table),) if energy is None else (_with_nan(table), energy)
-    _check_takes(radius, name, arguments)
-    what = f"the result of radius ({name})"
-    angles = _angles(radius(*arguments), what)
+    _check_takes(name, function, by, arguments)
+    what = f"the result of {name} ({by})"
+    angles = _angles(function(*arguments), what)
     if energy is None:
         return angles
     shape = len(table), energy.n_bins
     try:
         return np.broadcast_to(angles, shape, subok=True)
     except ValueError:
-        rows = ": a radius for each row has the shape (n, 1)" if angles.shape == shape[:1] else ""
+        rows = f": {_noun(name)} for each row has the shape (n, 1)" if angles.shape == shape[:1] else ""
         raise ValueError(
             f"{what} must broadcast to {shape}, rows and bins, got the shape {angles.shape}{rows}"
         ) from None
 
 
-def _check_takes(function: Callable[..., Any], name: str, arguments: tuple[Any, ...]) -> None:
+def _check_takes(name: str, function: Callable[..., Any], by: str, arguments: tuple[Any, ...]) -> None:
     """Raise a TypeError if a function cannot be called with the arguments. If its signature is not known, it may be."""
     try:
         form = signature(function)
@@ -196,7 +254,7 @@ def _check_takes(function: Callable[..., Any], name: str, arguments: tuple[Any, 
         form.bind(*arguments)
     except TypeError as error:
         what = "the table and the energy axis" if len(arguments) > 1 else "the table, as the mask has no energy bins"
-        raise TypeError(f"radius ({name}) is called with {what}: {error}") from error
+        raise TypeError(f"{name} ({by}) is called with {what}: {error}") from error
 
 
 def _angles(value: Any, argument: str) -> u.Quantity:
@@ -206,16 +264,16 @@ def _angles(value: Any, argument: str) -> u.Quantity:
     return as_angle(value, argument)
 
 
-def _column_radii(table: Table, name: str) -> u.Quantity:
+def _column_angles(table: Table, size: str, name: str) -> u.Quantity:
     column = table[name]
     unit = getattr(column, "unit", None)
     if unit is None:
         raise ValueError(
-            f"column {name!r} has no unit, and a radius is not guessed to be in degrees: set "
-            f"table[{name!r}].unit, or give radius=lambda table: table[{name!r}] * u.deg"
+            f"column {name!r} has no unit, and {_noun(size)} is not guessed to be in degrees: set "
+            f"table[{name!r}].unit, or give {size}=lambda table: table[{name!r}] * u.deg"
         )
     if not u.Unit(unit, parse_strict="silent").is_equivalent(u.rad):
-        raise ValueError(f"a radius is an angle, but column {name!r} is in {str(unit)!r}")
+        raise ValueError(f"{_noun(size)} is an angle, but column {name!r} is in {str(unit)!r}")
     return columns.numbers(column, name) * u.Unit(unit)
 
 
@@ -236,29 +294,46 @@ def _with_nan(table: Table) -> Table:
     return table
 
 
-def _fitting(angles: u.Quantity, table: Table) -> u.Quantity:
+def _fitting(name: str, angles: u.Quantity, table: Table) -> u.Quantity:
     """`angles`, if their shape is valid, and their values as well if they apply to all rows."""
     n = len(table)
+    if name == "position_angle" and angles.shape not in ((), (n,)):
+        raise ValueError(f"position_angle must be a scalar or have the shape ({n},), got {angles.shape}")
     per_bin = angles.ndim == 2 and angles.shape[0] == 1
     if angles.ndim > 2 or (angles.ndim and not _is_per_row(angles, n) and not per_bin):
         raise ValueError(
-            f"radius must be a scalar or have the shape ({n},), ({n}, n_bins) or (1, n_bins), got {angles.shape}"
+            f"{name} must be a scalar or have the shape ({n},), ({n}, n_bins) or (1, n_bins), got {angles.shape}"
         )
-    if not _is_per_row(angles, n):
-        degrees = angles.to_value(u.deg)
-        if not np.all((degrees >= 0) & (degrees <= 180)):
-            raise ValueError(f"radius must be between 0 and 180 deg, got {angles}")
+    if not _is_per_row(angles, n) and (not np.isfinite(angles).all() or np.any(_out_of_limits(name, angles))):
+        raise ValueError(f"{name} must be {_limits_text(name)}, got {angles}")
     return angles
 
 
-def _filled(sizes: u.Quantity, missing: u.Quantity | str, n_rows: int) -> tuple[u.Quantity, NDArray[np.bool_]]:
+def _out_of_limits(name: str, angles: u.Quantity) -> NDArray[np.bool_]:
+    """Which angles no shape can have. A position angle may have any value."""
+    if name not in _LIMITS:
+        return np.zeros(angles.shape, dtype=np.bool_)
+    most, closed = _LIMITS[name]
+    degrees = angles.to_value(u.deg)
+    return np.asarray((degrees < 0) | (degrees > most) if closed else (degrees <= 0) | (degrees >= most))
+
+
+def _limits_text(name: str) -> str:
+    if name not in _LIMITS:
+        return "finite"
+    most, closed = _LIMITS[name]
+    return f"between 0 and {most:g} deg" if closed else f"above 0 and below {most:g} deg"
+
+
+def _filled(
+    name: str, sizes: u.Quantity, missing: u.Quantity | str, n_rows: int
+) -> tuple[u.Quantity, NDArray[np.bool_]]:
     """The sizes with `missing` in place of NaN, and the rows that this changes."""
     missing = as_angle(missing, "missing")
-    degrees = missing.to_value(u.deg)
-    if np.any((degrees < 0) | (degrees > 180)):
-        raise ValueError(f"missing must be between 0 and 180 deg, got {missing}")
+    if np.any(_out_of_limits(name, missing)):
+        raise ValueError(f"missing must be {_limits_text(name)}, got {missing}")
     if not _is_per_row(sizes, n_rows):
-        raise ValueError("missing is for rows without a radius, but all rows have the same radius")
+        raise ValueError(f"missing is for rows without {_noun(name)}, but all rows have the same {name}")
     if missing.shape not in ((), sizes.shape[1:]):
         bins = f", or have the shape {sizes.shape[1:]}" if sizes.ndim > 1 else ""
         raise ValueError(f"missing must be a single angle{bins}, got the shape {missing.shape}")
@@ -275,21 +350,22 @@ def _is_per_row(angles: u.Quantity, n_rows: int) -> bool:
 Problem = tuple[str, NDArray[np.bool_]]
 
 
-def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], sizes: u.Quantity) -> list[Problem]:
+def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], sizes: Mapping[str, u.Quantity]) -> list[Problem]:
     """The possible faults of a row, and the rows that have them."""
     finite = np.isfinite(lon) & np.isfinite(lat)
     problems = [
         ("a position that is missing or not finite", ~finite),
         ("a latitude beyond 90 deg", finite & (np.abs(lat) > 90)),
     ]
-    if _is_per_row(sizes, lon.size):
-        degrees = sizes.to_value(u.deg).reshape(lon.size, -1)
-        finite = np.isfinite(degrees)
-        wrong = finite & ((degrees < 0) | (degrees > 180))
-        problems += [
-            ("a radius that is missing or not finite", ~finite.all(axis=1)),
-            ("a radius that is not between 0 and 180 deg", wrong.any(axis=1)),
-        ]
+    for name, angles in sizes.items():
+        if _is_per_row(angles, lon.size):
+            by_row = angles.reshape(lon.size, -1)
+            finite = np.isfinite(by_row)
+            wrong = finite & _out_of_limits(name, by_row)
+            problems += [
+                (f"{_noun(name)} that is missing or not finite", ~finite.all(axis=1)),
+                (f"{_noun(name)} that is not {_limits_text(name)}", wrong.any(axis=1)),
+            ]
     return problems
 
 

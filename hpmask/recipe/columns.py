@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
-from numpy.typing import NDArray
 
+from hpmask.catalog.conditions import Condition, numbers_of
 from hpmask.recipe.sections import Section
 
-__all__ = ["Condition", "Size"]
+__all__ = ["Size", "conditions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Size:
         if self.angle is not None:
             return np.full(len(table), self.angle.value) * self.angle.unit
         assert self.column is not None
-        values, unit = _numbers(table, self.column)
+        values, unit = numbers_of(table, self.column)
         unit = self.unit or unit
         if unit is None:
             raise ValueError(
@@ -98,86 +96,10 @@ class Size:
         return size
 
 
-_SIGNS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.bool_]]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    ">": operator.gt,
-}
-_CONDITION = re.compile(r"\s*(?P<column>.+?)\s*(?P<sign><=|>=|==|!=|<|>)\s*(?P<value>.+?)\s*")
-_TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A column, a sign and a value, such as ``Signif_Avg >= 5`` or ``CLASS1 != 'psr'``."""
-
-    column: str
-    sign: str
-    value: str | u.Quantity
-
-    @classmethod
-    def read(cls, section: Section, key: str) -> list[Condition]:
-        """The conditions at `key`: one, a list of them, or none if there is no such key."""
-        value = section.get(key, str, list, default=[])
-        return [cls._parse(section, key, one) for one in ([value] if isinstance(value, str) else value)]
-
-    @classmethod
-    def _parse(cls, section: Section, key: str, text: Any) -> Condition:
-        match = _CONDITION.fullmatch(text) if isinstance(text, str) else None
-        if match is None:
-            raise section.error(f"{key} must be a condition such as 'Signif_Avg >= 5', got {text!r}", key)
-        column, sign, value = match["column"], match["sign"], match["value"]
-        if _TEXT.fullmatch(value):
-            if sign not in ("==", "!="):
-                raise section.error(f"{key}: text can only be compared with == and !=, got {text!r}", key)
-            return cls(column, sign, value[1:-1])
-        try:
-            return cls(column, sign, u.Quantity(value))
-        except (TypeError, ValueError):
-            raise section.error(
-                f"{key}: a column is compared with a number, a quantity or a quoted text, got {value!r}", key
-            ) from None
-
-    def __call__(self, table: Table) -> NDArray[np.bool_]:
-        """Which rows fulfil the condition, shape (n,). Rows without a value do not."""
-        if isinstance(self.value, str):
-            column = np.ma.asarray(_column(table, self.column))
-            if column.dtype.kind not in "SUO":
-                raise ValueError(f"the column {self.column!r} does not hold text, and is compared with {self.value!r}")
-            known = ~np.ma.getmaskarray(column)
-            # Tables pad their texts with blanks.
-            words = [(one.decode() if isinstance(one, bytes) else str(one)).strip() for one in column.data]
-            equal = np.array([word == self.value.strip() for word in words], dtype=np.bool_)
-            fulfilled: NDArray[np.bool_] = known & (equal if self.sign == "==" else ~equal)
-            return fulfilled
-        values, unit = _numbers(table, self.column)
-        if self.value.unit == u.dimensionless_unscaled:
-            limit = self.value.value
-        elif unit is None or not unit.is_equivalent(self.value.unit):
-            raise ValueError(
-                f"the column {self.column!r} has the unit {str(unit)!r}, and cannot be compared with {self.value.unit}"
-            )
-        else:
-            limit = self.value.to_value(unit)
-        return np.isfinite(values) & _SIGNS[self.sign](values, limit)
-
-
-def _column(table: Table, name: str) -> Any:
-    if name not in table.colnames:
-        raise ValueError(f"there is no column {name!r}; the columns are {', '.join(table.colnames)}")
-    return table[name]
-
-
-def _numbers(table: Table, name: str) -> tuple[NDArray[np.float64], u.UnitBase | None]:
-    """The numbers of a column, NaN where a row has none, and their unit."""
-    column = _column(table, name)
-    unit = getattr(column, "unit", None)
-    # Masked columns and masked quantities both have the attribute mask.
-    mask = np.broadcast_to(getattr(column, "mask", False), np.shape(column))
-    data = np.asarray(getattr(column, "unmasked", column))
-    if data.dtype.kind not in "fiu" or data.ndim != 1:
-        raise ValueError(f"the column {name!r} must have one number in each row")
-    return np.where(mask, np.nan, data.astype(np.float64)), unit
+def conditions(section: Section, key: str) -> list[Condition]:
+    """The conditions at `key`: one, a list of them, or none if there is no such key."""
+    value = section.get(key, str, list, default=[])
+    try:
+        return [Condition.parse(one) for one in ([value] if isinstance(value, str) else value)]
+    except ValueError as error:
+        raise section.error(str(error), key) from None

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from hpmask._utils.arguments import CLOSED, Closed
 from hpmask._utils.modes import Mode
 from hpmask.catalog import files, rows
+from hpmask.catalog.conditions import Condition
+from hpmask.catalog.masks import kind_of
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
-from hpmask.recipe.columns import Condition, Size
+from hpmask.recipe.columns import Size, conditions
 from hpmask.recipe.maps import Image, Map, Masks, Skymap, names_of
 from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import Section
 from hpmask.regions.batches import Shapes, columns_of
 from hpmask.regions.convert import Checked, checked_shapes
-from hpmask.regions.masks import context_of, mask_of_shapes
+from hpmask.regions.masks import context_of, from_shapes, mask_of_shapes
 from hpmask.regions.order import order_of_batches, order_of_shapes
 from hpmask.regions.parse import FORMATS
 from hpmask.regions.shapes import Shape
@@ -40,29 +43,33 @@ def _order_of_shapes(some: Sequence[Shape], noun: str) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Discs:
-    """Discs, with radii of shape (n, 1) or (n, n_bins)."""
+class _Placed:
+    """Shapes around sources, in a footprint if there is one."""
 
-    center: SkyCoord
-    radii: u.Quantity
+    shapes: Shapes
+    per_bin: bool
+    within: Mask | None
     counts: dict[str, int]
 
     def order(self, grid: Grid) -> int | None:
-        radii, frame, energy = self._radii_and_frame(grid)
-        discs = columns_of(Shapes.cones(self.center, radii), frame, energy)
-        return order_of_batches(discs) or None if radii.value.any() else None
+        batches = columns_of(self.shapes, grid.frame, self._energy(grid))
+        return order_of_batches(batches) or None if any(batch.sizes.area.size for batch in batches) else None
 
-    def _radii_and_frame(self, grid: Grid) -> tuple[u.Quantity, str, EnergyAxis | None]:
-        if self.radii.shape[1] > 1:
-            return self.radii, grid.frame, grid.energy
-        return self.radii[:, 0], grid.frame, None
+    def _energy(self, grid: Grid) -> EnergyAxis | None:
+        return grid.energy if self.per_bin else None
 
     def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
-        radii, frame, energy = self._radii_and_frame(grid)
-        mask = Mask.from_cones(
-            self.center, radii, order=order, mode=mode, frame=frame, energy=energy, n_threads=n_threads
+        mask = from_shapes(
+            self.shapes,
+            "from_catalog",
+            order=order,
+            mode=mode,
+            frame=grid.frame,
+            energy=self._energy(grid),
+            within=self.within,
+            n_threads=n_threads,
         )
-        return mask, self.counts
+        return cast(Mask, mask), self.counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +88,13 @@ class _Shapes:
         return cast(Mask, mask), self.counts
 
 
+# The sizes of each kind of shape.
+_KINDS = (("radius",), ("semi_major", "semi_minor", "position_angle"), ("width", "height", "position_angle"))
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Discs or ellipses around the sources of a table."""
+    """Discs, ellipses or boxes around the sources of a table."""
 
     key: ClassVar[str] = "catalog"
     has_shapes: ClassVar[bool] = True
@@ -94,9 +105,12 @@ class Catalog:
     lat: str | None
     frame: str | None
     where: list[Condition]
+    epoch: str | None
+    catalog_epoch: str | None
+    motion: tuple[str, str] | None
+    within: Path | None
     invalid: Invalid
-    radius: list[Size]
-    axes: tuple[Size, Size, Size] | None
+    sizes: dict[str, list[Size]]
 
     @classmethod
     def read(cls, section: Section, grid: Grid) -> Catalog:
@@ -106,37 +120,50 @@ class Catalog:
             "lon": section.get("lon", str),
             "lat": section.get("lat", str),
             "frame": section.get("frame", str),
-            "where": Condition.read(section, "where"),
+            "where": conditions(section, "where"),
+            "epoch": section.get("epoch", str),
+            "catalog_epoch": section.get("catalog_epoch", str),
+            "motion": _names(section, "motion"),
+            "within": section.file("within") if "within" in section else None,
             "invalid": _invalid(section, grid),
         }
-        radius, axes = [], None
-        if "radius" in section:
-            radius = cls._radius(section, grid)
-            for key in ("semi_major", "semi_minor", "position_angle"):
-                if key in section:
-                    raise section.error(f"{key} is for ellipses, and 'radius' is for discs: give one or the other", key)
-        elif any([key in section for key in ("semi_major", "semi_minor", "position_angle")]):  # noqa: C419, all are asked
-            angle = Size.read(section, "position_angle", direction=True)
-            axes = Size.read(section, "semi_major"), Size.read(section, "semi_minor"), angle
-        else:
+        return cls(path=path, sizes=cls._sizes(section, grid), **options)
+
+    @staticmethod
+    def _sizes(section: Section, grid: Grid) -> dict[str, list[Size]]:
+        given = {names: [key for key in names if key in section] for names in _KINDS}
+        # A position angle alone leaves open what it turns.
+        given = {names: keys for names, keys in given.items() if keys not in ([], ["position_angle"])}
+        if not given:
             # A misspelt key is the more likely cause.
             section.close()
             raise section.error(
-                "a catalog needs a 'radius', or 'semi_major', 'semi_minor' and 'position_angle'", "catalog"
+                "a catalog needs a 'radius', or 'semi_major', 'semi_minor' and 'position_angle', or 'width' and "
+                "'height'",
+                "catalog",
             )
-        return cls(path=path, radius=radius, axes=axes, **options)
-
-    @staticmethod
-    def _radius(section: Section, grid: Grid) -> list[Size]:
-        value = section.require("radius", str, float, dict, list)
-        if not isinstance(value, list):
-            return [Size.read(section, "radius")]
-        check_per_bin(section, "radius", value, grid)
-        return [Size.parse(section, "radius", one) for one in value]
+        if len(given) > 1:
+            (first, *_), (second, *_) = list(given.values())[:2]
+            raise section.error(f"{second} and {first} are sizes of different shapes: give one or the other", second)
+        (names,) = given
+        if names == ("radius",) and "position_angle" in section:
+            raise section.error("position_angle is for ellipses and boxes, and radius is for discs", "position_angle")
+        sizes = {}
+        for key in names:
+            if key == "position_angle" and key not in section and "width" in names:
+                continue
+            direction = key == "position_angle"
+            kinds = (str, float, dict) if direction else (str, float, dict, list)
+            value = section.require(key, *kinds)
+            if isinstance(value, list):
+                check_per_bin(section, key, value, grid)
+            several = value if isinstance(value, list) else [value]
+            sizes[key] = [Size.parse(section, key, one, direction=direction) for one in several]
+        return sizes
 
     @property
     def files(self) -> Sequence[Path]:
-        return [self.path]
+        return [self.path] if self.within is None else [self.path, self.within]
 
     @property
     def title(self) -> str:
@@ -144,62 +171,56 @@ class Catalog:
 
     def load(self, grid: Grid) -> Loaded:
         table, _ = files.load(self.path, self.lon, self.lat, self.hdu)
-        wanted = np.ones(len(table), dtype=bool)
-        for condition in self.where:
-            wanted &= condition(table)
-        if not wanted.any():
-            raise ValueError(f"no row of {self.path.name} fulfils the conditions in 'where': it has {len(table)} rows")
-        table = table[wanted]
         try:
             found = rows.read_rows(
                 table,
-                self._angles,
-                missing=self._missing,
+                {key: partial(_angles, sizes) for key, sizes in self.sizes.items()},
+                missing={key: value for key, sizes in self.sizes.items() if (value := _missing(sizes)) is not None},
+                where=self.where or None,
                 lon=self.lon,
                 lat=self.lat,
                 catalog_frame=self.frame,
+                epoch=self.epoch,
+                catalog_epoch=self.catalog_epoch,
+                motion=self.motion,
                 invalid=self.invalid,
             )
         except ValueError as error:
-            # The key of a recipe is called frame, and the argument catalog_frame.
-            raise ValueError(str(error).replace("catalog_frame", "frame")) from error
+            # The key of a recipe is called frame, and the argument catalog_frame; each size has its own missing.
+            message = str(error).replace("catalog_frame", "frame")
+            message = re.sub(r"missing=\{'(\w+)': ('[^']*')\}", r"\1 = { ..., missing=\2 }", message)
+            raise ValueError(message) from error
+        if not found.n_chosen:
+            raise ValueError(
+                f"no row of {self.path.name} fulfils the conditions in 'where': it has {found.n_rows} rows"
+            )
         counts = {"sources": found.center.size, "skipped": found.n_skipped, "missing": found.n_filled}
-        if self.axes is None:
-            return _Discs(found.center, found.sizes, counts)
-        ellipses = checked_shapes(_ellipses(found.center, found.sizes), grid.frame, "raise")
-        return _Shapes(ellipses, "ellipse", counts)
-
-    def _angles(self, table: Table) -> u.Quantity:
-        """The angles of each row, shape (n, k): the radii, or both semi-axes and the position angle."""
-        if self.axes is None:
-            return u.Quantity([size(table) for size in self.radius]).T
-        major, minor, angle = self.axes
-        return u.Quantity([major(table), minor(table), _turned(angle(table))]).T
-
-    @property
-    def _missing(self) -> u.Quantity | None:
-        """The angles of rows without a value, shape (k,): NaN for those that stay without, None if all do."""
-        sizes = self.radius if self.axes is None else self.axes
-        if all(size.missing is None for size in sizes):
-            return None
-        angles = [np.nan * u.deg if size.missing is None else size.missing for size in sizes]
-        if self.axes is not None:
-            angles[2] = _turned(angles[2])
-        return u.Quantity(angles)
+        within = None if self.within is None else Mask.read(self.within)
+        shapes = kind_of(self.sizes)(found.center, **found.sizes)
+        return _Placed(shapes, any(len(several) > 1 for several in self.sizes.values()), within, counts)
 
 
-def _turned(angle: u.Quantity) -> u.Quantity:
-    """A position angle from 0 to 180 deg, as sizes must not be negative. An ellipse is symmetric under half a turn."""
-    return angle % (180 * u.deg)
+def _angles(sizes: Sequence[Size], table: Table) -> u.Quantity:
+    """The angles of each row, shape (n,), or (n, n_bins) if there is a size for each bin."""
+    return sizes[0](table) if len(sizes) == 1 else u.Quantity([size(table) for size in sizes]).T
 
 
-def _ellipses(center: SkyCoord, angles: u.Quantity) -> list[Any]:
-    from regions import EllipseSkyRegion
+def _missing(sizes: Sequence[Size]) -> u.Quantity | None:
+    """The angle of rows without a value, or those of the bins: NaN for bins that stay without, None if all do."""
+    if all(size.missing is None for size in sizes):
+        return None
+    angles = u.Quantity([np.nan * u.deg if size.missing is None else size.missing for size in sizes])
+    return angles[0] if len(sizes) == 1 else angles
 
-    return [
-        EllipseSkyRegion(position, width=2 * minor, height=2 * major, angle=angle)
-        for position, (major, minor, angle) in zip(center, angles, strict=True)
-    ]
+
+def _names(section: Section, key: str) -> tuple[str, str] | None:
+    """Two names of columns."""
+    value = section.get(key, list)
+    if value is None:
+        return None
+    if len(value) != 2 or not all(isinstance(one, str) for one in value):
+        raise section.error(f"{key} must be two names of columns such as ['pmRA', 'pmDE'], got {value!r}", key)
+    return value[0], value[1]
 
 
 @dataclass(frozen=True, slots=True)

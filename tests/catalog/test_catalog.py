@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from profiles import examples
 
 from hpmask import Mask
-from hpmask.catalog.rows import read_rows
+from hpmask.catalog import rows as catalog_rows
 
 LON, LAT = np.array([10.0, 200.0, 359.5]), np.array([-5.0, 60.0, 90.0])
 WHERE = SkyCoord(LON, LAT, unit="deg")
@@ -30,6 +30,13 @@ WHERE = SkyCoord(LON, LAT, unit="deg")
 
 def table(**columns):
     return Table(columns or {"ra": LON, "dec": LAT})
+
+
+def read_rows(table, radius, *, missing=None, **options):
+    """The rows of a catalog of discs."""
+    return catalog_rows.read_rows(
+        table, {"radius": radius}, missing=None if missing is None else {"radius": missing}, **options
+    )
 
 
 def assert_at(rows, coord):
@@ -69,7 +76,7 @@ def test_a_million_rows_take_less_than_a_second(data):
         start = time.process_time()
         rows = read_rows(path, lambda stars: (0.4 - 0.02 * stars["vt_mag"]) * u.deg)
         best = min(best, time.process_time() - start)
-    assert rows.center.shape == rows.sizes.shape == (1_122_606,)
+    assert rows.center.shape == rows.sizes["radius"].shape == (1_122_606,)
     assert best < 1
 
 
@@ -99,10 +106,10 @@ def test_equatorial_and_galactic_columns_are_the_same_sky(data, name, n, apart):
 
 def test_radii_of_the_extended_sources(data):
     rows = read_rows(data("catalogs/LAT_extended_sources_8years.fits"), "Model_SemiMajor")
-    assert rows.sizes.shape == (75,)
-    assert rows.sizes.unit == u.deg
+    assert rows.sizes["radius"].shape == (75,)
+    assert rows.sizes["radius"].unit == u.deg
     column = fits.getdata(data("catalogs/LAT_extended_sources_8years.fits"), 1)["Model_SemiMajor"]
-    np.testing.assert_array_equal(rows.sizes.value, column)
+    np.testing.assert_array_equal(rows.sizes["radius"].value, column)
 
 
 def test_hess_sources_without_a_radius(data):
@@ -111,19 +118,19 @@ def test_hess_sources_without_a_radius(data):
         read_rows(path, "R70")
     with pytest.warns(UserWarning, match="left out 14 of 78 rows"):
         rows = read_rows(path, "R70", invalid="skip")
-    assert len(rows.center) == len(rows.sizes) == 64
+    assert len(rows.center) == len(rows.sizes["radius"]) == 64
     assert rows.n_skipped == 14
     assert "HGPS_SOURCES" in rows.summary
     assert "14 of 78 rows left out" in rows.summary
     filled = read_rows(path, lambda t: np.nan_to_num(t["R70"].quantity, nan=0.1 * u.deg))
-    assert filled.sizes.shape == (78,)
+    assert filled.sizes["radius"].shape == (78,)
 
 
 def test_a_csv_catalog(data):
     rows = read_rows(data("catalogs/gll_psc_v27_4FGL-DR2.csv"), lambda t: t["amaj"] * u.deg)
     frame = pd.read_csv(data("catalogs/gll_psc_v27_4FGL-DR2.csv"))
     assert_at(rows, SkyCoord(frame["ra"].to_numpy(), frame["dec"].to_numpy(), unit="deg"))
-    np.testing.assert_array_equal(rows.sizes.to_value(u.deg), frame["amaj"])
+    np.testing.assert_array_equal(rows.sizes["radius"].to_value(u.deg), frame["amaj"])
 
 
 def test_hipparcos_and_a_radius_by_magnitude(data):
@@ -137,7 +144,7 @@ def test_hipparcos_and_a_radius_by_magnitude(data):
     assert len(stars) == 41_057
     rows = read_rows(stars, lambda t: np.where(t["Vmag"] < 6, 0.35, 0) * u.deg)
     assert "_RAJ2000 and _DEJ2000" in rows.summary
-    assert set(rows.sizes.value) == {0, 0.35}
+    assert set(rows.sizes["radius"].value) == {0, 0.35}
 
 
 # ---------------------------------------------------------------------- files
@@ -164,7 +171,7 @@ def test_every_format(tmp_path, name):
     for path in (tmp_path / name, str(tmp_path / name)):
         rows = read_rows(path, lambda t: t["size"] * u.arcmin)
         assert_at(rows, WHERE)
-        assert rows.sizes.to_value(u.arcmin).tolist() == [1, 2, 3]
+        assert rows.sizes["radius"].to_value(u.arcmin).tolist() == [1, 2, 3]
         assert rows.summary.startswith(repr(name))
 
 
@@ -174,7 +181,7 @@ def test_units_survive_files(tmp_path):
         stars.write(tmp_path / name, format=WRITERS[name])
         rows = read_rows(tmp_path / name, "size")
         assert_at(rows, WHERE)
-        assert rows.sizes.to_value(u.arcmin).tolist() == [1, 2, 3]
+        assert rows.sizes["radius"].to_value(u.arcmin).tolist() == [1, 2, 3]
 
 
 def test_skycoord_columns_survive_ecsv(tmp_path):
@@ -272,7 +279,7 @@ def test_data_frames_of_other_kinds(backend):
     for given_ in (Derived(frame), frame.convert_dtypes(dtype_backend=backend), pa.Table.from_pandas(frame)):
         rows = read_rows(given_, lambda t: np.nan_to_num(t["n"], nan=7) * u.deg)
         assert_at(rows, WHERE)
-        assert rows.sizes.to_value(u.deg).tolist() == [1, 7, 3]
+        assert rows.sizes["radius"].to_value(u.deg).tolist() == [1, 7, 3]
 
 
 def test_missing_positions_of_data_frames():
@@ -294,7 +301,7 @@ def test_arrays_with_fields():
     for given_ in (hdu, hdu.data):
         rows = read_rows(given_, "size")
         assert_at(rows, where)
-        assert rows.sizes.to_value(u.arcmin).tolist() == [1, 2, 3]
+        assert rows.sizes["radius"].to_value(u.arcmin).tolist() == [1, 2, 3]
 
 
 def test_columns_of_objects():
@@ -325,7 +332,7 @@ def test_data_frames():
     frame = pd.DataFrame({"RA": LON, "Dec": LAT, "name": ["a", "b", "c"], "size": [1, 2, 3]}, index=[7, 8, 9])
     rows = read_rows(frame, lambda t: t["size"] * u.arcmin)
     assert_at(rows, WHERE)
-    assert rows.sizes.to_value(u.arcmin).tolist() == [1, 2, 3]
+    assert rows.sizes["radius"].to_value(u.arcmin).tolist() == [1, 2, 3]
 
 
 def test_missing_values_of_data_frames():
@@ -622,37 +629,37 @@ def test_positions_in_wrong_units():
 def test_an_angle_for_all():
     for radius in ("30 arcmin", 0.5 * u.deg, Angle("0.5d")):
         rows = read_rows(table(), radius)
-        assert rows.sizes.shape == ()
-        assert rows.sizes.to_value(u.deg) == 0.5
+        assert rows.sizes["radius"].shape == ()
+        assert rows.sizes["radius"].to_value(u.deg) == 0.5
 
 
 def test_an_angle_for_each():
     for radius in ([1, 2, 3] * u.deg, np.ones((3, 4)) * u.deg, np.ones((1, 4)) * u.deg):
-        np.testing.assert_array_equal(read_rows(table(), radius).sizes, radius)
+        np.testing.assert_array_equal(read_rows(table(), radius).sizes["radius"], radius)
 
 
 def test_a_column():
     stars = table(ra=LON, dec=LAT, size=Column([1, 2, 3], unit="arcmin"), bins=np.ones((3, 4)) * u.deg)
-    assert read_rows(stars, "size").sizes.to_value(u.arcmin).tolist() == [1, 2, 3]
-    assert read_rows(stars, "bins").sizes.shape == (3, 4)
+    assert read_rows(stars, "size").sizes["radius"].to_value(u.arcmin).tolist() == [1, 2, 3]
+    assert read_rows(stars, "bins").sizes["radius"].shape == (3, 4)
 
 
 def test_a_name_is_a_column_before_it_is_an_angle():
     stars = table(ra=LON, dec=LAT)
     stars["1 deg"] = [2, 3, 4] * u.deg
-    assert read_rows(stars, "1 deg").sizes.to_value(u.deg).tolist() == [2, 3, 4]
+    assert read_rows(stars, "1 deg").sizes["radius"].to_value(u.deg).tolist() == [2, 3, 4]
 
 
 def test_a_function_of_the_table():
     stars = table(ra=LON, dec=LAT, mag=[2.0, 4.0, 6.0])
     rows = read_rows(stars, lambda t: (1 - 0.1 * t["mag"]) * u.deg)
-    np.testing.assert_allclose(rows.sizes.to_value(u.deg), [0.8, 0.6, 0.4])
+    np.testing.assert_allclose(rows.sizes["radius"].to_value(u.deg), [0.8, 0.6, 0.4])
 
     def by_magnitude(stars):
         return np.outer(stars["mag"], [1, 2]) * u.arcmin
 
     rows = read_rows(stars, by_magnitude)
-    assert rows.sizes.shape == (3, 2)
+    assert rows.sizes["radius"].shape == (3, 2)
     assert rows.summary.endswith("radius by by_magnitude")
 
 
@@ -754,7 +761,7 @@ def test_rows_that_cannot_be_used_are_left_out():
         rows = read_rows(broken(), "size", invalid="skip")
     assert rows.n_skipped == 7
     assert rows.center.ra.deg.tolist() == [0, 8, 9, 10, 11]
-    assert rows.sizes.to_value(u.deg).tolist() == [1] * 5
+    assert rows.sizes["radius"].to_value(u.deg).tolist() == [1] * 5
     assert rows.summary.endswith(", 7 of 12 rows left out")
 
 
@@ -787,10 +794,10 @@ def test_radii_per_bin_and_bad_rows():
     with pytest.raises(ValueError, match=r"1 of 3 rows .*\(row 1\)"):
         read_rows(table(), radii * u.deg)
     with pytest.warns(UserWarning, match="left out 1 of 3"):
-        assert read_rows(table(), radii * u.deg, invalid="skip").sizes.shape == (2, 2)
+        assert read_rows(table(), radii * u.deg, invalid="skip").sizes["radius"].shape == (2, 2)
     stars = table(ra=[1.0, np.nan], dec=[1.0, 2.0])
     with pytest.warns(UserWarning, match="left out 1 of 2"):
-        assert read_rows(stars, [[1, 2, 3]] * u.deg, invalid="skip").sizes.shape == (1, 3)
+        assert read_rows(stars, [[1, 2, 3]] * u.deg, invalid="skip").sizes["radius"].shape == (1, 3)
 
 
 def test_invalid_must_be_known():
@@ -816,15 +823,15 @@ class TestMissing:
         sizes = MaskedColumn([1.0, 2.0, 3.0], mask=[False, True, False], unit="deg")
         stars = table(ra=LON, dec=LAT, size=sizes if masked else sizes.filled(np.nan))
         rows = read_rows(stars, "size", missing="30 arcmin")
-        assert rows.sizes.to_value(u.deg).tolist() == [1, 0.5, 3]
+        assert rows.sizes["radius"].to_value(u.deg).tolist() == [1, 0.5, 3]
         assert (rows.n_filled, rows.n_skipped) == (1, 0)
 
     def test_angles_of_each_bin(self):
         radii = [[1, np.nan], [np.nan, np.nan], [2, 3]] * u.deg
         rows = read_rows(table(), radii, missing=[10, 20] * u.deg)
-        assert rows.sizes.to_value(u.deg).tolist() == [[1, 20], [10, 20], [2, 3]]
+        assert rows.sizes["radius"].to_value(u.deg).tolist() == [[1, 20], [10, 20], [2, 3]]
         assert rows.n_filled == 2
-        assert read_rows(table(), radii, missing="5 deg").sizes[1].to_value(u.deg).tolist() == [5, 5]
+        assert read_rows(table(), radii, missing="5 deg").sizes["radius"][1].to_value(u.deg).tolist() == [5, 5]
 
     def test_other_faults_stay_faults(self):
         stars = table(ra=[1.0, np.nan, 3.0, 4.0], dec=np.zeros(4), size=[np.inf, np.nan, np.nan, -1.0] * u.deg)
@@ -833,7 +840,7 @@ class TestMissing:
         with pytest.warns(UserWarning, match="left out 3 of 4 rows"):
             rows = read_rows(stars, "size", missing="1 deg", invalid="skip")
         # The row without a position has no disc.
-        assert (rows.n_filled, rows.n_skipped, rows.sizes.to_value(u.deg).tolist()) == (1, 3, [1])
+        assert (rows.n_filled, rows.n_skipped, rows.sizes["radius"].to_value(u.deg).tolist()) == (1, 3, [1])
 
     @pytest.mark.parametrize(
         ("missing", "error", "message"),
@@ -878,7 +885,7 @@ def test_what_is_kept_is_what_can_be_used(rows):
         usable = read_rows(stars, "size", invalid="skip")
     assert usable.n_skipped == len(rows) - len(good)
     assert usable.center.dec.deg.tolist() == [lat[i] for i in good]
-    assert usable.sizes.to_value(u.deg).tolist() == [size[i] for i in good]
+    assert usable.sizes["radius"].to_value(u.deg).tolist() == [size[i] for i in good]
     if len(good) < len(rows):
         with pytest.raises(ValueError, match=f"^{len(rows) - len(good)} of {len(rows)} rows"):
             read_rows(stars, "size")

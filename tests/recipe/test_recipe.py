@@ -18,7 +18,7 @@ from profiles import examples
 
 from hpmask import EnergyAxis, Mask
 from hpmask.recipe import RecipeError, read_recipe
-from hpmask.recipe.columns import Condition, Size
+from hpmask.recipe.columns import Size
 from hpmask.recipe.sections import Section, load
 from hpmask.wcs import field_wcs
 
@@ -449,9 +449,9 @@ class TestAdvice:
         (entry(""), r"needs a ('radius')", "[[exclude]]", '[[exclude]]\nradius = "1 deg"'),
         (
             entry('semi_major = "size"'),
-            r"needs '(position_angle)'",
+            r"needs '(semi_minor)'",
             '"size"',
-            '"size"\n\\1 = "angle"\nsemi_minor="minor"',
+            '"size"\n\\1 = "minor"\nposition_angle="angle"',
         ),
         (
             entry('semi_minor = "minor"\nposition_angle = "angle"'),
@@ -711,12 +711,12 @@ class TestMistakes:
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = "1 deg"\nsemi_major = "2 deg"\n',
                 5,
-                "semi_major is for ellipses",
+                "semi_major and radius are sizes of different shapes",
             ),
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nsemi_major = "2 deg"\n',
                 2,
-                "needs 'position_angle'",
+                "needs 'semi_minor'",
             ),
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = "1 deg"\nwhere = "size"\n',
@@ -926,43 +926,6 @@ class TestSize:
     def test_wrong_columns(self, column, message):
         with pytest.raises(ValueError, match=message):
             Size(column=column)(self.table)
-
-
-class TestCondition:
-    table = Table(
-        {
-            "f": MaskedColumn([1.0, np.nan, 3.0, 4.0], mask=[False, False, False, True]),
-            "s": MaskedColumn(["psr", "bll ", "", "x"], mask=[False, False, False, True]),
-            "b": [b"psr", b"bll ", b"", b"psr"],
-            "i": [1, 2, 3, 4],
-        }
-    )
-
-    @pytest.mark.parametrize(
-        ("condition", "expected"),
-        [
-            (Condition("f", ">=", u.Quantity(1)), [True, False, True, False]),
-            (Condition("f", "!=", u.Quantity(1)), [False, False, True, False]),
-            (Condition("s", "==", "bll"), [False, True, False, False]),
-            (Condition("s", "!=", "bll"), [True, False, True, False]),
-            (Condition("b", "==", "psr"), [True, False, False, True]),
-            (Condition("i", "<", u.Quantity(3)), [True, True, False, False]),
-        ],
-    )
-    def test_rows(self, condition, expected):
-        assert condition(self.table).tolist() == expected
-
-    @pytest.mark.parametrize(
-        ("condition", "message"),
-        [
-            (Condition("g", "<", u.Quantity(3)), "no column 'g'; the columns are f, s, b, i"),
-            (Condition("i", "==", "x"), "'i' does not hold text"),
-            (Condition("i", "<", 3 * u.deg), "unit 'None', .* with deg"),
-        ],
-    )
-    def test_wrong_columns(self, condition, message):
-        with pytest.raises(ValueError, match=message):
-            condition(self.table)
 
 
 # ---------------------------------------------------------------------- the example

@@ -690,6 +690,74 @@ class TestMissingSizes:
         assert str(caught.value).startswith(f"{tmp_path / 'recipe.toml'}:4: ")
 
 
+class TestCatalogKeys:
+    """The keys of a catalog are those of `Mask.from_catalog`."""
+
+    @pytest.fixture(autouse=True)
+    def moving(self, stars, tmp_path):
+        stars["pmRA"] = [3.6, 0, -3.6, 0] * u.arcsec / u.yr
+        stars["pmDE"] = [0, 3.6, 0, np.nan] * u.arcsec / u.yr
+        stars.write(tmp_path / "moving.ecsv")
+        Mask.from_zone(lat=("-90 deg", "30 deg"), order=5).write(tmp_path / "south.fits")
+
+    @pytest.mark.parametrize(
+        ("keys", "arguments"),
+        [
+            ('width = "minor"\nheight = "size"', {"width": "minor", "height": "size"}),
+            (
+                'width = { column = "minor", times = 2 }\nheight = "3 deg"\nposition_angle = "angle"',
+                {"width": lambda t: 2 * t["minor"].quantity, "height": "3 deg", "position_angle": "angle"},
+            ),
+            (
+                'radius = "size"\nepoch = "J3000.0"\ncatalog_epoch = "J2000.0"',
+                {"radius": "size", "epoch": "J3000.0", "catalog_epoch": "J2000.0"},
+            ),
+            (
+                'radius = "size"\nepoch = "J3000.0"\ncatalog_epoch = "J2000.0"\nmotion = ["pmDE", "pmRA"]',
+                {"radius": "size", "epoch": "J3000.0", "catalog_epoch": "J2000.0", "motion": ("pmDE", "pmRA")},
+            ),
+            ('radius = "size"\nwhere = ["size > 1 deg", "minor < 3 deg"]', {"radius": "size", "where": "size > 1 deg"}),
+        ],
+    )
+    def test_same_sky(self, recipe, tmp_path, keys, arguments):
+        expected = Mask.from_catalog(tmp_path / "moving.ecsv", order=7, **arguments)
+        if "where" in keys:
+            expected = Mask.from_catalog(
+                tmp_path / "moving.ecsv", order=7, **(arguments | {"where": ["size > 1 deg", "minor < 3 deg"]})
+            )
+        assert recipe(f'order = 7\n[[exclude]]\ncatalog = "moving.ecsv"\n{keys}\n').build() == ~expected
+
+    def test_within(self, recipe, tmp_path):
+        plan = recipe('order = 7\n[[exclude]]\ncatalog = "moving.ecsv"\nradius = "size"\nwithin = "south.fits"\n')
+        south = Mask.read(tmp_path / "south.fits")
+        assert plan.build() == ~(Mask.from_catalog(tmp_path / "moving.ecsv", "size", order=7) & south)
+        assert tmp_path / "south.fits" in plan.files
+
+    def test_sizes_of_each_bin(self, recipe, tmp_path):
+        text = f'{BINS}order = 7\n[[exclude]]\ncatalog = "moving.ecsv"\nwidth = ["1 deg", "2 deg"]\nheight = "size"\n'
+        both = [
+            Mask.from_catalog(tmp_path / "moving.ecsv", width=w, height="size", order=7) for w in ("1 deg", "2 deg")
+        ]
+        assert [recipe(text).build()[k] for k in range(2)] == [~mask for mask in both]
+
+    @pytest.mark.parametrize(
+        ("keys", "message"),
+        [
+            ('width = "size"', "needs 'height'"),
+            ('radius = "size"\nposition_angle = "angle"', "position_angle is for ellipses and boxes"),
+            (
+                'width = "size"\nheight = "size"\nsemi_major = "size"',
+                "width and semi_major are sizes of different shapes",
+            ),
+            ('radius = "size"\nmotion = ["pmRA"]', "motion must be two names of columns"),
+            ('width = "size"\nheight = "size"\nposition_angle = ["1 deg", "2 deg"]', "position_angle must be"),
+        ],
+    )
+    def test_mistakes(self, recipe, keys, message):
+        with pytest.raises(RecipeError, match=message):
+            recipe(f'{BINS}order = 7\n[[exclude]]\ncatalog = "moving.ecsv"\n{keys}\n')
+
+
 class TestDilate:
     """The sky of an entry is dilated before it is combined."""
 
