@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._kernels import ranges as _kernel
 from hpmask._kernels.index import Index
 from hpmask._utils.arguments import MAX_ORDER, as_fraction, check_order, unmasked
+from hpmask._utils.memory import array_of
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
+from hpmask.core.merging import combined
 from hpmask.core.uniq import orders_of
 
 __all__ = [
@@ -431,7 +433,7 @@ class RangeSet:
 
     def _combine(self, other: RangeSet, truth: int) -> RangeSet:
         order = max(self._order, other._order)
-        return RangeSet._trusted(_combine(self._boundaries, other._boundaries, truth), order)
+        return RangeSet._trusted(combined(self._boundaries, other._boundaries, truth), order)
 
     def __or__(self, other: RangeSet) -> RangeSet:
         return self._combine(other, _OR) if isinstance(other, RangeSet) else NotImplemented
@@ -450,7 +452,7 @@ class RangeSet:
         at_start = inner.size > 0 and inner[0] == 0
         at_end = inner.size > 0 and inner[-1] == _END
         inner = inner[int(at_start) : inner.size - int(at_end)]
-        out = np.empty(inner.size + int(not at_start) + int(not at_end), dtype=np.uint64)
+        out = array_of(inner.size + int(not at_start) + int(not at_end))
         out[int(not at_start) : int(not at_start) + inner.size] = inner
         if not at_start:
             out[0] = 0
@@ -905,20 +907,6 @@ def _trimmed(array: Boundaries, size: int) -> Boundaries:
     return array
 
 
-def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
-    out = np.empty(a.size + b.size, dtype=np.uint64)
-    if out.size < _PARALLEL_FROM or thread_count(None) < 2 or min(a.size, b.size) == 0:
-        return _trimmed(out, _kernel.combine(a, b, truth, out))
-    longer, shorter = (a, b) if a.size >= b.size else (b, a)
-    i = longer.size // 2
-    j = int(np.searchsorted(shorter, longer[i]))
-    cut_a, cut_b = (i, j) if longer is a else (j, i)
-    halves = (0, cut_a, 0, cut_b), (cut_a, a.size, cut_b, b.size)
-    first, count = thread_map(lambda half: _kernel.combine_part(a, b, truth, out, *half), halves, 2)
-    out[first : first + count] = out[cut_a + cut_b : cut_a + cut_b + count]
-    return _trimmed(out, first + count)
-
-
 def uniq_ranges(uniq: ArrayLike) -> tuple[Boundaries, Boundaries, int]:
     """Starts and stops at order 29 of cells with UNIQ numbers, and the finest of their orders (0 if there is none)."""
     numbers, orders, _ = orders_of(as_integers(uniq, "uniq"))
@@ -931,12 +919,12 @@ def uniq_ranges(uniq: ArrayLike) -> tuple[Boundaries, Boundaries, int]:
 
 def union_of(a: Boundaries, b: Boundaries) -> Boundaries:
     """The union of two sets, as boundaries."""
-    return _combine(a, b, _OR)
+    return combined(a, b, _OR)
 
 
 def difference_of(a: Boundaries, b: Boundaries) -> Boundaries:
     """The difference of two sets, as boundaries."""
-    return _combine(a, b, _MINUS)
+    return combined(a, b, _MINUS)
 
 
 def flat(others: Iterable[Any]) -> list[Any]:
