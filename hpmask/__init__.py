@@ -20,6 +20,7 @@ from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.rangeset import RangeSet
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
+from hpmask.regions.batches import Shapes
 from hpmask.values.exclusion import find_exclusion
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ __all__ = [
     "Mask",
     "MaskFormatError",
     "RangeSet",
+    "Shapes",
     "__version__",
     "find_exclusion",
     "get_num_threads",

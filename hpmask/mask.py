@@ -36,6 +36,7 @@ from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
 from hpmask.regions import clip, masks
+from hpmask.regions.batches import Shapes
 from hpmask.values import credible as credible_regions
 from hpmask.values import function, sums
 from hpmask.values.credible import Crossing
@@ -191,6 +192,7 @@ class Mask(MaskValue):
         mode: Mode = "center",
         frame: str = "icrs",
         energy: EnergyAxis | None = None,
+        within: Mask | None = None,
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
@@ -217,6 +219,9 @@ class Mask(MaskValue):
             Frame of the mask.
         energy : EnergyAxis, optional
             Energy bins of the mask.
+        within : Mask, optional
+            A footprint in the frame of the mask, without energy or with the same bins. The result is the intersection
+            with it, and discs that do not reach it take almost no time.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         progress : bool, optional
@@ -233,8 +238,8 @@ class Mask(MaskValue):
             If `center` is not a SkyCoord, `radius` is a bare number, or both `order` and `resolution` are given.
         ValueError
             If a position or radius is not finite, a radius is negative or above 180 deg (the message names the first
-            such row), the shapes do not fit, or the order to choose would be too fine: the message has the size of the
-            smallest disc and the order that it would need.
+            such row), the shapes do not fit, `within` has another frame or other energy bins, or the order to choose
+            would be too fine: the message has the size of the smallest disc and the order that it would need.
 
         Warns
         -----
@@ -259,14 +264,561 @@ class Mask(MaskValue):
         'from_cones(2 discs, 0.3 deg, order=13 chosen)'
         """
         return cls._own(
-            masks.from_cones(
-                center,
-                radius,
+            masks.from_shapes(
+                Shapes.cones(center, radius),
+                "from_cones",
                 order=order,
                 resolution=resolution,
                 mode=mode,
                 frame=frame,
                 energy=energy,
+                within=within,
+                n_threads=n_threads,
+                progress=progress,
+            )
+        )
+
+    @classmethod
+    def from_ellipses(
+        cls,
+        center: SkyCoord,
+        semi_major: Width,
+        semi_minor: Width,
+        position_angle: u.Quantity | str,
+        *,
+        order: int | None = None,
+        resolution: u.Quantity | str | None = None,
+        mode: Mode = "center",
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        within: Mask | None = None,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """Return the union of spherical ellipses, one or many millions.
+
+        Parameters
+        ----------
+        center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
+            Centres, in any frame. A position with a distance means the direction in which it is seen.
+        semi_major, semi_minor : `~astropy.units.Quantity`, str or callable
+            The semi-axes as angles above 0 and below 90 deg. A scalar or shape (n,). With `energy` also shape
+            (n, n_bins) or (1, n_bins), or a function of the energy axis, as the `radius` of `from_cones`. The first is
+            at least the second.
+        position_angle : `~astropy.units.Quantity` or str
+            The angle from north through east to the major axis, in the frame of the centre. A scalar or shape (n,).
+        order : int, optional
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest ellipse is
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell is in if its centre is in an ellipse, if any part of it is, or only if all of it is in one
+            ellipse.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        energy : EnergyAxis, optional
+            Energy bins of the mask.
+        within : Mask, optional
+            A footprint in the frame of the mask, without energy or with the same bins. The result is the intersection
+            with it, and ellipses that do not reach it take almost no time.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            True inside the ellipses: ``~`` of it is the exclusion mask.
+
+        Raises
+        ------
+        TypeError
+            If `center` is not a SkyCoord, a size or angle is a bare number, or both `order` and `resolution` are given.
+        ValueError
+            If a value is not finite or is masked, or a size is not within its limits (the message names the first such
+            row), the shapes do not fit, `within` has another frame or other energy bins, or the order to choose would
+            be too fine.
+
+        Warns
+        -----
+        UserWarning
+            If ellipses hold no cell centre in mode "center", or no full cell in mode "inside". The message has their
+            number, and the order at which they do.
+
+        See Also
+        --------
+        from_regions : the same for regions of files and of astropy's `regions` package.
+
+        Notes
+        -----
+        An ellipse is the set of points whose great-circle distances to two foci have at most a given sum. Ellipses are
+        closed.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> galaxies = SkyCoord([10.68, 23.46], [41.27, 30.66], unit="deg")
+        >>> Mask.from_ellipses(galaxies, [1.6, 0.6] * u.deg, [0.5, 0.35] * u.deg, [35, 22] * u.deg, order=11)
+        <Mask icrs order=11 | 187 ranges, 2992 B | 7.684e-05 of the sky>
+        """
+        return cls._own(
+            masks.from_shapes(
+                Shapes.ellipses(center, semi_major, semi_minor, position_angle),
+                "from_ellipses",
+                order=order,
+                resolution=resolution,
+                mode=mode,
+                frame=frame,
+                energy=energy,
+                within=within,
+                n_threads=n_threads,
+                progress=progress,
+            )
+        )
+
+    @classmethod
+    def from_boxes(
+        cls,
+        center: SkyCoord,
+        width: Width,
+        height: Width,
+        position_angle: u.Quantity | str = "0 deg",
+        *,
+        order: int | None = None,
+        resolution: u.Quantity | str | None = None,
+        mode: Mode = "center",
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        within: Mask | None = None,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """Return the union of rectangles with sides on great circles, one or many millions.
+
+        Parameters
+        ----------
+        center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
+            Centres, in any frame. A position with a distance means the direction in which it is seen.
+        width, height : `~astropy.units.Quantity`, str or callable
+            The full sizes, above 0 and below 180 deg: great-circle angles between the middles of opposite sides. A
+            scalar or shape (n,). With `energy` also shape (n, n_bins) or (1, n_bins), or a function of the energy axis, as the
+            `radius` of `from_cones`.
+        position_angle : `~astropy.units.Quantity` or str, optional
+            The angle from north through east to the direction in which `height` is measured, in the frame of the
+            centre. A scalar or shape (n,).
+        order : int, optional
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest box is
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell is in if its centre is in a box, if any part of it is, or only if all of it is in one
+            box.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        energy : EnergyAxis, optional
+            Energy bins of the mask.
+        within : Mask, optional
+            A footprint in the frame of the mask, without energy or with the same bins. The result is the intersection
+            with it, and boxes that do not reach it take almost no time.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            True inside the boxes: ``~`` of it is the exclusion mask.
+
+        Raises
+        ------
+        TypeError
+            If `center` is not a SkyCoord, a size or angle is a bare number, or both `order` and `resolution` are given.
+        ValueError
+            If a value is not finite or is masked, or a size is not within its limits (the message names the first such
+            row), the shapes do not fit, `within` has another frame or other energy bins, or the order to choose would
+            be too fine.
+
+        Warns
+        -----
+        UserWarning
+            If boxes hold no cell centre in mode "center", or no full cell in mode "inside". The message has their
+            number, and the order at which they do.
+
+        See Also
+        --------
+        from_regions : the same for regions of files and of astropy's `regions` package.
+
+        Notes
+        -----
+        With the position angle 0, `width` is the size from east to west and `height` that from south to north. These are
+        the conventions of ``RectangleSkyRegion`` of the `regions` package, whose `angle` is the position angle.
+
+        A box does not follow parallels of latitude, as `from_zone` does.
+
+        Examples
+        --------
+        Diffraction spikes of two stars, at 45 and 135 deg from north:
+
+        >>> import numpy as np
+        >>> from astropy import units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> stars = SkyCoord([10, 10, 11, 11], [-5, -5, -4, -4], unit="deg")
+        >>> lengths = [10, 10, 4, 4] * u.arcmin
+        >>> Mask.from_boxes(stars, "20 arcsec", lengths, [45, 135, 45, 135] * u.deg, order=14)
+        <Mask icrs order=14 | 273 ranges, 4368 B | 5.948e-08 of the sky>
+        """
+        return cls._own(
+            masks.from_shapes(
+                Shapes.boxes(center, width, height, position_angle),
+                "from_boxes",
+                order=order,
+                resolution=resolution,
+                mode=mode,
+                frame=frame,
+                energy=energy,
+                within=within,
+                n_threads=n_threads,
+                progress=progress,
+            )
+        )
+
+    @classmethod
+    def from_annuli(
+        cls,
+        center: SkyCoord,
+        inner_radius: Width,
+        outer_radius: Width,
+        *,
+        order: int | None = None,
+        resolution: u.Quantity | str | None = None,
+        mode: Mode = "center",
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        within: Mask | None = None,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """Return the union of annuli, discs without a smaller disc around the same centre, one or many millions.
+
+        Parameters
+        ----------
+        center : `~astropy.coordinates.SkyCoord`, scalar or shape (n,)
+            Centres, in any frame. A position with a distance means the direction in which it is seen.
+        inner_radius, outer_radius : `~astropy.units.Quantity`, str or callable
+            Radii as great-circle angles, of which the first is below the second, from 0 to 180 deg. A scalar or shape
+            (n,). With `energy` also shape (n, n_bins) or (1, n_bins), or a function of the energy axis, as the `radius`
+            of `from_cones`.
+        order : int, optional
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest annulus is
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell is in if its centre is in an annulus, if any part of it is, or only if all of it is in one
+            annulus.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        energy : EnergyAxis, optional
+            Energy bins of the mask.
+        within : Mask, optional
+            A footprint in the frame of the mask, without energy or with the same bins. The result is the intersection
+            with it, and annuli that do not reach it take almost no time.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            True inside the annuli: ``~`` of it is the exclusion mask.
+
+        Raises
+        ------
+        TypeError
+            If `center` is not a SkyCoord, a radius is a bare number, or both `order` and `resolution` are given.
+        ValueError
+            If a value is not finite or is masked, or a size is not within its limits (the message names the first such
+            row), the shapes do not fit, `within` has another frame or other energy bins, or the order to choose would
+            be too fine.
+
+        Warns
+        -----
+        UserWarning
+            If annuli hold no cell centre in mode "center", or no full cell in mode "inside". The message has their
+            number, and the order at which they do.
+
+        See Also
+        --------
+        from_regions : the same for regions of files and of astropy's `regions` package.
+
+        Notes
+        -----
+        The outer edge belongs to an annulus, the inner one does not.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> stars = SkyCoord([10, 20], [-5, 40], unit="deg")
+        >>> rings = Mask.from_annuli(stars, "0.5 deg", "1 deg", order=10)
+        >>> rings == Mask.from_cones(stars, "1 deg", order=10) - Mask.from_cones(stars, "0.5 deg", order=10)
+        True
+        """
+        return cls._own(
+            masks.from_shapes(
+                Shapes.annuli(center, inner_radius, outer_radius),
+                "from_annuli",
+                order=order,
+                resolution=resolution,
+                mode=mode,
+                frame=frame,
+                energy=energy,
+                within=within,
+                n_threads=n_threads,
+                progress=progress,
+            )
+        )
+
+    @classmethod
+    def from_polygons(
+        cls,
+        vertices: Any,
+        *,
+        offsets: ArrayLike | None = None,
+        holes: ArrayLike | None = None,
+        larger: ArrayLike = False,
+        vertex_frame: str = "icrs",
+        order: int | None = None,
+        resolution: u.Quantity | str | None = None,
+        mode: Mode = "center",
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        within: Mask | None = None,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """Return the union of polygons with great-circle edges, one or many millions.
+
+        Parameters
+        ----------
+        vertices : SkyCoord, list of SkyCoord, shapely objects or GeoJSON-like mappings
+            The vertices of each polygon, in either sense; the first may be repeated at the end. One of:
+
+            * a `~astropy.coordinates.SkyCoord` of shape (k,), a polygon, or (n, k), n polygons of k vertices;
+            * a SkyCoord of shape (n_vertices,), with `offsets`;
+            * a list of SkyCoords, a ring in each;
+            * polygons and multipolygons of shapely, in a list, an array or a series of geopandas;
+            * a mapping as in GeoJSON, an object with ``__geo_interface__``, or a list of these: Polygon, MultiPolygon,
+              Feature, FeatureCollection or GeometryCollection. Each polygon in them counts as one.
+
+            SkyCoords may be in any frame. shapely and GeoJSON have longitudes and latitudes in degrees.
+        offsets : array_like of int, shape (n_rings + 1,), optional
+            The first vertex of each ring, and the number of vertices.
+        holes : array_like of bool, shape (n_rings,), optional
+            For SkyCoords, whether each ring belongs to the polygon of the ring before it, as a hole or as another part.
+            By default each ring is a polygon.
+        larger : bool or array_like of bool, shape (n,), optional
+            Whether the larger side of a polygon is inside. By default it is the smaller one.
+        vertex_frame : str, optional
+            Frame of vertices that are not SkyCoords, such as "icrs", "galactic" or "fk5".
+        order : int, optional
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest polygon is
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell is in if its centre is in a polygon, if any part of it is, or only if all of it is in one
+            polygon.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        energy : EnergyAxis, optional
+            Energy bins of the mask.
+        within : Mask, optional
+            A footprint in the frame of the mask, without energy or with the same bins. The result is the intersection
+            with it, and polygons that do not reach it take almost no time.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            True inside the polygons: ``~`` of it is the exclusion mask.
+
+        Raises
+        ------
+        TypeError
+            If `vertices` is none of these, or both `order` and `resolution` are given.
+        ValueError
+            If a polygon has fewer than three different vertices, a vertex is not finite or is masked, or two neighbours
+            are opposite on the sky (the message names the row), the shapes do not fit, `within` has another frame or
+            other energy bins, or the order to choose would be too fine.
+
+        Warns
+        -----
+        UserWarning
+            If polygons hold no cell centre in mode "center", or no full cell in mode "inside". The message has their
+            number, and the order at which they do.
+
+        See Also
+        --------
+        from_regions : the same for regions of files and of astropy's `regions` package.
+
+        Notes
+        -----
+        Edges are great circles, not straight lines in longitude and latitude. A point is inside a polygon if a path from
+        it to the outside crosses the rings an odd number of times: this holds for holes, and for rings that cross
+        themselves.
+
+        Examples
+        --------
+        The chips of a camera:
+
+        >>> from astropy import units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> lon = [[10.0, 10.2, 10.2, 10.0], [10.3, 10.5, 10.5, 10.3]] * u.deg
+        >>> lat = [[5.0, 5.0, 5.4, 5.4], [5.0, 5.0, 5.4, 5.4]] * u.deg
+        >>> chips = Mask.from_polygons(SkyCoord(lon, lat), order=12)
+        >>> print(f"{chips.area:.3f}")
+        0.159 deg2
+
+        A triangle with a hole:
+
+        >>> lon, lat = [0, 10, 5, 4, 6, 5], [0, 0, 10, 2, 2, 5]
+        >>> corners = SkyCoord(lon, lat, unit="deg")
+        >>> frame = Mask.from_polygons(corners, offsets=[0, 3, 6], holes=[False, True], order=8)
+        >>> frame.contains(SkyCoord([2, 5], [1, 3], unit="deg"))
+        array([ True, False])
+        """
+        return cls._own(
+            masks.from_shapes(
+                Shapes.polygons(vertices, offsets=offsets, holes=holes, larger=larger, vertex_frame=vertex_frame),
+                "from_polygons",
+                order=order,
+                resolution=resolution,
+                mode=mode,
+                frame=frame,
+                energy=energy,
+                within=within,
+                n_threads=n_threads,
+                progress=progress,
+            )
+        )
+
+    @classmethod
+    def from_paths(
+        cls,
+        vertices: Any,
+        width: Width,
+        *,
+        offsets: ArrayLike | None = None,
+        vertex_frame: str = "icrs",
+        order: int | None = None,
+        resolution: u.Quantity | str | None = None,
+        mode: Mode = "center",
+        frame: str = "icrs",
+        energy: EnergyAxis | None = None,
+        within: Mask | None = None,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> Mask:
+        """Return the union of lines with a width, such as satellite trails and scan tracks, one or many millions.
+
+        Parameters
+        ----------
+        vertices : SkyCoord, list of SkyCoord, shapely objects or GeoJSON-like mappings
+            The points of each line, which great-circle arcs join; in the forms that `from_polygons` takes. shapely and
+            GeoJSON give LineStrings and MultiLineStrings.
+        width : `~astropy.units.Quantity`, str or callable
+            The full widths, above 0 and below 180 deg. A scalar or shape (n,). With `energy` also shape (n, n_bins) or
+            (1, n_bins), or a function of the energy axis, as the `radius` of `from_cones`.
+        offsets : array_like of int, shape (n + 1,), optional
+            The first vertex of each line, and the number of vertices.
+        vertex_frame : str, optional
+            Frame of vertices that are not SkyCoords, such as "icrs", "galactic" or "fk5".
+        order : int, optional
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest path is
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell is in if its centre is in a path, if any part of it is, or only if all of it is in one
+            path.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+        energy : EnergyAxis, optional
+            Energy bins of the mask.
+        within : Mask, optional
+            A footprint in the frame of the mask, without energy or with the same bins. The result is the intersection
+            with it, and paths that do not reach it take almost no time.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        Mask
+            True inside the paths: ``~`` of it is the exclusion mask.
+
+        Raises
+        ------
+        TypeError
+            If `vertices` is none of these, `width` is a bare number, or both `order` and `resolution` are given.
+        ValueError
+            If a line has fewer than two vertices, a vertex is not finite or is masked, a width is not within its
+            limits, or two neighbours are opposite on the sky (the message names the row), the shapes do not fit, `within` has
+            another frame or other energy bins, or the order to choose would be too fine.
+
+        Warns
+        -----
+        UserWarning
+            If paths hold no cell centre in mode "center", or no full cell in mode "inside". The message has their
+            number, and the order at which they do.
+
+        See Also
+        --------
+        from_regions : the same for regions of files and of astropy's `regions` package.
+
+        Notes
+        -----
+        A path holds all points within half of `width` of its line. Its ends are therefore round, and so are its bends.
+        In mode "inside", a cell is in if it is inside the part of a path that belongs to one arc.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask
+        >>> trails = SkyCoord([[10, 12], [11, 11]], [[-5, -4], [-6, -3]], unit="deg")
+        >>> mask = Mask.from_paths(trails, "20 arcsec", order=14)
+        >>> print(f"{mask.area:.4f}")
+        0.0291 deg2
+        """
+        return cls._own(
+            masks.from_shapes(
+                Shapes.paths(vertices, width, offsets=offsets, vertex_frame=vertex_frame),
+                "from_paths",
+                order=order,
+                resolution=resolution,
+                mode=mode,
+                frame=frame,
+                energy=energy,
+                within=within,
                 n_threads=n_threads,
                 progress=progress,
             )
@@ -284,6 +836,7 @@ class Mask(MaskValue):
         energy: EnergyAxis | None = None,
         invert: bool = False,
         invalid: Literal["raise", "skip"] = "raise",
+        within: Mask | None = None,
         n_threads: int | None = None,
     ) -> Mask:
         """Return the union of regions on the sphere.
@@ -315,6 +868,9 @@ class Mask(MaskValue):
             history. These are regions without an area (texts, lines, annotations), without a position on the sky
             (pixel coordinates), of an unknown kind or with an impossible size. A line of a text that cannot be read
             is always an error.
+        within : Mask, optional
+            A footprint in the frame of the mask, without energy or with the same bins. The result is the intersection
+            with it, and regions that do not reach it take almost no time.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
@@ -373,6 +929,7 @@ class Mask(MaskValue):
                 energy=energy,
                 invert=invert,
                 invalid=invalid,
+                within=within,
                 n_threads=n_threads,
             )
         )

@@ -9,6 +9,9 @@ disc's edge be v = high(s). The diamond meets the disc if and only if u <= high(
 fully inside it if and only if u <= high(s) - 1 + |s - c| for all s within 1 of c. The same holds on the low side. Each
 mode thus has an interval of u for each c. The extremes lie at s = c, at s = c +- 1, or where the edge runs parallel to
 the side of a cell, which is where the derivative of high(s) +- s changes sign.
+
+A disc of more than a hemisphere is the complement of a disc around its antipode, and an annulus is a disc less a disc.
+What is outside is taken in the dual mode (a cell meets the complement if and only if it is not fully inside).
 """
 
 from libc.math cimport M_PI, asin, ceil, cos, fabs, floor, sin, sqrt
@@ -17,10 +20,11 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from hpmask._kernels.buffer cimport Extent, grow
-from hpmask._kernels.constants cimport CENTER, INSIDE, MAX_ORDER, OVERLAP, Mode
+from hpmask._kernels.constants cimport CENTER, END, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
 from hpmask._kernels.geometry cimport base_ring, central_longitude, ring_height
 from hpmask._kernels.rings cimport FAR, MARGIN, Table, make_room, walk_face
-from hpmask._kernels.sink cimport Sink, owned, sink_open, sink_take
+from hpmask._kernels.sink cimport Sink, owned, sink_close, sink_open, sink_put, sink_take
+from hpmask._kernels.sorting cimport sort_numbers
 
 cdef double EVERYWHERE = 1e3      # half-width, in units of pi/4, of a ring that lies in the disc all around
 cdef double NOWHERE = -1e3
@@ -373,36 +377,170 @@ cdef double widest(const Disc* disc, double radius) noexcept nogil:
     return (4 / M_PI) * asin(ratio) * (1 + 1e-12) + 1e-12
 
 
-def rasterize(const double[::1] lon, const double[::1] lat, const double[::1] radius, int order, int mode):
-    """Range starts and stops (order 29) of the cells of each disc, and the numbers of the discs that have no cell.
+cdef inline Mode dual(Mode mode) noexcept nogil:
+    """The mode in which the cells outside a shape are those of its complement in this mode."""
+    return CENTER if mode == CENTER else INSIDE if mode == OVERLAP else OVERLAP
 
-    The ranges come disc by disc, and those of different discs may overlap. Angles in radians: latitudes within
-    [-pi/2, pi/2], radii from 0 to pi/2. `mode` 0: cells whose centre is in the disc, 1: cells that meet it, 2: cells
-    fully inside it.
+
+cdef struct Scratch:
+    # Memory that is kept from shape to shape.
+    Table table
+    Sink beyond         # the disc around the antipode of a wide one
+    Sink hole           # the inner disc of an annulus
+    Sink disc           # and its outer one
+    uint64_t* spare
+    Extent extent       # of spare
+
+
+cdef void open_scratch(Scratch* scratch) noexcept nogil:
+    memset(scratch, 0, sizeof(Scratch))
+
+
+cdef bint close_scratch(Scratch* scratch) noexcept nogil:
+    """Free the memory; returns whether some was missing."""
+    cdef bint failed = scratch.table.extent.failed or scratch.extent.failed
+    failed |= scratch.beyond.extent.failed or scratch.hole.extent.failed or scratch.disc.extent.failed
+    free(scratch.table.memory)
+    free(scratch.spare)
+    sink_close(&scratch.beyond)
+    sink_close(&scratch.hole)
+    sink_close(&scratch.disc)
+    return failed
+
+
+cdef bint tidy(Sink* sink, Scratch* scratch) noexcept nogil:
+    """Sort and unite the ranges of one shape; False if there is no memory.
+
+    They ascend within each part of each base cell, so there is mostly nothing to do.
     """
+    cdef size_t n = sink.extent.count, i, k = 0
+    cdef bint sorted_ = True
+    if sink.extent.failed:
+        return False
+    for i in range(1, n):
+        if sink.starts[i] <= sink.stops[i - 1]:
+            sorted_ = False
+            break
+    if sorted_:
+        return True
+    if not grow(&scratch.extent, n, &scratch.spare, sizeof(uint64_t), NULL, 0, NULL, 0):
+        return False
+    sort_numbers(sink.starts, <Py_ssize_t> n, scratch.spare)
+    sort_numbers(sink.stops, <Py_ssize_t> n, scratch.spare)
+    # Before start i lies a gap if and only if the i ranges before it have ended.
+    for i in range(1, n):
+        if sink.starts[i] > sink.stops[i - 1]:
+            sink.stops[k] = sink.stops[i - 1]
+            k += 1
+            sink.starts[k] = sink.starts[i]
+    sink.stops[k] = sink.stops[n - 1]
+    sink.extent.count = k + 1
+    return True
+
+
+cdef void subtract(Sink* sink, const Sink* disc, const Sink* hole) noexcept nogil:
+    """Put the ranges of `disc` less those of `hole`; both are tidy."""
+    cdef size_t i, j = 0
+    cdef uint64_t start, stop
+    for i in range(disc.extent.count):
+        start = disc.starts[i]
+        stop = disc.stops[i]
+        while j < hole.extent.count and hole.stops[j] <= start:
+            j += 1
+        while j < hole.extent.count and hole.starts[j] < stop:
+            if hole.starts[j] > start:
+                sink_put(sink, start, hole.starts[j])
+            start = hole.stops[j]
+            if start >= stop:
+                break
+            j += 1
+        if start < stop:
+            sink_put(sink, start, stop)
+
+
+cdef bint any_disc(
+    double lon, double lat, double radius, int order, Mode mode, Scratch* scratch, Sink* sink
+) noexcept nogil:
+    """Emit one disc of a radius up to pi; False if there is no memory.
+
+    Discs are closed: in mode CENTER a centre that is on the edge, to within TIE, is in.
+    """
+    cdef double tie = TIE if mode == CENTER else 0, rest
+    cdef uint64_t start = 0
+    cdef size_t i
+    if radius + tie >= M_PI:
+        sink_put(sink, 0, END)
+        return True
+    if radius + tie <= 0.5 * M_PI:
+        return one_disc(lon, lat, radius + tie, order, mode, &scratch.table, sink)
+    # Outside a wide disc lies a disc around the antipode, without its edge.
+    rest = M_PI - radius - 2 * tie
+    scratch.beyond.extent.count = 0
+    if not (
+        one_disc(lon + M_PI, -lat, rest if rest > 0 else 0, order, dual(mode), &scratch.table, &scratch.beyond)
+        and tidy(&scratch.beyond, scratch)
+    ):
+        return False
+    for i in range(scratch.beyond.extent.count):
+        if scratch.beyond.starts[i] > start:
+            sink_put(sink, start, scratch.beyond.starts[i])
+        start = scratch.beyond.stops[i]
+    if start < END:
+        sink_put(sink, start, END)
+    return True
+
+
+cdef bint one_shape(
+    double lon, double lat, const double* inner, double outer, int order, Mode mode, Scratch* scratch, Sink* sink
+) noexcept nogil:
+    """Emit a disc or, if there is an inner radius, an annulus; False if there is no memory."""
+    if inner == NULL:
+        return any_disc(lon, lat, outer, order, mode, scratch, sink)
+    scratch.disc.extent.count = scratch.hole.extent.count = 0
+    if not (
+        any_disc(lon, lat, outer, order, mode, scratch, &scratch.disc)
+        and tidy(&scratch.disc, scratch)
+        and any_disc(lon, lat, inner[0], order, dual(mode), scratch, &scratch.hole)
+        and tidy(&scratch.hole, scratch)
+    ):
+        return False
+    subtract(sink, &scratch.disc, &scratch.hole)
+    return True
+
+
+cdef tuple all_shapes(
+    const double[::1] lon, const double[::1] lat, const double[::1] inner, const double[::1] outer, int order, int mode
+):
+    """Starts, stops and rows without a cell of discs or, unless `inner` is None, annuli."""
     cdef Py_ssize_t n = lon.shape[0], i
     cdef Sink sink
-    cdef Table table
-    cdef bint good = True
+    cdef Scratch scratch
+    cdef bint good = True, has_hole = inner is not None
     cdef double each, ranges = 0
     cdef size_t before
     cdef uint64_t stop
     cdef uint64_t* missed = NULL
+    cdef const double* own_inner = NULL
     cdef Extent extent
-    if lat.shape[0] != n or radius.shape[0] != n or not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
-        raise ValueError("lon, lat and radius must have one length, order 0 to 29, mode 0 to 2")
-    memset(&table, 0, sizeof(Table))
+    if (
+        lat.shape[0] != n or outer.shape[0] != n or (inner is not None and inner.shape[0] != n)
+        or not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE
+    ):
+        raise ValueError("angles must have one length, order 0 to 29, mode 0 to 2")
+    open_scratch(&scratch)
     memset(&extent, 0, sizeof(Extent))
     with nogil:
         # About two ranges for each ring that a small disc meets; what large ones need beyond that comes as they go.
         for i in range(n):
-            each = 2 + 3 * radius[i] * <double> ((<int64_t> 1) << order)
+            each = 2 + 3 * outer[i] * <double> ((<int64_t> 1) << order)
             ranges += each if each < 32 else 32
         sink_open(&sink, <size_t> ranges)
         for i in range(n):
             before = sink.extent.count
             stop = sink.stops[before - 1] if before else 0
-            good = one_disc(lon[i], lat[i], radius[i], order, <Mode> mode, &table, &sink)
+            if has_hole:
+                own_inner = &inner[i]
+            good = one_shape(lon[i], lat[i], own_inner, outer[i], order, <Mode> mode, &scratch, &sink)
             if not good or sink.extent.failed:
                 break
             # A range that continues the last one changes its stop, not the count.
@@ -413,9 +551,30 @@ def rasterize(const double[::1] lon, const double[::1] lat, const double[::1] ra
                     break
                 missed[extent.count] = <uint64_t> i
                 extent.count += 1
-    free(table.memory)
-    sink.extent.failed |= table.extent.failed or extent.failed
+    sink.extent.failed |= close_scratch(&scratch) or not good or extent.failed
     try:
         return *sink_take(&sink), owned(&missed, extent.count)
     finally:
         free(missed)
+
+
+def rasterize(const double[::1] lon, const double[::1] lat, const double[::1] radius, int order, int mode):
+    """Range starts and stops (order 29) of the cells of each disc, and the numbers of the discs that have no cell.
+
+    The ranges come disc by disc, and those of different discs may overlap. Angles in radians: latitudes within
+    [-pi/2, pi/2], radii from 0 to pi. `mode` 0: cells whose centre is in the disc or within TIE of it, 1: cells that
+    meet it, 2: cells fully inside it.
+    """
+    return all_shapes(lon, lat, None, radius, order, mode)
+
+
+def annuli(
+    const double[::1] lon, const double[::1] lat, const double[::1] inner, const double[::1] outer, int order, int mode
+):
+    """The same for annuli: discs of radius `outer` less those of radius `inner`, 0 <= inner <= outer <= pi.
+
+    In mode 0, centres within TIE of either disc are in that disc. The edge of the inner disc is thus outside.
+    """
+    if inner is None:
+        raise ValueError("inner must be an array")
+    return all_shapes(lon, lat, inner, outer, order, mode)

@@ -19,46 +19,52 @@ have a given sum.
 """
 
 from libc.limits cimport INT_MAX
-from libc.math cimport M_PI, asin, atan2, fabs, sin, sqrt
+from libc.math cimport M_PI, asin, atan2, cos, fabs, rint, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
-from hpmask._kernels.buffer cimport allocate
+from hpmask._kernels.buffer cimport Extent, grow
 from hpmask._kernels.constants cimport CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
 from hpmask._kernels.geometry cimport cell_with_tie, cell_xy, place, place_vector
 from hpmask._kernels.polygon cimport (
-    Edges, chord2, cross, dot, edge_normal, edges_close, edges_hold, edges_open,
+    AFTER, ARC_SIZE, BEFORE, FIRST, LAST, LEVEL, NORMAL, POLAR, Edges, chord2, cross, dot, edge_normal, edges_close,
+    edges_hold, edges_open, edges_set,
 )
-from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Sink, sink_close, sink_grow, sink_open, sink_put, sink_take
 
 cdef enum Kind:
     POLYGON = 0
     ELLIPSE = 1
     ZONE = 2
+    PATH = 3
 
-# Columns of an arc.
-cdef enum:
-    NORMAL = 0
-    LEVEL = 3       # c
-    POLAR = 4       # the circle's distance from n
-    FIRST = 5       # a
-    LAST = 8        # b
-    AFTER = 11      # n x a
-    BEFORE = 14     # b x n
-    ARC_SIZE = 17
+cdef enum Fault:
+    # Why a row of a batch is no shape.
+    NONE = 0
+    NO_MEMORY = 1
+    TOO_MANY = 2
+    NOT_FINITE = 3
+    FEW = 4
+    ENDS_OPPOSITE = 5
+    NO_AREA = 6
+    WIDTH = 7
 
 # Rounding in distances on the unit sphere.
 cdef double TOUCH = 1e-15
 # Vertices of a polygon closer than this are one; neighbours this close to opposite do not define their edge.
 cdef double SAME = 1e-14
 cdef double OPPOSITE = 1e-9
+# One over the width of the grid on which vertices of different edges are compared: a few times SAME.
+cdef double GRID = 3.5e13
 
 
 cdef struct Geometry:
     Kind kind
     const double* arcs
     int n_arcs
+    const int* bounds               # the arcs of the outline: a polygon may have others
+    int n_bounds
     Edges edges                     # polygon
     # ellipse
     double focus1[3]
@@ -74,6 +80,15 @@ cdef struct Geometry:
     double east
     double width                    # 2 pi: all longitudes
     bint closed[4]                  # the limits, in that order
+    # path
+    double first[3]
+    double last[3]
+    double normal[3]                # of the circle from first to last
+    double after[3]                 # normal x first
+    double before[3]                # last x normal
+    double sine                     # of the half-width and TIE
+    double chord2                   # square of the chord of the half-width and TIE
+    double pole_chord2              # square of the chord of what remains to 90 deg
 
 
 cdef struct Walk:
@@ -81,7 +96,9 @@ cdef struct Walk:
     int order
     Mode mode
     uint64_t* cell_of               # the cell in which each arc begins
-    int* active                     # per level of the tree, the arcs that pass the node
+    int* active                     # arcs that pass a node, behind those that pass its parent
+    Extent cells_room
+    Extent active_room
     Sink* sink
 
 
@@ -118,11 +135,30 @@ cdef bint zone_holds(const Geometry* g, double lat, double lon) noexcept nogil:
     return within(unrolled(g, lon - g.west), g.closed[2]) and within(unrolled(g, g.east - lon), g.closed[3])
 
 
+cdef bint path_holds(const Geometry* g, const double* p) noexcept nogil:
+    """Whether a point is within the half-width of an arc: of the circle beside it, or of its ends."""
+    cdef double south[3]
+    cdef double height
+    cdef int i
+    if dot(g.after, p) >= 0 and dot(g.before, p) >= 0:
+        height = dot(g.normal, p)
+        if fabs(height) < 0.9:
+            return fabs(height) <= g.sine
+        if height > 0:
+            return chord2(g.normal, p) >= g.pole_chord2
+        for i in range(3):
+            south[i] = -g.normal[i]
+        return chord2(south, p) >= g.pole_chord2
+    return chord2(g.first, p) <= g.chord2 or chord2(g.last, p) <= g.chord2
+
+
 cdef bint holds(const Geometry* g, const double* p) noexcept nogil:
     """Whether the shape holds a point."""
     cdef double x, y
     if g.kind == ELLIPSE:
         return distance(p, g.focus1) + distance(p, g.focus2) <= g.distance_sum
+    if g.kind == PATH:
+        return path_holds(g, p)
     if g.kind == ZONE:
         x = dot(g.axes, p)
         y = dot(g.axes + 3, p)
@@ -296,13 +332,17 @@ cdef bint meets(Walk* walk, uint64_t cell, const int* active, int count) noexcep
     return False
 
 
-cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell, const int* above, int count) noexcept nogil:
-    """Emit what the shape holds of a node of order `level`; above[:count] are the arcs that pass its parent."""
+cdef void descend(
+    Walk* walk, int face, int64_t x, int64_t y, int level, uint64_t cell, const int* above, int count, int* active
+) noexcept nogil:
+    """Emit what the shape holds of a node of order `level`.
+
+    above[:count] are the arcs that pass its parent; from `active` on there is room for lists of this and lower levels.
+    """
     cdef const Geometry* g = walk.shape
     cdef double p[3]
     cdef double size = <double> ((<int64_t> 1) << level), radius = CELL_RADIUS / size
     cdef double chord = radius      # the chord is shorter than the angle
-    cdef int* active = walk.active + <size_t> level * g.n_arcs
     cdef int i, now = 0, shift = 2 * (MAX_ORDER - level)
     cdef bint inside
     place_vector(face, <double> (x + y + 1), <double> (x - y), size, p)
@@ -326,26 +366,338 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
     if walk.sink.extent.failed:
         return
     for i in range(4):
-        descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, active, now)
+        descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, active, now, active + now)
+
+
+cdef inline void walk_open(Walk* walk, int order, Mode mode, Sink* sink) noexcept nogil:
+    """Begin without memory."""
+    walk.order = order
+    walk.mode = mode
+    walk.sink = sink
+    walk.cell_of = NULL
+    walk.active = NULL
+    walk.cells_room.count = walk.cells_room.room = walk.active_room.count = walk.active_room.room = 0
+    walk.cells_room.failed = walk.active_room.failed = False
+
+
+cdef inline void walk_close(Walk* walk) noexcept nogil:
+    free(walk.cell_of)
+    free(walk.active)
+
+
+cdef bint walk_shape(Walk* walk, const Geometry* shape) noexcept nogil:
+    """Emit the cells of a shape, ascending; whether there are any. Without memory the sink fails."""
+    cdef Sink* sink = walk.sink
+    cdef size_t before = sink.extent.count
+    cdef uint64_t end = sink.stops[before - 1] if before else 0
+    cdef const double* p
+    cdef int i, k
+    walk.shape = shape
+    if (
+        not grow(&walk.cells_room, shape.n_arcs, &walk.cell_of, sizeof(uint64_t), NULL, 0, NULL, 0)
+        or not grow(
+            &walk.active_room, <size_t> shape.n_bounds * (walk.order + 1), &walk.active, sizeof(int), NULL, 0, NULL, 0
+        )
+    ):
+        sink.extent.count = sink.extent.room = 0
+        sink.extent.failed = True
+        return False
+    for k in range(shape.n_bounds):
+        i = shape.bounds[k]
+        if shape.kind == ELLIPSE:
+            p = shape.tip
+        else:
+            p = shape.arcs + i * ARC_SIZE + FIRST
+        walk.cell_of[i] = cell_with_tie(p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), walk.order, 0)
+    for i in range(12):
+        descend(walk, i, 0, 0, 0, <uint64_t> i, shape.bounds, shape.n_bounds, walk.active)
+    # A range that begins where the last shape's ended has made that longer.
+    return sink.extent.count > before or (before > 0 and sink.stops[before - 1] != end)
+
+
+cdef struct Polygon:
+    # Memory for a polygon, kept from one to the next.
+    double* arcs
+    int* rings              # ring k has the arcs rings[k] to rings[k + 1] - 1
+    int* bounds             # arcs that divide the inside from the outside
+    int* table              # of hashes, and the hash of each arc
+    uint64_t* hash
+    Extent arcs_room
+    Extent rings_room
+    Extent bounds_room
+    Extent table_room
+    Extent hash_room
+    int n_bounds
+    int ring                # where there is a fault: the ring, and one or two of its vertices, or how many it has
+    int64_t vertex[2]
+
+
+cdef inline void polygon_open(Polygon* polygon, Edges* edges) noexcept nogil:
+    """Begin without memory."""
+    polygon.arcs = NULL
+    polygon.rings = NULL
+    polygon.bounds = NULL
+    polygon.table = NULL
+    polygon.hash = NULL
+    polygon.arcs_room.count = polygon.arcs_room.room = 0
+    polygon.arcs_room.failed = False
+    polygon.rings_room = polygon.bounds_room = polygon.table_room = polygon.hash_room = polygon.arcs_room
+    edges_open(edges)
+
+
+cdef inline void polygon_close(Polygon* polygon, Edges* edges) noexcept nogil:
+    free(polygon.arcs)
+    free(polygon.rings)
+    free(polygon.bounds)
+    free(polygon.table)
+    free(polygon.hash)
+    polygon_open(polygon, edges)
+
+
+cdef void set_arc(
+    double* arc, const double* normal, double level, double polar, const double* a, const double* b
+) noexcept nogil:
+    """The arc of the circle normal.p = level, `polar` from the normal, from a anticlockwise to b."""
+    cdef int i
+    for i in range(3):
+        arc[NORMAL + i] = normal[i]
+        arc[FIRST + i] = a[i]
+        arc[LAST + i] = b[i]
+    arc[LEVEL] = level
+    arc[POLAR] = polar
+    cross(normal, a, arc + AFTER)
+    cross(b, normal, arc + BEFORE)
+
+
+cdef void set_edge(double* arc, const double* a, const double* b) noexcept nogil:
+    """The great-circle arc from a to b."""
+    cdef double normal[3]
+    edge_normal(a, b, normal)
+    set_arc(arc, normal, 0, M_PI / 2, a, b)
+
+
+cdef inline uint64_t mixed(uint64_t x) noexcept nogil:
+    """A hash of a number (the finalizer of MurmurHash3)."""
+    x = (x ^ (x >> 33)) * <uint64_t> 0xff51afd7ed558ccd
+    x = (x ^ (x >> 33)) * <uint64_t> 0xc4ceb9fe1a85ec53
+    return x ^ (x >> 33)
+
+
+cdef inline uint64_t place_hash(const double* p) noexcept nogil:
+    """A hash that is the same for points which differ by rounding, unless a limit of the grid is between them."""
+    cdef uint64_t hash = 0
+    cdef int i
+    for i in range(3):
+        hash = mixed(hash + <uint64_t> <int64_t> rint(p[i] * GRID))
+    return hash
+
+
+cdef bint same_edge(const double* a, const double* b) noexcept nogil:
+    """Whether two edges join the same points, in either sense."""
+    cdef double limit = 16 * SAME * SAME
+    if chord2(a + FIRST, b + FIRST) < limit and chord2(a + LAST, b + LAST) < limit:
+        return True
+    return chord2(a + FIRST, b + LAST) < limit and chord2(a + LAST, b + FIRST) < limit
+
+
+cdef int without_pairs(Polygon* polygon, int start, int stop) noexcept nogil:
+    """Take from bounds[start:stop] the edges that are there twice: they divide nothing. The new end; -1: no memory.
+
+    Such are the slits that join a hole to the outer ring, and the common sides of several parts.
+    """
+    cdef int count = stop - start, i, k, slot, kept = start
+    cdef size_t size = 8
+    cdef int* bounds = polygon.bounds
+    while size < <size_t> count * 2:
+        size *= 2
+    if not grow(&polygon.table_room, size, &polygon.table, sizeof(int), NULL, 0, NULL, 0):
+        return -1
+    for i in range(<int> size):
+        polygon.table[i] = -1
+    for i in range(start, stop):
+        slot = <int> (polygon.hash[bounds[i]] & (size - 1))
+        while True:
+            k = polygon.table[slot]
+            if k < 0:
+                polygon.table[slot] = i
+                break
+            # An edge that has gone is there as its complement, and its slot is not free.
+            if (
+                bounds[k] >= 0
+                and polygon.hash[bounds[k]] == polygon.hash[bounds[i]]
+                and same_edge(polygon.arcs + bounds[k] * ARC_SIZE, polygon.arcs + bounds[i] * ARC_SIZE)
+            ):
+                bounds[k] = -1
+                bounds[i] = -1
+                break
+            slot = (slot + 1) & <int> (size - 1)
+    for i in range(start, stop):
+        if bounds[i] >= 0:
+            bounds[kept] = bounds[i]
+            kept += 1
+    return kept
+
+
+cdef bint has_area(const Polygon* polygon, int start, int stop) noexcept nogil:
+    """Whether the edges bounds[start:stop] of a ring are not all on one great circle, or go once around it."""
+    cdef const double* arc
+    cdef double normal[3]
+    cdef double side[3]
+    cdef double length = -1, this, turn = 0
+    cdef int i
+    for i in range(start, stop):
+        arc = polygon.arcs + polygon.bounds[i] * ARC_SIZE
+        this = chord2(arc + FIRST, arc + LAST)
+        if this > length:
+            # The longest edge has the most accurate normal.
+            length = this
+            memcpy(normal, arc + NORMAL, sizeof(normal))
+    if length < 0:
+        return False
+    for i in range(start, stop):
+        arc = polygon.arcs + polygon.bounds[i] * ARC_SIZE
+        if fabs(dot(normal, arc + FIRST)) > SAME or fabs(dot(normal, arc + LAST)) > SAME:
+            return True
+        cross(arc + FIRST, arc + LAST, side)
+        turn += atan2(dot(side, normal), dot(arc + FIRST, arc + LAST))
+    return (<int64_t> rint(turn / (2 * M_PI))) % 2 != 0
+
+
+cdef Fault set_polygon(
+    Polygon* polygon, Geometry* g, const double* vertices, const int64_t* offsets, int64_t n_rings, bint larger
+) noexcept nogil:
+    """Prepare the polygon whose ring k has the vertices offsets[k] to offsets[k + 1] - 1 of `vertices`."""
+    cdef int64_t total = offsets[n_rings] - offsets[0], given, i, last, first_kept, kept
+    cdef int64_t k
+    cdef int n = 0, start, j, end
+    cdef const double* ring
+    cdef double opposite[3]
+    g.kind = POLYGON
+    polygon.ring = 0
+    # Arcs and their numbers are counted by ints.
+    if total > INT_MAX // (2 * ARC_SIZE) or n_rings > INT_MAX // 2:
+        return TOO_MANY
+    if (
+        not grow(&polygon.arcs_room, total, &polygon.arcs, ARC_SIZE * sizeof(double), NULL, 0, NULL, 0)
+        or not grow(&polygon.rings_room, n_rings + 1, &polygon.rings, sizeof(int), NULL, 0, NULL, 0)
+        or not grow(&polygon.bounds_room, total, &polygon.bounds, sizeof(int), NULL, 0, NULL, 0)
+        or not grow(&polygon.hash_room, total, &polygon.hash, sizeof(uint64_t), NULL, 0, NULL, 0)
+    ):
+        return NO_MEMORY
+    polygon.rings[0] = 0
+    polygon.n_bounds = 0
+    if n_rings == 0:
+        polygon.vertex[0] = 0
+        return FEW
+    for k in range(n_rings):
+        polygon.ring = <int> k
+        ring = vertices + 3 * offsets[k]
+        given = offsets[k + 1] - offsets[k]
+        start = n
+        last = given - 1
+        first_kept = kept = -1
+        for i in range(given):
+            for j in range(3):
+                if not fabs(ring[3 * i + j]) <= 2:
+                    polygon.vertex[0] = i
+                    return NOT_FINITE
+                opposite[j] = -ring[3 * i + j]
+            if chord2(ring + 3 * i, ring + 3 * last) < SAME * SAME:
+                continue
+            if chord2(opposite, ring + 3 * last) < OPPOSITE * OPPOSITE:
+                polygon.vertex[0] = last
+                polygon.vertex[1] = i
+                return ENDS_OPPOSITE
+            if kept < 0:
+                first_kept = i
+            else:
+                set_edge(polygon.arcs + n * ARC_SIZE, ring + 3 * kept, ring + 3 * i)
+                n += 1
+            kept = i
+            last = i
+        if n - start < 2:
+            polygon.vertex[0] = n - start + 1 if given else 0
+            return FEW
+        set_edge(polygon.arcs + n * ARC_SIZE, ring + 3 * kept, ring + 3 * first_kept)
+        n += 1
+        polygon.rings[k + 1] = n
+        end = polygon.n_bounds
+        for j in range(start, n):
+            polygon.hash[j] = (
+                place_hash(polygon.arcs + j * ARC_SIZE + FIRST) + place_hash(polygon.arcs + j * ARC_SIZE + LAST)
+            )
+            polygon.bounds[end] = j
+            end += 1
+        end = without_pairs(polygon, polygon.n_bounds, end)
+        if end < 0:
+            return NO_MEMORY
+        if not has_area(polygon, polygon.n_bounds, end):
+            return NO_AREA
+        polygon.n_bounds = end
+    if n_rings > 1:
+        polygon.n_bounds = without_pairs(polygon, 0, polygon.n_bounds)
+        if polygon.n_bounds < 0:
+            return NO_MEMORY
+        if polygon.n_bounds == 0:
+            return NO_AREA
+    g.arcs = polygon.arcs
+    g.n_arcs = n
+    g.bounds = polygon.bounds
+    g.n_bounds = polygon.n_bounds
+    if not edges_set(&g.edges, polygon.arcs, polygon.rings, <int> n_rings):
+        return NO_MEMORY
+    if larger:
+        g.edges.pole_inside = not g.edges.pole_inside
+    return NONE
+
+
+class InvalidShape(ValueError):
+    """A row of a batch that is no shape.
+
+    Attributes
+    ----------
+    row : int
+    reason : str
+    """
+
+    def __init__(self, row, reason):
+        super().__init__(f"row {row}: {reason}")
+        self.row = row
+        self.reason = reason
+
+    def __reduce__(self):
+        return InvalidShape, (self.row, self.reason)
+
+
+cdef object polygon_reason(const Polygon* polygon, Fault fault, int64_t n_rings):
+    """What is wrong with a polygon."""
+    where = f"ring {polygon.ring}: " if n_rings > 1 else ""
+    if fault == TOO_MANY:
+        return f"a polygon must have fewer than {INT_MAX // (2 * ARC_SIZE)} vertices"
+    if fault == NOT_FINITE:
+        return f"{where}a polygon's vertices must be finite, vertex {polygon.vertex[0]} is not"
+    if fault == FEW:
+        return f"{where}a polygon needs three different vertices, got {polygon.vertex[0]}"
+    if fault == ENDS_OPPOSITE:
+        return (
+            f"{where}a polygon's neighbouring vertices must not be opposite each other, "
+            f"{polygon.vertex[0]} and {polygon.vertex[1]} are"
+        )
+    return f"{where}a polygon must have an area, but all sides of this one run there and back"
 
 
 cdef class Outline:
     """A shape by its outline. Made by `polygon`, `ellipse` and `zone`."""
 
     cdef Geometry g
-    cdef object _kept           # the array that g.arcs points into,
-    cdef double* _memory        # or the memory
+    cdef Polygon _memory
+    cdef object _kept           # the array that g.arcs points into, if not into the memory
 
     def __cinit__(self):
-        self._memory = NULL
-        self.g.edges.lon = NULL
-        self.g.edges.normal = NULL
-        self.g.edges.bucket = NULL
-        self.g.edges.edge_of = NULL
+        polygon_open(&self._memory, &self.g.edges)
 
     def __dealloc__(self):
-        free(self._memory)
-        edges_close(&self.g.edges)
+        polygon_close(&self._memory, &self.g.edges)
 
     @property
     def length(self):
@@ -355,12 +707,34 @@ cdef class Outline:
         cdef int i
         if self.g.kind == ELLIPSE:
             return 2 * M_PI * sin(0.5 * self.g.distance_sum)
-        for i in range(self.g.n_arcs):
-            a = self.g.arcs + i * ARC_SIZE
+        for i in range(self.g.n_bounds):
+            a = self.g.arcs + self.g.bounds[i] * ARC_SIZE
             radius = sin(a[POLAR])
             if radius > 0:
                 total += 2 * radius * asin(min(1.0, sqrt(chord2(a + FIRST, a + LAST)) / (2 * radius)))
         return total
+
+    def holds(self, const double[::1] point):
+        """Whether the shape holds a point, a unit vector."""
+        if point.shape[0] != 3:
+            raise ValueError("point must have shape (3,)")
+        return holds(&self.g, &point[0])
+
+    def passes(self, const double[::1] point, double radius):
+        """Whether the outline passes within `radius` of a point, a unit vector."""
+        cdef int i
+        if point.shape[0] != 3:
+            raise ValueError("point must have shape (3,)")
+        for i in range(self.g.n_bounds):
+            if passes(&self.g, self.g.bounds[i], &point[0], radius, radius):
+                return True
+        return False
+
+    def turn(self):
+        """Let what is outside be inside, for a polygon."""
+        if self.g.kind != POLYGON:
+            raise ValueError("only a polygon has another side")
+        self.g.edges.pole_inside = not self.g.edges.pole_inside
 
     def rasterize(self, int order, int mode):
         """Range starts and stops (order 29, ascending) of the shape's cells.
@@ -369,100 +743,66 @@ cdef class Outline:
         """
         cdef Walk walk
         cdef Sink sink
-        cdef int i, n = self.g.n_arcs
-        cdef const double* p
-        cdef int* all_arcs
-        if not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
-            raise ValueError("order must be 0 to 29, mode 0 to 2")
-        walk.shape = &self.g
-        walk.order = order
-        walk.mode = <Mode> mode
-        walk.sink = &sink
-        walk.cell_of = <uint64_t*> allocate(n, sizeof(uint64_t))
-        walk.active = <int*> allocate(n, (order + 2) * sizeof(int))
-        sink_open(&sink, 16)
-        if walk.cell_of == NULL or walk.active == NULL:
-            sink.extent.failed = True
-        else:
-            with nogil:
-                all_arcs = walk.active + <size_t> (order + 1) * n
-                for i in range(n):
-                    all_arcs[i] = i
-                    p = &self.g.tip[0] if self.g.kind == ELLIPSE else self.g.arcs + i * ARC_SIZE + FIRST
-                    walk.cell_of[i] = cell_with_tie(
-                        p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), order, 0
-                    )
-                for i in range(12):
-                    descend(&walk, i, 0, 0, 0, <uint64_t> i, all_arcs, n)
-        free(walk.cell_of)
-        free(walk.active)
+        check_order_and_mode(order, mode)
+        with nogil:
+            sink_open(&sink, 16)
+            walk_open(&walk, order, <Mode> mode, &sink)
+            walk_shape(&walk, &self.g)
+            walk_close(&walk)
         return sink_take(&sink)
 
 
-cdef void set_arcs(Outline outline, const double[:, ::1] arcs):
-    outline.g.n_arcs = <int> arcs.shape[0]
-    outline.g.arcs = &arcs[0, 0] if arcs.shape[0] else NULL
+cdef int check_order_and_mode(int order, int mode) except -1:
+    if not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
+        raise ValueError("order must be 0 to 29, mode 0 to 2")
+    return 0
 
 
-cdef void set_edge(double* arc, const double* a, const double* b) noexcept nogil:
-    """The great-circle arc from a to b."""
+cdef bint list_all(Outline outline) noexcept:
+    """Let all arcs be those of the outline."""
+    cdef Polygon* memory = &outline._memory
     cdef int i
-    edge_normal(a, b, arc + NORMAL)
-    arc[LEVEL] = 0
-    arc[POLAR] = M_PI / 2
-    for i in range(3):
-        arc[FIRST + i] = a[i]
-        arc[LAST + i] = b[i]
-    cross(arc + NORMAL, a, arc + AFTER)
-    cross(b, arc + NORMAL, arc + BEFORE)
+    if not grow(&memory.bounds_room, outline.g.n_arcs, &memory.bounds, sizeof(int), NULL, 0, NULL, 0):
+        return False
+    for i in range(outline.g.n_arcs):
+        memory.bounds[i] = i
+    outline.g.bounds = memory.bounds
+    outline.g.n_bounds = outline.g.n_arcs
+    return True
 
 
-def polygon(const double[:, ::1] vertices):
-    """A polygon by its vertices, unit vectors of shape (n, 3). One that repeats the one before it is left out.
+cdef int check_offsets(const int64_t[::1] offsets, int64_t stop, str name) except -1:
+    """Raise ValueError unless offsets ascend from 0 to `stop`."""
+    cdef Py_ssize_t i
+    if offsets.shape[0] < 1 or offsets[0] != 0 or offsets[offsets.shape[0] - 1] != stop:
+        raise ValueError(f"{name} must begin with 0 and end with {stop}")
+    for i in range(1, offsets.shape[0]):
+        if offsets[i] < offsets[i - 1]:
+            raise ValueError(f"{name} must not descend")
+    return 0
 
-    Raises ValueError for vertices that are not finite, too few, or opposite to the next one.
+
+def polygon(const double[:, ::1] vertices, const int64_t[::1] rings, bint larger):
+    """A polygon by its vertices, unit vectors of shape (n, 3): ring k has rings[k] to rings[k + 1] - 1.
+
+    A vertex that repeats the one before it is left out. The smaller side of each ring is inside that ring, and what is
+    inside an odd number of rings is inside the polygon; or what is not, if `larger`. Raises ValueError for a polygon
+    that `polygons` refuses.
     """
     cdef Outline self = Outline()
-    cdef int given, n = 0, i, k, last
-    cdef double* kept
-    cdef double* normals
-    cdef double opposite[3]
+    cdef Fault fault
+    cdef double none = 0
+    cdef const double* given = &none
     if vertices.shape[1] != 3:
         raise ValueError("vertices must have shape (n, 3)")
-    # Edges and vertices are numbered by ints, by ARC_SIZE and then some numbers each.
-    if vertices.shape[0] > INT_MAX // (ARC_SIZE + 6):
-        raise ValueError(f"a polygon must have fewer vertices, got {vertices.shape[0]}")
-    given = <int> vertices.shape[0]
-    self.g.kind = POLYGON
-    self._memory = <double*> allocate(given, (ARC_SIZE + 6) * sizeof(double))
-    if self._memory == NULL:
+    if vertices.shape[0]:
+        given = &vertices[0, 0]
+    check_offsets(rings, vertices.shape[0], "rings")
+    fault = set_polygon(&self._memory, &self.g, given, &rings[0], rings.shape[0] - 1, larger)
+    if fault == NO_MEMORY:
         raise MemoryError("no memory for the polygon")
-    kept = self._memory + given * ARC_SIZE
-    normals = kept + 3 * given
-    last = given - 1
-    for i in range(given):
-        for k in range(3):
-            if not fabs(vertices[i, k]) <= 2:
-                raise ValueError(f"a polygon's vertices must be finite, vertex {i} is not")
-            opposite[k] = -vertices[i, k]
-        if chord2(&vertices[i, 0], &vertices[last, 0]) < SAME * SAME:
-            continue
-        if chord2(opposite, &vertices[last, 0]) < OPPOSITE * OPPOSITE:
-            raise ValueError(
-                f"a polygon's neighbouring vertices must not be opposite each other, {last} and {i} are"
-            )
-        memcpy(kept + 3 * n, &vertices[i, 0], 3 * sizeof(double))
-        n += 1
-        last = i
-    if n < 3:
-        raise ValueError(f"a polygon needs three different vertices, got {n or min(given, 1)}")
-    for i in range(n):
-        set_edge(self._memory + i * ARC_SIZE, kept + 3 * i, kept + 3 * (i + 1 if i + 1 < n else 0))
-        memcpy(normals + 3 * i, self._memory + i * ARC_SIZE + NORMAL, 3 * sizeof(double))
-    self.g.arcs = self._memory
-    self.g.n_arcs = n
-    if not edges_open(&self.g.edges, kept, normals, n):
-        raise MemoryError("no memory for the polygon")
+    if fault != NONE:
+        raise ValueError(polygon_reason(&self._memory, fault, rings.shape[0] - 1))
     return self
 
 
@@ -475,6 +815,8 @@ def ellipse(const double[::1] focus1, const double[::1] focus2, const double[::1
     self.g.kind = ELLIPSE
     self.g.arcs = NULL
     self.g.n_arcs = 1
+    if not list_all(self):
+        raise MemoryError("no memory for the ellipse")
     for i in range(3):
         self.g.focus1[i] = focus1[i]
         self.g.focus2[i] = focus2[i]
@@ -500,7 +842,10 @@ def zone(
     if limits.shape[0] != 4 or closed.shape[0] != 4:
         raise ValueError("limits and closed must have shape (4,)")
     self.g.kind = ZONE
-    set_arcs(self, arcs)
+    self.g.n_arcs = <int> arcs.shape[0]
+    self.g.arcs = &arcs[0, 0] if arcs.shape[0] else NULL
+    if not list_all(self):
+        raise MemoryError("no memory for the zone")
     for i in range(9):
         self.g.axes[i] = axes[i // 3, i % 3]
     self.g.aligned = aligned
@@ -513,3 +858,189 @@ def zone(
         self.g.closed[i] = closed[i]
     self._kept = (arcs,)
     return self
+
+
+def polygons(
+    const double[:, ::1] vertices, const int64_t[::1] ring_offsets, const int64_t[::1] polygon_offsets,
+    const unsigned char[::1] larger, int order, int mode,
+):
+    """Range starts and stops (order 29) of the cells of polygons, one after the other, and rows of those without any.
+
+    Polygon i has the rings polygon_offsets[i] to polygon_offsets[i + 1] - 1, and ring k the vertices ring_offsets[k]
+    to ring_offsets[k + 1] - 1, unit vectors of shape (n, 3); see `polygon` for `larger`. Raises InvalidShape for the
+    first polygon with a vertex that is not finite, fewer than three different ones in a ring, two neighbours that are
+    opposite each other, or a ring without an area.
+    """
+    cdef Polygon polygon
+    cdef Geometry g
+    cdef Walk walk
+    cdef Sink sink, missed
+    cdef Fault fault = NONE
+    cdef double none = 0
+    cdef const double* given = &none
+    cdef int64_t row = 0, n = polygon_offsets.shape[0] - 1
+    check_order_and_mode(order, mode)
+    if vertices.shape[1] != 3 or larger.shape[0] != n:
+        raise ValueError("vertices must have shape (n, 3), larger a value for each polygon")
+    check_offsets(ring_offsets, vertices.shape[0], "ring_offsets")
+    check_offsets(polygon_offsets, ring_offsets.shape[0] - 1, "polygon_offsets")
+    if vertices.shape[0]:
+        given = &vertices[0, 0]
+    with nogil:
+        sink_open(&sink, 8 * n)
+        sink_open(&missed, 0)
+        walk_open(&walk, order, <Mode> mode, &sink)
+        polygon_open(&polygon, &g.edges)
+        while row < n:
+            fault = set_polygon(
+                &polygon, &g, given, &ring_offsets[polygon_offsets[row]],
+                polygon_offsets[row + 1] - polygon_offsets[row], larger[row],
+            )
+            if fault != NONE:
+                break
+            if not walk_shape(&walk, &g):
+                put_row(&missed, row)
+            row += 1
+        walk_close(&walk)
+    try:
+        if fault == NO_MEMORY:
+            raise MemoryError("no memory for the polygons")
+        if fault != NONE:
+            raise InvalidShape(row, polygon_reason(&polygon, fault, polygon_offsets[row + 1] - polygon_offsets[row]))
+    finally:
+        polygon_close(&polygon, &g.edges)
+        if fault != NONE:
+            sink_close(&sink)
+            sink_close(&missed)
+    return take_with_rows(&sink, &missed)
+
+
+cdef inline void put_row(Sink* missed, int64_t row) noexcept nogil:
+    """Add a row to a list, which is kept in the starts of a sink."""
+    cdef size_t count = missed.extent.count
+    if count == missed.extent.room and not sink_grow(missed, 1):
+        return
+    missed.starts[count] = missed.stops[count] = <uint64_t> row
+    missed.extent.count = count + 1
+
+
+cdef tuple take_with_rows(Sink* sink, Sink* missed):
+    """Starts and stops of the ranges, and the rows without any."""
+    try:
+        starts, stops = sink_take(sink)
+    except MemoryError:
+        sink_close(missed)
+        raise
+    return starts, stops, sink_take(missed)[0]
+
+
+cdef struct Path:
+    double arcs[4 * ARC_SIZE]
+    int bounds[4]
+
+
+cdef Fault set_path(Path* path, Geometry* g, const double* first, const double* last, double half_width) noexcept nogil:
+    """Prepare the points within `half_width` of the great-circle arc between two points.
+
+    Beside the arc, the outline is on two parallels of its circle, and beyond each end on half a circle around it.
+    """
+    cdef double* arc = path.arcs
+    cdef double forward[3]
+    cdef double side[4][3]          # left and right of the first point, left and right of the last one
+    cdef double sine, cosine, length2 = chord2(first, last)
+    cdef bint long_ = length2 >= SAME * SAME
+    cdef int i, k, n = 0
+    g.kind = PATH
+    for i in range(3):
+        if not fabs(first[i]) <= 2 or not fabs(last[i]) <= 2:
+            return NOT_FINITE
+        forward[i] = -last[i]
+    # 90 deg in other units may come out a bit above pi / 2.
+    if not 0 <= half_width <= M_PI / 2 * (1 + 1e-12):
+        return WIDTH
+    if chord2(first, forward) < OPPOSITE * OPPOSITE:
+        return ENDS_OPPOSITE
+    half_width = min(half_width, M_PI / 2)
+    memcpy(g.first, first, sizeof(g.first))
+    memcpy(g.last, last if long_ else first, sizeof(g.last))
+    if long_:
+        edge_normal(first, last, g.normal)
+    else:
+        # Any direction across.
+        k = 0
+        for i in range(3):
+            forward[i] = 0
+            if fabs(first[i]) < fabs(first[k]):
+                k = i
+        forward[k] = 1
+        edge_normal(first, forward, g.normal)
+    cross(g.normal, g.first, g.after)
+    cross(g.last, g.normal, g.before)
+    g.sine = sin(min(half_width + TIE, M_PI / 2))
+    g.chord2 = 4 * sin(0.5 * (half_width + TIE)) ** 2
+    g.pole_chord2 = 4 * sin(0.5 * max(M_PI / 2 - half_width - TIE, 0.0)) ** 2
+    sine = sin(half_width)
+    cosine = cos(half_width)
+    for k in range(4):
+        for i in range(3):
+            side[k][i] = cosine * (g.first[i] if k < 2 else g.last[i]) + (sine if k % 2 == 0 else -sine) * g.normal[i]
+    if long_:
+        set_arc(arc, g.normal, sine, M_PI / 2 - half_width, side[0], side[2])
+        n = 1
+        if half_width > 0:
+            set_arc(arc + ARC_SIZE, g.normal, -sine, M_PI / 2 + half_width, side[1], side[3])
+            n = 2
+    if half_width > 0 or not long_:
+        set_arc(arc + n * ARC_SIZE, g.first, cosine, half_width, side[0], side[1])
+        n += 1
+        set_arc(arc + n * ARC_SIZE, g.last, cosine, half_width, side[3], side[2])
+        n += 1
+    for i in range(n):
+        path.bounds[i] = i
+    g.arcs = path.arcs
+    g.bounds = path.bounds
+    g.n_arcs = g.n_bounds = n
+    return NONE
+
+
+def paths(
+    const double[:, ::1] first, const double[:, ::1] last, const double[::1] half_width, int order, int mode
+):
+    """Range starts and stops (order 29) of the cells of paths, one after the other, and the rows of those without any.
+
+    A path is all points within `half_width`, from 0 to pi / 2, of the great-circle arc from `first` to `last`, unit
+    vectors of shape (n, 3); where they are the same, a disc. It is closed. Raises InvalidShape for the first row with
+    another half-width, a point that is not finite, or points that are opposite each other.
+    """
+    cdef Geometry g
+    cdef Path path
+    cdef Walk walk
+    cdef Sink sink, missed
+    cdef Fault fault = NONE
+    cdef Py_ssize_t row = 0, n = first.shape[0]
+    check_order_and_mode(order, mode)
+    if first.shape[1] != 3 or last.shape[1] != 3 or last.shape[0] != n or half_width.shape[0] != n:
+        raise ValueError("first and last must have shape (n, 3), half_width (n,)")
+    with nogil:
+        sink_open(&sink, 8 * n)
+        sink_open(&missed, 0)
+        walk_open(&walk, order, <Mode> mode, &sink)
+        edges_open(&g.edges)
+        while row < n:
+            fault = set_path(&path, &g, &first[row, 0], &last[row, 0], half_width[row])
+            if fault != NONE:
+                break
+            if not walk_shape(&walk, &g):
+                put_row(&missed, row)
+            row += 1
+        walk_close(&walk)
+    if fault != NONE:
+        sink_close(&sink)
+        sink_close(&missed)
+    if fault == WIDTH:
+        raise InvalidShape(row, f"half the width must be from 0 to 90 deg, got {half_width[row] * 180 / M_PI:.6g} deg")
+    if fault == NOT_FINITE:
+        raise InvalidShape(row, "the ends of a path must be finite")
+    if fault == ENDS_OPPOSITE:
+        raise InvalidShape(row, "the ends of a path must not be opposite each other")
+    return take_with_rows(&sink, &missed)

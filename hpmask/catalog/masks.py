@@ -14,7 +14,8 @@ from hpmask._utils.parallel import for_the_call
 from hpmask.catalog.rows import read_rows
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
-from hpmask.regions.masks import cones
+from hpmask.regions.batches import Shapes
+from hpmask.regions.masks import planes_of
 
 __all__ = ["from_catalog"]
 
@@ -49,9 +50,8 @@ def from_catalog(
         energy=energy,
         n_threads=n_threads,
     )
-    planes, text = cones(
-        rows.center,
-        rows.sizes,
+    planes, text = planes_of(
+        Shapes.cones(rows.center, rows.sizes),
         order=order,
         resolution=resolution,
         mode=mode,

@@ -25,6 +25,7 @@ __all__ = [
     "MaskValue",
     "binwise",
     "check_mask",
+    "check_within",
     "common_energy",
     "distinct_planes",
     "layers_of",
@@ -350,9 +351,24 @@ def planes_within(
     Raises
     ------
     TypeError, ValueError
+        As in `check_within`.
+    """
+    check_within(within, frame=frame, energy=energy, of=of)
+    planes = {id(plane): plane.at_order(order, mode="center") for plane in within.planes}
+    chosen = [planes[id(plane)] for plane in within.planes]
+    return chosen if within.energy is not None or energy is None else chosen * energy.n_bins
+
+
+def check_within(within: object, *, frame: str, energy: EnergyAxis | None, of: str = "mask") -> None:
+    """Check a mask that limits a new map or mask: the argument is `within`, and `of` is what it limits.
+
+    Raises
+    ------
+    TypeError, ValueError
         If `within` is not a mask, or has another frame or other energy bins.
     """
     check_mask(within, "within")
+    assert isinstance(within, MaskValue)
     if within.frame != frame:
         raise ValueError(f"within must have the frame of the {of}, {frame!r}, got {within.frame!r}")
     if within.energy is not None and within.energy != energy:
@@ -360,9 +376,6 @@ def planes_within(
         raise ValueError(
             f"within must have the energy bins of the {of} or none, got {within.energy}: the {of} has {bins}"
         )
-    planes = {id(plane): plane.at_order(order, mode="center") for plane in within.planes}
-    chosen = [planes[id(plane)] for plane in within.planes]
-    return chosen if within.energy is not None or energy is None else chosen * energy.n_bins
 
 
 def check_same_frame(a: MaskValue, b: MaskValue) -> None:

@@ -21,10 +21,10 @@ from hpmask.recipe.columns import Condition, Size
 from hpmask.recipe.maps import Image, Map, Masks, Skymap, names_of
 from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import Section
+from hpmask.regions.batches import Shapes, columns_of
 from hpmask.regions.convert import checked_shapes
 from hpmask.regions.masks import mask_of_shapes
-from hpmask.regions.order import order_of_discs, order_of_shapes
-from hpmask.regions.rasterize import check_cones
+from hpmask.regions.order import order_of_batches, order_of_shapes
 from hpmask.regions.shapes import Shape
 from hpmask.regions.shapes import Zone as ZoneShape
 
@@ -46,8 +46,9 @@ class _Discs:
     counts: dict[str, int]
 
     def order(self, grid: Grid) -> int | None:
-        _, lat, radii, _ = check_cones(self.center, *self._radii_and_frame(grid))
-        return order_of_discs(lat, radii) or None if radii.any() else None
+        radii, frame, energy = self._radii_and_frame(grid)
+        discs = columns_of(Shapes.cones(self.center, radii), frame, energy)
+        return order_of_batches(discs) or None if radii.any() else None
 
     def _radii_and_frame(self, grid: Grid) -> tuple[u.Quantity, str, EnergyAxis | None]:
         if self.radii.shape[1] > 1:

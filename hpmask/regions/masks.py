@@ -1,91 +1,125 @@
-"""Masks of discs, regions and zones."""
+"""Masks of many shapes of one kind, of regions and of zones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
 
-from hpmask._utils.arguments import Closed, as_flag
+from hpmask._utils.arguments import MAX_ORDER, Closed, as_flag
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
-from hpmask.geometry import frames
+from hpmask.geometry import frames, healpix
 from hpmask.regions import rasterize, shapes
+from hpmask.regions.arrays import Batch, Objects
+from hpmask.regions.batches import Shapes, columns_of, text_of
 from hpmask.regions.convert import cells_of_points, checked_shapes, of_bins
-from hpmask.regions.order import order_of_discs, order_of_shapes, resolved_order, warn_of_misses
+from hpmask.regions.order import order_of_batches, order_of_shapes, resolved_order, warn_of_misses
+from hpmask.regions.within import footprints_of, rows_near
 
-__all__ = ["cones", "from_cones", "from_regions", "from_zone", "mask_of_shapes"]
+__all__ = ["from_regions", "from_shapes", "from_zone", "mask_of_shapes", "planes_of"]
+
+T = TypeVar("T")
 
 
 @for_the_call
-def from_cones(
-    center: SkyCoord,
-    radius: u.Quantity | str | Callable[[EnergyAxis], u.Quantity],
+def from_shapes(
+    shapes: Shapes,
+    name: str,
     *,
     order: int | None = None,
     resolution: u.Quantity | str | None = None,
     mode: Mode = "center",
     frame: str = "icrs",
     energy: EnergyAxis | None = None,
+    within: MaskValue | None = None,
     n_threads: int | None = None,
     progress: bool = False,
 ) -> MaskValue:
-    """See `hpmask.Mask.from_cones`."""
-    planes, text = cones(
-        center,
-        radius,
+    """The union of many shapes of one kind; `name` is the constructor for the history. See `hpmask.Mask.from_cones`."""
+    footprints = None if within is None else footprints_of(within, frame, energy)
+    planes, text = planes_of(
+        shapes,
         order=order,
         resolution=resolution,
         mode=mode,
         frame=frame,
         energy=energy,
+        footprints=footprints,
         n_threads=n_threads,
         progress=progress,
     )
-    return new_mask(planes, frame=frame, energy=energy, history=f"from_cones({text})")
+    mask = new_mask(planes, frame=frame, energy=energy, history=f"{name}({text})")
+    return mask if within is None else mask & within
 
 
-def cones(
-    center: SkyCoord,
-    radius: u.Quantity | str | Callable[[EnergyAxis], u.Quantity],
+def planes_of(
+    shapes: Shapes,
     *,
     order: int | None,
     resolution: u.Quantity | str | None,
     mode: Mode,
     frame: str,
     energy: EnergyAxis | None,
+    footprints: Sequence[RangeSet] | None = None,
     n_threads: int | None,
     progress: bool,
 ) -> tuple[RangeSet | list[RangeSet], str]:
-    """The cells of discs, and the text for the history: how many discs, their radii, order and mode."""
-    mode = check_mode(mode)
-    lon, lat, radii, unit = rasterize.check_cones(center, radius, frames.check_frame(frame), energy)
-    order, order_text = resolved_order(order, resolution, lambda: order_of_discs(lat, radii))
-    planes, missed = rasterize.cone_planes(
-        lon, lat, radii, order=order, mode=mode, n_threads=n_threads, progress=progress
+    """The cells of shapes, and the text for the history: how many shapes, their sizes, order and mode.
+
+    Shapes that do not reach the footprint, which is the same for all energy bins or one for each, may be left out.
+    """
+    mode, progress = check_mode(mode), as_flag(progress, "progress")
+    columns = columns_of(shapes, frames.check_frame(frame), energy)
+    order, order_text = resolved_order(order, resolution, lambda: order_of_batches(columns))
+    planes: dict[tuple[int, int], RangeSet] = {}
+    sequence: list[tuple[int, int]] = []
+    missed: set[int] = set()
+    narrowest = math.inf
+    grounds: Sequence[RangeSet | None] = [None] if footprints is None else footprints
+    n_planes = max(len(columns), len(grounds))
+    for batch, ground in zip(_repeated(columns, n_planes), _repeated(grounds, n_planes), strict=True):
+        key = id(batch), id(ground)
+        sequence.append(key)
+        if key in planes:
+            continue
+        rows = slice(None) if ground is None else rows_near(batch, ground, order)
+        some = batch if rows == slice(None) else batch.take(rows)
+        planes[key], without = _plane(some, order, mode, n_threads, progress)
+        if without.size:
+            missed.update(np.arange(len(batch))[rows][without].tolist())
+            narrowest = min(narrowest, float(some.take(without).sizes.inradius.min(initial=math.inf)))
+    total = columns[0].counted_as(len(columns[0]))
+    warn_of_misses(len(missed), total, narrowest if narrowest < math.inf else 0.0, order, mode)
+    text = f"{text_of(shapes, energy)}, {order_text}{_mode_text(mode)}"
+    return [planes[key] for key in sequence] if len(sequence) > 1 else planes[sequence[0]], text
+
+
+def _repeated(some: Sequence[T], n: int) -> Sequence[T]:
+    """One item for each of `n` planes."""
+    return some if len(some) == n else list(some) * n
+
+
+def _plane(batch: Batch, order: int, mode: Mode, n_threads: int | None, progress: bool) -> tuple[RangeSet, Any]:
+    """The union of shapes, and the rows of those without a cell."""
+    lon, lat, reach = batch.caps
+    return rasterize.batch_and_misses(
+        lambda rows: batch.take(rows).rasterize(order, mode),
+        healpix.cells_at(lon, lat, MAX_ORDER),
+        2.0 + rasterize.expected_ranges(batch.outline_lengths, order),
+        order=order,
+        what=batch.plural,
+        sizes=reach,
+        n_threads=n_threads,
+        progress=progress,
     )
-    total = counted(lon.size, "disc")
-    if missed.size:
-        small = radii[missed]
-        known = small[small > 0]
-        warn_of_misses(missed.size, total, float(known.min()) if known.size else 0.0, order, mode)
-    text = f"{total}, {_span_text(radii, unit)}, {order_text}" if lon.size else f"{total}, {order_text}"
-    return planes if len(planes) > 1 else planes[0], text + _mode_text(mode)
-
-
-def _span_text(radii: np.ndarray[Any, np.dtype[np.float64]], unit: u.UnitBase) -> str:
-    """The range of some radii in radians, in a unit."""
-    # An array that was broadcast has each value many times.
-    some = radii[tuple(slice(1) if stride == 0 else slice(None) for stride in radii.strides)]
-    span = [f"{(one * u.rad).to_value(unit):.6g}" for one in (some.min(), some.max())]
-    return f"{' to '.join(dict.fromkeys(span))} {unit}"
 
 
 def _mode_text(mode: str) -> str:
@@ -103,6 +137,7 @@ def from_regions(
     energy: EnergyAxis | None = None,
     invert: bool = False,
     invalid: Literal["raise", "skip"] = "raise",
+    within: MaskValue | None = None,
     n_threads: int | None = None,
 ) -> MaskValue:
     """See `hpmask.Mask.from_regions`."""
@@ -111,7 +146,15 @@ def from_regions(
     everything = [shape for some, _ in bins for shape in some]
     order, order_text = resolved_order(order, resolution, lambda: order_of_shapes(everything, "region"))
     return mask_of_shapes(
-        bins, order, order_text, mode=mode, frame=frame, energy=energy, invert=invert, n_threads=n_threads
+        bins,
+        order,
+        order_text,
+        mode=mode,
+        frame=frame,
+        energy=energy,
+        invert=invert,
+        within=within,
+        n_threads=n_threads,
     )
 
 
@@ -124,13 +167,19 @@ def mask_of_shapes(
     frame: str,
     energy: EnergyAxis | None = None,
     invert: bool = False,
+    within: MaskValue | None = None,
     n_threads: int | None = None,
 ) -> MaskValue:
     """The mask of the results of `checked_shapes`, one for all energy bins or one for each."""
     everything = [shape for some, _ in bins for shape in some]
     planes: list[RangeSet] = []
     missed: list[shapes.Shape] = []
-    for some, _ in bins:
+    grounds = [None] if within is None else footprints_of(within, frame, energy)
+    n_planes = max(len(bins), len(grounds))
+    for (some, _), ground in zip(_repeated(bins, n_planes), _repeated(grounds, n_planes), strict=True):
+        if ground is not None:
+            near = Objects(some)
+            some = near.take(rows_near(near, ground, order)).shapes
         plane, without_cells = rasterize.shapes_and_misses(some, order=order, mode=mode, n_threads=n_threads)
         # Points have the cells under them.
         missed += [shape for shape in without_cells if shape.sizes]
@@ -143,7 +192,8 @@ def mask_of_shapes(
     left_out = f", {n_skipped} left out" if n_skipped else ""
     inverted = ", invert=True" if invert else ""
     history = f"from_regions({total}{left_out}, {order_text}{_mode_text(mode)}{inverted})"
-    return new_mask(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
+    mask = new_mask(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
+    return mask if within is None else mask & within
 
 
 def _inradius(some: list[shapes.Shape]) -> float:

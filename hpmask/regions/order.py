@@ -19,7 +19,8 @@ Typical errors are about five times smaller than the bound.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -30,10 +31,19 @@ from hpmask._utils.modes import Mode
 from hpmask._utils.warn import warn
 from hpmask._utils.words import angle_text, counted
 from hpmask.geometry.healpix import cell_radius, cell_side, order_of
+from hpmask.regions.arrays import Batch, Discs, Sizes
 from hpmask.regions.rasterize import expected_ranges
-from hpmask.regions.shapes import Disc, Shape, Size
+from hpmask.regions.shapes import Shape, Size
 
-__all__ = ["area_error", "given_order", "order_of_discs", "order_of_shapes", "resolved_order", "warn_of_misses"]
+__all__ = [
+    "area_error",
+    "given_order",
+    "order_of_batches",
+    "order_of_discs",
+    "order_of_shapes",
+    "resolved_order",
+    "warn_of_misses",
+]
 
 Angles = NDArray[np.float64]
 
@@ -46,7 +56,8 @@ MOST_RANGES = 50_000_000
 _CURVED = 3.8
 _STRAIGHT = 0.45
 
-_ROWS = 1 << 20
+# Rows that are treated at once, so that no array of all rows is made.
+_ROWS = 1 << 18
 
 
 def resolved_order(
@@ -85,58 +96,63 @@ def given_order(order: int | None, resolution: u.Quantity | str | None) -> tuple
     return None, ""
 
 
-def area_error(size: Size, order: int) -> float:
-    """A bound of the relative error of a shape's area at an order, by the rule of this module."""
+def area_error(size: Size | Sizes, order: int) -> Any:
+    """A bound of the relative error of the area of a shape, or of many, at an order, by the rule of this module."""
     side = cell_side(order)
-    return float((_CURVED * side**1.5 * math.sqrt(size.curvature) + _STRAIGHT * side * size.straight) / size.area)
+    return (_CURVED * side**1.5 * np.sqrt(size.curvature) + _STRAIGHT * side * size.straight) / size.area
 
 
 def order_of_discs(lat: Angles, radii: Angles) -> int:
-    """The order for discs: coarse, but with the area of the smallest disc right to 1 %.
+    """The order for discs by their latitudes, shape (n,), and radii, shape (n, n_columns): see `order_of_batches`."""
+    columns = 1 if radii.strides[1] == 0 else radii.shape[1]
+    return order_of_batches([Discs(lat, lat, radii[:, k]) for k in range(columns)])
+
+
+def order_of_batches(batches: Sequence[Batch]) -> int:
+    """The order for many shapes: coarse, but with the area of each shape, and so of the smallest, right to 1 %.
 
     Parameters
     ----------
-    lat : numpy.ndarray of float, shape (n,)
-        Latitudes in radians.
-    radii : numpy.ndarray of float, shape (n, 1) or (n, n_bins)
-        Radii in radians. Those of 0 do not count.
+    batches : sequence of Batch
+        Shapes of one kind, with the sizes of each energy bin. Shapes without an area do not count.
 
     Returns
     -------
     int
-        0 if there is no disc.
+        0 if there is no shape.
 
     Raises
     ------
     ValueError
-        If all radii are 0, or the order would be above 16 or give more than 50 million ranges.
+        If there are only shapes without an area, or the order would be above 16 or give more than 50 million ranges.
     """
-    if radii.size == 0:
+    n, length, order, narrowest = 0, 0.0, 0, math.inf
+    for batch in dict.fromkeys(batches):
+        n += len(batch)
+        for start in range(0, len(batch), _ROWS):
+            some = batch.take(slice(start, start + _ROWS))
+            length += float(some.outline_lengths.sum())
+            sizes = some.sizes
+            if sizes.area.size:
+                narrowest = min(narrowest, float(sizes.inradius.min()))
+                order = _refined(sizes, order)
+    if not n:
         return 0
-    smallest = polar = math.inf
-    length = 0.0
-    for some_lat, some in _blocks(lat, radii):
-        there = some > 0
-        smallest = min(smallest, float(np.min(some, initial=math.inf, where=there)))
-        # As in Disc.sizes.
-        there &= math.pi / 2 - np.abs(some_lat)[:, np.newaxis] < some / 4
-        polar = min(polar, float(np.min(some, initial=math.inf, where=there)))
-        length += 2 * math.pi * float(np.sin(some).sum())
-    if smallest == math.inf:
-        raise ValueError("all discs have the radius 0, which no order fits: order or resolution must be given")
-    sizes = Disc(0.0, 0.0, smallest).sizes
-    if polar < math.inf:
-        sizes += Disc(0.0, math.pi / 2, polar).sizes
-    what = f"the smallest of {counted(len(radii), 'disc')} has a radius of {angle_text(smallest)}"
-    return _checked(_needed(sizes), length, radii.size, what)
+    kind = batches[0]
+    if narrowest == math.inf:
+        raise ValueError(f"no {kind.noun} has an area that an order could fit: order or resolution must be given")
+    return _checked(order, length, n, kind.narrowest.format(kind.counted_as(len(kind)), angle_text(narrowest)))
 
 
-def _blocks(lat: Angles, radii: Angles) -> Iterator[tuple[Angles, Angles]]:
-    """Latitudes and radii, some million rows at a time, so that no array of all rows is made."""
-    if radii.strides[1] == 0:
-        radii = radii[:, :1]
-    for start in range(0, len(radii), _ROWS):
-        yield lat[start : start + _ROWS], radii[start : start + _ROWS]
+def _refined(sizes: Sizes, order: int) -> int:
+    """The coarsest order, from `order` on, at which all areas are right to 1 %."""
+    # The narrowest shape needs about the finest order.
+    guess = int(np.argmin(sizes.inradius))
+    order = max(order, _needed([Size(*(float(field[guess]) for field in sizes))]))
+    while order <= MAX_ORDER and (bad := area_error(sizes, order) > PRECISION).any():
+        sizes = Sizes(*(field[bad] for field in sizes))
+        order += 1
+    return order
 
 
 def order_of_shapes(shapes: Iterable[Shape], noun: str) -> int:

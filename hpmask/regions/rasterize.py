@@ -20,9 +20,12 @@ from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.units import per_bin
 from hpmask.geometry import frames, healpix
-from hpmask.regions.shapes import DUAL, MODE_NUMBERS, TIE, Disc, Shape
+from hpmask.regions.shapes import MODE_NUMBERS, TIE, Disc, Shape
 
 __all__ = [
+    "annuli_and_misses",
+    "batch_and_misses",
+    "batch_ranges",
     "check_cones",
     "cone_planes",
     "discs",
@@ -34,6 +37,7 @@ __all__ = [
 
 Angles = NDArray[np.float64]
 Rows = NDArray[np.intp]
+Numbers = NDArray[np.uint64]
 T = TypeVar("T")
 
 # About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in memory.
@@ -164,31 +168,101 @@ def discs_and_misses(
     progress: bool = False,
 ) -> tuple[RangeSet, Rows]:
     """The union of discs as in `discs`, and the rows of those that have no cell."""
-    tie = TIE if mode == "center" else 0.0
-    if (radius + tie >= np.pi).any():
+    if (radius + (TIE if mode == "center" else 0.0) >= np.pi).any():
         return RangeSet.full(order), np.empty(0, dtype=np.intp)
-    wide = radius + tie > np.pi / 2
-    if wide.any():
-        # Less work from the other side: outside a wide disc lies a disc around its antipode, without its edge.
-        rest = np.maximum(np.pi - radius - 2 * tie, 0)
-        holes = [
-            discs(lon[[i]] + np.pi, -lat[[i]], rest[[i]], order=order, mode=DUAL[mode], n_threads=n_threads)
-            for i in np.flatnonzero(wide)
-        ]
-        narrow, missed = discs_and_misses(
-            lon[~wide], lat[~wide], radius[~wide], order=order, mode=mode, n_threads=n_threads, progress=progress
-        )
-        return narrow | ~RangeSet.intersection_all(holes), np.flatnonzero(~wide)[missed]
-    ranges = 2.0 + expected_ranges(2 * np.pi * np.sin(radius), order)
-    if ranges.sum() > _MOST_RANGES:
-        largest = f"the largest disc has a radius of {np.degrees(radius[np.argmax(ranges)]):.4g} deg"
-        raise _too_fine(order, "discs", ranges.sum(), largest)
+
+    def kernel(rows: Rows | slice) -> tuple[Numbers, Numbers, Numbers]:
+        some = [np.ascontiguousarray(angle[rows], dtype=np.float64) for angle in (lon, lat, radius)]
+        starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
+        return starts, stops, missed
+
+    return batch_and_misses(
+        kernel,
+        healpix.cells_at(lon, lat, 29),
+        2.0 + expected_ranges(2 * np.pi * np.sin(radius), order),
+        order=order,
+        what="discs",
+        sizes=radius,
+        n_threads=n_threads,
+        progress=progress,
+    )
+
+
+def annuli_and_misses(
+    lon: Angles,
+    lat: Angles,
+    inner: Angles,
+    outer: Angles,
+    *,
+    order: int,
+    mode: Mode = "center",
+    n_threads: int | None = None,
+    progress: bool = False,
+) -> tuple[RangeSet, Rows]:
+    """The union of annuli, and the rows of those that have no cell; angles in radians, 0 <= inner <= outer <= pi.
+
+    An annulus is a closed disc without another closed disc: see `discs`.
+    """
+
+    def kernel(rows: Rows | slice) -> tuple[Numbers, Numbers, Numbers]:
+        some = [np.ascontiguousarray(angle[rows], dtype=np.float64) for angle in (lon, lat, inner, outer)]
+        starts, stops, missed = _discs.annuli(*some, order, MODE_NUMBERS[mode])
+        return starts, stops, missed
+
+    return batch_and_misses(
+        kernel,
+        healpix.cells_at(lon, lat, 29),
+        2.0 + expected_ranges(2 * np.pi * (np.sin(inner) + np.sin(outer)), order),
+        order=order,
+        what="annuli",
+        sizes=outer,
+        n_threads=n_threads,
+        progress=progress,
+    )
+
+
+def batch_and_misses(
+    kernel: Callable[[Any], tuple[Numbers, Numbers, Numbers]],
+    cells: Numbers,
+    ranges: Any,
+    *,
+    order: int,
+    what: str,
+    sizes: Angles | None = None,
+    n_threads: int | None = None,
+    progress: bool = False,
+) -> tuple[RangeSet, Rows]:
+    """The union of many shapes of one kind, and the rows of those that have no cell.
+
+    Parameters
+    ----------
+    kernel : callable
+        Takes row numbers (an array or a slice), and returns the starts and stops of the ranges of these shapes, in the
+        sequence of the rows, and the positions among them of shapes without a cell. It is called on several threads.
+    cells : numpy.ndarray of uint64, shape (n,)
+        The NESTED cell of order 29 at a point of each shape, such as its centre.
+    ranges : float or array_like, shape (n,)
+        About how many ranges each shape has (`expected_ranges`).
+    order : int
+        The order of the ranges.
+    what : str
+        What the shapes are called in messages, such as "discs".
+    sizes : numpy.ndarray, shape (n,), optional
+        Radii of the shapes in radians, for the message about an order that is too fine.
+    n_threads, progress
+        As for `hpmask.Mask.from_cones`.
+
+    Raises
+    ------
+    ValueError
+        If the ranges do not fit in memory.
+    """
+    ranges = _affordable(ranges, cells.size, order, what, sizes)
     threads = thread_count(n_threads)
-    blocks = list(_blocks(lon, lat, ranges, threads))
+    blocks = list(_blocks(cells, ranges, threads))
 
     def work(block: Rows | slice) -> tuple[RangeSet, Rows]:
-        some = [np.ascontiguousarray(angle[block], dtype=np.float64) for angle in (lon, lat, radius + tie)]
-        starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
+        starts, stops, missed = kernel(block)
         rows = missed.astype(np.intp)
         if missed.size:
             rows = rows + (block.start or 0) if isinstance(block, slice) else block[rows]
@@ -197,6 +271,46 @@ def discs_and_misses(
     done = _on_threads(work, blocks, threads=threads, progress=progress)
     missed = done[0][1] if len(done) == 1 else np.sort(np.concatenate([rows for _, rows in done]))
     return _union([plane for plane, _ in done], order), missed
+
+
+def batch_ranges(
+    kernel: Callable[[Any], tuple[Numbers, Numbers, Numbers]],
+    ranges: Any,
+    n: int,
+    *,
+    order: int,
+    what: str,
+    sizes: Angles | None = None,
+    n_threads: int | None = None,
+) -> tuple[Numbers, Numbers, Rows]:
+    """The starts and stops of the ranges of `n` shapes, not united, and the rows of those that have no cell.
+
+    The parameters are those of `batch_and_misses`.
+    """
+    ranges = _affordable(ranges, n, order, what, sizes)
+    threads = thread_count(n_threads)
+    total = float(ranges.sum())
+    n_blocks = threads if total > _SMALL_RANGES else 1
+    cuts = np.searchsorted(np.cumsum(ranges), np.linspace(0, total, n_blocks + 1)[1:-1])
+    edges = np.unique(np.concatenate([[0], cuts, [n]]))
+    blocks = [slice(int(a), int(b)) for a, b in pairwise(edges)] or [slice(0, 0)]
+    done = _on_threads(kernel, blocks, threads=threads, progress=False)
+    if len(done) == 1:
+        return done[0][0], done[0][1], done[0][2].astype(np.intp)
+    missed = [rows.astype(np.intp) + block.start for block, (_, _, rows) in zip(blocks, done, strict=True)]
+    return np.concatenate([one[0] for one in done]), np.concatenate([one[1] for one in done]), np.concatenate(missed)
+
+
+def _affordable(ranges: Any, n: int, order: int, what: str, sizes: Angles | None) -> Angles:
+    """About how many ranges each of `n` shapes has, shape (n,), if they fit in memory."""
+    ranges = np.broadcast_to(np.asarray(ranges, dtype=np.float64), (n,))
+    if ranges.sum() > _MOST_RANGES:
+        k = int(np.argmax(ranges))
+        largest = f"the largest is in row {k}"
+        if sizes is not None:
+            largest += f" with a radius of {np.degrees(sizes[k]):.4g} deg"
+        raise _too_fine(order, what, ranges.sum(), largest)
+    return ranges
 
 
 def expected_ranges(length: Any, order: int) -> Any:
@@ -211,8 +325,8 @@ def _too_fine(order: int, what: str, ranges: float, largest: str) -> ValueError:
     )
 
 
-def _blocks(lon: Angles, lat: Angles, ranges: Angles, threads: int) -> Iterator[NDArray[np.intp] | slice]:
-    """Blocks of discs of about equal work; neighbours on the sky if there are many blocks."""
+def _blocks(cells: Numbers, ranges: Angles, threads: int) -> Iterator[Rows | slice]:
+    """Rows in blocks of about equal work; neighbours on the sky if there are many blocks."""
     total = float(ranges.sum())
     n_blocks = int(np.ceil(total / _BLOCK_RANGES))
     if n_blocks < threads and total > _SMALL_RANGES:
@@ -220,17 +334,13 @@ def _blocks(lon: Angles, lat: Angles, ranges: Angles, threads: int) -> Iterator[
     if n_blocks <= 1:
         yield slice(None)
         return
-    if n_blocks <= threads:
-        order: NDArray[np.intp] | None = None
-        work = np.cumsum(ranges)
-    else:
-        # Then a block's discs overlap each other, not another block's, and little is left to unite.
-        order = np.argsort(healpix.cells_at(lon, lat, 29), kind="stable")
-        work = np.cumsum(ranges[order])
+    # Then a block's shapes overlap each other, not another block's, and little is left to unite.
+    order = np.argsort(cells, kind="stable")
+    work = np.cumsum(ranges[order])
     cuts = np.searchsorted(work, np.linspace(0, total, n_blocks + 1)[1:-1])
     edges = np.unique(np.concatenate([[0], cuts, [ranges.size]]))
     for a, b in pairwise(edges):
-        yield slice(int(a), int(b)) if order is None else order[a:b]
+        yield order[a:b]
 
 
 def _on_threads(work: Callable[[Any], T], parts: Sequence[Any], *, threads: int, progress: bool) -> list[T]:

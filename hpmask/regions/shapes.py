@@ -10,6 +10,7 @@ of an edge of a zone or polygon is on the edge. Zones and polygons that share an
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -23,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._kernels import cells as _cells
 from hpmask._kernels import discs as _discs
 from hpmask._kernels import shapes as _kernel
-from hpmask._utils.arguments import Closed, as_angle, check_closed
+from hpmask._utils.arguments import Closed, as_angle, as_flag, check_closed
 from hpmask._utils.modes import Mode
 from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.geometry import frames
@@ -109,15 +110,7 @@ class Disc(Shape):
             raise ValueError(f"radius must be from 0 to 180 deg, got {np.degrees(self.radius):.6g} deg")
 
     def rasterize(self, order: int, mode: Mode) -> tuple[Numbers, Numbers]:
-        tie = TIE if mode == "center" else 0.0
-        radius = self.radius + tie
-        if radius >= np.pi:
-            return _ends(RangeSet.full(order))
-        if radius > np.pi / 2:
-            # Outside a wide disc lies a disc around the antipode, without its edge.
-            hole = Disc(self.lon + np.pi, -self.lat, max(np.pi - self.radius - 2 * tie, 0.0))
-            return _ends(~from_starts_stops(*hole.rasterize(order, DUAL[mode]), order))
-        place = (np.array([value], dtype=np.float64) for value in (self.lon, self.lat, radius))
+        place = (np.array([value], dtype=np.float64) for value in (self.lon, self.lat, self.radius))
         starts, stops, _ = _discs.rasterize(*place, order, MODE_NUMBERS[mode])
         return starts, stops
 
@@ -180,39 +173,67 @@ class Ellipse(_Outlined):
 
 
 class Polygon(_Outlined):
-    """A polygon with great-circle edges, convex or not, by the even-odd rule; the smaller side is inside.
+    """A polygon with great-circle edges and any number of rings, by the even-odd rule.
 
     Parameters
     ----------
     lon, lat : array_like of float, shape (n,)
-        Vertices in radians, in either sense. A vertex that repeats the one before it is left out, so the first may
-        be repeated at the end.
+        Vertices of the first ring in radians, in either sense. A vertex that repeats the one before it is left out, so
+        the first may be repeated at the end.
+    holes : sequence of (lon, lat), optional
+        Further rings: pairs of arrays as the two of the first ring.
+    larger : bool, default False
+        Whether what is described in the Notes is outside, and the rest of the sky inside.
+    inside : (float, float), optional
+        Longitude and latitude in radians of a point that is inside. It decides in place of `larger`.
 
     Raises
     ------
     ValueError
-        If a vertex is not finite, fewer than three are left, or two neighbours are opposite each other.
+        If a vertex is not finite; if a ring has fewer than three different vertices, two neighbours that are opposite
+        each other, or no area, as its sides run there and back; if `inside` is given with `larger`, or is on an edge.
 
     Notes
     -----
-    If an outline crosses itself and does not fit into a hemisphere, the smaller side is found by counting points. The
-    areas of the two sides must then differ by more than about one per cent of the sky.
+    A ring divides the sky into points that an odd number of its edges separates from some fixed point, and all others.
+    The inside of the ring is the smaller of the two. A point is inside the polygon if it is inside an odd number of
+    rings. A ring within the first one is therefore a hole, and one elsewhere another part of the polygon. A ring may
+    cross itself and others. An edge that is there twice divides nothing: a slit from the outer ring to a hole leaves no
+    trace, nor does the common side of two parts.
+
+    If a ring crosses itself and does not fit into a hemisphere, its smaller side is found by counting points. The areas
+    of the two sides must then differ by more than about one per cent of the sky.
     """
 
-    def __init__(self, lon: ArrayLike, lat: ArrayLike) -> None:
-        lon, lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
-        if lon.ndim != 1 or lon.shape != lat.shape:
-            raise ValueError(
-                f"a polygon needs as many longitudes as latitudes in two lists, got shapes {lon.shape} and {lat.shape}"
-            )
-        with np.errstate(invalid="ignore"):
-            # The kernel reports which vertex is not finite.
-            vectors = frames.unit_vectors(lon, lat)
-        self._set(vectors)
+    def __init__(
+        self,
+        lon: ArrayLike,
+        lat: ArrayLike,
+        *,
+        holes: Iterable[tuple[ArrayLike, ArrayLike]] = (),
+        larger: bool = False,
+        inside: tuple[float, float] | None = None,
+    ) -> None:
+        self._set([_ring(lon, lat), *(_ring(*hole) for hole in holes)], as_flag(larger, "larger"))
+        if inside is None:
+            return
+        if larger:
+            raise ValueError("give one of larger and inside, which both say which side of a polygon is inside")
+        point = frames.unit_vectors(*map(float, inside))
+        if not np.isfinite(point).all():
+            raise ValueError(f"inside must be finite, got {inside}")
+        if self._outline.passes(point, 1e-14):
+            raise ValueError(f"inside must not be on an edge of the polygon, got {inside} (in radians)")
+        if not self._outline.holds(point):
+            self._outline.turn()
+            self.larger = True
 
-    def _set(self, vertices: Vectors) -> None:
-        self.vertices = vertices
-        self._outline = _kernel.polygon(np.ascontiguousarray(vertices))
+    def _set(self, rings: list[Vectors], larger: bool = False) -> None:
+        self.rings = rings
+        self.larger = larger
+        """Whether the inside is the rest of the sky."""
+        ends = np.cumsum([0, *map(len, rings)], dtype=np.int64)
+        self._outline = _kernel.polygon(np.ascontiguousarray(np.concatenate(rings)), ends, larger)
 
     @classmethod
     def rectangle(cls, lon: float, lat: float, half_width: float, half_height: float, angle: float) -> Polygon:
@@ -226,7 +247,7 @@ class Polygon(_Outlined):
         x, y = math.tan(half_width), math.tan(half_height)
         corners = np.array([(1, x, y), (1, -x, y), (1, -x, -y), (1, x, -y)]) / math.sqrt(1 + x * x + y * y)
         self = cls.__new__(cls)
-        self._set(corners @ _axes(lon, lat, angle))
+        self._set([corners @ _axes(lon, lat, angle)])
         return self
 
     @property
@@ -235,23 +256,42 @@ class Polygon(_Outlined):
 
     @cached_property
     def area(self) -> float:
-        """Area of the smaller side in steradian; if the outline crosses itself, the net area."""
-        a, b, c = self.vertices[0], self.vertices[1:-1], self.vertices[2:]
-        # A fan of triangles from the first vertex. Differences keep the precision of small ones.
-        volume = np.cross(b - a, c - a) @ a
-        excess = 2 * np.arctan2(volume, 1 + b @ a + c @ a + (b * c).sum(axis=1))
-        total = abs(float(excess.sum())) % (4 * math.pi)
-        return min(total, 4 * math.pi - total)
+        """Area in steradian; where rings cross, the net area."""
+        first, *others = map(_ring_area, self.rings)
+        area = abs(first - sum(others))
+        return 4 * math.pi - area if self.larger else area
 
     @property
     def sizes(self) -> tuple[Size, ...]:
         length, area = self.outline_length, self.area
         if area <= 0:
             return ()
-        sides = np.linalg.norm(self.vertices - np.roll(self.vertices, 1, axis=0), axis=1)
+        sides = np.concatenate([np.linalg.norm(ring - np.roll(ring, 1, axis=0), axis=1) for ring in self.rings])
         # Rows of cells run in a few directions only, and a convex outline has two sides along each of them.
         straight = float(np.sort(2 * np.arcsin(np.minimum(sides / 2, 1)))[-4:].sum())
         return (Size(area, length / (2 * math.pi), straight, area / length),)
+
+
+def _ring(lon: ArrayLike, lat: ArrayLike) -> Vectors:
+    """The vertices of a ring as unit vectors."""
+    lon, lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+    if lon.ndim != 1 or lon.shape != lat.shape:
+        raise ValueError(
+            f"a polygon needs as many longitudes as latitudes in two lists, got shapes {lon.shape} and {lat.shape}"
+        )
+    with np.errstate(invalid="ignore"):
+        # The kernel reports which vertex is not finite.
+        return frames.unit_vectors(lon, lat)
+
+
+def _ring_area(vertices: Vectors) -> float:
+    """Area of the smaller side of a ring in steradian; if it crosses itself, the net area."""
+    a, b, c = vertices[0], vertices[1:-1], vertices[2:]
+    # A fan of triangles from the first vertex. Differences keep the precision of small ones.
+    volume = np.cross(b - a, c - a) @ a
+    excess = 2 * np.arctan2(volume, 1 + b @ a + c @ a + (b * c).sum(axis=1))
+    total = abs(float(excess.sum())) % (4 * math.pi)
+    return min(total, 4 * math.pi - total)
 
 
 class Zone(_Outlined):

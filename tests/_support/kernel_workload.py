@@ -42,6 +42,7 @@ KERNELS = (
     "rotate",
     "runs",
     "shapes",
+    "sorting",
     "sweep",
     "tiles",
     "uniq",
@@ -243,6 +244,9 @@ class Workload:
         radius = np.geomspace(1e-3, 1.0, 60)
         for mode in range(3):
             yield from load("discs").rasterize(self.lon, self.lat, radius, self.order, mode)
+            wide = np.linspace(0.1, np.pi, 60)
+            yield from load("discs").rasterize(self.lon, self.lat, wide, self.order, mode)
+            yield from load("discs").annuli(self.lon, self.lat, 0.7 * wide, wide, self.order, mode)
 
     def call_distance(self) -> Iterable[Any]:
         distance, vectors, out = load("distance"), np.empty((60, 3)), np.empty(60)
@@ -402,6 +406,7 @@ class Workload:
         shapes = load("shapes")
         around = np.linspace(0, 2 * np.pi, 9, endpoint=False)
         wobbly = _vectors(1 + 0.3 * np.cos(around), 0.5 + 0.1 * (2 + np.sin(3 * around)) * np.sin(around))
+        hole = _vectors(1 + np.array([-0.1, 0.1, 0.1, -0.1]), 0.65 + np.array([-0.02, -0.02, 0.02, 0.02]))
         foci = _vectors(np.array([2.0, 2.2, 2.4]), np.array([-0.3, -0.25, -0.2]))
         axis, level = np.array([0.0, 0.0, 1.0]), np.sin(0.2)
         arcs = []
@@ -410,7 +415,8 @@ class Workload:
             arcs.append([*axis, level, np.pi / 2 - 0.2, *first, *last, *np.cross(axis, first), *np.cross(last, axis)])
         limits, closed = np.array([0.2, np.pi / 2, 0.0, 2 * np.pi]), np.array([1, 0, 1, 0], np.uint8)
         outlines = (
-            shapes.polygon(wobbly),
+            shapes.polygon(wobbly, np.array([0, len(wobbly)]), False),
+            shapes.polygon(np.concatenate([wobbly, hole]), np.array([0, len(wobbly), len(wobbly) + 4]), True),
             shapes.ellipse(foci[0], foci[1], foci[2], float(_angle(foci[2], foci[0]) + _angle(foci[2], foci[1]))),
             *(shapes.zone(np.array(arcs), np.eye(3), aligned, limits, 2 * np.pi, closed) for aligned in (True, False)),
         )
@@ -418,6 +424,20 @@ class Workload:
             for mode in range(3):
                 yield from outline.rasterize(self.order, mode)
             yield outline.length
+            yield outline.holds(foci[0])
+            yield outline.passes(foci[0], 0.1)
+        outlines[0].turn()
+        yield from outlines[0].rasterize(self.order, 0)
+        # A slit to a hole, and a polygon of several rings, one after the other.
+        slit = np.concatenate([wobbly, wobbly[:1], hole, hole[:1]])
+        rings = np.array([0, len(slit), len(slit) + len(wobbly), len(slit) + len(wobbly) + 4])
+        ends, width = _vectors(np.array([2.1, 2.2, 3.0]), np.array([-0.3, -0.2, 1.0])), np.array([0.0, 0.01, 0.3])
+        for mode in range(3):
+            yield from shapes.polygons(
+                np.concatenate([slit, wobbly, hole]), rings, np.array([0, 1, 3]), np.zeros(2, np.uint8), self.order, mode
+            )
+            yield from shapes.paths(foci, ends, width, self.order, mode)
+            yield from shapes.paths(foci, foci, width, self.order, mode)
 
     def call_neighbours(self) -> Iterable[Any]:
         steps, nodes = load("neighbours"), self.nodes()
@@ -428,6 +448,16 @@ class Workload:
                 yield from (found, tile, tile_word)
                 by_tile = np.argsort(tile, kind="stable")
                 yield steps.boundaries(nodes, found, tile[by_tile], tile_word[by_tile])
+
+    def call_sorting(self) -> Iterable[Any]:
+        sorting = load("sorting")
+        values = np.concatenate([self.boundaries, self.other])
+        aside = np.empty(values.size, np.uint64)
+        aside = aside[: sorting.part(values, aside)]
+        aside.sort()
+        sorting.join(values, aside)
+        yield values
+        yield sorting.part(values[::-1].copy(), np.empty(9, np.uint64))
 
     def call_sweep(self) -> Iterable[Any]:
         for angle in (0.001, 0.02, 0.2):

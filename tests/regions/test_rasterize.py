@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from profiles import examples
 
 from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask._kernels import discs as kernel
 from hpmask.geometry import healpix
 from hpmask.regions import rasterize
-from hpmask.regions.rasterize import discs, shapes_plane
-from hpmask.regions.shapes import Ellipse, Polygon, Zone
+from hpmask.regions.rasterize import annuli_and_misses, discs, shapes_plane
+from hpmask.regions.shapes import Combined, Disc, Ellipse, Polygon, Zone
 
 PI = np.pi
 MODES = ("center", "overlap", "inside")
@@ -346,11 +347,12 @@ def test_threads_and_blocks_change_nothing(mode, monkeypatch):
 def test_blocks_hold_every_disc_once(monkeypatch):
     lon, lat, radius = many(1000, 9)
     ranges = 2.0 + rasterize.expected_ranges(2 * np.pi * np.sin(radius), 9)
+    cells = healpix.cells_at(lon, lat, 29)
     monkeypatch.setattr(rasterize, "_SMALL_RANGES", 10)
     for block_ranges in (10, 1000, 10**5, 10**9):
         monkeypatch.setattr(rasterize, "_BLOCK_RANGES", block_ranges)
         for threads in (1, 2, 4):
-            blocks = [np.arange(1000)[block] for block in rasterize._blocks(lon, lat, ranges, threads)]
+            blocks = [np.arange(1000)[block] for block in rasterize._blocks(cells, ranges, threads)]
             assert np.array_equal(np.sort(np.concatenate(blocks)), np.arange(1000))
 
 
@@ -392,6 +394,65 @@ def test_radius_per_energy_bin():
     for options in ({}, {"energy": EnergyAxis([1, 10, 100] * u.TeV)}):
         with pytest.raises(ValueError, match=r"one value per centre \(2\), got 3$"):
             Mask.from_cones(center, [2, 1, 0.5] * u.deg, order=7, **options)
+
+
+# ---------------------------------------------------------------------- annuli
+
+
+def annulus(lon, lat, inner, outer, order, mode):
+    rows = (np.array([value]) for value in (lon, lat, inner, outer))
+    return annuli_and_misses(*rows, order=order, mode=mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@examples(150)
+@given(places(), st.integers(0, 8), st.data())
+def test_annuli_are_a_disc_less_a_disc_in_the_dual_mode(mode, place, order, data):
+    inner, outer = sorted(data.draw(st.tuples(radii(order) | st.just(0.0), radii(order) | st.just(PI))))
+    plane, missed = annulus(*place, inner, outer, order, mode)
+    starts, stops = Combined(Disc(*place, outer), Disc(*place, inner), "-", nested=True).rasterize(order, mode)
+    assert np.array_equal(plane.boundaries[::2], starts)
+    assert np.array_equal(plane.boundaries[1::2], stops)
+    assert missed.tolist() == ([] if plane else [0])
+
+
+@pytest.mark.parametrize("order", [1, 3, 5])
+@examples(40)
+@given(st.data())
+def test_annuli_by_brute_force(order, data):
+    lon, lat = data.draw(places())
+    inner, outer = sorted(data.draw(st.tuples(radii(order), radii(order))))
+    far, near = oracle.disc(lon, lat, outer), oracle.disc(lon, lat, inner)
+    anchors = [oracle.vector(lon, lat + radius) for radius in (inner, outer)]
+    truth = oracle.truth(lambda p: np.minimum(far(p), -near(p)), anchors, order)
+    for mode in MODES:
+        missing, extra = truth.faults(mode, as_flags(annulus(lon, lat, inner, outer, order, mode)[0]))
+        assert not missing.size, (mode, "missing", missing)
+        assert not extra.size, (mode, "too many", extra)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_many_annuli_are_the_union_of_single_ones(mode, monkeypatch):
+    lon, lat, outer = many(300, 7)
+    outer[[5, 80]] = [2.0, 3.1]
+    inner = 0.6 * outer
+    single = [annulus(*row, 7, mode) for row in zip(lon, lat, inner, outer, strict=True)]
+    missed = [k for k, (plane, _) in enumerate(single) if not plane]
+    expected = RangeSet.union_all([plane for plane, _ in single])
+    for block_ranges in (10**9, 100):
+        monkeypatch.setattr(rasterize, "_BLOCK_RANGES", block_ranges)
+        plane, rows = annuli_and_misses(lon, lat, inner, outer, order=7, mode=mode)
+        assert plane == expected
+        assert rows.tolist() == missed
+
+
+def test_a_wide_disc_from_the_kernel_stands_alone():
+    """The rest of the sky is not added to the ranges of the discs before and after it."""
+    lon, lat, radius = np.array([0.3, 1.0, 4.0]), np.array([0.2, -0.4, 0.9]), np.array([0.1, 2.5, 0.2])
+    starts, stops, missed = kernel.rasterize(lon, lat, radius, 5, 0)
+    cells = sum(int(b - a) >> 48 for a, b in zip(starts, stops, strict=True))
+    assert cells == sum(one(*row, 5).n_cells for row in zip(lon, lat, radius, strict=True))
+    assert not missed.size
 
 
 # ---------------------------------------------------------------------- other shapes

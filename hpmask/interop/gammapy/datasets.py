@@ -20,7 +20,8 @@ from hpmask.interop.gammapy.energy_bins import energy_axis_of
 from hpmask.interop.gammapy.from_maps import from_map
 from hpmask.interop.gammapy.radii import checked_radii
 from hpmask.interop.gammapy.to_maps import to_map
-from hpmask.regions.masks import from_cones
+from hpmask.regions.batches import Shapes
+from hpmask.regions.masks import from_shapes
 
 __all__ = ["DatasetMasks", "fit_energy_range", "from_dataset", "offset_masks", "set_mask_fit"]
 
@@ -308,7 +309,15 @@ def offset_masks(
     for k, pointing in enumerate(pointings.reshape(n)):
         radius = angle[k : k + 1] if each else angle
         fields.append(
-            from_cones(pointing, radius, order=order, resolution=resolution, mode=mode, frame=frame, energy=energy)
+            from_shapes(
+                Shapes.cones(pointing, radius),
+                "from_cones",
+                order=order,
+                resolution=resolution,
+                mode=mode,
+                frame=frame,
+                energy=energy,
+            )
         )
     return fields
 

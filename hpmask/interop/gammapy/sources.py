@@ -30,8 +30,9 @@ from hpmask.interop.gammapy.catalogs import Missing, catalog_models
 from hpmask.interop.gammapy.from_maps import default_order, from_map
 from hpmask.interop.gammapy.radii import checked_radii
 from hpmask.morphology import dilation
+from hpmask.regions.batches import Shapes
 from hpmask.regions.convert import checked_shapes
-from hpmask.regions.masks import from_cones, from_regions
+from hpmask.regions.masks import from_regions, from_shapes
 from hpmask.regions.order import order_of_discs, order_of_shapes, resolved_order
 
 __all__ = ["Extension", "from_sources"]
@@ -148,11 +149,17 @@ def from_sources(
     parts = []
     for center, reach in found.positions():
         if radius is not None:
-            parts.append(from_cones(center, radius, energy=energy, progress=progress, **options))
+            parts.append(
+                from_shapes(Shapes.cones(center, radius), "from_cones", energy=energy, progress=progress, **options)
+            )
             continue
         points = reach == 0
         if not points.all():
-            parts.append(from_cones(center[~points], reach[~points] * u.rad, progress=progress, **options))
+            parts.append(
+                from_shapes(
+                    Shapes.cones(center[~points], reach[~points] * u.rad), "from_cones", progress=progress, **options
+                )
+            )
         if points.any() and mode != "inside":
             parts.append(_cells_under(center[points], order, frame))
     if found.ellipses:

@@ -1,0 +1,551 @@
+"""Many shapes of one kind in the frame of a mask, as arrays: their cells, outlines, sizes and the caps that hold them.
+
+Nothing here runs once per shape, except for `Objects`. Angles are in radians, arrays have
+one item for each shape. See `hpmask.regions.shapes` for what belongs to a shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpmask._kernels import discs as _discs
+from hpmask._utils.modes import Mode
+from hpmask.core.rangeset import from_starts_stops
+from hpmask.geometry import frames
+from hpmask.regions.shapes import MODE_NUMBERS, Combined, Disc, Ellipse, Polygon, Shape
+
+__all__ = [
+    "Annuli",
+    "Batch",
+    "Boxes",
+    "Discs",
+    "Ellipses",
+    "Objects",
+    "Paths",
+    "Polygons",
+    "Raster",
+    "Sizes",
+    "ragged_rows",
+]
+
+Angles = NDArray[np.float64]
+Numbers = NDArray[np.uint64]
+Offsets = NDArray[np.int64]
+Rows = NDArray[np.intp]
+Vectors = NDArray[np.float64]
+Caps = tuple[Angles, Angles, Angles]
+Raster = tuple[Numbers, Numbers, Rows]
+
+# A cap up to this radius holds the great circles between its points.
+_CONVEX_CAP = 1.5
+
+
+class Sizes(NamedTuple):
+    """The fields of `hpmask.regions.shapes.Size`, for many shapes."""
+
+    area: Angles
+    curvature: Angles
+    straight: Angles
+    inradius: Angles
+
+
+class Batch:
+    """Many shapes of one kind."""
+
+    noun: ClassVar[str]
+    plural: ClassVar[str]
+    narrowest: ClassVar[str] = "the narrowest of {} holds a disc with a radius of {}"
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def take(self, rows: Rows | slice) -> Self:
+        """Some of the shapes."""
+        raise NotImplementedError
+
+    def rasterize(self, order: int, mode: Mode) -> Raster:
+        """Starts and stops (order 29) of the ranges of each shape, disjoint for each, and the rows without a cell."""
+        raise NotImplementedError
+
+    @property
+    def outline_lengths(self) -> Angles:
+        """The lengths of the outlines, approximately."""
+        raise NotImplementedError
+
+    @property
+    def sizes(self) -> Sizes:
+        """The sizes of the shapes, or of their parts. Those without an area are left out."""
+        raise NotImplementedError
+
+    @property
+    def caps(self) -> Caps:
+        """Caps that hold the shapes: longitudes and latitudes of their centres, and their radii."""
+        raise NotImplementedError
+
+    @classmethod
+    def counted_as(cls, number: int) -> str:
+        """A number of shapes with their noun: "1 box", "2 boxes"."""
+        return f"{number} {cls.noun if number == 1 else cls.plural}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Discs(Batch):
+    """Discs: radii from 0 to pi."""
+
+    noun: ClassVar[str] = "disc"
+    plural: ClassVar[str] = "discs"
+    narrowest: ClassVar[str] = "the smallest of {} has a radius of {}"
+
+    lon: Angles
+    lat: Angles
+    radius: Angles
+
+    def __len__(self) -> int:
+        return self.lon.size
+
+    def take(self, rows: Rows | slice) -> Discs:
+        return Discs(self.lon[rows], self.lat[rows], self.radius[rows])
+
+    def rasterize(self, order: int, mode: Mode) -> Raster:
+        some = (np.ascontiguousarray(angle) for angle in (self.lon, self.lat, self.radius))
+        starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
+        return starts, stops, missed.astype(np.intp)
+
+    @property
+    def outline_lengths(self) -> Angles:
+        return 2 * np.pi * np.maximum(np.sin(self.radius), 0)
+
+    @property
+    def sizes(self) -> Sizes:
+        some = self.take(np.flatnonzero(self.radius > 0))
+        return Sizes(_cap_areas(some.radius), *_curves(some.lat, some.radius), some.radius)
+
+    @property
+    def caps(self) -> Caps:
+        return self.lon, self.lat, self.radius
+
+
+def _cap_areas(radius: Angles) -> Angles:
+    return 4 * np.pi * np.sin(radius / 2) ** 2
+
+
+def _curves(lat: Angles, radius: Angles) -> tuple[Angles, Angles]:
+    """The radii of curvature of circles, and the lengths that run along rings of cells: all of it around a pole."""
+    sine = np.maximum(np.sin(radius), 0)
+    return sine, np.where(np.pi / 2 - np.abs(lat) < radius / 4, 2 * np.pi * sine, 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Annuli(Batch):
+    """Discs without a smaller disc around the same centre."""
+
+    noun: ClassVar[str] = "annulus"
+    plural: ClassVar[str] = "annuli"
+
+    lon: Angles
+    lat: Angles
+    inner: Angles
+    outer: Angles
+
+    def __len__(self) -> int:
+        return self.lon.size
+
+    def take(self, rows: Rows | slice) -> Annuli:
+        return Annuli(self.lon[rows], self.lat[rows], self.inner[rows], self.outer[rows])
+
+    def rasterize(self, order: int, mode: Mode) -> Raster:
+        some = (np.ascontiguousarray(angle) for angle in (self.lon, self.lat, self.inner, self.outer))
+        starts, stops, missed = _discs.annuli(*some, order, MODE_NUMBERS[mode])
+        return starts, stops, missed.astype(np.intp)
+
+    @property
+    def outline_lengths(self) -> Angles:
+        return 2 * np.pi * np.maximum(np.sin(self.inner), 0) + 2 * np.pi * np.maximum(np.sin(self.outer), 0)
+
+    @property
+    def sizes(self) -> Sizes:
+        area = _cap_areas(self.outer) - _cap_areas(self.inner)
+        (curvature, straight), (more, longer) = _curves(self.lat, self.outer), _curves(self.lat, self.inner)
+        with np.errstate(divide="ignore"):
+            inradius = np.minimum(area / self.outline_lengths, self.outer)
+        return _with_area(Sizes(area, curvature + more, straight + longer, inradius))
+
+    @property
+    def caps(self) -> Caps:
+        return self.lon, self.lat, self.outer
+
+
+def _with_area(sizes: Sizes) -> Sizes:
+    """The sizes of the shapes that have an area."""
+    there = sizes.area > 0
+    return sizes if np.all(there) else Sizes(*(field[there] for field in sizes))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ellipses(Batch):
+    """Spherical ellipses: half axes below pi/2, `angle` is the position angle of the height axis."""
+
+    noun: ClassVar[str] = "ellipse"
+    plural: ClassVar[str] = "ellipses"
+
+    lon: Angles
+    lat: Angles
+    half_width: Angles
+    half_height: Angles
+    angle: Angles
+
+    def __len__(self) -> int:
+        return self.lon.size
+
+    def take(self, rows: Rows | slice) -> Ellipses:
+        return Ellipses(*(field[rows] for field in self._fields))
+
+    @property
+    def _fields(self) -> tuple[Angles, ...]:
+        return self.lon, self.lat, self.half_width, self.half_height, self.angle
+
+    def rasterize(self, order: int, mode: Mode) -> Raster:
+        return _one_by_one(
+            [Ellipse(*one) for one in zip(*map(np.ndarray.tolist, self._fields), strict=True)], order, mode
+        )
+
+    @property
+    def outline_lengths(self) -> Angles:
+        # Ramanujan's formula for plane ellipses; great ones on the sphere are shorter.
+        a, b = self.half_width, self.half_height
+        return np.pi * (3 * (a + b) - np.sqrt((3 * a + b) * (a + 3 * b)))
+
+    @property
+    def sizes(self) -> Sizes:
+        minor, major = np.minimum(self.half_width, self.half_height), np.maximum(self.half_width, self.half_height)
+        # The solid angle of the cone, by the parameter of the ellipse in the tangent plane. The integrand is smooth and
+        # even: 8 points of a half turn are exact to 1e-12 for small ellipses.
+        a, b = np.tan(major), np.tan(minor)
+        n = 8 if major.max(initial=0) < 0.1 else 128
+        area = np.zeros(len(self))
+        for turn in (np.arange(n) * (np.pi / n)).tolist():
+            secant = np.sqrt(1 + (a * np.cos(turn)) ** 2 + (b * np.sin(turn)) ** 2)
+            area += 1 / (secant * (1 + secant))
+        area *= 2 * np.pi / n * a * b
+        return _with_area(Sizes(area, major**2 / minor, np.zeros_like(area), minor))
+
+    @property
+    def caps(self) -> Caps:
+        return self.lon, self.lat, np.maximum(self.half_width, self.half_height)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes(Batch):
+    """Rectangles with sides on great circles: half axes below pi/2, `angle` is that of the height axis."""
+
+    noun: ClassVar[str] = "box"
+    plural: ClassVar[str] = "boxes"
+
+    lon: Angles
+    lat: Angles
+    half_width: Angles
+    half_height: Angles
+    angle: Angles
+
+    def __len__(self) -> int:
+        return self.lon.size
+
+    def take(self, rows: Rows | slice) -> Boxes:
+        return Boxes(*(field[rows] for field in self._fields))
+
+    @property
+    def _fields(self) -> tuple[Angles, ...]:
+        return self.lon, self.lat, self.half_width, self.half_height, self.angle
+
+    @property
+    def corners(self) -> Vectors:
+        """Unit vectors of the corners, shape (n, 4, 3)."""
+        # In the tangent plane the sides are straight.
+        x, y = np.tan(self.half_width), np.tan(self.half_height)
+        scale = 1 / np.sqrt(1 + x * x + y * y)
+        sin_lon, cos_lon, sin_lat, cos_lat = np.sin(self.lon), np.cos(self.lon), np.sin(self.lat), np.cos(self.lat)
+        p, q = np.cos(self.angle), np.sin(self.angle)
+        out = np.empty((len(self), 4, 3))
+        east: tuple[Any, Any, Any] = (-sin_lon, cos_lon, 0.0)
+        north = (-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat)
+        center = (cos_lat * cos_lon, cos_lat * sin_lon, sin_lat)
+        for k in range(3):
+            middle = scale * center[k]
+            across = scale * x * (p * east[k] - q * north[k])
+            along = scale * y * (p * north[k] + q * east[k])
+            for corner, (i, j) in enumerate(((1, 1), (-1, 1), (-1, -1), (1, -1))):
+                out[:, corner, k] = middle + i * across + j * along
+        return out
+
+    def rasterize(self, order: int, mode: Mode) -> Raster:
+        return Polygons.simple(self.corners).rasterize(order, mode)
+
+    @property
+    def outline_lengths(self) -> Angles:
+        x, y = np.tan(self.half_width), np.tan(self.half_height)
+        return 4 * (np.arctan(x / np.hypot(1, y)) + np.arctan(y / np.hypot(1, x)))
+
+    @property
+    def sizes(self) -> Sizes:
+        x, y = np.tan(self.half_width), np.tan(self.half_height)
+        area, length = 4 * np.arctan(x * y / np.sqrt(1 + x * x + y * y)), self.outline_lengths
+        # Each side may run along a row of cells.
+        return _with_area(Sizes(area, length / (2 * np.pi), length, area / length))
+
+    @property
+    def caps(self) -> Caps:
+        reach = np.arctan(np.hypot(np.tan(self.half_width), np.tan(self.half_height)))
+        return self.lon, self.lat, reach
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polygons(Batch):
+    """Polygons with great-circle edges, each of one ring or more, by the even-odd rule over all of its rings.
+
+    Neighbouring vertices of a ring differ, are not opposite each other, and there are three of them at least. The
+    smaller side of the first ring is inside, or with `larger` the larger one.
+    """
+
+    noun: ClassVar[str] = "polygon"
+    plural: ClassVar[str] = "polygons"
+
+    vertices: Vectors
+    """Unit vectors, shape (n_vertices, 3)."""
+    ring_offsets: Offsets
+    """The first vertex of each ring, and the number of vertices."""
+    offsets: Offsets
+    """The first ring of each polygon, and the number of rings."""
+    larger: NDArray[np.uint8]
+
+    @classmethod
+    def simple(cls, vertices: Vectors) -> Polygons:
+        """Polygons of one ring with as many vertices each, shape (n, k, 3)."""
+        n, k, _ = vertices.shape
+        return cls(
+            vertices.reshape(-1, 3),
+            np.arange(0, n * k + 1, k, dtype=np.int64),
+            np.arange(n + 1, dtype=np.int64),
+            np.zeros(n, dtype=np.uint8),
+        )
+
+    def __len__(self) -> int:
+        return self.offsets.size - 1
+
+    def take(self, rows: Rows | slice) -> Polygons:
+        rings, offsets = ragged_rows(self.offsets, rows)
+        vertices, ring_offsets = ragged_rows(self.ring_offsets, rings)
+        return Polygons(self.vertices[vertices], ring_offsets, offsets, self.larger[rows])
+
+    def rasterize(self, order: int, mode: Mode) -> Raster:
+        found: list[Shape] = []
+        for row in range(len(self)):
+            rings = [
+                self.vertices[self.ring_offsets[ring] : self.ring_offsets[ring + 1]]
+                for ring in range(self.offsets[row], self.offsets[row + 1])
+            ]
+            shape: Shape = Polygon(*frames.lonlat(rings[0]))
+            for hole in rings[1:]:
+                shape = Combined(shape, Polygon(*frames.lonlat(hole)), "-", nested=True)
+            found.append(Combined(Disc(0, 0, np.pi), shape, "-") if self.larger[row] else shape)
+        return _one_by_one(found, order, mode)
+
+    def _edges(self) -> tuple[Rows, Angles]:
+        """The number of the vertex after each one in its ring, and the length of the edge to it."""
+        after = np.arange(1, len(self.vertices) + 1)
+        after[self.ring_offsets[1:] - 1] = self.ring_offsets[:-1]
+        chords = np.linalg.norm(self.vertices[after] - self.vertices, axis=1)
+        return after, 2 * np.arcsin(np.minimum(chords / 2, 1))
+
+    def _sums(self, values: Angles) -> Angles:
+        """Sums over the vertices of each polygon."""
+        return np.add.reduceat(values, self.ring_offsets[self.offsets[:-1]]) if len(self) else np.zeros(0)
+
+    @property
+    def outline_lengths(self) -> Angles:
+        return self._sums(self._edges()[1])
+
+    @property
+    def sizes(self) -> Sizes:
+        after, edges = self._edges()
+        length = self._sums(edges)
+        # A fan of triangles from the first vertex of each ring. Differences keep the precision of small ones.
+        n_rings = self.ring_offsets.size - 1
+        first = np.repeat(self.vertices[self.ring_offsets[:-1]], np.diff(self.ring_offsets), axis=0)
+        b, c = self.vertices, self.vertices[after]
+        volume = _dot(np.cross(b - first, c - first), first)
+        excess = 2 * np.arctan2(volume, 1 + _dot(b, first) + _dot(c, first) + _dot(b, c))
+        rings = np.abs(np.add.reduceat(excess, self.ring_offsets[:-1])) if n_rings else np.zeros(0)
+        rings %= 4 * np.pi
+        rings = np.minimum(rings, 4 * np.pi - rings)
+        # All rings but the first are holes in it, as far as the size goes.
+        holes = np.ones(n_rings, dtype=np.bool_)
+        holes[self.offsets[:-1]] = False
+        area = rings[self.offsets[:-1]]
+        if holes.any():
+            area = area - np.add.reduceat(np.where(holes, rings, 0.0), self.offsets[:-1])
+        area = np.where(self.larger, 4 * np.pi - area, area)
+        # Rows of cells run in a few directions only, and a convex outline has two sides along each of them.
+        row = np.repeat(np.arange(len(self)), np.diff(self.ring_offsets[self.offsets]))
+        longest = np.lexsort((-edges, row))
+        rank = np.arange(edges.size) - self.ring_offsets[self.offsets[:-1]][row]
+        straight = self._sums(np.where(rank < 4, edges[longest], 0.0))
+        return _with_area(Sizes(area, length / (2 * np.pi), straight, area / length))
+
+    @property
+    def caps(self) -> Caps:
+        counts = np.diff(self.ring_offsets[self.offsets])
+        center, reach = _caps_of(self.vertices, self.ring_offsets[self.offsets[:-1]], counts)
+        return *frames.lonlat(center), np.where(self.larger, np.pi, reach)
+
+
+def _dot(a: Vectors, b: Vectors) -> Angles:
+    return np.einsum("ij,ij->i", a, b)
+
+
+def _caps_of(vectors: Vectors, starts: Offsets, counts: NDArray[np.intp]) -> tuple[Vectors, Angles]:
+    """Caps around groups of unit vectors and the great circles between them."""
+    if not starts.size:
+        return np.empty((0, 3)), np.empty(0)
+    center = np.add.reduceat(vectors, starts)
+    size = np.linalg.norm(center, axis=1)
+    # Points all around the sky may have their mean anywhere.
+    lost = size < 1e-3 * counts
+    center[lost], size[lost] = (1.0, 0.0, 0.0), 1.0
+    center /= size[:, np.newaxis]
+    chords = np.linalg.norm(vectors - np.repeat(center, counts, axis=0), axis=1)
+    reach = 2 * np.arcsin(np.minimum(np.maximum.reduceat(chords, starts) / 2, 1))
+    return center, np.where(reach < _CONVEX_CAP, reach, np.pi)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paths(Batch):
+    """All points within a distance (below pi/2) of lines of great-circle arcs."""
+
+    noun: ClassVar[str] = "path"
+    plural: ClassVar[str] = "paths"
+
+    vertices: Vectors
+    """Unit vectors, shape (n_vertices, 3)."""
+    offsets: Offsets
+    """The first vertex of each line, and the number of vertices. Each line has two vertices or more."""
+    half_width: Angles
+
+    def __len__(self) -> int:
+        return self.offsets.size - 1
+
+    def take(self, rows: Rows | slice) -> Paths:
+        vertices, offsets = ragged_rows(self.offsets, rows)
+        return Paths(self.vertices[vertices], offsets, self.half_width[rows])
+
+    def _segments(self) -> tuple[Vectors, Vectors, Rows]:
+        """First and last points of the arcs, and the rows that they belong to."""
+        counts = np.diff(self.offsets)
+        there = np.ones(len(self.vertices), dtype=np.bool_)
+        there[self.offsets[1:] - 1] = False
+        first = np.flatnonzero(there)
+        return self.vertices[first], self.vertices[first + 1], np.repeat(np.arange(len(self)), counts - 1)
+
+    def rasterize(self, order: int, mode: Mode) -> Raster:
+        raise NotImplementedError
+
+    @property
+    def outline_lengths(self) -> Angles:
+        first, last, row = self._segments()
+        arcs = 2 * np.arcsin(np.minimum(np.linalg.norm(last - first, axis=1) / 2, 1))
+        lengths = np.bincount(row, weights=arcs, minlength=len(self))
+        return 2 * np.cos(self.half_width) * lengths + 2 * np.pi * np.sin(self.half_width)
+
+    @property
+    def sizes(self) -> Sizes:
+        # Each arc counts for itself, since others may lie over it.
+        first, last, row = self._segments()
+        arcs = 2 * np.arcsin(np.minimum(np.linalg.norm(last - first, axis=1) / 2, 1))
+        half_width = self.half_width[row]
+        sine = np.sin(half_width)
+        area = 2 * sine * arcs + _cap_areas(half_width)
+        return Sizes(area, sine, 2 * np.cos(half_width) * arcs, half_width)
+
+    @property
+    def caps(self) -> Caps:
+        center, reach = _caps_of(self.vertices, self.offsets[:-1], np.diff(self.offsets))
+        return *frames.lonlat(center), np.minimum(reach + self.half_width, np.pi)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objects(Batch):
+    """Any shapes, one by one."""
+
+    noun: ClassVar[str] = "region"
+    plural: ClassVar[str] = "regions"
+
+    shapes: Sequence[Shape]
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def take(self, rows: Rows | slice) -> Objects:
+        return Objects(self.shapes[rows] if isinstance(rows, slice) else [self.shapes[row] for row in rows.tolist()])
+
+    def rasterize(self, order: int, mode: Mode) -> Raster:
+        return _one_by_one(self.shapes, order, mode)
+
+    @property
+    def outline_lengths(self) -> Angles:
+        return np.array([shape.outline_length for shape in self.shapes], dtype=np.float64)
+
+    @property
+    def caps(self) -> Caps:
+        lon, lat, reach = np.array([_cap_of(shape) for shape in self.shapes]).reshape(-1, 3).T.copy()
+        return lon, lat, reach
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(*np.array([size for shape in self.shapes for size in shape.sizes]).reshape(-1, 4).T)
+
+
+def _cap_of(shape: Shape) -> tuple[float, float, float]:
+    """A cap that holds a shape: longitude, latitude and radius."""
+    while isinstance(shape, Combined) and shape.sign in "&-":
+        shape = shape.left
+    if isinstance(shape, Disc):
+        return shape.lon, shape.lat, shape.radius
+    if isinstance(shape, Ellipse):
+        return shape.lon, shape.lat, max(shape.half_width, shape.half_height)
+    if isinstance(shape, Polygon):
+        vertices = shape.vertices
+        center, reach = _caps_of(vertices, np.zeros(1, dtype=np.int64), np.array([len(vertices)]))
+        lon, lat = frames.lonlat(center)
+        return float(lon[0]), float(lat[0]), float(reach[0])
+    return 0.0, 0.0, np.pi
+
+
+def ragged_rows(offsets: Offsets, rows: Rows | slice) -> tuple[Rows | slice, Offsets]:
+    """Which items belong to some rows of a ragged array, and the offsets of these rows among themselves."""
+    if isinstance(rows, slice):
+        first, last, step = rows.indices(offsets.size - 1)
+        if step == 1:
+            last = max(first, last)
+            begin = int(offsets[first])
+            return slice(begin, int(offsets[last])), offsets[first : last + 1] - begin
+        rows = np.arange(first, last, step)
+    starts, counts = offsets[rows], np.diff(offsets)[rows]
+    ends = np.zeros(rows.size + 1, dtype=np.int64)
+    np.cumsum(counts, out=ends[1:])
+    return np.arange(ends[-1]) + np.repeat(starts - ends[:-1], counts), ends
+
+
+def _one_by_one(some: Sequence[Shape], order: int, mode: Mode) -> Raster:
+    """The ranges of shapes that have no arrays."""
+    starts, stops, missed = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.uint64)], []
+    for row, shape in enumerate(some):
+        cells = from_starts_stops(*shape.rasterize(order, mode), order)
+        if cells.is_empty and shape.misses(order, mode):
+            missed.append(row)
+        starts.append(cells.boundaries[::2])
+        stops.append(cells.boundaries[1::2])
+    return np.concatenate(starts), np.concatenate(stops), np.array(missed, dtype=np.intp)
