@@ -29,6 +29,7 @@ __all__ = [
     "flat",
     "from_starts_stops",
     "index_of",
+    "joined",
     "trusted",
     "union_of",
     "uniq_ranges",
@@ -805,6 +806,17 @@ def from_starts_stops(
     At least `depth` ranges must cover a cell. The arrays are sorted in place.
     """
     return RangeSet._from_starts_stops(starts, stops, order, depth=depth, n_threads=n_threads)
+
+
+def joined(starts: Boundaries, stops: Boundaries) -> Boundaries:
+    """Boundaries of the union of ranges that ascend and do not overlap, but may touch."""
+    if not starts.size:
+        return np.empty(0, dtype=np.uint64)
+    apart = starts[1:] != stops[:-1]
+    boundaries = np.empty(2 * (np.count_nonzero(apart) + 1), dtype=np.uint64)
+    boundaries[0], boundaries[-1] = starts[0], stops[-1]
+    boundaries[1:-1:2], boundaries[2::2] = stops[:-1][apart], starts[1:][apart]
+    return boundaries
 
 
 def index_of(plane: RangeSet) -> Index:

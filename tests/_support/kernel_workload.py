@@ -27,6 +27,7 @@ KERNELS = (
     "components",
     "counts_statistics",
     "crossings",
+    "depth",
     "disc_sums",
     "discs",
     "distance",
@@ -346,6 +347,22 @@ class Workload:
             projections.places(code, self.vectors, back)
             yield from (stretch, native, back)
 
+    def call_depth(self) -> Iterable[Any]:
+        depth, made = load("depth"), []
+        for some in (self.boundaries, np.sort(np.concatenate([self.boundaries, self.other])), _NONE):
+            starts, stops = some[0::2].copy(), some[1::2].copy()
+            for room in (0, 5, 2 * starts.size):
+                out, counts = np.empty(2 * room, np.uint64), np.empty(room, np.int32)
+                n = depth.levels(starts, stops, out, counts)
+                yield from (n, out[: 2 * n], counts[:n])
+            made.append((out[: 2 * n].copy(), counts[:n].copy()))
+        for one in made:
+            for other in made:
+                for room in (0, 5, one[1].size + other[1].size + 1000):
+                    out, counts = np.empty(2 * room, np.uint64), np.empty(room, np.int32)
+                    n = depth.added(*one, *other, out, counts)
+                    yield from (n, out[: 2 * n], counts[:n])
+
     def call_merge(self) -> Iterable[Any]:
         merge = load("merge")
         far = np.arange(3 * merge.SEGMENT, dtype=np.uint64) << np.uint64(30)
@@ -434,7 +451,12 @@ class Workload:
         ends, width = _vectors(np.array([2.1, 2.2, 3.0]), np.array([-0.3, -0.2, 1.0])), np.array([0.0, 0.01, 0.3])
         for mode in range(3):
             yield from shapes.polygons(
-                np.concatenate([slit, wobbly, hole]), rings, np.array([0, 1, 3]), np.zeros(2, np.uint8), self.order, mode
+                np.concatenate([slit, wobbly, hole]),
+                rings,
+                np.array([0, 1, 3]),
+                np.zeros(2, np.uint8),
+                self.order,
+                mode,
             )
             yield from shapes.paths(foci, ends, width, self.order, mode)
             yield from shapes.paths(foci, foci, width, self.order, mode)
