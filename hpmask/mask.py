@@ -309,7 +309,8 @@ class Mask(MaskValue):
             The angle from north through east to the major axis, in the frame of the centre. A scalar or shape (n,).
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest ellipse is
-            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million
+            ranges.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
@@ -406,14 +407,15 @@ class Mask(MaskValue):
             Centres, in any frame. A position with a distance means the direction in which it is seen.
         width, height : `~astropy.units.Quantity`, str or callable
             The full sizes, above 0 and below 180 deg: great-circle angles between the middles of opposite sides. A
-            scalar or shape (n,). With `energy` also shape (n, n_bins) or (1, n_bins), or a function of the energy axis, as the
-            `radius` of `from_cones`.
+            scalar or shape (n,). With `energy` also shape (n, n_bins) or (1, n_bins), or a function of the energy
+            axis, as the `radius` of `from_cones`.
         position_angle : `~astropy.units.Quantity` or str, optional
             The angle from north through east to the direction in which `height` is measured, in the frame of the
             centre. A scalar or shape (n,).
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest box is
-            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million
+            ranges.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
@@ -458,8 +460,8 @@ class Mask(MaskValue):
 
         Notes
         -----
-        With the position angle 0, `width` is the size from east to west and `height` that from south to north. These are
-        the conventions of ``RectangleSkyRegion`` of the `regions` package, whose `angle` is the position angle.
+        With the position angle 0, `width` is the size from east to west and `height` that from south to north. These
+        are the conventions of ``RectangleSkyRegion`` of the `regions` package, whose `angle` is the position angle.
 
         A box does not follow parallels of latitude, as `from_zone` does.
 
@@ -519,7 +521,8 @@ class Mask(MaskValue):
             of `from_cones`.
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest annulus is
-            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million
+            ranges.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
@@ -634,7 +637,8 @@ class Mask(MaskValue):
             Frame of vertices that are not SkyCoords, such as "icrs", "galactic" or "fk5".
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest polygon is
-            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million
+            ranges.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
@@ -679,9 +683,9 @@ class Mask(MaskValue):
 
         Notes
         -----
-        Edges are great circles, not straight lines in longitude and latitude. A point is inside a polygon if a path from
-        it to the outside crosses the rings an odd number of times: this holds for holes, and for rings that cross
-        themselves.
+        Edges are great circles, not straight lines in longitude and latitude. A point is inside a polygon if it is
+        inside an odd number of its rings. A ring that crosses itself has the even-odd rule as well. An edge that is
+        there twice divides nothing.
 
         Examples
         --------
@@ -752,7 +756,8 @@ class Mask(MaskValue):
             Frame of vertices that are not SkyCoords, such as "icrs", "galactic" or "fk5".
         order : int, optional
             Order of the cells, 0 to 29. By default, the coarsest order at which the area of the smallest path is
-            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million ranges.
+            right to 1 % in mode "center". It must be given if that is above 16, or would need more than 50 million
+            ranges.
         resolution : `~astropy.units.Quantity` or str, optional
             Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
             area, 58.6 deg / 2**order.
@@ -782,8 +787,8 @@ class Mask(MaskValue):
             If `vertices` is none of these, `width` is a bare number, or both `order` and `resolution` are given.
         ValueError
             If a line has fewer than two vertices, a vertex is not finite or is masked, a width is not within its
-            limits, or two neighbours are opposite on the sky (the message names the row), the shapes do not fit, `within` has
-            another frame or other energy bins, or the order to choose would be too fine.
+            limits, or two neighbours are opposite on the sky (the message names the row), the shapes do not fit,
+            `within` has another frame or other energy bins, or the order to choose would be too fine.
 
         Warns
         -----

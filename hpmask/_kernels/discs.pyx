@@ -30,6 +30,9 @@ cdef double EVERYWHERE = 1e3      # half-width, in units of pi/4, of a ring that
 cdef double NOWHERE = -1e3
 cdef double STEEP = 1e300
 
+cdef enum:
+    PIECES = 16
+
 
 cdef struct Disc:
     double t            # longitude of the centre in units of pi/4, in [0, 8)
@@ -41,6 +44,38 @@ cdef struct Disc:
     double rho_max
     double full_min     # rings all around a pole that lie in the disc: [0, full_min] and [full_max, 4n]
     double full_max
+    double low          # the part of the sky where the disc's edge is
+    double high
+    int64_t first       # the first ring in it
+    int64_t last_node
+
+
+cdef struct Node:
+    # The disc's edge on one (continuous) ring.
+    double half         # half of the ring's part in the disc, in units of pi/4
+    double rate         # the ring's width times the derivative of `half` by rho
+    double width
+
+
+cdef struct Nodes:
+    # The edge at disc.low, on the rings from disc.first on, and at disc.high.
+    Node* node
+    Extent extent
+
+
+cdef struct Strip:
+    # A function between two rings, sense * edge + up * (rho - level), with one maximum.
+    double t
+    double sense
+    double up
+    double level
+    double dwidth       # the derivative of the width of rings by rho
+    double a            # the part of the strip that the disc reaches
+    double b
+    double fa           # the derivatives there
+    double fb
+    double low          # bounds of the maximum
+    double high
 
 
 cdef inline double ring_of(double colatitude, double n) noexcept nogil:
@@ -72,48 +107,76 @@ cdef inline double half_width(const Disc* disc, double rho, double* width) noexc
     return (8 / M_PI) * asin(sqrt(q / below))
 
 
-cdef double edge_at(const Disc* disc, double t, double rho, double* slope) noexcept nogil:
-    """v of the disc's edge on a ring that it cuts, and its derivative by rho (+-STEEP where it runs along the ring).
-
-    Seen from a base cell whose middle lies t (units of pi/4) west of the disc's centre.
-    """
-    cdef double n = disc.n, z, cos_lat, width, dz, dwidth, a, b, q, below, dq, half
-    ring_height(rho, n, &z, &cos_lat, &width)
+cdef void set_node(const Disc* disc, double rho, Node* node) noexcept nogil:
+    """The disc's edge on a ring that it cuts."""
+    cdef double n = disc.n, z, cos_lat, dz, a, b, q, below, dq
+    ring_height(rho, n, &z, &cos_lat, &node.width)
     if rho < n:
         dz = -2 * rho / (3 * n * n)
-        dwidth = 1
     elif rho <= 3 * n:
         dz = -2 / (3 * n)
-        dwidth = 0
     else:
         dz = -2 * (4 * n - rho) / (3 * n * n)
-        dwidth = -1
+    node.half = 0
+    node.rate = 0
     below = 4 * cos_lat * disc.cos_lat
     if below <= 0:
-        slope[0] = 0
-        return width * t
+        return
     a = z - disc.z
     b = cos_lat - disc.cos_lat
     q = (disc.chord2 - (a * a + b * b)) / below
     # d(chord**2) = -2 d(z z0 + c c0) with c' = -z z' / c
     dq = (dz / cos_lat) * (2 * (disc.z * cos_lat - z * disc.cos_lat) / below + q * z / cos_lat)
     if q <= 0 or q >= 1:    # at the very tips, and by rounding next to them
-        slope[0] = STEEP if dq > 0 else -STEEP
-        return width * (t + (0 if q <= 0 else 4))
-    half = (8 / M_PI) * asin(sqrt(q))
-    slope[0] = dwidth * (t + half) + width * (4 / M_PI) * dq / sqrt(q * (1 - q))
-    return width * (t + half)
+        node.half = 0 if q <= 0 else 4
+        node.rate = STEEP if dq > 0 else -STEEP
+        return
+    node.half = (8 / M_PI) * asin(sqrt(q))
+    node.rate = node.width * (4 / M_PI) * dq / sqrt(q * (1 - q))
+
+
+cdef bint set_nodes(Disc* disc, Nodes* nodes) noexcept nogil:
+    """The disc's edge on all rings that it cuts, and at both ends; False if there is no memory."""
+    cdef double low = disc.rho_min, high = disc.rho_max
+    cdef int64_t count, k
+    if low < disc.full_min:
+        low = disc.full_min
+    if high > disc.full_max:
+        high = disc.full_max
+    disc.low = low
+    disc.high = high
+    disc.first = <int64_t> floor(low) + 1
+    count = <int64_t> ceil(high) - disc.first
+    if count < 0:
+        count = 0
+    nodes.extent.count = 0
+    if not grow(&nodes.extent, <size_t> count + 2, &nodes.node, sizeof(Node), NULL, 0, NULL, 0):
+        return False
+    set_node(disc, low, &nodes.node[0])
+    for k in range(count):
+        set_node(disc, <double> (disc.first + k), &nodes.node[k + 1])
+    set_node(disc, high, &nodes.node[count + 1])
+    disc.last_node = count + 1
+    return True
+
+
+cdef inline double height_at(const Disc* disc, const Strip* strip, double rho, double* slope) noexcept nogil:
+    """The function of a strip, and its derivative by rho (about +-STEEP where the edge runs along the ring)."""
+    cdef Node node
+    set_node(disc, rho, &node)
+    slope[0] = strip.sense * (strip.dwidth * (strip.t + node.half) + node.rate) + strip.up
+    return strip.sense * node.width * (strip.t + node.half) + strip.up * (rho - strip.level)
 
 
 cdef double turning_value(
-    const Disc* disc, double t, double a, double b, double slope_a, double slope_b, double sign
+    const Disc* disc, const Strip* strip, double a, double b, double fa, double fb
 ) noexcept nogil:
-    """edge + sign * rho where its derivative, slope + sign, changes sign between a and b.
+    """The function of a strip where its derivative, fa at a and fb at b, changes sign.
 
     False position with the Illinois rule; bisection where an end is steep, or when the bracket shrinks slowly. What
     is left of the bracket times the slope there bounds the error of the value.
     """
-    cdef double fa = slope_a + sign, fb = slope_b + sign, mid, f, value, slope
+    cdef double mid, f, value
     cdef int i
     for i in range(60):
         if i % 4 == 3 or fabs(fa) > 1e6 or fabs(fb) > 1e6:
@@ -122,8 +185,7 @@ cdef double turning_value(
             mid = (a * fb - b * fa) / (fb - fa)
             if not a < mid < b:
                 mid = 0.5 * (a + b)
-        value = edge_at(disc, t, mid, &slope)
-        f = slope + sign
+        value = height_at(disc, strip, mid, &f)
         if fabs(f) * (b - a) < 1e-13:
             break
         if (f > 0) == (fa > 0):
@@ -134,101 +196,123 @@ cdef double turning_value(
             b = mid
             fb = f
             fa *= 0.5
-    return value + sign * mid
+    return value
 
 
-cdef void edge_extremes(
-    const Disc* disc, double t, double a, double b, bint largest, double* plus, double* minus
-) noexcept nogil:
-    """Largest (or smallest) values of edge + rho and edge - rho on [a, b], which holds no corner of the chart."""
-    cdef double value, low = a, high, slope_low, slope_high, sign
-    cdef double best[2]
-    cdef int pieces = 1, i, k
-    cdef bint rising
-    # One cell is a small part of the disc's edge and of the chart, save at low orders and next to a pole.
-    if disc.n <= 32 or a < 8 or b > 4 * disc.n - 8:
-        pieces = 16
-    value = edge_at(disc, t, a, &slope_low)
-    best[0] = value + a
-    best[1] = value - a
-    for i in range(pieces):
-        high = b if i == pieces - 1 else a + (i + 1) * (b - a) / pieces
-        value = edge_at(disc, t, high, &slope_high)
-        for k in range(2):
-            sign = 1 - 2 * k
-            if (value + sign * high > best[k]) == largest:
-                best[k] = value + sign * high
-            rising = slope_low + sign > 0
-            if rising == largest and (slope_high + sign > 0) != rising and high > low:
-                keep_better(turning_value(disc, t, low, high, slope_low, slope_high, sign), largest, &best[k])
+cdef double in_pieces(const Disc* disc, const Strip* strip) noexcept nogil:
+    """The largest value in a strip that may have several extremes: at low orders and next to a pole."""
+    cdef double low = strip.a, high, value, best, turn, slope_low, slope_high
+    cdef int i
+    best = height_at(disc, strip, low, &slope_low)
+    for i in range(PIECES):
+        high = strip.b if i == PIECES - 1 else strip.a + (i + 1) * (strip.b - strip.a) / PIECES
+        value = height_at(disc, strip, high, &slope_high)
+        if value > best:
+            best = value
+        if slope_low > 0 and slope_high <= 0 and high > low:
+            turn = turning_value(disc, strip, low, high, slope_low, slope_high)
+            if turn > best:
+                best = turn
         low = high
         slope_low = slope_high
-    plus[0] = best[0]
-    minus[0] = best[1]
+    return best
 
 
-cdef inline void keep_better(double value, bint largest, double* best) noexcept nogil:
-    if (value > best[0]) == largest:
-        best[0] = value
+cdef inline void open_strip(
+    const Disc* disc, const Node* nodes, double t, int64_t ring, bint largest, double up, Strip* strip
+) noexcept nogil:
+    """The largest value of sense * edge + up * (rho - level) between two rings, or bounds of it.
 
-
-cdef void side(const Disc* disc, double t, int64_t first, int64_t last, Mode mode, Table* table, double* out) noexcept nogil:
-    """Outermost v of the cells of rings first .. last that meet the disc (or lie in it), on the eastern side.
-
-    Seen from a base cell whose middle lies t (units of pi/4) west of the disc's centre. Written to out[ring - first].
+    The sense is 1 for OVERLAP (`largest`) and -1 for INSIDE, for which the least of the edge is needed. The level is
+    the northern ring where `up` is 1, and the southern one where it is -1.
     """
-    cdef int64_t j, c
-    cdef double a, b, plus, minus, nothing = -<double> FAR, everything = <double> FAR
-    cdef bint largest = mode == OVERLAP, cut
-    cdef double* edge = table.edge
-    # edge[2 (j - first + 1)], [.. + 1]: extremes of edge + rho and edge - rho between the rings j and j + 1
-    for j in range(first - 1, last + 1):
-        a = <double> j
-        b = a + 1
-        plus = nothing
-        minus = nothing
-        cut = disc.rho_min > a or disc.rho_max < b      # a part of the strip lies outside the disc
-        if disc.full_min >= b or disc.full_max <= a:
-            plus = everything
-            minus = everything
-        elif largest and (disc.full_min >= a or disc.full_max <= b):
-            plus = everything
-            minus = everything
-        elif largest or not cut:
-            if a < disc.rho_min:
-                a = disc.rho_min
-            if b > disc.rho_max:
-                b = disc.rho_max
-            if a < disc.full_min:
-                a = disc.full_min
-            if b > disc.full_max:
-                b = disc.full_max
-            if a <= b:
-                edge_extremes(disc, t, a, b, largest, &plus, &minus)
-        edge[2 * (j - first + 1)] = plus
-        edge[2 * (j - first + 1) + 1] = minus
-    for c in range(first, last + 1):
-        j = c - first
-        # north of the centre (strip c - 1) |s - c| = c - rho, south of it (strip c) rho - c
-        if largest:
-            plus = edge[2 * j] - c + 1
-            minus = edge[2 * (j + 1) + 1] + c + 1
-            out[j] = plus if plus > minus else minus
-        else:
-            minus = edge[2 * j + 1] + c - 1
-            plus = edge[2 * (j + 1)] - c - 1
-            out[j] = plus if plus < minus else minus
+    cdef double a = <double> ring, b = a + 1, fa, fb, beyond, pole
+    cdef const Node* na
+    cdef const Node* nb
+    strip.sense = 1 if largest else -1
+    if disc.full_min >= b or disc.full_max <= a or (largest and (disc.full_min >= a or disc.full_max <= b)):
+        # The disc has all of the ring.
+        strip.low = strip.high = strip.sense * <double> FAR
+        return
+    if (not largest and (disc.rho_min > a or disc.rho_max < b)) or disc.low > b or disc.high < a:
+        strip.low = strip.high = -strip.sense * <double> FAR
+        return
+    strip.t = t
+    strip.up = up
+    strip.level = a if up > 0 else b
+    strip.dwidth = 1 if b <= disc.n else 0 if b <= 3 * disc.n else -1
+    if a < disc.low:
+        a = disc.low
+        na = nodes
+    else:
+        na = nodes + (ring - disc.first + 1)
+    if b > disc.high:
+        b = disc.high
+        nb = nodes + disc.last_node
+    else:
+        nb = nodes + (ring - disc.first + 2)
+    strip.a = a
+    strip.b = b
+    pole = a if a < 2 * disc.n else 4 * disc.n - b
+    if disc.n <= 32 or pole < 8:
+        strip.low = strip.high = in_pieces(disc, strip)
+        return
+    fa = strip.sense * na.width * (t + na.half) + up * (a - strip.level)
+    fb = strip.sense * nb.width * (t + nb.half) + up * (b - strip.level)
+    strip.low = fa if fa > fb else fb
+    strip.high = strip.low
+    strip.fa = strip.sense * (strip.dwidth * (t + na.half) + na.rate) + up
+    strip.fb = strip.sense * (strip.dwidth * (t + nb.half) + nb.rate) + up
+    if strip.fa > 0 and strip.fb <= 0 and b > a:
+        # A concave function lies below its tangents. The edge is concave there, to third order in 1 / pole.
+        fa += strip.fa * (b - a)
+        fb -= strip.fb * (b - a)
+        beyond = (fa if fa < fb else fb) + 4 / (pole * pole)
+        if beyond > strip.high:
+            strip.high = beyond
+
+
+cdef inline void refine(const Disc* disc, Strip* strip) noexcept nogil:
+    cdef double value
+    if strip.high > strip.low:
+        value = turning_value(disc, strip, strip.a, strip.b, strip.fa, strip.fb)
+        if value > strip.low:
+            strip.low = value
+        strip.high = strip.low
+
+
+cdef inline int64_t outermost(
+    const Disc* disc, const Node* nodes, double t, int64_t ring, Mode mode, double slack
+) noexcept nogil:
+    """The outermost v of the cells of a ring that meet the disc (or lie in it), on the eastern side.
+
+    Seen from a base cell whose middle lies t (units of pi/4) west of the disc's centre.
+    """
+    cdef Strip north, south
+    cdef bint largest = mode == OVERLAP
+    cdef double low, high
+    # north of the centre |s - c| = c - rho, south of it rho - c
+    open_strip(disc, nodes, t, ring - 1, largest, 1, &north)
+    open_strip(disc, nodes, t, ring, largest, -1, &south)
+    low = north.low if north.low > south.low else south.low
+    high = north.high if north.high > south.high else south.high
+    if high > low and floor((low if largest else -low) + slack) != floor((high if largest else -high) + slack):
+        if north.high > low:
+            refine(disc, &north)
+        if south.high > low:
+            refine(disc, &south)
+        low = north.low if north.low > south.low else south.low
+    return <int64_t> floor((low if largest else -low) + slack)
 
 
 cdef void in_face(
-    const Disc* disc, int face, double t, int order, Mode mode, double slack, Table* table, double half_max, Sink* sink
+    const Disc* disc, const Node* nodes, int face, double t, int order, Mode mode, double slack, Table* table,
+    double half_max, Sink* sink
 ) noexcept nogil:
     """The disc's cells in one base cell. t is the disc's longitude from the base cell's middle, in units of pi/4."""
     cdef int64_t n = (<int64_t> 1) << order
     cdef int64_t base = base_ring(face, n), s, ring, s_min, s_max
     cdef double width, half, v_min, v_max, margin, ds, dv
-    cdef double* east
-    cdef double* west
     s_min = base - table.last
     s_max = base - table.first
     if s_min < 1:
@@ -273,18 +357,15 @@ cdef void in_face(
                 table.low[MARGIN + s - s_min] = <int64_t> ceil(width * (t - half))
                 table.high[MARGIN + s - s_min] = <int64_t> floor(width * (t + half))
     else:
-        east = table.half
-        side(disc, t, base - s_max, base - s_min, mode, table, east)
         for s in range(s_min, s_max + 1):
-            table.high[MARGIN + s - s_min] = <int64_t> floor(east[s_max - s] + slack)
-        west = table.half
-        side(disc, -t, base - s_max, base - s_min, mode, table, west)
-        for s in range(s_min, s_max + 1):
-            table.low[MARGIN + s - s_min] = <int64_t> ceil(-west[s_max - s] - slack)
+            table.high[MARGIN + s - s_min] = outermost(disc, nodes, t, base - s, mode, slack)
+            table.low[MARGIN + s - s_min] = -outermost(disc, nodes, -t, base - s, mode, slack)
     walk_face(table, face, s_min, s_max, order, sink)
 
 
-cdef bint one_disc(double lon, double lat, double radius, int order, Mode mode, Table* table, Sink* sink) noexcept nogil:
+cdef bint one_disc(
+    double lon, double lat, double radius, int order, Mode mode, Table* table, Nodes* nodes, Sink* sink
+) noexcept nogil:
     """Emit one disc of a radius up to pi / 2; False if there is no memory."""
     cdef Disc disc
     cdef double n = <double> ((<int64_t> 1) << order), colatitude = 0.5 * M_PI - lat
@@ -336,14 +417,17 @@ cdef bint one_disc(double lon, double lat, double radius, int order, Mode mode, 
     table.first = first
     table.last = last
     half_max = -1
-    for ring in range(first, last + 1):
-        half = half_width(&disc, <double> ring, &width)
-        table.half[ring - first] = half
-        if half == EVERYWHERE:
-            around = True
-        elif half > half_max:
-            half_max = half
-    if mode != CENTER:
+    if mode == CENTER:
+        for ring in range(first, last + 1):
+            half = half_width(&disc, <double> ring, &width)
+            table.half[ring - first] = half
+            if half == EVERYWHERE:
+                around = True
+            elif half > half_max:
+                half_max = half
+    else:
+        if not set_nodes(&disc, nodes):
+            return False
         # The disc is widest between rings, and where the pole is in it all longitudes are.
         half_max = widest(&disc, radius)
     if pole:
@@ -358,11 +442,11 @@ cdef bint one_disc(double lon, double lat, double radius, int order, Mode mode, 
         elif seen < -4:
             seen += 8
         if around or fabs(seen) <= 1 + half_max:
-            in_face(&disc, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink)
+            in_face(&disc, nodes.node, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink)
         # The disc as seen the other way around the sphere.
         seen = seen - 8 if seen > 0 else seen + 8
         if fabs(seen) <= 1 + half_max:
-            in_face(&disc, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink)
+            in_face(&disc, nodes.node, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink)
     return True
 
 
@@ -385,6 +469,7 @@ cdef inline Mode dual(Mode mode) noexcept nogil:
 cdef struct Scratch:
     # Memory that is kept from shape to shape.
     Table table
+    Nodes nodes
     Sink beyond         # the disc around the antipode of a wide one
     Sink hole           # the inner disc of an annulus
     Sink disc           # and its outer one
@@ -398,9 +483,10 @@ cdef void open_scratch(Scratch* scratch) noexcept nogil:
 
 cdef bint close_scratch(Scratch* scratch) noexcept nogil:
     """Free the memory; returns whether some was missing."""
-    cdef bint failed = scratch.table.extent.failed or scratch.extent.failed
+    cdef bint failed = scratch.table.extent.failed or scratch.nodes.extent.failed or scratch.extent.failed
     failed |= scratch.beyond.extent.failed or scratch.hole.extent.failed or scratch.disc.extent.failed
     free(scratch.table.memory)
+    free(scratch.nodes.node)
     free(scratch.spare)
     sink_close(&scratch.beyond)
     sink_close(&scratch.hole)
@@ -472,12 +558,12 @@ cdef bint any_disc(
         sink_put(sink, 0, END)
         return True
     if radius + tie <= 0.5 * M_PI:
-        return one_disc(lon, lat, radius + tie, order, mode, &scratch.table, sink)
+        return one_disc(lon, lat, radius + tie, order, mode, &scratch.table, &scratch.nodes, sink)
     # Outside a wide disc lies a disc around the antipode, without its edge.
     rest = M_PI - radius - 2 * tie
     scratch.beyond.extent.count = 0
     if not (
-        one_disc(lon + M_PI, -lat, rest if rest > 0 else 0, order, dual(mode), &scratch.table, &scratch.beyond)
+        one_disc(lon + M_PI, -lat, rest if rest > 0 else 0, order, dual(mode), &scratch.table, &scratch.nodes, &scratch.beyond)
         and tidy(&scratch.beyond, scratch)
     ):
         return False

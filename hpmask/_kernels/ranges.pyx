@@ -10,39 +10,54 @@ from libc.stdint cimport int64_t, uint64_t
 from hpmask._kernels.constants cimport MAX_ORDER
 
 
+cdef inline int _check_depth(const uint64_t[::1] starts, const uint64_t[::1] stops, Py_ssize_t depth) except -1:
+    if stops.shape[0] != starts.shape[0]:
+        raise ValueError("starts and stops must have one length")
+    if depth < 1:
+        raise ValueError("depth must be at least 1")
+    return 0
+
+
+def count_at_least(const uint64_t[::1] starts, const uint64_t[::1] stops, Py_ssize_t depth):
+    """How many boundaries `at_least` writes."""
+    cdef Py_ssize_t n = starts.shape[0] - (depth - 1), i, k = 0
+    cdef uint64_t start, stop = 0
+    _check_depth(starts, stops, depth)
+    with nogil:
+        for i in range(n):
+            start = starts[i + depth - 1]
+            if start < stops[i]:
+                k += start > stop or k == 0
+                stop = stops[i]
+    return 2 * k
+
+
 def at_least(const uint64_t[::1] starts, const uint64_t[::1] stops, Py_ssize_t depth, uint64_t[::1] out):
     """Boundaries of the points that at least `depth` ranges cover, from sorted starts and sorted stops.
 
     How many ranges cover a point is the number of starts at or below it less the number of stops at or below it, so
-    the two lists may be sorted apart. depth 1 is the union of all ranges, depth n the intersection of n sets.
-    Empty ranges (start == stop) cover nothing. `out` must hold 2 len(starts). Returns how many were written.
+    the two lists may be sorted apart. If i stops lie at or below a point, it is covered `depth` times if and only if
+    start number i + depth - 1 does, too: the set is the union of the ranges from that start to stop i, which ascend.
+    depth 1 is the union of all ranges, depth n the intersection of n sets. Empty ranges (start == stop) cover nothing.
+    `out` must hold as many as `count_at_least` says. Returns how many were written.
     """
-    cdef Py_ssize_t n = starts.shape[0], i = 0, j = 0, k = 0
-    cdef int64_t cover = 0
-    cdef uint64_t v, s, e
-    cdef unsigned int value = 0, now
-    if stops.shape[0] != n or out.shape[0] < 2 * n:
-        raise ValueError("starts and stops must have one length, out twice that")
-    if depth < 1:
-        raise ValueError("depth must be at least 1")
+    cdef Py_ssize_t n = starts.shape[0] - (depth - 1), i, k = 0, room = out.shape[0]
+    cdef uint64_t start
+    _check_depth(starts, stops, depth)
     with nogil:
-        while j < n:
-            # All boundaries at one value count together: touching ranges become one.
-            e = stops[j]
-            v = e
-            if i < n:
-                s = starts[i]
-                v = s if s < e else e
-                while i < n and starts[i] == v:
-                    i += 1
-                    cover += 1
-            while j < n and stops[j] == v:
-                j += 1
-                cover -= 1
-            now = cover >= depth
-            out[k] = v
-            k += now ^ value
-            value = now
+        for i in range(n):
+            start = starts[i + depth - 1]
+            if start >= stops[i]:
+                continue
+            if k == 0 or start > out[k - 1]:
+                if k + 2 > room:
+                    k = -1
+                    break
+                out[k] = start
+                k += 2
+            out[k - 1] = stops[i]
+    if k < 0:
+        raise ValueError("out is too small")
     return k
 
 

@@ -24,7 +24,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
-from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.buffer cimport Extent, allocate, grow
 from hpmask._kernels.constants cimport CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
 from hpmask._kernels.geometry cimport cell_with_tie, cell_xy, place, place_vector
 from hpmask._kernels.polygon cimport (
@@ -38,6 +38,7 @@ cdef enum Kind:
     ELLIPSE = 1
     ZONE = 2
     PATH = 3
+    DISC = 4
 
 cdef enum Fault:
     # Why a row of a batch is no shape.
@@ -55,6 +56,7 @@ cdef double TOUCH = 1e-15
 # Vertices of a polygon closer than this are one; neighbours this close to opposite do not define their edge.
 cdef double SAME = 1e-14
 cdef double OPPOSITE = 1e-9
+cdef double[3] POLE = [0, 0, 1]
 # One over the width of the grid on which vertices of different edges are compared: a few times SAME.
 cdef double GRID = 3.5e13
 
@@ -89,6 +91,9 @@ cdef struct Geometry:
     double sine                     # of the half-width and TIE
     double chord2                   # square of the chord of the half-width and TIE
     double pole_chord2              # square of the chord of what remains to 90 deg
+    # disc
+    double centre[3]
+    double radius
 
 
 cdef struct Walk:
@@ -159,6 +164,8 @@ cdef bint holds(const Geometry* g, const double* p) noexcept nogil:
         return distance(p, g.focus1) + distance(p, g.focus2) <= g.distance_sum
     if g.kind == PATH:
         return path_holds(g, p)
+    if g.kind == DISC:
+        return distance(g.centre, p) <= g.radius
     if g.kind == ZONE:
         x = dot(g.axes, p)
         y = dot(g.axes + 3, p)
@@ -291,7 +298,15 @@ cdef bint crossed(
 
 cdef bint meets(Walk* walk, uint64_t cell, const int* active, int count) noexcept nogil:
     """Whether any of the active arcs meets a cell."""
-    cdef const Geometry* g = walk.shape
+    cdef int i
+    for i in range(count):
+        if walk.cell_of[active[i]] == cell:
+            return True
+    return edges_meet(walk.shape, walk.order, cell, active, count)
+
+
+cdef bint edges_meet(const Geometry* g, int order, uint64_t cell, const int* active, int count) noexcept nogil:
+    """Whether any of the active arcs crosses or touches an edge of a cell."""
     cdef int64_t x, y
     cdef int i, k, part, parts
     cdef double x0, y0, bend
@@ -299,12 +314,9 @@ cdef bint meets(Walk* walk, uint64_t cell, const int* active, int count) noexcep
     cdef double middle[3]
     cdef Edge edge
     cdef const double* arc
-    for i in range(count):
-        if walk.cell_of[active[i]] == cell:
-            return True
-    edge.n = <double> ((<int64_t> 1) << walk.order)
-    cell_xy(cell, walk.order, &edge.face, &x, &y)
-    parts = 8 if walk.order < 3 else 1      # edges of the largest cells bend too much to be taken whole
+    edge.n = <double> ((<int64_t> 1) << order)
+    cell_xy(cell, order, &edge.face, &x, &y)
+    parts = 8 if order < 3 else 1      # edges of the largest cells bend too much to be taken whole
     for k in range(4):
         # from the southern corner to the eastern, northern, western and southern one
         x0 = x + (1 if k == 1 or k == 2 else 0)
@@ -405,7 +417,7 @@ cdef bint walk_shape(Walk* walk, const Geometry* shape) noexcept nogil:
     for k in range(shape.n_bounds):
         i = shape.bounds[k]
         if shape.kind == ELLIPSE:
-            p = shape.tip
+            p = <const double*> &shape.tip[0]
         else:
             p = shape.arcs + i * ARC_SIZE + FIRST
         walk.cell_of[i] = cell_with_tie(p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), walk.order, 0)
@@ -474,6 +486,18 @@ cdef void set_edge(double* arc, const double* a, const double* b) noexcept nogil
     cdef double normal[3]
     edge_normal(a, b, normal)
     set_arc(arc, normal, 0, M_PI / 2, a, b)
+
+
+cdef void any_across(const double* p, double* normal) noexcept nogil:
+    """A unit vector at right angles to another."""
+    cdef double axis[3]
+    cdef int i, k = 0
+    for i in range(3):
+        axis[i] = 0
+        if fabs(p[i]) < fabs(p[k]):
+            k = i
+    axis[k] = 1
+    edge_normal(p, axis, normal)
 
 
 cdef inline uint64_t mixed(uint64_t x) noexcept nogil:
@@ -687,7 +711,7 @@ cdef object polygon_reason(const Polygon* polygon, Fault fault, int64_t n_rings)
 
 
 cdef class Outline:
-    """A shape by its outline. Made by `polygon`, `ellipse` and `zone`."""
+    """A shape by its outline. Made by `polygon`, `ellipse`, `disc` and `zone`."""
 
     cdef Geometry g
     cdef Polygon _memory
@@ -822,6 +846,37 @@ def ellipse(const double[::1] focus1, const double[::1] focus2, const double[::1
         self.g.focus2[i] = focus2[i]
         self.g.tip[i] = tip[i]
     self.g.distance_sum = distance_sum
+    return self
+
+
+def disc(const double[::1] centre, double radius):
+    """All points within `radius`, from 0 to pi, of a point, a unit vector."""
+    cdef Outline self = Outline()
+    cdef Polygon* memory = &self._memory
+    cdef double across[3]
+    cdef double side[2][3]
+    cdef double sine = sin(radius), cosine = cos(radius)
+    cdef int i
+    if centre.shape[0] != 3:
+        raise ValueError("centre must have shape (3,)")
+    self.g.kind = DISC
+    memcpy(self.g.centre, &centre[0], sizeof(self.g.centre))
+    self.g.radius = radius
+    self.g.n_arcs = 0
+    if radius < M_PI:
+        # Two halves of the circle.
+        if not grow(&memory.arcs_room, 2, &memory.arcs, ARC_SIZE * sizeof(double), NULL, 0, NULL, 0):
+            raise MemoryError("no memory for the disc")
+        any_across(&centre[0], across)
+        for i in range(3):
+            side[0][i] = cosine * centre[i] + sine * across[i]
+            side[1][i] = cosine * centre[i] - sine * across[i]
+        for i in range(2):
+            set_arc(memory.arcs + i * ARC_SIZE, &centre[0], cosine, radius, side[i], side[1 - i])
+        self.g.arcs = memory.arcs
+        self.g.n_arcs = 2
+    if not list_all(self):
+        raise MemoryError("no memory for the disc")
     return self
 
 
@@ -966,14 +1021,7 @@ cdef Fault set_path(Path* path, Geometry* g, const double* first, const double* 
     if long_:
         edge_normal(first, last, g.normal)
     else:
-        # Any direction across.
-        k = 0
-        for i in range(3):
-            forward[i] = 0
-            if fabs(first[i]) < fabs(first[k]):
-                k = i
-        forward[k] = 1
-        edge_normal(first, forward, g.normal)
+        any_across(first, g.normal)
     cross(g.normal, g.first, g.after)
     cross(g.last, g.normal, g.before)
     g.sine = sin(min(half_width + TIE, M_PI / 2))
@@ -1044,3 +1092,377 @@ def paths(
     if fault == ENDS_OPPOSITE:
         raise InvalidShape(row, "the ends of a path must not be opposite each other")
     return take_with_rows(&sink, &missed)
+
+
+# ---------------------------------------------------------------------- compounds
+#
+# A compound is a boolean function of shapes, its leaves. The walk is that of one shape, with the arcs of all leaves.
+# Where no arc of a leaf passes a node, the leaf holds all or nothing of it. If the function follows from these leaves,
+# the node is done. A cell of the last order that the outline of one leaf passes is decided like that of one shape. One
+# that several outlines pass is divided further by `look`, until each piece is passed by one outline, or by arcs that
+# neither end nor cross in it: then points next to each arc, on both sides of it, are in all pieces that the arcs make.
+# After LEVELS divisions, which only pieces at vertices and crossings reach, a grid of points decides.
+
+cdef enum Sign:
+    # Steps of a program in postfix order; a number from 0 on is a leaf.
+    OR = -1
+    AND = -2
+    XOR = -3
+    MINUS = -4
+
+cdef enum:
+    UNKNOWN = 2
+    LEVELS = 6          # a piece of the last level has 1/64 of the cell's width
+    POINTS = 4          # and that many points along each side
+    MOST_ARCS = 24      # of a piece whose pairs of arcs are compared
+
+# Distance from an arc of the points on either side: more than TIE and rounding.
+cdef double ASIDE = 1e-13
+
+
+cdef struct Compound:
+    const Geometry** leaf
+    const int* leaf_of              # of each arc, ascending
+    const int* arc_of               # its number in the leaf
+    const uint64_t* cell_of         # of order 29, in which it begins
+    const int* program
+    int steps
+    unsigned char* state            # of each leaf: whether it holds the node, or UNKNOWN where its outline passes
+    unsigned char* stack
+    int order
+    Mode mode
+    bint some_in                    # what was found in a cell
+    bint some_out
+    Sink* sink
+
+
+cdef int evaluate(Compound* c) noexcept nogil:
+    """The compound by the states of its leaves: 0, 1 or UNKNOWN."""
+    cdef unsigned char* stack = c.stack
+    cdef unsigned char a, b
+    cdef int i, step, top = 0
+    for i in range(c.steps):
+        step = c.program[i]
+        if step >= 0:
+            stack[top] = c.state[step]
+            top += 1
+            continue
+        top -= 1
+        a = stack[top - 1]
+        b = stack[top]
+        if step == MINUS:
+            b = b if b == UNKNOWN else 1 - b
+        if step == OR:
+            a = 1 if a == 1 or b == 1 else a | b
+        elif step == XOR:
+            a = UNKNOWN if a == UNKNOWN or b == UNKNOWN else a ^ b
+        else:
+            a = 0 if a == 0 or b == 0 else UNKNOWN if a == UNKNOWN or b == UNKNOWN else 1
+        stack[top - 1] = a
+    return stack[0]
+
+
+cdef int still_passing(
+    Compound* c, int face, int64_t x, int64_t y, int level, const double* p, const int* above, int count, int* active,
+    int* leaves,
+) noexcept nogil:
+    """Which arcs of above[:count] pass a node with the centre p: their number, and that of their leaves.
+
+    Sets the states of all leaves in the list.
+    """
+    cdef double size = <double> ((<int64_t> 1) << level), radius = CELL_RADIUS / size
+    cdef const Geometry* g
+    cdef int i = 0, now = 0, before, leaf
+    leaves[0] = 0
+    while i < count:
+        leaf = c.leaf_of[above[i]]
+        g = c.leaf[leaf]
+        before = now
+        while i < count and c.leaf_of[above[i]] == leaf:
+            if passes(g, c.arc_of[above[i]], p, radius, radius):
+                active[now] = above[i]
+                now += 1
+            i += 1
+        if now > before:
+            c.state[leaf] = UNKNOWN
+            leaves[0] += 1
+        else:
+            c.state[leaf] = holds_centre(g, face, x, y, size, p)
+    return now
+
+
+cdef inline void found(Compound* c, bint value) noexcept nogil:
+    if value:
+        c.some_in = True
+    else:
+        c.some_out = True
+
+
+cdef inline bint decided(const Compound* c) noexcept nogil:
+    """Whether what else is in the cell makes no difference."""
+    return c.some_in if c.mode == OVERLAP else c.some_out
+
+
+cdef void look_at_one(
+    Compound* c, int face, int64_t x, int64_t y, int level, uint64_t cell, const double* p, const int* active, int count
+) noexcept nogil:
+    """What is in a node that arcs of one leaf pass."""
+    cdef int leaf = c.leaf_of[active[0]], inside, other
+    cdef const Geometry* g = c.leaf[leaf]
+    cdef double size = <double> ((<int64_t> 1) << level)
+    c.state[leaf] = holds_centre(g, face, x, y, size, p)
+    inside = evaluate(c)
+    c.state[leaf] = 1 - c.state[leaf]
+    other = evaluate(c)
+    c.state[leaf] = UNKNOWN
+    found(c, inside)
+    if inside != other and not decided(c) and any_meets(c, cell, level, active, count):
+        found(c, other)
+
+
+cdef bint any_meets(Compound* c, uint64_t cell, int level, const int* active, int count) noexcept nogil:
+    """Whether any of the active arcs, of one leaf, meets a node."""
+    cdef const Geometry* g = c.leaf[c.leaf_of[active[0]]]
+    cdef int i, arc
+    for i in range(count):
+        if c.cell_of[active[i]] >> (2 * (MAX_ORDER - level)) == cell:
+            return True
+    for i in range(count):
+        arc = c.arc_of[active[i]]
+        if edges_meet(g, level, cell, &arc, 1):
+            return True
+    return False
+
+
+cdef bint sample(Compound* c, const double* p, const int* active, int count) noexcept nogil:
+    """Look at a point that is on none of the active arcs; False if it is on one."""
+    cdef int i, leaf, last = -1
+    for i in range(count):
+        if passes(c.leaf[c.leaf_of[active[i]]], c.arc_of[active[i]], p, 0.5 * ASIDE, 0.5 * ASIDE):
+            return False
+    for i in range(count):
+        leaf = c.leaf_of[active[i]]
+        if leaf != last:
+            c.state[leaf] = holds(c.leaf[leaf], p)
+            last = leaf
+    found(c, evaluate(c))
+    last = -1
+    for i in range(count):
+        c.state[c.leaf_of[active[i]]] = UNKNOWN
+    return True
+
+
+cdef bint is_in(const double* p, uint64_t cell, int level) noexcept nogil:
+    return cell_with_tie(p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), level, 0) == cell
+
+
+cdef bint arcs_apart(const double* a, const double* b, const double* p, double radius) noexcept nogil:
+    """Whether the circles of two arcs do not cross within `radius` of a point, or are the same there."""
+    cdef double sum = 0, less = 0, at_p, change
+    cdef int i, sign
+    for sign in range(-1, 2, 2):
+        # The difference of the two heights is zero where they cross, and changes by at most `change`.
+        change = 0
+        for i in range(3):
+            change += (a[NORMAL + i] + sign * b[NORMAL + i]) ** 2
+        change = sqrt(change) * radius
+        at_p = fabs(dot(a + NORMAL, p) - a[LEVEL] + sign * (dot(b + NORMAL, p) - b[LEVEL]))
+        if at_p > change or at_p + change < 0.1 * ASIDE:
+            return True
+    return False
+
+
+cdef bint beside_arcs(
+    Compound* c, int level, uint64_t cell, const double* p, double radius, const int* active, int count
+) noexcept nogil:
+    """Look at points next to each arc, where it is next to the centre p of a node; whether that is all there is."""
+    cdef const Geometry* g
+    cdef const double* arc
+    cdef double foot[3]
+    cdef double point[3]
+    cdef double height, length, rest
+    cdef int i, j, k, sign, number
+    cdef bint all_ = count <= MOST_ARCS, seen
+    for i in range(count):
+        g = c.leaf[c.leaf_of[active[i]]]
+        if g.kind == ELLIPSE:
+            all_ = False
+            continue
+        number = c.arc_of[active[i]]
+        arc = g.arcs + number * ARC_SIZE
+        rest = sqrt(dot(arc + AFTER, arc + AFTER))      # the circle's radius
+        height = dot(arc + NORMAL, p)
+        for k in range(3):
+            foot[k] = p[k] - height * arc[NORMAL + k]
+        length = sqrt(dot(foot, foot))
+        if rest < radius or length == 0:
+            all_ = False
+            continue
+        # No end may be near, in which case also the foot is on the arc.
+        if not on_arc(g, arc, p, radius * rest):
+            all_ = False
+        for k in range(3):
+            foot[k] = arc[LEVEL] * arc[NORMAL + k] + rest / length * foot[k]
+        if not on_arc(g, arc, foot, 0):
+            continue
+        seen = False
+        for sign in range(-1, 2, 2):
+            for k in range(3):
+                point[k] = foot[k] + sign * ASIDE / rest * (arc[NORMAL + k] - arc[LEVEL] * foot[k])
+            if is_in(point, cell, level):
+                seen = True
+                sample(c, point, active, count)
+                if decided(c):
+                    return True
+        if not seen and all_ and (
+            c.cell_of[active[i]] >> (2 * (MAX_ORDER - level)) == cell or edges_meet(g, level, cell, &number, 1)
+        ):
+            all_ = False
+        if all_:
+            for j in range(i):
+                g = c.leaf[c.leaf_of[active[j]]]
+                if not arcs_apart(arc, g.arcs + c.arc_of[active[j]] * ARC_SIZE, p, radius):
+                    all_ = False
+                    break
+    return all_
+
+
+cdef void look(
+    Compound* c, int face, int64_t x, int64_t y, int level, uint64_t cell, const double* p, int depth,
+    const int* active, int count, int* room,
+) noexcept nogil:
+    """What is in a node that arcs of several leaves pass; p is its centre."""
+    cdef double size = <double> ((<int64_t> 1) << level), radius = CELL_RADIUS / size
+    cdef double q[3]
+    cdef int i, j, now, leaves, value
+    cdef int64_t x2, y2
+    sample(c, p, active, count)
+    if decided(c) or beside_arcs(c, level, cell, p, radius, active, count) or decided(c):
+        return
+    if depth == 0:
+        for i in range(POINTS):
+            for j in range(POINTS):
+                place_vector(
+                    face, x + y + (i + j + 1.0) / POINTS, x - y + <double> (i - j) / POINTS, size, q
+                )
+                sample(c, q, active, count)
+        return
+    for i in range(4):
+        x2 = 2 * x + (i & 1)
+        y2 = 2 * y + (i >> 1)
+        place_vector(face, <double> (x2 + y2 + 1), <double> (x2 - y2), 2 * size, q)
+        now = still_passing(c, face, x2, y2, level + 1, q, active, count, room, &leaves)
+        value = evaluate(c)
+        if value != UNKNOWN:
+            found(c, value)
+        elif leaves == 1:
+            look_at_one(c, face, x2, y2, level + 1, 4 * cell + i, q, room, now)
+        else:
+            look(c, face, x2, y2, level + 1, 4 * cell + i, q, depth - 1, room, now, room + now)
+        if decided(c):
+            return
+
+
+cdef void descend_compound(
+    Compound* c, int face, int64_t x, int64_t y, int level, uint64_t cell, const int* above, int count, int* active
+) noexcept nogil:
+    """`descend` for a compound."""
+    cdef double p[3]
+    cdef int i, now, leaves, value, shift = 2 * (MAX_ORDER - level)
+    place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << level), p)
+    now = still_passing(c, face, x, y, level, p, above, count, active, &leaves)
+    value = evaluate(c)
+    if value == UNKNOWN and level == c.order:
+        c.some_in = c.some_out = False
+        if leaves == 1:
+            look_at_one(c, face, x, y, level, cell, p, active, now)
+        else:
+            look(c, face, x, y, level, cell, p, min(LEVELS, MAX_ORDER - level), active, now, active + now)
+        value = c.some_in if c.mode == OVERLAP else not c.some_out
+    if value == UNKNOWN:
+        if c.sink.extent.failed:
+            return
+        for i in range(4):
+            descend_compound(c, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, active, now, active + now)
+    elif value:
+        sink_put(c.sink, cell << shift, (cell + 1) << shift)
+
+
+def compound(list outlines, const int[::1] program, int order, int mode):
+    """Range starts and stops (order 29, ascending) of the cells of a boolean function of shapes; mode 1 or 2.
+
+    `program` is the function in postfix order: numbers of `outlines`, and -1 for |, -2 for &, -3 for ^, -4 for -.
+    """
+    cdef Compound c
+    cdef Sink sink
+    cdef Outline outline
+    cdef Py_ssize_t n = len(outlines), i, k, total = 0, depth = 0
+    cdef int j, levels
+    cdef const double* p
+    cdef const Geometry** leaf = NULL
+    cdef int* ints = NULL           # three lists of one number for each arc, and the active ones of each level
+    cdef unsigned char* bytes_ = NULL
+    cdef uint64_t* cells = NULL
+    check_order_and_mode(order, mode)
+    if mode == CENTER:
+        raise ValueError("mode must be 1 or 2")
+    for i in range(program.shape[0]):
+        if not MINUS <= program[i] < n:
+            raise ValueError(f"program must have numbers from -4 to {n - 1}")
+        depth += 1 if program[i] >= 0 else -1
+        if depth < 1:
+            raise ValueError("program has a sign without two operands before it")
+    if depth != 1:
+        raise ValueError("program must leave one result")
+    for outline in outlines:
+        total += outline.g.n_bounds
+    if total > INT_MAX // 2 or n > INT_MAX // 2:
+        raise ValueError("a compound must have fewer sides")
+    levels = order + LEVELS + 4
+    sink_open(&sink, 16)
+    try:
+        leaf = <const Geometry**> allocate(n, sizeof(Geometry*))
+        ints = <int*> allocate(total, levels * sizeof(int))
+        bytes_ = <unsigned char*> allocate(n + program.shape[0], 1)
+        cells = <uint64_t*> allocate(total, sizeof(uint64_t))
+        if leaf == NULL or ints == NULL or bytes_ == NULL or cells == NULL:
+            sink.extent.failed = True
+            return sink_take(&sink)
+        k = 0
+        for i in range(n):
+            outline = outlines[i]
+            leaf[i] = &outline.g
+            for j in range(outline.g.n_bounds):
+                ints[k] = <int> i
+                ints[total + k] = outline.g.bounds[j]
+                ints[2 * total + k] = <int> k
+                if outline.g.kind == ELLIPSE:
+                    p = &outline.g.tip[0]
+                else:
+                    p = outline.g.arcs + outline.g.bounds[j] * ARC_SIZE + FIRST
+                cells[k] = cell_with_tie(p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), MAX_ORDER, 0)
+                k += 1
+            # Without arcs it holds all or nothing.
+            bytes_[i] = UNKNOWN if outline.g.n_bounds else holds(&outline.g, POLE)
+        c.leaf = leaf
+        c.leaf_of = ints
+        c.arc_of = ints + total
+        c.cell_of = cells
+        c.program = &program[0]
+        c.steps = <int> program.shape[0]
+        c.state = bytes_
+        c.stack = bytes_ + n
+        c.order = order
+        c.mode = <Mode> mode
+        c.some_in = c.some_out = False
+        c.sink = &sink
+        with nogil:
+            for j in range(12):
+                descend_compound(&c, j, 0, 0, 0, <uint64_t> j, ints + 2 * total, <int> total, ints + 3 * total)
+        return sink_take(&sink)
+    finally:
+        sink_close(&sink)
+        free(leaf)
+        free(ints)
+        free(bytes_)
+        free(cells)

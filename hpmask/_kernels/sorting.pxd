@@ -14,11 +14,15 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport qsort
 from libc.string cimport memcpy
 
+cdef enum:
+    PATIENCE = 1000     # numbers that may be set aside before the sequence is judged
+
 
 cdef inline Py_ssize_t set_aside(uint64_t* a, Py_ssize_t n, uint64_t* aside, Py_ssize_t room) noexcept nogil:
     """Move numbers of `a` to `aside` until the rest ascends, which is then a[: n - count]; returns the count.
 
-    If more than `room` are in the way, returns -1, and `a` has all its numbers in another sequence.
+    If more than `room` are in the way, or half of the numbers so far, returns -1, and `a` has all its numbers in
+    another sequence.
     """
     cdef Py_ssize_t kept = 0, i = 0, count = 0, d
     cdef uint64_t value, last = 0
@@ -40,7 +44,7 @@ cdef inline Py_ssize_t set_aside(uint64_t* a, Py_ssize_t n, uint64_t* aside, Py_
                 back = False
                 break
             d += 1
-        if count + d > room:
+        if count + d > room or (count > PATIENCE and 2 * count > i):
             # a[kept : i] is free, and has the size of what was set aside.
             memcpy(a + kept, aside, count * sizeof(uint64_t))
             return -1

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import ranges as _kernel
+from hpmask._kernels import sorting as _sorting
 from hpmask._kernels.index import Index
+from hpmask._kernels.pieces import Pieces
 from hpmask._utils.arguments import MAX_ORDER, as_fraction, check_order, unmasked
 from hpmask._utils.memory import array_of
 from hpmask._utils.modes import Mode, check_mode
@@ -31,6 +33,7 @@ __all__ = [
     "index_of",
     "joined",
     "trusted",
+    "union_along_curve",
     "union_of",
     "uniq_ranges",
 ]
@@ -42,6 +45,8 @@ _OR, _AND, _XOR, _MINUS = 0b1110, 0b1000, 0b0110, 0b0010
 
 # With fewer boundaries, a second thread costs more time than it saves.
 _PARALLEL_FROM = 200_000
+# With fewer numbers, the general sort is as fast as any.
+_FEW = 5_000
 
 Boundaries = NDArray[np.uint64]
 
@@ -210,12 +215,13 @@ class RangeSet:
     ) -> RangeSet:
         """The cells that at least `depth` of the ranges cover. The arrays are sorted in place."""
         if thread_count(n_threads) > 1 and starts.size > _PARALLEL_FROM:
-            list(thread_map(np.ndarray.sort, (starts, stops), 2))
+            list(thread_map(_sort, (starts, stops), 2))
         else:
-            starts.sort()
-            stops.sort()
-        out = np.empty(2 * starts.size, dtype=np.uint64)
-        return cls._trusted(_trimmed(out, _kernel.at_least(starts, stops, depth, out)), order)
+            _sort(starts)
+            _sort(stops)
+        out = np.empty(_kernel.count_at_least(starts, stops, depth), dtype=np.uint64)
+        _kernel.at_least(starts, stops, depth, out)
+        return cls._trusted(out, order)
 
     @classmethod
     def from_cells(cls, cells: ArrayLike, order: int) -> RangeSet:
@@ -819,6 +825,28 @@ def joined(starts: Boundaries, stops: Boundaries) -> Boundaries:
     return boundaries
 
 
+def union_along_curve(sets: Iterable[RangeSet], cuts: NDArray[np.uint64], order: int) -> RangeSet:
+    """The union of sets, of which number k lies from cuts[k] to cuts[k + 1] for the most part.
+
+    The cuts ascend from the first cell to the end of the sky, at cells of `order`, one more than there are sets. The
+    memory is that of the result, of what lies elsewhere, and of one set.
+    """
+    pieces = Pieces()
+    strays: list[Boundaries] = []
+    for k, one in enumerate(sets):
+        boundaries = one._boundaries
+        i, j = (int(number) for number in np.searchsorted(boundaries, cuts[k : k + 2]))
+        # A range across a cut is divided there.
+        low, high = cuts[k : k + i % 2], cuts[k + 1 : k + 1 + j % 2]
+        pieces.append(np.concatenate([low, boundaries[i:j], high]))
+        if i or j < boundaries.size:
+            strays.append(np.concatenate([boundaries[:i], low, high, boundaries[j:]]))
+    if strays:
+        starts, stops = (np.concatenate([stray[k::2] for stray in strays]) for k in range(2))
+        pieces.unite(RangeSet._from_starts_stops(starts, stops, order)._boundaries)
+    return RangeSet._trusted(pieces.take(), order)
+
+
 def index_of(plane: RangeSet) -> Index:
     """The look-up index of a set, made at the first call and kept with the set."""
     if plane._index is None:
@@ -910,6 +938,23 @@ def _explain(boundaries: Boundaries, fault: int, order: int) -> str:
         return f"ranges must have start < stop, {where}"
     before = f"the row before ends at {boundaries[fault - 1]}"
     return f"ranges must be sorted, disjoint and not touching, {where} and {before}"
+
+
+def _sort(numbers: Boundaries) -> None:
+    """Sort in place. Numbers that ascend for the most part take little more than a pass over them."""
+    aside = np.empty(numbers.size // 4, dtype=np.uint64)
+    count = _sorting.part(numbers, aside)
+    if count < 0:
+        # Long ascending runs are merged by NumPy's stable sort.
+        is_random = np.count_nonzero(numbers[1:] < numbers[:-1]) > numbers.size // 32
+        numbers.sort(kind=None if is_random else "stable")
+        return
+    few = aside[:count]
+    if count > _FEW:
+        _sort(few)
+    else:
+        few.sort()
+    _sorting.join(numbers, few)
 
 
 def _trimmed(array: Boundaries, size: int) -> Boundaries:

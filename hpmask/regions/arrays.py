@@ -13,10 +13,13 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hpmask._kernels import convex as _convex
 from hpmask._kernels import discs as _discs
+from hpmask._kernels import shapes as _shapes
 from hpmask._utils.modes import Mode
 from hpmask.core.rangeset import from_starts_stops
 from hpmask.geometry import frames
+from hpmask.regions.convert import cells_of_points
 from hpmask.regions.shapes import MODE_NUMBERS, Combined, Disc, Ellipse, Polygon, Shape
 
 __all__ = [
@@ -29,8 +32,9 @@ __all__ = [
     "Paths",
     "Polygons",
     "Raster",
+    "Rows",
     "Sizes",
-    "ragged_rows",
+    "rows_rasterized",
 ]
 
 Angles = NDArray[np.float64]
@@ -43,6 +47,8 @@ Raster = tuple[Numbers, Numbers, Rows]
 
 # A cap up to this radius holds the great circles between its points.
 _CONVEX_CAP = 1.5
+# Two vertices this close to each other are the same. As in the kernels.
+_SAME = 1e-14
 
 
 class Sizes(NamedTuple):
@@ -69,8 +75,12 @@ class Batch:
         raise NotImplementedError
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        """Starts and stops (order 29) of the ranges of each shape, disjoint for each, and the rows without a cell."""
+        """Starts and stops (order 29) of the ranges of each shape, and the rows without a cell."""
         raise NotImplementedError
+
+    def rasterize_apart(self, order: int, mode: Mode) -> Raster:
+        """The same, where no two ranges of one shape overlap."""
+        return self.rasterize(order, mode)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -210,9 +220,9 @@ class Ellipses(Batch):
         return self.lon, self.lat, self.half_width, self.half_height, self.angle
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        return _one_by_one(
-            [Ellipse(*one) for one in zip(*map(np.ndarray.tolist, self._fields), strict=True)], order, mode
-        )
+        some = (np.ascontiguousarray(field) for field in self._fields)
+        starts, stops, missed = _convex.ellipses(*some, order, MODE_NUMBERS[mode])
+        return starts, stops, missed.astype(np.intp)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -283,7 +293,7 @@ class Boxes(Batch):
         return out
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        return Polygons.simple(self.corners).rasterize(order, mode)
+        return Polygons.simple(self.corners).rasterize_with(np.ones(len(self), dtype=np.bool_), order, mode)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -337,27 +347,49 @@ class Polygons(Batch):
         return self.offsets.size - 1
 
     def take(self, rows: Rows | slice) -> Polygons:
-        rings, offsets = ragged_rows(self.offsets, rows)
-        vertices, ring_offsets = ragged_rows(self.ring_offsets, rings)
+        rings, offsets = _ragged_rows(self.offsets, rows)
+        vertices, ring_offsets = _ragged_rows(self.ring_offsets, rings)
         return Polygons(self.vertices[vertices], ring_offsets, offsets, self.larger[rows])
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        found: list[Shape] = []
-        for row in range(len(self)):
-            rings = [
-                self.vertices[self.ring_offsets[ring] : self.ring_offsets[ring + 1]]
-                for ring in range(self.offsets[row], self.offsets[row + 1])
-            ]
-            shape: Shape = Polygon(*frames.lonlat(rings[0]))
-            for hole in rings[1:]:
-                shape = Combined(shape, Polygon(*frames.lonlat(hole)), "-", nested=True)
-            found.append(Combined(Disc(0, 0, np.pi), shape, "-") if self.larger[row] else shape)
-        return _one_by_one(found, order, mode)
+        simple = (np.diff(self.offsets) == 1) & (self.larger == 0)
+        # Where a ring turns back on itself it may have no area: the other kernel knows that.
+        after = self._after()
+        tips = np.linalg.norm(self.vertices[after[after]] - self.vertices, axis=1) < _SAME
+        if tips.any():
+            rings = np.searchsorted(self.ring_offsets, np.flatnonzero(tips), side="right") - 1
+            simple[np.searchsorted(self.offsets, rings, side="right") - 1] = False
+        return self.rasterize_with(simple, order, mode)
+
+    def rasterize_with(self, simple: NDArray[np.bool_], order: int, mode: Mode) -> Raster:
+        """As `rasterize`, given which polygons have one ring, which bounds an area, and its smaller side inside."""
+        rows = np.flatnonzero(simple)
+        some = self if simple.all() else self.take(rows)
+        number = MODE_NUMBERS[mode]
+        starts, stops, missed, left = _convex.polygons(some.vertices, some.ring_offsets, order, number)
+        missed = rows[missed.astype(np.intp)]
+        rows = np.sort(np.append(rows[left.astype(np.intp)], np.flatnonzero(~simple)))
+        if not rows.size:
+            return starts, stops, missed
+        some = self.take(rows)
+        try:
+            more, ends, without = _shapes.polygons(
+                some.vertices, some.ring_offsets, some.offsets, some.larger, order, number
+            )
+        except _shapes.InvalidShape as error:
+            raise _shapes.InvalidShape(int(rows[error.row]), error.reason) from None
+        missed = np.sort(np.append(missed, rows[without.astype(np.intp)]))
+        return np.append(starts, more), np.append(stops, ends), missed
+
+    def _after(self) -> Rows:
+        """The number of the vertex after each one in its ring."""
+        after = np.arange(1, len(self.vertices) + 1)
+        after[self.ring_offsets[1:] - 1] = self.ring_offsets[:-1]
+        return after
 
     def _edges(self) -> tuple[Rows, Angles]:
         """The number of the vertex after each one in its ring, and the length of the edge to it."""
-        after = np.arange(1, len(self.vertices) + 1)
-        after[self.ring_offsets[1:] - 1] = self.ring_offsets[:-1]
+        after = self._after()
         chords = np.linalg.norm(self.vertices[after] - self.vertices, axis=1)
         return after, 2 * np.arcsin(np.minimum(chords / 2, 1))
 
@@ -387,7 +419,7 @@ class Polygons(Batch):
         holes[self.offsets[:-1]] = False
         area = rings[self.offsets[:-1]]
         if holes.any():
-            area = area - np.add.reduceat(np.where(holes, rings, 0.0), self.offsets[:-1])
+            area = np.abs(area - np.add.reduceat(np.where(holes, rings, 0.0), self.offsets[:-1]))
         area = np.where(self.larger, 4 * np.pi - area, area)
         # Rows of cells run in a few directions only, and a convex outline has two sides along each of them.
         row = np.repeat(np.arange(len(self)), np.diff(self.ring_offsets[self.offsets]))
@@ -404,7 +436,8 @@ class Polygons(Batch):
 
 
 def _dot(a: Vectors, b: Vectors) -> Angles:
-    return np.einsum("ij,ij->i", a, b)
+    products: Angles = np.einsum("ij,ij->i", a, b)
+    return products
 
 
 def _caps_of(vectors: Vectors, starts: Offsets, counts: NDArray[np.intp]) -> tuple[Vectors, Angles]:
@@ -439,7 +472,7 @@ class Paths(Batch):
         return self.offsets.size - 1
 
     def take(self, rows: Rows | slice) -> Paths:
-        vertices, offsets = ragged_rows(self.offsets, rows)
+        vertices, offsets = _ragged_rows(self.offsets, rows)
         return Paths(self.vertices[vertices], offsets, self.half_width[rows])
 
     def _segments(self) -> tuple[Vectors, Vectors, Rows]:
@@ -451,7 +484,24 @@ class Paths(Batch):
         return self.vertices[first], self.vertices[first + 1], np.repeat(np.arange(len(self)), counts - 1)
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        raise NotImplementedError
+        first, last, row = self._segments()
+        starts, stops, missed = _shapes.paths(first, last, self.half_width[row], order, MODE_NUMBERS[mode])
+        there = np.ones(row.size, dtype=np.bool_)
+        there[missed.astype(np.intp)] = False
+        return starts, stops, np.flatnonzero(np.bincount(row[there], minlength=len(self)) == 0)
+
+    def rasterize_apart(self, order: int, mode: Mode) -> Raster:
+        counts = np.diff(self.offsets) - 1
+        parts = [self.take(np.flatnonzero(counts == 1)).rasterize(order, mode)]
+        rows = [np.flatnonzero(counts == 1)[parts[0][2]]]
+        # The arcs of a line lie over each other where they meet.
+        for row in np.flatnonzero(counts > 1).tolist():
+            starts, stops, missed = self.take(slice(row, row + 1)).rasterize(order, mode)
+            boundaries = from_starts_stops(starts, stops, order).boundaries
+            parts.append((boundaries[::2], boundaries[1::2], missed))
+            rows.append(missed + row)
+        starts, stops = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+        return starts, stops, np.sort(np.concatenate(rows))
 
     @property
     def outline_lengths(self) -> Angles:
@@ -492,7 +542,18 @@ class Objects(Batch):
         return Objects(self.shapes[rows] if isinstance(rows, slice) else [self.shapes[row] for row in rows.tolist()])
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        return _one_by_one(self.shapes, order, mode)
+        starts, stops, missed = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.uint64)], []
+        for row, shape in enumerate(self.shapes):
+            if isinstance(shape, Disc) and shape.radius == 0 and mode != "inside":
+                cells = cells_of_points([shape], order)
+            else:
+                cells = from_starts_stops(*shape.rasterize(order, mode), order)
+            boundaries = cells.boundaries
+            if cells.is_empty and shape.misses(order, mode):
+                missed.append(row)
+            starts.append(boundaries[::2])
+            stops.append(boundaries[1::2])
+        return np.concatenate(starts), np.concatenate(stops), np.array(missed, dtype=np.intp)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -516,15 +577,15 @@ def _cap_of(shape: Shape) -> tuple[float, float, float]:
         return shape.lon, shape.lat, shape.radius
     if isinstance(shape, Ellipse):
         return shape.lon, shape.lat, max(shape.half_width, shape.half_height)
-    if isinstance(shape, Polygon):
-        vertices = shape.vertices
+    if isinstance(shape, Polygon) and not shape.larger:
+        vertices = np.concatenate(shape.rings)
         center, reach = _caps_of(vertices, np.zeros(1, dtype=np.int64), np.array([len(vertices)]))
         lon, lat = frames.lonlat(center)
         return float(lon[0]), float(lat[0]), float(reach[0])
     return 0.0, 0.0, np.pi
 
 
-def ragged_rows(offsets: Offsets, rows: Rows | slice) -> tuple[Rows | slice, Offsets]:
+def _ragged_rows(offsets: Offsets, rows: Rows | slice) -> tuple[Rows | slice, Offsets]:
     """Which items belong to some rows of a ragged array, and the offsets of these rows among themselves."""
     if isinstance(rows, slice):
         first, last, step = rows.indices(offsets.size - 1)
@@ -539,13 +600,16 @@ def ragged_rows(offsets: Offsets, rows: Rows | slice) -> tuple[Rows | slice, Off
     return np.arange(ends[-1]) + np.repeat(starts - ends[:-1], counts), ends
 
 
-def _one_by_one(some: Sequence[Shape], order: int, mode: Mode) -> Raster:
-    """The ranges of shapes that have no arrays."""
-    starts, stops, missed = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.uint64)], []
-    for row, shape in enumerate(some):
-        cells = from_starts_stops(*shape.rasterize(order, mode), order)
-        if cells.is_empty and shape.misses(order, mode):
-            missed.append(row)
-        starts.append(cells.boundaries[::2])
-        stops.append(cells.boundaries[1::2])
-    return np.concatenate(starts), np.concatenate(stops), np.array(missed, dtype=np.intp)
+def rows_rasterized(batch: Batch, rows: Rows | slice, order: int, mode: Mode, *, apart: bool = False) -> Raster:
+    """The ranges of some rows of a batch, and the positions among these rows of those without a cell.
+
+    Raises
+    ------
+    ValueError
+        If a row is no shape; the message has its number in the batch.
+    """
+    some = batch.take(rows)
+    try:
+        return some.rasterize_apart(order, mode) if apart else some.rasterize(order, mode)
+    except _shapes.InvalidShape as error:
+        raise ValueError(f"{batch.noun} in row {np.arange(len(batch))[rows][error.row]}: {error.reason}") from None

@@ -17,7 +17,7 @@ from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames
 from hpmask.regions import arrays
 from hpmask.regions.convert import to_shapes
-from hpmask.regions.rasterize import batch_ranges, expected_ranges
+from hpmask.regions.rasterize import ranges_and_misses
 from hpmask.regions.sizes import BELOW_90, BELOW_180, UP_TO_180, WIDE, GivenSize, SizeLike, check_pair, span_text
 from hpmask.regions.vertices import Chains, read_chains
 
@@ -351,14 +351,7 @@ class Shapes:
         """
         order, checked = check_order(order), check_mode(mode)
         batch = columns_of(self, frames.check_frame(frame), None)[0]
-        return batch_ranges(
-            lambda rows: batch.take(rows).rasterize(order, checked),
-            2.0 + expected_ranges(batch.outline_lengths, order),
-            len(batch),
-            order=order,
-            what=batch.plural,
-            n_threads=n_threads,
-        )
+        return ranges_and_misses(batch, order=order, mode=checked, n_threads=n_threads)
 
 
 def columns_of(shapes: Shapes, frame: str, energy: EnergyAxis | None) -> list[arrays.Batch]:
@@ -382,7 +375,7 @@ def _centers(center: SkyCoord) -> tuple[SkyCoord, int]:
     there = SkyCoord(frames.directions(center, "center"))
     if there.ndim > 1:
         raise ValueError(f"center must be a scalar or 1-D, got shape {there.shape}")
-    frames.check_finite(there.data.lon.to(u.rad), there.data.lat.to(u.rad), "center")
+    frames.check_finite(there.data.lon, there.data.lat, "center")
     return there.reshape(-1), there.size
 
 
@@ -452,7 +445,7 @@ class _Cones:
     radius: GivenSize
 
     def __len__(self) -> int:
-        return self.center.size
+        return int(self.center.size)
 
     def counted(self) -> str:
         return arrays.Discs.counted_as(len(self))
@@ -477,7 +470,7 @@ class _Annuli:
     outer: GivenSize
 
     def __len__(self) -> int:
-        return self.center.size
+        return int(self.center.size)
 
     def counted(self) -> str:
         return arrays.Annuli.counted_as(len(self))
@@ -506,7 +499,7 @@ class _Ellipses:
     angle: Angles
 
     def __len__(self) -> int:
-        return self.center.size
+        return int(self.center.size)
 
     def counted(self) -> str:
         return arrays.Ellipses.counted_as(len(self))
@@ -535,7 +528,7 @@ class _Boxes:
     angle: Angles
 
     def __len__(self) -> int:
-        return self.center.size
+        return int(self.center.size)
 
     def counted(self) -> str:
         return arrays.Boxes.counted_as(len(self))

@@ -6,19 +6,18 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 from astropy import units as u
 
-from hpmask._utils.arguments import MAX_ORDER, Closed, as_flag
+from hpmask._utils.arguments import Closed, as_flag
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
-from hpmask.geometry import frames, healpix
+from hpmask.geometry import frames
 from hpmask.regions import rasterize, shapes
-from hpmask.regions.arrays import Batch, Objects
+from hpmask.regions.arrays import Objects
 from hpmask.regions.batches import Shapes, columns_of, text_of
 from hpmask.regions.convert import cells_of_points, checked_shapes, of_bins
 from hpmask.regions.order import order_of_batches, order_of_shapes, resolved_order, warn_of_misses
@@ -91,11 +90,12 @@ def planes_of(
         if key in planes:
             continue
         rows = slice(None) if ground is None else rows_near(batch, ground, order)
-        some = batch if rows == slice(None) else batch.take(rows)
-        planes[key], without = _plane(some, order, mode, n_threads, progress)
+        planes[key], without = rasterize.union_and_misses(
+            batch, rows, order=order, mode=mode, n_threads=n_threads, progress=progress
+        )
         if without.size:
-            missed.update(np.arange(len(batch))[rows][without].tolist())
-            narrowest = min(narrowest, float(some.take(without).sizes.inradius.min(initial=math.inf)))
+            missed.update(without.tolist())
+            narrowest = min(narrowest, float(batch.take(without).sizes.inradius.min(initial=math.inf)))
     total = columns[0].counted_as(len(columns[0]))
     warn_of_misses(len(missed), total, narrowest if narrowest < math.inf else 0.0, order, mode)
     text = f"{text_of(shapes, energy)}, {order_text}{_mode_text(mode)}"
@@ -105,21 +105,6 @@ def planes_of(
 def _repeated(some: Sequence[T], n: int) -> Sequence[T]:
     """One item for each of `n` planes."""
     return some if len(some) == n else list(some) * n
-
-
-def _plane(batch: Batch, order: int, mode: Mode, n_threads: int | None, progress: bool) -> tuple[RangeSet, Any]:
-    """The union of shapes, and the rows of those without a cell."""
-    lon, lat, reach = batch.caps
-    return rasterize.batch_and_misses(
-        lambda rows: batch.take(rows).rasterize(order, mode),
-        healpix.cells_at(lon, lat, MAX_ORDER),
-        2.0 + rasterize.expected_ranges(batch.outline_lengths, order),
-        order=order,
-        what=batch.plural,
-        sizes=reach,
-        n_threads=n_threads,
-        progress=progress,
-    )
 
 
 def _mode_text(mode: str) -> str:
@@ -179,7 +164,7 @@ def mask_of_shapes(
     for (some, _), ground in zip(_repeated(bins, n_planes), _repeated(grounds, n_planes), strict=True):
         if ground is not None:
             near = Objects(some)
-            some = near.take(rows_near(near, ground, order)).shapes
+            some = list(near.take(rows_near(near, ground, order)).shapes)
         plane, without_cells = rasterize.shapes_and_misses(some, order=order, mode=mode, n_threads=n_threads)
         # Points have the cells under them.
         missed += [shape for shape in without_cells if shape.sizes]

@@ -7,137 +7,40 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
-from astropy import units as u
-from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from hpmask._kernels import discs as _discs
-from hpmask._utils.arguments import as_angle, as_flag, check_order
+from hpmask._utils.arguments import MAX_ORDER, check_order
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import track
-from hpmask.core.rangeset import RangeSet, from_starts_stops
-from hpmask.energy.axis import EnergyAxis
-from hpmask.energy.units import per_bin
-from hpmask.geometry import frames, healpix
-from hpmask.regions.shapes import MODE_NUMBERS, TIE, Disc, Shape
+from hpmask.core.rangeset import RangeSet, from_starts_stops, union_along_curve
+from hpmask.geometry import healpix
+from hpmask.regions.arrays import Batch, Discs, Raster, Rows, rows_rasterized
+from hpmask.regions.shapes import Disc, Shape
 
 __all__ = [
-    "annuli_and_misses",
     "batch_and_misses",
-    "batch_ranges",
-    "check_cones",
-    "cone_planes",
     "discs",
     "discs_and_misses",
     "expected_ranges",
+    "ranges_and_misses",
     "shapes_and_misses",
     "shapes_plane",
+    "union_and_misses",
 ]
 
 Angles = NDArray[np.float64]
-Rows = NDArray[np.intp]
 Numbers = NDArray[np.uint64]
 T = TypeVar("T")
 
-# About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in memory.
-_BLOCK_RANGES = 2_000_000
+# About how many ranges one call of the kernel makes: enough to be worth a thread, few enough to stay in the cache.
+_BLOCK_RANGES = 250_000
 _SMALL_RANGES = 50_000
 # About how many ranges an outline gives per radian, times 2**-order: it crosses about 1.3 cells, and half of them
 # begin a range.
 _RANGES_PER_RADIAN = 2 / np.pi
 # 16 GB of ranges; to make them takes three times that.
 _MOST_RANGES = 1_000_000_000
-
-
-def check_cones(
-    center: SkyCoord,
-    radius: u.Quantity | str | Callable[[EnergyAxis], u.Quantity],
-    frame: str,
-    energy: EnergyAxis | None,
-) -> tuple[Angles, Angles, Angles, u.UnitBase]:
-    """Centres and radii of discs in radians: longitudes and latitudes of shape (n,), radii (n, 1) or (n, n_bins).
-
-    The last item is the unit in which the radii were given.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `hpmask.Mask.from_cones` says.
-    """
-    lon, lat = frames.to_lonlat(center, frame, "center")
-    if lon.ndim > 1:
-        raise ValueError(f"center must be a scalar or 1-D, got shape {lon.shape}")
-    lon, lat = np.atleast_1d(lon), np.atleast_1d(lat)
-    angle = as_angle(per_bin(radius, energy, "radius"), "radius")
-    if callable(radius) and angle.ndim == 1:
-        angle = angle[np.newaxis]  # a function of the energy axis may return one radius for each bin
-    radii = np.asarray(angle.to_value(u.rad), dtype=np.float64)
-    if radii.ndim < 2:
-        if radii.ndim == 1 and radii.size not in (1, lon.size):
-            several = energy is not None and radii.size == energy.n_bins
-            per_bin_text = f"; write {_as_row(angle)} for one radius per bin" if several else ""
-            raise ValueError(
-                f"radius must be a scalar or have one value per centre ({lon.size}), got {radii.size}{per_bin_text}"
-            )
-        radii = np.broadcast_to(radii.reshape(-1, 1), (lon.size, 1))
-    else:
-        if energy is None:
-            raise ValueError(f"radius of shape {radii.shape} has a column per energy bin: energy must be given")
-        if radii.ndim > 2 or radii.shape[1] != energy.n_bins or radii.shape[0] not in (1, lon.size):
-            shapes = " or ".join(f"({n}, {energy.n_bins})" for n in dict.fromkeys((lon.size, 1)))
-            raise ValueError(
-                f"radius must have shape {shapes}, one row per centre and one column per energy bin, got {radii.shape}"
-            )
-        radii = np.broadcast_to(radii, (lon.size, energy.n_bins))
-    # 180 deg in other units may come out a bit above pi.
-    bad = np.flatnonzero(~((radii >= 0) & (radii <= np.pi * (1 + 1e-12))).all(axis=1))
-    if bad.size:
-        row = int(bad[0])
-        value = np.broadcast_to(np.atleast_1d(angle.value).reshape(-1, radii.shape[1]), radii.shape)[row]
-        raise ValueError(
-            f"radius must be from 0 to 180 deg, {bad.size} of {lon.size} are not, "
-            f"the first in row {row}: {np.squeeze(value)} {angle.unit}"
-        )
-    return lon, lat, radii, angle.unit
-
-
-def _as_row(angle: u.Quantity) -> str:
-    """The values of a 1-D quantity as the only row of a table, such as "[[2, 1, 0.5]]"."""
-    values = [f"{value:.6g}" for value in angle.value]
-    if len(values) > 6:
-        values[3:-2] = ["..."]
-    return f"[[{', '.join(values)}]]"
-
-
-def cone_planes(
-    lon: Angles,
-    lat: Angles,
-    radii: Angles,
-    *,
-    order: int,
-    mode: str = "center",
-    n_threads: int | None = None,
-    progress: bool = False,
-) -> tuple[list[RangeSet], Rows]:
-    """The discs of each column of `radii` (see `check_cones`), and the rows of discs without a cell in some column.
-
-    Equal columns are rasterized once.
-    """
-    order, checked, progress = check_order(order), check_mode(mode), as_flag(progress, "progress")
-    planes: list[RangeSet] = []
-    misses: list[Rows] = []
-    for k in range(radii.shape[1]):
-        same = next((j for j in range(k) if np.array_equal(radii[:, j], radii[:, k])), None)
-        if same is not None:
-            planes.append(planes[same])
-            continue
-        plane, missed = discs_and_misses(
-            lon, lat, radii[:, k], order=order, mode=checked, n_threads=n_threads, progress=progress
-        )
-        planes.append(plane)
-        misses.append(missed)
-    return planes, misses[0] if len(misses) == 1 else np.unique(np.concatenate(misses))
 
 
 def discs(
@@ -168,61 +71,44 @@ def discs_and_misses(
     progress: bool = False,
 ) -> tuple[RangeSet, Rows]:
     """The union of discs as in `discs`, and the rows of those that have no cell."""
-    if (radius + (TIE if mode == "center" else 0.0) >= np.pi).any():
-        return RangeSet.full(order), np.empty(0, dtype=np.intp)
-
-    def kernel(rows: Rows | slice) -> tuple[Numbers, Numbers, Numbers]:
-        some = [np.ascontiguousarray(angle[rows], dtype=np.float64) for angle in (lon, lat, radius)]
-        starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
-        return starts, stops, missed
-
-    return batch_and_misses(
-        kernel,
-        healpix.cells_at(lon, lat, 29),
-        2.0 + expected_ranges(2 * np.pi * np.sin(radius), order),
-        order=order,
-        what="discs",
-        sizes=radius,
-        n_threads=n_threads,
-        progress=progress,
-    )
+    batch = Discs(lon, lat, radius)
+    return union_and_misses(batch, order=order, mode=mode, n_threads=n_threads, progress=progress)
 
 
-def annuli_and_misses(
-    lon: Angles,
-    lat: Angles,
-    inner: Angles,
-    outer: Angles,
+def union_and_misses(
+    batch: Batch,
+    rows: Rows | slice = slice(None),
     *,
     order: int,
-    mode: Mode = "center",
+    mode: Mode,
     n_threads: int | None = None,
     progress: bool = False,
 ) -> tuple[RangeSet, Rows]:
-    """The union of annuli, and the rows of those that have no cell; angles in radians, 0 <= inner <= outer <= pi.
+    """The union of some shapes of a batch, and the rows of those that have no cell.
 
-    An annulus is a closed disc without another closed disc: see `discs`.
+    Raises
+    ------
+    ValueError
+        If a row is no shape, or the ranges do not fit in memory.
     """
-
-    def kernel(rows: Rows | slice) -> tuple[Numbers, Numbers, Numbers]:
-        some = [np.ascontiguousarray(angle[rows], dtype=np.float64) for angle in (lon, lat, inner, outer)]
-        starts, stops, missed = _discs.annuli(*some, order, MODE_NUMBERS[mode])
-        return starts, stops, missed
-
-    return batch_and_misses(
-        kernel,
-        healpix.cells_at(lon, lat, 29),
-        2.0 + expected_ranges(2 * np.pi * (np.sin(inner) + np.sin(outer)), order),
+    some = batch.take(rows)
+    number = None if isinstance(rows, slice) else rows
+    lon, lat, reach = some.caps
+    plane, missed = batch_and_misses(
+        lambda block: rows_rasterized(batch, block if number is None else number[block], order, mode),
+        healpix.cells_at(lon, lat, MAX_ORDER),
+        2.0 + expected_ranges(some.outline_lengths, order),
         order=order,
-        what="annuli",
-        sizes=outer,
+        what=batch.plural,
+        sizes=reach,
         n_threads=n_threads,
         progress=progress,
     )
+    return plane, missed if number is None else number[missed]
 
 
 def batch_and_misses(
-    kernel: Callable[[Any], tuple[Numbers, Numbers, Numbers]],
+    kernel: Callable[[Rows], Raster],
     cells: Numbers,
     ranges: Any,
     *,
@@ -237,8 +123,8 @@ def batch_and_misses(
     Parameters
     ----------
     kernel : callable
-        Takes row numbers (an array or a slice), and returns the starts and stops of the ranges of these shapes, in the
-        sequence of the rows, and the positions among them of shapes without a cell. It is called on several threads.
+        Takes an array of row numbers, and returns the starts and stops of the ranges of these shapes, in the sequence
+        of the rows, and the positions among them of shapes without a cell. It is called on several threads.
     cells : numpy.ndarray of uint64, shape (n,)
         The NESTED cell of order 29 at a point of each shape, such as its centre.
     ranges : float or array_like, shape (n,)
@@ -258,47 +144,109 @@ def batch_and_misses(
         If the ranges do not fit in memory.
     """
     ranges = _affordable(ranges, cells.size, order, what, sizes)
+    total = float(ranges.sum())
     threads = thread_count(n_threads)
-    blocks = list(_blocks(cells, ranges, threads))
+    sky = _SkyOrder(cells, order, threads)
+    del cells
+    edges = _block_edges(sky, ranges, total, threads)
+    del ranges
 
-    def work(block: Rows | slice) -> tuple[RangeSet, Rows]:
-        starts, stops, missed = kernel(block)
-        rows = missed.astype(np.intp)
-        if missed.size:
-            rows = rows + (block.start or 0) if isinstance(block, slice) else block[rows]
-        return from_starts_stops(starts, stops, order), rows
+    def work(block: tuple[int, int]) -> tuple[RangeSet, Rows]:
+        rows = sky.rows(*block)
+        starts, stops, missed = kernel(rows)
+        return from_starts_stops(starts, stops, order), rows[missed]
 
-    done = _on_threads(work, blocks, threads=threads, progress=progress)
-    missed = done[0][1] if len(done) == 1 else np.sort(np.concatenate([rows for _, rows in done]))
-    return _union([plane for plane, _ in done], order), missed
+    misses: list[Rows] = []
+
+    def planes() -> Iterator[RangeSet]:
+        done = thread_map(work, list(pairwise(edges)), threads)
+        for plane, missed in track(done, total=len(edges) - 1, what="rasterizing", shown=progress):
+            misses.append(missed)
+            yield plane
+
+    if len(edges) == 2:
+        (union,) = planes()
+    else:
+        union = union_along_curve(planes(), sky.cuts(edges), order)
+    return union, np.sort(np.concatenate(misses))
 
 
-def batch_ranges(
-    kernel: Callable[[Any], tuple[Numbers, Numbers, Numbers]],
-    ranges: Any,
-    n: int,
-    *,
-    order: int,
-    what: str,
-    sizes: Angles | None = None,
-    n_threads: int | None = None,
+class _SkyOrder:
+    """Rows by their places on the NESTED curve."""
+
+    def __init__(self, cells: Numbers, order: int, threads: int) -> None:
+        self.size = cells.size
+        self.order = order
+        # The leading bits of the place, from the first one on that differs, and the row, in one number: these are
+        # sorted faster than rows by their cells, in half of the memory.
+        self.row_bits = max(self.size - 1, 0).bit_length()
+        self.first = int(cells.min()) if self.size else 0
+        span = int(cells.max()) - self.first if self.size else 0
+        self.shift = max(0, span.bit_length() + self.row_bits - 64)
+        keys = cells - np.uint64(self.first)
+        keys >>= np.uint64(self.shift)
+        keys <<= np.uint64(self.row_bits)
+        keys |= np.arange(self.size, dtype=np.uint64)
+        if threads > 1 and self.size > _SMALL_RANGES:
+            list(thread_map(np.ndarray.sort, np.array_split(keys, threads), threads))
+            # A stable sort merges ascending runs.
+            keys.sort(kind="stable")
+        else:
+            keys.sort()
+        self._keys = keys
+
+    def rows(self, first: int, last: int) -> Rows:
+        """The rows in places `first` to `last`."""
+        return (self._keys[first:last] & np.uint64((1 << self.row_bits) - 1)).astype(np.intp)
+
+    def cuts(self, edges: list[int]) -> Numbers:
+        """Cells of `order` between blocks of rows, from the first cell of the sky to the end."""
+        places = (self._keys[edges[1:-1]] >> np.uint64(self.row_bits)) << np.uint64(self.shift)
+        places += np.uint64(self.first)
+        places &= np.uint64(2**64 - (1 << 2 * (MAX_ORDER - self.order)))
+        return np.concatenate([[0], places, [12 << 2 * MAX_ORDER]]).astype(np.uint64)
+
+
+def _block_edges(sky: _SkyOrder, ranges: Angles, total: float, threads: int) -> list[int]:
+    """The places in the order of the sky where blocks of about equal work begin, and the end."""
+    n_blocks = int(np.ceil(total / _BLOCK_RANGES))
+    if threads > 1 and total > _SMALL_RANGES:
+        n_blocks = max(n_blocks, 4 * threads)
+    if n_blocks <= 1:
+        return [0, sky.size]
+    # The work of groups of rows: sums over all rows would take as much memory as the shapes.
+    group = max(1, sky.size // (64 * n_blocks))
+    starts = np.arange(0, sky.size, group)
+    work = np.array([ranges[sky.rows(a, a + group)].sum() for a in starts])
+    cuts = np.searchsorted(np.cumsum(work), np.linspace(0, total, n_blocks + 1)[1:-1])
+    return [0, *(int(a) for a in np.unique(starts[cuts[cuts < starts.size]]) if a), sky.size]
+
+
+def ranges_and_misses(
+    batch: Batch, *, order: int, mode: Mode, n_threads: int | None = None
 ) -> tuple[Numbers, Numbers, Rows]:
-    """The starts and stops of the ranges of `n` shapes, not united, and the rows of those that have no cell.
+    """The starts and stops of the ranges of the shapes of a batch, not united, and the rows of those without a cell.
 
-    The parameters are those of `batch_and_misses`.
+    Raises
+    ------
+    ValueError
+        As `union_and_misses`.
     """
-    ranges = _affordable(ranges, n, order, what, sizes)
+    n = len(batch)
+    ranges = _affordable(2.0 + expected_ranges(batch.outline_lengths, order), n, order, batch.plural, batch.caps[2])
     threads = thread_count(n_threads)
     total = float(ranges.sum())
     n_blocks = threads if total > _SMALL_RANGES else 1
     cuts = np.searchsorted(np.cumsum(ranges), np.linspace(0, total, n_blocks + 1)[1:-1])
     edges = np.unique(np.concatenate([[0], cuts, [n]]))
     blocks = [slice(int(a), int(b)) for a, b in pairwise(edges)] or [slice(0, 0)]
-    done = _on_threads(kernel, blocks, threads=threads, progress=False)
-    if len(done) == 1:
-        return done[0][0], done[0][1], done[0][2].astype(np.intp)
-    missed = [rows.astype(np.intp) + block.start for block, (_, _, rows) in zip(blocks, done, strict=True)]
-    return np.concatenate([one[0] for one in done]), np.concatenate([one[1] for one in done]), np.concatenate(missed)
+
+    def work(block: slice) -> Raster:
+        starts, stops, missed = rows_rasterized(batch, block, order, mode, apart=True)
+        return starts, stops, missed + block.start
+
+    done = _on_threads(work, blocks, threads=threads, progress=False)
+    return done[0] if len(done) == 1 else tuple(map(np.concatenate, zip(*done, strict=True)))  # type: ignore[return-value]
 
 
 def _affordable(ranges: Any, n: int, order: int, what: str, sizes: Angles | None) -> Angles:
@@ -323,24 +271,6 @@ def _too_fine(order: int, what: str, ranges: float, largest: str) -> ValueError:
     return ValueError(
         f"order {order} is too fine for these {what}: about {ranges:.1e} ranges ({ranges * 16e-9:.0f} GB), {largest}"
     )
-
-
-def _blocks(cells: Numbers, ranges: Angles, threads: int) -> Iterator[Rows | slice]:
-    """Rows in blocks of about equal work; neighbours on the sky if there are many blocks."""
-    total = float(ranges.sum())
-    n_blocks = int(np.ceil(total / _BLOCK_RANGES))
-    if n_blocks < threads and total > _SMALL_RANGES:
-        n_blocks = threads
-    if n_blocks <= 1:
-        yield slice(None)
-        return
-    # Then a block's shapes overlap each other, not another block's, and little is left to unite.
-    order = np.argsort(cells, kind="stable")
-    work = np.cumsum(ranges[order])
-    cuts = np.searchsorted(work, np.linspace(0, total, n_blocks + 1)[1:-1])
-    edges = np.unique(np.concatenate([[0], cuts, [ranges.size]]))
-    for a, b in pairwise(edges):
-        yield order[a:b]
 
 
 def _on_threads(work: Callable[[Any], T], parts: Sequence[Any], *, threads: int, progress: bool) -> list[T]:

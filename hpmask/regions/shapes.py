@@ -69,6 +69,11 @@ class Shape:
         raise NotImplementedError
 
     @property
+    def outline(self) -> Any:
+        """The shape as the kernel for outlines takes it; of one part only."""
+        raise NotImplementedError
+
+    @property
     def sizes(self) -> tuple[Size, ...]:
         """The size of the shape, or those of its parts; none if it has no area."""
         raise NotImplementedError
@@ -80,11 +85,6 @@ class Shape:
 
 class _Outlined(Shape):
     """A shape that the compiled walk knows by its outline."""
-
-    @property
-    def outline(self) -> Any:
-        """The shape as the kernel takes it."""
-        raise NotImplementedError
 
     @property
     def outline_length(self) -> float:
@@ -113,6 +113,10 @@ class Disc(Shape):
         place = (np.array([value], dtype=np.float64) for value in (self.lon, self.lat, self.radius))
         starts, stops, _ = _discs.rasterize(*place, order, MODE_NUMBERS[mode])
         return starts, stops
+
+    @cached_property
+    def outline(self) -> Any:
+        return _kernel.disc(frames.unit_vectors(self.lon, self.lat), self.radius)
 
     @property
     def outline_length(self) -> float:
@@ -395,24 +399,33 @@ class Combined(Shape):
     def rasterize(self, order: int, mode: Mode) -> tuple[Numbers, Numbers]:
         """Starts and stops of the cells.
 
-        The right shape is subtracted in the dual mode, so that the difference of a shape and another inside it is
-        exact. Elsewhere, where the two outlines cross, "overlap" may have a cell too many and "inside" one too few.
+        Centres are combined as sets. In the other modes each cell is decided by the whole compound, but for that of two
+        nested shapes: there the right one is subtracted in the dual mode.
         """
+        if mode == "center" or self.nested:
+            left = from_starts_stops(*self.left.rasterize(order, mode), order)
+            right = from_starts_stops(*self.right.rasterize(order, DUAL[mode] if self.sign == "-" else mode), order)
+            operation = {"|": left.__or__, "&": left.__and__, "^": left.__xor__, "-": left.__sub__}
+            return _ends(operation[self.sign](right))
+        starts, stops = _kernel.compound(*self._program, order, MODE_NUMBERS[mode])
+        return starts, stops
 
-        def cells(shape: Shape, mode: Mode) -> RangeSet:
-            return from_starts_stops(*shape.rasterize(order, mode), order)
-
-        left = cells(self.left, mode)
-        if self.sign == "-":
-            return _ends(left - cells(self.right, DUAL[mode]))
-        right = cells(self.right, mode)
-        if self.sign == "|":
-            return _ends(left | right)
-        if self.sign == "&":
-            return _ends(left & right)
-        if mode == "center":
-            return _ends(left ^ right)
-        return _ends((left - cells(self.right, DUAL[mode])) | (right - cells(self.left, DUAL[mode])))
+    @cached_property
+    def _program(self) -> tuple[list[Any], NDArray[np.int32]]:
+        """The outlines of all shapes, and the compound in postfix order, as the kernel takes it."""
+        outlines: list[Any] = []
+        steps: list[int] = []
+        todo: list[Shape | str] = [self]
+        while todo:
+            one = todo.pop()
+            if isinstance(one, str):
+                steps.append(-1 - "|&^-".index(one))
+            elif isinstance(one, Combined):
+                todo += [one.sign, one.right, one.left]
+            else:
+                steps.append(len(outlines))
+                outlines.append(one.outline)
+        return outlines, np.array(steps, dtype=np.int32)
 
     @property
     def outline_length(self) -> float:

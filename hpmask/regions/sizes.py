@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from astropy import units as u
@@ -16,7 +16,7 @@ from hpmask.energy.units import per_bin
 __all__ = ["BELOW_90", "BELOW_180", "UP_TO_180", "WIDE", "GivenSize", "Limits", "SizeLike", "check_pair", "span_text"]
 
 Angles = NDArray[np.float64]
-SizeLike = u.Quantity | str | Callable[[EnergyAxis], u.Quantity]
+SizeLike: TypeAlias = u.Quantity | str | Callable[[EnergyAxis], u.Quantity]
 
 
 class Limits(NamedTuple):

@@ -19,7 +19,7 @@ Offsets = NDArray[np.int64]
 
 # Two vertices this close to each other, or to the opposite point, in radians, are the same. As in the kernels.
 _SAME = 1e-14
-_OPPOSITE = 1e-10
+_OPPOSITE = 1e-9
 
 
 class _Group(NamedTuple):
@@ -202,7 +202,7 @@ class _Reader:
 
     def _add_shapely(self, items: list[Any]) -> None:
         """Geometries of shapely, in a few calls for all of them."""
-        import shapely
+        import shapely  # type: ignore[import-untyped]
 
         geometries = np.array(items, dtype=object)
         name, number = ("Polygon", 3) if self.closed else ("LineString", 1)
@@ -290,7 +290,7 @@ def _is_shapely(item: Any) -> bool:
     return type(item).__module__.partition(".")[0] == "shapely"
 
 
-def _member(given: Mapping[str, Any], name: str, where: str) -> Sequence[Any]:
+def _member(given: Mapping[str, Any], name: str, where: str) -> Any:
     member = given.get(name)
     if not isinstance(member, Sequence | np.ndarray) or isinstance(member, str):
         raise ValueError(f"{where}: a {given.get('type')} must have a list of {name}, got {shown(member)}")
@@ -332,16 +332,13 @@ def _cleaned(groups: list[_Group], offsets: Offsets, owners: Offsets, *, closed:
         chords[first] = 1.0
         keep[first] = True
         keep[first[counts[counts > 0] > 1] + 1] = True
-    opposite = np.flatnonzero(chords > 2 - _OPPOSITE**2)
+    opposite = np.flatnonzero(chords > 1.9)
+    opposite = opposite[np.linalg.norm(vectors[opposite] + vectors[before[opposite]], axis=1) < _OPPOSITE]
     if opposite.size:
-        # Chords lose precision there: the sum of the two vectors has it.
-        sums = np.linalg.norm(vectors[opposite] + vectors[before[opposite]], axis=1)
-        opposite = opposite[sums < _OPPOSITE]
-        if opposite.size:
-            raise ValueError(
-                f"vertices that follow each other must not be opposite on the sky: no great circle joins them best, "
-                f"as in {where_is(opposite[0])}"
-            )
+        raise ValueError(
+            f"vertices that follow each other must not be opposite on the sky, as in {where_is(opposite[0])}: no great "
+            "circle is the shortest way between them"
+        )
     kept = np.concatenate([[0], np.cumsum(keep)])[offsets].astype(np.int64)
     few = np.flatnonzero(np.diff(kept) < (3 if closed else 2))
     if closed and not few.size and kept.size > 1:

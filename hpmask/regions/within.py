@@ -89,4 +89,5 @@ def _rim_cells(cells: NDArray[np.uint64], own: int, order: int) -> NDArray[np.ui
         along |= (place >> np.uint64(bit) & np.uint64(1)) << np.uint64(2 * bit)
     up, last = along << np.uint64(1), along[-1]
     rim = np.unique(np.concatenate([along, along | last << np.uint64(1), up, up | last]))
-    return ((cells[:, np.newaxis] << np.uint64(2 * (order - own))) | rim).ravel()
+    children: NDArray[np.uint64] = (cells[:, np.newaxis] << np.uint64(2 * (order - own))) | rim
+    return children.ravel()

@@ -25,6 +25,7 @@ KERNELS = (
     "cells",
     "cells_under_image",
     "components",
+    "convex",
     "counts_statistics",
     "crossings",
     "depth",
@@ -36,6 +37,7 @@ KERNELS = (
     "index",
     "merge",
     "neighbours",
+    "pieces",
     "pixel_areas",
     "pixels_under_mask",
     "projections",
@@ -188,6 +190,26 @@ class Workload:
             centre = sums / np.linalg.norm(sums, axis=1)[:, None]
             components.extents(boundaries, offset, self.order, centre, farthest)
             yield from (offset, boundaries, sums, farthest)
+
+    def call_convex(self) -> Iterable[Any]:
+        convex, n = load("convex"), 60
+        turns = np.linspace(0, 2 * np.pi, 5, endpoint=False)
+        # The last polygons reach around a pole, cross themselves, and are none.
+        sizes = np.append(np.geomspace(1e-3, 0.6, n), [0.5, 0.5, 0])
+        places = [*self.vectors, np.array([0.02, 0.01, 1.0]), np.array([0.02, 0.01, -1.0]), np.array([1.0, 0.0, 0.0])]
+        corners = []
+        for size, place in zip(sizes, places, strict=True):
+            east = np.cross([0.0, 0.0, 1.0], place) / np.linalg.norm(np.cross([0.0, 0.0, 1.0], place))
+            north = np.cross(place, east)
+            ring = place + size * (np.cos(turns)[:, None] * east + np.sin(turns)[:, None] * north)
+            corners.append(ring[[0, 2, 4, 1, 3]] if len(corners) % 7 == 3 else ring)
+        vertices = np.concatenate(corners)
+        vertices /= np.linalg.norm(vertices, axis=1)[:, None]
+        offsets = 5 * np.arange(n + 4)
+        for mode in range(3):
+            yield from convex.polygons(vertices, offsets, self.order, mode)
+            axis = np.geomspace(1e-3, 1.0, n)
+            yield from convex.ellipses(self.lon, self.lat, axis, 0.3 * axis[::-1].copy(), self.lon, self.order, mode)
 
     def call_counts_statistics(self) -> Iterable[Any]:
         kernel, rng, out = load("counts_statistics"), np.random.default_rng(3), np.empty(200)
@@ -381,13 +403,22 @@ class Workload:
                     yield out
                     out = np.empty(left.size + right.size, np.uint64)
 
+    def call_pieces(self) -> Iterable[Any]:
+        pieces = load("pieces").Pieces()
+        half = self.boundaries.size // 4 * 2
+        pieces.append(self.boundaries[:half])
+        pieces.append(self.boundaries[half:])
+        pieces.unite(self.other)
+        yield pieces.take()
+        yield pieces.take()
+
     def call_ranges(self) -> Iterable[Any]:
         ranges, a, b = load("ranges"), self.boundaries, self.other
         for left, right in _pairs(a, b):
             yield from (ranges.any_inside(left, right, truth) for truth in _TRUTHS)
         starts, stops = (np.sort(np.concatenate([a[k::2], b[k::2]])) for k in range(2))
         for depth in (1, 2):
-            out = np.empty(2 * starts.size, np.uint64)
+            out = np.empty(ranges.count_at_least(starts, stops, depth), np.uint64)
             yield out[: ranges.at_least(starts, stops, depth, out)]
         yield ranges.first_fault(a, 1 << self.shift_min, 12 << 58)
         yield ranges.first_fault(a[::-1].copy(), 1 << self.shift_min, 12 << 58)

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mocpy import MOC
+from profiles import examples
 from strategies import (
     END,
     MAX_ORDER,
@@ -31,6 +32,7 @@ from strategies import (
 )
 
 from hpmask import RangeSet
+from hpmask._kernels import pieces, sorting
 from hpmask._kernels import ranges as kernel
 from hpmask._utils import memory
 from hpmask._utils.parallel import set_num_threads
@@ -67,8 +69,77 @@ def run(function, *args, size):
 )
 def test_at_least(pairs, depth):
     starts, stops = np.array(pairs, dtype=np.uint64).T
-    result = run(kernel.at_least, np.sort(starts), np.sort(stops), depth, size=2 * starts.size)
-    np.testing.assert_array_equal(result, oracles.at_least(starts, stops, depth))
+    expected = oracles.at_least(starts, stops, depth)
+    size = kernel.count_at_least(np.sort(starts), np.sort(stops), depth)
+    assert size == expected.size
+    np.testing.assert_array_equal(run(kernel.at_least, np.sort(starts), np.sort(stops), depth, size=size), expected)
+    if size:
+        with pytest.raises(ValueError, match="out is too small"):
+            kernel.at_least(np.sort(starts), np.sort(stops), depth, np.zeros(size - 1, np.uint64))
+    ranges = rangeset.from_starts_stops(starts.copy(), stops.copy(), 29, depth=depth)
+    np.testing.assert_array_equal(ranges.boundaries, expected)
+
+
+@st.composite
+def runs_of_numbers(draw):
+    """Ascending runs that interleave, as the ranges of shapes do, or not; with ties."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    starts = np.sort(rng.integers(0, 10**4, draw(st.integers(0, 60))))
+    length, spread = draw(st.integers(1, 40)), draw(st.sampled_from([1, 30, 10**4]))
+    parts = [start + np.sort(rng.integers(0, spread, rng.integers(1, length + 1))) for start in starts]
+    # Some have a part far away.
+    for k in np.flatnonzero(rng.uniform(size=len(parts)) < draw(st.sampled_from([0, 0.1, 0.6]))):
+        parts[k] = np.sort(np.append(parts[k], rng.integers(0, 10**4, rng.integers(1, 4))))
+    numbers = np.concatenate([np.empty(0, np.int64), *parts]).astype(np.uint64)
+    return draw(st.sampled_from([numbers, numbers[::-1].copy(), rng.permutation(numbers)]))
+
+
+@examples(300)
+@given(runs_of_numbers(), st.floats(0, 1))
+def test_numbers_set_aside_and_merged(numbers, room):
+    values, aside = numbers.copy(), np.empty(int(room * numbers.size), np.uint64)
+    count = sorting.part(values, aside)
+    assert count <= aside.size
+    if count < 0:
+        np.testing.assert_array_equal(np.sort(values), np.sort(numbers))
+        return
+    kept = values[: values.size - count]
+    assert (kept[1:] >= kept[:-1]).all()
+    aside = np.sort(aside[:count])
+    np.testing.assert_array_equal(np.sort(np.concatenate([kept, aside])), np.sort(numbers))
+    sorting.join(values, aside)
+    np.testing.assert_array_equal(values, np.sort(numbers))
+
+
+def test_groups_that_are_set_aside():
+    """The fewer of those before and those behind a step down."""
+    for numbers, few in (
+        ([100, 101, 900, 901, 102, 103, 104], [900, 901]),
+        ([500, 501, 3, 4, 502, 503], [3, 4]),
+        ([5, 4, 3, 2, 1], [5, 4, 3, 2]),
+        ([7, 7, 7, 7], []),
+        ([2**64 - 1, 0, 2**64 - 1], [0]),
+    ):
+        values, aside = np.array(numbers, np.uint64), np.zeros(9, np.uint64)
+        count = sorting.part(values, aside)
+        assert sorted(aside[:count].tolist()) == sorted(few) or len(few) == count
+        sorting.join(values, np.sort(aside[:count]))
+        assert values.tolist() == sorted(numbers)
+    with pytest.raises(ValueError, match="more numbers"):
+        sorting.join(np.zeros(1, np.uint64), np.zeros(2, np.uint64))
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+@examples(100)
+@given(runs_of_numbers(), st.integers(1, 4), st.integers(0, 30), st.integers(1, 3))
+def test_from_starts_stops_of_runs(few, starts, depth, length, n_threads):
+    rng = np.random.default_rng(starts.size)
+    stops = starts + rng.integers(0, length + 1, starts.size).astype(np.uint64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rangeset, "_FEW", few)
+        patch.setattr(rangeset, "_PARALLEL_FROM", 20)
+        found = rangeset.from_starts_stops(starts.copy(), stops.copy(), 29, depth=depth, n_threads=n_threads)
+    np.testing.assert_array_equal(found.boundaries, oracles.at_least(starts, stops, depth))
 
 
 @given(st.lists(st.integers(0, 30), max_size=8), st.sampled_from([1, 4]), st.integers(16, 28))
@@ -82,11 +153,48 @@ def test_kernels_check_room():
     for call in (
         lambda: kernel.widen(a, 2, out),
         lambda: kernel.centres(a, 2, out),
-        lambda: kernel.at_least(a, a, 1, out),
+        lambda: kernel.at_least(2 * a, 2 * a + np.uint64(1), 1, out),
+        lambda: kernel.count_at_least(a, a, 0),
         lambda: kernel.at_least(a, a, 0, np.zeros(8, dtype=np.uint64)),
     ):
         with pytest.raises(ValueError, match=r"out|depth"):
             call()
+
+
+@examples(200)
+@given(st.lists(range_sets(), min_size=1, max_size=6), st.data())
+def test_union_along_curve(sets, data):
+    order = max(one.order for one in sets)
+    unit = 1 << 2 * (MAX_ORDER - order)
+    edges = sorted({int(edge) for one in sets for edge in one.boundaries}) or [0]
+    numbers = st.sampled_from(edges) | st.integers(0, END // unit).map(lambda k: k * unit)
+    cuts = sorted(data.draw(st.lists(numbers, min_size=len(sets) - 1, max_size=len(sets) - 1)))
+    found = rangeset.union_along_curve(iter(sets), np.array([0, *cuts, END], np.uint64), order)
+    assert found == RangeSet.union_all(sets)
+    assert RangeSet(found.ranges, order) == found
+
+
+def test_union_along_curve_keeps_all_digits():
+    cut = 2**61 + 2**30
+    boundaries = [1, 4, cut - 3, cut + 5, cut + 7, END - 1]
+    parts = [RangeSet([boundaries[:2], boundaries[4:]], 29), RangeSet([boundaries[2:4]], 29)]
+    for sets in (parts, parts[::-1]):
+        found = rangeset.union_along_curve(sets, np.array([0, cut, END], np.uint64), 29)
+        assert found.boundaries.tolist() == boundaries
+
+
+def test_pieces_that_do_not_follow():
+    piece = pieces.Pieces()
+    assert piece.take().size == 0
+    piece.append(np.array([4, 8], np.uint64))
+    piece.append(np.array([8, 9, 10, 11], np.uint64))
+    for wrong in ([10, 12], [12, 13, 14]):
+        with pytest.raises(ValueError, match="behind those"):
+            piece.append(np.array(wrong, np.uint64))
+    with pytest.raises(ValueError, match="pairs"):
+        piece.unite(np.array([1], np.uint64))
+    piece.unite(np.array([0, 4, 9, 10], np.uint64))
+    assert piece.take().tolist() == [0, 11]
 
 
 # ---------------------------------------------------------------- against Python sets of cells

@@ -205,7 +205,7 @@ def test_points_do_not_count():
     assert mask.order == Mask.from_cones(stars[0], "1 deg").order
     points = "icrs; circle(10, 0, 1); point(20, 10)"
     assert Mask.from_regions(points).order == mask.order
-    with pytest.raises(ValueError, match=r"radius 0.*order or resolution must be given"):
+    with pytest.raises(ValueError, match=r"no disc has an area.*order or resolution must be given"):
         Mask.from_cones(stars, "0 deg")
     with pytest.raises(ValueError, match=r"no region has an area.*order or resolution must be given"):
         Mask.from_regions("icrs; point(20, 10)")

@@ -1,0 +1,1592 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Polygons and ellipses in batches to ranges of NESTED cells, ring by ring.
+
+The outline of a shape is cut where its latitude has an extreme, into pieces on which the latitude is monotone. Each
+ring of cell centres (a parallel) crosses a piece once or not at all. A side of a polygon makes one or two pieces, for
+its great circle has one extreme of the latitude in each hemisphere. An ellipse makes two or four.
+
+Mode center. The crossings of a ring, sorted by longitude, bound the intervals that the shape holds: by the even-odd
+rule if no pole is inside, and otherwise by whether the outline enters or leaves the shape there. Most rings have one
+interval, but a convex shape may have more: a side that bulges towards the pole passes a parallel twice, and around a
+pole each corner may do so. The rings of a base cell with their first intervals are a table (rings.pxd), those with
+their second intervals another one, and so forth. A walk turns each table to ranges.
+
+A crossing is computed to within a bound of its rounding. Where a cell's centre lies within that bound, the exact test
+of polygon.pxd, or the definition of the ellipse, decides. A ring that passes a vertex or an extreme of the latitude
+within rounding is decided cell by cell. Polygons that share a side therefore share no cell and leave none out.
+
+Modes overlap and inside. A cell meets the shape if and only if its centre is inside or the outline meets the cell; it is
+fully inside if and only if its centre is and the outline does not meet it. A cell with centre (c, u) in the chart is
+the diamond |s - c| + |v - u| <= 1. A piece v = edge(rho) meets it if and only if u is from the smallest value of
+edge - 1 + |rho - c| to the largest of edge + 1 - |rho - c|, for the piece is connected. The extremes lie at the ends of
+the piece, at rings, or where the derivative of edge +- rho changes sign (as in discs.pyx). Each piece thus has an
+interval of cells for each ring: the intervals of all pieces are added to those of the centres, or taken from them.
+"""
+
+from libc.math cimport M_PI, acos, asin, atan2, cbrt, ceil, cos, fabs, floor, isfinite, sin, sqrt, tan
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, qsort
+from libc.string cimport memcpy, memset
+
+from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.constants cimport CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
+from hpmask._kernels.geometry cimport base_ring, central_longitude, place_vector, ring_height
+from hpmask._kernels.polygon cimport (
+    AFTER, ARC_SIZE, BEFORE, FIRST, LAST, LEVEL, NORMAL, POLAR, Edges, chord2, cross, dot, edge_normal, edges_close,
+    edges_hold, edges_open, edges_set,
+)
+from hpmask._kernels.rings cimport FAR, MARGIN, Table, make_room, walk_face
+from hpmask._kernels.sink cimport Sink, owned, sink_open, sink_take
+
+cdef enum Status:
+    DONE = 0
+    LEFT = 1            # not a shape for this method
+    FAILED = 2          # no memory
+
+# Vertices closer than this are one; neighbours this close to opposite do not define their side (as in shapes.pyx).
+cdef double SAME = 1e-14
+cdef double OPPOSITE = 1e-9
+# A polygon's vertices are within acos(this) of their mean, else it is too large.
+cdef double NARROW = 0.02
+# Rounding and ties, in distances on the sphere: a centre this close to a side is decided by the exact test.
+cdef double NEAR_SIDE = 2e-14
+cdef double NEAR_ELLIPSE = 3e-15
+# The same for a ring and a vertex. The exact test looks a step of 4 TIE north of a centre.
+cdef double NEAR_VERTEX = 1e-13
+cdef double STEEP = 1e300
+cdef int64_t MOST_RINGS = (<int64_t> 1) << 26
+# Most cells within rounding of one side, and most cells of a ring to be decided one by one.
+cdef double MOST_CELLS = 16384
+
+
+cdef struct Piece:
+    # A part of the outline with a monotone latitude; longitudes from the shape's own, in units of pi/4.
+    int64_t first           # the rings that cross it
+    int64_t last
+    double rho_a            # its northern and southern end
+    double rho_b
+    double lon_a
+    double lon_b
+    bint enters             # whether the shape lies to the east
+    # Of a side: where the parallel at z crosses its circle, which is n.p = 0 with a horizontal part h of n, is at
+    # along = -z n_z / h in the direction of that part and sqrt(cos_lat**2 - along**2) at right angles to it.
+    double ratio            # -n_z / h
+    double x_along          # the same position towards the side's first vertex, and to the left of that
+    double x_root
+    double y_along
+    double y_root
+    double lon              # of the first vertex
+    double h
+    double turn             # n_z, with the sign of the root
+    # Of an ellipse: its parameter at the ends, and the longitude in the middle.
+    double theta_a
+    double theta_b
+    double middle
+
+
+cdef struct Cut:
+    # A crossing of a ring.
+    double lon
+    double near             # bound of its rounding
+    int64_t row
+    bint enters
+
+
+cdef struct Row:
+    # A ring.
+    double z
+    double cos_lat
+    double width
+    Cut cut[2]
+    int64_t n_cuts
+    bint touched            # passes an end of a piece within rounding
+    bint full               # is inside all around
+
+
+cdef struct Interval:
+    # A ring's part in the shape beyond the first one.
+    int64_t row
+    Cut west
+    Cut east
+
+
+cdef enum Kind:
+    HELD = 0                # centres in the shape
+    MET = 1                 # cells that the outline meets
+
+
+cdef struct Span:
+    # Cells of a ring of a base cell.
+    int64_t row
+    int64_t low
+    int64_t high
+    Kind kind
+
+
+cdef struct Layer:
+    # An interval for a table beyond the first.
+    int64_t number
+    int64_t row
+    int64_t low
+    int64_t high
+
+
+cdef struct Ellipse:
+    double a                # tangents of the semi-axes
+    double b
+    double x0               # the centre, seen from its own meridian
+    double z0
+    double wx               # the axes of width and height
+    double wy
+    double wz
+    double hx
+    double hy
+    double hz
+    double focus1[3]
+    double focus2[3]
+    double distance_sum
+
+
+cdef struct Work:
+    # One shape, in memory that the next one uses again.
+    int order
+    Mode mode
+    double n
+    double t                # longitude of the shape in units of pi/4, in [0, 8)
+    bint is_ellipse
+    Ellipse ellipse
+    int pole                # 1: the north pole is inside, -1: the south pole, 0: none
+    double lon_min          # of the outline
+    double lon_max
+    double rho_min
+    double rho_max
+    int64_t first           # rings
+    int64_t last
+    bint plain              # one interval a ring, none of them touched
+    Status status
+    int n_vertices
+    double* vertices
+    double* normals
+    double* lons
+    double* rhos
+    Extent vertex_extent
+    Edges edges             # for the exact test, if it was called for
+    bint edges_are_open
+    double* arcs            # of these, in the columns of polygon.pxd
+    Extent arc_extent
+    Piece* pieces
+    Extent piece_extent
+    Row* rows
+    Extent row_extent
+    Cut* cuts               # of rings with more than two, or around a pole
+    Extent cut_extent
+    Interval* intervals
+    Extent interval_extent
+    Span* spans
+    Extent span_extent
+    Span* sorted_spans
+    Extent sorted_extent
+    int64_t* begin          # of each row's spans
+    Extent begin_extent
+    Layer* layers
+    Extent layer_extent
+    Table table
+    Sink* sink
+
+
+# ---------------------------------------------------------------------- geometry
+
+
+cdef inline double rho_of(double z, double cos_lat, double n) noexcept nogil:
+    """The (continuous) ring of a latitude, precise also at the poles."""
+    if z > 2.0 / 3.0:
+        return n * cos_lat * sqrt(3 / (1 + z))
+    if z < -2.0 / 3.0:
+        return 4 * n - n * cos_lat * sqrt(3 / (1 - z))
+    return n * (2 - 1.5 * z)
+
+
+cdef inline double arctangent(double y, double x) noexcept nogil:
+    """atan2, as a series where that is exact to the last digits: shapes are small."""
+    cdef double q, q2
+    if fabs(y) < 0.02 * x:
+        q = y / x
+        q2 = q * q
+        return q * (1 - q2 * (1.0 / 3 - q2 * (1.0 / 5 - q2 * (1.0 / 7 - q2 * (1.0 / 9)))))
+    return atan2(y, x)
+
+
+cdef inline double wrapped(double lon) noexcept nogil:
+    """A difference of longitudes in units of pi/4, within [-4, 4)."""
+    lon -= 8 * floor(lon / 8 + 0.5)
+    return lon if lon < 4 else lon - 8
+
+
+cdef inline void chart_slopes(double rho, double n, int64_t strip, double* dz, double* dwidth) noexcept nogil:
+    """Derivatives of z and of the width of the ring, in the part of the chart where the strip south of ring `strip` is."""
+    if strip < n:
+        dz[0] = -2 * rho / (3 * n * n)
+        dwidth[0] = 1
+    elif strip < 3 * n:
+        dz[0] = -2 / (3 * n)
+        dwidth[0] = 0
+    else:
+        dz[0] = -2 * (4 * n - rho) / (3 * n * n)
+        dwidth[0] = -1
+
+
+cdef inline double distance(const double* a, const double* b) noexcept nogil:
+    """Angle between two unit vectors, precise at all angles."""
+    cdef double c[3]
+    cross(a, b, c)
+    return atan2(sqrt(dot(c, c)), dot(a, b))
+
+
+cdef bint set_edges(Work* work) noexcept nogil:
+    """Prepare the exact test; False if there is no memory."""
+    cdef int i
+    cdef int* rings = [0, work.n_vertices]
+    cdef double* arc
+    # Nothing is kept from polygon to polygon: the count stays 0.
+    if not grow(&work.arc_extent, work.n_vertices * ARC_SIZE, &work.arcs, sizeof(double), NULL, 0, NULL, 0):
+        return False
+    for i in range(work.n_vertices):
+        arc = work.arcs + i * ARC_SIZE
+        memcpy(arc + NORMAL, work.normals + 3 * i, 3 * sizeof(double))
+        arc[LEVEL] = 0
+        arc[POLAR] = M_PI / 2
+        memcpy(arc + FIRST, work.vertices + 3 * i, 3 * sizeof(double))
+        memcpy(arc + LAST, work.vertices + 3 * (i + 1 if i + 1 < work.n_vertices else 0), 3 * sizeof(double))
+        cross(arc + NORMAL, arc + FIRST, arc + AFTER)
+        cross(arc + LAST, arc + NORMAL, arc + BEFORE)
+    return edges_set(&work.edges, work.arcs, rings, 1)
+
+
+cdef bint holds(Work* work, int face, int64_t s, int64_t v) noexcept nogil:
+    """Whether the shape holds the centre of a cell: the exact test."""
+    cdef double p[3]
+    place_vector(face, <double> s, <double> v, work.n, p)
+    if work.is_ellipse:
+        return distance(p, work.ellipse.focus1) + distance(p, work.ellipse.focus2) <= work.ellipse.distance_sum
+    if not work.edges_are_open:
+        work.edges_are_open = True
+        edges_open(&work.edges)
+        if not set_edges(work):
+            work.status = FAILED
+    if work.status == FAILED:
+        return False
+    return edges_hold(&work.edges, p)
+
+
+# ---------------------------------------------------------------------- the outline by rings
+
+
+cdef inline double side_at(const Piece* piece, double z, double cos_lat, double* steep) noexcept nogil:
+    """Longitude at which a parallel crosses a side. `steep` is the derivative of n.p along the parallel."""
+    cdef double along = z * piece.ratio, root = cos_lat * cos_lat - along * along
+    root = sqrt(root) if root > 0 else 0
+    steep[0] = piece.h * root
+    return piece.lon + (4 / M_PI) * arctangent(
+        piece.y_along * along + piece.y_root * root, piece.x_along * along + piece.x_root * root
+    )
+
+
+cdef double ellipse_lon(const Ellipse* e, double theta, double middle) noexcept nogil:
+    """Longitude of a point of an ellipse, from the ellipse's own, in units of pi/4, within 4 of `middle`."""
+    cdef double p = e.a * cos(theta), q = e.b * sin(theta)
+    return middle + wrapped((4 / M_PI) * atan2(p * e.wy + q * e.hy, e.x0 + p * e.wx + q * e.hx) - middle)
+
+
+cdef double ellipse_at(
+    const Ellipse* e, const Piece* piece, double rho, double z, double cos_lat, double* dlat, double* dlon
+) noexcept nogil:
+    """Longitude at which a parallel crosses a piece of an ellipse, and the direction of the ellipse there.
+
+    The point of the parameter theta is the direction of centre + a cos(theta) W + b sin(theta) H. Its latitude is
+    nearly a cosine between the ends of the piece, which gives the first guess; then Newton's steps, in a bracket.
+    """
+    cdef double low = piece.theta_a, high = piece.theta_b, theta, part, c, s, x, y, height, size, gap, slope, step, cross2
+    cdef int i
+    part = (rho - piece.rho_a) / (piece.rho_b - piece.rho_a) if piece.rho_b > piece.rho_a else 0
+    part = 0 if part < 0 else 1 if part > 1 else part
+    theta = low + (high - low) * acos(1 - 2 * part) / M_PI
+    for i in range(80):
+        c = cos(theta)
+        s = sin(theta)
+        x = e.x0 + e.a * c * e.wx + e.b * s * e.hx
+        y = e.a * c * e.wy + e.b * s * e.hy
+        height = e.z0 + e.a * c * e.wz + e.b * s * e.hz
+        cross2 = x * x + y * y
+        size = 1 + e.a * e.a * c * c + e.b * e.b * s * s
+        # The latitude minus the ring's, as z or, at a pole, as the distance from the axis
+        if fabs(z) < 0.9:
+            gap = height / sqrt(size) - z
+        else:
+            gap = (cos_lat * cos_lat - cross2 / size) / (z + height / sqrt(size))
+        slope = (
+            -e.a * e.wz * (1 + e.b * e.b) * s + e.b * e.hz * (1 + e.a * e.a) * c + (e.a * e.a - e.b * e.b) * e.z0 * s * c
+        ) / (size * sqrt(size))
+        # theta_a is the northern end
+        if gap > 0:
+            low = theta
+        else:
+            high = theta
+        step = -gap / slope if slope != 0 else 0
+        if fabs(step) < 1e-15 or (i > 4 and fabs(gap) < 2e-16 * (cos_lat if cos_lat > 1e-9 else 1e-9)):
+            break
+        if i > 50 or slope == 0 or not (low < theta + step < high or high < theta + step < low):
+            step = 0.5 * (low + high) - theta
+            if fabs(step) < 1e-16:
+                break
+        theta += step
+    # d(z) = slope d(theta), and cos(lat) d(lat) = d(z)
+    dlat[0] = slope
+    dlon[0] = (
+        x * (-e.a * s * e.wy + e.b * c * e.hy) - y * (-e.a * s * e.wx + e.b * c * e.hx)
+    ) / cross2 if cross2 > 0 else 0
+    return piece.middle + wrapped((4 / M_PI) * arctangent(y, x) - piece.middle)
+
+
+cdef double edge_at(const Work* work, const Piece* piece, double t, double rho, int64_t strip, double* slope) noexcept nogil:
+    """v of a piece on a ring, and its derivative by rho, in the part of the chart with the strip south of ring `strip`.
+
+    Seen from a base cell whose middle lies t (units of pi/4) west of the shape's longitude.
+    """
+    cdef double z, cos_lat, width, dz, dwidth, lon, steep, dlon, dlat
+    ring_height(rho, work.n, &z, &cos_lat, &width)
+    chart_slopes(rho, work.n, strip, &dz, &dwidth)
+    if work.is_ellipse:
+        lon = ellipse_at(&work.ellipse, piece, rho, z, cos_lat, &dlat, &dlon)
+        # The latitude falls from theta_a to theta_b: next to the ends, which run along parallels, rounding hides that.
+        dlat = -fabs(dlat) if piece.theta_b > piece.theta_a else fabs(dlat)
+        slope[0] = 0
+        if dlat == 0 or rho <= piece.rho_a or rho >= piece.rho_b:
+            slope[0] = STEEP if (dlon > 0) == (piece.theta_b > piece.theta_a) else -STEEP
+            dlon = 0
+        else:
+            dlon = (4 / M_PI) * dlon / dlat * dz
+    else:
+        lon = side_at(piece, z, cos_lat, &steep)
+        slope[0] = 0
+        dlon = 0
+        if cos_lat <= 0 or piece.turn == 0:
+            pass
+        elif steep == 0:
+            slope[0] = -STEEP if piece.turn > 0 else STEEP
+        else:
+            dlon = (4 / M_PI) * piece.turn / (cos_lat * cos_lat * steep) * dz
+    if rho == piece.rho_a:
+        lon = piece.lon_a
+    elif rho == piece.rho_b:
+        lon = piece.lon_b
+    if slope[0] == 0:
+        slope[0] = dwidth * (t + lon) + width * dlon
+    return width * (t + lon)
+
+
+cdef struct Extremes:
+    double plus_max         # of edge + rho
+    double plus_min
+    double minus_max        # of edge - rho
+    double minus_min
+
+
+cdef inline void take(Extremes* all_, double v, double rho) noexcept nogil:
+    if v + rho > all_.plus_max:
+        all_.plus_max = v + rho
+    if v + rho < all_.plus_min:
+        all_.plus_min = v + rho
+    if v - rho > all_.minus_max:
+        all_.minus_max = v - rho
+    if v - rho < all_.minus_min:
+        all_.minus_min = v - rho
+
+
+cdef void turning(
+    const Work* work, const Piece* piece, double t, int64_t strip, double a, double b, double slope_a, double slope_b,
+    double sign, Extremes* all_,
+) noexcept nogil:
+    """Take the value where the derivative of edge + sign * rho changes sign between a and b.
+
+    False position with the Illinois rule; bisection where an end is steep, or when the bracket shrinks slowly. What
+    is left of the bracket times the slope there bounds the error of the value.
+    """
+    cdef double fa = slope_a + sign, fb = slope_b + sign, mid = a, f, value = 0, slope
+    cdef int i
+    for i in range(60):
+        if i % 4 == 3 or fabs(fa) > 1e6 or fabs(fb) > 1e6:
+            mid = 0.5 * (a + b)
+        else:
+            mid = (a * fb - b * fa) / (fb - fa)
+            if not a < mid < b:
+                mid = 0.5 * (a + b)
+        value = edge_at(work, piece, t, mid, strip, &slope)
+        f = slope + sign
+        if fabs(f) * (b - a) < 1e-13:
+            break
+        if (f > 0) == (fa > 0):
+            a = mid
+            fa = f
+            fb *= 0.5
+        else:
+            b = mid
+            fb = f
+            fa *= 0.5
+    take(all_, value, mid)
+
+
+cdef void strip_extremes(
+    const Work* work, const Piece* piece, double t, int64_t strip, double a, double b, Extremes* all_
+) noexcept nogil:
+    """Extremes of edge + rho and edge - rho on the part [a, b] of a strip between two rings."""
+    cdef double low = a, high, value, slope_low, slope_high, sign
+    cdef int pieces = 1, i, k
+    all_.plus_max = all_.minus_max = -<double> FAR
+    all_.plus_min = all_.minus_min = <double> FAR
+    take(all_, edge_at(work, piece, t, a, strip, &slope_low), a)
+    if b - a < 1e-9:
+        # Too short to have a direction
+        take(all_, edge_at(work, piece, t, piece.rho_b if b == piece.rho_b else b, strip, &slope_high), b)
+        return
+    # One cell is a small part of the outline and of the chart, save at low orders and next to a pole.
+    if work.n <= 32 or a < 8 or b > 4 * work.n - 8:
+        pieces = 16
+    for i in range(pieces):
+        high = b if i == pieces - 1 else a + (i + 1) * (b - a) / pieces
+        value = edge_at(work, piece, t, high, strip, &slope_high)
+        take(all_, value, high)
+        for k in range(2):
+            sign = 1 - 2 * k
+            if (slope_low + sign > 0) != (slope_high + sign > 0) and high > low:
+                turning(work, piece, t, strip, low, high, slope_low, slope_high, sign, all_)
+        low = high
+        slope_low = slope_high
+
+
+# ---------------------------------------------------------------------- crossings
+
+
+cdef inline bint room(Work* work, Extent* extent, size_t need, void* array, size_t item) noexcept nogil:
+    if need > extent.room and not grow(extent, need - extent.count, array, item, NULL, 0, NULL, 0):
+        work.status = FAILED
+        return False
+    return True
+
+
+cdef inline void put_cut(Work* work, int64_t row, double lon, double near, bint enters) noexcept nogil:
+    cdef Row* ring = work.rows + row
+    cdef Cut* cut
+    if ring.n_cuts < 2:
+        cut = &ring.cut[ring.n_cuts]
+    else:
+        if not room(work, &work.cut_extent, work.cut_extent.count + 1, &work.cuts, sizeof(Cut)):
+            return
+        cut = work.cuts + work.cut_extent.count
+        work.cut_extent.count += 1
+    ring.n_cuts += 1
+    cut.row = row
+    cut.lon = lon if work.pole == 0 else wrapped(lon)
+    cut.near = near
+    cut.enters = enters
+
+
+cdef bint open_rows(Work* work) noexcept nogil:
+    """The rings that the shape reaches, without crossings."""
+    cdef int64_t ring, most = 4 * (<int64_t> work.n) - 1
+    cdef Row* row
+    work.first = <int64_t> floor(work.rho_min) - 1
+    work.last = <int64_t> ceil(work.rho_max) + 1
+    if work.pole > 0 or work.first < 1:
+        work.first = 1
+    if work.pole < 0 or work.last > most:
+        work.last = most
+    if work.last - work.first > MOST_RINGS and not work.is_ellipse:
+        work.status = LEFT
+        return False
+    if not room(work, &work.row_extent, <size_t> (work.last - work.first + 1), &work.rows, sizeof(Row)):
+        return False
+    for ring in range(work.first, work.last + 1):
+        row = work.rows + (ring - work.first)
+        ring_height(<double> ring, work.n, &row.z, &row.cos_lat, &row.width)
+        row.n_cuts = 0
+        row.touched = False
+        row.full = False
+    work.cut_extent.count = 0
+    work.interval_extent.count = 0
+    return True
+
+
+cdef inline void touch(Work* work, double rho, double slack) noexcept nogil:
+    """Mark the ring that an end of a piece is on, within rounding."""
+    cdef double ring = floor(rho + 0.5)
+    if fabs(rho - ring) <= slack and work.first <= ring <= work.last:
+        work.rows[<int64_t> ring - work.first].touched = True
+        work.plain = False
+
+
+cdef void cross_rings(Work* work) noexcept nogil:
+    """The crossings of all rings with all pieces."""
+    cdef Piece* piece
+    cdef Row* row
+    cdef size_t k
+    cdef int64_t ring
+    cdef double lon, steep, dlat, dlon, near
+    for k in range(work.piece_extent.count):
+        piece = work.pieces + k
+        for ring in range(piece.first, piece.last + 1):
+            row = work.rows + (ring - work.first)
+            if work.is_ellipse:
+                lon = ellipse_at(&work.ellipse, piece, <double> ring, row.z, row.cos_lat, &dlat, &dlon)
+                near = 1e-9
+                if dlat != 0:
+                    dlon *= row.cos_lat * row.cos_lat / dlat
+                    near = NEAR_ELLIPSE * (4 / M_PI) / row.cos_lat * sqrt(1 + dlon * dlon)
+            else:
+                lon = side_at(piece, row.z, row.cos_lat, &steep)
+                near = NEAR_SIDE * (4 / M_PI) / steep if steep > 0 else 8
+                if near * row.width > MOST_CELLS:
+                    work.status = LEFT
+                    return
+            put_cut(work, ring - work.first, lon, near, piece.enters)
+            if work.status != DONE:
+                return
+
+
+cdef int by_row_and_lon(const void* a, const void* b) noexcept nogil:
+    cdef const Cut* x = <const Cut*> a
+    cdef const Cut* y = <const Cut*> b
+    if x.row != y.row:
+        return -1 if x.row < y.row else 1
+    return -1 if x.lon < y.lon else 1 if x.lon > y.lon else 0
+
+
+cdef void put_interval(Work* work, const Cut* west, const Cut* east, bint first) noexcept nogil:
+    cdef Interval* one
+    cdef Row* row = work.rows + west.row
+    if first:
+        row.cut[0] = west[0]
+        row.cut[1] = east[0]
+        return
+    if not room(work, &work.interval_extent, work.interval_extent.count + 1, &work.intervals, sizeof(Interval)):
+        return
+    one = work.intervals + work.interval_extent.count
+    work.interval_extent.count += 1
+    one.row = west.row
+    one.west = west[0]
+    one.east = east[0]
+    work.plain = False
+
+
+cdef void pair_up(Work* work) noexcept nogil:
+    """Turn the crossings of each ring to intervals."""
+    cdef int64_t ring, i, k, n, begin, total
+    cdef Row* row
+    cdef Cut swap
+    cdef Cut* cuts
+    for ring in range(work.first, work.last + 1):
+        row = work.rows + (ring - work.first)
+        if work.pole != 0:
+            row.full = row.n_cuts == 0 and (ring < work.rho_min if work.pole > 0 else ring > work.rho_max)
+        if row.n_cuts & 1:
+            # The ends of pieces that meet have the same rings: this cannot be.
+            work.status = LEFT
+            return
+        if row.n_cuts == 2 and work.pole == 0:
+            if row.cut[0].lon > row.cut[1].lon:
+                swap = row.cut[0]
+                row.cut[0] = row.cut[1]
+                row.cut[1] = swap
+        elif row.n_cuts > 0:
+            for i in range(2):
+                if not room(work, &work.cut_extent, work.cut_extent.count + 1, &work.cuts, sizeof(Cut)):
+                    return
+                work.cuts[work.cut_extent.count] = row.cut[i]
+                work.cut_extent.count += 1
+    total = <int64_t> work.cut_extent.count
+    if total == 0:
+        return
+    qsort(work.cuts, total, sizeof(Cut), by_row_and_lon)
+    begin = 0
+    while begin < total:
+        cuts = work.cuts + begin
+        n = work.rows[cuts[0].row].n_cuts
+        if work.pole == 0:
+            for i in range(0, n, 2):
+                put_interval(work, cuts + i, cuts + i + 1, i == 0)
+        else:
+            k = 0 if cuts[0].enters else 1
+            for i in range(k, n, 2):
+                if not cuts[i].enters or cuts[(i + 1) % n].enters:
+                    work.status = LEFT
+                    return
+                swap = cuts[(i + 1) % n]
+                if i + 1 == n:
+                    swap.lon += 8
+                put_interval(work, cuts + i, &swap, i == k)
+        if work.status != DONE:
+            return
+        begin += n
+
+
+# ---------------------------------------------------------------------- a base cell
+
+
+cdef inline int64_t reach(int64_t s, int64_t size) noexcept nogil:
+    """Largest |v| of the cells of a row of a base cell."""
+    return s - 1 if s <= size else 2 * size - 1 - s
+
+
+cdef int64_t decided(Work* work, int face, int64_t s, int64_t low, int64_t high, int step) noexcept nogil:
+    """The first cell from low to high that the shape holds, or the first beyond them; from high to low if step is -1."""
+    cdef int64_t size = (<int64_t> 1) << work.order, most = reach(s, size), v
+    cdef int64_t a = low if low > -most else -most, b = high if high < most else most
+    if step > 0:
+        for v in range(a, b + 1):
+            if (v - s) & 1 and holds(work, face, s, v):
+                return v
+        return high + 1
+    v = b
+    while v >= a:
+        if (v - s) & 1 and holds(work, face, s, v):
+            return v
+        v -= 1
+    return low - 1
+
+
+cdef inline int64_t first_cell(Work* work, int face, int64_t s, double width, double t, const Cut* cut) noexcept nogil:
+    """The lowest v of an interval that begins at a crossing."""
+    cdef double v = width * (t + cut.lon), near = width * cut.near
+    cdef int64_t low = <int64_t> ceil(v - near)
+    if low <= v + near:
+        if work.mode == CENTER:
+            return decided(work, face, s, low, <int64_t> floor(v + near), 1)
+        return <int64_t> ceil(v)
+    return low
+
+
+cdef inline int64_t last_cell(Work* work, int face, int64_t s, double width, double t, const Cut* cut) noexcept nogil:
+    """The highest v of an interval that ends at a crossing."""
+    cdef double v = width * (t + cut.lon), near = width * cut.near
+    cdef int64_t high = <int64_t> floor(v + near)
+    if high >= v - near:
+        if work.mode == CENTER:
+            return decided(work, face, s, <int64_t> ceil(v - near), high, -1)
+        return <int64_t> floor(v)
+    return high
+
+
+cdef inline void put_span(Work* work, int64_t row, int64_t low, int64_t high, Kind kind) noexcept nogil:
+    cdef Span* span
+    if low > high:
+        return
+    if not room(work, &work.span_extent, work.span_extent.count + 1, &work.spans, sizeof(Span)):
+        return
+    span = work.spans + work.span_extent.count
+    work.span_extent.count += 1
+    span.row = row
+    span.low = low
+    span.high = high
+    span.kind = kind
+
+
+cdef void held_spans(Work* work, int face, double t, int64_t s_min, int64_t s_max) noexcept nogil:
+    """The cells of a base cell whose centres are inside, as spans."""
+    cdef int64_t size = (<int64_t> 1) << work.order, base = base_ring(face, size), s, low, high, v, most
+    cdef Row* row
+    cdef Interval* one
+    cdef size_t k
+    for s in range(s_min, s_max + 1):
+        row = work.rows + (base - s - work.first)
+        most = reach(s, size)
+        if row.touched and work.mode == CENTER:
+            low = -most
+            high = most
+            if work.pole == 0:
+                low = <int64_t> floor(row.width * (t + work.lon_min)) - 1
+                high = <int64_t> ceil(row.width * (t + work.lon_max)) + 1
+                low = low if low > -most else -most
+                high = high if high < most else most
+            for v in range(low, high + 1):
+                if (v - s) & 1 and holds(work, face, s, v):
+                    put_span(work, s - s_min, v, v + 1, HELD)
+        elif row.full:
+            put_span(work, s - s_min, -size, size, HELD)
+        elif row.n_cuts > 0:
+            low = first_cell(work, face, s, row.width, t, &row.cut[0])
+            high = last_cell(work, face, s, row.width, t, &row.cut[1])
+            put_span(work, s - s_min, low, high, HELD)
+    for k in range(work.interval_extent.count):
+        one = work.intervals + k
+        s = base - (one.row + work.first)
+        row = work.rows + one.row
+        if s_min <= s <= s_max and not (row.touched and work.mode == CENTER):
+            low = first_cell(work, face, s, row.width, t, &one.west)
+            high = last_cell(work, face, s, row.width, t, &one.east)
+            put_span(work, s - s_min, low, high, HELD)
+
+
+cdef void met_spans(Work* work, int face, double t, int64_t s_min, int64_t s_max) noexcept nogil:
+    """The cells of a base cell that the outline meets, as spans."""
+    cdef int64_t size = (<int64_t> 1) << work.order, base = base_ring(face, size), c, begin, end, s, most
+    cdef double slack = 1e-10 + 2e-15 * work.n, a, b, low, high
+    cdef Extremes before, after
+    cdef Piece* piece
+    cdef size_t k
+    for k in range(work.piece_extent.count):
+        piece = work.pieces + k
+        begin = <int64_t> floor(piece.rho_a)
+        end = <int64_t> floor(piece.rho_b) + 1
+        # base - s_max and base - s_min are the rings of the table; the strip c - 1 is north of ring c.
+        if begin < base - s_max:
+            begin = base - s_max
+        if end > base - s_min:
+            end = base - s_min
+        after.plus_max = after.minus_max = -<double> FAR
+        after.plus_min = after.minus_min = <double> FAR
+        for c in range(begin - 1, end + 1):
+            before = after
+            a = <double> c
+            b = a + 1
+            if a < piece.rho_a:
+                a = piece.rho_a
+            if b > piece.rho_b:
+                b = piece.rho_b
+            if a <= b:
+                strip_extremes(work, piece, t, c, a, b, &after)
+            else:
+                after.plus_max = after.minus_max = -<double> FAR
+                after.plus_min = after.minus_min = <double> FAR
+            if c < begin:
+                continue
+            high = before.plus_max - c + 1
+            if after.minus_max + c + 1 > high:
+                high = after.minus_max + c + 1
+            low = before.minus_min + c - 1
+            if after.plus_min - c - 1 < low:
+                low = after.plus_min - c - 1
+            s = base - c
+            most = reach(s, size)
+            if low - slack > most or high + slack < -most:
+                continue
+            put_span(work, s - s_min, <int64_t> ceil(low - slack), <int64_t> floor(high + slack), MET)
+            if work.status != DONE:
+                return
+
+
+cdef int by_low(const void* a, const void* b) noexcept nogil:
+    cdef const Span* x = <const Span*> a
+    cdef const Span* y = <const Span*> b
+    return -1 if x.low < y.low else 1 if x.low > y.low else 0
+
+
+cdef bint sort_spans(Work* work, int64_t rows) noexcept nogil:
+    """Sort the spans by rows and in them by their first cell."""
+    cdef size_t total = work.span_extent.count, k
+    cdef int64_t r, i, j, count
+    cdef Span* own
+    cdef Span one
+    cdef int64_t* begin
+    if not room(work, &work.sorted_extent, total, &work.sorted_spans, sizeof(Span)):
+        return False
+    if not room(work, &work.begin_extent, <size_t> rows + 2, &work.begin, sizeof(int64_t)):
+        return False
+    begin = work.begin
+    memset(begin, 0, (<size_t> rows + 2) * sizeof(int64_t))
+    for k in range(total):
+        begin[work.spans[k].row + 2] += 1
+    for r in range(rows):
+        begin[r + 2] += begin[r + 1]
+    # begin[r + 1] is where the next span of row r goes, and in the end where those of row r + 1 begin.
+    for k in range(total):
+        r = work.spans[k].row
+        work.sorted_spans[begin[r + 1]] = work.spans[k]
+        begin[r + 1] += 1
+    for r in range(rows):
+        own = work.sorted_spans + begin[r]
+        count = begin[r + 1] - begin[r]
+        if count > 16:
+            qsort(own, count, sizeof(Span), by_low)
+            continue
+        for i in range(1, count):
+            one = own[i]
+            j = i
+            while j > 0 and own[j - 1].low > one.low:
+                own[j] = own[j - 1]
+                j -= 1
+            own[j] = one
+    return True
+
+
+cdef void put_layer(Work* work, int64_t number, int64_t row, int64_t low, int64_t high) noexcept nogil:
+    cdef Layer* one
+    if number == 0:
+        work.table.low[MARGIN + row] = low
+        work.table.high[MARGIN + row] = high
+        return
+    if not room(work, &work.layer_extent, work.layer_extent.count + 1, &work.layers, sizeof(Layer)):
+        return
+    one = work.layers + work.layer_extent.count
+    work.layer_extent.count += 1
+    one.number = number
+    one.row = row
+    one.low = low
+    one.high = high
+
+
+cdef int64_t combined(Work* work, int64_t row, const Span* spans, int64_t count) noexcept nogil:
+    """Put the cells of a row into layers; returns their number.
+
+    Mode inside: those held and not met. Else those held or met.
+    """
+    cdef int64_t number = 0, i, low, high = -FAR, at, stop
+    cdef bint inside = work.mode == INSIDE
+    # The last cell met so far, and the cells held that are not decided yet: [at, high].
+    cdef int64_t met = -FAR
+    if not inside:
+        low = FAR
+        for i in range(count):
+            if low <= high and spans[i].low > high + 1:
+                put_layer(work, number, row, low, high)
+                number += 1
+                low = FAR
+            if low > high or low == FAR:
+                low = spans[i].low
+                high = spans[i].high
+            elif spans[i].high > high:
+                high = spans[i].high
+        if low <= high:
+            put_layer(work, number, row, low, high)
+            number += 1
+        return number
+    # Sweep over the beginnings. Spans of held cells may touch or overlap.
+    at = FAR
+    for i in range(count):
+        if spans[i].kind == MET:
+            if at <= high and at < spans[i].low:
+                stop = high if high < spans[i].low - 1 else spans[i].low - 1
+                put_layer(work, number, row, at, stop)
+                number += 1
+            if spans[i].high > met:
+                met = spans[i].high
+            if at <= met:
+                at = met + 1
+        else:
+            low = spans[i].low
+            if at <= high and low > high + 1:
+                # What was held before ends before this begins.
+                put_layer(work, number, row, at, high)
+                number += 1
+                at = FAR
+            if at > high:
+                at = low if low > met else met + 1
+                high = spans[i].high
+            elif spans[i].high > high:
+                high = spans[i].high
+    if at <= high:
+        put_layer(work, number, row, at, high)
+        number += 1
+    return number
+
+
+cdef int by_number(const void* a, const void* b) noexcept nogil:
+    cdef const Layer* x = <const Layer*> a
+    cdef const Layer* y = <const Layer*> b
+    if x.number != y.number:
+        return -1 if x.number < y.number else 1
+    return -1 if x.row < y.row else 1 if x.row > y.row else 0
+
+
+cdef void walk_layers(Work* work, int face, int64_t s_min) noexcept nogil:
+    """The tables beyond the first."""
+    cdef size_t total = work.layer_extent.count, i = 0, j
+    cdef int64_t row, first, last
+    if total == 0:
+        return
+    qsort(work.layers, total, sizeof(Layer), by_number)
+    while i < total:
+        j = i
+        while j < total and work.layers[j].number == work.layers[i].number:
+            j += 1
+        first = work.layers[i].row
+        last = work.layers[j - 1].row
+        for row in range(first, last + 1):
+            work.table.low[MARGIN + row - first] = FAR
+            work.table.high[MARGIN + row - first] = -FAR
+        while i < j:
+            work.table.low[MARGIN + work.layers[i].row - first] = work.layers[i].low
+            work.table.high[MARGIN + work.layers[i].row - first] = work.layers[i].high
+            i += 1
+        walk_face(&work.table, face, s_min + first, s_min + last, work.order, work.sink)
+
+
+cdef void in_face(Work* work, int face, double seen) noexcept nogil:
+    """The shape's cells in a base cell. `seen` is the shape's longitude from the base cell's middle, within 4 of it."""
+    cdef int64_t size = (<int64_t> 1) << work.order, base = base_ring(face, size), s, s_min, s_max
+    cdef int turns = 2 if work.pole != 0 else 1, k
+    cdef bint here = False
+    cdef double t, ds, dv, tiny = 1e-9
+    cdef Row* row
+    s_min = base - work.last
+    s_max = base - work.first
+    if s_min < 1:
+        s_min = 1
+    if s_max > 2 * size - 1:
+        s_max = 2 * size - 1
+    if s_min > s_max:
+        return
+    if work.pole == 0:
+        # Compare a box around the shape's part in this chart with the base cell, the diamond |s - n| + |v| <= n.
+        ds = 0
+        if s_min > size:
+            ds = <double> (s_min - size)
+        elif s_max < size:
+            ds = <double> (size - s_max)
+    work.span_extent.count = 0
+    for k in range(-turns, turns + 1):
+        # The shape as seen the other way around the sphere, too.
+        t = seen + 8 * k
+        if work.pole == 0:
+            if t + work.lon_min > 1 + tiny or t + work.lon_max < -1 - tiny:
+                continue
+            dv = 0
+            if t + work.lon_min > 0:
+                dv = (t + work.lon_min) * work.rows[0].width
+            elif t + work.lon_max < 0:
+                dv = -(t + work.lon_max) * work.rows[0].width
+        if work.plain and work.mode == CENTER:
+            for s in range(s_min, s_max + 1):
+                row = work.rows + (base - s - work.first)
+                if row.n_cuts == 0:
+                    work.table.low[MARGIN + s - s_min] = FAR
+                    work.table.high[MARGIN + s - s_min] = -FAR
+                else:
+                    work.table.low[MARGIN + s - s_min] = first_cell(work, face, s, row.width, t, &row.cut[0])
+                    work.table.high[MARGIN + s - s_min] = last_cell(work, face, s, row.width, t, &row.cut[1])
+            walk_face(&work.table, face, s_min, s_max, work.order, work.sink)
+        else:
+            here = True
+            held_spans(work, face, t, s_min, s_max)
+            if work.mode != CENTER:
+                met_spans(work, face, t, s_min, s_max)
+        if work.status != DONE:
+            return
+    if not here or not sort_spans(work, s_max - s_min + 1):
+        return
+    work.layer_extent.count = 0
+    for s in range(s_min, s_max + 1):
+        work.table.low[MARGIN + s - s_min] = FAR
+        work.table.high[MARGIN + s - s_min] = -FAR
+        combined(work, s - s_min, work.sorted_spans + work.begin[s - s_min], work.begin[s - s_min + 1] - work.begin[s - s_min])
+    walk_face(&work.table, face, s_min, s_max, work.order, work.sink)
+    walk_layers(work, face, s_min)
+
+
+cdef void put_shape(Work* work) noexcept nogil:
+    """Emit a shape whose pieces are there."""
+    cdef int face
+    cdef size_t k
+    cdef int64_t low, high
+    cdef double slack = 1.5 * work.n * (NEAR_ELLIPSE if work.is_ellipse else NEAR_VERTEX)
+    cdef Piece* piece
+    work.plain = work.pole == 0
+    if not open_rows(work):
+        return
+    for k in range(work.piece_extent.count):
+        piece = work.pieces + k
+        touch(work, piece.rho_a, slack)
+        touch(work, piece.rho_b, slack)
+    if not work.is_ellipse and work.mode == CENTER and not work.plain:
+        for low in range(work.last - work.first + 1):
+            if work.rows[low].touched:
+                if (8 if work.pole else work.lon_max - work.lon_min) * work.rows[low].width > MOST_CELLS:
+                    work.status = LEFT
+                    return
+    cross_rings(work)
+    if work.status == DONE:
+        pair_up(work)
+    if work.status != DONE:
+        return
+    if not make_room(&work.table, <size_t> (work.last - work.first + 1)):
+        work.status = FAILED
+        return
+    for face in range(12):
+        in_face(work, face, wrapped(work.t - central_longitude(face)))
+        if work.status != DONE:
+            return
+
+
+# ---------------------------------------------------------------------- polygons
+
+
+cdef Piece* new_piece(Work* work) noexcept nogil:
+    if not room(work, &work.piece_extent, work.piece_extent.count + 1, &work.pieces, sizeof(Piece)):
+        return NULL
+    work.piece_extent.count += 1
+    return work.pieces + work.piece_extent.count - 1
+
+
+cdef void put_side(
+    Work* work, const double* a, const double* n, double h, bint rises, double lon,
+    double rho_a, double lon_a, double rho_b, double lon_b, bint interior_left,
+) noexcept nogil:
+    """A piece of a side from its northern end (rho_a, lon_a) to its southern one; `rises` in the sense of the outline."""
+    cdef Piece* piece = new_piece(work)
+    cdef double x, y, sign = 1 if rises else -1
+    if piece == NULL:
+        return
+    if rho_b < rho_a:
+        # By rounding only.
+        rho_b = rho_a
+    piece.rho_a = rho_a
+    piece.rho_b = rho_b
+    piece.lon_a = lon_a
+    piece.lon_b = lon_b
+    piece.first = <int64_t> floor(rho_a) + 1
+    piece.last = <int64_t> floor(rho_b)
+    if piece.first < 1:
+        piece.first = 1
+    if piece.last > 4 * (<int64_t> work.n) - 1:
+        piece.last = 4 * (<int64_t> work.n) - 1
+    piece.enters = rises != interior_left
+    piece.h = h
+    piece.ratio = -n[2] / h if h > 0 else 0
+    x = n[0] / h if h > 0 else 1
+    y = n[1] / h if h > 0 else 0
+    piece.x_along = a[0] * x + a[1] * y
+    piece.y_along = a[0] * y - a[1] * x
+    piece.x_root = -piece.y_along * sign
+    piece.y_root = piece.x_along * sign
+    piece.lon = lon
+    piece.turn = sign * n[2]
+    piece.theta_a = piece.theta_b = piece.middle = 0
+    if rho_a < work.rho_min:
+        work.rho_min = rho_a
+    if rho_b > work.rho_max:
+        work.rho_max = rho_b
+
+
+cdef bint take_vertices(Work* work, const double* given, int64_t count) noexcept nogil:
+    """The vertices of a polygon, without those that repeat the one before, and the normals of its sides."""
+    cdef int64_t i, last = count - 1
+    cdef int n = 0, k
+    cdef double opposite[3]
+    if count < 3 or count > (1 << 27):
+        work.status = LEFT
+        return False
+    if <size_t> count > work.vertex_extent.room and not (
+        grow(
+            &work.vertex_extent, <size_t> count, &work.vertices, 3 * sizeof(double), &work.normals, 3 * sizeof(double),
+            &work.lons, 2 * sizeof(double),
+        )
+    ):
+        work.status = FAILED
+        return False
+    work.rhos = work.lons + work.vertex_extent.room
+    for i in range(count):
+        for k in range(3):
+            if not fabs(given[3 * i + k]) <= 2:
+                work.status = LEFT
+                return False
+            opposite[k] = -given[3 * i + k]
+        if chord2(given + 3 * i, given + 3 * last) < SAME * SAME:
+            continue
+        if chord2(opposite, given + 3 * last) < OPPOSITE * OPPOSITE:
+            work.status = LEFT
+            return False
+        memcpy(work.vertices + 3 * n, given + 3 * i, 3 * sizeof(double))
+        n += 1
+        last = i
+    if n < 3:
+        work.status = LEFT
+        return False
+    work.n_vertices = n
+    for k in range(n):
+        edge_normal(work.vertices + 3 * k, work.vertices + 3 * (k + 1 if k + 1 < n else 0), work.normals + 3 * k)
+    return True
+
+
+cdef bint place_vertices(Work* work) noexcept nogil:
+    """Longitudes and rings of the vertices, and whether a pole is inside; False for polygons that are left."""
+    cdef double middle[3]
+    cdef double length, lon, step, first, cos_lat
+    cdef const double* p
+    cdef const double* q
+    cdef int i, k, n = work.n_vertices, north = 0, south = 0
+    cdef bint winds = False
+    for k in range(3):
+        middle[k] = 0
+        for i in range(n):
+            middle[k] += work.vertices[3 * i + k]
+    length = sqrt(dot(middle, middle))
+    for i in range(n):
+        if not dot(middle, work.vertices + 3 * i) > NARROW * length:
+            work.status = LEFT
+            return False
+    lon = atan2(middle[1], middle[0]) * (4 / M_PI)
+    work.t = lon if lon >= 0 else lon + 8
+    if work.t >= 8:
+        work.t = 0
+    length = sqrt(middle[0] * middle[0] + middle[1] * middle[1])
+    if length < 1e-9:
+        middle[0] = 1
+        middle[1] = 0
+        work.t = 0
+    work.lon_min = work.lon_max = 0
+    for i in range(n):
+        p = work.vertices + 3 * i
+        cos_lat = sqrt(p[0] * p[0] + p[1] * p[1])
+        if cos_lat < 1e-12:
+            # Its longitude is not defined.
+            work.status = LEFT
+            return False
+        lon = (4 / M_PI) * arctangent(middle[0] * p[1] - middle[1] * p[0], middle[0] * p[0] + middle[1] * p[1])
+        work.lons[i] = lon
+        work.rhos[i] = rho_of(p[2], cos_lat, work.n)
+        if lon < work.lon_min:
+            work.lon_min = lon
+        if lon > work.lon_max:
+            work.lon_max = lon
+    work.pole = 0
+    if work.lon_max - work.lon_min < 3.9:
+        return True
+    # It may reach around a pole, or across one.
+    for i in range(n):
+        step = work.lons[i + 1 if i + 1 < n else 0] - work.lons[i]
+        if fabs(fabs(step) - 4) < 1e-9:
+            work.status = LEFT
+            return False
+        if fabs(step) > 4:
+            winds = True
+        north += work.normals[3 * i + 2] > 1e-12
+        south += work.normals[3 * i + 2] < -1e-12
+    if not winds:
+        return True
+    if north < n and south < n:
+        work.status = LEFT
+        return False
+    # All sides go around the axis in one sense. Once around, or the polygon crosses itself.
+    first = work.lons[0]
+    for i in range(1, n):
+        step = wrapped(work.lons[i] - work.lons[i - 1])
+        work.lons[i] = work.lons[i - 1] + step
+    step = work.lons[n - 1] + wrapped(first - work.lons[n - 1]) - first
+    if fabs(fabs(step) - 8) > 0.1:
+        work.status = LEFT
+        return False
+    work.pole = 1 if middle[2] > 0 else -1
+    return True
+
+
+cdef void one_polygon(Work* work, const double* given, int64_t count) noexcept nogil:
+    cdef int i, j, n
+    cdef const double* a
+    cdef const double* b
+    cdef const double* normal
+    cdef double h, rise_a, rise_b, rho, lon, lon_b, step
+    cdef bint left, rises
+    work.piece_extent.count = 0
+    if not take_vertices(work, given, count) or not place_vertices(work):
+        return
+    n = work.n_vertices
+    work.rho_min = 4 * work.n
+    work.rho_max = 0
+    # Which side is inside matters around a pole only.
+    left = (work.normals[2] > 0) == (work.pole > 0)
+    for i in range(n):
+        j = i + 1 if i + 1 < n else 0
+        a = work.vertices + 3 * i
+        b = work.vertices + 3 * j
+        normal = work.normals + 3 * i
+        lon = work.lons[i]
+        step = wrapped(work.lons[j] - lon)
+        if work.pole == 0:
+            step = work.lons[j] - lon
+        lon_b = lon + step
+        h = sqrt(normal[0] * normal[0] + normal[1] * normal[1])
+        rise_a = normal[0] * a[1] - normal[1] * a[0]
+        rise_b = normal[0] * b[1] - normal[1] * b[0]
+        if (rise_a > 0 and rise_b < 0) or (rise_a < 0 and rise_b > 0):
+            # The northernmost point is h_hat turned away from n: at right angles to n, above its horizontal part.
+            rises = rise_a > 0
+            rho = rho_of(h if rises else -h, fabs(normal[2]), work.n)
+            # Its longitude from that of a: the direction of -n_z (n_x, n_y), or the opposite at the southernmost point.
+            h = -normal[2] if rises else normal[2]
+            h = (4 / M_PI) * atan2(
+                h * (a[0] * normal[1] - a[1] * normal[0]), h * (a[0] * normal[0] + a[1] * normal[1])
+            )
+            # within the side, for rounding
+            h = fabs(h) if fabs(h) < fabs(step) else fabs(step)
+            h = lon + (h if step > 0 else -h)
+            if rises:
+                rho = min(rho, work.rhos[i], work.rhos[j])
+                put_side(
+                    work, a, normal, sqrt(normal[0] * normal[0] + normal[1] * normal[1]), True, lon,
+                    rho, h, work.rhos[i], lon, left,
+                )
+                put_side(
+                    work, a, normal, sqrt(normal[0] * normal[0] + normal[1] * normal[1]), False, lon,
+                    rho, h, work.rhos[j], lon_b, left,
+                )
+            else:
+                rho = max(rho, work.rhos[i], work.rhos[j])
+                put_side(
+                    work, a, normal, sqrt(normal[0] * normal[0] + normal[1] * normal[1]), False, lon,
+                    work.rhos[i], lon, rho, h, left,
+                )
+                put_side(
+                    work, a, normal, sqrt(normal[0] * normal[0] + normal[1] * normal[1]), True, lon,
+                    work.rhos[j], lon_b, rho, h, left,
+                )
+        elif work.rhos[j] < work.rhos[i]:
+            put_side(work, a, normal, h, True, lon, work.rhos[j], lon_b, work.rhos[i], lon, left)
+        else:
+            put_side(work, a, normal, h, False, lon, work.rhos[i], lon, work.rhos[j], lon_b, left)
+        if work.status != DONE:
+            return
+    put_shape(work)
+
+
+# ---------------------------------------------------------------------- ellipses
+
+
+cdef inline double tilt(const Ellipse* e, double theta) noexcept nogil:
+    """The derivative of the latitude by theta, times a positive number."""
+    cdef double c = cos(theta), s = sin(theta)
+    return (
+        -e.a * e.wz * (1 + e.b * e.b) * s + e.b * e.hz * (1 + e.a * e.a) * c + (e.a * e.a - e.b * e.b) * e.z0 * s * c
+    )
+
+
+cdef double level_at(const Ellipse* e, double a, double b) noexcept nogil:
+    """Where `tilt` changes sign between a and b."""
+    cdef double fa = tilt(e, a), mid, f
+    cdef int i
+    for i in range(60):
+        mid = 0.5 * (a + b)
+        if mid == a or mid == b:
+            break
+        f = tilt(e, mid)
+        if (f > 0) == (fa > 0):
+            a = mid
+        else:
+            b = mid
+    return 0.5 * (a + b)
+
+
+cdef int level_points(const Ellipse* e, double* theta) noexcept nogil:
+    """The parameters, up to four, at which an ellipse runs along a parallel.
+
+    alpha sin(theta) + beta cos(theta) + gamma sin(theta) cos(theta) = 0 has four solutions if |alpha|**(2/3) +
+    |beta|**(2/3) < |gamma|**(2/3), which is the evolute of an ellipse, and else two.
+    """
+    cdef double alpha = -e.a * e.wz * (1 + e.b * e.b), beta = e.b * e.hz * (1 + e.a * e.a)
+    cdef double gamma = (e.a * e.a - e.b * e.b) * e.z0
+    cdef double at, high, f, g
+    cdef int count = 0, k, parts, tries
+    cdef double size = fabs(alpha) + fabs(beta)
+    if size <= 1e-16 * (e.a + e.b) and fabs(gamma) <= 1e-16:
+        # A circle around a pole, or a point.
+        for k in range(4):
+            theta[k] = 0.5 * M_PI * k
+        return 4
+    if size >= 2 * fabs(gamma):
+        # No other solution: one within a quarter turn or so on either side of the northernmost direction.
+        at = atan2(beta, -alpha)
+        theta[0] = level_at(e, at - 0.5 * M_PI, at + 0.5 * M_PI)
+        theta[1] = level_at(e, at + 0.5 * M_PI, at + 1.5 * M_PI)
+        return 2
+    parts = 64
+    for tries in range(5):
+        count = 0
+        # an odd start, so that no solution is at the ends of a part
+        at = 0.0123
+        f = tilt(e, at)
+        for k in range(parts):
+            high = 0.0123 + 2 * M_PI * (k + 1) / parts
+            g = tilt(e, high)
+            if (f > 0) != (g > 0) and count < 4:
+                theta[count] = level_at(e, at, high)
+                count += 1
+            at = high
+            f = g
+        if count == 4:
+            break
+        if cbrt(alpha * alpha) + cbrt(beta * beta) > cbrt(gamma * gamma):
+            break
+        parts *= 8
+    return count
+
+
+cdef void one_ellipse(
+    Work* work, double lon, double lat, double half_width, double half_height, double angle
+) noexcept nogil:
+    cdef Ellipse* e = &work.ellipse
+    cdef Piece* piece
+    cdef double c = cos(lat), d = sin(lat), p = cos(angle), q = sin(angle), cl = cos(lon), sl = sin(lon)
+    cdef double major, minor, x, half, ratio, north, lows, highs
+    cdef double center[3]
+    cdef double axis[3]
+    cdef double theta[5]
+    cdef double rho[5]
+    cdef double r, z, size
+    cdef int count, k
+    work.t = lon * (4 / M_PI)
+    work.t -= 8 * floor(work.t / 8)
+    if work.t >= 8:
+        work.t = 0
+    if c < 0:
+        c = 0
+    e.a = tan(half_width)
+    e.b = tan(half_height)
+    e.x0 = c
+    e.z0 = d
+    e.wx = q * d
+    e.wy = p
+    e.wz = -q * c
+    e.hx = -p * d
+    e.hy = q
+    e.hz = p * c
+    # The foci, in the frame of the cells
+    center[0] = c * cl
+    center[1] = c * sl
+    center[2] = d
+    if half_width > half_height:
+        major = half_width
+        minor = half_height
+        axis[0] = -p * sl + q * d * cl
+        axis[1] = p * cl + q * d * sl
+        axis[2] = -q * c
+    else:
+        major = half_height
+        minor = half_width
+        axis[0] = -p * d * cl - q * sl
+        axis[1] = -p * d * sl + q * cl
+        axis[2] = p * c
+    x = 2 * asin(sqrt(sin((major + minor) / 2) * sin((major - minor) / 2) / cos(minor)))
+    for k in range(3):
+        e.focus1[k] = cos(x) * center[k] + sin(x) * axis[k]
+        e.focus2[k] = cos(x) * center[k] - sin(x) * axis[k]
+    e.distance_sum = 2 * major
+    # The pole is at (w_z, h_z) in the axes of the ellipse.
+    work.pole = 0
+    half = (
+        (e.wz / e.a) ** 2 + (e.hz / e.b) ** 2 if e.a > 0 and e.b > 0 else 4
+    )
+    if half < d * d:
+        work.pole = 1 if d > 0 else -1
+    ratio = sin(major) / c if c > 0 else 1
+    work.lon_max = 4 if ratio >= 1 or work.pole else (4 / M_PI) * asin(ratio) * (1 + 1e-12) + 1e-12
+    work.lon_min = -work.lon_max
+    count = level_points(e, theta)
+    work.piece_extent.count = 0
+    work.rho_min = 4 * work.n
+    work.rho_max = 0
+    for k in range(count):
+        r = e.a * cos(theta[k])
+        x = e.b * sin(theta[k])
+        size = 1 / sqrt(1 + r * r + x * x)
+        z = (d + r * e.wz + x * e.hz) * size
+        north = (c + r * e.wx + x * e.hx) * size
+        x = (r * e.wy + x * e.hy) * size
+        rho[k] = rho_of(z, sqrt(north * north + x * x), work.n)
+        if rho[k] < work.rho_min:
+            work.rho_min = rho[k]
+        if rho[k] > work.rho_max:
+            work.rho_max = rho[k]
+    theta[count] = theta[0] + 2 * M_PI
+    rho[count] = rho[0]
+    for k in range(count):
+        piece = new_piece(work)
+        if piece == NULL:
+            return
+        memset(piece, 0, sizeof(Piece))
+        piece.middle = ellipse_lon(e, 0.5 * (theta[k] + theta[k + 1]), 0)
+        lows = ellipse_lon(e, theta[k], piece.middle)
+        highs = ellipse_lon(e, theta[k + 1], piece.middle)
+        # Anticlockwise: the inside is to the left, in the west where the outline rises.
+        piece.enters = rho[k + 1] >= rho[k]
+        if piece.enters:
+            piece.theta_a = theta[k]
+            piece.theta_b = theta[k + 1]
+            piece.rho_a = rho[k]
+            piece.rho_b = rho[k + 1]
+            piece.lon_a = lows
+            piece.lon_b = highs
+        else:
+            piece.theta_a = theta[k + 1]
+            piece.theta_b = theta[k]
+            piece.rho_a = rho[k + 1]
+            piece.rho_b = rho[k]
+            piece.lon_a = highs
+            piece.lon_b = lows
+        piece.first = <int64_t> floor(piece.rho_a) + 1
+        piece.last = <int64_t> floor(piece.rho_b)
+        if piece.first < 1:
+            piece.first = 1
+        if piece.last > 4 * (<int64_t> work.n) - 1:
+            piece.last = 4 * (<int64_t> work.n) - 1
+    put_shape(work)
+
+
+# ---------------------------------------------------------------------- batches
+
+
+cdef struct Numbers:
+    # Numbers of shapes.
+    uint64_t* items
+    Extent extent
+
+
+cdef inline void put_number(Numbers* numbers, uint64_t item) noexcept nogil:
+    if numbers.extent.count == numbers.extent.room and not grow(
+        &numbers.extent, 1, &numbers.items, sizeof(uint64_t), NULL, 0, NULL, 0
+    ):
+        return
+    numbers.items[numbers.extent.count] = item
+    numbers.extent.count += 1
+
+
+cdef void work_open(Work* work, int order, int mode, bint is_ellipse, Sink* sink) noexcept nogil:
+    memset(work, 0, sizeof(Work))
+    work.order = order
+    work.mode = <Mode> mode
+    work.n = <double> ((<int64_t> 1) << order)
+    work.is_ellipse = is_ellipse
+    work.sink = sink
+
+
+cdef void work_close(Work* work) noexcept nogil:
+    if work.edges_are_open:
+        edges_close(&work.edges)
+    free(work.vertices)
+    free(work.normals)
+    free(work.arcs)
+    free(work.lons)
+    free(work.pieces)
+    free(work.rows)
+    free(work.cuts)
+    free(work.intervals)
+    free(work.spans)
+    free(work.sorted_spans)
+    free(work.begin)
+    free(work.layers)
+    free(work.table.memory)
+
+
+cdef double expected(double length, int order) noexcept nogil:
+    """Ranges to make room for: about two for each ring that a small shape meets, and more for large ones as they come."""
+    cdef double each = 2 + 1.2 * length * <double> ((<int64_t> 1) << order)
+    return each if each < 64 else 64
+
+
+def polygons(const double[:, ::1] vertices, const int64_t[::1] offsets, int order, int mode):
+    """Range starts and stops (order 29) of the cells of polygons, and the numbers of polygons without a cell.
+
+    `vertices` are unit vectors, those of polygon i from offsets[i] to offsets[i + 1], in either sense; a vertex that
+    repeats the one before it is left out. The smaller side is inside, by the even-odd rule. `mode` 0: cells whose
+    centre is in the polygon, 1: cells that meet it, 2: cells fully inside it.
+
+    The ranges come polygon by polygon, and those of different polygons may overlap. The last array has the numbers of
+    the polygons that were left out: those that do not fit into a hemisphere, pass a pole or go around one other than
+    once, have an edge along a parallel within rounding, or are not valid.
+    """
+    cdef Py_ssize_t n = offsets.shape[0] - 1, i
+    cdef Sink sink
+    cdef Work work
+    cdef Numbers missed, left
+    cdef size_t before
+    cdef uint64_t stop
+    cdef double ranges = 0
+    if vertices.shape[1] != 3 or n < 0 or not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
+        raise ValueError("vertices must have shape (N, 3), offsets at least one number, order 0 to 29, mode 0 to 2")
+    if offsets[0] < 0 or offsets[n] > vertices.shape[0]:
+        raise ValueError("offsets must be within the vertices")
+    for i in range(n):
+        if offsets[i] > offsets[i + 1]:
+            raise ValueError("offsets must ascend")
+    memset(&missed, 0, sizeof(Numbers))
+    memset(&left, 0, sizeof(Numbers))
+    with nogil:
+        for i in range(n):
+            if offsets[i + 1] - offsets[i] > 1:
+                ranges += expected(
+                    2 * sqrt(chord2(&vertices[offsets[i], 0], &vertices[offsets[i] + 1, 0])), order
+                )
+        sink_open(&sink, <size_t> ranges if ranges < 1e12 else 0)
+        work_open(&work, order, mode, False, &sink)
+        for i in range(n):
+            before = sink.extent.count
+            stop = sink.stops[before - 1] if before else 0
+            work.status = DONE
+            one_polygon(&work, &vertices[offsets[i], 0] if offsets[i] < vertices.shape[0] else NULL, offsets[i + 1] - offsets[i])
+            if work.edges_are_open:
+                edges_close(&work.edges)
+                work.edges_are_open = False
+            if work.status == FAILED or sink.extent.failed:
+                break
+            if work.status == LEFT:
+                # What it has put so far is taken back.
+                sink.extent.count = before
+                if before:
+                    sink.stops[before - 1] = stop
+                put_number(&left, <uint64_t> i)
+            elif sink.extent.count == before and (before == 0 or sink.stops[before - 1] == stop):
+                put_number(&missed, <uint64_t> i)
+        work_close(&work)
+    sink.extent.failed |= work.status == FAILED or missed.extent.failed or left.extent.failed
+    try:
+        return *sink_take(&sink), owned(&missed.items, missed.extent.count), owned(&left.items, left.extent.count)
+    finally:
+        free(missed.items)
+        free(left.items)
+
+
+def ellipses(
+    const double[::1] lon, const double[::1] lat, const double[::1] half_width, const double[::1] half_height,
+    const double[::1] angle, int order, int mode,
+):
+    """Range starts and stops (order 29) of the cells of ellipses, and the numbers of ellipses without a cell.
+
+    All angles in radians: see `hpmask.regions.shapes.Ellipse`. Latitudes within [-pi/2, pi/2], semi-axes from 0 to
+    below pi/2. Modes and ranges as in `polygons`.
+    """
+    cdef Py_ssize_t n = lon.shape[0], i
+    cdef Sink sink
+    cdef Work work
+    cdef Numbers missed
+    cdef size_t before
+    cdef uint64_t stop
+    cdef double ranges = 0
+    if not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
+        raise ValueError("order must be 0 to 29, mode 0 to 2")
+    if not n == lat.shape[0] == half_width.shape[0] == half_height.shape[0] == angle.shape[0]:
+        raise ValueError("the positions, sizes and angles of ellipses must have one length")
+    memset(&missed, 0, sizeof(Numbers))
+    for i in range(n):
+        if not (
+            isfinite(lon[i] + angle[i])
+            and fabs(lat[i]) <= 0.5 * M_PI + 1e-9
+            and 0 <= half_width[i] < 0.5 * M_PI
+            and 0 <= half_height[i] < 0.5 * M_PI
+        ):
+            raise ValueError(f"an ellipse must have a finite position and semi-axes from 0 to below pi/2, {i} has not")
+    with nogil:
+        for i in range(n):
+            ranges += expected(2 * (half_width[i] + half_height[i]), order)
+        sink_open(&sink, <size_t> ranges if ranges < 1e12 else 0)
+        work_open(&work, order, mode, True, &sink)
+        for i in range(n):
+            before = sink.extent.count
+            stop = sink.stops[before - 1] if before else 0
+            work.status = DONE
+            one_ellipse(&work, lon[i], lat[i], half_width[i], half_height[i], angle[i])
+            if work.status != DONE or sink.extent.failed:
+                break
+            if sink.extent.count == before and (before == 0 or sink.stops[before - 1] == stop):
+                put_number(&missed, <uint64_t> i)
+        work_close(&work)
+    sink.extent.failed |= work.status == FAILED or missed.extent.failed
+    try:
+        return *sink_take(&sink), owned(&missed.items, missed.extent.count)
+    finally:
+        free(missed.items)
