@@ -40,6 +40,8 @@ cdef struct Disc:
     double cos_lat
     double chord2       # squared chord of the radius
     double n            # 2**order
+    double slope        # 2 / (3 n**2)
+    double quarter      # 1 / (4 cos_lat)
     double rho_min      # the rings that the disc reaches
     double rho_max
     double full_min     # rings all around a pole that lie in the disc: [0, full_min] and [full_max, 4n]
@@ -72,10 +74,16 @@ cdef struct Strip:
     double dwidth       # the derivative of the width of rings by rho
     double a            # the part of the strip that the disc reaches
     double b
-    double fa           # the derivatives there
+    double va           # the function there
+    double vb
+    double fa           # and its derivative
     double fb
     double low          # bounds of the maximum
     double high
+    double spare        # what is added to the upper one, by the width of the bracket
+    double weight_a     # of the derivatives, for the next step (see narrow)
+    double weight_b
+    int steps
 
 
 cdef inline double ring_of(double colatitude, double n) noexcept nogil:
@@ -107,32 +115,30 @@ cdef inline double half_width(const Disc* disc, double rho, double* width) noexc
     return (8 / M_PI) * asin(sqrt(q / below))
 
 
-cdef void set_node(const Disc* disc, double rho, Node* node) noexcept nogil:
+cdef inline void set_node(const Disc* disc, double rho, Node* node) noexcept nogil:
     """The disc's edge on a ring that it cuts."""
-    cdef double n = disc.n, z, cos_lat, dz, a, b, q, below, dq
+    cdef double n = disc.n, z, cos_lat, dz, a, b, q, dq, inverse, root, rest
     ring_height(rho, n, &z, &cos_lat, &node.width)
-    if rho < n:
-        dz = -2 * rho / (3 * n * n)
-    elif rho <= 3 * n:
-        dz = -2 / (3 * n)
-    else:
-        dz = -2 * (4 * n - rho) / (3 * n * n)
     node.half = 0
     node.rate = 0
-    below = 4 * cos_lat * disc.cos_lat
-    if below <= 0:
+    if cos_lat * disc.cos_lat <= 0:
         return
+    # dz / drho = -2 width / (3 n**2)
+    dz = -node.width * disc.slope
+    inverse = 1 / cos_lat
     a = z - disc.z
     b = cos_lat - disc.cos_lat
-    q = (disc.chord2 - (a * a + b * b)) / below
+    q = (disc.chord2 - (a * a + b * b)) * inverse * disc.quarter
     # d(chord**2) = -2 d(z z0 + c c0) with c' = -z z' / c
-    dq = (dz / cos_lat) * (2 * (disc.z * cos_lat - z * disc.cos_lat) / below + q * z / cos_lat)
+    dq = dz * inverse * inverse * (2 * (disc.z * cos_lat - z * disc.cos_lat) * disc.quarter + q * z)
     if q <= 0 or q >= 1:    # at the very tips, and by rounding next to them
         node.half = 0 if q <= 0 else 4
         node.rate = STEEP if dq > 0 else -STEEP
         return
-    node.half = (8 / M_PI) * asin(sqrt(q))
-    node.rate = node.width * (4 / M_PI) * dq / sqrt(q * (1 - q))
+    root = sqrt(q)
+    rest = sqrt(1 - q)
+    node.half = (8 / M_PI) * asin(root)
+    node.rate = (4 / M_PI) * node.width * dq / (root * rest)
 
 
 cdef bint set_nodes(Disc* disc, Nodes* nodes) noexcept nogil:
@@ -168,52 +174,88 @@ cdef inline double height_at(const Disc* disc, const Strip* strip, double rho, d
     return strip.sense * node.width * (strip.t + node.half) + strip.up * (rho - strip.level)
 
 
-cdef double turning_value(
-    const Disc* disc, const Strip* strip, double a, double b, double fa, double fb
-) noexcept nogil:
-    """The function of a strip where its derivative, fa at a and fb at b, changes sign.
+cdef inline void tangents(Strip* strip) noexcept nogil:
+    """Bound the maximum between a and b: a concave function lies below its tangents.
 
-    False position with the Illinois rule; bisection where an end is steep, or when the bracket shrinks slowly. What
-    is left of the bracket times the slope there bounds the error of the value.
+    To third order in 1 / pole the edge is concave where it turns, for which there is something to spare.
     """
-    cdef double mid, f, value
-    cdef int i
-    for i in range(60):
-        if i % 4 == 3 or fabs(fa) > 1e6 or fabs(fb) > 1e6:
-            mid = 0.5 * (a + b)
-        else:
-            mid = (a * fb - b * fa) / (fb - fa)
-            if not a < mid < b:
-                mid = 0.5 * (a + b)
-        value = height_at(disc, strip, mid, &f)
-        if fabs(f) * (b - a) < 1e-13:
-            break
-        if (f > 0) == (fa > 0):
-            a = mid
-            fa = f
-            fb *= 0.5
-        else:
-            b = mid
-            fb = f
-            fa *= 0.5
-    return value
+    cdef double width = strip.b - strip.a, reach, bound
+    reach = (strip.vb - strip.va - strip.fb * width) / (strip.fa - strip.fb)
+    bound = strip.va + strip.fa * reach
+    strip.high = strip.low + 1.25 * (bound - strip.low) + strip.spare * width
+    if strip.high < strip.low:
+        strip.high = strip.low
 
 
-cdef double in_pieces(const Disc* disc, const Strip* strip) noexcept nogil:
+cdef void narrow(const Disc* disc, Strip* strip) noexcept nogil:
+    """Evaluate a strip once more, near its maximum, and bound that closer.
+
+    False position of the derivative with the Illinois rule; bisection where an end is steep, or when the bracket
+    shrinks slowly.
+    """
+    cdef double mid, f, value, fa = strip.fa * strip.weight_a, fb = strip.fb * strip.weight_b
+    strip.steps += 1
+    if strip.steps % 4 == 0 or fabs(fa) > 1e6 or fabs(fb) > 1e6:
+        mid = 0.5 * (strip.a + strip.b)
+    else:
+        mid = (strip.a * fb - strip.b * fa) / (fb - fa)
+        if not strip.a < mid < strip.b:
+            mid = 0.5 * (strip.a + strip.b)
+    value = height_at(disc, strip, mid, &f)
+    if value > strip.low:
+        strip.low = value
+    if fabs(f) * (strip.b - strip.a) < 1e-13 or strip.steps >= 60:
+        # What is left of the bracket times the slope there bounds the error.
+        strip.high = strip.low
+        return
+    if f > 0:
+        strip.a = mid
+        strip.va = value
+        strip.fa = f
+        strip.weight_a = 1
+        strip.weight_b *= 0.5
+    else:
+        strip.b = mid
+        strip.vb = value
+        strip.fb = f
+        strip.weight_b = 1
+        strip.weight_a *= 0.5
+    tangents(strip)
+
+
+cdef double in_pieces(const Disc* disc, const Strip* whole) noexcept nogil:
     """The largest value in a strip that may have several extremes: at low orders and next to a pole."""
-    cdef double low = strip.a, high, value, best, turn, slope_low, slope_high
+    cdef Strip piece
+    cdef double low = whole.a, high, value_low, value, best, slope_low, slope_high
     cdef int i
-    best = height_at(disc, strip, low, &slope_low)
+    piece.t = whole.t
+    piece.sense = whole.sense
+    piece.up = whole.up
+    piece.level = whole.level
+    piece.dwidth = whole.dwidth
+    best = value_low = height_at(disc, whole, low, &slope_low)
     for i in range(PIECES):
-        high = strip.b if i == PIECES - 1 else strip.a + (i + 1) * (strip.b - strip.a) / PIECES
-        value = height_at(disc, strip, high, &slope_high)
+        high = whole.b if i == PIECES - 1 else whole.a + (i + 1) * (whole.b - whole.a) / PIECES
+        value = height_at(disc, whole, high, &slope_high)
         if value > best:
             best = value
         if slope_low > 0 and slope_high <= 0 and high > low:
-            turn = turning_value(disc, strip, low, high, slope_low, slope_high)
-            if turn > best:
-                best = turn
+            piece.a = low
+            piece.b = high
+            piece.va = value_low
+            piece.vb = value
+            piece.fa = slope_low
+            piece.fb = slope_high
+            piece.low = best
+            piece.high = FAR
+            piece.weight_a = piece.weight_b = 1
+            piece.steps = 0
+            piece.spare = FAR       # no bound but the last
+            while piece.high > piece.low:
+                narrow(disc, &piece)
+            best = piece.low
         low = high
+        value_low = value
         slope_low = slope_high
     return best
 
@@ -226,7 +268,7 @@ cdef inline void open_strip(
     The sense is 1 for OVERLAP (`largest`) and -1 for INSIDE, for which the least of the edge is needed. The level is
     the northern ring where `up` is 1, and the southern one where it is -1.
     """
-    cdef double a = <double> ring, b = a + 1, fa, fb, beyond, pole
+    cdef double a = <double> ring, b = a + 1, pole
     cdef const Node* na
     cdef const Node* nb
     strip.sense = 1 if largest else -1
@@ -257,28 +299,21 @@ cdef inline void open_strip(
     if disc.n <= 32 or pole < 8:
         strip.low = strip.high = in_pieces(disc, strip)
         return
-    fa = strip.sense * na.width * (t + na.half) + up * (a - strip.level)
-    fb = strip.sense * nb.width * (t + nb.half) + up * (b - strip.level)
-    strip.low = fa if fa > fb else fb
+    strip.va = strip.sense * na.width * (t + na.half) + up * (a - strip.level)
+    strip.vb = strip.sense * nb.width * (t + nb.half) + up * (b - strip.level)
+    strip.low = strip.va if strip.va > strip.vb else strip.vb
     strip.high = strip.low
     strip.fa = strip.sense * (strip.dwidth * (t + na.half) + na.rate) + up
     strip.fb = strip.sense * (strip.dwidth * (t + nb.half) + nb.rate) + up
     if strip.fa > 0 and strip.fb <= 0 and b > a:
-        # A concave function lies below its tangents. The edge is concave there, to third order in 1 / pole.
-        fa += strip.fa * (b - a)
-        fb -= strip.fb * (b - a)
-        beyond = (fa if fa < fb else fb) + 4 / (pole * pole)
-        if beyond > strip.high:
-            strip.high = beyond
+        strip.weight_a = strip.weight_b = 1
+        strip.steps = 0
+        strip.spare = 4 / (pole * pole)
+        tangents(strip)
 
 
-cdef inline void refine(const Disc* disc, Strip* strip) noexcept nogil:
-    cdef double value
-    if strip.high > strip.low:
-        value = turning_value(disc, strip, strip.a, strip.b, strip.fa, strip.fb)
-        if value > strip.low:
-            strip.low = value
-        strip.high = strip.low
+cdef inline bint settled(double low, double high, double sense, double slack) noexcept nogil:
+    return high <= low or floor(sense * low + slack) == floor(sense * high + slack)
 
 
 cdef inline int64_t outermost(
@@ -289,20 +324,48 @@ cdef inline int64_t outermost(
     Seen from a base cell whose middle lies t (units of pi/4) west of the disc's centre.
     """
     cdef Strip north, south
-    cdef bint largest = mode == OVERLAP
     cdef double low, high
     # north of the centre |s - c| = c - rho, south of it rho - c
-    open_strip(disc, nodes, t, ring - 1, largest, 1, &north)
-    open_strip(disc, nodes, t, ring, largest, -1, &south)
-    low = north.low if north.low > south.low else south.low
-    high = north.high if north.high > south.high else south.high
-    if high > low and floor((low if largest else -low) + slack) != floor((high if largest else -high) + slack):
-        if north.high > low:
-            refine(disc, &north)
-        if south.high > low:
-            refine(disc, &south)
+    open_strip(disc, nodes, t, ring - 1, mode == OVERLAP, 1, &north)
+    open_strip(disc, nodes, t, ring, mode == OVERLAP, -1, &south)
+    while True:
         low = north.low if north.low > south.low else south.low
-    return <int64_t> floor((low if largest else -low) + slack)
+        high = north.high if north.high > south.high else south.high
+        if settled(low, high, north.sense, slack):
+            return <int64_t> floor(north.sense * low + slack)
+        if north.high >= south.high:
+            narrow(disc, &north)
+        else:
+            narrow(disc, &south)
+
+
+cdef inline int64_t at_ends(
+    const Disc* disc, const Node* nodes, double t, int64_t ring, Mode mode, double slack
+) noexcept nogil:
+    """`outermost`, fast where the maxima of both strips are at their ends."""
+    cdef double sense = 1 if mode == OVERLAP else -1, dwidth, north, south, middle
+    cdef double rate_north, rate_south, rate
+    cdef const Node* node
+    cdef int64_t n = <int64_t> disc.n
+    if n <= 32 or ring <= disc.first or ring - disc.first + 2 >= disc.last_node or ring < 9 or ring > 4 * n - 9:
+        return outermost(disc, nodes, t, ring, mode, slack)
+    if ring == n or ring == 3 * n:      # the rate has two values there
+        return outermost(disc, nodes, t, ring, mode, slack)
+    dwidth = 1 if ring < n else 0 if ring < 3 * n else -1
+    node = nodes + (ring - disc.first)
+    rate_north = sense * (dwidth * (t + node[0].half) + node[0].rate)
+    rate = sense * (dwidth * (t + node[1].half) + node[1].rate)
+    rate_south = sense * (dwidth * (t + node[2].half) + node[2].rate)
+    if (rate_north > -1 and rate <= -1) or (rate > 1 and rate_south <= 1):
+        return outermost(disc, nodes, t, ring, mode, slack)
+    north = sense * node[0].width * (t + node[0].half)
+    middle = sense * node[1].width * (t + node[1].half) + 1
+    south = sense * node[2].width * (t + node[2].half)
+    if north > middle:
+        middle = north
+    if south > middle:
+        middle = south
+    return <int64_t> floor(sense * middle + slack)
 
 
 cdef void in_face(
@@ -358,8 +421,8 @@ cdef void in_face(
                 table.high[MARGIN + s - s_min] = <int64_t> floor(width * (t + half))
     else:
         for s in range(s_min, s_max + 1):
-            table.high[MARGIN + s - s_min] = outermost(disc, nodes, t, base - s, mode, slack)
-            table.low[MARGIN + s - s_min] = -outermost(disc, nodes, -t, base - s, mode, slack)
+            table.high[MARGIN + s - s_min] = at_ends(disc, nodes, t, base - s, mode, slack)
+            table.low[MARGIN + s - s_min] = -at_ends(disc, nodes, -t, base - s, mode, slack)
     walk_face(table, face, s_min, s_max, order, sink)
 
 
@@ -382,6 +445,8 @@ cdef bint one_disc(
         disc.cos_lat = 0
     disc.chord2 = chord * chord
     disc.n = n
+    disc.slope = 2 / (3 * n * n)
+    disc.quarter = 0.25 / disc.cos_lat if disc.cos_lat > 0 else 0
     disc.full_min = -1
     disc.full_max = 4 * n + 1
     disc.rho_min = 0

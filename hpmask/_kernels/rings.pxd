@@ -5,13 +5,15 @@ In the chart of a base cell (geometry.pxd) a ring is a line of constant s = x + 
 v = x - y. A shape is a table with one interval [low, high] of v for each s, and a quad-tree node, a square in x and y,
 meets its rings in intervals of v around x - y. Comparing the two decides whether the node is fully inside, is fully
 outside, or must be divided. The walk visits the nodes in NESTED order, so the ranges come out ascending, and only nodes
-on the outline are divided.
+on the outline are divided. The smallest nodes are tiles of 8 x 8 cells: the NESTED numbers in a tile are the bits of a
+word, which is put together ring by ring.
 
 A shape fills `table.low` and `table.high` for the rings of one base cell, and calls `walk_face`.
 """
 
 from libc.stdint cimport int64_t, uint64_t
 
+from hpmask._kernels.bits cimport lowest
 from hpmask._kernels.buffer cimport Extent, grow
 from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport cell_in
@@ -19,13 +21,28 @@ from hpmask._kernels.sink cimport Sink, sink_put
 
 cdef enum:
     MARGIN = 2          # empty rings at either end of a table
+    TILE = 3            # log2 of the cells across a tile
 
 cdef extern from *:
     """
     /* Beyond all v of a base cell. */
     #define HPMASK_FAR ((int64_t) 1 << 40)
+    /* Cells of a tile: those with x below a number from 0 to 8, and those of each ring, x + y from 0 to 14. */
+    static const uint64_t hpmask_below_x[9] = {
+        0x0000000000000000, 0x0000050500000505, 0x00000F0F00000F0F, 0x00005F5F00005F5F,
+        0x0000FFFF0000FFFF, 0x0505FFFF0505FFFF, 0x0F0FFFFF0F0FFFFF, 0x5F5FFFFF5F5FFFFF,
+        0xFFFFFFFFFFFFFFFF
+    };
+    static const uint64_t hpmask_on_ring[15] = {
+        0x0000000000000001, 0x0000000000000006, 0x0000000000000118, 0x0000000000000660,
+        0x0000000100011880, 0x0000000600066000, 0x0000011801188000, 0x0000066006600000,
+        0x0001188018800000, 0x0006600060000000, 0x0118800080000000, 0x0660000000000000,
+        0x1880000000000000, 0x6000000000000000, 0x8000000000000000
+    };
     """
     const int64_t FAR "HPMASK_FAR"
+    const uint64_t* BELOW_X "hpmask_below_x"
+    const uint64_t* ON_RING "hpmask_on_ring"
 
 
 cdef struct Row:
@@ -33,7 +50,6 @@ cdef struct Row:
     int64_t low
     int64_t high
     double half
-    double edge[2]
 
 
 cdef struct Table:
@@ -41,8 +57,7 @@ cdef struct Table:
     int64_t* low
     int64_t* high
     double* half        # half-widths of the rings, before the conversion to a base cell's chart
-    double* edge        # extremes of the edge between two rings
-    Row* memory         # of all four
+    Row* memory         # of all three
     Extent extent
     int64_t first
     int64_t last
@@ -69,37 +84,44 @@ cdef inline void put(Walk* walk, uint64_t cell, int size_log2) noexcept nogil:
     )
 
 
+cdef inline int within_tile(int64_t x) noexcept nogil:
+    return 0 if x < 0 else 8 if x > 8 else <int> x
+
+
+cdef inline void put_tile(Walk* walk, int64_t x, int64_t y, uint64_t cell) noexcept nogil:
+    """Emit what the table holds of the tile at (x, y)."""
+    cdef int64_t s = x + y + 1, v = x - y, first = s, last = s + 14, r
+    cdef uint64_t word = 0
+    cdef int start, stop
+    if first < walk.s_min:
+        first = walk.s_min
+    if last > walk.s_max:
+        last = walk.s_max
+    for r in range(first, last + 1):
+        # On this ring v = 2x - (x + y) within the tile.
+        word |= ON_RING[r - s] & ~BELOW_X[within_tile((walk.low[r] - v + r - s + 1) >> 1)] & BELOW_X[
+            within_tile(((walk.high[r] - v + r - s) >> 1) + 1)
+        ]
+    while word:
+        start = lowest(word)
+        # The zeros that end the run of ones: they are there unless it reaches the 64th bit.
+        stop = lowest(~word & (~<uint64_t> 0 << start)) if word + ((<uint64_t> 1) << start) else 64
+        sink_put(walk.sink, (cell + start) << walk.shift, (cell + stop) << walk.shift)
+        word = word & (~<uint64_t> 0 << stop) if stop < 64 else 0
+
+
 cdef inline void descend(Walk* walk, int64_t x, int64_t y, int k, uint64_t cell) noexcept nogil:
     """Emit what the table holds of the node of 2**k by 2**k cells at (x, y), whose first cell is `cell`."""
     cdef int64_t m = ((<int64_t> 1) << k) - 1
     cdef int64_t s = x + y + 1, v = x - y, middle, half, r, a, b
     cdef const int64_t* low = walk.low
     cdef const int64_t* high = walk.high
-    cdef bint b0, b1, b2, b3
     if x > walk.x_max or x + m < walk.x_min or y > walk.y_max or y + m < walk.y_min:
         return
     if s > walk.s_max or s + 2 * m < walk.s_min:
         return
-    if k == 0:
-        if low[s] <= v and v <= high[s]:
-            put(walk, cell, 0)
-        return
-    if k == 1:
-        b0 = (low[s] <= v) & (v <= high[s])
-        b1 = (low[s + 1] <= v + 1) & (v + 1 <= high[s + 1])
-        b2 = (low[s + 1] <= v - 1) & (v - 1 <= high[s + 1])
-        b3 = (low[s + 2] <= v) & (v <= high[s + 2])
-        if b0 & b1 & b2 & b3:
-            put(walk, cell, 1)
-            return
-        if b0:
-            put(walk, cell, 0)
-        if b1:
-            put(walk, cell + 1, 0)
-        if b2:
-            put(walk, cell + 2, 0)
-        if b3:
-            put(walk, cell + 3, 0)
+    if k == TILE:
+        put_tile(walk, x, y, cell)
         return
     # The ring through the middle is the widest: if the outline cuts it the node is mixed, else all rings are asked.
     middle = s + m
@@ -153,7 +175,6 @@ cdef inline bint make_room(Table* table, size_t rows) noexcept nogil:
         table.low = <int64_t*> table.memory
         table.high = table.low + room
         table.half = <double*> (table.high + room)
-        table.edge = table.half + room
     return True
 
 
@@ -183,6 +204,13 @@ cdef inline void walk_face(
     reach[2] = FAR
     reach[3] = -FAR
     for s in range(s_min, s_max + 1):
+        if order < TILE:
+            # A tile is larger than the base cell: the table must end at its sides.
+            low = s - 1 if s < n else 2 * n - 1 - s
+            if low_of[MARGIN + s - s_min] < -low:
+                low_of[MARGIN + s - s_min] = -low
+            if high_of[MARGIN + s - s_min] > low:
+                high_of[MARGIN + s - s_min] = low
         low = walk.low[s]
         high = walk.high[s]
         if low > high:
@@ -217,6 +245,8 @@ cdef inline void walk_face(
     walk.sink = sink
     # The smallest node that holds them all.
     k = bit_length(<uint64_t> ((walk.x_min ^ walk.x_max) | (walk.y_min ^ walk.y_max)))
+    if k < TILE:
+        k = TILE
     low = (walk.x_min >> k) << k
     high = (walk.y_min >> k) << k
     descend(&walk, low, high, k, cell_in(face, low, high, order))

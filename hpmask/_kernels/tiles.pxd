@@ -12,25 +12,10 @@ bits that the 1 is carried.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from hpmask._kernels.bits cimport lowest
 from hpmask._kernels.geometry cimport cell_xy, neighbour
 from hpmask._kernels.index cimport Index, IndexView, at_or_below
 from hpmask._kernels.sink cimport Line, line_put
-
-cdef extern from *:
-    """
-    #if defined(_MSC_VER) && !defined(__clang__)
-    #include <intrin.h>
-    static __inline int hpmask_lowest(unsigned long long word) {
-        unsigned long place;
-        _BitScanForward64(&place, word);
-        return (int) place;
-    }
-    #else
-    #define hpmask_lowest(word) __builtin_ctzll(word)
-    #endif
-    """
-    int lowest "hpmask_lowest"(uint64_t word) noexcept nogil        # number of the lowest bit of a word that is not 0
-
 
 cdef struct Tiles:
     # The memory of a TileSet. It stays valid as long as the TileSet lives.

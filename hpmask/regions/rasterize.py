@@ -216,10 +216,10 @@ def _block_edges(sky: _SkyOrder, ranges: Angles, total: float, threads: int) -> 
         return [0, sky.size]
     # The work of groups of rows: sums over all rows would take as much memory as the shapes.
     group = max(1, sky.size // (64 * n_blocks))
-    starts = np.arange(0, sky.size, group)
+    starts = range(0, sky.size, group)
     work = np.array([ranges[sky.rows(a, a + group)].sum() for a in starts])
     cuts = np.searchsorted(np.cumsum(work), np.linspace(0, total, n_blocks + 1)[1:-1])
-    return [0, *(int(a) for a in np.unique(starts[cuts[cuts < starts.size]]) if a), sky.size]
+    return [0, *sorted({starts[k] for k in cuts if 0 < k < len(starts)}), sky.size]
 
 
 def ranges_and_misses(
