@@ -19,7 +19,7 @@ from hpmask.core.value import MaskValue
 from hpmask.geometry import frames, healpix
 from hpmask.regions.batches import Shapes, columns_of, text_of
 from hpmask.regions.order import warn_of_misses
-from hpmask.regions.rasterize import batch_ranges, expected_ranges
+from hpmask.regions.rasterize import expected_ranges, ranges_and_misses
 
 __all__ = ["coverage"]
 
@@ -127,14 +127,7 @@ def _pieces_of_shapes(shapes: Shapes, order: int, mode: Mode, frame: str, n_thre
 
     def block(part: tuple[Any, Any]) -> tuple[Levels, NDArray[np.intp]]:
         some = rows[slice(*part)]
-        starts, stops, missed = batch_ranges(
-            lambda chosen: batch.take(some[chosen]).rasterize(order, mode),
-            expected[some],
-            some.size,
-            order=order,
-            what=batch.plural,
-            n_threads=1,
-        )
+        starts, stops, missed = ranges_and_misses(batch.take(some), order=order, mode=mode, n_threads=1)
         return levels_of(starts, stops), some[missed]
 
     all_missed = []

@@ -85,7 +85,7 @@ def test_kernels_check_their_arguments():
         lambda: kernel.added(two, counts, one, counts, two.copy(), counts.copy()),
         lambda: kernel.added(two, counts, two, counts, one.copy(), counts.copy()),
     ):
-        with pytest.raises(ValueError, match="one length|two boundaries"):
+        with pytest.raises(ValueError, match=r"one length|two boundaries"):
             call()
     most = np.full(1, 2**31 - 1, np.int32)
     with pytest.raises(OverflowError, match="more than"):
