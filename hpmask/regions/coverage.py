@@ -26,6 +26,9 @@ __all__ = ["coverage"]
 # Ranges that are in memory for a thread before they are counted.
 _BLOCK = 1_000_000
 
+# The most ranges that a result may have.
+_MOST_RANGES = 1_000_000_000
+
 
 @for_the_call
 def coverage(
@@ -118,6 +121,9 @@ def _pieces_of_shapes(shapes: Shapes, order: int, mode: Mode, frame: str, n_thre
     if not len(batch):
         return
     expected = 2.0 + expected_ranges(batch.outline_lengths, order)
+    # The result has at most as many ranges as there are cells.
+    if min(total := float(expected.sum()), healpix.n_cells(order)) > _MOST_RANGES:
+        raise ValueError(f"order {order} is too fine for these {batch.plural}: about {total:.1e} ranges")
     lon, lat, _ = batch.caps
     rows = np.argsort(healpix.cells_at(lon, lat, MAX_ORDER), kind="stable")
     work = np.cumsum(expected[rows])
