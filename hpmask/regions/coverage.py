@@ -73,13 +73,12 @@ def coverage(
 
     Examples
     --------
-    >>> from astropy import units as u
     >>> from astropy.coordinates import SkyCoord
     >>> import hpmask
     >>> chips = hpmask.Shapes.boxes(SkyCoord([10, 10.1, 10.2], [0, 0, 0], unit="deg"), "0.3 deg", "0.2 deg")
     >>> exposures = hpmask.coverage(chips, "icrs; circle(10, 0, 0.05)", order=12)
     >>> exposures.max, exposures.at(SkyCoord([10, 10.1], [0, 0], unit="deg"))
-    (4, array([3, 3], dtype=int32))
+    (3, array([3, 3], dtype=int32))
     >>> exposures.at_least(2)
     <Mask icrs order=12 | f_sky=1.213e-06>
     """
