@@ -80,7 +80,7 @@ def coverage(
     >>> exposures.max, exposures.at(SkyCoord([10, 10.1], [0, 0], unit="deg"))
     (3, array([3, 3], dtype=int32))
     >>> exposures.at_least(2)
-    <Mask icrs order=12 | f_sky=1.213e-06>
+    <Mask icrs order=12 | 31 ranges, 496 B | 1.406e-06 of the sky>
     """
     order, mode, frame = check_order(order), check_mode(mode), frames.check_frame(frame)
     given = [one if isinstance(one, MaskValue | Shapes) else Shapes.regions(one) for one in _listed(shapes)]

@@ -49,6 +49,7 @@ KERNELS = (
     "sweep",
     "tiles",
     "uniq",
+    "words",
 )
 _NONE = np.empty(0, np.uint64)
 _NO_ORDERS = np.empty(0, np.uint8)
@@ -539,6 +540,13 @@ class Workload:
         rows = np.zeros(numbers.size, np.int64)
         yield uniq.nested(numbers, firsts, ends, run_orders, rows)
         yield rows
+
+    def call_words(self) -> Iterable[Any]:
+        words = load("words")
+        for some in (self.boundaries, _NONE):
+            out = np.empty(some.size, np.uint64)
+            words.write(some, out)
+            yield from (words.total(some), out)
 
 
 def _boundaries(some: Any, shift: int) -> Any:
