@@ -87,7 +87,9 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
             write_hdu(file, _ranges_header(plane, mask.frame, "PLANE", number), _boundaries(plane))
 
     primary = _primary_header(mask, len(planes))
-    if isinstance(file, gzip.GzipFile) or not file.seekable():
+    stream: Any = file
+    # A gzipped file says that it is seekable, but what is written cannot be changed.
+    if isinstance(stream, gzip.GzipFile) or not file.seekable():
         primary["MASKHASH"] = mask_digest(mask)
         write_hdu(file, primary)
         tables()
