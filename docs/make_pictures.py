@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon
 from numpy.typing import NDArray
 
-from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet, find_exclusion
+from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet, Shapes, coverage, find_exclusion
 from hpmask.geometry import healpix
 from hpmask.wcs import field_wcs
 
@@ -433,11 +433,33 @@ def outline_of_mask() -> Figure:
     return figure
 
 
+def exposures() -> Figure:
+    """The number of chips that cover each place, as on the page about maps."""
+    lon, lat = np.meshgrid(np.arange(40, 50, 0.9), np.arange(15, 28, 0.9))
+    offsets = np.random.default_rng(1).uniform(-0.3, 0.3, (3, 2, lon.size))
+    centers = SkyCoord(lon.ravel() + offsets[:, 0], lat.ravel() + offsets[:, 1], unit="deg").ravel()
+    counts = coverage(Shapes.boxes(centers, "1.1 deg", "1.1 deg", "20 deg"), order=10)
+    figure = Figure(figsize=(4.6, 4), layout="constrained")
+    ax = figure.add_subplot()
+    east, north = np.meshgrid(np.linspace(51, 39, 500), np.linspace(14, 28.5, 600))
+    image = ax.imshow(
+        counts.at(SkyCoord(east, north, unit="deg")),
+        origin="lower",
+        extent=(51, 39, 14, 28.5),
+        aspect=1 / np.cos(np.radians(21)),
+        cmap="Blues",
+    )
+    figure.colorbar(image, ax=ax, label="chips")
+    ax.set(xlabel="right ascension (deg)", ylabel="declination (deg)")
+    return figure
+
+
 ALL = {
     "shapes": shapes,
     "outlines": outline_of_mask,
     "significance": significance,
     "sky_maps": sky_maps,
+    "exposures": exposures,
     "growing": growing,
     "numbers": order_of_numbers,
     "moc": moc,

@@ -16,11 +16,13 @@ if find_spec("hpmask._kernels.ranges") is None:
 from hpmask._utils.errors import MaskFormatError
 from hpmask._utils.parallel import get_num_threads, set_num_threads
 from hpmask.core.algebra import intersection_all, union_all
+from hpmask.core.coverage import Coverage
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.rangeset import RangeSet
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
 from hpmask.regions.batches import Shapes
+from hpmask.regions.coverage import coverage
 from hpmask.values.exclusion import find_exclusion
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from hpmask import wcs as wcs
 
 __all__ = [
+    "Coverage",
     "EnergyAxis",
     "HealpixMap",
     "Mask",
@@ -47,6 +50,7 @@ __all__ = [
     "RangeSet",
     "Shapes",
     "__version__",
+    "coverage",
     "find_exclusion",
     "get_num_threads",
     "intersection_all",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
@@ -42,7 +43,23 @@ def files_rows(directory: Path, quick: bool) -> Iterator[Row]:
 
     size = f"{mask.n_ranges / 1e6:.2f} million ranges"
     yield Row(f"write a MOC FITS file of {size}", writes)
+    if peer("mocpy"):
+        title = f"the same, where both write to the disk (fsync) and rename: {size}"
+        yield Row(title, [writes[0], on_disk(moc, theirs)])
     yield Row(f"read a MOC FITS file of {size}", reads, compare)
+
+
+def on_disk(moc: Any, path: Path) -> Work:
+    """mocpy, with what `Mask.write` promises: at any moment, the path has a whole file, also after a power cut."""
+    temporary = path.with_suffix(".tmp")
+
+    def save() -> None:
+        moc.save(str(temporary), "fits", overwrite=True)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+    return Work("mocpy", "MOC.save(format='fits'), os.fsync and os.replace", save)
 
 
 def healpix_files(quick: bool) -> Iterator[Row]:

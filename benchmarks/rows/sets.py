@@ -13,6 +13,7 @@ import numpy as np
 from astropy.coordinates import Latitude, Longitude, SkyCoord
 
 from hpmask import Mask
+from hpmask._utils import memory as hpmask_memory
 from rows.common import Row, Work, big_discs, big_mask, big_moc, moc_ranges, peer, same_sky, shift, sky_points
 
 # ---------------------------------------------------------------------- algebra
@@ -59,6 +60,8 @@ def memory(a: Mask, b: Mask, what: str) -> Row:
     unit = 16 * (a.n_ranges + b.n_ranges) / 2
     peaks = {}
     for sign, (operation, _) in OPERATIONS.items():
+        # Memory that earlier results left is not traced.
+        hpmask_memory.release()
         tracemalloc.start()
         operation(a, b)
         peaks[sign] = tracemalloc.get_traced_memory()[1] / unit

@@ -19,9 +19,10 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from hpmask._kernels import words as _words
 from hpmask._utils.errors import MaskFormatError
 
-__all__ = ["Hdu", "write_hdu"]
+__all__ = ["Hdu", "big_endian_pieces", "write_hdu"]
 
 _BLOCK = 2880
 _CARD = 80
@@ -31,6 +32,9 @@ _ALL_ONES = 0xFFFFFFFF
 
 # Bytes that are handled at a time: a chunk stays in the cache of the processor from one step to the next.
 _CHUNK = 1 << 18
+
+# The most integers in one sum of the kernel.
+_MOST_ADDED = 1 << 30
 
 # The header of a mask has some dozens of cards besides its history. astropy needs seconds for a million cards.
 _MAX_CARDS = 100_000
@@ -367,9 +371,7 @@ def write_hdu(file: IO[bytes], header: fits.Header, data: NDArray[Any] | None = 
         The data, in any byte order.
     """
     data = np.empty(0, dtype=np.uint8) if data is None else data
-    datasum = 0
-    for chunk in _chunks(data):
-        datasum = _added(datasum, _sum(chunk))
+    datasum = _data_sum(data)
     header["CHECKSUM"] = "0" * 16
     header["DATASUM"] = str(datasum)
     if len(header) > _MAX_CARDS:
@@ -383,8 +385,40 @@ def write_hdu(file: IO[bytes], header: fits.Header, data: NDArray[Any] | None = 
     file.write(bytes(-written % _BLOCK))
 
 
+def _data_sum(data: NDArray[Any]) -> int:
+    """Ones' complement sum of the 32-bit words that the data have in a FITS file."""
+    total = 0
+    if _of_eight_bytes(data):
+        for i in range(0, data.size, _MOST_ADDED):
+            total = _added(total, _words.total(data[i : i + _MOST_ADDED].view(np.uint64)))
+        return total
+    for chunk in _chunks(data):
+        total = _added(total, _sum(chunk))
+    return total
+
+
+def _of_eight_bytes(data: NDArray[Any]) -> bool:
+    """Whether the data are what the kernel takes: native integers of 64 bits, one after another."""
+    return data.dtype in (np.uint64, np.int64) and data.dtype.isnative and data.flags.c_contiguous and data.ndim == 1
+
+
+def big_endian_pieces(data: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
+    """The bytes of integers in a FITS file, in pieces. All pieces have the same memory."""
+    buffer = np.empty(min(data.size, _CHUNK // 8), dtype=np.uint64)
+    for i in range(0, data.size, max(buffer.size, 1)):
+        some = data[i : i + buffer.size]
+        _words.write(some, buffer[: some.size])
+        yield buffer[: some.size]
+
+
 def _chunks(data: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
-    """The data in pieces, as the bytes of a FITS file: big-endian, in whole 32-bit words."""
+    """The data in pieces, as the bytes of a FITS file: big-endian, in whole 32-bit words.
+
+    A piece is overwritten by the next one.
+    """
+    if _of_eight_bytes(data):
+        yield from (piece.view(np.uint8) for piece in big_endian_pieces(data.view(np.uint64)))
+        return
     step = max(_CHUNK // data.itemsize // 4 * 4, 4)
     order = data.dtype.newbyteorder(">")
     for i in range(0, data.size, step):

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, values_and_unit
 from hpmask._utils.words import counted
 from hpmask.core import full_maps
-from hpmask.core.rangeset import RangeSet, as_integers, trusted
+from hpmask.core.rangeset import RangeSet, as_integers, joined, trusted
 from hpmask.core.uniq import nested_rows, orders_of
 from hpmask.energy.axis import EnergyAxis, check_axis
 from hpmask.geometry import healpix
@@ -375,13 +375,7 @@ class HealpixMap:
         if self._orders is None:
             return full_maps.set_of_cells(self._cells[chosen], self._order)
         starts, stops = _ranges(self._cells[chosen], self._orders[chosen])
-        # The cells ascend and do not overlap: only those that touch are merged.
-        apart = starts[1:] != stops[:-1]
-        boundaries = np.empty(2 * (np.count_nonzero(apart) + 1) if starts.size else 0, dtype=np.uint64)
-        if starts.size:
-            boundaries[0], boundaries[-1] = starts[0], stops[-1]
-            boundaries[1:-1:2], boundaries[2::2] = stops[:-1][apart], starts[1:][apart]
-        return trusted(boundaries, self._order)
+        return trusted(joined(starts, stops), self._order)
 
     @property
     def coverage(self) -> RangeSet:

@@ -17,8 +17,10 @@ from hpmask._kernels import sorting as _sorting
 from hpmask._kernels.index import Index
 from hpmask._kernels.pieces import Pieces
 from hpmask._utils.arguments import MAX_ORDER, as_fraction, check_order, unmasked
+from hpmask._utils.memory import array_of
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
+from hpmask.core.merging import combined
 from hpmask.core.uniq import orders_of
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "flat",
     "from_starts_stops",
     "index_of",
+    "joined",
     "trusted",
     "union_along_curve",
     "union_of",
@@ -437,7 +440,7 @@ class RangeSet:
 
     def _combine(self, other: RangeSet, truth: int) -> RangeSet:
         order = max(self._order, other._order)
-        return RangeSet._trusted(_combine(self._boundaries, other._boundaries, truth), order)
+        return RangeSet._trusted(combined(self._boundaries, other._boundaries, truth), order)
 
     def __or__(self, other: RangeSet) -> RangeSet:
         return self._combine(other, _OR) if isinstance(other, RangeSet) else NotImplemented
@@ -456,7 +459,7 @@ class RangeSet:
         at_start = inner.size > 0 and inner[0] == 0
         at_end = inner.size > 0 and inner[-1] == _END
         inner = inner[int(at_start) : inner.size - int(at_end)]
-        out = np.empty(inner.size + int(not at_start) + int(not at_end), dtype=np.uint64)
+        out = array_of(inner.size + int(not at_start) + int(not at_end))
         out[int(not at_start) : int(not at_start) + inner.size] = inner
         if not at_start:
             out[0] = 0
@@ -811,6 +814,17 @@ def from_starts_stops(
     return RangeSet._from_starts_stops(starts, stops, order, depth=depth, n_threads=n_threads)
 
 
+def joined(starts: Boundaries, stops: Boundaries) -> Boundaries:
+    """Boundaries of the union of ranges that ascend and do not overlap, but may touch."""
+    if not starts.size:
+        return np.empty(0, dtype=np.uint64)
+    apart = starts[1:] != stops[:-1]
+    boundaries = np.empty(2 * (np.count_nonzero(apart) + 1), dtype=np.uint64)
+    boundaries[0], boundaries[-1] = starts[0], stops[-1]
+    boundaries[1:-1:2], boundaries[2::2] = stops[:-1][apart], starts[1:][apart]
+    return boundaries
+
+
 def union_along_curve(sets: Iterable[RangeSet], cuts: NDArray[np.uint64], order: int) -> RangeSet:
     """The union of sets, of which number k lies from cuts[k] to cuts[k + 1] for the most part.
 
@@ -950,20 +964,6 @@ def _trimmed(array: Boundaries, size: int) -> Boundaries:
     return array
 
 
-def _combine(a: Boundaries, b: Boundaries, truth: int) -> Boundaries:
-    out = np.empty(a.size + b.size, dtype=np.uint64)
-    if out.size < _PARALLEL_FROM or thread_count(None) < 2 or min(a.size, b.size) == 0:
-        return _trimmed(out, _kernel.combine(a, b, truth, out))
-    longer, shorter = (a, b) if a.size >= b.size else (b, a)
-    i = longer.size // 2
-    j = int(np.searchsorted(shorter, longer[i]))
-    cut_a, cut_b = (i, j) if longer is a else (j, i)
-    halves = (0, cut_a, 0, cut_b), (cut_a, a.size, cut_b, b.size)
-    first, count = thread_map(lambda half: _kernel.combine_part(a, b, truth, out, *half), halves, 2)
-    out[first : first + count] = out[cut_a + cut_b : cut_a + cut_b + count]
-    return _trimmed(out, first + count)
-
-
 def uniq_ranges(uniq: ArrayLike) -> tuple[Boundaries, Boundaries, int]:
     """Starts and stops at order 29 of cells with UNIQ numbers, and the finest of their orders (0 if there is none)."""
     numbers, orders, _ = orders_of(as_integers(uniq, "uniq"))
@@ -976,12 +976,12 @@ def uniq_ranges(uniq: ArrayLike) -> tuple[Boundaries, Boundaries, int]:
 
 def union_of(a: Boundaries, b: Boundaries) -> Boundaries:
     """The union of two sets, as boundaries."""
-    return _combine(a, b, _OR)
+    return combined(a, b, _OR)
 
 
 def difference_of(a: Boundaries, b: Boundaries) -> Boundaries:
     """The difference of two sets, as boundaries."""
-    return _combine(a, b, _MINUS)
+    return combined(a, b, _MINUS)
 
 
 def flat(others: Iterable[Any]) -> list[Any]:

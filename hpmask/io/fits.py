@@ -25,7 +25,9 @@ Python strings, and a backslash at the end of a card means that the line continu
 
 from __future__ import annotations
 
+import gzip
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import IO, Any
@@ -41,6 +43,7 @@ from hpmask._files.fits_text import add_history, escaped, history_of, unescaped
 from hpmask._files.hdu import Hdu, write_hdu
 from hpmask._utils.arguments import check_order
 from hpmask._utils.errors import MaskFormatError
+from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.warn import warn
 from hpmask.core.rangeset import RangeSet, uniq_ranges
 from hpmask.core.transform import reduce, to_frame
@@ -76,12 +79,30 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
     if mask.frame != "icrs":
         outline = to_frame(outline, "icrs")
 
-    write_hdu(file, _primary_header(mask, len(planes)))
-    write_hdu(file, _ranges_header(outline.planes[0], "icrs", "MOC", 1), _boundaries(outline.planes[0]))
-    if bounds is not None:
-        write_hdu(file, *bounds)
-    for number, plane in enumerate(planes, start=1):
-        write_hdu(file, _ranges_header(plane, mask.frame, "PLANE", number), _boundaries(plane))
+    def tables() -> None:
+        write_hdu(file, _ranges_header(outline.planes[0], "icrs", "MOC", 1), _boundaries(outline.planes[0]))
+        if bounds is not None:
+            write_hdu(file, *bounds)
+        for number, plane in enumerate(planes, start=1):
+            write_hdu(file, _ranges_header(plane, mask.frame, "PLANE", number), _boundaries(plane))
+
+    primary = _primary_header(mask, len(planes))
+    stream: Any = file
+    # A gzipped file says that it is seekable, but what is written cannot be changed.
+    if isinstance(stream, gzip.GzipFile) or not file.seekable():
+        primary["MASKHASH"] = mask_digest(mask)
+        write_hdu(file, primary)
+        tables()
+        return
+    # The digest takes as long as all the rest. A second thread makes it meanwhile, and the header gets it at the end.
+    start = file.tell()
+    write_hdu(file, primary)
+    jobs: list[Callable[[], Any]] = [tables, lambda: mask_digest(mask)]
+    _, primary["MASKHASH"] = thread_map(lambda job: job(), jobs, 2 if thread_count(None) > 1 else 1)
+    end = file.tell()
+    file.seek(start)
+    write_hdu(file, primary)
+    file.seek(end)
 
 
 def _primary_header(mask: MaskValue, n_planes: int) -> fits.Header:
@@ -89,8 +110,8 @@ def _primary_header(mask: MaskValue, n_planes: int) -> fits.Header:
     header["HPMASK"] = (_LAYOUT, "version of hpmask's layout of masks")
     header["NPLANES"] = (n_planes, "PLANE tables; 0 if the MOC is the mask")
     header["NBINS"] = (0 if mask.energy is None else mask.energy.n_bins, "energy bins")
-    # Without a comment, since the digest fills the card.
-    header["MASKHASH"] = mask_digest(mask)
+    # In the place of the digest. Without a comment, since the digest fills the card.
+    header["MASKHASH"] = "0" * 64
     header["CREATOR"] = (f"hpmask {hpmask.__version__}", "program that wrote this file")
     header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "date of writing (UTC)")
     add_history(header, mask.history.split("\n") if mask.history else [])

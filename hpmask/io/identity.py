@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from hpmask._files.hdu import big_endian_pieces
+from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue
 
 __all__ = ["mask_digest"]
@@ -18,7 +20,7 @@ def mask_digest(mask: MaskValue) -> str:
     """
     whole = hashlib.sha256(f"{mask.frame}\n{mask.order}\n".encode())
     # Equal planes are one object, and hashed once.
-    planes = {id(plane): hashlib.sha256(plane.boundaries.astype(">u8").data).digest() for plane in mask.planes}
+    planes = {id(plane): _plane_digest(plane) for plane in mask.planes}
     for plane in mask.planes:
         whole.update(planes[id(plane)])
     if mask.energy is not None:
@@ -26,3 +28,10 @@ def mask_digest(mask: MaskValue) -> str:
         whole.update(axis.edges.value.astype(">f8").tobytes())
         whole.update(f"{axis.unit}\n{axis.interp}\n{axis.name}\n".encode("utf-8", "surrogatepass"))
     return whole.hexdigest()
+
+
+def _plane_digest(plane: RangeSet) -> bytes:
+    state = hashlib.sha256()
+    for piece in big_endian_pieces(plane.boundaries):
+        state.update(piece.data)
+    return state.digest()

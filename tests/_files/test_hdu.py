@@ -2,14 +2,17 @@
 
 import gzip
 import io
+from unittest import mock
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from hpmask import MaskFormatError
+from hpmask._files import hdu
 from hpmask._files.hdu import Hdu, write_hdu
 from hpmask._files.unpack import packed_size, unbounded, unpacked
+from hpmask._kernels import words
 
 
 def file_of(rows, *, sums=True):
@@ -71,3 +74,25 @@ def test_a_bound_that_is_lifted(tmp_path):
         # Other files have no bound.
         unbounded(raw)
         assert packed_size(raw) is None
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 32767, 32768, 32769, 100_000])
+@pytest.mark.parametrize("dtype", ["u8", "i8", ">u8", ">i8", "u4", "u1"])
+def test_sums_and_bytes_of_integers(n, dtype):
+    """The kernel for integers of 64 bits, and the way of all other types, against plain numpy."""
+    rng = np.random.default_rng(n)
+    data = rng.integers(0, 2**63 if dtype[-1] == "8" else 200, n, dtype=np.uint64).astype(dtype)
+    out = b"".join(bytes(chunk.data) for chunk in hdu._chunks(data))
+    expected = data.astype(data.dtype.newbyteorder(">")).tobytes()
+    assert out == expected + bytes(-len(expected) % 4)
+    total = sum(np.frombuffer(out, ">u4").tolist())
+    # Ones' complement: 2**32 - 1 is another zero, and the sum of what is not zero is not the plain one.
+    assert hdu._data_sum(data) == ((total - 1) % (2**32 - 1) + 1 if total else 0)
+    with mock.patch.object(hdu, "_MOST_ADDED", 1000):
+        assert hdu._data_sum(data) == hdu._data_sum(data.astype(data.dtype.newbyteorder(">")))
+
+
+def test_the_kernel_checks_room():
+    some = np.arange(4, dtype=np.uint64)
+    with pytest.raises(ValueError, match="one length"):
+        words.write(some, some[:3].copy())

@@ -246,7 +246,7 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="no such projection"):
         some.projection(10, to_plane=np.eye(2), to_pixels=np.eye(2))
     with pytest.raises(ValueError, match="parts are outside"):
-        ranges.combine_part(some.boundaries, some.other, 8, np.empty(2000, np.uint64), 3, 2, 0, 1)
+        load("merge").count(some.boundaries, some.other, 8, 3, 2, 0, 1, some.other.copy(), np.empty((9, 3), np.int64))
     components = load("components")
     starts, stops = some.boundaries[::2].copy(), some.boundaries[1::2].copy()
     with pytest.raises(ValueError, match="numbers of components"):

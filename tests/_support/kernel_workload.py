@@ -29,12 +29,14 @@ KERNELS = (
     "convex",
     "counts_statistics",
     "crossings",
+    "depth",
     "disc_sums",
     "discs",
     "distance",
     "flood",
     "greedy",
     "index",
+    "merge",
     "neighbours",
     "outline",
     "pieces",
@@ -49,6 +51,7 @@ KERNELS = (
     "sweep",
     "tiles",
     "uniq",
+    "words",
 )
 _NONE = np.empty(0, np.uint64)
 _NO_ORDERS = np.empty(0, np.uint8)
@@ -56,6 +59,8 @@ _SIP = np.zeros((2, 3, 3))
 _SIP[:, 0, 2] = _SIP[:, 2, 0] = 1e-5
 _SQUARE = 0.1 * np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
 _NO_TURN = np.empty((0, 3))
+# Intersection, union, difference and symmetric difference.
+_TRUTHS = (0b1000, 0b1110, 0b0010, 0b0110)
 
 
 def load(name: str) -> Any:
@@ -67,6 +72,11 @@ def load(name: str) -> Any:
         package.__path__ = list(spec.submodule_search_locations or ())
         sys.modules["hpmask"] = package
     return importlib.import_module(f"hpmask._kernels.{name}")
+
+
+def _pairs(a: Any, b: Any) -> list[tuple[Any, Any]]:
+    """Two sets in both orders, and the empty set on either side."""
+    return [(a, b), (b, a), (a, _NONE), (_NONE, b), (_NONE, _NONE)]
 
 
 class Workload:
@@ -377,6 +387,40 @@ class Workload:
             projections.places(code, self.vectors, back)
             yield from (stretch, native, back)
 
+    def call_depth(self) -> Iterable[Any]:
+        depth, made = load("depth"), []
+        for some in (self.boundaries, np.sort(np.concatenate([self.boundaries, self.other])), _NONE):
+            starts, stops = some[0::2].copy(), some[1::2].copy()
+            for room in (0, 5, 2 * starts.size):
+                out, counts = np.empty(2 * room, np.uint64), np.empty(room, np.int32)
+                n = depth.levels(starts, stops, out, counts)
+                yield from (n, out[: 2 * n], counts[:n])
+            made.append((out[: 2 * n].copy(), counts[:n].copy()))
+        for one in made:
+            for other in made:
+                for room in (0, 5, one[1].size + other[1].size + 1000):
+                    out, counts = np.empty(2 * room, np.uint64), np.empty(room, np.int32)
+                    n = depth.added(*one, *other, out, counts)
+                    yield from (n, out[: 2 * n], counts[:n])
+
+    def call_merge(self) -> Iterable[Any]:
+        merge = load("merge")
+        far = np.arange(3 * merge.SEGMENT, dtype=np.uint64) << np.uint64(30)
+        for left, right in (*_pairs(self.boundaries, self.other), (far, self.boundaries)):
+            for truth in _TRUTHS:
+                out = np.empty(left.size + right.size, np.uint64)
+                yield out[: merge.combine(left, right, truth, out)]
+                for room in (0, 50, 2 * out.size + 32):
+                    work, marks = np.empty(room, np.uint64), np.empty((out.size // merge.SEGMENT + 3, 3), np.int64)
+                    rows, middle, *kept = merge.count(left, right, truth, 0, left.size, 0, right.size, work, marks)
+                    yield from (rows, middle, *kept, marks[:rows])
+                    for first, number, half in ((0, kept[0], 0), (middle, kept[1], room // 2)):
+                        yield work[half : half + marks[first + number, 2] - marks[first, 2]]
+                    out = np.empty(marks[rows - 1, 2], np.uint64)
+                    merge.write(left, right, truth, marks[:rows], 0, rows - 1, out)
+                    yield out
+                    out = np.empty(left.size + right.size, np.uint64)
+
     def call_pieces(self) -> Iterable[Any]:
         pieces = load("pieces").Pieces()
         half = self.boundaries.size // 4 * 2
@@ -388,17 +432,8 @@ class Workload:
 
     def call_ranges(self) -> Iterable[Any]:
         ranges, a, b = load("ranges"), self.boundaries, self.other
-        for left, right in ((a, b), (b, a), (a, _NONE), (_NONE, b), (_NONE, _NONE)):
-            for truth in (0b1000, 0b1110, 0b0010, 0b0110):
-                out = np.empty(left.size + right.size, np.uint64)
-                yield out[: ranges.combine(left, right, truth, out)]
-                yield ranges.any_inside(left, right, truth)
-        out = np.empty(a.size + b.size, np.uint64)
-        i, value = a.size // 2, a[a.size // 2]
-        j = int(np.searchsorted(b, value))
-        yield out[: ranges.combine_part(a, b, 0b1000, out, 0, i, 0, j)].copy()
-        n = ranges.combine_part(a, b, 0b1000, out, i, a.size, j, b.size)
-        yield out[i + j : i + j + n]
+        for left, right in _pairs(a, b):
+            yield from (ranges.any_inside(left, right, truth) for truth in _TRUTHS)
         starts, stops = (np.sort(np.concatenate([a[k::2], b[k::2]])) for k in range(2))
         for depth in (1, 2):
             out = np.empty(ranges.count_at_least(starts, stops, depth), np.uint64)
@@ -542,6 +577,13 @@ class Workload:
         rows = np.zeros(numbers.size, np.int64)
         yield uniq.nested(numbers, firsts, ends, run_orders, rows)
         yield rows
+
+    def call_words(self) -> Iterable[Any]:
+        words = load("words")
+        for some in (self.boundaries, _NONE):
+            out = np.empty(some.size, np.uint64)
+            words.write(some, out)
+            yield from (words.total(some), out)
 
 
 def _boundaries(some: Any, shift: int) -> Any:

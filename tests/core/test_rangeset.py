@@ -26,18 +26,18 @@ from profiles import examples
 from strategies import (
     END,
     MAX_ORDER,
-    boundary_arrays,
     cell_sets,
     loose_ranges,
     low_sets,
-    random_boundaries,
     range_sets,
 )
 
 from hpmask import RangeSet
 from hpmask._kernels import pieces, sorting
 from hpmask._kernels import ranges as kernel
-from hpmask.core import rangeset
+from hpmask._utils import memory
+from hpmask._utils.parallel import set_num_threads
+from hpmask.core import merging, rangeset
 from hpmask.geometry import healpix
 
 OPERATIONS = [operator.or_, operator.and_, operator.xor, operator.sub]
@@ -62,83 +62,6 @@ def run(function, *args, size):
     count = function(*args, out[:size])
     assert out[size] == 2**64 - 1
     return out[:count]
-
-
-@given(boundary_arrays(), boundary_arrays(), st.sampled_from(sorted(TRUTHS.values())))
-def test_combine_small(a, b, truth):
-    expected = oracles.combine(a, b, truth)
-    np.testing.assert_array_equal(run(kernel.combine, a, b, truth, size=a.size + b.size), expected)
-    assert kernel.any_inside(a, b, truth) == (expected.size > 0)
-
-
-@given(
-    st.integers(0, 2**32 - 1),
-    st.integers(33, 300),
-    st.integers(33, 300),
-    st.sampled_from([700, 5000, 10**9]),
-    st.sampled_from(sorted(TRUTHS.values())),
-)
-def test_combine_in_two_halves(seed, n, m, domain, truth):
-    # More than 64 boundaries each: the loop that merges two halves at once.
-    rng = np.random.default_rng(seed)
-    a, b = random_boundaries(rng, n, domain), random_boundaries(rng, m, domain)
-    expected = oracles.combine(a, b, truth)
-    np.testing.assert_array_equal(run(kernel.combine, a, b, truth, size=a.size + b.size), expected)
-    assert kernel.any_inside(a, b, truth) == (expected.size > 0)
-
-
-ADVERSARIAL = {
-    "one before the other": (np.arange(0, 400), np.arange(1000, 1400)),
-    "meeting at a value": (np.arange(0, 400), np.arange(399, 799)),
-    "identical": (np.arange(0, 400), np.arange(0, 400)),
-    "out of step": (np.arange(0, 800, 2), np.arange(1, 801, 2)),
-    "touching": (np.arange(0, 400), np.arange(1, 401)),
-    "nested": (np.array([0, 5000]), np.arange(1000, 1400)),
-    "nested in a gap": (np.concatenate([np.arange(0, 200), np.arange(5000, 5200)]), np.arange(1001, 1401)),
-    "long and short": (np.arange(0, 2000), np.arange(995, 1065)),
-    "empty": (np.arange(0), np.arange(0, 400)),
-    "both empty": (np.arange(0), np.arange(0)),
-}
-
-
-@pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
-@pytest.mark.parametrize("case", ADVERSARIAL)
-def test_combine_adversarial(case, truth):
-    for a, b in (ADVERSARIAL[case], ADVERSARIAL[case][::-1]):
-        a, b = a.astype(np.uint64), b.astype(np.uint64)
-        expected = oracles.combine(a, b, truth)
-        np.testing.assert_array_equal(run(kernel.combine, a, b, truth, size=a.size + b.size), expected)
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([(0,), (1,), (0, 1)]),
-            st.integers(1, 4) | st.sampled_from([15, 16, 17, 23, 24, 127, 128, 151, 152, 2000]),
-        ),
-        max_size=12,
-    ),
-    st.sampled_from(sorted(TRUTHS.values())),
-)
-def test_combine_runs_of_all_lengths(runs, truth):
-    """One boundary or thousands of either list, or of both, come before the next of the other."""
-    sides = [sides for sides, length in runs for _ in range(length)]
-    a, b = (np.array([k for k, some in enumerate(sides) if side in some], dtype=np.uint64) for side in (0, 1))
-    a, b = a[: a.size // 2 * 2], b[: b.size // 2 * 2]
-    for one, other in ((a, b), (b, a)):
-        expected = oracles.combine(one, other, truth)
-        np.testing.assert_array_equal(run(kernel.combine, one, other, truth, size=a.size + b.size), expected)
-
-
-@given(boundary_arrays(), boundary_arrays(), st.sampled_from(sorted(TRUTHS.values())), st.integers(-1, 61))
-def test_combine_in_parts(a, b, truth, cut):
-    # Any value of the cell number is a good place to cut.
-    i, j = int(np.searchsorted(a, cut)), int(np.searchsorted(b, cut))
-    out = np.zeros(a.size + b.size, dtype=np.uint64)
-    first = kernel.combine_part(a, b, truth, out, 0, i, 0, j)
-    second = kernel.combine_part(a, b, truth, out, i, a.size, j, b.size)
-    result = np.concatenate([out[:first], out[i + j : i + j + second]])
-    np.testing.assert_array_equal(result, oracles.combine(a, b, truth))
 
 
 @given(
@@ -229,8 +152,6 @@ def test_first_fault(values, unit, end):
 def test_kernels_check_room():
     a, out = np.arange(4, dtype=np.uint64), np.zeros(3, dtype=np.uint64)
     for call in (
-        lambda: kernel.combine(a, a, 0b1110, out),
-        lambda: kernel.combine_part(a, a, 0b1110, out, 0, 4, 0, 4),
         lambda: kernel.widen(a, 2, out),
         lambda: kernel.centres(a, 2, out),
         lambda: kernel.at_least(2 * a, 2 * a + np.uint64(1), 1, out),
@@ -981,8 +902,9 @@ def test_repr():
 @given(a=range_sets(), b=range_sets())
 def test_two_threads_on_small_sets(a, b):
     with (
+        mock.patch.object(merging, "_SMALL", 2),
         mock.patch.object(rangeset, "_PARALLEL_FROM", 0),
-        mock.patch.object(rangeset, "thread_count", return_value=2),
+        set_num_threads(2),
     ):
         on_two = [operation(a, b) for operation in OPERATIONS]
         many = [RangeSet.union_all([a, b, ~b]), RangeSet.intersection_all([a, b, a | b])]
@@ -1021,16 +943,16 @@ LARGE = {
 @pytest.mark.parametrize("case", LARGE)
 def test_two_threads_on_large_sets(case):
     a, b = LARGE[case]()
-    assert a.ranges.size + b.ranges.size > rangeset._PARALLEL_FROM
+    assert a.ranges.size + b.ranges.size > merging._SMALL
     for one, other in ((a, b), (b, a)):
         for operation, truth in zip(OPERATIONS, TRUTHS.values(), strict=True):
-            with mock.patch.object(rangeset, "thread_count", return_value=2):
+            with set_num_threads(2):
                 on_two = operation(one, other)
             expected = oracles.combine(one.ranges.reshape(-1), other.ranges.reshape(-1), truth)
             np.testing.assert_array_equal(on_two.ranges.reshape(-1), expected)
             check_invariant(on_two)
     c = large(7, 2 * N, length=2, gap=5)
-    with mock.patch.object(rangeset, "thread_count", return_value=2):
+    with set_num_threads(2):
         assert RangeSet.union_all([a, b, c]) == a | b | c
         assert RangeSet.intersection_all([a, b, ~c]) == a & b & ~c
 
@@ -1052,6 +974,7 @@ def test_resident_memory_of_the_algebra():
     code = """
 import numpy as np
 from hpmask import RangeSet
+from hpmask._utils import memory
 
 def kilobytes(key):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(key))
@@ -1060,6 +983,7 @@ rng = np.random.default_rng(7)
 a, b = (RangeSet.from_cells(rng.integers(0, 12 << 30, 1_800_000), 15) for _ in range(2))
 for work in (lambda: a | b, lambda: a & b, lambda: a ^ b, lambda: a - b, lambda: ~a, lambda: a.union(b)):
     work()
+    memory.release()
     open("/proc/self/clear_refs", "w").write("5")
     before = kilobytes("VmRSS")
     result = work()
@@ -1101,6 +1025,7 @@ def test_memory_of_the_algebra():
     tracemalloc.start()
     try:
         for name, function in work.items():
+            memory.release()
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
             result = function()
@@ -1118,12 +1043,34 @@ def test_memory_of_the_algebra():
     assert many < 2 * limit
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the page faults of Linux")
+def test_a_repeated_operation_uses_the_memory_that_is_there():
+    import resource
+
+    def faults():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+    a, b = random_large(5, 1_500_000), random_large(6, 1_500_000)
+    memory.release()
+    counts = []
+    for operation in (*OPERATIONS, lambda a, b: ~a):
+        for _ in range(3):
+            before = faults()
+            result = operation(a, b)
+            counts.append(faults() - before)
+            del result
+    memory.release()
+    # Fresh memory for 24 to 48 MB needs 6000 to 12 000 pages of 4 kB, or 512 while numpy asks for the first large one.
+    assert max(counts[2::3]) < 200
+
+
 def test_results_keep_no_more_memory_than_they_need():
     a, b = random_large(5, 200_000), random_large(6, 200_000)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         result = a & large(0, 200_000)
+        memory.release()
         kept = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
