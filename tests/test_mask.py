@@ -550,6 +550,7 @@ OWN = {
     "full": lambda: Own.full(energy=AXIS),
     "empty": lambda: Own.empty(),
     "from_cones": lambda: Own.from_cones(STAR, "3 deg", order=5),
+    "from_boxes within a mask": lambda: Own.from_boxes(STAR, "3 deg", "1 deg", order=5, within=Mask.full()),
     "from_regions": lambda: Own.from_regions("icrs; circle(10, 20, 3)", order=5),
     "from_zone": lambda: Own.from_zone(lat=("0 deg", "90 deg"), order=3),
     "from_energy": lambda: Own.from_energy(AXIS, AXIS.edges[0]),

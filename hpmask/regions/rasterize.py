@@ -97,10 +97,13 @@ def union_and_misses(
     some = batch.take(rows)
     number = None if isinstance(rows, slice) else rows
     lon, lat, reach = some.caps
+    ranges = _affordable(
+        2.0 + expected_ranges(some.outline_lengths, order), len(some), order, batch.plural, reach, number
+    )
     plane, missed = batch_and_misses(
         lambda block: rows_rasterized(batch, block if number is None else number[block], order, mode),
         cells_at(lon, lat, n_threads),
-        2.0 + expected_ranges(some.outline_lengths, order),
+        ranges,
         order=order,
         what=batch.plural,
         sizes=reach,
@@ -274,13 +277,18 @@ def ranges_and_misses(
     return done[0] if len(done) == 1 else tuple(map(np.concatenate, zip(*done, strict=True)))  # type: ignore[return-value]
 
 
-def _affordable(ranges: Any, n: int, order: int, what: str, sizes: Angles | None) -> Angles:
-    """About how many ranges each of `n` shapes has, shape (n,), if they fit in memory."""
+def _affordable(
+    ranges: Any, n: int, order: int, what: str, sizes: Angles | None, numbers: Rows | None = None
+) -> Angles:
+    """About how many ranges each of `n` shapes has, shape (n,), if they fit in memory.
+
+    `numbers` are those of the rows in the error, if they are not 0 to n - 1.
+    """
     each: Angles = np.broadcast_to(np.asarray(ranges, dtype=np.float64), (n,))
     total = float(each.sum())
     if total > _MOST_RANGES:
         k = int(np.argmax(each))
-        largest = f"the largest is in row {k}"
+        largest = f"the largest is in row {k if numbers is None else numbers[k]}"
         if sizes is not None:
             largest += f" with a radius of {np.degrees(sizes[k]):.4g} deg"
         raise _too_fine(order, what, total, largest)

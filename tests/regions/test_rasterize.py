@@ -16,7 +16,7 @@ from hpmask import EnergyAxis, Mask, RangeSet
 from hpmask._kernels import discs as kernel
 from hpmask.geometry import healpix
 from hpmask.regions import rasterize
-from hpmask.regions.arrays import Annuli
+from hpmask.regions.arrays import Annuli, Discs
 from hpmask.regions.rasterize import discs, shapes_plane, union_and_misses
 from hpmask.regions.shapes import Combined, Disc, Ellipse, Polygon, Zone
 
@@ -475,13 +475,16 @@ def test_many_annuli_are_the_union_of_single_ones(mode, monkeypatch):
 
 
 def test_an_order_that_is_too_fine():
-    lon, lat, radius = np.zeros(3), np.zeros(3), np.radians([1.0, 60.0, 2.0])
+    lon, lat, radius = np.zeros(3), np.zeros(3), np.radians([1.0, 60.0, 50.0])
     for call in (
         lambda: discs(lon, lat, radius, order=29),
         lambda: union_and_misses(Annuli(lon, lat, 0.5 * radius, radius), order=29, mode="center"),
+        lambda: union_and_misses(Discs(lon, lat, radius), np.array([0, 1]), order=29, mode="center"),
     ):
         with pytest.raises(ValueError, match=r"order 29 is too fine .* in row 1 with a radius of 60 deg"):
             call()
+    with pytest.raises(ValueError, match=r"in row 2 with a radius of 50 deg"):
+        union_and_misses(Discs(lon, lat, radius), np.array([0, 2]), order=29, mode="center")
 
 
 def test_a_wide_disc_from_the_kernel_stands_alone():
