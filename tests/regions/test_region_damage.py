@@ -132,7 +132,8 @@ def run(write, n, seed, folder):
 def test_damaged_files_are_read_or_refused(write, tmp_path):
     counts, slowest, failed = run(write, 60, 7, tmp_path)
     assert not failed
-    assert counts["refused"] > 5
+    # Of STC-S, lines that cannot be read are left out.
+    assert counts["refused"] > 3
     assert slowest[0] < 5, slowest
 
 
