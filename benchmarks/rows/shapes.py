@@ -32,6 +32,7 @@ import numpy as np
 import polypix
 given = np.load(sys.argv[1])
 arrays = [given[name] for name in given.files]
+print("ready", flush=True)
 for line in sys.stdin:
     call, resolution, threads, unique = line.split()
     cells = getattr(polypix, call)(*arrays, int(resolution), threads=int(threads)).cells
@@ -61,6 +62,8 @@ class Polypix:
             text=True,
         )
         atexit.register(self.process.kill)
+        assert self.process.stdout is not None
+        self.process.stdout.readline()
 
     def ask(self, threads: int, unique: str) -> int:
         assert self.process.stdin is not None
@@ -196,7 +199,9 @@ def _ellipses(n: int, sizes: tuple[float, float], order: int, size: str) -> Row:
 
         def mocpy_loop() -> Any:
             rows = ([values[k] for values in columns] for k in range(part))
-            return moc.union(*(moc.from_elliptical_cone(*row, max_depth=order) for row in rows))
+            ellipse = moc.from_elliptical_cone
+            mocs = [ellipse(x, y, a=a, b=b, pa=angle, max_depth=order) for x, y, a, b, angle in rows]
+            return mocs[0].union(*mocs[1:])
 
         call = f"loop of MOC.from_elliptical_cone, union, scaled up from {part}"
         works.append(Work("mocpy", call, mocpy_loop, scale=n / part))
