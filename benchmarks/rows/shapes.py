@@ -111,7 +111,8 @@ def _rectangles(lon: np.ndarray, lat: np.ndarray, half: np.ndarray, angle: np.nd
     x, y = (np.tan(half[:, k, np.newaxis]) for k in range(2))
     corners = [center + s * x * across + t * y * along for s, t in ((1, 1), (-1, 1), (-1, -1), (1, -1))]
     vertices = np.stack(corners, axis=1)
-    return vertices / np.linalg.norm(vertices, axis=2, keepdims=True)
+    vertices /= np.linalg.norm(vertices, axis=2, keepdims=True)
+    return vertices
 
 
 def _degrees(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
