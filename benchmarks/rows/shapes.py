@@ -166,9 +166,8 @@ def boxes(quick: bool) -> Iterator[Row]:
     center = SkyCoord(lon, lat, unit="deg")
     make = functools.partial(Mask.from_boxes, center, width * u.deg, height * u.deg, angle * u.deg)
     works = _works("from_boxes(center, width, height, position_angle", make, order)
-    vertices = _rectangles(
-        *np.radians([lon, lat]), np.radians(np.stack([width, height], axis=1) / 2), np.radians(angle)
-    )
+    half = np.radians(np.stack([width, height], axis=1) / 2)
+    vertices = _rectangles(np.radians(lon), np.radians(lat), half, np.radians(angle))
     server = Polypix("cover_polygon", order, vertices) if peer("polypix") else None
     works += server.works() if server else ()
 
