@@ -32,6 +32,7 @@ import numpy as np
 import polypix
 given = np.load(sys.argv[1])
 arrays = [given[name] for name in given.files]
+print("ready", flush=True)
 for line in sys.stdin:
     call, resolution, threads, unique = line.split()
     cells = getattr(polypix, call)(*arrays, int(resolution), threads=int(threads)).cells
@@ -61,6 +62,8 @@ class Polypix:
             text=True,
         )
         atexit.register(self.process.kill)
+        assert self.process.stdout is not None
+        self.process.stdout.readline()
 
     def ask(self, threads: int, unique: str) -> int:
         assert self.process.stdin is not None
@@ -108,7 +111,8 @@ def _rectangles(lon: np.ndarray, lat: np.ndarray, half: np.ndarray, angle: np.nd
     x, y = (np.tan(half[:, k, np.newaxis]) for k in range(2))
     corners = [center + s * x * across + t * y * along for s, t in ((1, 1), (-1, 1), (-1, -1), (1, -1))]
     vertices = np.stack(corners, axis=1)
-    return vertices / np.linalg.norm(vertices, axis=2, keepdims=True)
+    vertices /= np.linalg.norm(vertices, axis=2, keepdims=True)
+    return vertices
 
 
 def _degrees(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,9 +166,8 @@ def boxes(quick: bool) -> Iterator[Row]:
     center = SkyCoord(lon, lat, unit="deg")
     make = functools.partial(Mask.from_boxes, center, width * u.deg, height * u.deg, angle * u.deg)
     works = _works("from_boxes(center, width, height, position_angle", make, order)
-    vertices = _rectangles(
-        *np.radians([lon, lat]), np.radians(np.stack([width, height], axis=1) / 2), np.radians(angle)
-    )
+    half = np.radians(np.stack([width, height], axis=1) / 2)
+    vertices = _rectangles(np.radians(lon), np.radians(lat), half, np.radians(angle))
     server = Polypix("cover_polygon", order, vertices) if peer("polypix") else None
     works += server.works() if server else ()
 
@@ -196,7 +199,9 @@ def _ellipses(n: int, sizes: tuple[float, float], order: int, size: str) -> Row:
 
         def mocpy_loop() -> Any:
             rows = ([values[k] for values in columns] for k in range(part))
-            return moc.union(*(moc.from_elliptical_cone(*row, max_depth=order) for row in rows))
+            ellipse = moc.from_elliptical_cone
+            mocs = [ellipse(x, y, a=a, b=b, pa=angle, max_depth=order) for x, y, a, b, angle in rows]
+            return mocs[0].union(*mocs[1:])
 
         call = f"loop of MOC.from_elliptical_cone, union, scaled up from {part}"
         works.append(Work("mocpy", call, mocpy_loop, scale=n / part))
