@@ -29,7 +29,7 @@ from libc.stdlib cimport free, qsort
 from libc.string cimport memcpy, memset
 
 from hpmask._kernels.buffer cimport Extent, grow
-from hpmask._kernels.constants cimport CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
+from hpmask._kernels.constants cimport CENTER, INSIDE, MAX_ORDER, Mode
 from hpmask._kernels.geometry cimport base_ring, central_longitude, place_vector, ring_height
 from hpmask._kernels.polygon cimport (
     AFTER, ARC_SIZE, BEFORE, FIRST, LAST, LEVEL, NORMAL, POLAR, Edges, chord2, cross, dot, edge_normal, edges_close,
@@ -1066,59 +1066,46 @@ cdef void put_layer(Work* work, int64_t number, int64_t row, int64_t low, int64_
     one.high = high
 
 
-cdef int64_t combined(Work* work, int64_t row, const Span* spans, int64_t count) noexcept nogil:
-    """Put the cells of a row into layers; returns their number.
-
-    Mode inside: those held and not met. Else those held or met.
-    """
-    cdef int64_t number = 0, i, low, high = -FAR, at, stop
-    cdef bint inside = work.mode == INSIDE
-    # The last cell met so far, and the cells held that are not decided yet: [at, high].
-    cdef int64_t met = -FAR
-    if not inside:
-        low = FAR
-        for i in range(count):
-            if low <= high and spans[i].low > high + 1:
-                put_layer(work, number, row, low, high)
-                number += 1
-                low = FAR
-            if low > high or low == FAR:
-                low = spans[i].low
-                high = spans[i].high
-            elif spans[i].high > high:
-                high = spans[i].high
-        if low <= high:
+cdef void put_union(Work* work, int64_t row, const Span* spans, int64_t count) noexcept nogil:
+    """Put the cells of a row that are held or met into layers."""
+    cdef int64_t number = 0, i, low, high
+    if count == 0:
+        return
+    low = spans[0].low
+    high = spans[0].high
+    for i in range(1, count):
+        if spans[i].low > high + 1:
             put_layer(work, number, row, low, high)
             number += 1
-        return number
-    # Sweep over the beginnings. Spans of held cells may touch or overlap.
-    at = FAR
+            low = spans[i].low
+            high = spans[i].high
+        elif spans[i].high > high:
+            high = spans[i].high
+    put_layer(work, number, row, low, high)
+
+
+cdef void put_difference(Work* work, int64_t row, const Span* spans, int64_t count) noexcept nogil:
+    """Put the cells of a row that are held and not met into layers."""
+    # The last cell met so far, and the cells held that are not decided yet: [low, high].
+    cdef int64_t number = 0, i, met = -FAR, low = FAR, high = -FAR, stop
     for i in range(count):
+        if low <= high and spans[i].low > (low if spans[i].kind == MET else high + 1):
+            stop = high if high < spans[i].low - 1 else spans[i].low - 1
+            put_layer(work, number, row, low, stop)
+            number += 1
+            low = FAR if spans[i].kind == HELD else low
         if spans[i].kind == MET:
-            if at <= high and at < spans[i].low:
-                stop = high if high < spans[i].low - 1 else spans[i].low - 1
-                put_layer(work, number, row, at, stop)
-                number += 1
             if spans[i].high > met:
                 met = spans[i].high
-            if at <= met:
-                at = met + 1
-        else:
-            low = spans[i].low
-            if at <= high and low > high + 1:
-                # What was held before ends before this begins.
-                put_layer(work, number, row, at, high)
-                number += 1
-                at = FAR
-            if at > high:
-                at = low if low > met else met + 1
-                high = spans[i].high
-            elif spans[i].high > high:
-                high = spans[i].high
-    if at <= high:
-        put_layer(work, number, row, at, high)
-        number += 1
-    return number
+            if low <= met:
+                low = met + 1
+        elif low > high:
+            low = spans[i].low if spans[i].low > met else met + 1
+            high = spans[i].high
+        elif spans[i].high > high:
+            high = spans[i].high
+    if low <= high:
+        put_layer(work, number, row, low, high)
 
 
 cdef int by_number(const void* a, const void* b) noexcept nogil:
@@ -1156,8 +1143,10 @@ cdef void in_face(Work* work, int face, double seen) noexcept nogil:
     """The shape's cells in a base cell. `seen` is the shape's longitude from the base cell's middle, within 4 of it."""
     cdef int64_t size = (<int64_t> 1) << work.order, base = base_ring(face, size), s, s_min, s_max
     cdef int turns = 2 if work.pole != 0 else 1, k
-    cdef bint here = False
+    cdef bint here = False, in_belt
     cdef double t, ds, dv, tiny = 1e-9
+    cdef int64_t count
+    cdef const Span* spans
     cdef Row* row
     s_min = base - work.last
     s_max = base - work.first
@@ -1167,13 +1156,9 @@ cdef void in_face(Work* work, int face, double seen) noexcept nogil:
         s_max = 2 * size - 1
     if s_min > s_max:
         return
-    if work.pole == 0:
-        # Compare a box around the shape's part in this chart with the base cell, the diamond |s - n| + |v| <= n.
-        ds = 0
-        if s_min > size:
-            ds = <double> (s_min - size)
-        elif s_max < size:
-            ds = <double> (size - s_max)
+    # In the belt v is a multiple of the longitude, and the base cell the diamond |s - n| + |v| <= n.
+    in_belt = work.pole == 0 and work.first >= size and work.last <= 3 * size
+    ds = <double> (s_min - size if s_min > size else size - s_max if s_max < size else 0)
     work.span_extent.count = 0
     for k in range(-turns, turns + 1):
         # The shape as seen the other way around the sphere, too.
@@ -1183,9 +1168,11 @@ cdef void in_face(Work* work, int face, double seen) noexcept nogil:
                 continue
             dv = 0
             if t + work.lon_min > 0:
-                dv = (t + work.lon_min) * work.rows[0].width
+                dv = (t + work.lon_min) * work.n
             elif t + work.lon_max < 0:
-                dv = -(t + work.lon_max) * work.rows[0].width
+                dv = -(t + work.lon_max) * work.n
+            if in_belt and ds + dv > work.n + 2:
+                continue
         if work.plain and work.mode == CENTER:
             for s in range(s_min, s_max + 1):
                 row = work.rows + (base - s - work.first)
@@ -1209,7 +1196,12 @@ cdef void in_face(Work* work, int face, double seen) noexcept nogil:
     for s in range(s_min, s_max + 1):
         work.table.low[MARGIN + s - s_min] = FAR
         work.table.high[MARGIN + s - s_min] = -FAR
-        combined(work, s - s_min, work.sorted_spans + work.begin[s - s_min], work.begin[s - s_min + 1] - work.begin[s - s_min])
+        spans = work.sorted_spans + work.begin[s - s_min]
+        count = work.begin[s - s_min + 1] - work.begin[s - s_min]
+        if work.mode == INSIDE:
+            put_difference(work, s - s_min, spans, count)
+        else:
+            put_union(work, s - s_min, spans, count)
     walk_face(&work.table, face, s_min, s_max, work.order, work.sink)
     walk_layers(work, face, s_min)
 
