@@ -16,6 +16,9 @@ longitude are computed from the ring and the place in it, so all cells of a ring
 An arc is a piece of a circle n.p = c, from a anticlockwise around n to b, no longer than half the circle; its points
 are those of the circle with (n x a).p >= 0 and (b x n).p >= 0. An ellipse is the curve whose distances to two foci
 have a given sum.
+
+`polygons` and `paths` take many shapes in one call and keep the memory of the walk from one to the next. `compound` is
+the same walk with the outlines of several shapes, of which it decides a boolean function; see the text above it.
 """
 
 from libc.limits cimport INT_MAX

@@ -237,7 +237,7 @@ class Polygon(_Outlined):
         self.larger = larger
         """Whether the inside is the rest of the sky."""
         ends = np.cumsum([0, *map(len, rings)], dtype=np.int64)
-        self._outline = _kernel.polygon(np.ascontiguousarray(np.concatenate(rings)), ends, larger)
+        self._outline: Any = _kernel.polygon(np.ascontiguousarray(np.concatenate(rings)), ends, larger)
 
     @classmethod
     def rectangle(cls, lon: float, lat: float, half_width: float, half_height: float, angle: float) -> Polygon:
