@@ -1169,7 +1169,8 @@ def paths(
 #
 # A compound is a boolean function of shapes, its leaves. The walk is that of one shape, with the arcs of all leaves.
 # Where no arc of a leaf passes a node, the leaf holds all or nothing of it. If the function follows from these leaves,
-# the node is done. A cell of the last order that the outline of one leaf passes is decided like that of one shape. One
+# the node is done. Else what is known is folded into the function, so that its children have only the leaves whose
+# outlines pass the node: a union of thousands of shapes costs little more than its parts. A cell of the last order that the outline of one leaf passes is decided like that of one shape. One
 # that several outlines pass is divided further by `look`, until each piece is passed by one outline, or by arcs that
 # neither end nor cross in it: then points next to each arc, on both sides of it, are in all pieces that the arcs make.
 # After LEVELS divisions, which only pieces at vertices and crossings reach, a grid of points decides.
@@ -1180,6 +1181,7 @@ cdef enum Sign:
     AND = -2
     XOR = -3
     MINUS = -4
+    NOT = -5
 
 cdef enum:
     UNKNOWN = 2
@@ -1196,10 +1198,11 @@ cdef struct Compound:
     const int* leaf_of              # of each arc, ascending
     const int* arc_of               # its number in the leaf
     const uint64_t* cell_of         # of order 29, in which it begins
-    const int* program
+    const int* program              # what is left of it at the node
     int steps
     unsigned char* state            # of each leaf: whether it holds the node, or UNKNOWN where its outline passes
     unsigned char* stack
+    int* begin                      # of the steps of each item of the stack
     int order
     Mode mode
     bint some_in                    # what was found in a cell
@@ -1218,6 +1221,10 @@ cdef int evaluate(Compound* c) noexcept nogil:
             stack[top] = c.state[step]
             top += 1
             continue
+        if step == NOT:
+            a = stack[top - 1]
+            stack[top - 1] = a if a == UNKNOWN else 1 - a
+            continue
         top -= 1
         a = stack[top - 1]
         b = stack[top]
@@ -1231,6 +1238,67 @@ cdef int evaluate(Compound* c) noexcept nogil:
             a = 0 if a == 0 or b == 0 else UNKNOWN if a == UNKNOWN or b == UNKNOWN else 1
         stack[top - 1] = a
     return stack[0]
+
+
+cdef int fold(Compound* c, int* out) noexcept nogil:
+    """Write the program without the leaves whose state is known; the number of its steps, 0 if nothing is left to ask.
+
+    The result is then in stack[0].
+    """
+    cdef unsigned char* stack = c.stack
+    cdef int* begin = c.begin
+    cdef unsigned char a, b
+    cdef int i, step, top = 0, n = 0
+    for i in range(c.steps):
+        step = c.program[i]
+        if step >= 0:
+            stack[top] = c.state[step]
+            begin[top] = n
+            if stack[top] == UNKNOWN:
+                out[n] = step
+                n += 1
+            top += 1
+            continue
+        if step == NOT:
+            if stack[top - 1] == UNKNOWN:
+                out[n] = NOT
+                n += 1
+            else:
+                stack[top - 1] = 1 - stack[top - 1]
+            continue
+        top -= 1
+        a = stack[top - 1]
+        b = stack[top]
+        if a == UNKNOWN and b == UNKNOWN:
+            out[n] = step
+            n += 1
+        elif step == OR:
+            if a == 1 or b == 1:
+                stack[top - 1] = 1
+                n = begin[top - 1]
+            elif a == 0:
+                stack[top - 1] = b
+        elif step == XOR:
+            # What is known has no steps; if it is 1, the rest turns round.
+            if a == UNKNOWN or b == UNKNOWN:
+                stack[top - 1] = UNKNOWN
+                if a == 1 or b == 1:
+                    out[n] = NOT
+                    n += 1
+            else:
+                stack[top - 1] = a ^ b
+        elif a == 0 or b == (1 if step == MINUS else 0):
+            stack[top - 1] = 0
+            n = begin[top - 1]
+        elif a == 1:
+            stack[top - 1] = b
+            if step == MINUS:
+                if b == UNKNOWN:
+                    out[n] = NOT
+                    n += 1
+                else:
+                    stack[top - 1] = 1 - b
+    return n
 
 
 cdef int still_passing(
@@ -1440,14 +1508,18 @@ cdef void look(
 
 
 cdef void descend_compound(
-    Compound* c, int face, int64_t x, int64_t y, int level, uint64_t cell, const int* above, int count, int* active
+    Compound* c, int face, int64_t x, int64_t y, int level, uint64_t cell, const int* above, int count, int* active,
+    int* folded,
 ) noexcept nogil:
-    """`descend` for a compound."""
+    """`descend` for a compound; `folded` has room for the programs of the levels below."""
     cdef double p[3]
-    cdef int i, now, leaves, value, shift = 2 * (MAX_ORDER - level)
+    cdef const int* program = c.program
+    cdef int i, now, leaves, value, steps = c.steps, shift = 2 * (MAX_ORDER - level)
     place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << level), p)
     now = still_passing(c, face, x, y, level, p, above, count, active, &leaves)
-    value = evaluate(c)
+    c.steps = fold(c, folded)
+    c.program = folded
+    value = UNKNOWN if c.steps else c.stack[0]
     if value == UNKNOWN and level == c.order:
         c.some_in = c.some_out = False
         if leaves == 1:
@@ -1456,12 +1528,16 @@ cdef void descend_compound(
             look(c, face, x, y, level, cell, p, min(LEVELS, MAX_ORDER - level), active, now, active + now)
         value = c.some_in if c.mode == OVERLAP else not c.some_out
     if value == UNKNOWN:
-        if c.sink.extent.failed:
-            return
-        for i in range(4):
-            descend_compound(c, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, active, now, active + now)
+        if not c.sink.extent.failed:
+            for i in range(4):
+                descend_compound(
+                    c, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, active, now, active + now,
+                    folded + c.steps,
+                )
     elif value:
         sink_put(c.sink, cell << shift, (cell + 1) << shift)
+    c.program = program
+    c.steps = steps
 
 
 def compound(list outlines, const int[::1] program, int order, int mode):
@@ -1477,6 +1553,7 @@ def compound(list outlines, const int[::1] program, int order, int mode):
     cdef const double* p
     cdef const Geometry** leaf = NULL
     cdef int* ints = NULL           # three lists of one number for each arc, and the active ones of each level
+    cdef int* programs = NULL       # the places of the stack's items, and a program for each level
     cdef unsigned char* bytes_ = NULL
     cdef uint64_t* cells = NULL
     check_order_and_mode(order, mode)
@@ -1501,7 +1578,8 @@ def compound(list outlines, const int[::1] program, int order, int mode):
         ints = <int*> allocate(total, levels * sizeof(int))
         bytes_ = <unsigned char*> allocate(n + program.shape[0], 1)
         cells = <uint64_t*> allocate(total, sizeof(uint64_t))
-        if leaf == NULL or ints == NULL or bytes_ == NULL or cells == NULL:
+        programs = <int*> allocate(program.shape[0], (order + 2) * sizeof(int))
+        if leaf == NULL or ints == NULL or bytes_ == NULL or cells == NULL or programs == NULL:
             sink.extent.failed = True
             return sink_take(&sink)
         k = 0
@@ -1528,17 +1606,19 @@ def compound(list outlines, const int[::1] program, int order, int mode):
         c.steps = <int> program.shape[0]
         c.state = bytes_
         c.stack = bytes_ + n
+        c.begin = programs
         c.order = order
         c.mode = <Mode> mode
         c.some_in = c.some_out = False
         c.sink = &sink
         with nogil:
             for j in range(12):
-                descend_compound(&c, j, 0, 0, 0, <uint64_t> j, ints + 2 * total, <int> total, ints + 3 * total)
+                descend_compound(&c, j, 0, 0, 0, <uint64_t> j, ints + 2 * total, <int> total, ints + 3 * total, programs + c.steps)
         return sink_take(&sink)
     finally:
         sink_close(&sink)
         free(leaf)
         free(ints)
+        free(programs)
         free(bytes_)
         free(cells)
