@@ -84,24 +84,7 @@ class Batch:
 
     def rasterize_apart(self, order: int, mode: Mode) -> Raster:
         """The same, where no two ranges of one shape overlap."""
-        alone = self._overlapping
-        if not alone.any():
-            return self.rasterize(order, mode)
-        others = np.flatnonzero(~alone)
-        parts = [self.take(others).rasterize(order, mode)]
-        rows = [others[parts[0][2]]]
-        for row in np.flatnonzero(alone).tolist():
-            starts, stops, missed = self.take(slice(row, row + 1)).rasterize(order, mode)
-            boundaries = from_starts_stops(starts, stops, order).boundaries
-            parts.append((boundaries[::2], boundaries[1::2], missed))
-            rows.append(missed + row)
-        starts, stops = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-        return starts, stops, np.sort(np.concatenate(rows))
-
-    @property
-    def _overlapping(self) -> NDArray[np.bool_]:
-        """Shapes of which ranges may overlap."""
-        return _around_poles(self.caps)
+        return self.rasterize(order, mode)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -122,12 +105,6 @@ class Batch:
     def counted_as(cls, number: int) -> str:
         """A number of shapes with their noun: "1 box", "2 boxes"."""
         return f"{number} {cls.noun if number == 1 else cls.plural}"
-
-
-def _around_poles(caps: Caps) -> NDArray[np.bool_]:
-    """Which caps hold a pole. The kernels go along rings around it in both directions, which meet."""
-    _, lat, radius = caps
-    return np.asarray(np.abs(lat) + radius > np.pi / 2 - 1e-9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -517,10 +494,19 @@ class Paths(Batch):
         there[missed.astype(np.intp)] = False
         return starts, stops, np.flatnonzero(np.bincount(row[there], minlength=len(self)) == 0)
 
-    @property
-    def _overlapping(self) -> NDArray[np.bool_]:
+    def rasterize_apart(self, order: int, mode: Mode) -> Raster:
         # The arcs of a line lie over each other where they meet.
-        return _around_poles(self.caps) | (np.diff(self.offsets) > 2)
+        bent = np.diff(self.offsets) > 2
+        straight = np.flatnonzero(~bent)
+        parts = [self.take(straight).rasterize(order, mode)]
+        rows = [straight[parts[0][2]]]
+        for row in np.flatnonzero(bent).tolist():
+            starts, stops, missed = self.take(slice(row, row + 1)).rasterize(order, mode)
+            boundaries = from_starts_stops(starts, stops, order).boundaries
+            parts.append((boundaries[::2], boundaries[1::2], missed))
+            rows.append(missed + row)
+        starts, stops = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+        return starts, stops, np.sort(np.concatenate(rows))
 
     @property
     def outline_lengths(self) -> Angles:
