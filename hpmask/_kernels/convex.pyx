@@ -1334,7 +1334,48 @@ cdef bint take_vertices(Work* work, const double* given, int64_t count) noexcept
             return False
     for k in range(n):
         edge_normal(work.vertices + 3 * k, work.vertices + 3 * (k + 1 if k + 1 < n else 0), work.normals + 3 * k)
+    if work.mode != CENTER and n > 4 and not turns_one_way(work) and has_twins(work):
+        work.status = LEFT
+        return False
     return True
+
+
+cdef bint turns_one_way(const Work* work) noexcept nogil:
+    """Whether the outline turns to one side at all vertices, as that of a convex polygon does."""
+    cdef int i, n = work.n_vertices, to_left = 0
+    for i in range(n):
+        to_left += dot(work.normals + 3 * i, work.vertices + 3 * ((i + 2) % n)) > 0
+    return to_left == 0 or to_left == n
+
+
+cdef struct Height:
+    double height       # along an axis that no circle of users is likely to be around: few vertices are as high
+    int vertex
+
+
+cdef int compare_heights(const void* a, const void* b) noexcept nogil:
+    cdef double difference = (<const Height*> a).height - (<const Height*> b).height
+    return -1 if difference < 0 else 1 if difference > 0 else 0
+
+
+cdef bint has_twins(Work* work) noexcept nogil:
+    """Whether two vertices are one: a side may then be there twice, and such sides are no part of the outline."""
+    # In the memory of the longitudes and rings, which come later.
+    cdef Height* heights = <Height*> work.lons
+    cdef const double* p
+    cdef int i, j, n = work.n_vertices
+    for i in range(n):
+        p = work.vertices + 3 * i
+        heights[i].height = 0.31 * p[0] + 0.73 * p[1] + 0.61 * p[2]
+        heights[i].vertex = i
+    qsort(heights, n, sizeof(Height), compare_heights)
+    for i in range(n):
+        j = i + 1
+        while j < n and heights[j].height - heights[i].height < SAME:
+            if chord2(work.vertices + 3 * heights[i].vertex, work.vertices + 3 * heights[j].vertex) < SAME * SAME:
+                return True
+            j += 1
+    return False
 
 
 cdef bint place_vertices(Work* work) noexcept nogil:

@@ -413,7 +413,7 @@ HEAVY = {
     "from_cones": lambda **n: Mask.from_cones(STARS, RADII, order=11, **n),
     "from_cones, overlap": lambda **n: Mask.from_cones(STARS[:9000], "0.2 deg", order=10, mode="overlap", **n),
     "from_regions": lambda **n: Mask.from_regions(
-        [f"icrs; ellipse({s.ra.deg}, {s.dec.deg}, 1, 0.5, 30)" for s in STARS[:40]], order=12, **n
+        [f"icrs; ellipse({s.ra.deg}, {s.dec.deg}, 1, 0.5, 30)" for s in STARS[:40]], order=15, **n
     ),
     "dilate": lambda **n: many().dilate("0.1 deg", **n),
     "dilate by steps": lambda **n: many().dilate(steps=2, **n),

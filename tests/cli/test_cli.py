@@ -22,6 +22,7 @@ from hpmask import EnergyAxis, Mask, __version__
 from hpmask.cli import main
 from hpmask.cli.look import plot
 from hpmask.plotting.static import EXCLUDED, KEPT
+from hpmask.recipe import sources
 from hpmask.wcs import field_wcs
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -156,13 +157,20 @@ class TestBuild:
 
             monkeypatch.setattr(Mask, name, watched)
 
-        for name in ("from_cones", "write_wcs", "contains", "to_frame"):
+        for name in ("write_wcs", "contains", "to_frame"):
             watch(name)
+        build = sources.from_shapes
+
+        def watched(*arguments, n_threads=None, **options):
+            given.append(("from_catalog", n_threads))
+            return build(*arguments, n_threads=n_threads, **options)
+
+        monkeypatch.setattr(sources, "from_shapes", watched)
         run("build", "recipe.toml", "-o", "mask.fits", "-q", "--n-threads", "2")
         run("query", "mask.fits", "83", "-22", "--n-threads", "3")
         run("to-wcs", "mask.fits", "--center", "83 22", "--width", "5 deg", "-o", "cut.fits", "--n-threads", "4")
         run("convert", "mask.fits", "other.fits", "--frame", "galactic", "-j", "5")
-        assert given == [("from_cones", 2), ("write_wcs", 2), ("contains", 3), ("write_wcs", 4), ("to_frame", 5)]
+        assert given == [("from_catalog", 2), ("write_wcs", 2), ("contains", 3), ("write_wcs", 4), ("to_frame", 5)]
         run("query", "mask.fits", "83", "22", "--n-threads", "0", code=2)
 
     @pytest.mark.parametrize("there", ["mask.fits", "sky.png", "crab.fits", "crab.png"])

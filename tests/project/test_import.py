@@ -74,13 +74,16 @@ def test_other_names_are_no_attributes():
     assert not hasattr(hpmask, "_nonsense")
 
 
-def test_takes_little_time():
+def test_takes_little_time(tmp_path, monkeypatch):
+    # With bytecode, as users have it after the first time.
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path))
     # After what it stands on, in processor time, so that the machine's load takes no part.
     code = (
         "import astropy.coordinates, time; start = time.process_time(); import hpmask;"
         "print(time.process_time() - start)"
     )
-    assert min(float(run(code)[0]) for _ in range(3)) < 0.4
+    assert min(float(run(code)[0]) for _ in range(4)) < 0.3
 
 
 @pytest.mark.parametrize("name", hpmask.__all__)
