@@ -316,6 +316,8 @@ def test_vertices_at_centres_and_corners(seed, order, corners):
     else:
         points = oracle.cell_points(np.arange(12 << (2 * order)), order, 0.5, 0.5)
         vertices = points[rng.permutation(np.argsort(-(points @ points[first]))[:12])[: rng.integers(3, 6)]]
+        if np.linalg.matrix_rank(vertices, tol=1e-9) < 3:
+            return  # all on one great circle: the walk refuses a polygon without an area
     for one in (order, order + 1):
         for mode in MODES:
             found = polygons([vertices], one, mode)
