@@ -51,8 +51,6 @@ Raster = tuple[Numbers, Numbers, Rows]
 
 # A cap up to this radius holds the great circles between its points.
 _CONVEX_CAP = 1.5
-# Two vertices this close to each other are the same. As in the kernels.
-_SAME = 1e-14
 
 
 class Sizes(NamedTuple):
@@ -297,7 +295,7 @@ class Boxes(Batch):
         return out
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        return Polygons.simple(self.corners).rasterize_with(np.ones(len(self), dtype=np.bool_), order, mode)
+        return Polygons.simple(self.corners).rasterize(order, mode)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -356,17 +354,8 @@ class Polygons(Batch):
         return Polygons(self.vertices[vertices], ring_offsets, offsets, self.larger[rows])
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
+        # One ring, and its smaller side inside: nearly all of these are done by the faster kernel.
         simple = (np.diff(self.offsets) == 1) & (self.larger == 0)
-        # Where a ring turns back on itself it may have no area: the other kernel knows that.
-        after = self._after()
-        tips = np.linalg.norm(self.vertices[after[after]] - self.vertices, axis=1) < _SAME
-        if tips.any():
-            rings = np.searchsorted(self.ring_offsets, np.flatnonzero(tips), side="right") - 1
-            simple[np.searchsorted(self.offsets, rings, side="right") - 1] = False
-        return self.rasterize_with(simple, order, mode)
-
-    def rasterize_with(self, simple: NDArray[np.bool_], order: int, mode: Mode) -> Raster:
-        """As `rasterize`, given which polygons have one ring, which bounds an area, and its smaller side inside."""
         rows = np.flatnonzero(simple)
         some = self if simple.all() else self.take(rows)
         number = MODE_NUMBERS[mode]
@@ -385,15 +374,10 @@ class Polygons(Batch):
         missed = np.sort(np.append(missed, rows[without.astype(np.intp)]))
         return np.append(starts, more), np.append(stops, ends), missed
 
-    def _after(self) -> Rows:
-        """The number of the vertex after each one in its ring."""
-        after = np.arange(1, len(self.vertices) + 1)
-        after[self.ring_offsets[1:] - 1] = self.ring_offsets[:-1]
-        return after
-
     def _edges(self) -> tuple[Rows, Angles]:
         """The number of the vertex after each one in its ring, and the length of the edge to it."""
-        after = self._after()
+        after = np.arange(1, len(self.vertices) + 1)
+        after[self.ring_offsets[1:] - 1] = self.ring_offsets[:-1]
         chords = np.linalg.norm(self.vertices[after] - self.vertices, axis=1)
         return after, 2 * np.arcsin(np.minimum(chords / 2, 1))
 
