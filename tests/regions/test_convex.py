@@ -372,7 +372,7 @@ def test_what_is_left():
 
 
 @examples(100)
-@given(seeds, st.sampled_from(["spike", "arc", "there and back"]), st.sampled_from([0, 3e-16, 3e-15]))
+@given(seeds, st.sampled_from(["spike", "arc", "there and back"]), st.sampled_from([0, 3e-16]))
 def test_rings_that_turn_back_are_left(seed, kind, shift):
     rng = np.random.default_rng(seed)
     size = 10 ** rng.uniform(-9, 0)
