@@ -51,6 +51,8 @@ cdef double NARROW = 0.02
 # Rounding and ties, in distances on the sphere: a centre this close to a side is decided by the exact test.
 cdef double NEAR_SIDE = 2e-14
 cdef double NEAR_ELLIPSE = 3e-15
+# Semi-axes are this long at least. A thinner ellipse has its two sides in the wrong order, for their places are rounded.
+cdef double THINNEST = 1e-14
 # The same for a ring and a vertex. The exact test looks a step of 4 TIE north of a centre.
 cdef double NEAR_VERTEX = 1e-13
 cdef double STEEP = 1e300
@@ -1601,6 +1603,10 @@ cdef void one_ellipse(
     cdef double rho[5]
     cdef double r, z, size
     cdef int count, k
+    if half_width < THINNEST:
+        half_width = THINNEST
+    if half_height < THINNEST:
+        half_height = THINNEST
     work.t = lon * (4 / M_PI)
     work.t -= 8 * floor(work.t / 8)
     if work.t >= 8:

@@ -426,10 +426,75 @@ cdef void in_face(
     walk_face(table, face, s_min, s_max, order, sink)
 
 
+cdef struct Scratch:
+    # Memory that is kept from shape to shape.
+    Table table
+    Nodes nodes
+    Sink beyond         # the disc around the antipode of a wide one
+    Sink hole           # the inner disc of an annulus
+    Sink disc           # and its outer one
+    Sink polar          # a disc that holds a pole
+    uint64_t* spare
+    Extent extent       # of spare
+
+
+cdef void open_scratch(Scratch* scratch) noexcept nogil:
+    memset(scratch, 0, sizeof(Scratch))
+
+
+cdef bint close_scratch(Scratch* scratch) noexcept nogil:
+    """Free the memory; returns whether some was missing."""
+    cdef bint failed = scratch.table.extent.failed or scratch.nodes.extent.failed or scratch.extent.failed
+    failed |= scratch.beyond.extent.failed or scratch.hole.extent.failed or scratch.disc.extent.failed
+    failed |= scratch.polar.extent.failed
+    free(scratch.table.memory)
+    free(scratch.nodes.node)
+    free(scratch.spare)
+    sink_close(&scratch.beyond)
+    sink_close(&scratch.hole)
+    sink_close(&scratch.disc)
+    sink_close(&scratch.polar)
+    return failed
+
+
+cdef bint tidy(Sink* sink, Scratch* scratch) noexcept nogil:
+    """Sort and unite the ranges of one shape; False if there is no memory.
+
+    They ascend within each part of each base cell, so there is mostly nothing to do.
+    """
+    cdef size_t n = sink.extent.count, i, k = 0
+    cdef bint sorted_ = True
+    if sink.extent.failed:
+        return False
+    for i in range(1, n):
+        if sink.starts[i] <= sink.stops[i - 1]:
+            sorted_ = False
+            break
+    if sorted_:
+        return True
+    if not grow(&scratch.extent, n, &scratch.spare, sizeof(uint64_t), NULL, 0, NULL, 0):
+        return False
+    sort_numbers(sink.starts, <Py_ssize_t> n, scratch.spare)
+    sort_numbers(sink.stops, <Py_ssize_t> n, scratch.spare)
+    # Before start i lies a gap if and only if the i ranges before it have ended.
+    for i in range(1, n):
+        if sink.starts[i] > sink.stops[i - 1]:
+            sink.stops[k] = sink.stops[i - 1]
+            k += 1
+            sink.starts[k] = sink.starts[i]
+    sink.stops[k] = sink.stops[n - 1]
+    sink.extent.count = k + 1
+    return True
+
+
 cdef bint one_disc(
-    double lon, double lat, double radius, int order, Mode mode, Table* table, Nodes* nodes, Sink* sink
+    double lon, double lat, double radius, int order, Mode mode, Scratch* scratch, Sink* sink
 ) noexcept nogil:
     """Emit one disc of a radius up to pi / 2; False if there is no memory."""
+    cdef Table* table = &scratch.table
+    cdef Nodes* nodes = &scratch.nodes
+    cdef Sink* out = sink
+    cdef size_t i
     cdef Disc disc
     cdef double n = <double> ((<int64_t> 1) << order), colatitude = 0.5 * M_PI - lat
     cdef double chord = 2 * sin(0.5 * radius), t, seen, half_max, half, width, slack = 0
@@ -500,6 +565,10 @@ cdef bint one_disc(
         around = True
     if half_max < 0 and not around:
         return True
+    if half_max >= 3:
+        # Base cells are visited from both sides, and the two parts of a ring may have cells in common.
+        out = &scratch.polar
+        out.extent.count = 0
     for face in range(12):
         # Base cells reach from the ring (face // 4) n to the ring (face // 4 + 2) n.
         if last <= (face >> 2) * size or first >= ((face >> 2) + 2) * size:
@@ -510,14 +579,19 @@ cdef bint one_disc(
         elif seen < -4:
             seen += 8
         if around or fabs(seen) <= 1 + half_max:
-            in_face(&disc, nodes.node, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink)
+            in_face(&disc, nodes.node, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, out)
         # The disc as seen the other way around the sphere.
         if half_max >= 3:
             seen = seen - 8 if seen > 0 else seen + 8
             if fabs(seen) <= 1 + half_max:
                 in_face(
-                    &disc, nodes.node, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, sink
+                    &disc, nodes.node, face, seen, order, mode, slack, table, EVERYWHERE if around else half_max, out
                 )
+    if out != sink:
+        if not tidy(out, scratch):
+            return False
+        for i in range(out.extent.count):
+            sink_put(sink, out.starts[i], out.stops[i])
     return True
 
 
@@ -535,64 +609,6 @@ cdef double widest(const Disc* disc, double radius) noexcept nogil:
 cdef inline Mode dual(Mode mode) noexcept nogil:
     """The mode in which the cells outside a shape are those of its complement in this mode."""
     return CENTER if mode == CENTER else INSIDE if mode == OVERLAP else OVERLAP
-
-
-cdef struct Scratch:
-    # Memory that is kept from shape to shape.
-    Table table
-    Nodes nodes
-    Sink beyond         # the disc around the antipode of a wide one
-    Sink hole           # the inner disc of an annulus
-    Sink disc           # and its outer one
-    uint64_t* spare
-    Extent extent       # of spare
-
-
-cdef void open_scratch(Scratch* scratch) noexcept nogil:
-    memset(scratch, 0, sizeof(Scratch))
-
-
-cdef bint close_scratch(Scratch* scratch) noexcept nogil:
-    """Free the memory; returns whether some was missing."""
-    cdef bint failed = scratch.table.extent.failed or scratch.nodes.extent.failed or scratch.extent.failed
-    failed |= scratch.beyond.extent.failed or scratch.hole.extent.failed or scratch.disc.extent.failed
-    free(scratch.table.memory)
-    free(scratch.nodes.node)
-    free(scratch.spare)
-    sink_close(&scratch.beyond)
-    sink_close(&scratch.hole)
-    sink_close(&scratch.disc)
-    return failed
-
-
-cdef bint tidy(Sink* sink, Scratch* scratch) noexcept nogil:
-    """Sort and unite the ranges of one shape; False if there is no memory.
-
-    They ascend within each part of each base cell, so there is mostly nothing to do.
-    """
-    cdef size_t n = sink.extent.count, i, k = 0
-    cdef bint sorted_ = True
-    if sink.extent.failed:
-        return False
-    for i in range(1, n):
-        if sink.starts[i] <= sink.stops[i - 1]:
-            sorted_ = False
-            break
-    if sorted_:
-        return True
-    if not grow(&scratch.extent, n, &scratch.spare, sizeof(uint64_t), NULL, 0, NULL, 0):
-        return False
-    sort_numbers(sink.starts, <Py_ssize_t> n, scratch.spare)
-    sort_numbers(sink.stops, <Py_ssize_t> n, scratch.spare)
-    # Before start i lies a gap if and only if the i ranges before it have ended.
-    for i in range(1, n):
-        if sink.starts[i] > sink.stops[i - 1]:
-            sink.stops[k] = sink.stops[i - 1]
-            k += 1
-            sink.starts[k] = sink.starts[i]
-    sink.stops[k] = sink.stops[n - 1]
-    sink.extent.count = k + 1
-    return True
 
 
 cdef void subtract(Sink* sink, const Sink* disc, const Sink* hole) noexcept nogil:
@@ -629,12 +645,12 @@ cdef bint any_disc(
         sink_put(sink, 0, END)
         return True
     if radius + tie <= 0.5 * M_PI:
-        return one_disc(lon, lat, radius + tie, order, mode, &scratch.table, &scratch.nodes, sink)
+        return one_disc(lon, lat, radius + tie, order, mode, scratch, sink)
     # Outside a wide disc lies a disc around the antipode, without its edge.
     rest = M_PI - radius - 2 * tie
     scratch.beyond.extent.count = 0
     if not (
-        one_disc(lon + M_PI, -lat, rest if rest > 0 else 0, order, dual(mode), &scratch.table, &scratch.nodes, &scratch.beyond)
+        one_disc(lon + M_PI, -lat, rest if rest > 0 else 0, order, dual(mode), scratch, &scratch.beyond)
         and tidy(&scratch.beyond, scratch)
     ):
         return False
@@ -718,9 +734,9 @@ cdef tuple all_shapes(
 def rasterize(const double[::1] lon, const double[::1] lat, const double[::1] radius, int order, int mode):
     """Range starts and stops (order 29) of the cells of each disc, and the numbers of the discs that have no cell.
 
-    The ranges come disc by disc, and those of different discs may overlap. Angles in radians: latitudes within
-    [-pi/2, pi/2], radii from 0 to pi. `mode` 0: cells whose centre is in the disc or within TIE of it, 1: cells that
-    meet it, 2: cells fully inside it.
+    The ranges come disc by disc. Those of one disc do not overlap, those of different discs may. Angles in radians:
+    latitudes within [-pi/2, pi/2], radii from 0 to pi. `mode` 0: cells whose centre is in the disc or within TIE of it,
+    1: cells that meet it, 2: cells fully inside it.
     """
     return all_shapes(lon, lat, None, radius, order, mode)
 

@@ -262,6 +262,51 @@ cdef inline bint on_arc(const Geometry* g, const double* arc, const double* p, d
     return g.kind == ELLIPSE or (dot(arc + AFTER, p) >= margin and dot(arc + BEFORE, p) >= margin)
 
 
+cdef inline double with_slope(const double* focus, const double* p, const double* way, double* slope) noexcept nogil:
+    """The distance of p from a focus; adds to `slope` its derivative along `way`, as a function in space."""
+    cdef double from_focus[3]
+    cdef double chord, half
+    cdef int i
+    for i in range(3):
+        from_focus[i] = p[i] - focus[i]
+    chord = sqrt(dot(from_focus, from_focus))
+    half = min(0.5 * chord, 1.0)
+    if chord > 0:
+        slope[0] += dot(from_focus, way) / (chord * sqrt(1 - half * half))
+    return 2 * asin(half)
+
+
+cdef bint keeps_off(const Geometry* g, const double* p, const double* q, double bend) noexcept nogil:
+    """Whether an ellipse keeps off a part of a cell's edge, which strays no further than `bend` from its chord p q.
+
+    The distance from a focus, 2 asin(chord / 2), is convex in space. On the chord the sum of the distances is therefore
+    no larger than at its ends, and no smaller than on its tangents there. This matters next to a thin ellipse, where the
+    sum grows with the square of the distance.
+    """
+    cdef double way[3]
+    cdef double at_p, at_q, slope_p = 0, slope_q = 0, sum = g.distance_sum, low, slack
+    cdef int i
+    for i in range(3):
+        way[i] = q[i] - p[i]
+    at_p = with_slope(g.focus1, p, way, &slope_p) + with_slope(g.focus2, p, way, &slope_p)
+    at_q = with_slope(g.focus1, q, way, &slope_q) + with_slope(g.focus2, q, way, &slope_q)
+    # Up to 2.5 rad from a focus, with some room, the distance changes at most 4 times as fast as a point in space moves.
+    if at_p > 2.5 or at_q > 2.5:
+        return False
+    # Next to nothing for rounding: a part that is not ruled out, and does not touch, is halved to the end.
+    slack = 8 * bend + 0.5 * TOUCH
+    if at_p < sum and at_q < sum:
+        return max(at_p, at_q) < sum - slack
+    if slope_p >= 0:
+        low = at_p
+    elif slope_q <= 0:
+        low = at_q
+    else:
+        # where the tangents meet
+        low = at_p + slope_p * (at_q - slope_q - at_p) / (slope_p - slope_q)
+    return low > sum + slack
+
+
 cdef inline bint beyond(
     const Geometry* g, const double* arc, const double* p, const double* q, double bend
 ) noexcept nogil:
@@ -312,7 +357,10 @@ cdef bint crossed(
         length = sqrt(chord2(p, q)) + bend
         if fabs(a) + fabs(b) > length:
             return False
-        if g.kind != ELLIPSE and fabs(a) > bend and fabs(b) > bend:
+        if g.kind == ELLIPSE:
+            if keeps_off(g, p, q, bend):
+                return False
+        elif fabs(a) > bend and fabs(b) > bend:
             return False
         if depth == 0:
             return False

@@ -51,8 +51,6 @@ Raster = tuple[Numbers, Numbers, Rows]
 
 # A cap up to this radius holds the great circles between its points.
 _CONVEX_CAP = 1.5
-# Two vertices this close to each other are the same. As in the kernels.
-_SAME = 1e-14
 
 
 class Sizes(NamedTuple):
@@ -84,24 +82,7 @@ class Batch:
 
     def rasterize_apart(self, order: int, mode: Mode) -> Raster:
         """The same, where no two ranges of one shape overlap."""
-        alone = self._overlapping
-        if not alone.any():
-            return self.rasterize(order, mode)
-        others = np.flatnonzero(~alone)
-        parts = [self.take(others).rasterize(order, mode)]
-        rows = [others[parts[0][2]]]
-        for row in np.flatnonzero(alone).tolist():
-            starts, stops, missed = self.take(slice(row, row + 1)).rasterize(order, mode)
-            boundaries = from_starts_stops(starts, stops, order).boundaries
-            parts.append((boundaries[::2], boundaries[1::2], missed))
-            rows.append(missed + row)
-        starts, stops = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-        return starts, stops, np.sort(np.concatenate(rows))
-
-    @property
-    def _overlapping(self) -> NDArray[np.bool_]:
-        """Shapes of which ranges may overlap."""
-        return _around_poles(self.caps)
+        return self.rasterize(order, mode)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -122,12 +103,6 @@ class Batch:
     def counted_as(cls, number: int) -> str:
         """A number of shapes with their noun: "1 box", "2 boxes"."""
         return f"{number} {cls.noun if number == 1 else cls.plural}"
-
-
-def _around_poles(caps: Caps) -> NDArray[np.bool_]:
-    """Which caps hold a pole. The kernels go along rings around it in both directions, which meet."""
-    _, lat, radius = caps
-    return np.asarray(np.abs(lat) + radius > np.pi / 2 - 1e-9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -320,7 +295,7 @@ class Boxes(Batch):
         return out
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        return Polygons.simple(self.corners).rasterize_with(np.ones(len(self), dtype=np.bool_), order, mode)
+        return Polygons.simple(self.corners).rasterize(order, mode)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -379,17 +354,8 @@ class Polygons(Batch):
         return Polygons(self.vertices[vertices], ring_offsets, offsets, self.larger[rows])
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
+        # One ring, and its smaller side inside: nearly all of these are done by the faster kernel.
         simple = (np.diff(self.offsets) == 1) & (self.larger == 0)
-        # Where a ring turns back on itself it may have no area: the other kernel knows that.
-        after = self._after()
-        tips = np.linalg.norm(self.vertices[after[after]] - self.vertices, axis=1) < _SAME
-        if tips.any():
-            rings = np.searchsorted(self.ring_offsets, np.flatnonzero(tips), side="right") - 1
-            simple[np.searchsorted(self.offsets, rings, side="right") - 1] = False
-        return self.rasterize_with(simple, order, mode)
-
-    def rasterize_with(self, simple: NDArray[np.bool_], order: int, mode: Mode) -> Raster:
-        """As `rasterize`, given which polygons have one ring, which bounds an area, and its smaller side inside."""
         rows = np.flatnonzero(simple)
         some = self if simple.all() else self.take(rows)
         number = MODE_NUMBERS[mode]
@@ -408,15 +374,10 @@ class Polygons(Batch):
         missed = np.sort(np.append(missed, rows[without.astype(np.intp)]))
         return np.append(starts, more), np.append(stops, ends), missed
 
-    def _after(self) -> Rows:
-        """The number of the vertex after each one in its ring."""
-        after = np.arange(1, len(self.vertices) + 1)
-        after[self.ring_offsets[1:] - 1] = self.ring_offsets[:-1]
-        return after
-
     def _edges(self) -> tuple[Rows, Angles]:
         """The number of the vertex after each one in its ring, and the length of the edge to it."""
-        after = self._after()
+        after = np.arange(1, len(self.vertices) + 1)
+        after[self.ring_offsets[1:] - 1] = self.ring_offsets[:-1]
         chords = np.linalg.norm(self.vertices[after] - self.vertices, axis=1)
         return after, 2 * np.arcsin(np.minimum(chords / 2, 1))
 
@@ -517,10 +478,19 @@ class Paths(Batch):
         there[missed.astype(np.intp)] = False
         return starts, stops, np.flatnonzero(np.bincount(row[there], minlength=len(self)) == 0)
 
-    @property
-    def _overlapping(self) -> NDArray[np.bool_]:
+    def rasterize_apart(self, order: int, mode: Mode) -> Raster:
         # The arcs of a line lie over each other where they meet.
-        return _around_poles(self.caps) | (np.diff(self.offsets) > 2)
+        bent = np.diff(self.offsets) > 2
+        straight = np.flatnonzero(~bent)
+        parts = [self.take(straight).rasterize(order, mode)]
+        rows = [straight[parts[0][2]]]
+        for row in np.flatnonzero(bent).tolist():
+            starts, stops, missed = self.take(slice(row, row + 1)).rasterize(order, mode)
+            boundaries = from_starts_stops(starts, stops, order).boundaries
+            parts.append((boundaries[::2], boundaries[1::2], missed))
+            rows.append(missed + row)
+        starts, stops = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+        return starts, stops, np.sort(np.concatenate(rows))
 
     @property
     def outline_lengths(self) -> Angles:

@@ -424,6 +424,18 @@ def test_radius_per_energy_bin():
             Mask.from_cones(center, [2, 1, 0.5] * u.deg, order=7, **options)
 
 
+@examples(150)
+@given(places() | st.tuples(st.floats(0, 6.28), st.sampled_from([PI / 2, -PI / 2])), st.integers(0, 8), st.data())
+def test_ranges_of_one_disc_do_not_overlap(place, order, data):
+    # Rings around a pole come from both sides of the sky.
+    radius = data.draw(radii(order) | st.floats(0, 2) | st.just(PI / 2))
+    row = [np.array([value]) for value in (*place, radius)]
+    for mode in range(3):
+        starts, stops, _ = kernel.rasterize(*row, order, mode)
+        in_order = np.argsort(starts)
+        assert np.all(starts[in_order][1:] >= stops[in_order][:-1])
+
+
 # ---------------------------------------------------------------------- annuli
 
 

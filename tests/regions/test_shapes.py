@@ -824,6 +824,17 @@ def test_compounds_leave_no_point_out(seed, kinds):
     assert not held(shape, 4, "inside")[cells[~expected]].any()
 
 
+@pytest.mark.parametrize("minor", [1e-3, 1e-7, 1e-12])
+def test_compounds_with_thin_ellipses(minor):
+    """The walk finds where a thin ellipse crosses an edge in a few steps, and the same cells as the other kernel."""
+    for lon, lat, angle in ((0.2, 0.3, 0.7), (3.0, -1.2, 0.1), (5.0, 0.75, 2.0)):
+        thin = Ellipse(lon, lat, minor, 0.3, angle)
+        far = Disc(lon + np.pi, -lat, 0.1)
+        for mode in MODES:
+            found = shapes_plane([Combined(thin, far, "-")], order=7, mode=mode)
+            assert found == shapes_plane([thin], order=7, mode=mode)
+
+
 def tile(west, south, width=5.0, height=5.0):
     lon = np.radians([west, west + width, west + width, west])
     return Polygon(lon, np.radians([south, south, south + height, south + height]))
