@@ -53,6 +53,9 @@ Raster = tuple[Numbers, Numbers, Rows]
 _CONVEX_CAP = 1.5
 # Two vertices this close to each other are the same. As in the kernels.
 _SAME = 1e-14
+# Sides whose ends agree to within a few times that have components in this direction that differ by less.
+_SAME_SIDE = 1e-13
+_SOME_DIRECTION = np.array([0.4867, 0.6541, 0.5791])
 
 
 class Sizes(NamedTuple):
@@ -386,7 +389,27 @@ class Polygons(Batch):
         if tips.any():
             rings = np.searchsorted(self.ring_offsets, np.flatnonzero(tips), side="right") - 1
             simple[np.searchsorted(self.offsets, rings, side="right") - 1] = False
+        if mode != "center":
+            simple[self._with_slits(after)] = False
         return self.rasterize_with(simple, order, mode)
+
+    def _with_slits(self, after: Rows) -> Rows:
+        """The polygons of one ring that may have a side twice, such as the line that joins a hole to the outer ring.
+
+        Such a side divides nothing, but the kernel of simple polygons takes it for a part of the outline. `after` is
+        the result of `_after`.
+        """
+        # Without tips, a ring with a side twice has at least six vertices.
+        rows = np.flatnonzero((np.diff(self.offsets) == 1) & (np.diff(self.ring_offsets)[self.offsets[:-1]] >= 6))
+        if not rows.size:
+            return rows
+        vertices, ends = _ragged_rows(self.ring_offsets[self.offsets], rows)
+        # A number for each side, the same in either sense. Others may have it by chance, which does no harm.
+        number = (self.vertices[vertices] + self.vertices[after[vertices]]) @ _SOME_DIRECTION
+        row = np.repeat(np.arange(rows.size), np.diff(ends))
+        by_number = np.lexsort((number, row))
+        same = (np.diff(row[by_number]) == 0) & (np.diff(number[by_number]) < _SAME_SIDE)
+        return rows[np.unique(row[by_number][1:][same])]
 
     def rasterize_with(self, simple: NDArray[np.bool_], order: int, mode: Mode) -> Raster:
         """As `rasterize`, given which polygons have one ring, which bounds an area, and its smaller side inside."""
