@@ -409,7 +409,8 @@ class Polygons(Batch):
         row = np.repeat(np.arange(rows.size), np.diff(ends))
         by_number = np.lexsort((number, row))
         same = (np.diff(row[by_number]) == 0) & (np.diff(number[by_number]) < _SAME_SIDE)
-        return rows[np.unique(row[by_number][1:][same])]
+        doubled: Rows = rows[np.unique(row[by_number][1:][same])]
+        return doubled
 
     def rasterize_with(self, simple: NDArray[np.bool_], order: int, mode: Mode) -> Raster:
         """As `rasterize`, given which polygons have one ring, which bounds an area, and its smaller side inside."""

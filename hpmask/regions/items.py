@@ -9,6 +9,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "Compound",
     "Corners",
     "Item",
+    "Point",
     "WholeSky",
     "check_frame",
     "complement",
@@ -71,6 +73,8 @@ def check_frame(name: str) -> str:
 class Item:
     """A region by its numbers."""
 
+    kind: ClassVar[str]
+    """Its name in messages."""
     meta: ClassVar[Mapping[str, Any]] = INCLUDED
     frame: str = "icrs"
     """Name of a frame of astropy."""
@@ -85,6 +89,7 @@ class Item:
 class Corners(Item):
     """A polygon by its corners: one outline, or several of which points inside an odd number count."""
 
+    kind: ClassVar[str] = "polygon"
     rings: Sequence[Floats]
     """Longitudes and latitudes of the corners of each outline, shape (n, 2)."""
 
@@ -95,8 +100,9 @@ class Corners(Item):
 
 @dataclass(slots=True)
 class Circle(Item):
-    """A disc, or a point if its radius is 0."""
+    """A disc."""
 
+    kind: ClassVar[str] = "circle"
     lon: float
     lat: float
     radius: float
@@ -107,9 +113,23 @@ class Circle(Item):
 
 
 @dataclass(slots=True)
+class Point(Item):
+    """A point: a disc if points are given a radius."""
+
+    kind: ClassVar[str] = "point"
+    lon: float
+    lat: float
+
+    @property
+    def positions(self) -> Floats:
+        return np.array([[self.lon, self.lat]])
+
+
+@dataclass(slots=True)
 class Caps(Item):
     """What some caps share: see `hpmask.regions.caps`."""
 
+    kind: ClassVar[str] = "polygon"
     axes: Floats
     """Unit vectors, shape (n, 3)."""
     cm: Floats
@@ -123,6 +143,8 @@ class Caps(Item):
 @dataclass(slots=True)
 class WholeSky(Item):
     """All of the sky."""
+
+    kind: ClassVar[str] = "whole sky"
 
 
 @dataclass(slots=True)
@@ -143,7 +165,7 @@ def complement(region: Any) -> Compound:
 # ---------------------------------------------------------------------- shapes
 
 
-def place(leaves: Sequence[Leaf], frame: str) -> list[Placed | Refused]:
+def place(leaves: Sequence[Leaf], frame: str, point_radius: float = 0.0) -> list[Placed | Refused]:
     """The shapes of items, or why they have none.
 
     Parameters
@@ -152,6 +174,8 @@ def place(leaves: Sequence[Leaf], frame: str) -> list[Placed | Refused]:
         Their regions are items.
     frame : {"icrs", "galactic"}
         Frame of the shapes.
+    point_radius : float, default 0.0
+        Radius of points in radians.
 
     Examples
     --------
@@ -181,7 +205,7 @@ def place(leaves: Sequence[Leaf], frame: str) -> list[Placed | Refused]:
                 caps.append((i, item.axes if source == frame else vectors[first:last]))
             elif not isinstance(item, WholeSky):
                 try:
-                    placed[i] = _placed(item, lon[first:last], lat[first:last], vectors[first:last])
+                    placed[i] = _placed(item, lon[first:last], lat[first:last], vectors[first:last], point_radius)
                 except ValueError as error:
                     placed[i] = Refused(leaves[i], "value", str(error))
         if caps:
@@ -189,17 +213,18 @@ def place(leaves: Sequence[Leaf], frame: str) -> list[Placed | Refused]:
     return placed
 
 
-def _placed(item: Item, lon: Floats, lat: Floats, vectors: Floats) -> Placed:
+def _placed(item: Item, lon: Floats, lat: Floats, vectors: Floats, point_radius: float) -> Placed:
     centre = tuple(vectors[0].tolist())
-    if isinstance(item, Circle):
-        radius = math.radians(item.radius)
+    if isinstance(item, Circle | Point):
+        radius = math.radians(item.radius) if isinstance(item, Circle) else point_radius
         return Placed(Disc(float(lon[0]), float(lat[0]), radius), centre, radius)
     assert isinstance(item, Corners)
-    reach = 2 * math.asin(min(1.0, float(np.linalg.norm(vectors - vectors[0], axis=1).max()) / 2))
+    away = vectors - vectors[0]
+    reach = 2 * math.asin(min(1.0, math.sqrt(float(np.einsum("ij,ij->i", away, away).max())) / 2))
     # A disc below a hemisphere holds the edges between any two of its points; a greater one may not.
-    cuts = np.cumsum([len(ring) for ring in item.rings])[:-1]
-    first, *holes = zip(np.split(lon, cuts), np.split(lat, cuts), strict=True)
-    return Placed(Polygon(*first, holes=holes), centre, reach if reach < 1.5 else math.pi)
+    ends = list(accumulate(len(ring) for ring in item.rings))
+    rings = [vectors[first:last] for first, last in zip([0, *ends], ends, strict=False)]
+    return Placed(Polygon.from_vectors(rings), centre, reach if reach < 1.5 else math.pi)
 
 
 def _place_caps(caps: list[tuple[int, Floats]], items: list[Item], placed: list[Placed | Refused]) -> None:
