@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, ClassVar
 
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from hpmask.geometry import frames
 from hpmask.regions.caps import cap_polygons
+from hpmask.regions.figures import Figure, Place, region_of
 from hpmask.regions.from_astropy import WHOLE_SKY, Leaf, Placed, Refused
+from hpmask.regions.pixels import PLANES
 from hpmask.regions.shapes import Disc, Polygon
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "WholeSky",
     "check_frame",
     "complement",
+    "item_or_region",
     "place",
 ]
 
@@ -75,7 +78,7 @@ class Item:
 
     kind: ClassVar[str]
     """Its name in messages."""
-    meta: ClassVar[Mapping[str, Any]] = INCLUDED
+    meta: Mapping[str, Any] = field(default_factory=lambda: INCLUDED, repr=False)
     frame: str = "icrs"
     """Name of a frame of astropy."""
 
@@ -160,6 +163,19 @@ class Compound:
 def complement(region: Any) -> Compound:
     """The sky outside a region."""
     return Compound(WholeSky(), region, operator.xor)
+
+
+def item_or_region(figure: Figure, place: Place, meta: dict[str, Any], kind: str) -> Any:
+    """As `region_of`, with discs and points as items: objects of astropy's `regions` take many times as long."""
+    if place.system not in PLANES and place.system:
+        (lon, lat), *_ = place.points
+        if figure.kind == "Point":
+            return Point(lon, lat, meta=meta, frame=place.system)
+        if figure.kind == "Circle" and isinstance(figure.sizes[0], u.Quantity):
+            radius = float(figure.sizes[0].to_value(u.deg))
+            if 0 < radius <= 180:
+                return Circle(lon, lat, radius, meta=meta, frame=place.system)
+    return region_of(figure, place, meta, kind)
 
 
 # ---------------------------------------------------------------------- shapes

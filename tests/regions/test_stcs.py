@@ -8,7 +8,8 @@ from astropy.coordinates import SkyCoord
 from hpmask import Mask
 from hpmask.regions import shapes
 from hpmask.regions.convert import to_shapes
-from hpmask.regions.items import Caps, Circle, Corners, Item, Point, WholeSky
+from hpmask.regions.format import Source
+from hpmask.regions.items import Caps, Circle, Corners, Point, WholeSky
 from hpmask.regions.parse import FORMATS, read
 from hpmask.regions.stcs import regions_of
 
@@ -184,8 +185,8 @@ def test_an_impossible_size_is_named():
 
 @pytest.mark.parametrize("text", ["circle(1,2,3)", "icrs\ncircle 1 2 3", "box(1,2,3,4,5)", "fk5; polygon 1 2 3 4 5 6"])
 def test_texts_of_ds9_are_not_taken(text):
-    (found,) = read(text)[0]
-    assert not isinstance(found.region, Item)
+    assert not FORMATS["stcs"].matches(Source.of_text(text))
+    assert read(text) == read(text, format="ds9")
 
 
 def test_names_of_formats():
