@@ -231,7 +231,8 @@ def _build(leaves: list[Leaf], frame: str, context: Context) -> list[Placed | Re
     is_item = [isinstance(leaf.region, items.Item) for leaf in leaves]
     if not any(is_item):
         return from_astropy.build(leaves, frame, context)
-    placed = iter(items.place([leaf for leaf, one in zip(leaves, is_item, strict=True) if one], frame))
+    plain = [leaf for leaf, one in zip(leaves, is_item, strict=True) if one]
+    placed = iter(items.place(plain, frame, context.point_radius))
     rest = [leaf for leaf, one in zip(leaves, is_item, strict=True) if not one]
     others = iter(from_astropy.build(rest, frame, context))
     return [next(placed if one else others) for one in is_item]

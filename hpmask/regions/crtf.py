@@ -22,8 +22,9 @@ from typing import Any
 
 from astropy import units as u
 
-from hpmask.regions.figures import Figure, Pixels, Place, Size, region_of
+from hpmask.regions.figures import Figure, Pixels, Place, Size
 from hpmask.regions.from_astropy import Unreadable, Unusable
+from hpmask.regions.items import item_or_region
 from hpmask.regions.numbers import COLONS, NUMBER, number, sexagesimal
 
 __all__ = ["Reader"]
@@ -74,6 +75,8 @@ _UNITS = {
     "'": u.arcmin,
     '"': u.arcsec,
 }
+# Plain numbers: a polygon may have many thousand coordinates.
+_DEGREES = {name: float(unit.to(u.deg)) for name, unit in _UNITS.items()}
 _QUANTITY = re.compile(rf"({NUMBER})\s*(deg|rad|arcmin|arcsec|pix|'|\")")
 _LETTERS = re.compile(r"([+-]?)(\d+)([hd])(\d+)m(?:(\d+\.?\d*)s?)?", re.IGNORECASE)
 _DOTS = re.compile(r"([+-]?)(\d+)\.(\d+)\.(\d+(?:\.\d*)?)")
@@ -86,7 +89,7 @@ class Reader:
     --------
     >>> from hpmask.regions.crtf import Reader
     >>> [type(region).__name__ for region in Reader().read_line("circle[[10deg, 20deg], 3arcmin], coord=ICRS")]
-    ['CircleSkyRegion']
+    ['Circle']
     """
 
     language = "crtf"
@@ -133,7 +136,7 @@ class Reader:
         kind = (
             f"{word} in pixels" if place.system else f"{word} without a frame (coord=ICRS, in its line or a global one)"
         )
-        return [region_of(replace(figure, name=word), place, meta, kind)]
+        return [item_or_region(replace(figure, name=word), place, meta, kind)]
 
 
 def _items(text: str) -> tuple[list[str | tuple[str, str]], str]:
@@ -232,11 +235,15 @@ def _place(pairs: list[Any], coord: str | None) -> Place:
     return Place(points, _FRAMES[name])
 
 
-def _size(text: str) -> Size:
+def _value_and_unit(text: str) -> tuple[float, str]:
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not an angle with a unit such as '3arcmin'")
-    value, unit = number(match[1]), match[2].lower()
+    return number(match[1]), match[2].lower()
+
+
+def _size(text: str) -> Size:
+    value, unit = _value_and_unit(text)
     return Pixels(value, "pixel") if unit == "pix" else value * _UNITS[unit]
 
 
@@ -254,5 +261,5 @@ def _coordinate(text: str, *, lon: bool) -> tuple[str, float]:
         return "sky", sexagesimal(*match.groups()) * 15
     if match := _DOTS.fullmatch(text):
         return "sky", sexagesimal(*match.groups())
-    size = _size(text)
-    return ("pixel", size.value) if isinstance(size, Pixels) else ("sky", float(size.to_value(u.deg)))
+    value, unit = _value_and_unit(text)
+    return ("pixel", value) if unit == "pix" else ("sky", value * _DEGREES[unit])

@@ -25,8 +25,9 @@ from typing import Any
 
 from astropy import units as u
 
-from hpmask.regions.figures import Figure, Pixels, Place, Size, region_of
+from hpmask.regions.figures import Figure, Pixels, Place, Size
 from hpmask.regions.from_astropy import Unreadable, Unusable
+from hpmask.regions.items import item_or_region
 from hpmask.regions.numbers import COLONS, NUMBER, number, sexagesimal
 
 __all__ = ["Reader"]
@@ -89,7 +90,7 @@ class Reader:
     --------
     >>> from hpmask.regions.ds9 import Reader
     >>> [type(region).__name__ for region in Reader().read_line("fk5; circle(10, 20, 3') # color=red")]
-    ['CircleSkyRegion']
+    ['Circle']
     """
 
     language = "ds9"
@@ -212,7 +213,7 @@ class Reader:
             yield Unusable(f"{name} in {where}", "place", meta)
             return
         for figure in figures:
-            yield region_of(figure, place, meta, f"{name} in {self._named(place)}")
+            yield item_or_region(figure, place, meta, f"{name} in {self._named(place)}")
 
     def _named(self, place: Place) -> str:
         """The coordinates of a place that needs an image, for messages."""

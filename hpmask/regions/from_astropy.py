@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hpmask._utils.arguments import float64, unmasked
 from hpmask.geometry import frames
 from hpmask.regions.compounds import path, sector
-from hpmask.regions.figures import Drawn, LonLatBox, OnImage, Path, Sector, drawn_of
+from hpmask.regions.figures import Drawn, LonLatBox, OnImage, drawn_of
 from hpmask.regions.pixels import PixelFrame
 from hpmask.regions.shapes import Combined, Disc, Ellipse, Polygon, Shape, Zone
 
@@ -92,8 +92,7 @@ class Leaf:
     def __str__(self) -> str:
         if self.name:
             return self.name
-        named = isinstance(self.region, Unusable | Unreadable | OnImage | Drawn | Path | Sector)
-        name = self.region.kind if named else type(self.region).__name__
+        name = getattr(self.region, "kind", None) or type(self.region).__name__
         return f"region {self.number} ({name}){self.where}"
 
 

@@ -5,7 +5,8 @@ object names, or else in the one that the reader is given, ICRS by default.
 
 * The sides of polygons are great circles. The first ring of a polygon is its outline, the others are holes. A ring is
   the smaller of its two sides, in either sense: RFC 7946 asks for anticlockwise rings, others for clockwise ones.
-* A MultiPolygon and a GeometryCollection are the union of their parts. A Point is a point. Lines have no area.
+* A MultiPolygon and a GeometryCollection are the union of their parts. A polygon without coordinates is nothing. Points
+  and lines have an area if they are given a radius or a width.
 * The number of a region is that of its feature.
 """
 
@@ -17,11 +18,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
+from hpmask.regions.figures import Path
 from hpmask.regions.format import RegionFormat, Source, TextRegion
-from hpmask.regions.from_astropy import Unusable
-from hpmask.regions.items import INCLUDED, Circle, Corners, check_frame
+from hpmask.regions.items import INCLUDED, Corners, Point, check_frame
 
 __all__ = ["FORMAT", "regions_of"]
 
@@ -44,7 +47,7 @@ def regions_of(geometry: Any, frame: str = "icrs") -> list[Any]:
     --------
     >>> from hpmask.regions.geojson import regions_of
     >>> regions_of({"type": "Point", "coordinates": [-90, 45]})
-    [Circle(frame='icrs', lon=-90.0, lat=45.0, radius=0.0)]
+    [Point(frame='icrs', lon=-90.0, lat=45.0)]
     """
     return list(_geometry(geometry, frame, 0))
 
@@ -61,16 +64,19 @@ def _geometry(geometry: Any, frame: str, depth: int) -> Iterator[Any]:
         return
     coordinates = geometry.get("coordinates")
     if kind in _LINES:
-        yield Unusable(kind, "area", dict(INCLUDED))
+        for line in [coordinates] if kind == "LineString" else _list(coordinates, f"the coordinates of a {kind}"):
+            positions = _positions(line, "a line")
+            if len(positions) < 2:
+                raise ValueError(f"a line has at least 2 positions, got {len(positions)}")
+            yield Path(kind, SkyCoord(positions * u.deg, frame=frame), dict(INCLUDED))
     elif kind in ("Point", "MultiPoint"):
         for lon, lat in _positions([coordinates] if kind == "Point" else coordinates, kind).tolist():
-            yield Circle(lon, lat, 0.0, frame=frame)
+            yield Point(lon, lat, frame=frame)
     else:
         for rings in [coordinates] if kind == "Polygon" else _list(coordinates, "the coordinates of a MultiPolygon"):
             found = [_ring(ring) for ring in _list(rings, "the coordinates of a Polygon")]
-            if not found:
-                raise ValueError("a Polygon has no ring")
-            yield Corners(found, frame=frame)
+            if found:
+                yield Corners(found, frame=frame)
 
 
 def _list(value: Any, what: str) -> list[Any]:
@@ -169,7 +175,7 @@ def _matches(source: Source) -> bool:
 
 FORMAT = RegionFormat(
     name="geojson",
-    description="GeoJSON: polygons and multipolygons with holes, points, features and collections.",
+    description="GeoJSON: polygons and multipolygons with holes, points, lines, features and collections.",
     suffixes=(".geojson", ".json"),
     matches=_matches,
     read=_read,

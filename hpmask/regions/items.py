@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 
 from hpmask.geometry import frames
 from hpmask.regions.caps import cap_polygons
+from hpmask.regions.figures import Figure, Place, region_of
 from hpmask.regions.from_astropy import WHOLE_SKY, Leaf, Placed, Refused
+from hpmask.regions.pixels import PLANES
 from hpmask.regions.shapes import Disc, Polygon
 
 __all__ = [
@@ -28,9 +31,11 @@ __all__ = [
     "Compound",
     "Corners",
     "Item",
+    "Point",
     "WholeSky",
     "check_frame",
     "complement",
+    "item_or_region",
     "place",
 ]
 
@@ -71,7 +76,9 @@ def check_frame(name: str) -> str:
 class Item:
     """A region by its numbers."""
 
-    meta: ClassVar[Mapping[str, Any]] = INCLUDED
+    kind: ClassVar[str]
+    """Its name in messages."""
+    meta: Mapping[str, Any] = field(default_factory=lambda: INCLUDED, repr=False)
     frame: str = "icrs"
     """Name of a frame of astropy."""
 
@@ -85,6 +92,7 @@ class Item:
 class Corners(Item):
     """A polygon by its corners: one outline, or several of which points inside an odd number count."""
 
+    kind: ClassVar[str] = "polygon"
     rings: Sequence[Floats]
     """Longitudes and latitudes of the corners of each outline, shape (n, 2)."""
 
@@ -95,8 +103,9 @@ class Corners(Item):
 
 @dataclass(slots=True)
 class Circle(Item):
-    """A disc, or a point if its radius is 0."""
+    """A disc."""
 
+    kind: ClassVar[str] = "circle"
     lon: float
     lat: float
     radius: float
@@ -107,9 +116,23 @@ class Circle(Item):
 
 
 @dataclass(slots=True)
+class Point(Item):
+    """A point: a disc if points are given a radius."""
+
+    kind: ClassVar[str] = "point"
+    lon: float
+    lat: float
+
+    @property
+    def positions(self) -> Floats:
+        return np.array([[self.lon, self.lat]])
+
+
+@dataclass(slots=True)
 class Caps(Item):
     """What some caps share: see `hpmask.regions.caps`."""
 
+    kind: ClassVar[str] = "polygon"
     axes: Floats
     """Unit vectors, shape (n, 3)."""
     cm: Floats
@@ -123,6 +146,8 @@ class Caps(Item):
 @dataclass(slots=True)
 class WholeSky(Item):
     """All of the sky."""
+
+    kind: ClassVar[str] = "whole sky"
 
 
 @dataclass(slots=True)
@@ -140,10 +165,23 @@ def complement(region: Any) -> Compound:
     return Compound(WholeSky(), region, operator.xor)
 
 
+def item_or_region(figure: Figure, place: Place, meta: dict[str, Any], kind: str) -> Any:
+    """As `region_of`, with discs and points as items: objects of astropy's `regions` take many times as long."""
+    if place.system not in PLANES and place.system:
+        (lon, lat), *_ = place.points
+        if figure.kind == "Point":
+            return Point(lon, lat, meta=meta, frame=place.system)
+        if figure.kind == "Circle" and isinstance(figure.sizes[0], u.Quantity):
+            radius = float(figure.sizes[0].to_value(u.deg))
+            if 0 < radius <= 180:
+                return Circle(lon, lat, radius, meta=meta, frame=place.system)
+    return region_of(figure, place, meta, kind)
+
+
 # ---------------------------------------------------------------------- shapes
 
 
-def place(leaves: Sequence[Leaf], frame: str) -> list[Placed | Refused]:
+def place(leaves: Sequence[Leaf], frame: str, point_radius: float = 0.0) -> list[Placed | Refused]:
     """The shapes of items, or why they have none.
 
     Parameters
@@ -152,6 +190,8 @@ def place(leaves: Sequence[Leaf], frame: str) -> list[Placed | Refused]:
         Their regions are items.
     frame : {"icrs", "galactic"}
         Frame of the shapes.
+    point_radius : float, default 0.0
+        Radius of points in radians.
 
     Examples
     --------
@@ -181,7 +221,7 @@ def place(leaves: Sequence[Leaf], frame: str) -> list[Placed | Refused]:
                 caps.append((i, item.axes if source == frame else vectors[first:last]))
             elif not isinstance(item, WholeSky):
                 try:
-                    placed[i] = _placed(item, lon[first:last], lat[first:last], vectors[first:last])
+                    placed[i] = _placed(item, lon[first:last], lat[first:last], vectors[first:last], point_radius)
                 except ValueError as error:
                     placed[i] = Refused(leaves[i], "value", str(error))
         if caps:
@@ -189,17 +229,18 @@ def place(leaves: Sequence[Leaf], frame: str) -> list[Placed | Refused]:
     return placed
 
 
-def _placed(item: Item, lon: Floats, lat: Floats, vectors: Floats) -> Placed:
+def _placed(item: Item, lon: Floats, lat: Floats, vectors: Floats, point_radius: float) -> Placed:
     centre = tuple(vectors[0].tolist())
-    if isinstance(item, Circle):
-        radius = math.radians(item.radius)
+    if isinstance(item, Circle | Point):
+        radius = math.radians(item.radius) if isinstance(item, Circle) else point_radius
         return Placed(Disc(float(lon[0]), float(lat[0]), radius), centre, radius)
     assert isinstance(item, Corners)
-    reach = 2 * math.asin(min(1.0, float(np.linalg.norm(vectors - vectors[0], axis=1).max()) / 2))
+    away = vectors - vectors[0]
+    reach = 2 * math.asin(min(1.0, math.sqrt(float(np.einsum("ij,ij->i", away, away).max())) / 2))
     # A disc below a hemisphere holds the edges between any two of its points; a greater one may not.
-    cuts = np.cumsum([len(ring) for ring in item.rings])[:-1]
-    first, *holes = zip(np.split(lon, cuts), np.split(lat, cuts), strict=True)
-    return Placed(Polygon(*first, holes=holes), centre, reach if reach < 1.5 else math.pi)
+    ends = list(accumulate(len(ring) for ring in item.rings))
+    rings = [vectors[first:last] for first, last in zip([0, *ends], ends, strict=False)]
+    return Placed(Polygon.from_vectors(rings), centre, reach if reach < 1.5 else math.pi)
 
 
 def _place_caps(caps: list[tuple[int, Floats]], items: list[Item], placed: list[Placed | Refused]) -> None:

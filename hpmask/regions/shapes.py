@@ -245,6 +245,13 @@ class Polygon(_Outlined):
         self._outline: Any = _kernel.polygon(np.ascontiguousarray(np.concatenate(rings)), ends, larger)
 
     @classmethod
+    def from_vectors(cls, rings: list[Vectors]) -> Polygon:
+        """The polygon whose rings have vertices at these unit vectors, each of shape (n, 3)."""
+        self = cls.__new__(cls)
+        self._set(rings)
+        return self
+
+    @classmethod
     def rectangle(cls, lon: float, lat: float, half_width: float, half_height: float, angle: float) -> Polygon:
         """The rectangle with sides on great circles, `half_width` and `half_height` (below pi/2) from its centre.
 
@@ -255,9 +262,7 @@ class Polygon(_Outlined):
         # In the tangent plane the sides are straight.
         x, y = math.tan(half_width), math.tan(half_height)
         corners = np.array([(1, x, y), (1, -x, y), (1, -x, -y), (1, x, -y)]) / math.sqrt(1 + x * x + y * y)
-        self = cls.__new__(cls)
-        self._set([corners @ _axes(lon, lat, angle)])
-        return self
+        return cls.from_vectors([corners @ _axes(lon, lat, angle)])
 
     @property
     def outline(self) -> Any:

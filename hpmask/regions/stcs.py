@@ -30,7 +30,7 @@ from astropy.coordinates import ICRS, SkyCoord
 
 from hpmask.regions.format import RegionFormat, Source, TextRegion
 from hpmask.regions.from_astropy import LonLatBox, Unreadable
-from hpmask.regions.items import INCLUDED, Caps, Circle, Compound, Corners, WholeSky, check_frame, complement
+from hpmask.regions.items import INCLUDED, Caps, Circle, Compound, Corners, Point, WholeSky, check_frame, complement
 from hpmask.regions.numbers import number
 
 __all__ = ["FORMAT", "regions_of"]
@@ -128,6 +128,8 @@ class _Phrase:
             return self._joined(word, frame, unit, depth)
         self._ignored()
         values = self._numbers()
+        if not values and self._next() not in ("", ")", *_SHAPES, *_JOINS) and word != "ALLSKY":
+            raise ValueError(f"{self._words[self._at]!r} after {word.capitalize()} is not known")
         return _shape(word, values, frame, self._properties(unit), cartesian)
 
     def _place(self, frame: str) -> tuple[str, bool]:
@@ -262,8 +264,10 @@ def _shape(word: str, values: list[float], frame: str, unit: float, cartesian: b
     lon, lat = values[:2]
     if not abs(lat) <= 90:
         raise ValueError(f"a latitude must be between -90 and 90 deg, got {lat:.10g}")
-    if word in ("CIRCLE", "POSITION", "POINT"):
-        return Circle(lon, lat, values[2] if word == "CIRCLE" else 0.0, frame=frame)
+    if word in ("POSITION", "POINT"):
+        return Point(lon, lat, frame=frame)
+    if word == "CIRCLE":
+        return Circle(lon, lat, values[2], frame=frame)
     import regions
 
     centre = SkyCoord(lon, lat, unit="deg", frame=frame)

@@ -512,6 +512,32 @@ def test_vertices_that_are_none(error, message, make):
         make()
 
 
+@pytest.mark.parametrize("mode", ["center", "overlap", "inside"])
+def test_slits_divide_nothing(mode):
+    outer = [(40, 10), (50, 10), (50, 20), (40, 20)]
+    hole = [(43, 13), (43, 17), (47, 17), (47, 13)]
+    far = [(56, 12), (58, 12), (58, 15)]
+    rings = [
+        # A line to the hole and back, a line to another part and back, and no such line.
+        [*outer, outer[0], *hole, hole[0]],
+        [*outer[:2], *far, far[0], outer[1], *outer[2:]],
+        [(10, 10), (14, 11), (16, 14), (13, 18), (9, 17), (8, 13)],
+    ]
+    offsets = np.cumsum([0, *map(len, rings)])
+    vertices = SkyCoord(np.concatenate(rings) * u.deg)
+    shapes = Shapes.polygons(vertices, offsets=offsets)
+    apart = Shapes.polygons(
+        [
+            {"type": "Polygon", "coordinates": [[*outer, outer[0]], [*hole, hole[0]]]},
+            {"type": "MultiPolygon", "coordinates": [[[*outer, outer[0]]], [[*far, far[0]]]]},
+            {"type": "Polygon", "coordinates": [[*rings[2], rings[2][0]]]},
+        ]
+    )
+    starts, stops, _ = shapes.ranges(order=8, mode=mode, frame="icrs")
+    expected, ends, _ = apart.ranges(order=8, mode=mode, frame="icrs")
+    assert from_starts_stops(starts, stops, 8) == from_starts_stops(expected, ends, 8)
+
+
 def test_masked_vertices():
     lon = masked_array([[0.0, 1, 1], [5, 6, 6]], mask=[[0, 0, 0], [0, 1, 0]])
     from astropy.utils.masked import Masked

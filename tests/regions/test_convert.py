@@ -255,8 +255,25 @@ def test_angles_and_sizes_in_the_mask_s_own_frame_are_untouched():
 
 def test_a_text_and_its_regions_give_the_same_shapes():
     text = "fk5; circle(10, 20, 3')\nellipse(30, 40, 1, 2, 15)\nannulus(50, 60, 1, 2, 3)"
-    assert to_shapes(text, "galactic") == to_shapes(Regions.parse(text, format="ds9"), "galactic")
-    assert len(to_shapes(text, "galactic")) == 4  # two rings of three radii
+    disc, *others = to_shapes(text, "galactic")
+    expected, *rest = to_shapes(Regions.parse(text, format="ds9"), "galactic")
+    assert (disc.lon, disc.lat, disc.radius) == pytest.approx((expected.lon, expected.lat, expected.radius), rel=1e-14)
+    assert others == rest
+    assert len(others) == 3  # two rings of three radii
+
+
+def test_discs_of_texts_make_no_objects_of_regions(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError
+
+    monkeypatch.setattr("regions.CircleSkyRegion.__init__", refuse)
+    monkeypatch.setattr("regions.PointSkyRegion.__init__", refuse)
+    ds9 = to_shapes("fk5; circle(10, 20, 3')\n-circle(50, 20, 1)\ngalactic; point(1, 2)", "icrs")
+    crtf = to_shapes(
+        "#CRTFv0\nglobal coord=J2000\ncircle[[10deg, 20deg], 3arcmin]\n-circle[[50deg, 20deg], 1deg]", "icrs"
+    )
+    assert len(ds9) == 2
+    assert crtf == ds9[:1]
 
 
 def test_crtf_text():

@@ -97,9 +97,19 @@ def test_frames():
 def test_points_and_lines():
     points = {"type": "MultiPoint", "coordinates": [[10, 20], [-30, 40]]}
     assert mask(points).planes[0].n_cells == 2
+    discs = Mask.from_regions("icrs; circle(10, 20, 2); circle(-30, 40, 2)", order=7)
+    assert mask(points, point_radius="2 deg") == discs
+    assert Mask.from_regions("POSITION ICRS 10 20\nPOSITION ICRS -30 40", order=7, point_radius="2 deg") == discs
+    # A circle of no size is not a point.
+    assert Mask.from_regions("CIRCLE ICRS 10 20 0", order=7, point_radius="2 deg").planes[0].n_cells == 1
     line = {"type": "LineString", "coordinates": [[1, 2], [3, 4]]}
-    with pytest.raises(ValueError, match=r"region 1 \(LineString\) in feature 2 of the text has no area"):
+    with pytest.raises(ValueError, match=r"region 1 \(LineString\) in feature 2 of the text has no width"):
         mask(collection(polygon(OUTER), line))
+    wide = Mask.from_regions("icrs; line(1, 2, 3, 4)", order=7, line_width="1 deg")
+    assert mask(line, line_width="1 deg") == wide
+    several = {"type": "MultiLineString", "coordinates": [line["coordinates"], [[50, 0], [60, 0], [60, 5]]]}
+    more = Mask.from_regions("icrs; segment(50, 0, 60, 0, 60, 5)", order=7, line_width="1 deg")
+    assert mask(several, line_width="1 deg") == wide | more
     with pytest.warns(UserWarning, match="left out 1 of 2 regions"):
         assert mask(collection(polygon(OUTER), line), invalid="skip") == mask(polygon(OUTER))
 
@@ -113,7 +123,8 @@ def test_points_and_lines():
         ('{"type": "FeatureCollection"}', "the features of a FeatureCollection must be a list, got NoneType"),
         ('{"type": "FeatureCollection", "features": [3]}', "feature 1 is not an object"),
         ('{"type": "FeatureCollection", "features": []}', "the text holds no region"),
-        ('{"type": "Polygon", "coordinates": []}', "has no ring"),
+        ('{"type": "Polygon", "coordinates": []}', "the text holds no region"),
+        ('{"type": "LineString", "coordinates": [[1,2]]}', "at least 2 positions"),
         ('{"type": "Polygon", "coordinates": [[[1,2],[3,4],[1,2]]]}', "at least 4 positions"),
         ('{"type": "Polygon", "coordinates": [[[1,2],[3,4],[5,6],[7,8]]]}', "first and the last position"),
         ('{"type": "Polygon", "coordinates": [[[1,2],[3,"4"],[5,6],[1,2]]]}', "a position must be a list"),

@@ -8,7 +8,8 @@ from astropy.coordinates import SkyCoord
 from hpmask import Mask
 from hpmask.regions import shapes
 from hpmask.regions.convert import to_shapes
-from hpmask.regions.items import Caps, Circle, Corners, Item, WholeSky
+from hpmask.regions.format import Source
+from hpmask.regions.items import Caps, Circle, Corners, Point, WholeSky
 from hpmask.regions.parse import FORMATS, read
 from hpmask.regions.stcs import regions_of
 
@@ -96,7 +97,7 @@ def test_ranges_of_dali():
 def test_items():
     found = regions_of("Circle 1 2 3 Polygon FK5 1 2 3 4 5 6 AllSky Convex 0 0 1 0.25 0 1 0 0 Point 7 8", "galactic")
     circle, polygon, sky, convex, point = found
-    assert (circle, point) == (Circle(1.0, 2.0, 3.0, frame="galactic"), Circle(7.0, 8.0, 0.0, frame="galactic"))
+    assert (circle, point) == (Circle(1.0, 2.0, 3.0, frame="galactic"), Point(7.0, 8.0, frame="galactic"))
     assert isinstance(polygon, Corners)
     assert polygon.frame == "fk5"
     assert polygon.rings[0].tolist() == [[1, 2], [3, 4], [5, 6]]
@@ -178,14 +179,14 @@ def test_what_cannot_be_read(text, match):
 
 
 def test_an_impossible_size_is_named():
-    with pytest.raises(ValueError, match=r"region 1 \(Circle\) in line 2 of the text: radius must be from 0 to 180"):
+    with pytest.raises(ValueError, match=r"region 1 \(circle\) in line 2 of the text: radius must be from 0 to 180"):
         to_shapes("CIRCLE 1 2 3\nCIRCLE 1 2 -3", "icrs")
 
 
 @pytest.mark.parametrize("text", ["circle(1,2,3)", "icrs\ncircle 1 2 3", "box(1,2,3,4,5)", "fk5; polygon 1 2 3 4 5 6"])
 def test_texts_of_ds9_are_not_taken(text):
-    (found,) = read(text)[0]
-    assert not isinstance(found.region, Item)
+    assert not FORMATS["stcs"].matches(Source.of_text(text))
+    assert read(text) == read(text, format="ds9")
 
 
 def test_names_of_formats():
