@@ -109,9 +109,9 @@ SHORT = {
     "neighbours.edges": "work = lambda: in_steps(load('neighbours').edges, blocks)",
     "neighbours.boundaries": "k = load('neighbours'); work = lambda: [k.boundaries(nodes, nodes.words, none, none)]",
     "shapes": (
-        "k = load('shapes'); o = k.polygon(star, numpy.array([0, len(star)]), False); work = lambda: o.rasterize(14, 0)"
+        "k = load('shapes'); o = k.polygon(star, np.array([0, len(star)]), False); work = lambda: o.rasterize(14, 0)"
     ),
-    "polygon": "k = load('shapes'); work = lambda: k.polygon(star, numpy.array([0, len(star)]), False).rasterize(5, 1)",
+    "polygon": "k = load('shapes'); work = lambda: k.polygon(star, np.array([0, len(star)]), False).rasterize(5, 1)",
     "rotate": "k = load('rotate'); work = lambda: k.rotate(index, 12, turn, 12, 3)",
     "cells_under_image": "k = load('cells_under_image'); work = lambda: [x for pair in walk(k) for x in pair]",
     "distance.fill_map": "k = load('distance'); work = lambda: [distances(k)]",
