@@ -24,6 +24,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport Extent, allocate, grow
+from hpmask._kernels.cell_edges cimport Edge, bend_of, edge_of, parts_of, point_of
 from hpmask._kernels.constants cimport CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
 from hpmask._kernels.geometry cimport cell_with_tie, cell_xy, place_vector
 from hpmask._kernels.polygon cimport chord2, cross, dot
@@ -58,16 +59,6 @@ cdef struct Walk:
     Sink* sink
 
 
-cdef struct Edge:
-    # A straight line in the chart of a base cell.
-    int face
-    double n
-    double s
-    double v
-    double ds
-    double dv
-
-
 cdef inline double depth_in(const Cap* cap, const double* p, bint flip) noexcept nogil:
     """How deep a point lies in a cap (if `flip`, in its complement), measured along the axis; below 0 outside."""
     cdef double value = 0.5 * (cap.chord2 - chord2(cap.axis, p))
@@ -89,10 +80,6 @@ cdef inline bint hold(const Walk* walk, const int64_t* active, int64_t count, co
         if depth_in(cap, p, flip) < -slack(cap, tie):
             return False
     return True
-
-
-cdef inline void point_of(const Edge* edge, double part, double* p) noexcept nogil:
-    place_vector(edge.face, edge.s + part * edge.ds, edge.v + part * edge.dv, edge.n, p)
 
 
 cdef bint share_edge(
@@ -179,36 +166,25 @@ cdef bint share_corner(const Walk* walk, const int64_t* active, int64_t count, b
 cdef bint share(Walk* walk, const int64_t* active, int64_t count, bint flip, uint64_t cell, const double* centre) noexcept nogil:
     """Whether the active caps (if `flip`, their complements) share a point of a cell."""
     cdef int64_t x, y
-    cdef int i, k, part, parts
-    cdef double x0, y0, bend
+    cdef int face, k, part, parts
+    cdef double bend
     cdef double ends[2][3]
     cdef double middle[3]
     cdef Edge edge
     if hold(walk, active, count, centre, 0, flip):
         return True
     walk.halvings = MOST_HALVINGS
-    edge.n = <double> ((<int64_t> 1) << walk.order)
-    cell_xy(cell, walk.order, &edge.face, &x, &y)
-    parts = 8 if walk.order < 3 else 1      # edges of the largest cells bend too much to be taken whole
+    cell_xy(cell, walk.order, &face, &x, &y)
+    parts = parts_of(walk.order)
     for k in range(4):
-        # from the southern corner to the eastern, northern, western and southern one
-        x0 = x + (1 if k == 1 or k == 2 else 0)
-        y0 = y + (1 if k == 2 or k == 3 else 0)
-        edge.s = x0 + y0
-        edge.v = x0 - y0
-        edge.ds = 1 if k < 2 else -1
-        edge.dv = 1 if k == 0 or k == 3 else -1
+        edge_of(face, x, y, walk.order, k, &edge)
         point_of(&edge, 0, ends[0])
         for part in range(parts):
             point_of(&edge, (part + 1.0) / parts, ends[(part + 1) & 1])
             if hold(walk, active, count, ends[part & 1], TOUCH, flip):
                 return True
             point_of(&edge, (part + 0.5) / parts, middle)
-            # Half of this is how far the middle strays from the chord; four times that bounds all of the part.
-            bend = 0
-            for i in range(3):
-                bend += (ends[0][i] + ends[1][i] - 2 * middle[i]) ** 2
-            bend = 2 * sqrt(bend) + TOUCH
+            bend = bend_of(ends[0], middle, ends[1]) + TOUCH
             if share_edge(
                 walk, active, count, flip, &edge, <double> part / parts, (part + 1.0) / parts, ends[part & 1],
                 ends[(part + 1) & 1], bend, HALVINGS,

@@ -503,6 +503,36 @@ cdef inline void take(Extremes* all_, double v, double rho) noexcept nogil:
         all_.minus_min = v - rho
 
 
+cdef struct Bracket:
+    # Two places with a zero of a function between them, and the values there, halved by the Illinois rule.
+    double a
+    double b
+    double fa
+    double fb
+
+
+cdef inline double between(const Bracket* bracket, bint bisect) noexcept nogil:
+    """Where to evaluate next: by false position, or in the middle."""
+    cdef double a = bracket.a, b = bracket.b, mid
+    if not bisect:
+        mid = (a * bracket.fb - b * bracket.fa) / (bracket.fb - bracket.fa)
+        if a < mid < b or b < mid < a:
+            return mid
+    return 0.5 * (a + b)
+
+
+cdef inline void shrink(Bracket* bracket, double mid, double f) noexcept nogil:
+    """Take in the value at a place between the two."""
+    if (f > 0) == (bracket.fa > 0):
+        bracket.a = mid
+        bracket.fa = f
+        bracket.fb *= 0.5
+    else:
+        bracket.b = mid
+        bracket.fb = f
+        bracket.fa *= 0.5
+
+
 cdef void turning(
     const Work* work, const Piece* piece, double t, int64_t strip, double a, double b, double slope_a, double slope_b,
     double sign, Extremes* all_,
@@ -512,29 +542,18 @@ cdef void turning(
     False position with the Illinois rule; bisection where an end is steep, or when the bracket shrinks slowly. What
     is left of the bracket times the slope there bounds the error of the value.
     """
-    cdef double fa = slope_a + sign, fb = slope_b + sign, mid, f, z, cos_lat, width
+    cdef Bracket bracket = Bracket(a, b, slope_a + sign, slope_b + sign)
+    cdef double mid, f, z, cos_lat, width
     cdef Sample at
     cdef int i
     for i in range(60):
-        if i % 4 == 3 or fabs(fa) > 1e6 or fabs(fb) > 1e6:
-            mid = 0.5 * (a + b)
-        else:
-            mid = (a * fb - b * fa) / (fb - fa)
-            if not a < mid < b:
-                mid = 0.5 * (a + b)
+        mid = between(&bracket, i % 4 == 3 or fabs(bracket.fa) > 1e6 or fabs(bracket.fb) > 1e6)
         ring_height(mid, work.n, &z, &cos_lat, &width)
         sample_at(work, piece, mid, z, cos_lat, width, &at)
         f = slope_of(work, &at, t, strip) + sign
-        if fabs(f) * (b - a) < 1e-13:
+        if fabs(f) * (bracket.b - bracket.a) < 1e-13:
             break
-        if (f > 0) == (fa > 0):
-            a = mid
-            fa = f
-            fb *= 0.5
-        else:
-            b = mid
-            fb = f
-            fa *= 0.5
+        shrink(&bracket, mid, f)
     take(all_, at.width * (t + at.lon), at.rho)
 
 
@@ -560,18 +579,15 @@ cdef void turning_by_theta(
 ) noexcept nogil:
     """`turning` for an ellipse, by its parameter, in which it is smooth also where it runs along a parallel."""
     cdef const Ellipse* e = &work.ellipse
-    cdef double a = theta_on(work, piece, from_), b = theta_on(work, piece, to), theta, fa = 0, fb = 0, f
+    cdef Bracket bracket = Bracket(theta_on(work, piece, from_), theta_on(work, piece, to), 0, 0)
+    cdef double theta, f
     cdef double p, q, c, s, x, y, z, size, across, rho, fall, lon, width, cos_lat, dlon
     cdef int i
     for i in range(60):
         if i < 2:
-            theta = b if i else a
-        elif i % 4 == 1:
-            theta = 0.5 * (a + b)
+            theta = bracket.b if i else bracket.a
         else:
-            theta = (a * fb - b * fa) / (fb - fa)
-            if not (a < theta < b or b < theta < a):
-                theta = 0.5 * (a + b)
+            theta = between(&bracket, i % 4 == 1)
         c = cos(theta)
         s = sin(theta)
         p = e.a * c
@@ -601,23 +617,16 @@ cdef void turning_by_theta(
             f = width * dlon - (t + lon) * fall
         f += sign * fall
         if i == 0:
-            fa = f
+            bracket.fa = f
             continue
         if i == 1:
-            fb = f
-            if (fa > 0) == (fb > 0):
+            bracket.fb = f
+            if (bracket.fa > 0) == (bracket.fb > 0):
                 return
             continue
-        if fabs(f) * fabs(b - a) < 1e-13:
+        if fabs(f) * fabs(bracket.b - bracket.a) < 1e-13:
             break
-        if (f > 0) == (fa > 0):
-            a = theta
-            fa = f
-            fb *= 0.5
-        else:
-            b = theta
-            fb = f
-            fa *= 0.5
+        shrink(&bracket, theta, f)
     take(all_, width * (t + lon), rho)
 
 
@@ -1524,25 +1533,17 @@ cdef void one_polygon(Work* work, const double* given, int64_t count) noexcept n
 
 cdef double level_at(const Ellipse* e, double a, double b) noexcept nogil:
     """Where `tilt` changes sign between a and b: false position with the Illinois rule, and bisection."""
-    cdef double fa = tilt(e, a), fb = tilt(e, b), mid = a, f
+    cdef Bracket bracket = Bracket(a, b, tilt(e, a), tilt(e, b))
+    cdef double mid = a, f
     cdef int i
     for i in range(100):
-        mid = 0.5 * (a + b) if i % 4 == 3 else (a * fb - b * fa) / (fb - fa)
-        if not a < mid < b:
-            mid = 0.5 * (a + b)
-        if b - a < 1e-15 or mid <= a or mid >= b:
+        mid = between(&bracket, i % 4 == 3)
+        if bracket.b - bracket.a < 1e-15 or mid <= bracket.a or mid >= bracket.b:
             break
         f = tilt(e, mid)
         if f == 0:
             break
-        if (f > 0) == (fa > 0):
-            a = mid
-            fa = f
-            fb *= 0.5
-        else:
-            b = mid
-            fb = f
-            fa *= 0.5
+        shrink(&bracket, mid, f)
     return mid
 
 

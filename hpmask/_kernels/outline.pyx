@@ -25,7 +25,7 @@ from hpmask._kernels.buffer cimport Extent, allocate, grow, huge_pages
 from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport cell_in, cell_xy, central_longitude, neighbour, place, spread
 from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
-from hpmask._kernels.polygon cimport chord2, cross, dot
+from hpmask._kernels.polygon cimport chord2, cross, dot, edge_normal
 
 cdef enum:
     # Bits of a coordinate of a corner: they go up to 2**29.
@@ -406,20 +406,16 @@ cdef inline void set_spot(const Points* points, int face, double s, double v, Sp
 
 cdef inline double from_arc(const double* a, const double* b, const double* p) noexcept nogil:
     """Sine of the distance of a point from the great circle through a and b."""
-    cdef double less[3]
-    cdef double more[3]
+    cdef double way[3]
     cdef double normal[3]
-    cdef double length
     cdef int i
-    for i in range(3):
-        less[i] = a[i] - b[i]
-        more[i] = a[i] + b[i]
-    cross(less, more, normal)
-    length = sqrt(dot(normal, normal))
+    if chord2(a, b) == 0:
+        return 0
+    edge_normal(a, b, normal)
     # Relative to a, so that points close to it do not lose precision.
     for i in range(3):
-        less[i] = p[i] - a[i]
-    return fabs(dot(less, normal)) / length if length > 0 else 0
+        way[i] = p[i] - a[i]
+    return fabs(dot(way, normal))
 
 
 cdef void divide(Points* points, int face, const Spot* a, const Spot* b, int depth) noexcept nogil:

@@ -28,6 +28,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from hpmask._kernels.buffer cimport Extent, allocate, grow
+from hpmask._kernels.cell_edges cimport Edge, bend_of, edge_of, parts_of, point_of
 from hpmask._kernels.constants cimport CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
 from hpmask._kernels.geometry cimport cell_with_tie, cell_xy, place, place_vector
 from hpmask._kernels.polygon cimport (
@@ -320,20 +321,6 @@ cdef inline bint beyond(
     )
 
 
-cdef struct Edge:
-    # A straight line in the chart of a base cell.
-    int face
-    double n
-    double s
-    double v
-    double ds
-    double dv
-
-
-cdef inline void point_of(const Edge* edge, double part, double* p) noexcept nogil:
-    place_vector(edge.face, edge.s + part * edge.ds, edge.v + part * edge.dv, edge.n, p)
-
-
 cdef bint crossed(
     const Geometry* g, const double* arc, const Edge* edge, double from_, double to, const double* p, const double* q,
     double bend, int depth,
@@ -388,32 +375,21 @@ cdef bint meets(Walk* walk, uint64_t cell, const int* active, int count) noexcep
 cdef bint edges_meet(const Geometry* g, int order, uint64_t cell, const int* active, int count) noexcept nogil:
     """Whether any of the active arcs crosses or touches an edge of a cell."""
     cdef int64_t x, y
-    cdef int i, k, part, parts
-    cdef double x0, y0, bend
+    cdef int face, i, k, part, parts
+    cdef double bend
     cdef double ends[2][3]
     cdef double middle[3]
     cdef Edge edge
     cdef const double* arc
-    edge.n = <double> ((<int64_t> 1) << order)
-    cell_xy(cell, order, &edge.face, &x, &y)
-    parts = 8 if order < 3 else 1      # edges of the largest cells bend too much to be taken whole
+    cell_xy(cell, order, &face, &x, &y)
+    parts = parts_of(order)
     for k in range(4):
-        # from the southern corner to the eastern, northern, western and southern one
-        x0 = x + (1 if k == 1 or k == 2 else 0)
-        y0 = y + (1 if k == 2 or k == 3 else 0)
-        edge.s = x0 + y0
-        edge.v = x0 - y0
-        edge.ds = 1 if k < 2 else -1
-        edge.dv = 1 if k == 0 or k == 3 else -1
+        edge_of(face, x, y, order, k, &edge)
         point_of(&edge, 0, ends[0])
         for part in range(parts):
             point_of(&edge, (part + 1.0) / parts, ends[(part + 1) & 1])
             point_of(&edge, (part + 0.5) / parts, middle)
-            # Half of this is how far the middle strays from the chord; four times that bounds all of the part.
-            bend = 0
-            for i in range(3):
-                bend += (ends[0][i] + ends[1][i] - 2 * middle[i]) ** 2
-            bend = 2 * sqrt(bend) + TOUCH
+            bend = bend_of(ends[0], middle, ends[1]) + TOUCH
             for i in range(count):
                 arc = g.arcs + active[i] * ARC_SIZE if g.arcs != NULL else NULL
                 if crossed(

@@ -12,7 +12,6 @@ from astropy.time import Time
 from numpy.typing import NDArray
 
 from hpmask.catalog.columns import Position, numbers
-from hpmask.geometry import frames
 
 __all__ = ["at_epoch"]
 
@@ -90,16 +89,13 @@ def at_epoch(
     start = _catalog_years(table, catalog_epoch, given)
     years = target - start
     moving = np.isfinite(along_lon) & np.isfinite(along_lat) & np.isfinite(years)
-    there = frames.unit_vectors(np.radians(lon), np.radians(lat))
-    sin_lon, cos_lon = np.sin(np.radians(lon)), np.cos(np.radians(lon))
-    sin_lat, cos_lat = np.sin(np.radians(lat)), np.cos(np.radians(lat))
-    east = np.stack([-sin_lon, cos_lon, np.zeros_like(lon)], axis=-1)
-    north = np.stack([-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat], axis=-1)
     step = np.where(moving, years, 0.0)
-    there = there + (step * np.where(moving, along_lon, 0.0))[:, np.newaxis] * east
-    there = there + (step * np.where(moving, along_lat, 0.0))[:, np.newaxis] * north
-    new_lon = np.degrees(np.arctan2(there[:, 1], there[:, 0])) % 360.0
-    new_lat = np.degrees(np.arctan2(there[:, 2], np.hypot(there[:, 0], there[:, 1])))
+    east, north = (step * np.where(moving, along, 0.0) for along in (along_lon, along_lat))
+    sin_lat, cos_lat = np.sin(np.radians(lat)), np.cos(np.radians(lat))
+    # The vector in the axes of the star's own meridian.
+    x, z = cos_lat - north * sin_lat, sin_lat + north * cos_lat
+    new_lon = (lon + np.degrees(np.arctan2(east, x))) % 360.0
+    new_lat = np.degrees(np.arctan2(z, np.hypot(x, east)))
     changed = moving & (years != 0)
     text = f", moved to J{target:.6g} by {' and '.join(names)}"
     still = int(np.count_nonzero(~moving))

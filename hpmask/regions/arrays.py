@@ -7,7 +7,7 @@ one item for each shape. See `hpmask.regions.shapes` for what belongs to a shape
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -105,8 +105,22 @@ class Batch:
         return f"{number} {cls.noun if number == 1 else cls.plural}"
 
 
+class _Fields(Batch):
+    """Shapes of which each field is an array with one item for each shape; a base of dataclasses."""
+
+    @property
+    def fields(self) -> tuple[Angles, ...]:
+        return tuple(getattr(self, one.name) for one in fields(self))  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.fields[0])
+
+    def take(self, rows: Rows | slice) -> Self:
+        return type(self)(*(field[rows] for field in self.fields))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Discs(Batch):
+class Discs(_Fields):
     """Discs: radii from 0 to pi."""
 
     noun: ClassVar[str] = "disc"
@@ -117,14 +131,8 @@ class Discs(Batch):
     lat: Angles
     radius: Angles
 
-    def __len__(self) -> int:
-        return self.lon.size
-
-    def take(self, rows: Rows | slice) -> Discs:
-        return Discs(self.lon[rows], self.lat[rows], self.radius[rows])
-
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        some = (np.ascontiguousarray(angle) for angle in (self.lon, self.lat, self.radius))
+        some = (np.ascontiguousarray(angle) for angle in self.fields)
         starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
         return starts, stops, missed.astype(np.intp)
 
@@ -153,7 +161,7 @@ def _curves(lat: Angles, radius: Angles) -> tuple[Angles, Angles]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Annuli(Batch):
+class Annuli(_Fields):
     """Discs without a smaller disc around the same centre."""
 
     noun: ClassVar[str] = "annulus"
@@ -164,14 +172,8 @@ class Annuli(Batch):
     inner: Angles
     outer: Angles
 
-    def __len__(self) -> int:
-        return self.lon.size
-
-    def take(self, rows: Rows | slice) -> Annuli:
-        return Annuli(self.lon[rows], self.lat[rows], self.inner[rows], self.outer[rows])
-
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        some = (np.ascontiguousarray(angle) for angle in (self.lon, self.lat, self.inner, self.outer))
+        some = (np.ascontiguousarray(angle) for angle in self.fields)
         starts, stops, missed = _discs.annuli(*some, order, MODE_NUMBERS[mode])
         return starts, stops, missed.astype(np.intp)
 
@@ -199,7 +201,7 @@ def _with_area(sizes: Sizes) -> Sizes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ellipses(Batch):
+class Ellipses(_Fields):
     """Spherical ellipses: half axes below pi/2, `angle` is the position angle of the height axis."""
 
     noun: ClassVar[str] = "ellipse"
@@ -211,18 +213,8 @@ class Ellipses(Batch):
     half_height: Angles
     angle: Angles
 
-    def __len__(self) -> int:
-        return self.lon.size
-
-    def take(self, rows: Rows | slice) -> Ellipses:
-        return Ellipses(*(field[rows] for field in self._fields))
-
-    @property
-    def _fields(self) -> tuple[Angles, ...]:
-        return self.lon, self.lat, self.half_width, self.half_height, self.angle
-
     def rasterize(self, order: int, mode: Mode) -> Raster:
-        some = (np.ascontiguousarray(field) for field in self._fields)
+        some = (np.ascontiguousarray(angle) for angle in self.fields)
         starts, stops, missed = _convex.ellipses(*some, order, MODE_NUMBERS[mode])
         return starts, stops, missed.astype(np.intp)
 
@@ -252,7 +244,7 @@ class Ellipses(Batch):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Boxes(Batch):
+class Boxes(_Fields):
     """Rectangles with sides on great circles: half axes below pi/2, `angle` is that of the height axis."""
 
     noun: ClassVar[str] = "box"
@@ -263,16 +255,6 @@ class Boxes(Batch):
     half_width: Angles
     half_height: Angles
     angle: Angles
-
-    def __len__(self) -> int:
-        return self.lon.size
-
-    def take(self, rows: Rows | slice) -> Boxes:
-        return Boxes(*(field[rows] for field in self._fields))
-
-    @property
-    def _fields(self) -> tuple[Angles, ...]:
-        return self.lon, self.lat, self.half_width, self.half_height, self.angle
 
     @property
     def corners(self) -> Vectors:
