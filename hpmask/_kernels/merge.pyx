@@ -341,7 +341,7 @@ def count(
 
     A row of `marks` is where a segment begins: how many boundaries of a and of b lie before it, and how many boundaries
     of this count the result has before it. The last row is the end. There are at most (n - i + m - j) // SEGMENT + 3
-    rows, and `marks` must hold as many.
+    rows, and `marks` must hold as many; those behind the last row are scratch.
 
     The two parts are gone through in two halves. The boundaries of the first segments of each half are left in a half
     of `work`. Returns the number of rows, the number of segments of the first half, and of how many segments of the

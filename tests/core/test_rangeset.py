@@ -195,7 +195,9 @@ def test_pieces_grow_without_copies():
         "print(pieces.take().size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     support = str(Path(__file__).parents[1] / "_support")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([support, os.environ.get("PYTHONPATH", "")])}
+    # An empty item would be the working directory, with the sources of the kernels beside those that are installed.
+    paths = [support, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     size, kilobytes = map(int, run.stdout.split())
     assert size == 30 * 10**6
