@@ -963,7 +963,7 @@ class Mask(MaskValue):
         A region of the Virtual Observatory, as in columns ``s_region``:
 
         >>> Mask.from_regions("POLYGON ICRS 83 21 84 21 84 23 83 23", order=9)
-        <Mask icrs order=9 | 33 ranges, 528 B | 4.514e-05 of the sky>
+        <Mask icrs order=9 | 27 ranges, 432 B | 4.387e-05 of the sky>
 
         Regions that shrink with energy:
 
