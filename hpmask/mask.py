@@ -977,12 +977,12 @@ class Mask(MaskValue):
         A line with a width, and a circle in the pixels of an image:
 
         >>> Mask.from_regions("icrs; line(83, 22, 84, 22.5)", line_width="2 arcmin", order=14).area.round(4)
-        <Quantity 0.0362 deg2>
+        <Quantity 0.0359 deg2>
         >>> from astropy.wcs import WCS
         >>> wcs = WCS(naxis=2)
         >>> wcs.wcs.ctype, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [-0.01, 0.01]
         >>> Mask.from_regions("image; circle(100, 80, 30)", wcs=wcs, order=12).area.round(4)
-        <Quantity 0.2825 deg2>
+        <Quantity 0.2824 deg2>
         """
         return cls._own(
             masks.from_regions(
