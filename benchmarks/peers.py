@@ -27,11 +27,14 @@ import numpy as np
 from rows.common import PEERS, Row, in_words, peer
 from rows.discs import discs
 from rows.files import files, healpix_files
+from rows.flags import flags
 from rows.for_gammapy import for_gammapy
 from rows.images import circles, fields, from_wcs, many, to_wcs
 from rows.morphology import components, distances, growing, steps
+from rows.randoms import randoms
 from rows.sets import algebra, contains
 from rows.shapes import boxes, discs_as_cells, ellipses, many_vertices, quadrilaterals
+from rows.survey import survey
 from rows.values import credible, hysteresis, sums_over_discs, thresholds
 
 ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
@@ -46,6 +49,8 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "many-vertices": many_vertices,
     "algebra": algebra,
     "contains": contains,
+    "flags": flags,
+    "randoms": randoms,
     "files": files,
     "healpix-file": healpix_files,
     "to-wcs": to_wcs,
@@ -58,6 +63,7 @@ ROWS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "disc-sums": sums_over_discs,
     "components": components,
     "steps": steps,
+    "survey": survey,
     "credible": credible,
     "for-gammapy": for_gammapy,
     "thresholds": thresholds,

@@ -10,10 +10,6 @@ import make_house
 import make_pictures
 import run_page
 
-make_pictures.main()
-make_house.main()
-run_page.run(Path(__file__).with_name("masks-for-gammapy.md"))
-
 project = "hpmask"
 author = "The hpmask developers"
 copyright = "The hpmask developers"
@@ -27,6 +23,7 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
@@ -44,6 +41,37 @@ numpydoc_show_class_members = False
 # pytest runs the examples in docstrings.
 doctest_test_doctest_blocks = ""
 copybutton_exclude = ".linenos, .gp, .go"
+
+GROUPS = [
+    "first_masks",
+    "shapes",
+    "from_data",
+    "energies",
+    "morphology",
+    "surveys",
+    "sky_maps",
+    "images",
+    "files",
+    "papers",
+]
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples/gallery",
+    "gallery_dirs": "gallery",
+    "subsection_order": [f"../examples/gallery/{group}" for group in GROUPS],
+    "filename_pattern": r"\.py$",
+    # The pictures show what hpmask does now, also where an example is the same as in the last build.
+    "run_stale_examples": True,
+    "abort_on_example_error": False,
+    # Examples of a method are shown on its page.
+    "backreferences_dir": "gallery/backreferences",
+    "doc_module": ("hpmask",),
+    # Pages that are the same after each build.
+    "write_computation_times": False,
+    "min_reported_time": 3600,
+    "show_signature": False,
+    "capture_repr": (),
+    "thumbnail_size": (480, 320),
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "hpmask"
@@ -63,6 +91,20 @@ html_theme_options = {
     "pygments_light_style": "tango",
     "pygments_dark_style": "github-dark",
 }
-# Only these pages have a sidebar, with the sections of the reference and the parts of the design.
-_WITH_SIDEBAR = ("api", "design", "model", "house", "algorithms")
-html_sidebars = {page.stem: [] for page in Path(__file__).parent.glob("*.md") if page.stem not in _WITH_SIDEBAR}
+html_sidebars = {"index": [], "faq": []}
+html_context = {"default_mode": "auto"}
+
+
+def _draw(app):
+    """Run the examples of the pages, and draw the pictures that they show."""
+    make_pictures.main()
+    make_house.main()
+    for page in sorted(Path(__file__).parent.glob("*.md")):
+        if run_page.has_examples(page):
+            run_page.run(page)
+
+
+def setup(app):
+    """Connect what this configuration does by itself."""
+    # Before the gallery, which is made at the priority 10.
+    app.connect("builder-inited", _draw, priority=5)

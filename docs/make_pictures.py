@@ -8,6 +8,7 @@ The build of the pages runs this script: the pictures show what hpmask does now.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -17,17 +18,17 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Patch, Polygon
 from numpy.typing import NDArray
 
-from hpmask import EnergyAxis, HealpixMap, Mask, RangeSet, Shapes, coverage, find_exclusion
+from hpmask import EnergyAxis, HealpixMap, Mask, MaskSet, RangeSet, Shapes, coverage, find_exclusion
 from hpmask.geometry import healpix
+from hpmask.plotting.styles import EXCLUDED, KEPT
 from hpmask.wcs import field_wcs
 
 PICTURES = Path(__file__).parent / "pictures"
 
-KEPT = "#d5e6f1"
-EXCLUDED = "#b4482d"
 INK = "#37474f"
 # One colour per order, from coarse to fine.
 ORDERS = ["#16425b", "#2f6690", "#5b92b8", "#8fbcd8", "#c3dcec"]
@@ -154,8 +155,8 @@ def kept() -> Figure:
     figure = Figure(figsize=(9.2, 2.9), dpi=150, layout="constrained")
     left, right = figure.subfigures(1, 2)
     mask = exclusion()
-    (~mask).plot(figure=left, title="sources | plane", legend=False)
-    mask.plot(figure=right, title="mask = ~(sources | plane)", legend=False)
+    (~mask).plot(figure=left, style="exclusion", title="sources | plane", legend=False)
+    mask.plot(figure=right, style="exclusion", title="mask = ~(sources | plane)", legend=False)
     figure.legend(
         handles=[Patch(color=KEPT, label="True"), Patch(color=EXCLUDED, label="False")],
         loc="outside lower center",
@@ -182,7 +183,7 @@ def energy() -> Figure:
     axis = EnergyAxis([0.1, 1, 10, 100] * u.GeV)
     sources = SkyCoord([30, 83, 150, 200, 266, 310], [20, 22, -40, 55, -29, 40], unit="deg")
     mask = ~Mask.from_cones(sources, [[15, 8, 3]] * u.deg, order=8, energy=axis)
-    figure = Figure(figsize=(16.8, 3.5), layout="constrained")
+    figure = Figure(figsize=(9.2, 2.5), dpi=150, layout="constrained")
     return mask.plot_grid(figure=figure, ncols=3)
 
 
@@ -404,6 +405,38 @@ def shapes() -> Figure:
     return figure
 
 
+def mask_sets() -> Figure:
+    """The layers of a survey, as on the page about them, and the sky that remains."""
+    rng = np.random.default_rng(1)
+    stars = SkyCoord(10 + rng.uniform(-1, 1, 60), rng.uniform(-1, 1, 60), unit="deg")
+    radius = rng.uniform(1, 4, 60) * u.arcmin
+    masks = MaskSet(
+        {
+            "g": Mask.from_zone(("9 deg", "10.7 deg"), ("-1 deg", "1 deg"), order=12),
+            "r": Mask.from_zone(("9.3 deg", "11 deg"), ("-1 deg", "1 deg"), order=12),
+            "star": Mask.from_cones(stars, radius, order=14),
+            "halo": Mask.from_cones(stars[radius > 3 * u.arcmin], "8 arcmin", order=12),
+        }
+    )
+    rest = masks.combine(keep=["g", "r"], exclude=["star", "halo"])
+    figure = Figure(figsize=(9.2, 2.3), layout="constrained")
+    masks.with_layers({"(g & r) - star - halo": rest}).plot_grid(
+        center=SkyCoord(10, 0, unit="deg"),
+        width="2.4 deg",
+        ncols=5,
+        kept="#5b92b8",
+        excluded="#f3f6f8",
+        legend=False,
+        figure=figure,
+    )
+    for ax in figure.axes:
+        for axis in ax.coords:
+            axis.set_ticklabel_visible(False)
+            axis.set_ticks_visible(False)
+            axis.set_axislabel("")
+    return figure
+
+
 def outline_of_mask() -> Figure:
     """A mask on an image, the rings of its outline, and the outline with fewer points."""
     field = "icrs; circle(45, 22, 4); circle(50, 20, 3); -circle(44, 22.5, 1.2); circle(41, 17.5, 0.7)"
@@ -454,7 +487,61 @@ def exposures() -> Figure:
     return figure
 
 
+def randoms() -> Figure:
+    """Random positions, fractions, patches and tiles of one footprint, as on the page about them."""
+    center = SkyCoord(150, 2, unit="deg")
+    field = Mask.from_boxes(center, "10 deg", "10 deg", order=11)
+    mask = field - Mask.from_cones(field.random(60, seed=1), "20 arcmin", order=11)
+    figure = Figure(figsize=(9.2, 9.2), layout="constrained")
+    panels = figure.subplots(2, 2)
+    east, north = np.meshgrid(np.linspace(156, 144, 600), np.linspace(-4, 8, 600))
+    grid = SkyCoord(east, north, unit="deg")
+    inside = mask.contains(grid)
+
+    def show(ax: Axes, values: NDArray[np.float64], **words: Any) -> AxesImage:
+        return ax.imshow(values, origin="lower", extent=(156, 144, -4, 8), **words)
+
+    ax = panels[0, 0]
+    show(ax, np.where(inside, 1.0, np.nan), cmap=ListedColormap([KEPT]))
+    found = mask.random(density="30 deg-2", seed=2)
+    ax.plot(found.ra.deg, found.dec.deg, ".", color=ORDERS[0], markersize=2)
+    ax.set_title('mask.random(density="30 deg-2")', fontsize=10, family="monospace")
+
+    ax = panels[0, 1]
+    fractions = mask.fraction(6)
+    cells = healpix.cells_at(np.radians(east), np.radians(north), 6)
+    place = np.minimum(np.searchsorted(fractions.cells, cells), fractions.n_cells - 1)
+    values = np.where(fractions.cells[place] == cells, fractions.values[place], np.nan)
+    image = show(ax, values, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=ax, shrink=0.8)
+    ax.set_title("mask.fraction(6)", fontsize=10, family="monospace")
+
+    ax = panels[1, 0]
+    numbers = mask.patches(20).numbers(grid)
+    # Neighbours in number get colours that differ.
+    colours = np.where(numbers >= 0, numbers * 7 % 20, np.nan)
+    show(ax, colours, cmap="tab20", interpolation="nearest")
+    ax.set_title("mask.patches(20)", fontsize=10, family="monospace")
+
+    ax = panels[1, 1]
+    show(ax, np.where(inside, 1.0, np.nan), cmap=ListedColormap([KEPT]))
+    lon, lat = (one.ravel() for one in np.meshgrid(np.arange(145.2, 156, 1.6), np.arange(-3.2, 8, 1.6)))
+    tiles = Shapes.boxes(SkyCoord(lon, lat, unit="deg"), "1.4 deg", "1.4 deg", "15 deg")
+    angle = np.radians(15)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    corners = 0.7 * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) @ turn.T
+    for x, y, part in zip(lon, lat, mask.fraction_in(tiles), strict=True):
+        colour = ORDERS[1] if part > 0.5 else EXCLUDED
+        ax.add_patch(Polygon(corners + [x, y], closed=True, fill=False, edgecolor=colour, linewidth=1))
+        ax.text(x, y, f"{part:.2f}", ha="center", va="center", fontsize=7, color=colour)
+    ax.set_title("mask.fraction_in(tiles)", fontsize=10, family="monospace")
+    for ax in panels.ravel():
+        ax.set(xlim=(156, 144), ylim=(-4, 8), xlabel="right ascension (deg)", ylabel="declination (deg)")
+    return figure
+
+
 ALL = {
+    "randoms": randoms,
     "shapes": shapes,
     "outlines": outline_of_mask,
     "significance": significance,
@@ -462,6 +549,7 @@ ALL = {
     "exposures": exposures,
     "growing": growing,
     "numbers": order_of_numbers,
+    "mask_sets": mask_sets,
     "moc": moc,
     "modes": modes,
     "kept": kept,

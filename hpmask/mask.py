@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
-from hpmask._utils.arguments import Closed, as_area
+from hpmask._utils.arguments import MAX_ORDER, Closed, as_area
 from hpmask._utils.history import Expression
 from hpmask._utils.modes import Mode, PixelMode
 from hpmask._utils.parallel import for_the_call
 from hpmask._utils.words import counted, quantity_text
+from hpmask.catalog import answers
 from hpmask.catalog import masks as catalogs
+from hpmask.catalog import patches as parts
 from hpmask.catalog.masks import Column
-from hpmask.core import algebra, energy_bins, full_maps, lookup, transform
+from hpmask.catalog.patches import Patches
+from hpmask.core import algebra, energy_bins, fractions, full_maps, lookup, randoms, transform
 from hpmask.core import outline as outlines
+from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.outline import Outline
+from hpmask.core.positions import Positions
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import (
     MaskValue,
@@ -38,7 +44,8 @@ from hpmask.energy.axis import EnergyAxis, check_axis, summary
 from hpmask.morphology import area_filters, dilation, distance
 from hpmask.morphology.components import Components, count
 from hpmask.morphology.dilation import Width
-from hpmask.regions import clip, masks, to_astropy
+from hpmask.regions import clip, in_shapes, masks, to_astropy
+from hpmask.regions import visible as visible_sky
 from hpmask.regions.batches import Shapes
 from hpmask.values import credible as credible_regions
 from hpmask.values import function, sums
@@ -48,6 +55,7 @@ from hpmask.wcs import fits_image, from_image, to_image
 from hpmask.wcs.pixel_frame import pixel_frame
 
 if TYPE_CHECKING:
+    from astropy.coordinates import EarthLocation
     from astropy.table import Table
     from astropy.time import Time
     from astropy.visualization.wcsaxes import WCSAxes
@@ -56,14 +64,19 @@ if TYPE_CHECKING:
     from gammapy.maps import Geom, Map
     from gammapy.modeling.models import DatasetModels
     from gammapy.modeling.models import ModelBase as Model
+    from healsparse import HealSparseMap
     from matplotlib.figure import Figure, SubFigure
     from mocpy import MOC, SFMOC
     from regions import Regions
 
     from hpmask.interop.gammapy import ExclusionMask, Extension
-    from hpmask.plotting import BinPlot
+    from hpmask.interop.hats.search import MaskSearch
+    from hpmask.plotting import BinPlot, Page
 
 __all__ = ["Mask"]
+
+# A table of any kind.
+T = TypeVar("T")
 
 
 class Mask(MaskValue):
@@ -573,7 +586,7 @@ class Mask(MaskValue):
 
         Notes
         -----
-        The outer edge belongs to an annulus, the inner one does not.
+        The outer edge belongs to an annulus, the inner one does not. With an inner radius of 0, an annulus is a disc.
 
         Examples
         --------
@@ -1012,6 +1025,8 @@ class Mask(MaskValue):
         table: Table | Any,
         radius: Column | None = None,
         *,
+        inner_radius: Column | None = None,
+        outer_radius: Column | None = None,
         semi_major: Column | None = None,
         semi_minor: Column | None = None,
         width: Column | None = None,
@@ -1035,23 +1050,29 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool = False,
     ) -> Mask:
-        """Return the union of discs, ellipses or boxes around the sources of a catalog.
+        """Return the union of discs, annuli, ellipses or boxes around the sources of a catalog.
 
-        Give `radius` for discs, `semi_major`, `semi_minor` and `position_angle` for ellipses, or `width` and `height`
-        for boxes.
+        Give `radius` for discs, `inner_radius` and `outer_radius` for annuli, `semi_major`, `semi_minor` and
+        `position_angle` for ellipses, or `width` and `height` for boxes.
 
         Parameters
         ----------
         table : `~astropy.table.Table`, data frame, structured array, dict of columns, str or path
             The catalog, or a FITS, ECSV, CSV, VOTable or parquet file that holds it. From a FITS file, the first table
             with positions is used. Data frames are those of pandas, polars and Arrow. The table of a gammapy catalog
-            is ``catalog.table``; `from_gammapy` takes the spatial models of its sources.
+            is ``catalog.table``; `from_gammapy` takes the spatial models of its sources. A file may be given by a URL.
+            A HATS catalog (the path or URL of its folder or collection, or a catalog of LSDB) is read partition by
+            partition, with the columns that are needed, and without the partitions that cannot reach `within`. It is
+            read twice if the order is to be chosen, and conditions and sizes cannot be arrays of all rows.
         radius : `~astropy.units.Quantity`, str or callable, optional
             An angle for all sources or one for each, of shape (n,), (n, n_bins) or (1, n_bins); the name of a column
             of angles, which may have one value per energy bin; or a function. Without `energy` it is called as
             ``radius(table)`` and returns angles of one of these shapes. With `energy` it is called as
             ``radius(table, energy)`` and returns angles that broadcast to (n, n_bins). The table is an astropy Table in
             which missing numbers are NaN. A string that is the name of a column always means the column.
+            `hpmask.catalog.MagnitudeLaw` makes a function of the magnitude.
+        inner_radius, outer_radius : `~astropy.units.Quantity`, str or callable, optional
+            Radii of annuli, given as `radius` is.
         semi_major, semi_minor : `~astropy.units.Quantity`, str or callable, optional
             Semi-axes of ellipses below 90 deg, given as `radius` is.
         width, height : `~astropy.units.Quantity`, str or callable, optional
@@ -1156,6 +1177,8 @@ class Mask(MaskValue):
             catalogs.from_catalog(
                 table,
                 radius,
+                inner_radius=inner_radius,
+                outer_radius=outer_radius,
                 semi_major=semi_major,
                 semi_minor=semi_minor,
                 width=width,
@@ -1180,6 +1203,59 @@ class Mask(MaskValue):
                 progress=progress,
             )
         )
+
+    @classmethod
+    def from_hats(
+        cls, catalog: str | os.PathLike[str] | Any, *, by: Literal["partitions", "point_map"] = "partitions"
+    ) -> Mask:
+        """Return the sky that a HATS catalog covers: its partitions, or the cells in which it has rows.
+
+        Parameters
+        ----------
+        catalog : str, path or lsdb.catalog.Catalog
+            The path or the URL of a HATS catalog or collection, or a catalog of LSDB.
+        by : {"partitions", "point_map"}, optional
+            "partitions" are the cells of the partitions: a mask of the order of the smallest one. "point_map" are the
+            cells in which the map of the number of rows, ``point_map.fits``, is not 0: a mask of the order of the map,
+            finer than the partitions. With a catalog of LSDB, it is the coverage (MOC) that LSDB has read from the map
+            and has changed with the searches since then.
+
+        Returns
+        -------
+        Mask
+            The mask, in ICRS, as catalogs of HATS are.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no HATS catalog.
+        TypeError
+            If `catalog` is neither a path nor a catalog of LSDB.
+        ValueError
+            If the catalog has no point map, or the map has rows outside the partitions, as the maps of hipscat whose
+            header says RING and whose cells are NESTED; or the files of the catalog are not valid.
+
+        See Also
+        --------
+        from_catalog : Return shapes around the sources of a catalog.
+        from_map : Return a mask from a map by a threshold on the number of rows.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from hpmask import Mask
+        >>> from hpmask.catalog import write_hats
+        >>> stars = {"ra": [45.0, 225.0], "dec": [20.0, -20.0]}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_hats(stars, f"{folder}/stars", max_rows=1)
+        ...     for by in ("partitions", "point_map"):
+        ...         print(Mask.from_hats(f"{folder}/stars", by=by))
+        <Mask icrs order=0 | 2 ranges, 32 B | 0.1667 of the sky>
+        <Mask icrs order=8 | 2 ranges, 32 B | 2.543e-06 of the sky>
+        """
+        from hpmask.interop.hats.coverage import covered
+
+        return cls._own(covered(catalog, by=by))
 
     @classmethod
     def from_zone(
@@ -1285,6 +1361,145 @@ class Mask(MaskValue):
         )
 
     @classmethod
+    def visible(
+        cls,
+        site: EarthLocation | str,
+        time: Time | str | Any,
+        *,
+        min_altitude: u.Quantity | str | None = None,
+        max_altitude: u.Quantity | str | None = None,
+        max_airmass: float | None = None,
+        azimuth: tuple[Any, Any] | u.Quantity | None = None,
+        how: Literal["any", "all"] = "any",
+        pressure: u.Quantity | str | None = None,
+        temperature: u.Quantity | str | None = None,
+        relative_humidity: float | None = None,
+        obswl: u.Quantity | str | None = None,
+        order: int | None = None,
+        resolution: u.Quantity | str | None = None,
+        mode: Mode = "center",
+        frame: str = "icrs",
+    ) -> Mask:
+        """Return the sky that is seen from a site at one time, or at some or all of the times of a night.
+
+        A cell is kept if astropy's transformation of its centre to `~astropy.coordinates.AltAz` is within the limits:
+        with precession, nutation, aberration, polar motion and, if there is a pressure, refraction.
+
+        Parameters
+        ----------
+        site : `~astropy.coordinates.EarthLocation` or str
+            The place, or its name for `EarthLocation.of_site`. A name is looked up in the list of sites that astropy
+            has downloaded before, and nothing is downloaded now.
+        time : `~astropy.time.Time`, str or datetime, scalar or of any shape
+            The time, or several times. A text is in UTC.
+        min_altitude : `~astropy.units.Quantity` or str, optional
+            The lowest altitude above the horizon, from -90 to 90 deg. By default 0 deg, the mathematical horizon.
+        max_altitude : `~astropy.units.Quantity` or str, optional
+            The highest altitude, for telescopes that do not point to the zenith and for zones of altitude. By default
+            90 deg.
+        max_airmass : float, optional
+            Instead of `min_altitude`, the largest airmass, from 1. The airmass is the secant of the zenith angle, as
+            ``secz`` of astropy and in astroplan: 2 is an altitude of 30 deg.
+        azimuth : pair of angles, optional
+            The first and the last azimuth, from north through east. The zone runs from the first clockwise to the
+            second, through north if need be, and includes the first. By default all azimuths.
+        how : {"any", "all"}, optional
+            For several times: whether a position is seen at one of them at least, or at all of them.
+        pressure : `~astropy.units.Quantity` or str, optional
+            The pressure of the air, for refraction. By default altitudes are without refraction, as those of astropy.
+        temperature : `~astropy.units.Quantity` or str, optional
+            Only with `pressure`: the temperature of the air, such as "10 deg_C". By default 0 deg_C, as in astropy.
+        relative_humidity : float, optional
+            Only with `pressure`: the humidity from 0 to 1. By default 0.
+        obswl : `~astropy.units.Quantity` or str, optional
+            Only with `pressure`: the wavelength of the observation. By default 1 micron.
+        order : int, optional
+            Order of the cells, 0 to 29. By default, the coarsest order at which the area of the zone is right to 1 % in
+            mode "center". It must be given if that is above 16.
+        resolution : `~astropy.units.Quantity` or str, optional
+            Instead of `order`, the largest width of a cell, such as "1 arcmin". The width is the square root of the
+            area, 58.6 deg / 2**order.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell is in if its centre is seen, if any part of it is, or only if all of it is at one time. In
+            the modes "overlap" and "inside", cells within about 10 arcsec of the edge are in or out, respectively.
+        frame : {"icrs", "galactic"}, optional
+            Frame of the mask.
+
+        Returns
+        -------
+        Mask
+            True where the sky is seen.
+
+        Raises
+        ------
+        TypeError
+            If `site` or `time` is something else, an angle is a bare number, two arguments exclude each other, or there
+            is a `temperature`, `relative_humidity` or `obswl` without `pressure`.
+        ValueError
+            If a site is not known, there is no time, or a limit is out of its range.
+
+        Warns
+        -----
+        UserWarning
+            If no cell centre, or in mode "inside" no full cell, is seen at a time.
+        AstropyWarning
+            If a time is beyond astropy's tables of the Earth's rotation. Altitudes are then right to some arcseconds.
+
+        See Also
+        --------
+        from_cones : With ``get_body("moon", time, site)`` as centre, the discs around the Moon, the Sun or a planet.
+        coverage : With a list of masks, at how many times each cell is seen.
+
+        Notes
+        -----
+        Times in the future need predictions of the Earth's rotation. They are taken from the tables that astropy has in
+        memory or in the package ``astropy-iers-data``, however old these are: predictions of a year ago move the edge
+        by arcseconds. Nothing is downloaded, whatever ``astropy.utils.iers.conf.auto_download`` is.
+
+        Examples
+        --------
+        The sky with an airmass below 2 in three hours of a night:
+
+        >>> import numpy as np
+        >>> from astropy import units as u
+        >>> from astropy.coordinates import EarthLocation, get_body
+        >>> from astropy.time import Time
+        >>> from hpmask import Mask
+        >>> paranal = EarthLocation.from_geodetic("-70.4045 deg", "-24.6272 deg", 2669 * u.m)
+        >>> times = Time("2024-06-22 01:00") + np.linspace(0, 3, 7) * u.hour
+        >>> Mask.visible(paranal, times, max_airmass=2, order=8)
+        <Mask icrs order=8 | 825 ranges, 13.2 kB | 0.3486 of the sky>
+        >>> always = Mask.visible(paranal, times, max_airmass=2, order=8, how="all")
+        >>> print(f"{always.sky_fraction:.3f}")
+        0.153
+
+        Without the sky within 40 deg of the Moon:
+
+        >>> dark = always - Mask.from_cones(get_body("moon", times, paranal), "40 deg", order=8)
+        >>> print(f"{dark.sky_fraction:.3f}")
+        0.082
+        """
+        return cls._own(
+            visible_sky.visible(
+                site,
+                time,
+                min_altitude=min_altitude,
+                max_altitude=max_altitude,
+                max_airmass=max_airmass,
+                azimuth=azimuth,
+                how=how,
+                pressure=pressure,
+                temperature=temperature,
+                relative_humidity=relative_humidity,
+                obswl=obswl,
+                order=order,
+                resolution=resolution,
+                mode=mode,
+                frame=frame,
+            )
+        )
+
+    @classmethod
     def from_healpix(
         cls,
         values: ArrayLike,
@@ -1358,7 +1573,9 @@ class Mask(MaskValue):
         frame: str | None = None,
         energy: EnergyAxis | None = None,
         column: int | str | None = None,
+        bits: int | str | Iterable[int | str] | None = None,
         hdu: int | str | None = None,
+        within: Mask | Shapes | Any = None,
         n_threads: int | None = None,
     ) -> Mask:
         """Return a mask from a map of values: by a threshold, an interval or hysteresis, or from 0 and 1.
@@ -1370,9 +1587,10 @@ class Mask(MaskValue):
         ----------
         values : HealpixMap, array_like, path, FITS image HDU, gammapy map or healsparse map
             The map. An array is a HEALPix map of shape (n_cells,) or (n_bins, n_cells) and needs `nest` and `frame`,
-            as `HealpixMap` does. A path is a HEALPix file, which `hpmask.io.read_map` reads, a file of healsparse, or a
-            FITS image. Images and their HDUs are those of `from_wcs`, and gammapy maps those of `from_gammapy`. The
-            cells of a healsparse map are its valid pixels. Pixels with the sentinel value are outside the map.
+            as `HealpixMap` does. A path is a HEALPix file, which `hpmask.io.read_map` reads, a FITS file of healsparse,
+            for which that package is not needed, or a FITS image. Images and their HDUs are those of `from_wcs`, and
+            gammapy maps those of `from_gammapy`. The cells of a healsparse map are its valid pixels. Pixels with the
+            sentinel value are outside the map. A map of booleans whose sentinel is True has values on the whole sky.
         threshold : float, Quantity or str, scalar or shape (n_bins,), or a pair (low, high), optional
             The value that the map is compared with, or one for each energy bin. A number is in the unit of the map. It
             is a pair for `keep` "between" and "outside". Without a threshold, the map must have booleans, or 0 and 1 of
@@ -1410,16 +1628,23 @@ class Mask(MaskValue):
             For images as in `from_wcs`. For HEALPix maps it applies to an `order` that is coarser than theirs, as in
             `at_order`.
         frame : {"icrs", "galactic"}, optional
-            Frame of the cells of an array, of a healsparse map, or of a HEALPix file that does not say so. For other
+            Frame of the cells of an array, or of a healsparse map or a HEALPix file that does not say so. For other
             maps, frame of the mask; by default that of a HEALPix map, and for images as in `from_wcs` and
             `from_gammapy`.
         energy : EnergyAxis, optional
             Energy bins, for a map that has none of its own and is not one of gammapy. A map with one row is valid in
             all of them.
         column : int or str, optional
-            For HEALPix files: number or name of the column, as in `hpmask.io.read_map`.
+            For HEALPix files: number or name of the column, as in `hpmask.io.read_map`. For healsparse maps of records:
+            number or name of the field.
+        bits : int, str or iterable of int and str, optional
+            For healsparse maps that are wide masks or have integers, instead of a threshold: the bits of which one must
+            be set, by number or name.
         hdu : int or str, optional
-            For files: number or name of the HDU.
+            For HEALPix files and images: number or name of the HDU.
+        within : Mask, Shapes or regions, optional
+            The sky that is wanted, as in `read`: the result is the mask of the map within it. Of a file of healsparse,
+            only the blocks that matter are read, unless the threshold has hysteresis.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
@@ -1430,8 +1655,6 @@ class Mask(MaskValue):
 
         Raises
         ------
-        ImportError
-            If a file of healsparse is given, and healsparse is not installed.
         TypeError
             If an argument is of another type, is missing, or does not apply to this kind of map.
         ValueError
@@ -1465,8 +1688,10 @@ class Mask(MaskValue):
         True
         """
         from hpmask.interop import maps
+        from hpmask.io.format import as_footprint, cut
 
-        return cls._own(
+        footprint = None if within is None else as_footprint(masks.footprint(within))
+        mask = cls._own(
             maps.from_map(
                 values,
                 threshold,
@@ -1486,10 +1711,13 @@ class Mask(MaskValue):
                 frame=frame,
                 energy=energy,
                 column=column,
+                bits=bits,
                 hdu=hdu,
+                within=footprint,
                 n_threads=n_threads,
             )
         )
+        return cls._own(cut(mask, footprint))
 
     @classmethod
     def from_skymap(
@@ -1787,7 +2015,7 @@ class Mask(MaskValue):
     @classmethod
     def from_gammapy(
         cls,
-        data: Map | SourceCatalog | DatasetModels | Model | Sequence[Model],
+        data: Map | Geom | SourceCatalog | DatasetModels | Model | Sequence[Model],
         threshold: Any = None,
         *,
         low: Any = None,
@@ -1808,19 +2036,21 @@ class Mask(MaskValue):
         n_threads: int | None = None,
         progress: bool | None = None,
     ) -> Mask:
-        """Return a mask from a gammapy map, or from the sources of a gammapy catalog or of models.
+        """Return a mask from a gammapy map or geometry, or from the sources of a gammapy catalog or of models.
 
-        The mask of a map is True where the map is True, or fulfils the condition of a threshold. The mask of sources is
-        True on the extent of each source, which `extension` defines: ``~`` of it is the exclusion mask.
+        The mask of a map is True where the map is True, or fulfils the condition of a threshold. The mask of a geometry
+        is True on the sky of its pixels or of its region. The mask of sources is True on the extent of each source,
+        which `extension` defines: ``~`` of it is the exclusion mask.
 
         Parameters
         ----------
-        data : `~gammapy.maps.Map`, `~gammapy.catalog.SourceCatalog`, `~gammapy.modeling.models.Models`, model or list
+        data : `~gammapy.maps.Map`, `~gammapy.maps.Geom`, `~gammapy.catalog.SourceCatalog`, models or list
             A map (WcsNDMap, HpxNDMap or RegionNDMap) of values for a threshold, or of booleans, True = kept. Without a
             threshold, values 0 and 1 of other types are taken as False and True, because gammapy's files often return
-            masks in this way. The map may have an energy axis. Other axes must have one bin. Or a catalog, models of a
-            dataset, one model, or a list of sky models and spatial models. Models of the background are ignored. The
-            radii in the columns of a catalog need ``Mask.from_catalog(catalog.table, ...)`` instead.
+            masks in this way. The map may have an energy axis. Other axes must have one bin. Or the geometry of a map
+            (WcsGeom, HpxGeom or RegionGeom). Or a catalog, models of a dataset, one model, or a list of sky models and
+            spatial models. Models of the background are ignored. The radii in the columns of a catalog need
+            ``Mask.from_catalog(catalog.table, ...)`` instead.
         threshold : float, Quantity or str, scalar or shape (n_bins,), or a pair (low, high), optional
             For maps only: which values are kept, as in `from_map`. A number is in the unit of the map.
         low, high : float, Quantity or str, scalar or shape (n_bins,), optional
@@ -1870,7 +2100,7 @@ class Mask(MaskValue):
         Returns
         -------
         Mask
-            With the energy bins of the map, or `energy`.
+            With the energy bins of the map or the geometry, or `energy`.
 
         Raises
         ------
@@ -1904,6 +2134,11 @@ class Mask(MaskValue):
         >>> map_ = excluded.to_gammapy(WcsGeom.create(skydir=(83.6, 22.0), width=2, binsz=0.1))
         >>> bool((Mask.from_gammapy(map_).to_gammapy(map_.geom).data == map_.data).all())
         True
+
+        A geometry becomes the sky that its pixels cover:
+
+        >>> print(f"{Mask.from_gammapy(map_.geom).area:.2f}")
+        4.00 deg2
 
         A map of values becomes a mask by a threshold:
 
@@ -2000,10 +2235,13 @@ class Mask(MaskValue):
 
         Parameters
         ----------
-        image : numpy.ndarray, path, FITS image HDU or gammapy map
+        image : numpy.ndarray, path, FITS image HDU, `~astropy.nddata.NDData` or gammapy map
             Pixels, shape (ny, nx) or (n_bins, ny, nx): values for a threshold, or without a threshold booleans, or 0
             and 1 of any numeric type. True = kept. A file may be packed by gzip, bzip2 or xz, or in compressed tiles.
-        wcs : `~astropy.wcs.WCS`, FITS header, image HDU, path or gammapy geometry, optional
+            Of an NDData, such as a CCDData, the pixels are its data. Where its mask is True, a pixel has no value, and
+            `nan` says what happens to it. The mask itself, in which True means bad, is read by
+            ``Mask.from_wcs(ccd.mask, ccd, invert=True)``.
+        wcs : `~astropy.wcs.WCS`, FITS header, image HDU, path, NDData or gammapy geometry, optional
             The WCS of the image, as in `to_wcs`. An array needs one; the others have their own.
         hdu : int or str, optional
             Number or name of the HDU with the image; needed if the file has several images of the sky.
@@ -2165,21 +2403,25 @@ class Mask(MaskValue):
     @classmethod
     def read(
         cls,
-        path: str | Path,
+        path: str | os.PathLike[str] | IO[bytes],
         *,
         format: str | None = None,
         column: str | int | None = None,
         hdu: str | int | None = None,
         nest: bool | None = None,
         frame: str | None = None,
+        within: Mask | Shapes | Any = None,
+        layer: str | None = None,
     ) -> Mask:
         """Read a mask file.
 
         Parameters
         ----------
-        path : str or path
-            A file that `write` wrote, an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or JSON, or a
-            HEALPix map of 0 and 1 as FITS, gzipped or not.
+        path : str, path or binary file
+            A path, a URL such as ``"s3://bucket/mask.fits"`` (through fsspec: ``pip install "hpmask[remote]"``), or a
+            file that is open in binary mode, which is read to its end and stays open. It is a file that `write` wrote,
+            an IVOA MOC as FITS (NUNIQ or RANGE, versions 1.1 and 2.0), ASCII or JSON, a HEALPix map of 0 and 1 as FITS,
+            or a FITS file of healsparse with booleans or, for `layer`, a wide mask; gzipped or not.
         format : str, optional
             Name of the format, one of `hpmask.io.formats`. By default the content of the file decides, or else its
             name; an option for HEALPix maps means the format "healpix".
@@ -2191,14 +2433,22 @@ class Mask(MaskValue):
         nest : bool, optional
             For HEALPix maps without the keyword ORDERING: whether the cells are numbered NESTED.
         frame : {"icrs", "galactic"}, optional
-            For HEALPix maps without the keyword COORDSYS: frame of the cells.
+            For HEALPix maps and files of healsparse without the keyword COORDSYS: frame of the cells.
+        within : Mask, Shapes or regions, optional
+            The sky that is wanted: a mask without energy bins in the frame of the file, `hpmask.Shapes`, or regions as
+            `from_regions` takes them. The result is the mask of the file within it. Of files that are sorted along
+            the sky and have an index, only the parts that matter are read. Those of parquet files and folders are
+            checked. A large FITS file that `write` wrote is searched by bisection: the digest of the whole mask cannot
+            be checked then. FITS files of others, NUNIQ tables and gzipped files are read as a whole.
+        layer : str, optional
+            For a file with the layers of a `MaskSet`: the name of the layer.
 
         Returns
         -------
         Mask
             The mask. For a FITS file that `write` wrote, its history is that of the mask that was written. For other
             files it is ``read('name', sha256 ...)``, with the first 12 hexadecimal digits of the SHA-256 digest of the
-            file, and the HISTORY lines of the file below it.
+            file, and the HISTORY lines of the file below it. Of a file that is read in parts, there is no digest.
 
         Raises
         ------
@@ -2209,7 +2459,7 @@ class Mask(MaskValue):
         TypeError
             If an option is not of the types above.
         ValueError
-            If `format` is not a known format, or does not have an option that is given.
+            If `format` is not a known format, or does not have an option that is given; or if there is no such layer.
 
         Warns
         -----
@@ -2233,21 +2483,54 @@ class Mask(MaskValue):
         """
         from hpmask import io
 
-        return cls._own(io.read(path, format=format, column=column, hdu=hdu, nest=nest, frame=frame))
+        footprint = None if within is None else masks.footprint(within)
+        options: dict[str, Any] = {"column": column, "hdu": hdu, "nest": nest, "frame": frame}
+        return cls._own(io.read(path, format=format, within=footprint, layer=layer, **options))
 
     # ------------------------------------------------------------------ properties and queries
 
-    def contains(self, coord: SkyCoord, energy: u.Quantity | str | None = None, *, n_threads: int | None = None) -> Any:
+    def contains(
+        self,
+        positions: SkyCoord | u.Quantity | ArrayLike | Any,
+        lat: u.Quantity | ArrayLike | str | None = None,
+        *,
+        energy: u.Quantity | str | None = None,
+        energy_unit: u.UnitBase | str | None = None,
+        lon: str | None = None,
+        catalog_frame: str | None = None,
+        invalid: Literal["raise", "skip"] = "raise",
+        n_threads: int | None = None,
+    ) -> Any:
         """Return whether positions (and energies) are kept.
+
+        The positions are a SkyCoord, longitudes and latitudes in the frame of the mask, or the rows of a table of any
+        kind: astropy, pandas, polars, Arrow and others, a structured array, or a dict of columns.
+
+        In a table, the column ``_healpix_29`` of HATS catalogs is used if there is one, no column is named and the mask
+        is in ICRS: these are cells, and the answer needs no trigonometry. Otherwise the columns of positions are found
+        by their units, UCDs and names, as in `from_catalog`.
 
         Parameters
         ----------
-        coord : `~astropy.coordinates.SkyCoord`, any shape
-            Positions, in any frame. A position with a distance means the direction in which it is seen. A position
-            within 1e-14 rad of the edge between two cells belongs to the northern cell.
+        positions : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity`, array-like or table
+            Positions of any shape and in any frame; or longitudes, in degrees if they are numbers; or a table. A
+            position with a distance means the direction in which it is seen. A position within 1e-14 rad of the edge
+            between two cells belongs to the northern cell.
+        lat : `~astropy.units.Quantity`, array-like or str, optional
+            Latitudes, in degrees if they are numbers, which are broadcast against the longitudes. For a table, the name
+            of their column.
         energy : `~astropy.units.Quantity` or str, optional
-            Energies, which are broadcast against `coord`. Nothing is kept at energies outside all bins. A mask without
-            energy gives the same answer at all energies.
+            Energies, which are broadcast against the positions, or the name of a column of the table. Nothing is kept
+            at energies outside all bins. A mask without energy gives the same answer at all energies.
+        energy_unit : `~astropy.units.Unit` or str, optional
+            Only for a column of energies that has no unit. Its unit.
+        lon : str, optional
+            Only for a table. The name of the column of longitudes, or of a column of SkyCoord.
+        catalog_frame : str, optional
+            Only for a table. The frame of its positions, such as "icrs", "galactic" or "fk4".
+        invalid : {"raise", "skip"}, optional
+            What to do with positions that are missing, not finite or beyond a pole, and with energies that are NaN:
+            raise an error that names the first one, or treat them as not kept.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
@@ -2260,7 +2543,14 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If `coord` is not a SkyCoord, `energy` is not an energy, or a value is not finite or is masked.
+            If the positions are none of these, a table has no columns of positions, `energy` is not an energy, or a
+            value is not finite or is masked.
+
+        See Also
+        --------
+        select : the rows of a table that are kept.
+        flag : a table with the answers as a new column.
+        contains_cells : whether HEALPix cells are kept.
 
         Examples
         --------
@@ -2269,12 +2559,200 @@ class Mask(MaskValue):
         >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=4)
         >>> north.contains(SkyCoord([10, 10], [45, -45], unit="deg"))
         array([ True, False])
+        >>> north.contains([10, 10], [45, -45])
+        array([ True, False])
+        >>> north.contains({"RAJ2000": [10.0, 10.0], "DEJ2000": [45.0, -45.0]})
+        array([ True, False])
         """
-        if isinstance(coord, MaskValue):
-            raise TypeError(
-                "coord must be a SkyCoord, got a mask: write b <= a to ask whether the mask a contains the mask b"
-            )
-        return lookup.contains(self.planes, self.order, self.frame, self.energy, coord, energy, n_threads=n_threads)
+        return answers.contains(
+            self,
+            positions,
+            lat,
+            energy=energy,
+            energy_unit=energy_unit,
+            lon=lon,
+            catalog_frame=catalog_frame,
+            invalid=invalid,
+            n_threads=n_threads,
+        )
+
+    def select(
+        self,
+        table: T,
+        *,
+        lon: str | None = None,
+        lat: str | None = None,
+        catalog_frame: str | None = None,
+        energy: u.Quantity | str | None = None,
+        energy_unit: u.UnitBase | str | None = None,
+        invalid: Literal["raise", "skip"] = "raise",
+        n_threads: int | None = None,
+    ) -> T:
+        """Return the rows of a table that are kept, as a table of the same kind.
+
+        The positions are found as in `contains`. Of a table that is worked on later (polars LazyFrame, Dask DataFrame,
+        lsdb catalog), the result is worked on later as well.
+
+        Parameters
+        ----------
+        table : `~astropy.table.Table`, data frame, structured array, FITS table or dict of columns
+            The table. A data frame is one of any library that narwhals knows (pandas, polars, Arrow and others) or of
+            a class that is derived from them, a Dask DataFrame, or a catalog of lsdb.
+        lon, lat : str, optional
+            The columns of longitude and latitude, if their names are not known ones. `lon` alone may name a column of
+            SkyCoord.
+        catalog_frame : str, optional
+            The frame of the positions, such as "icrs", "galactic" or "fk4", if the table does not say it.
+        energy : `~astropy.units.Quantity` or str, optional
+            The energies of the rows, or the name of their column. A mask with energy needs them.
+        energy_unit : `~astropy.units.Unit` or str, optional
+            The unit of a column of energies that has none.
+        invalid : {"raise", "skip"}, optional
+            What to do with rows whose position or energy is missing or not finite: raise an error that names the
+            first one, or leave them out.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        table
+            With the columns, the metadata and the index of the rows that are kept.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not a table, it has no columns of positions, a row has no position, or the mask has energy bins and
+            `energy` is not given.
+
+        See Also
+        --------
+        flag : all rows, with the answers as a new column.
+        contains : the answers alone.
+        hpmask.catalog.filter_file : the same for files.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=4)
+        >>> stars = pd.DataFrame({"ra": [10.0, 20.0, 30.0], "dec": [45.0, -45.0, 5.0]}, index=["a", "b", "c"])
+        >>> north.select(stars)
+             ra   dec
+        a  10.0  45.0
+        c  30.0   5.0
+        """
+        where = {"lon": lon, "lat": lat, "catalog_frame": catalog_frame, "energy_unit": energy_unit}
+        kept = answers.kept_rows(self, energy=energy, invalid=invalid, n_threads=n_threads, **where)
+        selected: T = answers.select(table, kept)
+        return selected
+
+    def flag(
+        self,
+        table: T,
+        column: str = "kept",
+        *,
+        lon: str | None = None,
+        lat: str | None = None,
+        catalog_frame: str | None = None,
+        energy: u.Quantity | str | None = None,
+        energy_unit: u.UnitBase | str | None = None,
+        invalid: Literal["raise", "skip"] = "raise",
+        overwrite: bool = False,
+        n_threads: int | None = None,
+    ) -> T:
+        """Return a table of the same kind with a new column: whether each row is kept.
+
+        The given table is not changed. The positions are found as in `contains`, and tables that are worked on later
+        are treated as in `select`.
+
+        Parameters
+        ----------
+        table : `~astropy.table.Table`, data frame, structured array, FITS table or dict of columns
+            The table, as in `select`.
+        column : str, optional
+            Name of the new column, of booleans: True for rows that are kept.
+        lon, lat : str, optional
+            The columns of longitude and latitude, if their names are not known ones. `lon` alone may name a column of
+            SkyCoord.
+        catalog_frame : str, optional
+            The frame of the positions, such as "icrs", "galactic" or "fk4", if the table does not say it.
+        energy : `~astropy.units.Quantity` or str, optional
+            The energies of the rows, or the name of their column. A mask with energy needs them.
+        energy_unit : `~astropy.units.Unit` or str, optional
+            The unit of a column of energies that has none.
+        invalid : {"raise", "skip"}, optional
+            What to do with rows whose position or energy is missing or not finite: raise an error that names the
+            first one, or treat them as not kept.
+        overwrite : bool, optional
+            Replace a column of that name.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        table
+            With all rows, the metadata and the index.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `select`, or if there is a column of that name and `overwrite` is False.
+
+        See Also
+        --------
+        select : the rows that are kept.
+        hpmask.catalog.flag_file : the same for files.
+
+        Examples
+        --------
+        >>> from astropy.table import Table
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=4)
+        >>> north.flag(Table({"RA": [10.0, 20.0], "DEC": [45.0, -45.0]}), column="north").pprint()
+         RA   DEC  north
+        ---- ----- -----
+        10.0  45.0  True
+        20.0 -45.0 False
+        """
+        where = {"lon": lon, "lat": lat, "catalog_frame": catalog_frame, "energy_unit": energy_unit}
+        kept = answers.kept_rows(self, energy=energy, invalid=invalid, n_threads=n_threads, **where)
+        name = answers.check_column(column)
+        flagged: T = answers.with_columns(table, lambda part: {name: kept(part)}, overwrite=overwrite)
+        return flagged
+
+    def contains_cells(self, cells: ArrayLike, order: int = MAX_ORDER, *, mode: Mode = "center") -> Any:
+        """Return whether HEALPix cells are kept.
+
+        Parameters
+        ----------
+        cells : array-like of int, any shape
+            NESTED cells in the frame of the mask, 0 to ``12 * 4**order - 1``. The column ``_healpix_29`` of a HATS
+            catalog has such cells, in ICRS.
+        order : int, optional
+            Their order, 0 to 29.
+        mode : {"center", "overlap", "inside"}, optional
+            Only for cells that are coarser than the mask. Such a cell is kept if its centre is ("center"), if any part
+            of it is ("overlap"), or if all of it is ("inside"), as in `at_order`.
+
+        Returns
+        -------
+        bool or numpy.ndarray of bool
+            The answers, in the shape of `cells`. For a mask with energy, the answer of each bin: shape (n_bins, ...).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `cells` are not cells of this order, or `order` or `mode` is another one.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(None, ("0 deg", "90 deg"), order=4)
+        >>> north.contains_cells([0, 11], order=0)
+        array([ True, False])
+        """
+        answers = [plane.contains(cells, order, mode=mode) for plane in self.planes]
+        return answers[0] if self.energy is None else np.array(answers)
 
     def energy_range(
         self, coord: SkyCoord | None = None, *, n_threads: int | None = None
@@ -2319,7 +2797,9 @@ class Mask(MaskValue):
         axis = needed_energy(self)
         if coord is None:
             return energy_bins.kept_range(np.array([bool(plane) for plane in self.planes]), axis)
-        return energy_bins.kept_range(np.asarray(self.contains(coord, n_threads=n_threads)), axis)
+        positions = Positions.of_coord(coord, self.frame, "coord")
+        kept = lookup.contains(self.planes, self.order, axis, positions, None, n_threads=n_threads)
+        return energy_bins.kept_range(np.asarray(kept), axis)
 
     def energy_range_wcs(
         self, wcs: WCS, shape: tuple[int, int] | None = None, *, n_threads: int | None = None
@@ -2495,7 +2975,7 @@ class Mask(MaskValue):
     ) -> NDArray[np.float64]:
         """Return weights that fall smoothly to 0 towards the edge, as a full HEALPix map in the mask's frame.
 
-        The weights are those of NaMaster's ``mask_apodization``. Cells outside the mask have the weight 0. For a cell
+        The kinds are those of NaMaster's ``mask_apodization``. Cells outside the mask have the weight 0. For a cell
         inside, theta is the distance from its centre to the nearest centre of a cell outside, and
         x = sqrt((1 - cos theta) / (1 - cos width)):
 
@@ -2538,6 +3018,9 @@ class Mask(MaskValue):
         -----
         C1 and C2 are those of Grain, Tristram & Stompor (`2009, Phys. Rev. D 79, 123515
         <https://doi.org/10.1103/PhysRevD.79.123515>`_), with the names of NaMaster, which are exchanged in the paper.
+
+        The weights of C1 and C2 are those of NaMaster 3.0, to 1e-11. Those of "smooth" differ: NaMaster sets all pixels
+        to 0 that a disc of the radius 2.5 `width` may touch, which is about one pixel more.
 
         Examples
         --------
@@ -2754,46 +3237,475 @@ class Mask(MaskValue):
         skymap, words = self._sky_map(skymap, "skymap", column=column, hdu=hdu, nest=nest, frame=frame)
         return sums.sum_of(self, skymap, density=density, nan=nan, **words)
 
+    def random(
+        self,
+        n: int | None = None,
+        *,
+        density: u.Quantity | str | None = None,
+        poisson: bool = False,
+        seed: int | np.random.Generator | np.random.SeedSequence | None = None,
+        n_threads: int | None = None,
+    ) -> Any:
+        """Return random positions that are distributed uniformly over the sky that is kept.
+
+        Parameters
+        ----------
+        n : int, optional
+            The number of positions; with energy bins, that in each bin. Either `n` or `density` is needed.
+        density : `~astropy.units.Quantity` or str, optional
+            Number of positions per area, such as ``"1000 deg-2"``. The number is `density` times the area, rounded.
+        poisson : bool, optional
+            Draw the number from the Poisson distribution whose mean is `density` times the area.
+        seed : int, numpy.random.Generator or numpy.random.SeedSequence, optional
+            Where the random numbers come from. The same integer gives the same positions. A Generator is advanced,
+            so that the next call gives other positions. Without a seed, each call gives other positions.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        `~astropy.coordinates.SkyCoord` or list of `~astropy.coordinates.SkyCoord`
+            Positions in the frame of the mask, in random order: shape (n,). For a mask with energy, shape (n_bins, n);
+            by `density`, the bins have different numbers, and the result is a list with a SkyCoord of shape (n,) for
+            each bin. Bins are independent of each other.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If neither or both of `n` and `density` are given, an argument is not valid, or `n` positions are wanted
+            where the mask, or a bin of it, keeps nothing.
+
+        See Also
+        --------
+        write_randoms : Any number of positions, to a parquet file.
+
+        Notes
+        -----
+        All places have the same probability, to one part in 1e19: a cell of order 29 is drawn by its number among the
+        cells that are kept, and a position in its square. The projection of HEALPix preserves areas, so a position that
+        is uniform in the square is uniform on the sphere [1]_. `contains` is True for each position. Positions keep
+        1e-13 rad away from the edges of the cells of the mask's order, so that rounding cannot carry them across.
+
+        With one seed, the first positions are the same for every `n`.
+
+        References
+        ----------
+        .. [1] Gorski et al. 2005, ApJ 622, 759, section 5.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=6)
+        >>> positions = north.random(1000, seed=1)
+        >>> positions.shape, north.contains(positions).all()
+        ((1000,), np.True_)
+        >>> north.random(density="2 deg-2", seed=1).shape
+        (41468,)
+        """
+        return randoms.random(self, n, density=density, poisson=poisson, seed=seed, n_threads=n_threads)
+
+    def write_randoms(
+        self,
+        path: str | Path | IO[bytes],
+        n: int | None = None,
+        *,
+        density: u.Quantity | str | None = None,
+        poisson: bool = False,
+        seed: int | np.random.Generator | np.random.SeedSequence | None = None,
+        chunk: int = 1 << 20,
+        overwrite: bool = False,
+        n_threads: int | None = None,
+        progress: bool = False,
+    ) -> list[int]:
+        """Write random positions to a parquet file, piece by piece: any number of them in little memory.
+
+        They are the positions of `random` with the same seed. The columns are ``ra`` and ``dec``, or ``l`` and ``b`` in
+        the Galactic frame, in degrees. A mask with energy adds the column ``bin``, the number of the energy bin, by
+        which the rows are sorted.
+
+        Parameters
+        ----------
+        path : str, path or binary file
+            The file, which takes its place when it is complete.
+        n : int, optional
+            The number of positions, for each energy bin. Either `n` or `density` is needed.
+        density : `~astropy.units.Quantity` or str, optional
+            Number of positions per area.
+        poisson : bool, optional
+            Draw the number from a Poisson distribution.
+        seed : int, numpy.random.Generator or numpy.random.SeedSequence, optional
+            Where the random numbers come from. These four are those of `random`.
+        chunk : int, optional
+            Positions in a row group of the file, and in memory at once.
+        overwrite : bool, optional
+            Replace an existing file.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The positions do not depend on it.
+        progress : bool, optional
+            Show a progress bar.
+
+        Returns
+        -------
+        list of int
+            The number of positions in each energy bin; one number for a mask without energy.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a file and `overwrite` is False.
+        ImportError
+            If pyarrow is not installed.
+        TypeError, ValueError
+            As in `random`.
+
+        See Also
+        --------
+        random : Positions in memory.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from astropy.table import Table
+        >>> from hpmask import Mask
+        >>> mask = Mask.from_zone(lat=("0 deg", "90 deg"), order=6)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     numbers = mask.write_randoms(Path(folder) / "randoms.parquet", 5000, seed=1)
+        ...     table = Table.read(Path(folder) / "randoms.parquet")
+        >>> numbers, table.colnames, bool((table["ra"] == mask.random(5000, seed=1).ra.deg).all())
+        ([5000], ['ra', 'dec'], True)
+        """
+        from hpmask.io.randoms import write_randoms
+
+        return write_randoms(
+            self,
+            path,
+            n,
+            density=density,
+            poisson=poisson,
+            seed=seed,
+            chunk=chunk,
+            overwrite=overwrite,
+            n_threads=n_threads,
+            progress=progress,
+        )
+
+    def fraction(self, order: int, *, full: bool = False) -> HealpixMap:
+        """Return the fraction of the area of each cell of an order that is kept.
+
+        Parameters
+        ----------
+        order : int
+            Order of the cells, 0 to 29. At the order of the mask and beyond, all fractions are 1.
+        full : bool, optional
+            Return a full map, with 0 in cells of which nothing is kept. By default, the map has the other cells only,
+            and its memory is in proportion to their number.
+
+        Returns
+        -------
+        HealpixMap
+            The fractions in float64, in the frame of the mask. For a mask with energy, there is a row for each bin, on
+            the cells of which some bin keeps a part. `hpmask.io.write_map` writes the map to a file.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or the map takes more than 16 GiB.
+
+        See Also
+        --------
+        at_order : The mask at a coarser order, by a threshold of the fraction.
+        hpmask.Coverage.mean : The mean number of shapes in each cell.
+
+        Notes
+        -----
+        The fractions are exact: numbers of cells of the mask, divided by a power of two. (With more than 2**53 cells of
+        the mask in a cell, 27 orders apart, they are rounded.)
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=6)
+        >>> north.fraction(0).values.round(3)
+        array([1.   , 1.   , 1.   , 1.   , 0.508, 0.508, 0.508, 0.508])
+
+        The area in each cell, and the cells of which more than half is kept:
+
+        >>> fractions = north.fraction(0)
+        >>> (fractions.values * fractions.areas).to("deg2").round()
+        <Quantity [3438., 3438., 3438., 3438., 1746., 1746., 1746., 1746.] deg2>
+        >>> north.at_order(0, threshold=0.5).planes[0] == fractions.set_of(fractions.values > 0.5)
+        True
+        """
+        return fractions.fraction(self, order, full=full)
+
+    def patches(self, n: int, *, method: Literal["compact", "curve"] = "compact") -> Patches:
+        """Return parts of the mask that have equal areas, such as for jackknife estimates.
+
+        Parameters
+        ----------
+        n : int
+            The number of patches.
+        method : {"compact", "curve"}, optional
+            "compact" divides the mask in two, across its longest direction, and divides the parts again. "curve" cuts
+            the sequence of NESTED cells in pieces. It takes less time, but a patch may consist of several areas that
+            are far from each other.
+
+        Returns
+        -------
+        Patches
+            A sequence of `n` masks that share no sky and whose union is the mask. Their numbers of cells, at the order
+            of the mask, differ by one at most. ``patches.numbers(positions)`` is the number of the patch of each
+            position.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `n` is not a positive integer, the mask has fewer cells than patches, or it has energy bins.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=6)
+        >>> patches = north.patches(5)
+        >>> [patch.planes[0].n_cells for patch in patches]
+        [4940, 4941, 4941, 4941, 4941]
+        >>> patches.numbers([10, 20], [45, 85])
+        array([3, 3], dtype=int32)
+        >>> without_one = [north - patch for patch in patches]
+        """
+        return parts.patches(self, n, method=method)
+
+    @for_the_call
+    def overlaps_many(
+        self, shapes: Any, *, order: int | None = None, mode: Mode = "overlap", n_threads: int | None = None
+    ) -> NDArray[np.bool_]:
+        """Return whether the mask has sky in common with each of many shapes.
+
+        Parameters
+        ----------
+        shapes : Shapes, str, path, astropy Region or Regions, or a list of these
+            The shapes: `hpmask.Shapes`, or regions as for `from_regions`. The rows of a table of pointings are shapes
+            such as ``Shapes.cones(SkyCoord(table["ra"], table["dec"]), "1 deg")``.
+        order : int, optional
+            Order of the cells that stand for the shapes, by default that of the mask.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell belongs to a shape if its centre is in it, if any part of it is, or only if all of it is.
+            With the default, "overlap", and the order of the mask, the answer is exact: whether any point of the shape
+            is kept.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        numpy.ndarray of bool, shape (n,) or (n_bins, n)
+            The answer for each shape, and for each energy bin if the mask has any.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not valid, or `order` is too fine for the shapes.
+
+        Warns
+        -----
+        UserWarning
+            If shapes hold no cell in the modes "center" and "inside".
+
+        See Also
+        --------
+        overlaps : The same for another mask.
+        area_in : The area in each shape.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask, Shapes
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=8)
+        >>> tiles = Shapes.boxes(SkyCoord([10, 20, 30], [-5, -0.4, 5], unit="deg"), "1 deg", "1 deg")
+        >>> north.overlaps_many(tiles)
+        array([False,  True,  True])
+        """
+        return in_shapes.overlaps_many(self, shapes, order=order, mode=mode, n_threads=n_threads)
+
+    @for_the_call
+    def area_in(
+        self, shapes: Any, *, order: int | None = None, mode: Mode = "center", n_threads: int | None = None
+    ) -> u.Quantity:
+        """Return the area of the mask in each of many shapes.
+
+        Shapes may overlap: each has its own area. The time depends on the number of ranges of cells in the shapes, and
+        hardly on the mask.
+
+        Parameters
+        ----------
+        shapes : Shapes, str, path, astropy Region or Regions, or a list of these
+            The shapes: `hpmask.Shapes`, or regions as for `from_regions`. The rows of a table of pointings are shapes
+            such as ``Shapes.cones(SkyCoord(table["ra"], table["dec"]), "1 deg")``.
+        order : int, optional
+            Order of the cells that stand for the shapes, 0 to 29. By default that of the mask, or a finer one at which
+            the area of each shape is right to 1 %.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell belongs to a shape if its centre is in it, if any part of it is, or only if all of it is.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        `~astropy.units.Quantity`, shape (n,) or (n_bins, n)
+            Areas in deg2, for each energy bin if the mask has any.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not valid, or `order` is not given and would have to be above 16.
+
+        Warns
+        -----
+        UserWarning
+            If shapes hold no cell.
+
+        See Also
+        --------
+        fraction_in : The same as a fraction of each shape.
+        overlaps_many : Whether there is any.
+        hpmask.values.shape_sums : The sum of a map in each shape.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask, Shapes
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=12)
+        >>> tiles = Shapes.cones(SkyCoord([10, 20, 30], [-5, 0, 5], unit="deg"), "1 deg")
+        >>> print(north.area_in(tiles).round(2))
+        [0.   1.58 3.14] deg2
+        """
+        return in_shapes.area_in(self, shapes, order=order, mode=mode, n_threads=n_threads)
+
+    @for_the_call
+    def fraction_in(
+        self, shapes: Any, *, order: int | None = None, mode: Mode = "center", n_threads: int | None = None
+    ) -> NDArray[np.float64]:
+        """Return the fraction of each of many shapes that the mask keeps.
+
+        Shapes may overlap: each has its own fraction. The time depends on the number of ranges of cells in the shapes,
+        and hardly on the mask.
+
+        Parameters
+        ----------
+        shapes : Shapes, str, path, astropy Region or Regions, or a list of these
+            The shapes: `hpmask.Shapes`, or regions as for `from_regions`. The rows of a table of pointings are shapes
+            such as ``Shapes.cones(SkyCoord(table["ra"], table["dec"]), "1 deg")``.
+        order : int, optional
+            Order of the cells that stand for the shapes, 0 to 29. By default that of the mask, or a finer one at which
+            the area of each shape is right to 1 %.
+        mode : {"center", "overlap", "inside"}, optional
+            Whether a cell belongs to a shape if its centre is in it, if any part of it is, or only if all of it is.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        numpy.ndarray of float, shape (n,) or (n_bins, n)
+            Fractions of the area of the cells of each shape, for each energy bin if the mask has any; NaN for a shape
+            without a cell.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not valid, or `order` is not given and would have to be above 16.
+
+        Warns
+        -----
+        UserWarning
+            If shapes hold no cell.
+
+        See Also
+        --------
+        area_in : The area instead of the fraction.
+        overlaps_many : Whether there is any.
+        hpmask.values.shape_sums : The sum of a map in each shape.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import Mask, Shapes
+        >>> north = Mask.from_zone(lat=("0 deg", "90 deg"), order=12)
+        >>> tiles = Shapes.cones(SkyCoord([10, 20, 30], [-5, 0, 5], unit="deg"), "1 deg")
+        >>> north.fraction_in(tiles).round(2)
+        array([0. , 0.5, 1. ])
+        """
+        return in_shapes.fraction_in(self, shapes, order=order, mode=mode, n_threads=n_threads)
+
     def plot(
         self,
         ax: WCSAxes | None = None,
         *,
+        style: str | None = None,
         energy: u.Quantity | str | None = None,
+        kept: Any = None,
+        excluded: Any = None,
+        edge: Any = None,
+        label: str | None = None,
+        alpha: float | None = None,
+        legend: bool = True,
+        title: str | None = None,
         frame: str | None = None,
-        center: SkyCoord | u.Quantity | str | None = None,
+        center: SkyCoord | u.Quantity | tuple[u.Quantity, u.Quantity] | str | None = None,
         width: u.Quantity | str | None = None,
         height: u.Quantity | str | None = None,
         projection: str | None = None,
         wcs: Any = None,
         shape: tuple[int, int] | None = None,
         hdu: int | str | None = None,
-        kept: Any = None,
-        excluded: Any = None,
-        alpha: float | None = None,
-        legend: bool = True,
-        title: str | None = None,
+        lon_unit: str | None = None,
+        vector: bool | None = None,
         figure: Figure | SubFigure | None = None,
         figsize: tuple[float, float] | None = None,
     ) -> WCSAxes:
-        """Draw the mask: the whole sky, a field, or over an image.
+        """Draw the mask: the whole sky, a field, or over an image or other masks.
 
-        Longitude increases to the left. Each pixel of the picture is looked up in the mask, so that a zoomed picture
-        shows all details.
+        The picture shows what the mask is for. A mask that keeps more than half of the sky is an exclusion mask: the
+        excluded sky is filled. Any other is a footprint: the kept sky is filled, and the rest is clear. Longitude
+        increases to the left.
 
         Parameters
         ----------
-        ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
-            Axes to draw over within their present limits, such as ``plt.subplot(projection=wcs)`` or those of gammapy's
-            ``Map.plot``. Axes that show nothing yet get the limits of their WCS. It cannot be combined with the options
-            from `frame` to `hdu`.
+        ax : `~astropy.visualization.wcsaxes.WCSAxes` or map of skyproj, optional
+            Axes to draw over within their present limits: those of an earlier picture, ``plt.subplot(projection=wcs)``,
+            or those of gammapy's ``Map.plot``. Axes that show nothing yet get the limits of their WCS. It cannot be
+            combined with the options from `frame` to `lon_unit`. Maps of skyproj and their axes are also accepted, with
+            `frame`.
+        style : {"exclusion", "footprint", "outline"}, optional
+            "exclusion" fills the excluded sky, over a pale kept sky unless there is something below; "footprint" fills
+            the kept sky; "outline" draws edges only. By default "exclusion" if the mask keeps more than half of the
+            sky, and "footprint" otherwise.
         energy : `~astropy.units.Quantity` or str, optional
             Draw only the energy bin that contains this energy. By default all bins are drawn, and sky that is kept in
             only some of them has a colour of its own.
-        frame : {"icrs", "galactic"}, optional
-            Frame of the picture, by default that of the mask.
-        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
-            Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
-            also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
+        kept, excluded : matplotlib colour, optional
+            Colours of the sky that is kept and of the sky that is not, by default those of the style. "none" draws
+            nothing.
+        edge : matplotlib colour, optional
+            Colour of the edge of the mask. "none" draws no edge; by default, footprints have one.
+        label : str, optional
+            Name of the mask in the legend. Several masks on the same axes share one legend, and each has a colour of
+            its own.
+        alpha : float, optional
+            Opacity of the fills, from 0 to 1. By default 0.5 over an image, 1 for an exclusion mask, and 0.75 for
+            footprints and for masks that share a picture.
+        legend : bool, optional
+            Whether to draw a legend. On the whole sky it says which part of the sky each colour is. Other artists with
+            a label are in it as well, and ``ax.legend()`` draws a new one.
+        title : str, optional
+            Title of the axes.
+        frame : {"icrs", "galactic", "ecliptic"}, optional
+            Frame of the picture, by default that of the mask. "ecliptic" is the barycentric mean ecliptic of J2000. On
+            a map of skyproj, which does not know its frame, that of its longitudes and latitudes.
+        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity`, (Quantity, Quantity) or str, optional
+            Middle of the picture: a position, as a SkyCoord, as the longitude and the latitude, or as text, "35 -10"
+            (degrees) or "02h20m -10d00m". Text and pairs are in the `frame` of the picture. For the whole sky only the
+            longitude counts, which may also be given alone, "35 deg"; by default it is 180 deg in ICRS and 0 deg in the
+            other frames. "auto" is the middle of the mask, so that it is not cut in two.
         width, height : `~astropy.units.Quantity` or str, optional
             Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
             Without them the whole sky is drawn.
@@ -2803,42 +3715,47 @@ class Mask(MaskValue):
         wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
             Draw the field of this image, instead of one given by the options above.
         shape : (int, int), optional
-            Number of pixels (ny, nx), by default the shape of the WCS.
+            Number of pixels (ny, nx) of `wcs`, by default its own shape.
         hdu : int or str, optional
             Number or name of the HDU with the image; needed if the file has several images of the sky.
-        kept, excluded : matplotlib colour, optional
-            Colours of the sky that is kept and of the sky that is not; "none" is transparent. Over an image, the kept
-            sky is transparent by default.
-        alpha : float, optional
-            Opacity, by default 0.5 over an image and 1 otherwise.
-        legend : bool, optional
-            Whether to add a legend.
-        title : str, optional
-            Title of the axes.
+        lon_unit : {"deg", "hour"}, optional
+            Unit of the longitudes on the labels, by default degrees.
+        vector : bool, optional
+            Whether the mask is drawn as shapes (True) or as an image of pixels (False). By default it is drawn as
+            shapes if they are few enough.
         figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
             Figure to draw in, by default a new one of pyplot.
         figsize : (float, float), optional
-            Width and height of the figure in inches, by default as fits the picture.
+            Width and height of the figure in inches. By default ``rcParams["figure.figsize"]`` if it was changed, or
+            else as fits the picture.
 
         Returns
         -------
         `~astropy.visualization.wcsaxes.WCSAxes`
-            The axes. ``ax.get_transform("icrs")`` and the like draw more on them.
+            The axes, or those of skyproj. ``ax.get_transform("icrs")`` and the like draw more on a WCSAxes.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
         TypeError
-            If `ax` has no sky projection, or `center` is not a position for a field with a width.
+            If `ax` has no sky projection, `center` is not a position for a field with a width, or `label` is not a
+            text.
         ValueError
-            If `energy` is outside all bins, or is given for a mask without energy; if options exclude each other; or
-            if the number of pixels of a WCS is not known.
+            If `style`, `frame`, `center`, `projection` or `lon_unit` is not one of these; if `energy` is outside all
+            bins, or is given for a mask without energy; if options exclude each other; or if the number of pixels of a
+            WCS is not known.
 
         See Also
         --------
+        MaskSet.plot : Draw several masks on one sky.
         plot_grid : Draw each energy bin.
         plot_interactive : Draw the energy bins with a slider.
+
+        Notes
+        -----
+        Fonts and colours of text are those of matplotlib's ``rcParams``. Sizes of text that are matplotlib's defaults
+        are scaled with the figure, so that a figure for one column of a journal and a poster are readable.
 
         Examples
         --------
@@ -2847,6 +3764,12 @@ class Mask(MaskValue):
         >>> plane = Mask.from_zone(lat=("-2 deg", "2 deg"), zone_frame="galactic", order=7)
         >>> ax = (~plane).plot(title="away from the Galactic plane")
         >>> ax.figure.savefig("sky.png")  # doctest: +SKIP
+
+        A footprint, and sources to avoid, in one picture with one legend:
+
+        >>> survey = Mask.from_zone(lat=("-40 deg", "10 deg"), lon=("300 deg", "60 deg"), order=7)
+        >>> ax = survey.plot(center="auto", label="survey")
+        >>> ax = (~plane).plot(ax, label="Galactic plane")
 
         A field of 20 deg around the Crab nebula, in Galactic coordinates:
 
@@ -2858,7 +3781,15 @@ class Mask(MaskValue):
         return plotting.plot(
             self,
             ax,
+            style=style,
             energy=energy,
+            kept=kept,
+            excluded=excluded,
+            edge=edge,
+            label=label,
+            alpha=alpha,
+            legend=legend,
+            title=title,
             frame=frame,
             center=center,
             width=width,
@@ -2867,11 +3798,8 @@ class Mask(MaskValue):
             wcs=wcs,
             shape=shape,
             hdu=hdu,
-            kept=kept,
-            excluded=excluded,
-            alpha=alpha,
-            legend=legend,
-            title=title,
+            lon_unit=lon_unit,
+            vector=vector,
             figure=figure,
             figsize=figsize,
         )
@@ -2880,19 +3808,25 @@ class Mask(MaskValue):
         self,
         *,
         ncols: int | None = None,
+        style: str | None = None,
+        energy: u.Quantity | str | None = None,
+        kept: Any = None,
+        excluded: Any = None,
+        edge: Any = None,
+        label: str | None = None,
+        alpha: float | None = None,
+        legend: bool = True,
+        title: str | None = None,
         frame: str | None = None,
-        center: SkyCoord | u.Quantity | str | None = None,
+        center: SkyCoord | u.Quantity | tuple[u.Quantity, u.Quantity] | str | None = None,
         width: u.Quantity | str | None = None,
         height: u.Quantity | str | None = None,
         projection: str | None = None,
         wcs: Any = None,
         shape: tuple[int, int] | None = None,
         hdu: int | str | None = None,
-        kept: Any = None,
-        excluded: Any = None,
-        alpha: float | None = None,
-        legend: bool = True,
-        title: str | None = None,
+        lon_unit: str | None = None,
+        vector: bool | None = None,
         figure: Figure | SubFigure | None = None,
         figsize: tuple[float, float] | None = None,
     ) -> Figure | SubFigure:
@@ -2902,35 +3836,23 @@ class Mask(MaskValue):
         ----------
         ncols : int, optional
             Number of columns of the grid, by default about the number of rows.
-        frame : {"icrs", "galactic"}, optional
-            Frame of the picture, by default that of the mask.
-        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
-            Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
-            also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
-        width, height : `~astropy.units.Quantity` or str, optional
-            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
-            Without them the whole sky is drawn.
-        projection : str, optional
-            "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
-            `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
-        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
-            Draw the field of this image, instead of one given by the options above.
-        shape : (int, int), optional
-            Number of pixels (ny, nx), by default the shape of the WCS.
-        hdu : int or str, optional
-            Number or name of the HDU with the image; needed if the file has several images of the sky.
-        kept, excluded : matplotlib colour, optional
-            Colours of the sky that is kept and of the sky that is not; "none" is transparent.
+        style : {"exclusion", "footprint", "outline"}, optional
+            As in `plot`, the same for all bins. By default "exclusion" if the bins keep more than half of the sky, on
+            average.
+        energy : `~astropy.units.Quantity` or str, optional
+            Draw only the energy bin that contains this energy.
+        kept, excluded, edge : matplotlib colour, optional
+            Colours of the sky that is kept, of the sky that is not, and of the edge, as in `plot`.
+        label : str, optional
+            Name of the mask in the legend.
         alpha : float, optional
-            Opacity, by default 1.
+            Opacity of the fills, from 0 to 1; by default as in `plot`.
         legend : bool, optional
-            Whether to add a legend.
+            Whether to draw one legend for all pictures.
         title : str, optional
             Title of the figure.
-        figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
-            Figure to draw in, by default a new one of pyplot.
-        figsize : (float, float), optional
-            Width and height of the figure in inches, by default as fits the picture.
+        frame, center, width, height, projection, wcs, shape, hdu, lon_unit, vector, figure, figsize : optional
+            What each picture shows, and the figure, as in `plot`.
 
         Returns
         -------
@@ -2944,7 +3866,12 @@ class Mask(MaskValue):
         TypeError
             If `center` is not a position for a field with a width.
         ValueError
-            If `ncols` is not positive, options exclude each other, or the number of pixels of a WCS is not known.
+            If `ncols` is not positive, an option is not valid, options exclude each other, or the number of pixels of
+            a WCS is not known.
+
+        See Also
+        --------
+        plot : Draw one picture; all options are explained there.
 
         Examples
         --------
@@ -2960,6 +3887,15 @@ class Mask(MaskValue):
         return plotting.plot_grid(
             self,
             ncols=ncols,
+            style=style,
+            energy=energy,
+            kept=kept,
+            excluded=excluded,
+            edge=edge,
+            label=label,
+            alpha=alpha,
+            legend=legend,
+            title=title,
             frame=frame,
             center=center,
             width=width,
@@ -2968,11 +3904,8 @@ class Mask(MaskValue):
             wcs=wcs,
             shape=shape,
             hdu=hdu,
-            kept=kept,
-            excluded=excluded,
-            alpha=alpha,
-            legend=legend,
-            title=title,
+            lon_unit=lon_unit,
+            vector=vector,
             figure=figure,
             figsize=figsize,
         )
@@ -2981,61 +3914,51 @@ class Mask(MaskValue):
         self,
         ax: WCSAxes | None = None,
         *,
+        style: str | None = None,
+        energy: u.Quantity | str | None = None,
+        kept: Any = None,
+        excluded: Any = None,
+        edge: Any = None,
+        label: str | None = None,
+        alpha: float | None = None,
+        legend: bool = True,
+        title: str | None = None,
         frame: str | None = None,
-        center: SkyCoord | u.Quantity | str | None = None,
+        center: SkyCoord | u.Quantity | tuple[u.Quantity, u.Quantity] | str | None = None,
         width: u.Quantity | str | None = None,
         height: u.Quantity | str | None = None,
         projection: str | None = None,
         wcs: Any = None,
         shape: tuple[int, int] | None = None,
         hdu: int | str | None = None,
-        kept: Any = None,
-        excluded: Any = None,
-        alpha: float | None = None,
-        legend: bool = True,
-        title: str | None = None,
+        lon_unit: str | None = None,
+        vector: bool | None = None,
         figure: Figure | None = None,
         figsize: tuple[float, float] | None = None,
     ) -> BinPlot:
         """Draw one energy bin, with a slider that selects the bin.
 
-        After a zoom, the next move of the slider draws the picture in full detail.
-
         Parameters
         ----------
         ax : `~astropy.visualization.wcsaxes.WCSAxes`, optional
-            Axes to draw over, as in `plot`; the slider is placed below them. It cannot be combined with the options
-            from `frame` to `hdu`.
-        frame : {"icrs", "galactic"}, optional
-            Frame of the picture, by default that of the mask.
-        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
-            Middle of the picture. With `width` it is a position. For the whole sky only its longitude counts, which may
-            also be given as an angle; by default 180 deg in ICRS and 0 deg in Galactic coordinates.
-        width, height : `~astropy.units.Quantity` or str, optional
-            Size of a field around `center`, as angles at the scale of its centre; the height is by default the width.
-            Without them the whole sky is drawn.
-        projection : str, optional
-            "MOL" (Mollweide, the default) or "AIT" (Hammer-Aitoff) for the whole sky; one of
-            `hpmask.wcs.field.PROJECTIONS` for a field, by default "TAN".
-        wcs : `~astropy.wcs.WCS`, FITS header, path, image HDU or gammapy geometry, optional
-            Draw the field of this image, instead of one given by the options above.
-        shape : (int, int), optional
-            Number of pixels (ny, nx), by default the shape of the WCS.
-        hdu : int or str, optional
-            Number or name of the HDU with the image; needed if the file has several images of the sky.
-        kept, excluded : matplotlib colour, optional
-            Colours of the sky that is kept and of the sky that is not; "none" is transparent. Over an image, the kept
-            sky is transparent by default.
+            Axes to draw over, as in `plot`; the slider is placed below them.
+        style : {"exclusion", "footprint", "outline"}, optional
+            As in `plot`, the same for all bins. By default "exclusion" if the bins keep more than half of the sky, on
+            average.
+        energy : `~astropy.units.Quantity` or str, optional
+            Begin with the bin that contains this energy, by default with the first.
+        kept, excluded, edge : matplotlib colour, optional
+            Colours of the sky that is kept, of the sky that is not, and of the edge, as in `plot`.
+        label : str, optional
+            Name of the mask in the legend.
         alpha : float, optional
-            Opacity, by default 0.5 over an image and 1 otherwise.
+            Opacity of the fills, from 0 to 1; by default as in `plot`.
         legend : bool, optional
-            Whether to add a legend.
+            Whether to draw a legend.
         title : str, optional
             Title of the axes, above the name of the bin.
-        figure : `~matplotlib.figure.Figure`, optional
-            Figure to draw in, by default a new one.
-        figsize : (float, float), optional
-            Width and height of the figure in inches, by default as fits the picture.
+        frame, center, width, height, projection, wcs, shape, hdu, lon_unit, vector, figure, figsize : optional
+            What the picture shows, and the figure, as in `plot`.
 
         Returns
         -------
@@ -3051,7 +3974,12 @@ class Mask(MaskValue):
         TypeError
             If `ax` has no sky projection, or `center` is not a position for a field with a width.
         ValueError
-            If the mask has no energy bins, options exclude each other, or the number of pixels of a WCS is not known.
+            If the mask has no energy bins, an option is not valid, options exclude each other, or the number of pixels
+            of a WCS is not known.
+
+        See Also
+        --------
+        plot : Draw one picture; all options are explained there.
 
         Examples
         --------
@@ -3068,6 +3996,15 @@ class Mask(MaskValue):
         return plotting.plot_interactive(
             self,
             ax,
+            style=style,
+            energy=energy,
+            kept=kept,
+            excluded=excluded,
+            edge=edge,
+            label=label,
+            alpha=alpha,
+            legend=legend,
+            title=title,
             frame=frame,
             center=center,
             width=width,
@@ -3076,13 +4013,127 @@ class Mask(MaskValue):
             wcs=wcs,
             shape=shape,
             hdu=hdu,
-            kept=kept,
-            excluded=excluded,
-            alpha=alpha,
-            legend=legend,
-            title=title,
+            lon_unit=lon_unit,
+            vector=vector,
             figure=figure,
             figsize=figsize,
+        )
+
+    def view(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        title: str | None = None,
+        style: Literal["exclusion", "footprint", "outline"] | None = None,
+        energy: u.Quantity | str | None = None,
+        frame: str | None = None,
+        center: SkyCoord | u.Quantity | str | None = None,
+        width: u.Quantity | str | None = None,
+        projection: Literal["MOL", "AIT", "SIN"] = "MOL",
+        background: str | None = None,
+        aladin: bool | str | os.PathLike[str] | None = None,
+        max_bytes: int = 30_000_000,
+        open: bool | None = None,
+        overwrite: bool = False,
+    ) -> Page:
+        """Make a page for a browser: a map of the mask to pan, zoom and query.
+
+        The page is one HTML file with the cells of the mask, which needs neither a server nor a network. It looks up
+        each pixel of the map in the mask, so that all details can be seen at any zoom, and tells what is kept under the
+        pointer, in all energy bins. `hpmask.plotting.view` does the same for a mapping from names to masks, which may
+        have different frames.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            HTML file to write. By default the page is kept in memory, and a temporary file is written to open it.
+        title : str, optional
+            Title of the page, by default "Mask".
+        style : {"exclusion", "footprint", "outline"}, optional
+            What has colour at first: the excluded sky, the kept sky, or the edges between them. By default the excluded
+            sky if more than half of the sky is kept, and the kept sky otherwise.
+        energy : `~astropy.units.Quantity` or str, optional
+            An energy in the bin that is shown first, by default the first bin.
+        frame : {"icrs", "galactic"}, optional
+            Coordinates of the map at first, by default the frame of the mask.
+        center : `~astropy.coordinates.SkyCoord`, `~astropy.units.Quantity` or str, optional
+            Middle of the map at first: a position such as ``"83.63 22.01"`` in `frame`, a longitude, or "auto" for the
+            middle of the mask. By default 180 deg in ICRS and 0 deg in Galactic coordinates.
+        width : `~astropy.units.Quantity` or str, optional
+            Width of the map at first, as an angle at the scale of its middle. By default the whole sky.
+        projection : {"MOL", "AIT", "SIN"}, optional
+            Projection at first: Mollweide, Hammer-Aitoff, or a sphere seen from outside. Fields below 75 deg are drawn
+            in a zenithal equal-area projection, unless this is "SIN".
+        background : str, optional
+            Name of a HiPS survey whose images are shown under the mask, such as "CDS/P/DSS2/color". It needs Aladin
+            Lite and, when the page is open, a network.
+        aladin : bool, str or path, optional
+            Where Aladin Lite comes from, which draws the `background`: the URL of its ``aladin.js``, which the page
+            loads; or the path of that file, which the page will contain; or True for a public server. The default is
+            True with a `background`, and False without.
+        max_bytes : int, optional
+            Size of the mask in the page. If it would take more, the page has a coarser order, which it names, and a
+            warning is issued.
+        open : bool, optional
+            Whether to open the page in a browser. By default it is opened unless `path` is given, or the result is
+            displayed in a notebook.
+        overwrite : bool, optional
+            Whether an existing file may be replaced.
+
+        Returns
+        -------
+        hpmask.plotting.Page
+            The page, with the attributes `path`, `html`, `title` and `order`. A notebook displays it.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a file and `overwrite` is False.
+        FileNotFoundError
+            If `aladin` is a path without a file.
+        TypeError, ValueError
+            If an argument has another type or is not one of the words above, or `width` is given without `center`.
+
+        Warns
+        -----
+        UserWarning
+            If the page has a coarser order, or no browser is found.
+
+        See Also
+        --------
+        plot : Draw the mask with matplotlib.
+
+        Notes
+        -----
+        By default, the page makes no requests, and its content security policy does not allow any. hpmask does not
+        contain Aladin Lite, which is licensed under the GPL. Its file is ``dist/aladin.js`` in the npm package
+        ``aladin-lite``.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> mask = ~Mask.from_regions("icrs; circle(83.63, 22.01, 5)", order=9)
+        >>> page = mask.view(center="83.63 22.01", width="20 deg", open=False)
+        >>> page.order
+        9
+        """
+        from hpmask import plotting
+
+        return plotting.view(
+            self,
+            path,
+            title=title,
+            style=style,
+            energy=energy,
+            frame=frame,
+            center=center,
+            width=width,
+            projection=projection,
+            background=background,
+            aladin=aladin,
+            max_bytes=max_bytes,
+            open=open,
+            overwrite=overwrite,
         )
 
     # ------------------------------------------------------------------ set operations
@@ -3489,7 +4540,7 @@ class Mask(MaskValue):
             Radius of a disc, above 0 and at most 180 deg.
         width, height : `~astropy.units.Quantity` or str, optional
             Instead of `radius`, the full width and height of a rectangle, above 0 and below 180 deg. The height runs
-            north in the frame of the mask.
+            north in the frame of the mask, and is by default the width.
 
         Returns
         -------
@@ -3500,8 +4551,8 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError
-            If the sizes that are given are neither `radius` nor `width` and `height`, a size is a bare number, or
-            `center` is not a SkyCoord.
+            If the sizes that are given are neither `radius` nor `width`, with or without `height`, a size is a bare
+            number, or `center` is not a SkyCoord.
         ValueError
             If `center` is not a single position, or a size is not an angle within its limits.
 
@@ -4022,6 +5073,113 @@ class Mask(MaskValue):
 
         return mocpy.to_moc(self)
 
+    def to_healsparse(
+        self, *, order: int | None = None, nside_coverage: int | None = None, bit_packed: bool | None = None
+    ) -> HealSparseMap:
+        """Return the mask as a map of booleans of healsparse.
+
+        The map is made from the ranges, block by block. It needs the memory of its blocks, which is in proportion to
+        the area of the coverage pixels that the mask meets, and not to its area. `write` makes a file without
+        healsparse and without that memory.
+
+        Parameters
+        ----------
+        order : int, optional
+            Order of the pixels, by default that of the mask. A pixel of a coarser order is True if its centre is kept.
+        nside_coverage : int, optional
+            NSIDE of the coverage map, a power of two. By default 32 from order 9 to order 17, less for coarser maps,
+            and up to 128 for finer ones.
+        bit_packed : bool, optional
+            Whether eight pixels share a byte, which needs a coverage map two orders coarser than the map. By default
+            they do if that is so.
+
+        Returns
+        -------
+        healsparse.HealSparseMap
+            True where the mask is kept. Its metadata has the frame, as ``COORDSYS``.
+
+        Raises
+        ------
+        ImportError
+            If healsparse is not installed.
+        TypeError, ValueError
+            If an argument is not as above, the mask has energy bins (take one, or `reduce`), or the map would take more
+            than 16 GiB.
+
+        See Also
+        --------
+        from_map : Masks from maps of healsparse.
+        write : Files of healsparse, with the suffix ``.hsp``.
+
+        Examples
+        --------
+        >>> from hpmask import Mask
+        >>> disc = Mask.from_regions("icrs; circle(40, 10, 5)", order=9)
+        >>> map_ = disc.to_healsparse()
+        >>> map_.nside_sparse, map_.nside_coverage, map_.is_bit_packed_map
+        (512, 32, True)
+        >>> int(map_.n_valid) == disc.planes[0].n_cells
+        True
+        >>> Mask.from_map(map_) == disc
+        True
+        """
+        from hpmask.interop import healsparse
+
+        return healsparse.to_healsparse(self, order=order, nside_coverage=nside_coverage, bit_packed=bit_packed)
+
+    def to_search(
+        self,
+        *,
+        energy: u.Quantity | str | None = None,
+        energy_unit: u.UnitBase | str | None = None,
+        fine: bool = True,
+    ) -> MaskSearch:
+        """Return a search for the rows of a LSDB catalog that are in the mask.
+
+        ``catalog.search(mask.to_search())`` leaves out the partitions that do not touch the mask, before anything is
+        read. The rows of the others are looked up by their column ``_healpix_29``, without their coordinates, if the
+        mask is in ICRS, and else by right ascension and declination. The margin of the catalog is searched as well, and
+        the coverage (MOC) of the result is that of the catalog within the mask.
+
+        `hpmask.interop.hats.search.MaskSearch` makes the same search from the path of a mask, which the workers of a
+        cluster read. This is faster for a mask of many ranges, which is else sent with each partition.
+
+        Parameters
+        ----------
+        energy : `~astropy.units.Quantity` or str, optional
+            For a mask with energy bins: an energy for all rows, or, with `energy_unit`, the name of a column of the
+            energies of the rows. A row without an energy, or with one outside all bins, is not in the mask.
+        energy_unit : `~astropy.units.Unit` or str, optional
+            Unit of the column `energy`.
+        fine : bool, optional
+            Whether to look up the rows. If not, all rows of the partitions that touch the mask are found.
+
+        Returns
+        -------
+        hpmask.interop.hats.search.MaskSearch
+            The search, a ``lsdb.core.search.abstract_search.AbstractSearch``.
+
+        Raises
+        ------
+        ImportError
+            If LSDB is not installed: ``pip install "hpmask[lsdb]"``.
+        TypeError, ValueError
+            If `energy` is missing for a mask with energy bins, is given for one without, or is not an energy.
+
+        See Also
+        --------
+        from_catalog : The mask of the sources of a HATS catalog.
+
+        Examples
+        --------
+        >>> import lsdb  # doctest: +SKIP
+        >>> stars = lsdb.open_catalog("https://data.lsdb.io/hats/gaia_dr3")  # doctest: +SKIP
+        >>> kept = stars.search((~bright_stars).to_search())  # doctest: +SKIP
+        """
+        from hpmask.interop.hats import search
+
+        return search.MaskSearch(self, energy=energy, energy_unit=energy_unit, fine=fine)
+
     def to_sfmoc(self, *, frequency_order: int = 30) -> SFMOC:
         """Return the mask as a `mocpy.SFMOC`, a coverage of sky and frequency.
 
@@ -4110,12 +5268,13 @@ class Mask(MaskValue):
 
         Parameters
         ----------
-        wcs : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image HDU, path, gammapy geometry or pair (wcs, shape)
+        wcs : `~astropy.wcs.WCS`, FITS header, image HDU, path, NDData, gammapy geometry or pair (wcs, shape)
             Any celestial WCS, in any frame that astropy can transform to that of the mask. The two celestial axes of a
             cube are used. Slices of a WCS, and other WCS objects with astropy's common interface, are accepted if they
             have two pixel axes. A RADESYS beside Galactic axes is ignored, because astropy misinterprets it. Ecliptic
             axes raise an error, because astropy takes them for ICRS. A pair of one of these and a shape, as
-            `hpmask.wcs.field_wcs` returns it, has that shape.
+            `hpmask.wcs.field_wcs` returns it, has that shape. In the mask of an NDData, such as
+            a CCDData, True means bad: write ``ccd.mask = ~mask.to_wcs(ccd)``.
         shape : (int, int), optional
             Number of pixels (ny, nx), by default the shape of the WCS.
         mode : {"center", "overlap", "inside", "fraction"}, optional
@@ -4371,7 +5530,7 @@ class Mask(MaskValue):
 
     def write(
         self,
-        path: str | Path,
+        path: str | os.PathLike[str] | IO[bytes],
         *,
         overwrite: bool = False,
         format: str | None = None,
@@ -4381,14 +5540,17 @@ class Mask(MaskValue):
 
         Parameters
         ----------
-        path : str or path
-            Path of the file. Its name gives the format: ``.fits`` is FITS, which holds every mask, with an IVOA MOC 2.0
-            for other programs; ``.txt`` is MOC ASCII and ``.json`` is MOC JSON, for masks without energy in ICRS.
+        path : str, path or binary file
+            A path, a URL (through fsspec), or a file that is open in binary mode, for which `format` is needed. Its
+            name gives the format: ``.fits`` is FITS, which holds every mask, with an IVOA MOC 2.0 for other programs;
+            ``.txt`` is MOC ASCII and ``.json`` is MOC JSON, for masks without energy in ICRS. ``.hsp`` is a bit-packed
+            map of healsparse, for masks without energy.
             ``.reg`` is ds9, ``.crtf`` is CRTF (CASA), ``.geojson`` is GeoJSON and ``.stcs`` is STC-S: these have the
             outline of the mask, which must be the same in all energy bins and not be empty (see `to_regions`), and
             `from_regions` reads them. A name that ends in ``.gz`` as well is compressed.
         overwrite : bool, optional
-            Whether to replace an existing file.
+            Whether to replace an existing file; or, for a format that makes a folder, a folder that is empty or holds
+            a mask in such a format.
         format : str, optional
             Name of the format, one of `hpmask.io.formats`, if it is not that of the name. "healpix" is a HEALPix map of
             bytes in NESTED order, 1 = kept, as healpy and others read it. It has all cells of its order, or
@@ -4401,7 +5563,7 @@ class Mask(MaskValue):
         Raises
         ------
         FileExistsError
-            If the file exists and `overwrite` is False.
+            If the file exists and `overwrite` is False, or there is a folder that is not a mask.
         FileNotFoundError
             If the directory does not exist.
         OSError
@@ -4445,9 +5607,9 @@ class Mask(MaskValue):
         return cls(value.planes, order=value.order, frame=value.frame, energy=value.energy, history=history_of(value))
 
     def _repr_html_(self) -> str:
-        from hpmask.plotting import static
+        from hpmask.plotting import notebooks
 
-        return static.html(self)
+        return notebooks.html(self)
 
 
 def _leaf(method: str, text: str, energy: EnergyAxis | None) -> str:

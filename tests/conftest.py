@@ -1,6 +1,8 @@
 """Fixtures that all tests share."""
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ os.environ["PYTHONSAFEPATH"] = "1"
 _DATA = Path(os.environ.get("HPMASK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data():
     """Function that gives the path of a real file, or skips the test and names the file."""
 
@@ -26,3 +28,19 @@ def data():
         return file
 
     return path
+
+
+@pytest.fixture
+def counted(request: pytest.FixtureRequest) -> Callable[[int, str], None]:
+    """Function that notes how many cases a test has tried: ``counted(1000, "unions of two masks")``.
+
+    The notes go to the file HPMASK_COUNTS, a line of JSON each, from which `tools/campaign.py` makes its report.
+    """
+
+    def note(n: int, what: str) -> None:
+        assert n > 0, f"no {what} were tried"
+        if file := os.environ.get("HPMASK_COUNTS"):
+            with open(file, "a", encoding="utf-8") as lines:
+                lines.write(json.dumps({"test": request.node.nodeid, "what": what, "n": int(n)}) + "\n")
+
+    return note

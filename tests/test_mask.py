@@ -364,9 +364,9 @@ def test_contains(frame, given_in):
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal((~mask).contains(sky), ~expected)
     for energy in (1 * u.GeV, "1 TeV", np.ones((40, 50)) * u.TeV):
-        np.testing.assert_array_equal(mask.contains(sky, energy), expected)
+        np.testing.assert_array_equal(mask.contains(sky, energy=energy), expected)
     for energy in (np.ones(3) * u.TeV, np.ones((2, 1)) * u.GeV):
-        np.testing.assert_array_equal(mask.contains(sky[0, 0], energy), np.full(energy.shape, expected[0, 0]))
+        np.testing.assert_array_equal(mask.contains(sky[0, 0], energy=energy), np.full(energy.shape, expected[0, 0]))
 
 
 @pytest.mark.parametrize("order", [0, 3, 9, 17, 29])
@@ -398,17 +398,17 @@ def test_contains_with_energy():
     # Half-open bins; outside all of them nothing is kept.
     energy = [0.99, 1, 9.99, 10, 99.9, 100, 999, 1000, np.inf] * u.GeV
     expected = [False, True, True, True, True, False, False, False, False]
-    assert mask.contains(sky[0], energy).tolist() == expected
+    assert mask.contains(sky[0], energy=energy).tolist() == expected
     expected = [False, False, False, True, True, False, False, False, False]
-    assert mask.contains(sky[1], energy).tolist() == expected
+    assert mask.contains(sky[1], energy=energy).tolist() == expected
     # Broadcast.
-    np.testing.assert_array_equal(mask.contains(sky, "5 GeV"), [True, False])
-    np.testing.assert_array_equal(mask.contains(sky, [5, 50] * u.GeV), [True, True])
+    np.testing.assert_array_equal(mask.contains(sky, energy="5 GeV"), [True, False])
+    np.testing.assert_array_equal(mask.contains(sky, energy=[5, 50] * u.GeV), [True, True])
     np.testing.assert_array_equal(
-        mask.contains(sky, [[5], [0.02], [500]] * u.GeV), [[True, False], [False, False], [False, False]]
+        mask.contains(sky, energy=[[5], [0.02], [500]] * u.GeV), [[True, False], [False, False], [False, False]]
     )
-    assert mask.contains(sky[0], 0.05 * u.TeV) == True  # noqa: E712
-    assert np.shape(mask.contains(sky[0], 0.05 * u.TeV)) == ()
+    assert mask.contains(sky[0], energy=0.05 * u.TeV) == True  # noqa: E712
+    assert np.shape(mask.contains(sky[0], energy=0.05 * u.TeV)) == ()
     assert mask.contains(sky[:, None]).shape == (3, 2, 1)
 
 
@@ -421,32 +421,32 @@ def test_contains_with_energy_by_brute_force(mask):
     for cell, value in zip(cells.tolist(), energy.to_value(u.GeV), strict=True):
         bins = [i for i, lo in enumerate([1, 10, 100]) if lo <= value < 10 * lo]
         expected.append(bool(bins) and cell in set(mask.planes[bins[0]].cells().tolist()))
-    assert mask.contains(sky, energy).tolist() == expected
+    assert mask.contains(sky, energy=energy).tolist() == expected
 
 
 @pytest.mark.parametrize("energy", [None, AXIS])
 def test_bad_look_ups(energy):
     mask = Mask(A, energy=energy)
-    with pytest.raises(ValueError, match=r"coord must be finite.*row 1\b"):
+    with pytest.raises(ValueError, match=r"positions must be finite.*row 1\b"):
         mask.contains(SkyCoord([1, np.nan], [2, 3], unit="deg"))
-    with pytest.raises(TypeError, match="coord must be a SkyCoord"):
+    with pytest.raises(TypeError, match="positions must be a SkyCoord"):
         mask.contains((1, 2))
     if energy is not None:
         sky = random_sky(4)
         with pytest.raises(TypeError, match="energy must be a Quantity"):
-            mask.contains(sky, 3)
+            mask.contains(sky, energy=3)
         with pytest.raises(ValueError, match="energy must be an energy"):
-            mask.contains(sky, 3 * u.deg)
+            mask.contains(sky, energy=3 * u.deg)
         with pytest.raises(ValueError, match="energy must not be NaN"):
-            mask.contains(sky, np.nan * u.TeV)
+            mask.contains(sky, energy=np.nan * u.TeV)
         with pytest.raises(ValueError, match=r"broadcast|shape"):
-            mask.contains(sky, [1, 2, 3] * u.TeV)
+            mask.contains(sky, energy=[1, 2, 3] * u.TeV)
 
 
 @pytest.mark.parametrize("frame", ["icrs", "galactic", "fk5"])
 def test_masked_positions_are_no_positions(frame):
     lat = Masked([2.0, 3.0] * u.deg, mask=[False, True])
-    with pytest.raises(ValueError, match=r"coord must not be masked, 1 of 2 values are, the first in row 1$"):
+    with pytest.raises(ValueError, match=r"positions must not be masked, 1 of 2 values are, the first in row 1$"):
         Mask(A).contains(SkyCoord([1, 2] * u.deg, lat, frame=frame))
 
 
@@ -482,6 +482,60 @@ def test_equality_and_hash():
 def test_no_truth_value():
     with pytest.raises(TypeError, match="neither true nor false"):
         bool(Mask.full())
+
+
+NO_PIXELS = r"because it has no pixels: to_gammapy\(geom\) .* to_wcs and to_healpix"
+
+
+@pytest.mark.parametrize("use", [np.asarray, np.array, np.ndim, u.Quantity, lambda mask: np.array([mask])])
+def test_no_array(use):
+    with pytest.raises(TypeError, match=f"a Mask cannot become an array, {NO_PIXELS}"):
+        use(Mask(A))
+
+
+@pytest.mark.parametrize("operation", [operator.and_, operator.or_, operator.xor, operator.mul, np.logical_and])
+def test_no_pixels_for_an_array(operation):
+    for data in (np.ones(3, dtype=bool), np.arange(4.0), np.True_):
+        with pytest.raises(TypeError, match=f"a Mask cannot be combined with an array .*, {NO_PIXELS}"):
+            operation(data, Mask(A))
+        with pytest.raises(TypeError, match="Mask"):
+            operation(Mask(A), data)
+    with pytest.raises(TypeError, match=r"numpy\.add"):
+        np.sum(Mask(A))
+
+
+def test_arrays_of_masks():
+    both = np.array([Mask(A), Mask(B)], dtype=object)
+    assert both.shape == (2,)
+    assert both[0] == Mask(A)
+    assert list(both & Mask(A)) == [Mask(A), Mask(A & B)]
+    assert list(both == Mask(A)) == [True, False]
+    assert np.invert(Mask(A)) == ~Mask(A)
+    assert np.asarray(Mask(A), dtype=object)[()] == Mask(A)
+    assert not (np.arange(3) == Mask(A)).any()
+    assert (np.arange(3) != Mask(A)).all()
+    empty = np.empty(2, dtype=object)
+    empty[:] = [Mask(A), Mask(B)]
+    assert list(empty) == list(both)
+
+
+def test_masks_in_data_frames():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"mask": [Mask(A), Mask(B)]})
+    assert frame["mask"][1] == Mask(B)
+    assert list(pandas.Series([Mask(A), Mask(B)])) == [Mask(A), Mask(B)]
+
+
+@pytest.mark.parametrize("name", ["data", "geom", "shape", "get_by_coord", "to_hdulist"])
+def test_names_of_gammapys_maps(name):
+    assert not hasattr(Mask(A), name)
+    with pytest.raises(AttributeError, match=f"'Mask' object has no attribute '{name}': .*{NO_PIXELS}"):
+        getattr(Mask(A), name)
+
+
+def test_names_that_do_not_exist():
+    with pytest.raises(AttributeError, match=r"^'Mask' object has no attribute 'from_discs'$"):
+        _ = Mask.full().from_discs
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

@@ -19,7 +19,18 @@ from astropy.coordinates import SkyCoord
 
 from hpmask import Mask, RangeSet
 
-PEERS = ("mocpy", "hpgeom", "polypix", "healpy", "healsparse", "gammapy", "reproject", "skimage", "ligo.skymap")
+PEERS = (
+    "mocpy",
+    "hpgeom",
+    "polypix",
+    "healpy",
+    "healsparse",
+    "skykatana",
+    "gammapy",
+    "reproject",
+    "skimage",
+    "ligo.skymap",
+)
 MAX_ORDER = 29
 # Real files, as in the tests; rows that need one are left out without it.
 DATA = Path(os.environ.get("HPMASK_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))

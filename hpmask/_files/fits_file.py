@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, cast
 
 from astropy.io import fits
 from astropy.utils.data import get_readable_fileobj
 
+from hpmask._files.faults import is_of_the_machine, naming
 from hpmask._files.hdu import Hdu
 from hpmask._utils.errors import MaskFormatError
 
@@ -55,13 +56,17 @@ _MAX_TFIELDS = 999
 
 @contextmanager
 def faults_of(path: str | Path | None, expected: type[Exception] = ValueError) -> Iterator[None]:
-    """Turn errors of the expected kind into a `MaskFormatError` that names the file."""
+    """Turn errors of the expected kind into a `MaskFormatError` that names the file.
+
+    Those of the disk and the memory stay what they are.
+    """
     try:
-        yield
-    except (FileNotFoundError, PermissionError):
+        with naming(path) if path is not None else nullcontext():
+            yield
+    except FileNotFoundError:
         raise
     except expected as error:
-        if path is None:
+        if path is None or is_of_the_machine(error):
             raise
         ours = type(error) in (ValueError, MaskFormatError)
         fault = str(error) if ours else f"damaged, or not valid FITS: {type(error).__name__}: {error}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from astropy.io import fits
 
-__all__ = ["add_history", "escaped", "history_of", "unescaped"]
+__all__ = ["add_history", "add_title", "escaped", "history_of", "unescaped"]
 
 # Characters of text in a HISTORY card.
 _CARD_TEXT = 72
@@ -31,6 +31,13 @@ def add_history(header: fits.Header, lines: Iterable[str]) -> None:
             header.add_history(text[: _CARD_TEXT - 1] + "\\")
             text = text[_CARD_TEXT - 1 :]
         header.add_history(text)
+
+
+def add_title(header: fits.Header, title: str) -> None:
+    """Add the title of a mask, if it has one, for readers of the header. hpmask takes it from the history."""
+    if title:
+        # astropy continues a long one in further cards.
+        header["TITLE"] = escaped(title)
 
 
 def history_of(cards: Iterable[str]) -> list[str]:

@@ -80,6 +80,7 @@ class Hdu:
         self._raw = raw
         self._cards = [raw[i : i + _CARD] for i in range(0, len(raw), _CARD)]
         self._sums = {match[1]: match[2] for match in map(_SUM_CARD.match, self._cards) if match}
+        self._start = file.tell() if file.seekable() else None
 
     def __contains__(self, keyword: str) -> bool:
         return keyword.encode("ascii").ljust(8) in self._places
@@ -232,6 +233,21 @@ class Hdu:
         self._check(data)
         return data[: self.size // dtype.itemsize * dtype.itemsize].view(dtype)
 
+    def some(self, dtype: np.dtype[Any], first: int, stop: int) -> NDArray[Any]:
+        """The values with the numbers `first` to `stop` - 1, in a file that can be moved. No sum is checked.
+
+        Raises
+        ------
+        MaskFormatError
+            If the file is cut short.
+        """
+        assert self._start is not None
+        self._file.seek(self._start + first * dtype.itemsize)
+        content = self._file.read((stop - first) * dtype.itemsize)
+        if len(content) < (stop - first) * dtype.itemsize:
+            raise self._cut_short(first * dtype.itemsize + len(content))
+        return np.frombuffer(content, dtype=dtype)
+
     def check_size(self) -> None:
         """Check that the file has all the data, before memory is taken for them. It is at the data, and stays there.
 
@@ -328,6 +344,8 @@ class Hdu:
     def skip(self) -> None:
         """Move the file to the next HDU."""
         padded = self.size + -self.size % _BLOCK
+        if self._start is not None:
+            self._file.seek(self._start)
         left = _bytes_left(self._file)
         if left is not None:
             self._file.seek(min(padded, left), 1)

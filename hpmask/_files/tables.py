@@ -10,35 +10,55 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any
+from xml.parsers import expat
 
 import numpy as np
 from astropy import units as u
 from astropy.io import fits, votable
 from astropy.io.votable.tree import FieldRef
 from astropy.table import MaskedColumn, Table
+from numpy.typing import NDArray
 
+from hpmask._files.faults import content_faults, naming
 from hpmask._files.fits_file import is_table, loaded, name_of, units_of
 from hpmask._files.unpack import unpacked
+from hpmask._files.urls import local_file
+from hpmask._utils.words import brief, shown
 
-__all__ = ["SUFFIXES", "UnsuitableTable", "load"]
+__all__ = [
+    "FITS",
+    "PARQUET",
+    "SUFFIXES",
+    "UnsuitableTable",
+    "check_links",
+    "column_names",
+    "columns_of",
+    "data_frame",
+    "is_partitioned",
+    "load",
+    "plain_values",
+]
 
-_FITS = (".fits", ".fit", ".fts")
+FITS = (".fits", ".fit", ".fts")
+"""The ends of the names of FITS files."""
+
+PARQUET = (".parquet", ".parq", ".pq")
+"""The ends of the names of parquet files."""
+
 _FORMATS = {
-    **dict.fromkeys(_FITS, "fits"),
+    **dict.fromkeys(FITS, "fits"),
     ".ecsv": "ascii.ecsv",
     ".csv": "ascii.csv",
     ".tsv": "ascii.tab",
     ".vot": "votable",
     ".votable": "votable",
     ".xml": "votable",
-    ".parquet": "parquet",
-    ".parq": "parquet",
-    ".pq": "parquet",
+    **dict.fromkeys(PARQUET, "parquet"),
 }
 
 SUFFIXES = tuple(_FORMATS)
@@ -51,6 +71,17 @@ _RATIO = 50
 _ALLOWANCE = 200 << 20
 # For a packed file. A text takes about thirty times its size when it is read.
 _ALLOWANCE_PACKED = 4 << 20
+
+
+# XML in an encoding in which markup is ASCII.
+_PLAIN_XML = re.compile(
+    rb"""(?:\xef\xbb\xbf)?\s*+(?:<[^?]|<\?xml(?![^>]{0,200}\bencoding\s*=\s*["'](?!(?:utf-8|us-ascii|iso-8859-1)["'])))""",
+    re.IGNORECASE,
+)
+
+
+# astropy takes time in the square of the length of the line with the names of columns.
+_LONGEST_HEADER = 1 << 17
 
 
 class UnsuitableTable(ValueError):
@@ -105,7 +136,8 @@ def load(
     (['ra', 'dec'], 'a data frame')
     """
     if isinstance(table, str | PathLike):
-        return _read(Path(table), hdu, noun, unsuitable)
+        with local_file(table) as path:
+            return _read(path, hdu, noun, unsuitable)
     if isinstance(table, Table):
         return table, "a table"
     if isinstance(table, fits.BinTableHDU | fits.TableHDU):
@@ -113,7 +145,8 @@ def load(
     if isinstance(table, fits.FITS_rec):
         return _of_fits_rec(table), "a FITS table"
     if isinstance(table, Mapping) or (isinstance(table, np.ndarray) and table.dtype.names):
-        return Table(table), "a dict of columns" if isinstance(table, Mapping) else "an array"
+        name = "a dict of columns" if isinstance(table, Mapping) else "an array"
+        return columns_of(table, column_names(table) or []), name
     frame = _of_data_frame(table)
     if frame is not None:
         return frame, "a data frame"
@@ -131,27 +164,119 @@ def _hint(table: Any) -> str:
     return f": Mask.from_gammapy takes the sources of gammapy's catalogs and models{columns}"
 
 
-def _of_data_frame(table: Any) -> Table | None:
-    """The columns of a data frame of any library that narwhals knows; None if it is not a data frame."""
+def is_partitioned(table: Any) -> bool:
+    """Whether a table is made of partitions that are worked on later, as those of Dask and lsdb are."""
+    return callable(getattr(table, "map_partitions", None))
+
+
+def data_frame(table: Any) -> Any:
+    """A data frame of any library that narwhals knows, as one of narwhals (eager or lazy); None for anything else."""
     import narwhals
 
-    frame = narwhals.from_native(table, eager_only=True, pass_through=True)
-    if not isinstance(frame, narwhals.DataFrame):
+    # Only its own package tells narwhals of Dask, and its tables are worked on by partition.
+    if is_partitioned(table):
         return None
-    result = Table()
-    for column in frame.iter_columns():
-        missing = column.is_null().to_numpy().astype(np.bool_)
-        if missing.any() and column.dtype.is_numeric():
-            column = column.fill_null(0)
-        elif missing.any() and column.dtype in (narwhals.String, narwhals.Boolean):
-            column = column.fill_null("" if column.dtype == narwhals.String else False)
-        values = column.to_numpy()
-        if missing.any() and values.dtype.kind == "f":
-            values = np.where(missing, np.nan, values)
-        elif values.dtype.kind in "iufbOU" and missing.any():
-            values = MaskedColumn(values, mask=missing)
-        result[column.name] = values
-    return result
+    frame = narwhals.from_native(table, pass_through=True)
+    return frame if isinstance(frame, narwhals.DataFrame | narwhals.LazyFrame) else None
+
+
+def column_names(table: Any) -> list[str] | None:
+    """The names of the columns of a table of any kind, and of the index of a pandas frame; None if it is no table."""
+    if isinstance(table, Table):
+        return list(table.colnames)
+    if isinstance(table, fits.BinTableHDU | fits.TableHDU):
+        return list(table.columns.names)
+    if isinstance(table, np.ndarray) and table.dtype.names:
+        return list(table.dtype.names)
+    if isinstance(table, Mapping):
+        return list(table)
+    frame = data_frame(table)
+    if frame is None:
+        return None
+    names = [name for name in frame.collect_schema().names() if isinstance(name, str)]
+    index = _index_of(frame)
+    return names if index is None or index.name in names else [*names, index.name]
+
+
+def columns_of(table: Any, names: Sequence[str], n_rows: int | None = None) -> Table:
+    """Some columns of a table of any kind.
+
+    Parameters
+    ----------
+    table : object
+        A table that `column_names` knows. A lazy one is collected.
+    names : sequence of str
+        Names of its columns, or of the index of a pandas frame.
+    n_rows : int, optional
+        How many of its first rows; by default all.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        It may share the memory of the columns.
+    """
+    rows = slice(None, n_rows)
+    if isinstance(table, Table):
+        return table[list(names)][rows] if n_rows is not None else table
+    if isinstance(table, fits.BinTableHDU | fits.TableHDU | fits.FITS_rec):
+        return load(table)[0]
+    if isinstance(table, Mapping | np.ndarray):
+        columns = {name: plain_values(table[name]) for name in names}
+        for name, values in columns.items():
+            if not np.ndim(values):
+                raise TypeError(f"column {name!r} must hold one value per row, got {shown(table[name])}")
+        return Table(columns, copy=False)[rows]
+    import narwhals
+
+    frame = data_frame(table)
+    index = _index_of(frame)
+    own = [name for name in names if index is None or name != index.name or name in frame.columns]
+    frame = frame.select(own) if n_rows is None else frame.select(own).head(n_rows)
+    if isinstance(frame, narwhals.LazyFrame):
+        frame = frame.collect()
+    found = {column.name: _plain_column(column) for column in frame.iter_columns()}
+    if len(own) < len(names):
+        found[index.name] = index.to_numpy()[rows]
+    return Table(found, copy=False)
+
+
+def _index_of(frame: Any) -> Any:
+    """The index of a pandas frame if it has one level with a name; None for all other frames."""
+    import narwhals
+
+    index = narwhals.maybe_get_index(frame) if isinstance(frame, narwhals.DataFrame) else None
+    return index if index is not None and isinstance(index.name, str) else None
+
+
+def _plain_column(column: Any) -> NDArray[Any] | MaskedColumn:
+    """The values of a series of narwhals; those that are missing are NaN, or masked where there is no NaN."""
+    import narwhals
+
+    missing = column.is_null().to_numpy().astype(np.bool_)
+    if missing.any() and column.dtype.is_numeric():
+        column = column.fill_null(0)
+    elif missing.any() and column.dtype in (narwhals.String, narwhals.Boolean):
+        column = column.fill_null("" if column.dtype == narwhals.String else False)
+    values = column.to_numpy()
+    if missing.any() and values.dtype.kind == "f":
+        values = np.where(missing, np.nan, values)
+    elif values.dtype.kind in "iufbOU" and missing.any():
+        values = MaskedColumn(values, mask=missing)
+    return values
+
+
+def plain_values(values: Any) -> Any:
+    """A column: a series of any library as an array, and anything else as it is."""
+    import narwhals
+
+    series = narwhals.from_native(values, series_only=True, pass_through=True)
+    return _plain_column(series) if isinstance(series, narwhals.Series) else values
+
+
+def _of_data_frame(table: Any) -> Table | None:
+    """The columns of a data frame of any library that narwhals knows; None if it is not a data frame."""
+    frame = data_frame(table)
+    return None if frame is None else columns_of(frame, frame.collect_schema().names())
 
 
 def _of_fits_rec(rows: fits.FITS_rec) -> Table:
@@ -218,13 +343,18 @@ def _check_memory(n_bytes: int, path: Path, why: str) -> None:
 
 @contextmanager
 def _reading(path: Path, language: str) -> Iterator[None]:
-    """Raise any error as one of the file. Warnings are ignored: they are about parts of it that are not used."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except Exception as error:  # readers raise nearly anything
-        raise ValueError(f"{path.name!r} cannot be read as {language}: {error}") from error
+    """Raise any error as one of the file. Those of the disk and the memory stay what they are.
+
+    Warnings are ignored: they are about parts of the file that are not used.
+    """
+
+    def message(error: Exception) -> str:
+        return f"byte {error.start} is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else brief(error)
+
+    start = f"{path.name!r} cannot be read as {language}"
+    with warnings.catch_warnings(), naming(path), content_faults(start, message):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _read_text(file: IO[bytes], path: Path, language: str) -> Table:
@@ -246,6 +376,8 @@ def _read_text(file: IO[bytes], path: Path, language: str) -> Table:
     delimiter = "," if language == "ascii.csv" else "\t"
     if comment.startswith("#") and all(map(_is_number, first.strip().split(delimiter))):
         lines = comment.lstrip("#").lstrip() + lines
+    if len(lines) > _LONGEST_HEADER and "\n" not in lines[:_LONGEST_HEADER]:
+        raise ValueError(f"the line of its column names has more than {_LONGEST_HEADER} characters")
     _check_memory(_bytes_of_fields(lines, delimiter), path, "is a quote missing or a line too long?")
     return Table.read(_as_text(lines), format=language, comment="#")
 
@@ -277,6 +409,7 @@ def _is_number(text: str) -> bool:
 def _read_votable(file: IO[bytes], path: Path) -> Table:
     """The first table, with the coordinate system of each column that refers to one."""
     content = file.read()
+    check_links(content)
     _check_memory(_bytes_of_votable(content), path, "are nrows and arraysize right?")
     document = votable.parse(io.BytesIO(content), verify="ignore")
     first = document.get_first_table()
@@ -294,6 +427,30 @@ def _read_votable(file: IO[bytes], path: Path) -> Table:
                 "coosys": {"ID": system.ID, "system": system.system, "equinox": system.equinox},
             }
     return table
+
+
+def check_links(content: bytes) -> None:
+    """Raise a ValueError if a VOTable has its data elsewhere, or defines entities.
+
+    astropy would open the file or the URL that a stream names.
+    """
+    if _PLAIN_XML.match(content) and b"href" not in content and b"<!ENTITY" not in content and b"\0" not in content:
+        return
+
+    def element(name: str, attributes: dict[str, str]) -> None:
+        if name.rpartition(":")[2] == "STREAM" and "href" in attributes:
+            raise ValueError(
+                f"its data are elsewhere, in {shown(attributes['href'])}: tables must have their data in the file"
+            )
+
+    def entity(*_: Any) -> None:
+        raise ValueError("it defines entities of XML, which a VOTable does not need")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = element
+    parser.EntityDeclHandler = entity
+    with suppress(expat.ExpatError):  # astropy says what is wrong
+        parser.Parse(content, True)
 
 
 def _bytes_of_votable(content: bytes) -> int:

@@ -11,6 +11,8 @@ import gzip
 import io
 import math
 import os
+import shutil
+import tempfile
 from typing import IO, TYPE_CHECKING
 
 from hpmask._utils.errors import MaskFormatError
@@ -18,7 +20,7 @@ from hpmask._utils.errors import MaskFormatError
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["packed_size", "unbounded", "unpacked"]
+__all__ = ["packed_size", "spooled", "unbounded", "unpacked"]
 
 # A file may unpack to this multiple of its size, plus a fixed number of bytes.
 _RATIO = 400
@@ -50,6 +52,14 @@ def unbounded(file: IO[bytes]) -> None:
     raw = getattr(file, "raw", None)
     if isinstance(raw, _Unpacked):
         raw.lift()
+
+
+def spooled(file: IO[bytes]) -> IO[bytes]:
+    """The rest of a file as a temporary file, which can be seeked. It is deleted when it is closed or forgotten."""
+    copy = tempfile.TemporaryFile()  # noqa: SIM115  the caller reads it
+    shutil.copyfileobj(file, copy, 1 << 20)
+    copy.seek(0)
+    return copy
 
 
 class _Unpacked(io.RawIOBase):

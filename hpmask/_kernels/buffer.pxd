@@ -16,6 +16,8 @@ again and is refused, and nothing is written to memory that is not there. The lo
 from libc.stdlib cimport malloc, realloc
 from libc.string cimport memcpy
 
+from hpmask._kernels.checked cimport require
+
 
 cdef extern from *:
     """
@@ -81,7 +83,9 @@ cdef inline bint grow(
     cdef size_t need = extent.count + more, room = extent.room + extent.room // 2
     if extent.failed:
         return False
-    if need <= extent.room:
+    require(extent.count <= extent.room)
+    # A sum that overflows is less than what is added.
+    if more <= need <= extent.room:
         return True
     if room < need:
         room = need
@@ -93,6 +97,7 @@ cdef inline bint grow(
         and (b == NULL or enlarge(b, room, item_b))
         and (c == NULL or enlarge(c, room, item_c))
     ):
+        require(need <= room)
         extent.room = room
         return True
     extent.count = extent.room = 0

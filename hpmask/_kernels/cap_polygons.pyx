@@ -25,10 +25,11 @@ from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport Extent, allocate, grow
 from hpmask._kernels.cell_edges cimport Edge, bend_of, edge_of, parts_of, point_of
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
 from hpmask._kernels.geometry cimport cell_with_tie, cell_xy, place_vector
 from hpmask._kernels.polygon cimport chord2, cross, dot
-from hpmask._kernels.sink cimport Sink, owned, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Sink, ends_of, owned, sink_ends, sink_mark, sink_open, sink_put, sink_take
 
 # Rounding in distances on the unit sphere.
 cdef double TOUCH = 1e-15
@@ -202,6 +203,7 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
     cdef int shift = 2 * (MAX_ORDER - level), k
     cdef const Cap* cap
     cdef bint inside
+    require(level <= walk.order)
     place_vector(face, <double> (x + y + 1), <double> (x - y), size, p)
     for i in range(count):
         cap = walk.caps + above[i]
@@ -214,6 +216,7 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
             if cap.outside:
                 return
         else:
+            require(now < walk.n_caps)
             active[now] = above[i]
             now += 1
     if now and level == walk.order:
@@ -231,7 +234,7 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
     if now == 0:
         sink_put(walk.sink, cell << shift, (cell + 1) << shift)
         return
-    if walk.sink.extent.failed:
+    if sink_ends(walk.sink):
         return
     for k in range(4):
         descend(walk, face, 2 * x + (k & 1), 2 * y + (k >> 1), level + 1, 4 * cell + k, active, now)
@@ -239,12 +242,13 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
 
 def rasterize(
     const double[:, ::1] axes, const double[::1] chords2, const unsigned char[::1] outside, const int64_t[::1] offsets,
-    int order, int mode,
+    int order, int mode, int64_t[::1] ends=None,
 ):
     """Starts and stops, at order 29, of the ranges of cells of each polygon, and the polygons without a cell.
 
     Polygon i has the caps offsets[i] to offsets[i + 1]; without caps it is the whole sky. The ranges of a polygon
-    ascend. `mode` 0: cells whose centre is in the polygon, 1: cells that meet it, 2: cells fully inside it.
+    ascend. `mode` 0: cells whose centre is in the polygon, 1: cells that meet it, 2: cells fully inside it. If `ends`
+    is given, it gets the number of ranges up to the end of each polygon.
     """
     cdef Py_ssize_t n = axes.shape[0], n_polygons = offsets.shape[0] - 1, i
     cdef int64_t first, most = 0, j
@@ -255,6 +259,7 @@ def rasterize(
     cdef uint64_t* missed = NULL
     cdef Extent misses
     cdef int64_t* all_caps
+    cdef int64_t* end = NULL
     cdef size_t before
     cdef uint64_t face, stop
     cdef int k
@@ -273,6 +278,7 @@ def rasterize(
             raise ValueError(f"the square of a chord must be from 0 to 2, that of cap {i} is not")
         if not fabs(dot(&axes[i, 0], &axes[i, 0]) - 1) < 1e-9:
             raise ValueError(f"an axis must be a unit vector, that of cap {i} is not")
+    end = ends_of(ends, n_polygons)
     misses.count = misses.room = 0
     misses.failed = False
     walk.order = order
@@ -313,6 +319,8 @@ def rasterize(
                         break
                     missed[misses.count] = i
                     misses.count += 1
+                if end != NULL:
+                    sink_mark(&sink, end + i)
     free(caps)
     free(walk.active)
     try:

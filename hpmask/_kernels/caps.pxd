@@ -16,6 +16,7 @@ that cell's neighbours, at the finest order of cells large enough (`COVER` in co
 from libc.math cimport M_PI, fabs, floor, ilogb, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport COVER, END, MAX_ORDER
 from hpmask._kernels.geometry cimport cell_at, cell_in, cell_xy, neighbour
 from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
@@ -107,6 +108,7 @@ cdef inline bint same(Cap* cap, uint64_t cell, int64_t x, int64_t y, int order) 
     cdef uint32_t below
     cdef bint one
     cdef double size
+    require(order <= cap.order)
     if not cap.everywhere:
         size = 1.0 / <double> ((<int64_t> 1) << order)
         if x * size > cap.right or (x + 1) * size < cap.left or y * size > cap.high or (y + 1) * size < cap.low:

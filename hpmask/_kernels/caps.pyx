@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t, uint64_t
 from hpmask._kernels.caps cimport Cap, holds_one, open_cap, word_of
 from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.index cimport Index
+from hpmask._kernels.stopping cimport poll
 
 
 def caps(
@@ -29,6 +30,7 @@ def caps(
     open_cap(&cap, index, order)
     with nogil:
         for i in range(n):
+            poll(i, 256)
             one[i] = 0
             word[i] = 0
             if not (0 <= radius[i] < 0.3 and fabs(lat[i]) <= 1.6 and fabs(lon[i]) < 1e15):
@@ -58,6 +60,7 @@ def words_at(Index index not None, const uint64_t[::1] number, uint64_t[::1] out
     open_cap(&cap, index, MAX_ORDER)
     with nogil:
         for i in range(n):
+            poll(i, 512)
             out[i] = 0 if number[i] == ~<uint64_t> 0 else word_of(&cap, number[i], MAX_ORDER)
 
 

@@ -9,7 +9,9 @@ Programming 2, section 4.2.2, theorem B), and is therefore as exact as a sum in 
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from hpmask._kernels.checked cimport require, require_ranges
 from hpmask._kernels.constants cimport MAX_ORDER
+from hpmask._kernels.stopping cimport poll
 
 
 def inside(
@@ -31,16 +33,19 @@ def inside(
     cdef const uint8_t* o = &orders[0] if orders.shape[0] else NULL
     if cells.shape[0] not in (0, n) or orders.shape[0] not in (0, n) or not 0 <= order <= MAX_ORDER:
         raise ValueError("cells and orders must have one length with values, or be empty, order 0 to 29")
+    require_ranges(boundaries, (<uint64_t> 12) << (2 * MAX_ORDER))
     v = 1.0
     for k in range(MAX_ORDER + 1):
         area[k] = v
         v *= 0.25
     with nogil:
         for i in range(n):
+            poll(i, 8192)
             k = order if o == NULL else (o[i] if o[i] <= MAX_ORDER else MAX_ORDER)
             shift = 2 * (MAX_ORDER - k)
             start = (first + <uint64_t> i if c == NULL else c[i]) << shift
             stop = start + ((<uint64_t> 1) << shift)
+            require(stop <= (<uint64_t> 12) << (2 * MAX_ORDER))
             if i == 0:
                 # The first range that ends after the start.
                 low = 0
@@ -62,6 +67,7 @@ def inside(
                 if b > stop:
                     break
                 j += 1
+            require(shared <= stop - start)
             if shared == 0:
                 continue
             v = values[i]

@@ -5,12 +5,14 @@ from libc.math cimport atan2, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
+from hpmask._kernels.checked cimport require_ranges
 from hpmask._kernels.constants cimport (
     CELL_RADIUS as _CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE as _TIE,
 )
 from hpmask._kernels.geometry cimport (
     cell_at, cell_xy, place, place_vector, ring_number, ring_number_at,
 )
+from hpmask._kernels.stopping cimport poll
 
 # For Python: see constants.pxd.
 CELL_RADIUS = _CELL_RADIUS
@@ -35,6 +37,7 @@ def cells_at(const double[::1] lon, const double[::1] lat, int order, uint64_t[:
         raise ValueError("lon, lat and out must have one length, order 0 to 29")
     with nogil:
         for i in range(n):
+            poll(i, 1024)
             out[i] = cell_at(sin(lat[i]), cos(lat[i]), lon[i], order)
 
 
@@ -74,6 +77,7 @@ def numbers(
         raise ValueError("lon, lat and out must have one length, matrix shape (3, 3) or (0, 3), order be 0 to 29")
     with nogil:
         for first from 0 <= first < n by BLOCK:
+            poll(first // BLOCK, 16)
             count = <int> (n - first) if n - first < BLOCK else BLOCK
             for k in range(count):
                 angle[k] = lat[first + k] * unit
@@ -116,6 +120,7 @@ def centres(const uint64_t[::1] cells, int order, double[::1] lon, double[::1] l
     size = <double> ((<int64_t> 1) << order)
     with nogil:
         for i in range(n):
+            poll(i, 1024)
             cell_xy(cells[i], order, &face, &x, &y)
             place(face, <double> (x + y + 1), <double> (x - y), size, &z, &cos_lat, &lon[i])
             lat[i] = atan2(z, cos_lat)
@@ -132,6 +137,7 @@ def centre_vectors(const uint64_t[::1] cells, int order, double[:, ::1] out):
     size = <double> ((<int64_t> 1) << order)
     with nogil:
         for i in range(n):
+            poll(i, 1024)
             cell_xy(cells[i], order, &face, &x, &y)
             place_vector(face, <double> (x + y + 1), <double> (x - y), size, &out[i, 0])
 
@@ -153,6 +159,7 @@ def edges(const uint64_t[::1] cells, int order, int steps, double[:, :, ::1] out
         for i in range(n):
             cell_xy(cells[i], order, &face, &x, &y)
             for k in range(4 * steps):
+                poll(i * 4 * steps + k, 1024)
                 part = <double> (k % steps) / steps
                 if k < steps:
                     dx, dy = part, 0
@@ -173,9 +180,11 @@ def set_ring(const uint64_t[::1] boundaries, int order, uint8_t value, uint8_t[:
         raise ValueError("out must be a full map, order 0 to 29")
     if n and boundaries[2 * n - 1] > <uint64_t> out.shape[0]:
         raise ValueError("the boundaries must be ascending cells of the order")
+    require_ranges(boundaries, <uint64_t> out.shape[0])
     with nogil:
         for i in range(n):
             for cell in range(boundaries[2 * i], boundaries[2 * i + 1]):
+                poll(cell, 8192)
                 out[ring_number(cell, order)] = value
 
 
@@ -207,6 +216,7 @@ def read_ring(const uint8_t[::1] values, int order, uint64_t start, uint8_t[::1]
                 out[i] = values[ring_number(start + i, order)]
                 i += 1
                 continue
+            poll(i // SQUARE, 64)
             cell_xy(start + i, order, &face, &x, &y)
             if not square_runs(face, x, y, order, first):
                 for j in range(SQUARE):

@@ -29,7 +29,7 @@ from libc.string cimport memcpy
 from hpmask._kernels.constants cimport CELL_RADIUS, MAX_ORDER
 from hpmask._kernels.geometry cimport cell_xy, place_vector
 from hpmask._kernels.projections cimport KNOWN, NOWHERE, UNKNOWN, Known, Projection, View, place, polynomial
-from hpmask._kernels.sink cimport Sink, sink_close, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Sink, sink_close, sink_ends, sink_open, sink_put, sink_take
 
 
 cdef enum:
@@ -208,7 +208,7 @@ cdef void descend(
         if level == walk.order:
             sink_put(walk.doubt, cell << shift, (cell + 1) << shift)
             return
-        if walk.sink.extent.failed or walk.doubt.extent.failed:
+        if sink_ends(walk.sink) or walk.doubt.extent.failed:
             return
         # In the belt, two of the children have the longitude of their parent, the others are a step away.
         u = walk.step[2 * level]

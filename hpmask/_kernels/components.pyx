@@ -14,8 +14,10 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport SIZE_MAX, Extent, allocate, grow
+from hpmask._kernels.checked cimport require, require_ranges
 from hpmask._kernels.constants cimport CELL_RADIUS, MAX_ORDER
 from hpmask._kernels.geometry cimport cell_xy, neighbour, place_vector
+from hpmask._kernels.stopping cimport failure, poll, stopped
 from hpmask._kernels.tiles cimport (
     Tiles,
     TileSet,
@@ -51,6 +53,7 @@ cdef bint forest_grow(Forest* forest, size_t more) noexcept nogil:
 
 cdef inline void put_part(Forest* forest, uint64_t word) noexcept nogil:
     cdef size_t count = forest.extent.count
+    require(word != 0)
     if count == forest.extent.room and not forest_grow(forest, 1):
         return
     forest.word[count] = word
@@ -59,6 +62,8 @@ cdef inline void put_part(Forest* forest, uint64_t word) noexcept nogil:
 
 
 cdef inline uint32_t root(Forest* forest, uint32_t part) noexcept nogil:
+    require(part < forest.extent.count)
+    require(forest.parent[part] <= part)
     while forest.parent[part] != part:
         forest.parent[part] = forest.parent[forest.parent[part]]
         part = forest.parent[part]
@@ -92,6 +97,7 @@ cdef inline uint32_t part_at(const Forest* forest, Py_ssize_t node, int bit) noe
     cdef uint32_t part = forest.first[node]
     while part + 1 < forest.first[node + 1] and not (forest.word[part] >> bit) & 1:
         part += 1
+    require((forest.word[part] >> bit) & 1)
     return part
 
 
@@ -193,6 +199,9 @@ cdef class Labelling:
         if forest.first != NULL and forest_grow(forest, tiles.count):
             with nogil:
                 for i in range(tiles.count):
+                    if stopped(i, 4096):
+                        forest.extent.failed = True
+                        break
                     forest.first[i] = <uint32_t> forest.extent.count
                     if tiles.word[i] == tiles.full:
                         put_part(forest, tiles.full)
@@ -201,22 +210,27 @@ cdef class Labelling:
                 forest.first[tiles.count] = <uint32_t> forest.extent.count
                 if not forest.extent.failed:
                     for i in range(tiles.count):
+                        if stopped(i, 1024):
+                            forest.extent.failed = True
+                            break
                         if tiles.level[i]:
                             join_block(forest, tiles, i, corners)
                         else:
                             join_tile(forest, tiles, i, corners)
                     self.n_components = 0
-                    for part in range(<uint32_t> forest.extent.count):
+                    for part in range(0 if forest.extent.failed else <uint32_t> forest.extent.count):
                         self.n_components += forest.parent[part] == part
         if forest.first == NULL or forest.extent.failed:
-            raise MemoryError("no memory for the components")
+            raise failure("no memory for the components")
 
     def __dealloc__(self):
         free(self.forest.first)
         free(self.forest.word)
         free(self.forest.parent)
 
-    cdef Py_ssize_t walk(self, const uint32_t* label, uint64_t* start, uint64_t* stop, uint32_t* number) noexcept nogil:
+    cdef Py_ssize_t walk(
+        self, const uint32_t* label, uint64_t* start, uint64_t* stop, uint32_t* number
+    ) except -1 nogil:
         """Write the pieces, if there is where to, and count them; `label` is that of each part."""
         cdef const Tiles* tiles = &self.tiles
         cdef const Forest* forest = &self.forest
@@ -225,6 +239,7 @@ cdef class Labelling:
         cdef uint32_t part, last = 0
         cdef Py_ssize_t i, n = 0
         for i in range(tiles.count):
+            poll(i, 4096)
             word = tiles.word[i]
             while word:
                 if word == tiles.full:
@@ -269,6 +284,7 @@ cdef class Labelling:
         cdef uint32_t[::1] label = labels
         with nogil:
             for part in range(<uint32_t> self.forest.extent.count):
+                poll(part, 8192)
                 if self.forest.parent[part] == part:
                     label[part] = next
                     next += 1
@@ -301,6 +317,7 @@ cdef class Labelling:
         cdef uint32_t part
         if seeds.shape[0] & 1:
             raise ValueError("seeds must be pairs of starts and stops")
+        require_ranges(seeds, (<uint64_t> 12) << (2 * MAX_ORDER))
         labels = np.zeros(forest.extent.count, np.uint32)
         cdef uint32_t[::1] label = labels
         with nogil:
@@ -366,6 +383,7 @@ def group(
         # offset[r + 1] goes from where component r begins to where it ends.
         for i in range(n):
             k = offset[rank[number[i]] + 1]
+            require(0 <= k < n)
             offset[rank[number[i]] + 1] = k + 1
             boundaries[2 * k] = start[i]
             boundaries[2 * k + 1] = stop[i]
@@ -373,6 +391,8 @@ def group(
 
 cdef inline int largest(uint64_t start, uint64_t length, int low, int high) noexcept nogil:
     """log2 of the largest cell, from 2**low to 2**high numbers, that begins at `start` and fits into `length`."""
+    require(start % ((<uint64_t> 1) << low) == 0)
+    require(length >= (<uint64_t> 1) << low)
     while low < high and (start & (((<uint64_t> 4) << low) - 1)) == 0 and ((<uint64_t> 4) << low) <= length:
         low += 2
     return low
@@ -412,6 +432,7 @@ def vector_sums(
             for k in range(offset[i], offset[i + 1]):
                 a = boundaries[2 * k]
                 b = boundaries[2 * k + 1]
+                poll(k, 512)
                 while a < b:
                     shift = largest(a, b - a, low, high)
                     centre_of(a, shift, p)
@@ -469,6 +490,7 @@ def extents(
             for k in range(offset[i], offset[i + 1]):
                 a = boundaries[2 * k]
                 b = boundaries[2 * k + 1]
+                poll(k, 512)
                 while a < b:
                     shift = largest(a, b - a, low, 2 * MAX_ORDER)
                     farthest(a, shift, low, &centre[i, 0], &best)

@@ -29,6 +29,7 @@ from libc.stdlib cimport free, qsort
 from libc.string cimport memcpy, memset
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport CENTER, INSIDE, MAX_ORDER, Mode
 from hpmask._kernels.geometry cimport base_ring, central_longitude, place_vector, ring_height
 from hpmask._kernels.polygon cimport (
@@ -36,7 +37,8 @@ from hpmask._kernels.polygon cimport (
     edges_hold, edges_open, edges_set,
 )
 from hpmask._kernels.rings cimport FAR, MARGIN, Table, make_room, walk_face
-from hpmask._kernels.sink cimport Sink, owned, sink_open, sink_take
+from hpmask._kernels.sink cimport Sink, ends_of, owned, sink_ends, sink_mark, sink_open, sink_take
+from hpmask._kernels.stopping cimport stopped
 
 cdef enum Status:
     DONE = 0
@@ -557,6 +559,11 @@ cdef void turning(
     take(all_, at.width * (t + at.lon), at.rho)
 
 
+cdef inline double slack_of(const Work* work) noexcept nogil:
+    """Rounding, in cells: cells this close to the outline count as met."""
+    return 1e-10 + 2e-15 * work.n
+
+
 cdef double theta_on(const Work* work, const Piece* piece, const Sample* at) noexcept nogil:
     """The parameter of a point of a piece of an ellipse."""
     cdef const Ellipse* e = &work.ellipse
@@ -579,7 +586,10 @@ cdef void turning_by_theta(
 ) noexcept nogil:
     """`turning` for an ellipse, by its parameter, in which it is smooth also where it runs along a parallel."""
     cdef const Ellipse* e = &work.ellipse
-    cdef Bracket bracket = Bracket(theta_on(work, piece, from_), theta_on(work, piece, to), 0, 0)
+    # A piece may have both its ends on one ring, by rounding.
+    cdef Bracket bracket = Bracket(
+        theta_on(work, piece, from_), piece.theta_b if to.rho >= piece.rho_b else theta_on(work, piece, to), 0, 0
+    )
     cdef double theta, f
     cdef double p, q, c, s, x, y, z, size, across, rho, fall, lon, width, cos_lat, dlon
     cdef int i
@@ -647,10 +657,27 @@ cdef void part_extremes(
         sign = 1 - 2 * k
         if (slope_a + sign > 0) == (slope_b + sign > 0):
             continue
-        if work.is_ellipse and work.ellipse.inverse_a > 0 and work.ellipse.inverse_b > 0:
+        if work.is_ellipse:
             turning_by_theta(work, piece, t, strip, a, b, sign, all_)
         else:
             turning(work, piece, t, strip, a.rho, b.rho, slope_a, slope_b, sign, all_)
+
+
+cdef void short_extremes(
+    const Work* work, const Piece* piece, double t, int64_t strip, const Sample* a, const Sample* b, Extremes* all_
+) noexcept nogil:
+    """`part_extremes` where a and b are on one ring, within rounding.
+
+    A side has its extremes at its ends, within that rounding, because its longitude is monotone. An ellipse may reach
+    far beyond the ends: its tip in the east or west is between them.
+    """
+    cdef double lon_b = piece.lon_b if b.rho >= piece.rho_b else b.lon
+    take(all_, b.width * (t + lon_b), b.rho)
+    if a.rho <= piece.rho_a:
+        take(all_, a.width * (t + piece.lon_a), a.rho)
+    if work.is_ellipse:
+        turning_by_theta(work, piece, t, strip, a, b, 1, all_)
+        turning_by_theta(work, piece, t, strip, a, b, -1, all_)
 
 
 cdef void strip_extremes(
@@ -661,15 +688,9 @@ cdef void strip_extremes(
     cdef Sample low, high
     cdef int i
     none_of(all_)
-    if piece.rho_b - piece.rho_a < 1e-9:
-        # It runs along the ring: only the ends are known.
-        take(all_, b.width * (t + piece.lon_a), b.rho)
-        take(all_, b.width * (t + piece.lon_b), b.rho)
-        return
     take(all_, a.width * (t + a.lon), a.rho)
-    if b.rho - a.rho < 1e-9:
-        # Too short to have a direction
-        take(all_, b.width * (t + b.lon), b.rho)
+    if b.rho - a.rho < 0.5 * slack_of(work):
+        short_extremes(work, piece, t, strip, a, b, all_)
     elif work.n <= 32 or a.rho < 8 or b.rho > 4 * work.n - 8:
         # One cell is a large part of the outline and of the chart.
         low = a[0]
@@ -689,6 +710,14 @@ cdef void strip_extremes(
 # ---------------------------------------------------------------------- crossings
 
 
+cdef inline bint ends(Work* work, int64_t step) noexcept nogil:
+    """Whether a loop over rings must end, because of a signal."""
+    if stopped(<uint64_t> step, 1024):
+        work.status = FAILED
+        return True
+    return False
+
+
 cdef inline bint room(Work* work, Extent* extent, size_t need, void* array, size_t item) noexcept nogil:
     if need > extent.room and not grow(extent, need - extent.count, array, item, NULL, 0, NULL, 0):
         work.status = FAILED
@@ -699,6 +728,7 @@ cdef inline bint room(Work* work, Extent* extent, size_t need, void* array, size
 cdef inline void put_cut(Work* work, int64_t row, double lon, double near, bint enters) noexcept nogil:
     cdef Row* ring = work.rows + row
     cdef Cut* cut
+    require(0 <= row <= work.last - work.first)
     if ring.n_cuts < 2:
         cut = &ring.cut[ring.n_cuts]
     else:
@@ -729,6 +759,8 @@ cdef bint open_rows(Work* work) noexcept nogil:
     if not room(work, &work.row_extent, <size_t> (work.last - work.first + 1), &work.rows, sizeof(Row)):
         return False
     for ring in range(work.first, work.last + 1):
+        if ends(work, ring - work.first):
+            return False
         row = work.rows + (ring - work.first)
         ring_height(<double> ring, work.n, &row.z, &row.cos_lat, &row.width)
         row.n_cuts = 0
@@ -757,6 +789,8 @@ cdef void cross_rings(Work* work) noexcept nogil:
     for k in range(work.piece_extent.count):
         piece = work.pieces + k
         for ring in range(piece.first, piece.last + 1):
+            if ends(work, ring - piece.first):
+                return
             row = work.rows + (ring - work.first)
             if work.is_ellipse:
                 cross_ellipse(work, piece, <double> ring, row.z, row.cos_lat, &lon, &dlon, &near)
@@ -896,6 +930,7 @@ cdef inline int64_t last_cell(Work* work, int face, int64_t s, double width, dou
 
 cdef inline void put_span(Work* work, int64_t row, int64_t low, int64_t high, Kind kind) noexcept nogil:
     cdef Span* span
+    require(row >= 0)
     if low > high:
         return
     if not room(work, &work.span_extent, work.span_extent.count + 1, &work.spans, sizeof(Span)):
@@ -915,6 +950,9 @@ cdef void held_spans(Work* work, int face, double t, int64_t s_min, int64_t s_ma
     cdef Interval* one
     cdef size_t k
     for s in range(s_min, s_max + 1):
+        require(work.first <= base - s <= work.last)
+        if ends(work, s - s_min):
+            return
         row = work.rows + (base - s - work.first)
         most = reach(s, size)
         if row.touched and work.mode == CENTER:
@@ -960,7 +998,7 @@ cdef inline void sample_on(const Work* work, const Piece* piece, double rho, Sam
 cdef void met_spans(Work* work, int face, double t, int64_t s_min, int64_t s_max) noexcept nogil:
     """The cells of a base cell that the outline meets, as spans."""
     cdef int64_t size = (<int64_t> 1) << work.order, base = base_ring(face, size), c, begin, end, s, most
-    cdef double slack = 1e-10 + 2e-15 * work.n, a, b, low, high
+    cdef double slack = slack_of(work), a, b, low, high
     cdef Extremes before, after
     cdef Sample from_, to
     cdef Piece* piece
@@ -978,6 +1016,8 @@ cdef void met_spans(Work* work, int face, double t, int64_t s_min, int64_t s_max
         none_of(&after)
         to.rho = -1
         for c in range(begin - 1, end + 1):
+            if ends(work, c - begin + 1):
+                return
             before = after
             a = <double> c
             b = a + 1
@@ -1037,6 +1077,7 @@ cdef bint sort_spans(Work* work, int64_t rows) noexcept nogil:
     begin = work.begin
     memset(begin, 0, (<size_t> rows + 2) * sizeof(int64_t))
     for k in range(total):
+        require(work.spans[k].row < rows)
         begin[work.spans[k].row + 2] += 1
     for r in range(rows):
         begin[r + 2] += begin[r + 1]
@@ -1063,6 +1104,8 @@ cdef bint sort_spans(Work* work, int64_t rows) noexcept nogil:
 
 cdef void put_layer(Work* work, int64_t number, int64_t row, int64_t low, int64_t high) noexcept nogil:
     cdef Layer* one
+    require(row + 2 * MARGIN < <int64_t> work.table.extent.room)
+    require(low <= high)
     if number == 0:
         work.table.low[MARGIN + row] = low
         work.table.high[MARGIN + row] = high
@@ -1186,6 +1229,8 @@ cdef void in_face(Work* work, int face, double seen) noexcept nogil:
                 continue
         if work.plain and work.mode == CENTER:
             for s in range(s_min, s_max + 1):
+                if ends(work, s - s_min):
+                    return
                 row = work.rows + (base - s - work.first)
                 if row.n_cuts == 0:
                     work.table.low[MARGIN + s - s_min] = FAR
@@ -1762,14 +1807,17 @@ cdef double expected(double length, int order) noexcept nogil:
     return each if each < 64 else 64
 
 
-def polygons(const double[:, ::1] vertices, const int64_t[::1] offsets, int order, int mode):
+def polygons(
+    const double[:, ::1] vertices, const int64_t[::1] offsets, int order, int mode, int64_t[::1] ends=None
+):
     """Range starts and stops (order 29) of the cells of polygons, and the numbers of polygons without a cell.
 
     `vertices` are unit vectors, those of polygon i from offsets[i] to offsets[i + 1], in either sense; a vertex that
     repeats the one before it is left out. The smaller side is inside, by the even-odd rule. `mode` 0: cells whose
     centre is in the polygon, 1: cells that meet it, 2: cells fully inside it.
 
-    The ranges come polygon by polygon, and those of different polygons may overlap. The last array has the numbers of
+    The ranges come polygon by polygon, and those of different polygons may overlap. If `ends` is given, it gets the
+    number of ranges up to the end of each polygon. The last array has the numbers of
     the polygons that were left out: those that do not fit into a hemisphere, pass a pole or go around one other than
     once, turn back on themselves, have a side along a parallel within rounding, or are not valid.
     """
@@ -1780,6 +1828,7 @@ def polygons(const double[:, ::1] vertices, const int64_t[::1] offsets, int orde
     cdef size_t before
     cdef uint64_t stop
     cdef double ranges = 0
+    cdef int64_t* end = ends_of(ends, n)
     if vertices.shape[1] != 3 or n < 0 or not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
         raise ValueError("vertices must have shape (N, 3), offsets at least one number, order 0 to 29, mode 0 to 2")
     if offsets[0] < 0 or offsets[n] > vertices.shape[0]:
@@ -1805,7 +1854,7 @@ def polygons(const double[:, ::1] vertices, const int64_t[::1] offsets, int orde
             if work.edges_are_open:
                 edges_close(&work.edges)
                 work.edges_are_open = False
-            if work.status == FAILED or sink.extent.failed:
+            if work.status == FAILED or sink_ends(&sink):
                 break
             if work.status == LEFT:
                 # What it has put so far is taken back.
@@ -1815,10 +1864,13 @@ def polygons(const double[:, ::1] vertices, const int64_t[::1] offsets, int orde
                 put_number(&left, <uint64_t> i)
             elif sink.extent.count == before and (before == 0 or sink.stops[before - 1] == stop):
                 put_number(&missed, <uint64_t> i)
+            if end != NULL:
+                sink_mark(&sink, end + i)
         work_close(&work)
     sink.extent.failed |= work.status == FAILED or missed.extent.failed or left.extent.failed
     try:
-        return *sink_take(&sink), owned(&missed.items, missed.extent.count), owned(&left.items, left.extent.count)
+        starts, stops = sink_take(&sink)
+        return starts, stops, owned(&missed.items, missed.extent.count), owned(&left.items, left.extent.count)
     finally:
         free(missed.items)
         free(left.items)
@@ -1826,7 +1878,7 @@ def polygons(const double[:, ::1] vertices, const int64_t[::1] offsets, int orde
 
 def ellipses(
     const double[::1] lon, const double[::1] lat, const double[::1] half_width, const double[::1] half_height,
-    const double[::1] angle, int order, int mode,
+    const double[::1] angle, int order, int mode, int64_t[::1] ends=None,
 ):
     """Range starts and stops (order 29) of the cells of ellipses, and the numbers of ellipses without a cell.
 
@@ -1840,6 +1892,7 @@ def ellipses(
     cdef size_t before
     cdef uint64_t stop
     cdef double ranges = 0
+    cdef int64_t* end = ends_of(ends, n)
     if not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE:
         raise ValueError("order must be 0 to 29, mode 0 to 2")
     if not n == lat.shape[0] == half_width.shape[0] == half_height.shape[0] == angle.shape[0]:
@@ -1863,13 +1916,16 @@ def ellipses(
             stop = sink.stops[before - 1] if before else 0
             work.status = DONE
             one_ellipse(&work, lon[i], lat[i], half_width[i], half_height[i], angle[i])
-            if work.status != DONE or sink.extent.failed:
+            if work.status != DONE or sink_ends(&sink):
                 break
             if sink.extent.count == before and (before == 0 or sink.stops[before - 1] == stop):
                 put_number(&missed, <uint64_t> i)
+            if end != NULL:
+                sink_mark(&sink, end + i)
         work_close(&work)
     sink.extent.failed |= work.status == FAILED or missed.extent.failed
     try:
-        return *sink_take(&sink), owned(&missed.items, missed.extent.count)
+        starts, stops = sink_take(&sink)
+        return starts, stops, owned(&missed.items, missed.extent.count)
     finally:
         free(missed.items)

@@ -9,6 +9,8 @@ cancellation. NaN in any argument gives NaN.
 
 from libc.math cimport fabs, log, sqrt
 
+from hpmask._kernels.stopping cimport poll
+
 # The series is used below NEAR, and has TERMS terms: the first one that is left out is below 1e-17 of the sum.
 cdef double NEAR = 0.1
 cdef int TERMS = 8
@@ -47,6 +49,7 @@ def cash(const double[::1] n, const double[::1] mu, double[::1] out):
         raise ValueError("n, mu and out must have one length")
     with nogil:
         for i in range(size):
+            poll(i, 2048)
             expected = LEAST if mu[i] < LEAST else mu[i]
             out[i] = signed_root(2 * deviance(n[i], expected, n[i] - expected), n[i] - mu[i])
 
@@ -63,6 +66,7 @@ def li_ma(const double[::1] n_on, const double[::1] n_off, const double[::1] alp
         raise ValueError("n_on, n_off, alpha and out must have one length")
     with nogil:
         for i in range(size):
+            poll(i, 2048)
             total = (n_on[i] + n_off[i]) / (1 + alpha[i])
             excess = n_on[i] - alpha[i] * n_off[i]
             difference = excess / (1 + alpha[i])

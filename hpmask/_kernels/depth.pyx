@@ -10,6 +10,8 @@ The functions return how many ranges the result has, and write as many as fit. A
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from hpmask._kernels.checked cimport require, require_ascending
+
 cdef enum:
     MOST = 0x7FFFFFFF
 
@@ -40,6 +42,8 @@ cdef inline void _open(Sweep* sweep, uint64_t[::1] boundaries, int32_t[::1] coun
 
 cdef inline void _reach(Sweep* sweep, uint64_t place, int64_t count) noexcept nogil:
     """From `place` on, the count is this."""
+    require(count >= 0)
+    require(sweep.now == 0 or sweep.n > 0)
     if count == sweep.now:
         return
     if sweep.now > 0 and sweep.n <= sweep.room:
@@ -75,6 +79,8 @@ def levels(
         raise ValueError("starts and stops must have one length")
     _paired(boundaries.shape[0], counts.shape[0])
     _open(&sweep, boundaries, counts)
+    require_ascending(starts)
+    require_ascending(stops)
     with nogil:
         while j < n:
             place = stops[j]
@@ -111,6 +117,8 @@ def added(
     _paired(m, count_b.shape[0])
     _paired(boundaries.shape[0], counts.shape[0])
     _open(&sweep, boundaries, counts)
+    require_ascending(a)
+    require_ascending(b)
     with nogil:
         while i < n or j < m:
             place = a[i] if i < n else b[j]

@@ -24,8 +24,10 @@ Otherwise the cells of a ring are found among the sorted positions, with a searc
 from libc.math cimport M_PI, asin, ceil, floor, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
 
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport ring_height, ring_number, ring_odd, ring_place, ring_width
+from hpmask._kernels.stopping cimport poll
 
 
 cdef struct Source:
@@ -67,6 +69,7 @@ cdef inline double between(const double* high, const double* low, int64_t a, int
 cdef inline int64_t rank(const int64_t* position, int64_t n, int64_t hint, int64_t wanted) noexcept nogil:
     """How many of n ascending positions are below a wanted one. The search goes from `hint` in steps that double."""
     cdef int64_t low = hint, high = hint, middle, step = 1
+    require(0 <= hint <= n)
     if hint < n and position[hint] < wanted:
         # From one centre to the next, it is one position farther in a map without holes.
         low += 1
@@ -111,6 +114,7 @@ cdef inline double within(
         b = rank(source.position + first, n, hint[1] if hint[1] > a else a, b)
         hint[0] = a
         hint[1] = b
+    require(0 <= a <= b <= n)
     return between(high, low, a, b)
 
 
@@ -371,6 +375,7 @@ def sums(
     source.low = &low[0] if low.shape[0] else NULL
     with nogil:
         for i in range(first, last):
+            poll(i - first, 2)
             centre.ring = centre_ring[i]
             centre.width = ring_width(centre.ring, <int64_t> n)
             centre.odd = ring_odd(centre.ring, <int64_t> n)
@@ -424,6 +429,7 @@ def places(const uint64_t[::1] cells, int order, int64_t[::1] ring, int64_t[::1]
         raise ValueError("cells, ring and position must have one length, order 0 to 29")
     with nogil:
         for i in range(n):
+            poll(i, 4096)
             ring_place(cells[i], order, &ring[i], &position[i])
 
 
@@ -434,6 +440,7 @@ def to_ring(const double[::1] values, int order, Py_ssize_t first, Py_ssize_t la
         raise ValueError("values and out must be full maps, order 0 to 15")
     with nogil:
         for i in range(first, last):
+            poll(i, 8192)
             out[ring_number(<uint64_t> i, order)] = values[i]
 
 
@@ -444,4 +451,5 @@ def from_ring(const double[::1] values, int order, Py_ssize_t first, Py_ssize_t 
         raise ValueError("values and out must be full maps, order 0 to 15")
     with nogil:
         for i in range(first, last):
+            poll(i, 8192)
             out[i] = values[ring_number(<uint64_t> i, order)]

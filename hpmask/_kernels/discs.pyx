@@ -14,17 +14,19 @@ A disc of more than a hemisphere is the complement of a disc around its antipode
 What is outside is taken in the dual mode (a cell meets the complement if and only if it is not fully inside).
 """
 
-from libc.math cimport M_PI, asin, ceil, cos, fabs, floor, sin, sqrt
+from libc.math cimport M_PI, asin, ceil, cos, fabs, floor, isfinite, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.checked cimport CHECKING, require
 from hpmask._kernels.constants cimport CENTER, END, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
 from hpmask._kernels.geometry cimport base_ring, central_longitude, ring_height
 from hpmask._kernels.rings cimport FAR, MARGIN, Table, make_room, walk_face
-from hpmask._kernels.sink cimport Sink, owned, sink_close, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Sink, ends_of, owned, sink_close, sink_ends, sink_mark, sink_open, sink_put, sink_take
 from hpmask._kernels.sorting cimport sort_numbers
+from hpmask._kernels.stopping cimport stopped
 
 cdef double EVERYWHERE = 1e3      # half-width, in units of pi/4, of a ring that lies in the disc all around
 cdef double NOWHERE = -1e3
@@ -142,7 +144,7 @@ cdef inline void set_node(const Disc* disc, double rho, Node* node) noexcept nog
 
 
 cdef bint set_nodes(Disc* disc, Nodes* nodes) noexcept nogil:
-    """The disc's edge on all rings that it cuts, and at both ends; False if there is no memory."""
+    """The disc's edge on all rings that it cuts, and at both ends; False if there is no memory, or it is to end."""
     cdef double low = disc.rho_min, high = disc.rho_max
     cdef int64_t count, k
     if low < disc.full_min:
@@ -160,6 +162,8 @@ cdef bint set_nodes(Disc* disc, Nodes* nodes) noexcept nogil:
         return False
     set_node(disc, low, &nodes.node[0])
     for k in range(count):
+        if stopped(k, 4096):
+            return False
         set_node(disc, <double> (disc.first + k), &nodes.node[k + 1])
     set_node(disc, high, &nodes.node[count + 1])
     disc.last_node = count + 1
@@ -287,11 +291,13 @@ cdef inline void open_strip(
         a = disc.low
         na = nodes
     else:
+        require(0 <= ring - disc.first + 1 <= disc.last_node)
         na = nodes + (ring - disc.first + 1)
     if b > disc.high:
         b = disc.high
         nb = nodes + disc.last_node
     else:
+        require(0 <= ring - disc.first + 2 <= disc.last_node)
         nb = nodes + (ring - disc.first + 2)
     strip.a = a
     strip.b = b
@@ -403,6 +409,7 @@ cdef void in_face(
     if mode == CENTER:
         for s in range(s_min, s_max + 1):
             ring = base - s
+            require(table.first <= ring <= table.last)
             half = table.half[ring - table.first]
             # the ring's width, as in ring_height
             width = n
@@ -421,6 +428,9 @@ cdef void in_face(
                 table.high[MARGIN + s - s_min] = <int64_t> floor(width * (t + half))
     else:
         for s in range(s_min, s_max + 1):
+            if stopped(s - s_min, 4096):
+                sink.extent.failed = True
+                return
             table.high[MARGIN + s - s_min] = at_ends(disc, nodes, t, base - s, mode, slack)
             table.low[MARGIN + s - s_min] = -at_ends(disc, nodes, -t, base - s, mode, slack)
     walk_face(table, face, s_min, s_max, order, sink)
@@ -484,13 +494,18 @@ cdef bint tidy(Sink* sink, Scratch* scratch) noexcept nogil:
             sink.starts[k] = sink.starts[i]
     sink.stops[k] = sink.stops[n - 1]
     sink.extent.count = k + 1
+    if CHECKING:
+        for i in range(sink.extent.count):
+            require(sink.starts[i] < sink.stops[i])
+            require(sink.stops[i] <= END)
+            require(i == 0 or sink.stops[i - 1] < sink.starts[i])
     return True
 
 
 cdef bint one_disc(
     double lon, double lat, double radius, int order, Mode mode, Scratch* scratch, Sink* sink
 ) noexcept nogil:
-    """Emit one disc of a radius up to pi / 2; False if there is no memory."""
+    """Emit one disc of a radius up to pi / 2; False if there is no memory, or it is to end."""
     cdef Table* table = &scratch.table
     cdef Nodes* nodes = &scratch.nodes
     cdef Sink* out = sink
@@ -549,6 +564,8 @@ cdef bint one_disc(
     half_max = -1
     if mode == CENTER:
         for ring in range(first, last + 1):
+            if stopped(ring - first, 4096):
+                return False
             half = half_width(&disc, <double> ring, &width)
             table.half[ring - first] = half
             if half == EVERYWHERE:
@@ -647,10 +664,10 @@ cdef bint any_disc(
     if radius + tie <= 0.5 * M_PI:
         return one_disc(lon, lat, radius + tie, order, mode, scratch, sink)
     # Outside a wide disc lies a disc around the antipode, without its edge.
-    rest = M_PI - radius - 2 * tie
+    rest = M_PI - radius - tie
     scratch.beyond.extent.count = 0
     if not (
-        one_disc(lon + M_PI, -lat, rest if rest > 0 else 0, order, dual(mode), scratch, &scratch.beyond)
+        one_disc(lon - M_PI if lon > 0 else lon + M_PI, -lat, rest if rest > 0 else 0, order, dual(mode), scratch, &scratch.beyond)
         and tidy(&scratch.beyond, scratch)
     ):
         return False
@@ -682,7 +699,8 @@ cdef bint one_shape(
 
 
 cdef tuple all_shapes(
-    const double[::1] lon, const double[::1] lat, const double[::1] inner, const double[::1] outer, int order, int mode
+    const double[::1] lon, const double[::1] lat, const double[::1] inner, const double[::1] outer, int order, int mode,
+    int64_t[::1] ends,
 ):
     """Starts, stops and rows without a cell of discs or, unless `inner` is None, annuli."""
     cdef Py_ssize_t n = lon.shape[0], i
@@ -694,12 +712,21 @@ cdef tuple all_shapes(
     cdef uint64_t stop
     cdef uint64_t* missed = NULL
     cdef const double* own_inner = NULL
+    cdef int64_t* end = ends_of(ends, n)
     cdef Extent extent
     if (
         lat.shape[0] != n or outer.shape[0] != n or (inner is not None and inner.shape[0] != n)
         or not 0 <= order <= MAX_ORDER or not CENTER <= mode <= INSIDE
     ):
         raise ValueError("angles must have one length, order 0 to 29, mode 0 to 2")
+    for i in range(n):
+        if not (
+            isfinite(lon[i])
+            and fabs(lat[i]) <= 0.5 * M_PI + 1e-9
+            and 0 <= outer[i] <= M_PI
+            and (inner is None or 0 <= inner[i] <= outer[i])
+        ):
+            raise ValueError(f"a disc must have a finite position and radii from 0 to pi, the inner one first, {i} has not")
     open_scratch(&scratch)
     memset(&extent, 0, sizeof(Extent))
     with nogil:
@@ -709,12 +736,15 @@ cdef tuple all_shapes(
             ranges += each if each < 32 else 32
         sink_open(&sink, <size_t> ranges)
         for i in range(n):
+            require(fabs(lat[i]) <= 0.5 * M_PI + 1e-9)
+            require(0 <= outer[i] <= M_PI + 1e-9)
             before = sink.extent.count
             stop = sink.stops[before - 1] if before else 0
             if has_hole:
-                own_inner = &inner[i]
+                # A point is not taken away.
+                own_inner = &inner[i] if inner[i] > 0 else NULL
             good = one_shape(lon[i], lat[i], own_inner, outer[i], order, <Mode> mode, &scratch, &sink)
-            if not good or sink.extent.failed:
+            if not good or sink_ends(&sink):
                 break
             # A range that continues the last one changes its stop, not the count.
             if sink.extent.count == before and (before == 0 or sink.stops[before - 1] == stop):
@@ -724,30 +754,38 @@ cdef tuple all_shapes(
                     break
                 missed[extent.count] = <uint64_t> i
                 extent.count += 1
+            if end != NULL:
+                sink_mark(&sink, end + i)
     sink.extent.failed |= close_scratch(&scratch) or not good or extent.failed
     try:
-        return *sink_take(&sink), owned(&missed, extent.count)
+        starts, stops = sink_take(&sink)
+        return starts, stops, owned(&missed, extent.count)
     finally:
         free(missed)
 
 
-def rasterize(const double[::1] lon, const double[::1] lat, const double[::1] radius, int order, int mode):
+def rasterize(
+    const double[::1] lon, const double[::1] lat, const double[::1] radius, int order, int mode, int64_t[::1] ends=None
+):
     """Range starts and stops (order 29) of the cells of each disc, and the numbers of the discs that have no cell.
 
     The ranges come disc by disc. Those of one disc do not overlap, those of different discs may. Angles in radians:
     latitudes within [-pi/2, pi/2], radii from 0 to pi. `mode` 0: cells whose centre is in the disc or within TIE of it,
-    1: cells that meet it, 2: cells fully inside it.
+    1: cells that meet it, 2: cells fully inside it. If `ends` is given, it gets the number of ranges up to the end of
+    each disc.
     """
-    return all_shapes(lon, lat, None, radius, order, mode)
+    return all_shapes(lon, lat, None, radius, order, mode, ends)
 
 
 def annuli(
-    const double[::1] lon, const double[::1] lat, const double[::1] inner, const double[::1] outer, int order, int mode
+    const double[::1] lon, const double[::1] lat, const double[::1] inner, const double[::1] outer, int order, int mode,
+    int64_t[::1] ends=None,
 ):
     """The same for annuli: discs of radius `outer` less those of radius `inner`, 0 <= inner <= outer <= pi.
 
-    In mode 0, centres within TIE of either disc are in that disc. The edge of the inner disc is thus outside.
+    In mode 0, centres within TIE of either disc are in that disc. The edge of the inner disc is thus outside. An annulus
+    with an inner radius of 0 is a disc.
     """
     if inner is None:
         raise ValueError("inner must be an array")
-    return all_shapes(lon, lat, inner, outer, order, mode)
+    return all_shapes(lon, lat, inner, outer, order, mode, ends)

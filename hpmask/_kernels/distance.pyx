@@ -35,12 +35,14 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport END, MAX_ORDER
 from hpmask._kernels.geometry cimport cell_xy, place_vector, ring_number_at
 from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
 from hpmask._kernels.nearest cimport (
     Node, Target, angle_of, begin, beyond, candidate, centre_of, count, divide, frame, nearest, opposite, square,
 )
+from hpmask._kernels.stopping cimport failure, poll, stopped
 
 cdef enum:
     # Centres that all cells of a node compare.
@@ -145,6 +147,7 @@ cdef bint split(Walk* walk, int inside, int which) noexcept nogil:
     cdef Node child[4]
     cdef double some[3]
     cdef int i, n, first
+    require(0 <= which < walk.n_pieces)
     if walk.piece[which].child < 0:
         n = divide(&walk.target[inside], &walk.piece[which].node, walk.piece[which].node.centre, INFINITY, child)
         first = walk.n_pieces
@@ -158,6 +161,7 @@ cdef bint split(Walk* walk, int inside, int which) noexcept nogil:
     for i in range(walk.piece[which].n_children):
         walk.list[walk.top] = walk.piece[which].child + i
         walk.top += 1
+    require(walk.top <= <int> walk.entries.room)
     return True
 
 
@@ -287,6 +291,9 @@ cdef void finish(Walk* walk, const Node* node, const Best* list) noexcept nogil:
     cdef double p[3]
     cdef double angle
     while cell < stop and not out_of_memory(walk):
+        if stopped(cell, 64):
+            walk.pieces.failed = True
+            break
         number = (cell << (2 * (MAX_ORDER - order))) + walk.centre
         inside = node.low & 1
         if node.low != node.high:
@@ -296,6 +303,7 @@ cdef void finish(Walk* walk, const Node* node, const Best* list) noexcept nogil:
         if walk.sides >> inside & 1 and list[inside].n > 0:
             place_vector(face, <double> (x + y + 1), <double> (x - y), <double> n, p)
             angle = nearest_of(walk, inside, &list[inside], p, number)
+        require(cell < (<uint64_t> 12) << (2 * order))
         walk.out[cell if walk.nest else ring_number_at(face, x, y, n)] = angle if inside else -angle
         cell += 1
 
@@ -374,6 +382,7 @@ def vectors(const double[::1] lon, const double[::1] lat, double unit, const dou
         raise ValueError("lon, lat and out must have one length, out shape (n, 3), matrix (3, 3) or (0, 3)")
     with nogil:
         for i in range(n):
+            poll(i, 2048)
             cos_lat = cos(lat[i] * unit)
             p[0] = cos_lat * cos(lon[i] * unit)
             p[1] = cos_lat * sin(lon[i] * unit)
@@ -404,6 +413,7 @@ def signed(
         for inside in range(2):
             begin(&target[inside], &view, order, 1 - inside, most)
         for i in range(n):
+            poll(i, 64)
             inside = at_or_below(&view, number[i]) & 1
             angle = nearest(&target[inside], &position[i, 0], number[i])
             out[i] = angle if inside else -angle
@@ -431,7 +441,7 @@ def fill_map(
     open_index(&view, index, END)
     walk = <Walk*> malloc(sizeof(Walk))
     if walk == NULL:
-        raise MemoryError("no memory for the distances")
+        raise failure("no memory for the distances")
     walk.piece = NULL
     walk.list = NULL
     memset(&walk.pieces, 0, sizeof(Extent))
@@ -453,4 +463,4 @@ def fill_map(
     free(walk.list)
     free(walk)
     if not ok:
-        raise MemoryError("no memory for the distances")
+        raise failure("no memory for the distances")

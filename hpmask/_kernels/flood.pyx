@@ -7,11 +7,13 @@ above and below it are put on a stack by their first pixel that is seen. Each ru
 from each run that touches it: the work grows with the number of pixels, whatever the regions look like.
 """
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.checked cimport require
+from hpmask._kernels.stopping cimport failure, stopped
 
 
 cdef struct Stack:
@@ -33,6 +35,7 @@ cdef void push_runs(
 ) noexcept nogil:
     """Put the runs of a row, which begins at place `begin`, on the stack if they have columns from first to last."""
     cdef Py_ssize_t k = first
+    require(0 <= first <= last)
     while k <= last:
         if inside[k]:
             if not done[k]:
@@ -48,6 +51,7 @@ cdef void fill(
 ) noexcept nogil:
     """Fill the run of a pixel, unless it is done, and put the runs that touch it on the stack."""
     cdef Py_ssize_t ny = inside.shape[0], nx = inside.shape[1], left = column, right = column
+    require(inside[row, column] != 0)
     if out[row, column]:
         return
     while left > 0 and inside[row, left - 1]:
@@ -72,6 +76,7 @@ def flood(const uint8_t[:, ::1] inside, const uint8_t[:, ::1] seed, bint corners
     """
     cdef Py_ssize_t ny = inside.shape[0], nx = inside.shape[1], row, column
     cdef int64_t place
+    cdef uint64_t turn = 0
     cdef Stack stack
     if seed.shape[0] != ny or seed.shape[1] != nx or out.shape[0] != ny or out.shape[1] != nx:
         raise ValueError("inside, seed and out must have one shape")
@@ -81,14 +86,21 @@ def flood(const uint8_t[:, ::1] inside, const uint8_t[:, ::1] seed, bint corners
     with nogil:
         memset(&out[0, 0], 0, <size_t> ny * <size_t> nx)
         for row in range(ny):
+            if stack.extent.failed:
+                break
             for column in range(nx):
                 if not seed[row, column] or not inside[row, column] or out[row, column]:
                     continue
                 push(&stack, <int64_t> row * nx + column)
                 while stack.extent.count:
+                    turn += 1
+                    if stopped(turn, 512):
+                        stack.extent.count = 0
+                        stack.extent.failed = True
+                        break
                     stack.extent.count -= 1
                     place = stack.place[stack.extent.count]
                     fill(inside, corners, out, place // nx, place % nx, &stack)
     free(stack.place)
     if stack.extent.failed:
-        raise MemoryError("no memory for the regions of the image")
+        raise failure("no memory for the regions of the image")

@@ -17,6 +17,7 @@ s = x + y + 1, v = x - y; its corners lie 1 away from there in s or in v.
 from libc.math cimport M_PI, ceil, cos, fabs, floor, sin, sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport TIE
 
 
@@ -55,6 +56,9 @@ cdef inline int64_t base_ring(int face, int64_t n) noexcept nogil:
 
 cdef inline uint64_t cell_in(int face, int64_t x, int64_t y, int order) noexcept nogil:
     """NESTED number of the cell at (x, y) of a base cell."""
+    require(0 <= face < 12)
+    require(0 <= x < (<int64_t> 1) << order)
+    require(0 <= y < (<int64_t> 1) << order)
     return (<uint64_t> face << (2 * order)) | spread(<uint64_t> x) | (spread(<uint64_t> y) << 1)
 
 
@@ -133,6 +137,8 @@ cdef inline uint64_t cell_with_tie(double z, double cos_lat, double lon, int ord
 cdef inline void ring_height(double rho, double n, double* z, double* cos_lat, double* width) noexcept nogil:
     """sin and cos of the latitude of a (continuous) ring, and its width w."""
     cdef double q
+    # Beyond a pole by rounding.
+    require(-1 <= rho <= 4 * n + 1)
     if rho < n:
         q = rho / n
         z[0] = 1 - q * q / 3
@@ -172,6 +178,7 @@ cdef inline void place_vector(int face, double s, double v, double n, double* p)
 cdef inline void cell_xy(uint64_t cell, int order, int* face, int64_t* x, int64_t* y) noexcept nogil:
     """Base cell and place in it of a NESTED cell."""
     cdef uint64_t inner = cell & (((<uint64_t> 1) << (2 * order)) - 1)
+    require(cell < (<uint64_t> 12) << (2 * order))
     face[0] = <int> (cell >> (2 * order))
     x[0] = <int64_t> squeeze(inner)
     y[0] = <int64_t> squeeze(inner >> 1)
@@ -187,11 +194,13 @@ cdef inline void ring_place_at(
     """
     cdef int64_t width, k
     ring[0] = base_ring(face, n) - (x + y + 1)
+    require(0 < ring[0] < 4 * n)
     width = ring_width(ring[0], n)
     k = central_longitude(face) * width + x - y - ring_odd(ring[0], n)
     if k < 0:
         k += 8 * width
     position[0] = k >> 1
+    require(0 <= position[0] < 4 * width)
 
 
 cdef inline void ring_place(uint64_t cell, int order, int64_t* ring, int64_t* position) noexcept nogil:
@@ -233,6 +242,8 @@ cdef inline int64_t neighbour(int face, int64_t x, int64_t y, int dx, int dy, in
     cdef int64_t n = (<int64_t> 1) << order, swap
     cdef int column = face & 3, row = face >> 2
     cdef int over_x, over_y
+    require(0 <= x < n)
+    require(0 <= y < n)
     x += dx
     y += dy
     over_x = 1 if x == n else -1 if x < 0 else 0

@@ -16,6 +16,7 @@ from libc.float cimport DBL_MAX
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport MAX_ORDER
 
 
@@ -102,6 +103,7 @@ def tally(
                 continue
             key &= low
             v = v * scale.weight[k] * unit
+            require(0 <= v < 18446744073709551616.0)
             w = <uint64_t> v
             whole[key] += w
             rest[key] += <uint64_t> ((v - <double> w) * <double> fraction)

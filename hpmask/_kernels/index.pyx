@@ -10,17 +10,9 @@ import numpy as np
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from hpmask._kernels.checked cimport CHECKING, require
 from hpmask._kernels.constants cimport MAX_ORDER
-
-cdef extern from *:
-    """
-    #if defined(__GNUC__) || defined(__clang__)
-    #define HPMASK_PREFETCH(address) __builtin_prefetch((const void*) (address))
-    #else
-    #define HPMASK_PREFETCH(address) ((void) 0)
-    #endif
-    """
-    void prefetch "HPMASK_PREFETCH"(const void* address) noexcept nogil
+from hpmask._kernels.stopping cimport poll
 
 cdef uint64_t NOWHERE = ~<uint64_t> 0
 
@@ -58,9 +50,9 @@ cdef class Index:
         # About as many buckets as boundaries.
         while bits < 4 + 2 * order and ((n if n else 1) >> bits):
             bits += 1
-        self.end = (<uint64_t> 12) << (2 * counted_in)
+        self.view.end = (<uint64_t> 12) << (2 * counted_in)
         self.view.shift = 4 + 2 * counted_in - bits
-        buckets = ((self.end - 1) >> self.view.shift) + 1
+        buckets = ((self.view.end - 1) >> self.view.shift) + 1
         self.entries = np.empty(buckets + 1, dtype=np.uint32)
         self.boundaries = boundaries
         self.words = words
@@ -75,6 +67,11 @@ cdef class Index:
                 while i < <uint64_t> n and edge[i] <= b << self.view.shift:
                     i += 1
                 entry[b] = <uint32_t> i
+        if CHECKING:
+            for i in range(1, <uint64_t> n):
+                require(edge[i - 1] < edge[i])
+            # The last one may be the end of the numbers.
+            require(n == 0 or edge[n - 1] <= self.view.end)
 
     @property
     def shift(self):
@@ -96,10 +93,12 @@ cdef class Index:
             return
         with nogil:
             for first from 0 <= first < n by BLOCK:
+                poll(first // BLOCK, 32)
                 count = <int> (n - first) if n - first < BLOCK else BLOCK
                 # Each step asks for the memory of the next one before any of it is needed.
                 for k in range(count):
                     value = number[first + k]
+                    require(value < index.end or value == NOWHERE)
                     if value != NOWHERE:
                         prefetch(&index.entry[value >> index.shift])
                 for k in range(count):

@@ -21,6 +21,8 @@ loop, and fill each other's waits.
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memmove
 
+from hpmask._kernels.checked cimport require, require_ranges
+
 cdef enum:
     _SEGMENT = 2048   # boundaries of both lists from one mark to the next
     LEAP = 16         # this many boundaries in a row are a long run
@@ -83,6 +85,9 @@ cdef inline void _step(Side* side, bint writing) noexcept nogil:
     """Pass the next boundary; both lists have one, and `out` has room for one."""
     cdef uint64_t va = side.a[side.i], vb = side.b[side.j]
     cdef unsigned int now
+    require(side.i < side.n)
+    require(side.j < side.m)
+    require(not writing or side.count < side.room)
     side.i += va <= vb
     side.j += vb <= va
     now = _value(side.truth, side.i, side.j)
@@ -257,8 +262,12 @@ def combine(const uint64_t[::1] a, const uint64_t[::1] b, unsigned int truth, ui
         return 0
     cdef const uint64_t* pa = &a[0] if n else NULL
     cdef const uint64_t* pb = &b[0] if m else NULL
+    require(not truth & 1)
+    require_ranges(a, ~<uint64_t> 0)
+    require_ranges(b, ~<uint64_t> 0)
     with nogil:
         count = _merge(pa, n, pb, m, truth, &out[0])
+    require_ranges(out[:count], ~<uint64_t> 0)
     return count
 
 
@@ -356,8 +365,14 @@ def count(
     cdef const uint64_t* pa = &a[0] if a.shape[0] else NULL
     cdef const uint64_t* pb = &b[0] if b.shape[0] else NULL
     cdef uint64_t* buffer = &work[0] if room else NULL
+    require(not truth & 1)
+    require_ranges(a, ~<uint64_t> 0)
+    require_ranges(b, ~<uint64_t> 0)
     with nogil:
         number = _count(pa, i, n, pb, j, m, truth, buffer, room, &marks[0, 0], &middle, kept)
+    require(0 < middle < number <= marks.shape[0])
+    require(0 <= kept[0] <= middle)
+    require(0 <= kept[1] <= number - 1 - middle)
     return number, middle, kept[0], kept[1]
 
 

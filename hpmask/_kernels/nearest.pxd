@@ -32,6 +32,7 @@ sine. They cannot resolve distances near 180 degrees; there the chord to the ant
 from libc.math cimport INFINITY, M_PI, asin, cos, fabs, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport CELL_RADIUS, COVER, END, MAX_ORDER
 from hpmask._kernels.geometry cimport cell_xy, neighbour, place, place_vector
 from hpmask._kernels.index cimport IndexView, at_or_below, search
@@ -178,6 +179,8 @@ cdef inline bint settle(const Target* target, Node* node) noexcept nogil:
                 node.low += 1
             if node.low < node.high and edge[node.high - 1] >= node.start + ((<uint64_t> 1) << shift):
                 node.high -= 1
+    require(node.order <= target.order)
+    require(node.low <= node.high <= target.index.count)
     frame(target, node)
     return True
 
@@ -353,6 +356,7 @@ cdef inline double nearest(Target* target, const double* p, uint64_t number) noe
                     j -= 1
                 stack[j] = child[i]
                 depth += 1
+                require(depth <= STACK)
     if best == target.most:
         return INFINITY
     target.answered = True

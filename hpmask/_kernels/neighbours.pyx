@@ -20,10 +20,12 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport cell_xy, neighbour
 from hpmask._kernels.index cimport at_or_below
 from hpmask._kernels.sink cimport Line, line_open, line_put, line_take, owned
+from hpmask._kernels.stopping cimport failure, stopped
 from hpmask._kernels.tiles cimport (
     Tiles,
     TileSet,
@@ -86,10 +88,10 @@ cdef inline void note(Notes* notes, uint64_t tile, uint64_t word) noexcept nogil
 
 
 cdef inline tuple notes_take(Notes* notes):
-    """The tiles and words as two arrays; frees the rest. Raises MemoryError where some were lost."""
+    """The tiles and words as two arrays; frees the rest. Raises MemoryError where some were lost, or the error of a signal."""
     try:
         if notes.extent.failed:
-            raise MemoryError("no memory for the cells: use a lower order")
+            raise failure("no memory for the cells: use a lower order")
         return owned(&notes.tile, notes.extent.count), owned(&notes.word, notes.extent.count)
     finally:
         free(notes.tile)
@@ -99,6 +101,7 @@ cdef inline tuple notes_take(Notes* notes):
 cdef inline void give(Step* step, uint64_t tile, uint64_t word) noexcept nogil:
     """Cells of a tile are touched."""
     cdef Py_ssize_t k = find(&step.tiles, tile)
+    require(word & ~step.tiles.full == 0)
     if k < 0:
         note(step.outside, tile, word)
     elif step.low <= k < step.high:
@@ -338,6 +341,8 @@ def touched(
         for k in range(low, high):
             found[k] = 0
         for k in range(low, high):
+            if stopped(k, 1024):
+                outside.extent.failed = True
             if outside.extent.failed:
                 break
             if step.tiles.level[k]:
@@ -365,6 +370,8 @@ def edges(
     step.grown = NULL
     with nogil:
         for k in range(low, high):
+            if stopped(k, 1024):
+                inside.extent.failed = True
             if inside.extent.failed:
                 break
             if step.tiles.level[k]:

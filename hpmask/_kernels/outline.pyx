@@ -22,10 +22,12 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from hpmask._kernels.buffer cimport Extent, allocate, grow, huge_pages
+from hpmask._kernels.checked cimport require, require_ranges
 from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport cell_in, cell_xy, central_longitude, neighbour, place, spread
 from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
 from hpmask._kernels.polygon cimport chord2, cross, dot, edge_normal
+from hpmask._kernels.stopping cimport failure, stopped
 
 cdef enum:
     # Bits of a coordinate of a corner: they go up to 2**29.
@@ -83,6 +85,9 @@ cdef inline uint64_t corner_at(int face, int64_t i, int64_t j, int64_t n) noexce
     """The corner (i, j) of a base cell as that of one of the base cells that have it, the same for all of them."""
     cdef int column = face & 3, row = face >> 2
     cdef int64_t swap
+    require(0 <= face < 12)
+    require(0 <= i <= n)
+    require(0 <= j <= n)
     # North, to the base cell on whose southern edges it is.
     while row and (i == n or j == n):
         if i == n:
@@ -175,6 +180,7 @@ cdef void put_side(Pieces* pieces, int face, int64_t x, int64_t y, int order, in
         return
     if at & 1:
         return
+    require(order <= pieces.order)
     size = (<int64_t> 1) << (pieces.order - order)
     put_piece(
         pieces, packed(face, (x + FROM_X[side]) * size, (y + FROM_Y[side]) * size), <uint32_t> size, side
@@ -187,6 +193,9 @@ cdef void find_pieces(Pieces* pieces, const uint64_t[::1] boundaries) noexcept n
     cdef uint64_t a, b
     cdef Py_ssize_t i
     for i in range(0, boundaries.shape[0] - 1, 2):
+        if stopped(<uint64_t> i >> 1, 512):
+            pieces.extent.failed = True
+            return
         a = boundaries[i]
         b = boundaries[i + 1]
         while a < b:
@@ -210,14 +219,16 @@ cdef inline uint64_t hashed(uint64_t corner) noexcept nogil:
     return ((high >> 26) & ~<uint64_t> 63) | low
 
 
-cdef void fill_table(const Pieces* pieces, Slot* table, uint64_t slots) noexcept nogil:
-    """Put all pieces into a table of a power of two of slots, more than there are pieces."""
+cdef bint fill_table(const Pieces* pieces, Slot* table, uint64_t slots) noexcept nogil:
+    """Put all pieces into a table of a power of two of slots, more than there are pieces; False because of a signal."""
     cdef uint64_t k, corner
     cdef int64_t n = (<int64_t> 1) << pieces.order
     cdef uint32_t i, shared
     for k in range(slots):
         table[k].piece = NOTHING
     for i in range(<uint32_t> pieces.extent.count):
+        if stopped(i, 2048):
+            return False
         corner = begin_of(&pieces.piece[i], n)
         k = hashed(corner) & (slots - 1)
         shared = 0
@@ -228,6 +239,7 @@ cdef void fill_table(const Pieces* pieces, Slot* table, uint64_t slots) noexcept
         table[k].corner = corner
         table[k].piece = i
         table[k].shared = shared
+    return True
 
 
 cdef inline uint32_t next_piece(const Pieces* pieces, const Slot* table, uint64_t slots, uint32_t i) noexcept nogil:
@@ -269,6 +281,7 @@ def rings(const uint64_t[::1] boundaries, Index index, int order):
     cdef uint64_t slots = 16, place_
     cdef uint32_t i, k, first
     cdef size_t count = 0, begin, n_rings = 0, room
+    cdef uint64_t turn = 0
     cdef int64_t step
     cdef int shift = 2 * (MAX_ORDER - order)
     cdef Piece* piece
@@ -280,6 +293,7 @@ def rings(const uint64_t[::1] boundaries, Index index, int order):
     if not 0 <= order <= MAX_ORDER or boundaries.shape[0] & 1:
         raise ValueError("order must be 0 to 29, and boundaries pairs of starts and stops")
     open_index(&pieces.index, index, (<uint64_t> 12) << (2 * MAX_ORDER))
+    require_ranges(boundaries, (<uint64_t> 12) << (2 * MAX_ORDER))
     pieces.order = order
     pieces.piece = NULL
     pieces.extent.count = pieces.extent.room = 0
@@ -288,7 +302,7 @@ def rings(const uint64_t[::1] boundaries, Index index, int order):
         with nogil:
             find_pieces(&pieces, boundaries)
         if pieces.extent.failed:
-            raise MemoryError("no memory for the outline: use a lower order")
+            raise failure("no memory for the outline: use a lower order")
         room = pieces.extent.count
         ats, sides, lengths = np.empty(room, np.uint64), np.empty(room, np.uint8), np.empty(room, np.uint32)
         # A ring has four runs or more, except for rings along the edges of base cells.
@@ -299,12 +313,15 @@ def rings(const uint64_t[::1] boundaries, Index index, int order):
             slots *= 2
         table = <Slot*> allocate(slots, sizeof(Slot))
         if table == NULL:
-            raise MemoryError("no memory for the outline: use a lower order")
+            raise failure("no memory for the outline: use a lower order")
         huge_pages(table, slots * sizeof(Slot))
         first = i = 0
         with nogil:
-            fill_table(&pieces, table, slots)
+            if not fill_table(&pieces, table, slots):
+                pieces.extent.failed = True
             for first in range(<uint32_t> room):
+                if pieces.extent.failed:
+                    break
                 if pieces.piece[first].done:
                     continue
                 begin = count
@@ -312,6 +329,10 @@ def rings(const uint64_t[::1] boundaries, Index index, int order):
                 cell[n_rings] = cell_in(face_of(place_), i_of(place_), j_of(place_), order) << shift
                 i = first
                 while True:
+                    turn += 1
+                    if stopped(turn, 2048):
+                        pieces.extent.failed = True
+                        break
                     piece = &pieces.piece[i]
                     piece.done = 1
                     k = <uint32_t> count - 1
@@ -330,7 +351,7 @@ def rings(const uint64_t[::1] boundaries, Index index, int order):
                         i = NOTHING
                     if i == NOTHING:
                         break
-                if i == NOTHING:
+                if i == NOTHING or pieces.extent.failed:
                     break
                 if count > begin + 1:
                     # The ring may have begun within a run.
@@ -343,6 +364,8 @@ def rings(const uint64_t[::1] boundaries, Index index, int order):
                         count -= 1
                 n_rings += 1
                 offset[n_rings] = <int64_t> count
+        if pieces.extent.failed:
+            raise failure("no memory for the outline: use a lower order")
         if i == NOTHING:
             raise ValueError("the index is not that of the boundaries")
         return (
@@ -490,6 +513,10 @@ def points(
                 if offset[r + 1] > offset[r]:
                     before = at_edge(at[offset[r + 1] - 1], side[offset[r + 1] - 1], n)
                 for k in range(offset[r], offset[r + 1]):
+                    if stopped(k, 256):
+                        out.extent.failed = True
+                    if out.extent.failed:
+                        break
                     face = face_of(at[k])
                     i = i_of(at[k])
                     j = j_of(at[k])
@@ -509,7 +536,7 @@ def points(
                     divide(&out, face, &a, &b, 48)
                 out_offset[r + 1] = <int64_t> out.extent.count
         if out.extent.failed:
-            raise MemoryError("no memory for the outline: use a lower order")
+            raise failure("no memory for the outline: use a lower order")
         lon, lat = np.empty(out.extent.count), np.empty(out.extent.count)
         edges = np.empty(out.extent.count, np.uint8)
         lons, lats, edge = lon, lat, edges
@@ -748,6 +775,8 @@ def simplified(
         with nogil:
             v = &vectors[0, 0] if vectors.shape[0] else NULL
             for r in range(n_rings):
+                if chains.extent.failed:
+                    break
                 begin = offset[r]
                 stop = offset[r + 1]
                 far = begin
@@ -792,6 +821,10 @@ def simplified(
                     far = a
                     most = -1
                     for k in range(a + 1, b):
+                        if stopped(k, 2048):
+                            chains.extent.count = 0
+                            chains.extent.failed = True
+                            break
                         if arc:
                             d = chord2_from_arc(first, last, normal, v + 3 * k)
                         else:
@@ -801,6 +834,8 @@ def simplified(
                         if d > most:
                             most = d
                             far = k
+                    if chains.extent.failed:
+                        break
                     if arc and most <= limit:
                         continue
                     keep[far] = 1
@@ -811,6 +846,6 @@ def simplified(
                     for k in range(begin, stop):
                         keep[k] = 0
         if chains.extent.failed:
-            raise MemoryError("no memory for the simplified outline")
+            raise failure("no memory for the simplified outline")
     finally:
         free(chains.end)

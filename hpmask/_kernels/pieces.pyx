@@ -11,6 +11,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memmove
 
+from hpmask._kernels.checked cimport CHECKING, require, require_ranges
 from hpmask._kernels.sink cimport Line, line_grow, line_open, line_take
 
 
@@ -44,7 +45,11 @@ cdef size_t unite(uint64_t* a, size_t n, const uint64_t* b, size_t m) noexcept n
             to -= 1
             a[to] = value
     # What is left of a stands where it belongs; the rest moves down to it.
+    require(i <= to <= n + m)
     memmove(a + i, a + to, (n + m - to) * sizeof(uint64_t))
+    if CHECKING:
+        for k in range(1, i + (n + m - to)):
+            require(a[k - 1] < a[k])
     return i + (n + m - to)
 
 
@@ -64,6 +69,7 @@ cdef class Pieces:
         cdef size_t n = boundaries.shape[0], count = self.line.extent.count, skip = 0
         if n & 1 or (n and count and boundaries[0] < self.line.edge[count - 1]):
             raise ValueError("boundaries must be pairs of starts and stops behind those that are here")
+        require_ranges(boundaries, ~<uint64_t> 0)
         if n == 0:
             return
         with nogil:
@@ -79,6 +85,7 @@ cdef class Pieces:
         cdef size_t n = boundaries.shape[0], count = self.line.extent.count
         if n & 1:
             raise ValueError("boundaries must be pairs of starts and stops")
+        require_ranges(boundaries, ~<uint64_t> 0)
         if n == 0:
             return
         with nogil:

@@ -14,9 +14,11 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport allocate
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport CELL_RADIUS, COVER, END, MAX_ORDER
 from hpmask._kernels.geometry cimport cell_at, cell_xy, neighbour, place_vector
 from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
+from hpmask._kernels.stopping cimport poll
 
 # Cells nearer to a pixel's edge than this part of the pixel touch it.
 cdef double TOUCH = 1e-3
@@ -208,6 +210,7 @@ cdef double cut_out(Pixel* pixel, int face, int64_t x, int64_t y, int order) noe
                 now += 1
             s = v
         count = now
+        require(count <= room)
         from_x, to_x = to_x, from_x
         from_y, to_y = to_y, from_y
     return area(from_x, from_y, count)
@@ -220,6 +223,7 @@ cdef double held(const IndexView* index, uint64_t start, uint64_t stop) noexcept
     while at < stop:
         # edge[k] is the first boundary beyond `at`, if there is one.
         if k & 1:
+            require(k < index.count)
             total += (index.edge[k] if index.edge[k] < stop else stop) - at
             at = index.edge[k]
         else:
@@ -355,20 +359,23 @@ def covered(
     pixel.x = memory
     pixel.y = memory + m
     pixel.work = memory + 2 * m
-    with nogil:
-        for i in range(n):
-            pixel.found = 0
-            pixel.has[0] = pixel.has[1] = False
-            if open_pixel(&pixel, &corners[i, 0, 0], m):
-                look(&pixel, areas)
-                if areas:
-                    whole = area(pixel.x, pixel.y, m)
-                    fraction[i] = pixel.found / whole
+    try:
+        with nogil:
+            for i in range(n):
+                poll(i, 16)
+                pixel.found = 0
+                pixel.has[0] = pixel.has[1] = False
+                if open_pixel(&pixel, &corners[i, 0, 0], m):
+                    look(&pixel, areas)
+                    if areas:
+                        whole = area(pixel.x, pixel.y, m)
+                        fraction[i] = pixel.found / whole
+                    else:
+                        has[i, 0] = pixel.has[0]
+                        has[i, 1] = pixel.has[1]
+                elif areas:
+                    fraction[i] = -1
                 else:
-                    has[i, 0] = pixel.has[0]
-                    has[i, 1] = pixel.has[1]
-            elif areas:
-                fraction[i] = -1
-            else:
-                has[i, 0] = has[i, 1] = 2
-    free(memory)
+                    has[i, 0] = has[i, 1] = 2
+    finally:
+        free(memory)

@@ -16,8 +16,10 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from hpmask._kernels.caps cimport Cap, holds_one, open_cap
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.index cimport Index
 from hpmask._kernels.projections cimport Projection, View, native_at, polynomial, stretch
+from hpmask._kernels.stopping cimport poll
 
 # The value of an undecided pixel.
 UNDECIDED = 2
@@ -72,6 +74,8 @@ cdef void descend(Field* field, Py_ssize_t row, Py_ssize_t column, int size) noe
     cdef uint64_t word
     if height <= 0 or width <= 0:
         return
+    require(field.first <= row)
+    require(0 <= column)
     if one_word(field, column + half, row + half, half + field.margin):
         word = field.cap.expected
         for k in range(field.n_images):
@@ -127,5 +131,6 @@ def paint(
     with nogil:
         for row from start <= row < stop by TILE:
             for column from 0 <= column < field.nx by TILE:
+                poll((row + column) // TILE, 2)
                 descend(&field, row, column, TILE)
     return field.undecided

@@ -14,6 +14,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport TIE
 
 # Columns of an arc: a piece of the circle n.p = c, from a anticlockwise around n to b.
@@ -236,11 +237,13 @@ cdef inline bint fill_buckets(Edges* edges) noexcept nogil:
                 high = low + count - 1
             for part in range(low, high + 1):
                 k = (part + 2 * count) % count
+                require(0 <= k < count)
                 if i == 0:
                     edges.bucket[k] += 1
                 else:
                     # The first pass left the end of each part: it becomes the beginning.
                     edges.bucket[k] -= 1
+                    require(0 <= edges.bucket[k] < total)
                     edges.edge_of[edges.bucket[k]] = e
     return True
 
@@ -265,6 +268,7 @@ cdef inline bint crosses_odd(const Edges* edges, const double* p, int start, int
     bucket = <int> ((lon - edges.west) * edges.scale)
     if bucket >= edges.n_buckets:
         bucket = edges.n_buckets - 1
+    require(bucket >= 0)
     for i in range(edges.bucket[bucket], edges.bucket[bucket + 1]):
         e = edges.edge_of[i]
         if e < start or e >= stop:

@@ -7,7 +7,11 @@ lies at or below it. `merge` has the operations on two sets.
 
 from libc.stdint cimport int64_t, uint64_t
 
+from hpmask._kernels.checked cimport require, require_ascending, require_disjoint, require_ranges
 from hpmask._kernels.constants cimport MAX_ORDER
+
+# The ranges may be those of numbers of any kind.
+cdef uint64_t ANY = ~<uint64_t> 0
 
 
 cdef inline int _check_depth(const uint64_t[::1] starts, const uint64_t[::1] stops, Py_ssize_t depth) except -1:
@@ -15,6 +19,8 @@ cdef inline int _check_depth(const uint64_t[::1] starts, const uint64_t[::1] sto
         raise ValueError("starts and stops must have one length")
     if depth < 1:
         raise ValueError("depth must be at least 1")
+    require_ascending(starts)
+    require_ascending(stops)
     return 0
 
 
@@ -58,6 +64,7 @@ def at_least(const uint64_t[::1] starts, const uint64_t[::1] stops, Py_ssize_t d
             out[k - 1] = stops[i]
     if k < 0:
         raise ValueError("out is too small")
+    require_ranges(out[:k], ANY)
     return k
 
 
@@ -68,15 +75,20 @@ def first_fault(const uint64_t[::1] boundaries, uint64_t unit, uint64_t end):
     (a power of two) and at most `end`.
     """
     cdef Py_ssize_t n = boundaries.shape[0], i
-    cdef uint64_t previous, v, low = unit - 1
+    cdef uint64_t previous, v, low = unit - 1, bits, disorder = 0
     cdef bint bad
     if n == 0:
         return -1
     with nogil:
+        # Most boundaries are right. A pass without branches finds that out, and the last one is then the largest.
+        bits = boundaries[0]
+        for i in range(1, n):
+            disorder |= boundaries[i] <= boundaries[i - 1]
+            bits |= boundaries[i]
         previous = boundaries[0]
         bad = (previous & low) != 0 or previous > end
         i = 0
-        if not bad:
+        if not bad and (disorder != 0 or (bits & low) != 0 or boundaries[n - 1] > end):
             for i in range(1, n):
                 v = boundaries[i]
                 if v <= previous or (v & low) != 0 or v > end:
@@ -90,6 +102,8 @@ cdef inline int _pairs(const uint64_t[::1] boundaries) except -1:
     """ValueError unless each range has its stop: kernels go from range to range."""
     if boundaries.shape[0] & 1:
         raise ValueError("boundaries must be pairs of starts and stops")
+    # Those of a coverage may touch.
+    require_disjoint(boundaries, ANY)
     return 0
 
 
@@ -112,6 +126,7 @@ def widen(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
                 out[k] = start
                 out[k + 1] = stop
                 k += 2
+    require_ranges(out[:k], ANY)
     return k
 
 
@@ -144,6 +159,7 @@ def covered(const uint64_t[::1] boundaries, int shift, uint64_t least, uint64_t[
                 part += stop - start
                 continue
             part += first + size - start
+            require(part <= size)
             if part > least:
                 k = _append(&out[0], k, first, first + size)
             if first + size < last:
@@ -152,6 +168,7 @@ def covered(const uint64_t[::1] boundaries, int shift, uint64_t least, uint64_t[
             part = stop - last
         if part > least:
             k = _append(&out[0], k, cell, cell + size)
+    require_ranges(out[:k], ANY)
     return k
 
 
@@ -190,6 +207,7 @@ def centres(const uint64_t[::1] boundaries, int shift, uint64_t[::1] out):
                 out[k] = start
                 out[k + 1] = stop
                 k += 2
+    require_ranges(out[:k], ANY)
     return k
 
 
@@ -198,6 +216,8 @@ def any_inside(const uint64_t[::1] a, const uint64_t[::1] b, unsigned int truth)
     cdef Py_ssize_t n = a.shape[0], m = b.shape[0], i = 0, j = 0
     cdef uint64_t va, vb
     cdef unsigned int value = 0
+    require_ranges(a, ANY)
+    require_ranges(b, ANY)
     with nogil:
         while not value and (i < n or j < m):
             va = a[i] if i < n else ~<uint64_t> 0
@@ -211,6 +231,11 @@ def any_inside(const uint64_t[::1] a, const uint64_t[::1] b, unsigned int truth)
 cdef inline int _largest(uint64_t start, uint64_t length, int shift_min) noexcept nogil:
     """log2 of the largest quad-tree cell that begins at `start` and fits into `length`; at least shift_min."""
     cdef int shift = shift_min
+    # Ranges consist of whole cells.
+    require(0 <= shift_min <= 2 * MAX_ORDER)
+    require(shift_min % 2 == 0)
+    require(start % ((<uint64_t> 1) << shift_min) == 0)
+    require(length >= (<uint64_t> 1) << shift_min)
     while (
         shift < 2 * MAX_ORDER and (start & (((<uint64_t> 4) << shift) - 1)) == 0 and ((<uint64_t> 4) << shift) <= length
     ):

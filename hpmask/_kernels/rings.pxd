@@ -15,9 +15,10 @@ from libc.stdint cimport int64_t, uint64_t
 
 from hpmask._kernels.bits cimport lowest
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport cell_in
-from hpmask._kernels.sink cimport Sink, sink_put
+from hpmask._kernels.sink cimport Sink, sink_ends, sink_put
 
 cdef enum:
     MARGIN = 2          # empty rings at either end of a table
@@ -146,7 +147,7 @@ cdef inline void descend(Walk* walk, int64_t x, int64_t y, int k, uint64_t cell)
         if r > s + 2 * m:
             put(walk, cell, k)
             return
-    if walk.sink.extent.failed:
+    if sink_ends(walk.sink):
         return
     k -= 1
     m = (<int64_t> 1) << k
@@ -191,6 +192,8 @@ cdef inline void walk_face(
     cdef int64_t reach[4]
     cdef Walk walk
     cdef int k
+    require(1 <= s_min <= s_max + 1 <= 2 * n)
+    require(count + 2 * MARGIN <= <int64_t> table.extent.room)
     walk.low = low_of + MARGIN - s_min
     walk.high = high_of + MARGIN - s_min
     for k in range(MARGIN):

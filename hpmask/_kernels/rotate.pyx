@@ -11,10 +11,11 @@ is decided by its centre.
 from libc.math cimport atan2, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport END, MAX_ORDER
 from hpmask._kernels.geometry cimport cell_at, cell_xy, neighbour, place_vector
 from hpmask._kernels.index cimport Index, IndexView, at_or_below, open_index
-from hpmask._kernels.sink cimport Sink, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Sink, sink_ends, sink_open, sink_put, sink_take
 
 
 cdef struct Walk:
@@ -63,12 +64,13 @@ cdef void descend(Walk* walk, int face, int64_t x, int64_t y, int level, uint64_
     place_vector(face, <double> (x + y + 1), <double> (x - y), <double> ((<int64_t> 1) << level), p)
     for i in range(3):
         q[i] = walk.matrix[3 * i] * p[0] + walk.matrix[3 * i + 1] * p[1] + walk.matrix[3 * i + 2] * p[2]
+    require(level <= walk.order)
     if level == walk.order:
         coarse = walk.old_order
     old = cell_at(q[2], sqrt(q[0] * q[0] + q[1] * q[1]), atan2(q[1], q[0]), coarse)
     if level == walk.order:
         inside = at_or_below(&walk.index, old << (2 * (MAX_ORDER - coarse))) & 1
-    elif walk.sink.extent.failed:
+    elif sink_ends(walk.sink):
         return
     elif not same_around(&walk.index, old, coarse, &inside):
         for i in range(4):

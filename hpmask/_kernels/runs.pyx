@@ -15,9 +15,10 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from hpmask._kernels.buffer cimport Extent, grow
+from hpmask._kernels.checked cimport require, require_ranges
 from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport base_ring, cell_in, cell_xy, central_longitude, ring_odd, ring_width, spread
-from hpmask._kernels.sink cimport Line, Sink, line_open, line_put, line_take, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Line, Sink, line_open, line_put, line_take, sink_ends, sink_open, sink_put, sink_take
 from hpmask._kernels.tiles cimport begin, lowest, put_word
 
 cdef enum:
@@ -58,6 +59,8 @@ cdef inline void _put_run(Sink* sink, int face, int64_t s, int64_t v0, int64_t v
     """The cells v0, v0 + 2, ... v1 of row s of a base cell, as a run (or two)."""
     cdef int64_t ring = base_ring(face, n) - s, width, first, u0, u1, odd
     cdef uint64_t key = <uint64_t> ring << bits
+    require(0 < ring < 4 * n)
+    require(v0 <= v1)
     if n <= ring <= 3 * n:
         odd = 1 - ((ring - n) & 1)
         u0 = central_longitude(face) * n + v0
@@ -129,12 +132,13 @@ def from_ranges(const uint64_t[::1] boundaries, int order):
     cdef Sink sink
     if not 0 <= order <= MAX_ORDER:
         raise ValueError("order must be 0 to 29")
+    require_ranges(boundaries, (<uint64_t> 12) << (2 * MAX_ORDER))
     sink_open(&sink, 2 * <size_t> count)
     with nogil:
         for i in range(count):
             first = boundaries[2 * i] >> shift
             stop = boundaries[2 * i + 1] >> shift
-            while first < stop and not sink.extent.failed:
+            while first < stop and not sink_ends(&sink):
                 level = begin(first, stop, bits, order - bits, &some, &rest)
                 if level >= 0:
                     _put_block(&sink, first, level + bits, order)
@@ -205,7 +209,7 @@ def fringe(const uint64_t[::1] runs, int order):
     sink_open(&sink, 5 * <size_t> count)
     with nogil:
         for i in range(count):
-            if sink.extent.failed:
+            if sink_ends(&sink):
                 break
             ring = <int64_t> (runs[2 * i] >> bits)
             width = ring_width(ring, n)
@@ -269,6 +273,7 @@ cdef inline bint _rows_failed(const Rows* rows) noexcept nogil:
 cdef inline void _rows_put(Rows* rows, int64_t s, int64_t v0, int64_t v1) noexcept nogil:
     """Add a piece; rows and pieces come in ascending order."""
     cdef size_t row = rows.rows.count, piece = rows.pieces.count
+    require(v0 <= v1)
     # Behind the last row is one more entry.
     if row + 2 > rows.rows.room and not grow(
         &rows.rows, 2, &rows.s, sizeof(int64_t), &rows.first, sizeof(size_t), NULL, 0
@@ -278,6 +283,7 @@ cdef inline void _rows_put(Rows* rows, int64_t s, int64_t v0, int64_t v1) noexce
         &rows.pieces, 1, &rows.v0, sizeof(int64_t), &rows.v1, sizeof(int64_t), NULL, 0
     ):
         return
+    require(row == 0 or rows.s[row - 1] < s or (rows.s[row - 1] == s and rows.v1[piece - 1] < v0))
     if row == 0 or rows.s[row - 1] != s:
         rows.s[row] = s
         rows.first[row] = piece
@@ -434,6 +440,7 @@ cdef void _tile_row(
         cursors[h].end = 0
     while row < rows.rows.count and rows.s[row] <= 8 * t + 7:
         h = <int> (rows.s[row] - (8 * t - 7))
+        require(0 <= h < ROWS)
         cursors[h].at = rows.first[row]
         cursors[h].end = rows.first[row + 1]
         row += 1

@@ -29,13 +29,15 @@ from libc.string cimport memcpy
 
 from hpmask._kernels.buffer cimport Extent, allocate, grow
 from hpmask._kernels.cell_edges cimport Edge, bend_of, edge_of, parts_of, point_of
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.constants cimport CELL_RADIUS, CENTER, INSIDE, MAX_ORDER, OVERLAP, TIE, Mode
 from hpmask._kernels.geometry cimport cell_with_tie, cell_xy, place, place_vector
 from hpmask._kernels.polygon cimport (
     AFTER, ARC_SIZE, BEFORE, FIRST, LAST, LEVEL, NORMAL, POLAR, Edges, chord2, cross, dot, edge_normal, edges_close,
     edges_hold, edges_open, edges_set,
 )
-from hpmask._kernels.sink cimport Sink, sink_close, sink_grow, sink_open, sink_put, sink_take
+from hpmask._kernels.sink cimport Sink, ends_of, sink_close, sink_ends, sink_grow, sink_mark, sink_open, sink_put, sink_take
+from hpmask._kernels.stopping cimport look as stopped_now
 
 cdef enum Kind:
     POLYGON = 0
@@ -43,6 +45,10 @@ cdef enum Kind:
     ZONE = 2
     PATH = 3
     DISC = 4
+
+cdef enum:
+    # A node with more arcs than this takes long by itself.
+    MANY = 4096
 
 cdef enum Fault:
     # Why a row of a batch is no shape.
@@ -423,7 +429,14 @@ cdef void descend(
         for i in range(4):
             descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, above, count, active)
         return
+    # Each level has a list of at most all arcs.
+    require(0 <= level <= walk.order)
+    require(active - walk.active + count <= <Py_ssize_t> walk.active_room.room)
+    if count > MANY and stopped_now():
+        walk.sink.extent.failed = True
+        return
     for i in range(count):
+        require(0 <= above[i] < g.n_arcs)
         if passes(g, above[i], p, radius, chord):
             active[now] = above[i]
             now += 1
@@ -440,7 +453,7 @@ cdef void descend(
         if inside:
             sink_put(walk.sink, cell << shift, (cell + 1) << shift)
         return
-    if walk.sink.extent.failed:
+    if sink_ends(walk.sink):
         return
     for i in range(4):
         descend(walk, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, active, now, active + now)
@@ -528,6 +541,7 @@ cdef inline void polygon_close(Polygon* polygon, Edges* edges) noexcept nogil:
     free(polygon.bounds)
     free(polygon.table)
     free(polygon.hash)
+    edges_close(edges)
     polygon_open(polygon, edges)
 
 
@@ -729,6 +743,8 @@ cdef Fault set_polygon(
             return NO_MEMORY
         if polygon.n_bounds == 0:
             return NO_AREA
+    require(n <= total)
+    require(0 < polygon.n_bounds <= n)
     g.arcs = polygon.arcs
     g.n_arcs = n
     g.bounds = polygon.bounds
@@ -1008,14 +1024,15 @@ def zone(
 
 def polygons(
     const double[:, ::1] vertices, const int64_t[::1] ring_offsets, const int64_t[::1] polygon_offsets,
-    const unsigned char[::1] larger, int order, int mode,
+    const unsigned char[::1] larger, int order, int mode, int64_t[::1] ends=None,
 ):
     """Range starts and stops (order 29) of the cells of polygons, one after the other, and rows of those without any.
 
     Polygon i has the rings polygon_offsets[i] to polygon_offsets[i + 1] - 1, and ring k the vertices ring_offsets[k]
     to ring_offsets[k + 1] - 1, unit vectors of shape (n, 3); see `polygon` for `larger`. Raises InvalidShape for the
     first polygon with a vertex that is not finite, fewer than three different ones in a ring, two neighbours that are
-    opposite each other, or a ring without an area.
+    opposite each other, or a ring without an area. If `ends` is given, it gets the number of ranges up to the end of
+    each polygon.
     """
     cdef Polygon polygon
     cdef Geometry g
@@ -1025,6 +1042,7 @@ def polygons(
     cdef double none = 0
     cdef const double* given = &none
     cdef int64_t row = 0, n = polygon_offsets.shape[0] - 1
+    cdef int64_t* end = ends_of(ends, n)
     check_order_and_mode(order, mode)
     if vertices.shape[1] != 3 or larger.shape[0] != n:
         raise ValueError("vertices must have shape (n, 3), larger a value for each polygon")
@@ -1037,7 +1055,7 @@ def polygons(
         sink_open(&missed, 0)
         walk_open(&walk, order, <Mode> mode, &sink)
         polygon_open(&polygon, &g.edges)
-        while row < n:
+        while row < n and not sink.extent.failed:
             fault = set_polygon(
                 &polygon, &g, given, &ring_offsets[polygon_offsets[row]],
                 polygon_offsets[row + 1] - polygon_offsets[row], larger[row],
@@ -1046,6 +1064,10 @@ def polygons(
                 break
             if not walk_shape(&walk, &g):
                 put_row(&missed, row)
+            if sink_ends(&sink):
+                break
+            if end != NULL:
+                sink_mark(&sink, end + row)
             row += 1
         walk_close(&walk)
     try:
@@ -1074,7 +1096,7 @@ cdef tuple take_with_rows(Sink* sink, Sink* missed):
     """Starts and stops of the ranges, and the rows without any."""
     try:
         starts, stops = sink_take(sink)
-    except MemoryError:
+    except BaseException:
         sink_close(missed)
         raise
     return starts, stops, sink_take(missed)[0]
@@ -1147,13 +1169,14 @@ cdef Fault set_path(Path* path, Geometry* g, const double* first, const double* 
 
 
 def paths(
-    const double[:, ::1] first, const double[:, ::1] last, const double[::1] half_width, int order, int mode
+    const double[:, ::1] first, const double[:, ::1] last, const double[::1] half_width, int order, int mode,
+    int64_t[::1] ends=None,
 ):
     """Range starts and stops (order 29) of the cells of paths, one after the other, and the rows of those without any.
 
     A path is all points within `half_width`, from 0 to pi / 2, of the great-circle arc from `first` to `last`, unit
     vectors of shape (n, 3); where they are the same, a disc. It is closed. Raises InvalidShape for the first row with
-    another half-width, a point that is not finite, or points that are opposite each other.
+    another half-width, a point that is not finite, or points that are opposite each other. `ends` as for `polygons`.
     """
     cdef Geometry g
     cdef Path path
@@ -1161,6 +1184,7 @@ def paths(
     cdef Sink sink, missed
     cdef Fault fault = NONE
     cdef Py_ssize_t row = 0, n = first.shape[0]
+    cdef int64_t* end = ends_of(ends, n)
     check_order_and_mode(order, mode)
     if first.shape[1] != 3 or last.shape[1] != 3 or last.shape[0] != n or half_width.shape[0] != n:
         raise ValueError("first and last must have shape (n, 3), half_width (n,)")
@@ -1169,12 +1193,16 @@ def paths(
         sink_open(&missed, 0)
         walk_open(&walk, order, <Mode> mode, &sink)
         edges_open(&g.edges)
-        while row < n:
+        while row < n and not sink.extent.failed:
             fault = set_path(&path, &g, &first[row, 0], &last[row, 0], half_width[row])
             if fault != NONE:
                 break
             if not walk_shape(&walk, &g):
                 put_row(&missed, row)
+            if sink_ends(&sink):
+                break
+            if end != NULL:
+                sink_mark(&sink, end + row)
             row += 1
         walk_close(&walk)
     if fault != NONE:
@@ -1552,7 +1580,7 @@ cdef void descend_compound(
             look(c, face, x, y, level, cell, p, min(LEVELS, MAX_ORDER - level), active, now, active + now)
         value = c.some_in if c.mode == OVERLAP else not c.some_out
     if value == UNKNOWN:
-        if not c.sink.extent.failed:
+        if not sink_ends(c.sink):
             for i in range(4):
                 descend_compound(
                     c, face, 2 * x + (i & 1), 2 * y + (i >> 1), level + 1, 4 * cell + i, active, now, active + now,

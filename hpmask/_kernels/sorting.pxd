@@ -14,6 +14,8 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport qsort
 from libc.string cimport memcpy
 
+from hpmask._kernels.checked cimport CHECKING, require
+
 cdef enum:
     PATIENCE = 1000     # numbers that may be set aside before the sequence is judged
 
@@ -45,8 +47,9 @@ cdef inline Py_ssize_t set_aside(uint64_t* a, Py_ssize_t n, uint64_t* aside, Py_
                 break
             d += 1
         if count + d > room or (count > PATIENCE and 2 * count > i):
-            # a[kept : i] is free, and has the size of what was set aside.
-            memcpy(a + kept, aside, count * sizeof(uint64_t))
+            # a[kept : i] is free, and has the size of what was set aside. Without room there may be no memory at `aside`.
+            if count:
+                memcpy(a + kept, aside, count * sizeof(uint64_t))
             return -1
         if back:
             kept -= d
@@ -56,6 +59,10 @@ cdef inline Py_ssize_t set_aside(uint64_t* a, Py_ssize_t n, uint64_t* aside, Py_
             memcpy(aside + count, a + i, d * sizeof(uint64_t))
             i += d
         count += d
+        require(kept + count == i)
+    if CHECKING:
+        for i in range(1, kept):
+            require(a[i - 1] <= a[i])
     return count
 
 
@@ -86,3 +93,6 @@ cdef inline void sort_numbers(uint64_t* a, Py_ssize_t n, uint64_t* spare) noexce
         # Behind the numbers that were kept there is as much room as was set aside.
         sort_numbers(spare, count, a + n - count)
         merge_back(a, n - count, spare, count)
+    if CHECKING:
+        for count in range(1, n):
+            require(a[count - 1] <= a[count])

@@ -26,9 +26,11 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from hpmask._kernels.buffer cimport Extent, allocate, grow
+from hpmask._kernels.checked cimport CHECKING, require
 from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.geometry cimport ring_height, ring_odd, ring_width
 from hpmask._kernels.sink cimport Line, line_open, line_put, line_take
+from hpmask._kernels.stopping cimport stopped
 
 cdef double NO_REACH = -1.0
 cdef double ALL_AROUND = 3.0        # half a turn is 2: longitudes are in quarters of a turn here
@@ -161,6 +163,7 @@ cdef void _enter(Sweep* sweep, const uint64_t* run, int32_t source, int64_t widt
     sweep.own[source] = reach
     sweep.before[source] = NO_REACH
     sweep.seen[source] = <int32_t> (end - i)
+    require(sweep.n_live < sweep.n_sources)
     sweep.live[sweep.n_live] = source
     sweep.n_live += 1
     while i < end:
@@ -176,6 +179,7 @@ cdef void _enter(Sweep* sweep, const uint64_t* run, int32_t source, int64_t widt
         sweep.fresh[k] = arc
         k += 1
         i += 1
+    require(k + sweep.n_arcs - j <= sweep.arc_room.room)
     memcpy(sweep.fresh + k, sweep.arcs + j, (sweep.n_arcs - j) * sizeof(Arc))
     sweep.n_arcs += k - j
     swap = sweep.arcs
@@ -249,6 +253,7 @@ cdef size_t _cover(Sweep* sweep, int32_t here, int64_t width, int64_t odd, size_
             if last > spans[count - 1].last:
                 spans[count - 1].last = last
         else:
+            require(count < sweep.span_room.room)
             spans[count].first = first
             spans[count].last = last
             count += 1
@@ -442,6 +447,7 @@ cdef void _ring(Sweep* sweep, const uint64_t* run, int64_t ring, int32_t here, b
     if gaps:
         _fill_gaps(sweep, width, odd, gaps)
     for i in range(sweep.n_spans):
+        require(0 <= sweep.spans[i].first <= sweep.spans[i].last < 4 * width)
         line_put(line, key | <uint64_t> sweep.spans[i].first, key | <uint64_t> (sweep.spans[i].last + 1))
 
 
@@ -485,6 +491,14 @@ def southward(
         sweep.ring == NULL or sweep.begin == NULL or sweep.z == NULL or sweep.cos_lat == NULL or sweep.spacing == NULL
         or sweep.reach == NULL or sweep.before == NULL or sweep.own == NULL or sweep.seen == NULL or sweep.live == NULL
     )
+    if CHECKING:
+        # Sorted runs within their rings.
+        for i in range(count):
+            require(run[2 * i] < run[2 * i + 1])
+            require(i == 0 or run[2 * i - 1] <= run[2 * i])
+            ring = <int64_t> (run[2 * i] >> bits)
+            require(0 < ring <= n_rings)
+            require(run[2 * i + 1] - (<uint64_t> ring << bits) <= <uint64_t> (4 * ring_width(ring, (n_rings + 1) // 4)))
     line_open(&line, 2 * count)
     with nogil:
         if not sweep.failed:
@@ -509,6 +523,9 @@ def southward(
             if last > n_rings:
                 last = n_rings
             while ring <= last and not _out_of_memory(&sweep) and not line.extent.failed:
+                if stopped(<uint64_t> ring, 16):
+                    line.extent.failed = True
+                    break
                 if sweep.n_live == 0:
                     # on to the next ring that has runs
                     if k == sweep.n_sources or sweep.ring[k] > last:

@@ -13,6 +13,7 @@ bits that the 1 is carried.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hpmask._kernels.bits cimport lowest
+from hpmask._kernels.checked cimport require
 from hpmask._kernels.geometry cimport cell_xy, neighbour
 from hpmask._kernels.index cimport Index, IndexView, at_or_below
 from hpmask._kernels.sink cimport Line, line_put
@@ -150,6 +151,7 @@ cdef inline void put_word(Line* line, uint64_t tile, uint64_t word, int width, i
     """The cells of a tile as ranges at order 29: 2**width cells of 2**shift numbers each."""
     cdef uint64_t base = tile << width
     cdef int first, stop
+    require(width == 6 or word >> ((<uint64_t> 1) << width) == 0)
     while word:
         first = lowest(word)
         # The zeros that end the run of ones: they are there unless it reaches the 64th bit.
@@ -166,6 +168,7 @@ cdef inline int begin(uint64_t first, uint64_t stop, int bits, int top, uint64_t
     """
     cdef int width = 2 * bits, level = 0
     cdef uint64_t low = ((<uint64_t> 1) << width) - 1, tile = first >> width, last = stop >> width, size = 4
+    require(first < stop)
     word[0] = ~<uint64_t> 0 >> (63 - low)
     if (first & low) == 0 and tile < last:
         while level < top and (tile & (size - 1)) == 0 and size <= last - tile:
@@ -177,4 +180,6 @@ cdef inline int begin(uint64_t first, uint64_t stop, int bits, int top, uint64_t
     if tile == last:
         word[0] &= ((<uint64_t> 1) << (stop & low)) - 1
     rest[0] = stop if tile == last else (tile + 1) << width
+    require(word[0] != 0)
+    require(first < rest[0] <= stop)
     return -1

@@ -5,6 +5,7 @@ import numpy as np
 
 from libc.stdint cimport uint64_t
 
+from hpmask._kernels.checked cimport CHECKING, require, require_ranges
 from hpmask._kernels.constants cimport MAX_ORDER
 from hpmask._kernels.index cimport Index
 from hpmask._kernels.tiles cimport begin
@@ -69,6 +70,7 @@ cdef class TileSet:
         cdef const uint64_t* boundary = &boundaries[0] if n else NULL
         if n & 1 or not 0 <= order <= MAX_ORDER:
             raise ValueError("boundaries must be pairs of starts and stops, order 0 to 29")
+        require_ranges(boundaries, (<uint64_t> 12) << (2 * MAX_ORDER))
         with nogil:
             count = _walk(boundary, n, order, NULL, NULL, NULL)
         self.order = view.order = order
@@ -82,6 +84,12 @@ cdef class TileSet:
         view.count = count
         view.bits = 3 if order > 3 else order
         view.full = ~<uint64_t> 0 >> (64 - (1 << (2 * view.bits)))
+        if CHECKING:
+            for n in range(count):
+                require(word[n] != 0)
+                require(word[n] & ~view.full == 0)
+                require(level[n] == 0 or word[n] == view.full)
+                require(n == 0 or start[n - 1] + ((<uint64_t> 1) << (2 * level[n - 1])) <= start[n])
         self.index = Index(self.starts, order - view.bits, counted_in=order - view.bits)
         view.index = self.index.view
 

@@ -8,6 +8,7 @@ which are compared only then: neighbouring cells mostly have the same order.
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from hpmask._kernels.checked cimport CHECKING, require
 from hpmask._kernels.constants cimport MAX_ORDER
 
 cdef uint64_t NOWHERE = ~<uint64_t> 0
@@ -54,13 +55,19 @@ cdef int _open(
     Runs* runs, const uint64_t[::1] uniq, const int64_t[::1] firsts, const int64_t[::1] ends,
     const uint8_t[::1] run_orders,
 ) except -1:
-    cdef Py_ssize_t j
+    cdef Py_ssize_t j, row
     runs.n = firsts.shape[0]
     if ends.shape[0] != runs.n or run_orders.shape[0] != runs.n or runs.n > 30:
         raise ValueError("firsts, ends and run_orders must have one length of at most 30")
     for j in range(runs.n):
         if not 0 <= firsts[j] <= ends[j] <= uniq.shape[0] or run_orders[j] > MAX_ORDER:
             raise ValueError("the runs must lie within uniq, and have orders 0 to 29")
+        if CHECKING:
+            # Ascending cells of the order. Some may be equal: they overlap.
+            for row in range(<Py_ssize_t> firsts[j], <Py_ssize_t> ends[j]):
+                require(uniq[row] >= _first_of(run_orders[j]))
+                require(uniq[row] < _first_of(run_orders[j] + 1))
+                require(row == firsts[j] or uniq[row - 1] <= uniq[row])
         runs.row[j] = firsts[j]
         runs.end[j] = ends[j]
         runs.order[j] = run_orders[j]

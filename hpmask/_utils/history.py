@@ -10,12 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Expression"]
+from hpmask._utils.toml import parsed
+
+__all__ = ["Expression", "title_of"]
 
 # In a longer expression, the number of its steps stands for the longest operand: "<120 steps> | from_zone(...)".
 _LONGEST = 4000
 _OPERATORS = "|&^-"
 _OPEN, _CLOSE = "([{", ")]}"
+
+
+def title_of(history: str) -> str:
+    """The title of the recipe whose text is in the notes of a history, or "" if there is none."""
+    head, _, notes = history.partition("\n")
+    if not head.startswith("recipe("):
+        return ""
+    try:
+        title = parsed(notes).get("title")
+    except ValueError:
+        return ""
+    return title if isinstance(title, str) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, suppress
@@ -18,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from hpmask._kernels import stopping
 from hpmask._utils.words import counted
 
 __all__ = ["cpu_quota", "for_the_call", "get_num_threads", "set_num_threads", "thread_count", "thread_map"]
@@ -258,7 +260,8 @@ def thread_map(work: Callable[[T], R], parts: Iterable[T], n_threads: int | None
     does everything. A `work` that calls `thread_map` itself runs that inner map on its own thread.
 
     If a part fails, no further part is begun, and the error is raised when the parts before it have been yielded. When
-    the iterator ends, by an error, an interrupt or because it is closed, no thread works on a part any more.
+    the iterator ends, by an error, an interrupt or because it is closed, no thread works on a part any more: the
+    kernels that other threads are in end at once.
 
     Parameters
     ----------
@@ -285,72 +288,81 @@ def thread_map(work: Callable[[T], R], parts: Iterable[T], n_threads: int | None
         for i in range(len(parts)):
             yield job.result(i)
     finally:
-        job.stop()
+        job.end()
         _end(helpers)
         # A helper that was cancelled stays in the queue of the pool for a while, with its job.
         job.clear()
 
 
 class _Job:
-    """Parts of work, taken one after the other by the threads that share them."""
+    """Parts of work, taken one after the other by the threads that share them.
+
+    All that keeps a result is made beforehand: a thread that has no memory left can still say that its part is over.
+    """
 
     def __init__(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> None:
         self.work = work
         self.parts = parts
-        self.results: dict[int, tuple[Any, BaseException | None]] = {}
-        self.next = 0
-        self.changed = threading.Condition()
+        self.values: list[Any] = [None] * len(parts)
+        self.errors: list[BaseException | None] = [None] * len(parts)
+        # Released when the part is over.
+        try:
+            self.locks = [threading.Lock() for _ in parts]
+        except RuntimeError as error:
+            # So says Python where there is no memory for a lock.
+            raise MemoryError("no memory for the locks of a job") from error
+        for lock in self.locks:
+            lock.acquire()
+        # The numbers of the parts that nobody works on yet.
+        self.todo = deque(range(len(parts)))
+        self.over = stopping.Stop()
 
-    def take(self) -> int | None:
-        """The number of a part that nobody works on yet; None if all are taken."""
-        with self.changed:
-            if self.next >= len(self.parts):
-                return None
-            self.next += 1
-            return self.next - 1
-
-    def stop(self) -> None:
-        """Begin no further part."""
-        with self.changed:
-            self.next = len(self.parts)
+    def end(self) -> None:
+        """Begin no further part, and end the kernels of the helpers."""
+        self.todo.clear()
+        self.over.set()
 
     def clear(self) -> None:
         """Let go of the work, the parts and the results."""
-        self.work, self.parts = id, ()
-        self.results.clear()
+        self.work, self.parts, self.values, self.errors = id, (), [], []
 
-    def do(self, i: int, caught: type[BaseException]) -> None:
-        """Work on a part, and keep its result or its error."""
-        _here.at_work = True
+    def do_next(self, caught: type[BaseException]) -> None:
+        """Work on the next part, if any is left, and keep its result or its error."""
+        i = -1
         try:
-            outcome: tuple[Any, BaseException | None] = (self.work(self.parts[i]), None)
+            _here.at_work = True
+            i = self.todo.popleft()
+            self.values[i] = self.work(self.parts[i])
         except caught as error:
-            outcome = (None, error)
-            self.stop()
+            if i >= 0:
+                self.errors[i] = error
+                self.todo.clear()
+            elif not isinstance(error, IndexError):
+                raise
         finally:
+            if i >= 0:
+                self.locks[i].release()
             _here.at_work = False
-        with self.changed:
-            self.results[i] = outcome
-            self.changed.notify_all()
 
     def share(self) -> None:
         """Work on parts until none is left, as a helper thread."""
-        while (i := self.take()) is not None:
-            self.do(i, BaseException)
+        stopping.watch(self.over)
+        try:
+            while self.todo:
+                self.do_next(BaseException)
+        finally:
+            stopping.watch(None)
 
     def result(self, number: int) -> Any:
         """A result, waited for while there is nothing left to work on."""
-        while number not in self.results:
-            i = self.take()
-            if i is not None:
-                # An interrupt reaches the calling thread only, and ends the map at once.
-                self.do(i, Exception)
-                continue
-            with self.changed:
-                self.changed.wait_for(lambda: number in self.results)
-        value, error = self.results.pop(number)
+        lock = self.locks[number]
+        while not lock.acquire(blocking=not self.todo):
+            # An interrupt reaches the calling thread only, and ends the map at once.
+            self.do_next(Exception)
+        error = self.errors[number]
         if error is not None:
             raise error
+        value, self.values[number] = self.values[number], None
         return value
 
 
@@ -369,8 +381,9 @@ def _begin(share: Callable[[], None], number: int) -> list[Future[None]]:
     found: list[Future[None]] = []
     with _lock:
         _n_jobs += 1
-        # Where no thread can be started (a limit of the system, the end of the interpreter), the others do the work.
-        with suppress(RuntimeError):
+        # Where no thread can be started (a limit of the system, no memory, the end of the interpreter), the others do
+        # the work.
+        with suppress(RuntimeError, MemoryError):
             if _pool is None:
                 _pool = ThreadPoolExecutor(_MOST_HELPERS, thread_name_prefix="hpmask")
             for _ in range(number):
@@ -402,6 +415,8 @@ def _after_fork_in_child() -> None:
     global _pool, _n_jobs, _lock
     _pool, _n_jobs, _lock = None, 0, threading.RLock()
     _here.at_work = False
+    # A helper that forked is the main thread now.
+    stopping.watch(None)
 
 
 def _after_fork_in_parent() -> None:

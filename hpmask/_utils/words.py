@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-__all__ = ["angle_text", "counted", "fraction_text", "percent_text", "quantity_text", "shown"]
+__all__ = ["angle_text", "brief", "counted", "fraction_text", "listed", "percent_text", "quantity_text", "shown"]
 
-# Characters of a value in an error.
-_SHOWN = 100
+# Characters of a value, of a name in a list, and of the message of another error, in an error.
+_SHOWN, _NAME, _BRIEF = 100, 40, 300
+# Names in an error.
+_LISTED = 20
 
 
 class _Sky(Protocol):
@@ -66,6 +69,33 @@ def shown(value: Any) -> str:
     """
     text = " ".join(repr(value).split())
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in an error, such as those of the columns of a file: the first ones, shortened and printable.
+
+    Examples
+    --------
+    >>> from hpmask._utils.words import listed
+    >>> listed(["ra", "dec", "\\x1b[31m"]), listed(["flux"] * 30)[-16:]
+    ('ra, dec, \\\\x1b[31m', 'flux and 10 more')
+    """
+    some = [name if name.isprintable() else repr(name)[1:-1] for name in names[:_LISTED]]
+    text = ", ".join(name if len(name) <= _NAME else f"{name[: _NAME - 3]}..." for name in some)
+    return text + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+
+
+def brief(error: object) -> str:
+    """The message of an error of another package, or one that quotes a file: on one line, without its middle if long.
+
+    Examples
+    --------
+    >>> from hpmask._utils.words import brief
+    >>> brief("no such format.\\nThe formats are:  a, b"), len(brief("x" * 5000))
+    ('no such format. The formats are: a, b', 300)
+    """
+    text = " ".join(str(error).split())
+    return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 105]} ... {text[-100:]}"
 
 
 def counted(number: int, noun: str) -> str:

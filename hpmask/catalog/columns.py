@@ -13,10 +13,11 @@ from astropy.coordinates import Angle, SkyCoord
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from hpmask._utils.words import listed
 from hpmask.catalog.frames import EQUATORIAL, frame_of
 from hpmask.geometry.frames import own_angles
 
-__all__ = ["NoPositionError", "Position", "find_position", "listed", "numbers"]
+__all__ = ["NoPositionError", "Position", "find_position", "is_usual", "numbers"]
 
 # Usual names of longitude and latitude, in the order of preference.
 _EQUATORIAL = (
@@ -48,6 +49,10 @@ _EQUATORIAL = (
 _GALACTIC = (("glon", "glat"), ("_glon", "_glat"), ("gal_lon", "gal_lat"), ("l", "b"))
 _ECLIPTIC = (("elon", "elat"), ("ecl_lon", "ecl_lat"))
 _OF_NO_FRAME = (("lon", "lat"), ("longitude", "latitude"))
+
+_USUAL = frozenset(
+    name for pairs in (_EQUATORIAL, _GALACTIC, _ECLIPTIC, _OF_NO_FRAME) for pair in pairs for name in pair
+)
 
 _EQUATORIAL_UCDS = ("pos.eq.ra", "pos.eq.dec")
 _GALACTIC_UCDS = ("pos.galactic.lon", "pos.galactic.lat")
@@ -127,7 +132,7 @@ def find_position(table: Table, lon: str | None, lat: str | None, catalog_frame:
         if not candidates:
             raise NoPositionError(
                 f"{source} has no positions that are known by their names or UCDs: name them by lon and lat. "
-                f"Its columns are {listed(table)}"
+                f"Its columns are {listed(table.colnames)}"
             )
         found = candidates[0]
     if catalog_frame is None:
@@ -143,14 +148,15 @@ def find_position(table: Table, lon: str | None, lat: str | None, catalog_frame:
     try:
         SkyCoord(0, 0, unit="deg", frame=catalog_frame)
     except Exception as error:
-        raise ValueError(f"catalog_frame {catalog_frame!r} is not a frame of SkyCoord: {error}") from error
+        raise ValueError(
+            f"catalog_frame {catalog_frame!r} is not a frame of SkyCoord, such as 'icrs', 'galactic' or 'fk5'"
+        ) from error
     return Position(found.names, catalog_frame)
 
 
-def listed(table: Table) -> str:
-    """The names of the columns of a table, for a message."""
-    names = table.colnames
-    return ", ".join(names[:40]) + (f" and {len(names) - 40} more" if len(names) > 40 else "")
+def is_usual(name: str) -> bool:
+    """Whether a column may have positions by its name."""
+    return name.lower() in _USUAL
 
 
 def numbers(column: Any, name: str) -> NDArray[np.float64]:
@@ -182,11 +188,14 @@ def _is_number(value: Any) -> bool:
 def _named(table: Table, lon: str | None, lat: str | None, source: str) -> Position:
     for argument, name in (("lon", lon), ("lat", lat)):
         if name is not None and name not in table.colnames:
-            raise NoPositionError(f"{argument} is {name!r}, which is not a column of {source}: it has {listed(table)}")
+            raise NoPositionError(
+                f"{argument} is {name!r}, which is not a column of {source}: it has {listed(table.colnames)}"
+            )
     if lon is not None and lat is None and isinstance(table[lon], SkyCoord):
         return _of_skycoord(table, lon)
     if lon is None or lat is None:
-        raise ValueError(f"lon and lat must be given together, got lon={lon!r} and lat={lat!r}")
+        given, missing = ("lon", "lat") if lat is None else ("lat", "lon")
+        raise ValueError(f"lon and lat must be given together, got {given}={lon or lat!r} without {missing}")
     for candidate in _candidates(table):
         if candidate.names == (lon, lat):
             return candidate

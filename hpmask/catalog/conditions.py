@@ -13,6 +13,8 @@ from astropy import units as u
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from hpmask._utils.words import listed, shown
+
 __all__ = ["Condition", "numbers_of", "rows_where"]
 
 _SIGNS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.bool_]]] = {
@@ -23,7 +25,7 @@ _SIGNS: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.bool_]]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_CONDITION = re.compile(r"\s*(?P<column>.+?)\s*(?P<sign><=|>=|==|!=|<|>)\s*(?P<value>.+?)\s*")
+_SIGN = re.compile(r"<=|>=|==|!=|<|>")
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
@@ -44,19 +46,21 @@ class Condition:
         ValueError
             If the text is not a condition.
         """
-        match = _CONDITION.fullmatch(text) if isinstance(text, str) else None
-        if match is None:
-            raise ValueError(f"where must be a condition such as 'Signif_Avg >= 5', got {text!r}")
-        column, sign, value = match["column"], match["sign"], match["value"]
+        words = text.strip() if isinstance(text, str) else ""
+        # A column has a letter at least before the sign.
+        match = _SIGN.search(words, 1)
+        if match is None or not words[match.end() :] or "\n" in words:
+            raise ValueError(f"where must be a condition such as 'Signif_Avg >= 5', got {shown(text)}")
+        column, sign, value = words[: match.start()].strip(), match[0], words[match.end() :].strip()
         if _TEXT.fullmatch(value):
             if sign not in ("==", "!="):
-                raise ValueError(f"where: text can only be compared with == and !=, got {text!r}")
+                raise ValueError(f"where: text can only be compared with == and !=, got {shown(text)}")
             return cls(column, sign, value[1:-1])
         try:
             return cls(column, sign, u.Quantity(value))
         except (TypeError, ValueError):
             raise ValueError(
-                f"where: a column is compared with a number, a quantity or a quoted text, got {value!r}"
+                f"where: a column is compared with a number, a quantity or a quoted text, got {shown(value)}"
             ) from None
 
     def __call__(self, table: Table) -> NDArray[np.bool_]:
@@ -132,7 +136,7 @@ def _booleans(values: Any, n_rows: int, what: str) -> NDArray[np.bool_]:
 
 def _column(table: Table, name: str) -> Any:
     if name not in table.colnames:
-        raise ValueError(f"there is no column {name!r}; the columns are {', '.join(table.colnames)}")
+        raise ValueError(f"there is no column {name!r}; the columns are {listed(table.colnames)}")
     return table[name]
 
 

@@ -11,21 +11,25 @@ from astropy import units as u
 from hpmask._utils.arguments import as_angle
 from hpmask._utils.modes import Mode
 from hpmask._utils.parallel import for_the_call
+from hpmask.catalog.partitioned import PartitionedShapes
+from hpmask.catalog.parts import parts_of
 from hpmask.catalog.rows import read_rows
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.regions.batches import Shapes
 from hpmask.regions.masks import planes_of
+from hpmask.regions.order import resolved_order
 from hpmask.regions.within import footprints_of
 
-__all__ = ["Column", "from_catalog", "kind_of"]
+__all__ = ["KINDS", "Column", "check_missing", "from_catalog", "kind_of"]
 
 # Angles, the name of a column of angles, or a function of the table.
 Column: TypeAlias = u.Quantity | str | Callable[..., u.Quantity]
 
 # The sizes of each kind of shape: those that must be given, and those that may be.
-_KINDS: dict[Callable[..., Shapes], tuple[tuple[str, ...], tuple[str, ...]]] = {
+KINDS: dict[Callable[..., Shapes], tuple[tuple[str, ...], tuple[str, ...]]] = {
     Shapes.cones: (("radius",), ()),
+    Shapes.annuli: (("inner_radius", "outer_radius"), ()),
     Shapes.ellipses: (("semi_major", "semi_minor", "position_angle"), ()),
     Shapes.boxes: (("width", "height"), ("position_angle",)),
 }
@@ -36,6 +40,8 @@ def from_catalog(
     table: Any,
     radius: Column | None,
     *,
+    inner_radius: Column | None = None,
+    outer_radius: Column | None = None,
     semi_major: Column | None = None,
     semi_minor: Column | None = None,
     width: Column | None = None,
@@ -62,6 +68,8 @@ def from_catalog(
     """See `hpmask.Mask.from_catalog`."""
     given = {
         "radius": radius,
+        "inner_radius": inner_radius,
+        "outer_radius": outer_radius,
         "semi_major": semi_major,
         "semi_minor": semi_minor,
         "width": width,
@@ -70,33 +78,32 @@ def from_catalog(
     }
     sizes = {name: value for name, value in given.items() if value is not None}
     shapes = kind_of(sizes)
-    rows = read_rows(
-        table,
-        sizes,
-        missing=_checked_missing(missing, sizes),
-        where=where,
-        lon=lon,
-        lat=lat,
-        catalog_frame=catalog_frame,
-        epoch=epoch,
-        catalog_epoch=catalog_epoch,
-        motion=motion,
-        invalid=invalid,
-        energy=energy,
-        n_threads=n_threads,
-    )
-    planes, text = planes_of(
-        shapes(rows.center, **rows.sizes),
-        order=order,
-        resolution=resolution,
-        mode=mode,
-        frame=frame,
-        energy=energy,
-        footprints=None if within is None else footprints_of(within, frame, energy),
-        n_threads=n_threads,
-        progress=progress,
-    )
-    mask = new_mask(planes, frame=frame, energy=energy, history=f"from_catalog({rows.summary}, {text})")
+    reading: dict[str, Any] = {
+        "missing": check_missing(missing, sizes),
+        "where": where,
+        "lon": lon,
+        "lat": lat,
+        "catalog_frame": catalog_frame,
+        "epoch": epoch,
+        "catalog_epoch": catalog_epoch,
+        "motion": motion,
+        "invalid": invalid,
+        "energy": energy,
+    }
+    footprints = None if within is None else footprints_of(within, frame, energy)
+    drawing: dict[str, Any] = {"mode": mode, "footprints": footprints, "n_threads": n_threads, "progress": progress}
+    parts = parts_of(table)
+    if parts is None:
+        rows = read_rows(table, sizes, n_threads=n_threads, **reading)
+        planes, text = planes_of(
+            shapes(rows.center, **rows.sizes), order=order, resolution=resolution, frame=frame, energy=energy, **drawing
+        )
+        history = f"{rows.summary}, {text}"
+    else:
+        placed = PartitionedShapes(parts, shapes, sizes, reading, frame=frame, energy=energy)
+        cells = placed.cells(*resolved_order(order, resolution, placed.order), **drawing)
+        planes, history = cells.planes, cells.text
+    mask = new_mask(planes, frame=frame, energy=energy, history=f"from_catalog({history})")
     return mask if within is None else mask & within
 
 
@@ -108,17 +115,17 @@ def kind_of(sizes: Iterable[str]) -> Callable[..., Shapes]:
     TypeError
         If no kind of shape has just these.
     """
-    for make, (needed, more) in _KINDS.items():
+    for make, (needed, more) in KINDS.items():
         if set(needed) <= set(sizes) <= {*needed, *more}:
             return make
     got = ", ".join(sizes) or "none"
     raise TypeError(
-        "a catalog needs radius for discs, semi_major, semi_minor and position_angle for ellipses, or width and height "
-        f"(and position_angle) for boxes, got {got}"
+        "a catalog needs radius for discs, inner_radius and outer_radius for annuli, semi_major, semi_minor and "
+        f"position_angle for ellipses, or width and height (and position_angle) for boxes, got {got}"
     )
 
 
-def _checked_missing(
+def check_missing(
     missing: u.Quantity | str | Mapping[str, u.Quantity | str] | None, sizes: Iterable[str]
 ) -> dict[str, u.Quantity | str]:
     """The angles of rows without a value, by the name of the size."""

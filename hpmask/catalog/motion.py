@@ -11,9 +11,10 @@ from astropy.table import Table
 from astropy.time import Time
 from numpy.typing import NDArray
 
+from hpmask._utils.words import listed
 from hpmask.catalog.columns import Position, numbers
 
-__all__ = ["at_epoch"]
+__all__ = ["at_epoch", "columns_of_motion"]
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +44,7 @@ def at_epoch(
     *,
     catalog_epoch: Any = None,
     motion: tuple[str, str] | None = None,
-) -> tuple[Floats, Floats, str]:
+) -> tuple[Floats, Floats, str, int]:
     """Positions at an epoch, by the proper motions of a table.
 
     The direction of a star that moves uniformly, without a radial velocity and far away, is that of the vector
@@ -72,6 +73,8 @@ def at_epoch(
         Positions in degrees. A row without a proper motion or an epoch stays where it is.
     text : str
         For the history.
+    n_still : int
+        The number of such rows.
 
     Raises
     ------
@@ -97,11 +100,26 @@ def at_epoch(
     new_lon = (lon + np.degrees(np.arctan2(east, x))) % 360.0
     new_lat = np.degrees(np.arctan2(z, np.hypot(x, east)))
     changed = moving & (years != 0)
-    text = f", moved to J{target:.6g} by {' and '.join(names)}"
+    text = f"moved to J{target:.6g} by {' and '.join(names)}"
     still = int(np.count_nonzero(~moving))
-    if still:
-        text += f" ({still} of {lon.size} rows have no motion)"
-    return np.where(changed, new_lon, lon), np.where(changed, new_lat, lat), text
+    return np.where(changed, new_lon, lon), np.where(changed, new_lat, lat), text, still
+
+
+def columns_of_motion(table: Table, position: Position, catalog_epoch: Any, motion: tuple[str, str] | None) -> set[str]:
+    """The columns of a table that `at_epoch` needs.
+
+    Raises
+    ------
+    ValueError
+        If no columns of proper motions are found.
+    """
+    of_coord = len(position.names) == 1 and motion is None
+    needed = set(position.names if of_coord else motion or _found(table, position))
+    if isinstance(catalog_epoch, str) and catalog_epoch in table.colnames:
+        needed.add(catalog_epoch)
+    if catalog_epoch is None:
+        needed.update(name for name in table.colnames if name.lower() in _EPOCHS)
+    return needed
 
 
 def _years(epoch: Any, argument: str) -> float:
@@ -171,7 +189,7 @@ def _found(table: Table, position: Position) -> tuple[str, str]:
             return names[lon], names[lat]
     raise ValueError(
         "no columns of proper motions are known by their names or UCDs: name them by motion=('pmRA', 'pmDE'), the "
-        f"first with the factor cos(latitude). The columns are {', '.join(table.colnames[:40])}"
+        f"first with the factor cos(latitude). The columns are {listed(table.colnames)}"
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from inspect import signature
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,16 +19,67 @@ from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
 from hpmask._files.digest import digest_of
+from hpmask._files.urls import local_file
 from hpmask._utils.arguments import as_angle, check_invalid, float64
 from hpmask._utils.parallel import thread_map
 from hpmask._utils.warn import warn
-from hpmask._utils.words import counted
+from hpmask._utils.words import counted, listed
 from hpmask.catalog import columns, files
 from hpmask.catalog.conditions import rows_where
-from hpmask.catalog.motion import at_epoch
+from hpmask.catalog.laws import MagnitudeLaw
+from hpmask.catalog.motion import at_epoch, columns_of_motion
+from hpmask.catalog.parts import columns_used
 from hpmask.energy.axis import EnergyAxis
 
-__all__ = ["Rows", "read_rows"]
+__all__ = ["Account", "Faults", "Rows", "angles_of", "columns_needed", "find_rows", "listed_faults", "read_rows"]
+
+Faults = tuple[tuple[str, NDArray[np.intp]], ...]
+"""What is wrong with rows, and their numbers, ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the history of a mask says about the rows of a catalog. Accounts of parts of a catalog can be added.
+
+    Attributes
+    ----------
+    positions, condition, motion, origins, missing : str
+        The columns of positions, the conditions, the motion to an epoch, where the sizes come from, and the sizes of
+        rows without one. Each is "" if there is none.
+    n_rows, n_chosen, n_skipped, n_filled, n_still : int
+        Number of rows; of those that fulfil the conditions; of those of them that were left out; of the others that got
+        a size from `missing`; and of rows that have no proper motion.
+    """
+
+    positions: str
+    condition: str
+    motion: str
+    origins: str
+    missing: str
+    n_rows: int
+    n_chosen: int
+    n_skipped: int
+    n_filled: int
+    n_still: int
+
+    def __add__(self, other: Account) -> Account:
+        names = ("n_rows", "n_chosen", "n_skipped", "n_filled", "n_still")
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in names})
+
+    def text(self, source: str) -> str:
+        """The account after the name of the catalog."""
+        text = f"{source}, {self.positions}"
+        if self.condition:
+            text += f", {self.condition} ({self.n_chosen} of {self.n_rows} rows)"
+        if self.motion:
+            still = f" ({self.n_still} of {self.n_rows} rows have no motion)" if self.n_still else ""
+            text += f", {self.motion}{still}"
+        text += self.origins
+        if self.n_skipped:
+            text += f", {self.n_skipped} of {self.n_rows} rows left out"
+        if self.missing:
+            text += f", {self.missing.format(counted(self.n_filled, 'row'))}"
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +92,27 @@ class Rows:
         Positions, in the frame of the catalog.
     sizes : dict of str to `~astropy.units.Quantity`, scalar or shape (n,), (n, n_bins) or (1, n_bins)
         The radii, or other angles, by their names.
-    summary : str
-        The table and its columns, for the history of a mask.
-    n_skipped : int
-        Number of rows that were left out.
-    n_filled : int
-        Number of the other rows that got a size from `missing`.
-    n_rows : int
-        Number of rows of the table.
-    n_chosen : int
-        Number of the rows that fulfil the conditions.
+    source : str
+        The name of the catalog, and the digest of its file.
+    account : Account
+        The columns and the numbers of rows.
+    faults : tuple
+        What is wrong with the rows that were left out, and their numbers.
+    advice : str
+        What the user can do about them, for a message.
     """
 
     center: SkyCoord
     sizes: dict[str, u.Quantity]
-    summary: str
-    n_skipped: int
-    n_filled: int
-    n_rows: int
-    n_chosen: int
+    source: str
+    account: Account
+    faults: Faults
+    advice: str
+
+    @property
+    def summary(self) -> str:
+        """The table and its columns, for the history of a mask."""
+        return self.account.text(self.source)
 
 
 def read_rows(
@@ -75,6 +130,7 @@ def read_rows(
     invalid: Literal["raise", "skip"] = "raise",
     energy: EnergyAxis | None = None,
     n_threads: int | None = None,
+    warns: bool = True,
 ) -> Rows:
     """The positions and sizes of a catalog. The arguments are those of `hpmask.Mask.from_catalog`.
 
@@ -84,9 +140,11 @@ def read_rows(
         The catalog.
     sizes : mapping of str to `~astropy.units.Quantity`, str or callable
         What `hpmask.Mask.from_catalog` takes as radius, by the name of the size: one of "radius", "semi_major",
-        "semi_minor", "width", "height" and "position_angle".
+        "semi_minor", "width", "height", "position_angle", "inner_radius" and "outer_radius".
     missing : mapping of str to `~astropy.units.Quantity` or str, optional
         The angles of the rows without a value, by the name of the size.
+    warns : bool, optional
+        Whether to warn about rows that are left out.
 
     Returns
     -------
@@ -112,56 +170,128 @@ def read_rows(
     'a table, positions RAJ2000 and DEJ2000'
     """
     check_invalid(invalid)
-    missing = missing or {}
     data, source, digest = _loaded(table, lon, lat, n_threads)
-    n_rows = len(data)
     place = f"{source}: " if isinstance(table, str | PathLike) else ""
+    rows = find_rows(
+        data,
+        sizes,
+        source,
+        digest=digest,
+        place=place,
+        missing=missing,
+        where=where,
+        lon=lon,
+        lat=lat,
+        catalog_frame=catalog_frame,
+        epoch=epoch,
+        catalog_epoch=catalog_epoch,
+        motion=motion,
+        energy=energy,
+    )
+    n_bad, n_rows = rows.account.n_skipped, rows.account.n_rows
+    if n_bad and invalid == "raise":
+        why = listed_faults(rows.faults)
+        raise ValueError(f"{place}{n_bad} of {n_rows} rows cannot be used: {why}. {rows.advice}")
+    if n_bad and warns:
+        warn(f"{place}left out {n_bad} of {n_rows} rows: {listed_faults(rows.faults)}")
+    return rows
+
+
+def find_rows(
+    data: Table,
+    sizes: Mapping[str, Any],
+    source: str,
+    *,
+    digest: str = "",
+    place: str = "",
+    missing: Mapping[str, u.Quantity | str] | None = None,
+    where: Any = None,
+    lon: str | None = None,
+    lat: str | None = None,
+    catalog_frame: str | None = None,
+    epoch: Any = None,
+    catalog_epoch: Any = None,
+    motion: tuple[str, str] | None = None,
+    energy: EnergyAxis | None = None,
+) -> Rows:
+    """As `read_rows`, for a table, and without a word about rows that cannot be used: they are in the result.
+
+    `source` is the name of the table, `digest` what the history says of its file, and `place` begins the errors.
+    """
+    missing = missing or {}
+    n_rows = len(data)
     with _errors_name(place):
         position = columns.find_position(data, lon, lat, catalog_frame, source)
         longitude, latitude = position.degrees(data)
-        summary = f"{source}{digest}, positions {' and '.join(position.names)}"
-        chosen = np.ones(n_rows, dtype=np.bool_)
+        chosen, condition = np.ones(n_rows, dtype=np.bool_), ""
         if where is not None:
-            chosen, text = rows_where(data, where)
-            summary += f", {text} ({np.count_nonzero(chosen)} of {n_rows} rows)"
+            chosen, condition = rows_where(data, where)
+        moved, n_still = "", 0
         if epoch is not None:
-            longitude, latitude, text = at_epoch(
+            longitude, latitude, moved, n_still = at_epoch(
                 data, position, longitude, latitude, epoch, catalog_epoch=catalog_epoch, motion=motion
             )
-            summary += text
         elif catalog_epoch is not None or motion is not None:
             raise ValueError("catalog_epoch and motion are for the epoch to move the positions to: give epoch as well")
-        angles: dict[str, u.Quantity] = {}
-        filled = np.zeros(n_rows, dtype=np.bool_)
-        for name, given in sizes.items():
-            angles[name], origin = _sizes(data, name, given, None if name == "position_angle" else energy)
-            summary += origin
-            if name in missing:
-                angles[name], these = _filled(name, angles[name], missing[name], n_rows)
-                filled |= these
+        angles, filled, origins = angles_of(data, sizes, missing, energy)
+        laws = {name: given.faults(data) for name, given in sizes.items() if isinstance(given, MagnitudeLaw)}
 
-    problems = [(what, bad & chosen) for what, bad in _problems(longitude, latitude, angles)]
+    problems = [(what, bad & chosen) for what, bad in _problems(longitude, latitude, angles, laws)]
     usable = chosen & ~np.logical_or.reduce([bad for _, bad in problems])
     n_chosen = int(np.count_nonzero(chosen))
     n_skipped = n_chosen - int(np.count_nonzero(usable))
+    advice = "With invalid='skip' they are left out"
     if n_skipped:
-        advice = "With invalid='skip' they are left out"
         empty = [name for name, some in angles.items() if name not in missing and np.isnan(some).any()]
         if empty:
             value = "'0.3 deg'" if len(sizes) == 1 else f"{{{empty[0]!r}: '0.3 deg'}}"
             advice += f", and missing={value} gives {_noun(empty[0])} to rows without one"
-        _report(problems, n_skipped, n_rows, invalid, place, advice)
-        summary += f", {n_skipped} of {n_rows} rows left out"
+        beyond = [
+            f"{end}='hold'"
+            for end in ("brighter", "fainter")
+            if any(f"magnitude {end} than" in what and bad.any() for what, bad in problems)
+        ]
+        if beyond:
+            advice += f", and {' and '.join(beyond)} of MagnitudeLaw gives those beyond the law the size at its end"
     if n_skipped or n_chosen < n_rows:
         longitude, latitude = longitude[usable], latitude[usable]
         angles = {name: some[usable] if _is_per_row(some, n_rows) else some for name, some in angles.items()}
     n_filled = int(np.count_nonzero(filled & usable))
+    filling = ""
     if missing:
         values = ", ".join(f"{as_angle(value, 'missing')}" for value in missing.values())
-        nouns = " or ".join(map(_noun, missing))
-        summary += f", {values} for {counted(n_filled, 'row')} without {nouns}"
+        filling = f"{values} for {{}} without {' or '.join(map(_noun, missing))}"
     center = SkyCoord(longitude * u.deg, latitude * u.deg, frame=position.frame)
-    return Rows(center, angles, summary, n_skipped, n_filled, n_rows, n_chosen)
+    account = Account(
+        positions=f"positions {' and '.join(position.names)}",
+        condition=condition,
+        motion=moved,
+        origins=origins,
+        missing=filling,
+        n_rows=n_rows,
+        n_chosen=n_chosen,
+        n_skipped=n_skipped,
+        n_filled=n_filled,
+        n_still=n_still,
+    )
+    faults = tuple((what, rows) for what, bad in problems if (rows := np.flatnonzero(bad)).size)
+    return Rows(center, angles, source + digest, account, faults, advice)
+
+
+def angles_of(
+    table: Table, sizes: Mapping[str, Any], missing: Mapping[str, u.Quantity | str], energy: EnergyAxis | None
+) -> tuple[dict[str, u.Quantity], NDArray[np.bool_], str]:
+    """The sizes of all rows, NaN where they are missing; the rows that got one from `missing`; and their origin."""
+    angles: dict[str, u.Quantity] = {}
+    filled = np.zeros(len(table), dtype=np.bool_)
+    origins = ""
+    for name, given in sizes.items():
+        angles[name], origin = _sizes(table, name, given, None if name == "position_angle" else energy)
+        origins += origin
+        if name in missing:
+            angles[name], these = _filled(name, angles[name], missing[name], len(table))
+            filled |= these
+    return angles, filled, origins
 
 
 def _loaded(table: Any, lon: str | None, lat: str | None, n_threads: int | None) -> tuple[Table, str, str]:
@@ -170,12 +300,13 @@ def _loaded(table: Any, lon: str | None, lat: str | None, n_threads: int | None)
         data, source = files.load(table, lon, lat)
         return data, source, ""
 
-    def digest() -> str:
-        return f", sha256 {digest_of(table)}"
+    def digest(path: Path) -> str:
+        return f", sha256 {digest_of(path)}"
 
-    # For a FITS file, the digest takes about a quarter of the time of reading it: it gets a thread of its own.
-    works: tuple[Callable[[], Any], ...] = (lambda: files.load(table, lon, lat), digest)
-    (data, source), text = thread_map(lambda work: work(), works, n_threads)
+    with local_file(table) as path:
+        # For a FITS file, the digest takes about a quarter of the time of reading it: it gets a thread of its own.
+        works: tuple[Callable[[], Any], ...] = (lambda: files.load(path, lon, lat), lambda: digest(path))
+        (data, source), text = thread_map(lambda work: work(), works, n_threads)
     return data, source, text
 
 
@@ -190,21 +321,72 @@ def _errors_name(place: str) -> Iterator[None]:
         raise ValueError(f"{place}{error}") from error
 
 
+def columns_needed(
+    example: Table,
+    sizes: Mapping[str, Any],
+    *,
+    where: Any = None,
+    lon: str | None = None,
+    lat: str | None = None,
+    catalog_frame: str | None = None,
+    epoch: Any = None,
+    catalog_epoch: Any = None,
+    motion: tuple[str, str] | None = None,
+    energy: EnergyAxis | None = None,
+    source: str,
+) -> tuple[list[str], list[str]]:
+    """The columns of a catalog that `read_rows` needs, and those of them that the sizes need.
+
+    Parameters
+    ----------
+    example : `~astropy.table.Table`
+        A few rows with all columns.
+    sizes, where, lon, lat, catalog_frame, epoch, catalog_epoch, motion, energy
+        As in `read_rows`.
+    source : str
+        The name of the catalog in messages.
+    """
+    position = columns.find_position(example, lon, lat, catalog_frame, source)
+    of_sizes: set[str] = set()
+    for name, given in sizes.items():
+        if callable(given):
+            arguments = () if energy is None or name == "position_angle" else (energy,)
+            of_sizes |= columns_used(example, partial(_called, given, arguments))
+        elif isinstance(given, str) and given in example.colnames:
+            of_sizes.add(given)
+    needed = of_sizes | set(position.names)
+    if where is not None:
+        needed |= columns_used(example, lambda table: rows_where(table, where))
+    if epoch is not None:
+        needed |= columns_of_motion(example, position, catalog_epoch, motion)
+    return tuple([name for name in example.colnames if name in some] for some in (needed, of_sizes))  # type: ignore[return-value]
+
+
+def _called(function: Callable[..., Any], arguments: tuple[Any, ...], table: Table) -> Any:
+    return function(table, *arguments)
+
+
 # ---------------------------------------------------------------------- sizes
 
 # The largest value of each size in degrees, and whether a shape may have that value, or 0.
 _LIMITS: dict[str, tuple[float, bool]] = {
     "radius": (180.0, True),
+    "inner_radius": (180.0, True),
+    "outer_radius": (180.0, True),
     "semi_major": (90.0, False),
     "semi_minor": (90.0, False),
     "width": (180.0, False),
     "height": (180.0, False),
 }
 
+# Of two sizes, the one that must be smaller, and whether it may be equal.
+_PAIRS = (("inner_radius", "outer_radius", False), ("semi_minor", "semi_major", True))
+
 
 def _noun(name: str) -> str:
     """A size in messages, such as "a semi-major axis"."""
-    return "a " + {"semi_major": "semi-major axis", "semi_minor": "semi-minor axis"}.get(name, name.replace("_", " "))
+    noun = {"semi_major": "semi-major axis", "semi_minor": "semi-minor axis"}.get(name, name.replace("_", " "))
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _sizes(table: Table, name: str, given: Any, energy: EnergyAxis | None) -> tuple[u.Quantity, str]:
@@ -217,7 +399,7 @@ def _sizes(table: Table, name: str, given: Any, energy: EnergyAxis | None) -> tu
         except ValueError as error:
             raise ValueError(
                 f"{name} {given!r} is neither an angle such as '0.3 deg' nor a column of the table, "
-                f"which has {columns.listed(table)}"
+                f"which has {listed(table.colnames)}"
             ) from error
         return _fitting(name, angle, table), ""
     if callable(given):
@@ -253,7 +435,11 @@ def _check_takes(name: str, function: Callable[..., Any], by: str, arguments: tu
     try:
         form.bind(*arguments)
     except TypeError as error:
-        what = "the table and the energy axis" if len(arguments) > 1 else "the table, as the mask has no energy bins"
+        what = (
+            "the table and the energy axis, as lambda table, axis: ..."
+            if len(arguments) > 1
+            else "the table, as the mask has no energy bins (energy=axis gives it some)"
+        )
         raise TypeError(f"{name} ({by}) is called with {what}: {error}") from error
 
 
@@ -338,7 +524,7 @@ def _filled(
         bins = f", or have the shape {sizes.shape[1:]}" if sizes.ndim > 1 else ""
         raise ValueError(f"missing must be a single angle{bins}, got the shape {missing.shape}")
     empty = np.isnan(sizes) & ~np.isnan(missing)
-    return np.where(empty, missing, sizes), empty.reshape(n_rows, -1).any(axis=1)
+    return np.where(empty, missing, sizes), empty if empty.ndim == 1 else empty.any(axis=1)
 
 
 def _is_per_row(angles: u.Quantity, n_rows: int) -> bool:
@@ -350,8 +536,13 @@ def _is_per_row(angles: u.Quantity, n_rows: int) -> bool:
 Problem = tuple[str, NDArray[np.bool_]]
 
 
-def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], sizes: Mapping[str, u.Quantity]) -> list[Problem]:
-    """The possible faults of a row, and the rows that have them."""
+def _problems(
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    sizes: Mapping[str, u.Quantity],
+    laws: Mapping[str, list[Problem]],
+) -> list[Problem]:
+    """The possible faults of a row, and the rows that have them. `laws` are the reasons for sizes that are missing."""
     finite = np.isfinite(lon) & np.isfinite(lat)
     problems = [
         ("a position that is missing or not finite", ~finite),
@@ -359,25 +550,42 @@ def _problems(lon: NDArray[np.float64], lat: NDArray[np.float64], sizes: Mapping
     ]
     for name, angles in sizes.items():
         if _is_per_row(angles, lon.size):
-            by_row = angles.reshape(lon.size, -1)
+            by_row = _by_row(angles, lon.size)
             finite = np.isfinite(by_row)
+            missing = ~finite.all(axis=1)
+            for what, rows in laws.get(name, []):
+                problems.append((what, rows & missing))
+                missing = missing & ~rows
             wrong = finite & _out_of_limits(name, by_row)
             problems += [
-                (f"{_noun(name)} that is missing or not finite", ~finite.all(axis=1)),
+                (f"{_noun(name)} that is missing or not finite", missing),
                 (f"{_noun(name)} that is not {_limits_text(name)}", wrong.any(axis=1)),
             ]
+    for small, large, may_equal in _PAIRS:
+        if small in sizes and large in sizes:
+            one, two = _by_row(sizes[small], lon.size), _by_row(sizes[large], lon.size)
+            # As in the check of the shapes: numbers of single precision may differ in their last digits.
+            above = one > two * (1 + 1e-6) if may_equal else one >= two
+            rule = "above" if may_equal else "not below"
+            problems.append(
+                (
+                    f"{_noun(small)} {rule} {_noun(large).replace('an ', 'the ').replace('a ', 'the ')}",
+                    above.any(axis=1),
+                )
+            )
     return problems
 
 
-def _report(problems: list[Problem], n_bad: int, n_rows: int, invalid: str, place: str, advice: str) -> None:
-    """Raise or warn about rows that cannot be used."""
+def _by_row(angles: u.Quantity, n_rows: int) -> u.Quantity:
+    """Angles of shape (n, n_bins) or (n, 1)."""
+    columns = angles if angles.ndim == 2 else angles.reshape(-1, 1)
+    return np.broadcast_to(columns, (n_rows, columns.shape[1]), subok=True)
+
+
+def listed_faults(faults: Faults) -> str:
+    """What is wrong with rows, for a message."""
     reasons = []
-    for what, bad in problems:
-        rows = np.flatnonzero(bad)
-        if rows.size:
-            listed = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
-            reasons.append(f"{what} in {rows.size} (row{'s' if rows.size > 1 else ''} {listed})")
-    why = "; ".join(reasons)
-    if invalid == "raise":
-        raise ValueError(f"{place}{n_bad} of {n_rows} rows cannot be used: {why}. {advice}")
-    warn(f"{place}left out {n_bad} of {n_rows} rows: {why}")
+    for what, rows in faults:
+        some = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
+        reasons.append(f"{what} in {rows.size} (row{'s' if rows.size > 1 else ''} {some})")
+    return "; ".join(reasons)

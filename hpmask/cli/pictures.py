@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpmask.cli.terminal import save
 from hpmask.mask import Mask
-from hpmask.plotting.static import View, grid_shape
+from hpmask.plotting.static import grid_shape
+from hpmask.plotting.views import View
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
+    from matplotlib.figure import Figure
 
 
 __all__ = ["DPI", "all_sky", "bins", "field"]
@@ -25,7 +26,6 @@ def all_sky(
     *,
     figsize: tuple[float, float] | None = None,
     dpi: int | None = None,
-    overwrite: bool = False,
     view: dict[str, Any] | None = None,
     **options: Any,
 ) -> None:
@@ -35,10 +35,10 @@ def all_sky(
     view = view or {}
     # Not a figure of pyplot's, which would need a display for some backends.
     figure = Figure(
-        figsize=View.of(mask, **view).figsize if figsize is None else figsize, dpi=dpi, layout="constrained"
+        figsize=View.of(mask, **view).figsize if figsize is None else figsize, dpi=dpi or DPI, layout="constrained"
     )
     mask.plot(figure=figure, **view, **options)
-    save(figure, path, overwrite=overwrite)
+    _save(figure, path)
 
 
 def bins(
@@ -49,7 +49,6 @@ def bins(
     title: str | None = None,
     figsize: tuple[float, float] | None = None,
     dpi: int | None = None,
-    overwrite: bool = False,
     view: dict[str, Any] | None = None,
     **options: Any,
 ) -> None:
@@ -60,11 +59,13 @@ def bins(
     size = View.of(mask, **view).grid_figsize(*grid_shape(len(mask.planes), ncols), title)
     figure = Figure(figsize=size if figsize is None else figsize, dpi=dpi or DPI, layout="constrained")
     mask.plot_grid(figure=figure, ncols=ncols, title=title, **view, **options)
-    save(figure, path, overwrite=overwrite)
+    _save(figure, path)
 
 
-def field(
-    mask: Mask, path: Path, wcs: WCS, shape: tuple[int, int], *, title: str | None = None, overwrite: bool = False
-) -> None:
+def field(mask: Mask, path: Path, wcs: WCS, shape: tuple[int, int], *, title: str | None = None) -> None:
     """Write a picture of the field of an image."""
-    all_sky(mask, path, title=title, overwrite=overwrite, view={"wcs": wcs, "shape": shape})
+    all_sky(mask, path, title=title, view={"wcs": wcs, "shape": shape})
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, format=path.suffix.lower().removeprefix("."))

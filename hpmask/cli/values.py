@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import click
-from astropy import units as u
 
 from hpmask import io
+from hpmask._files.urls import Place
 from hpmask._utils.arguments import CLOSED
 from hpmask._utils.modes import MODES, Mode
 from hpmask.cli import pictures
-from hpmask.cli.terminal import (
-    check_mask,
-    check_outputs,
-    check_picture,
+from hpmask.cli.command import Command
+from hpmask.cli.files import MaskOutput, check_outputs, check_picture, local_image, name_of, staged
+from hpmask.cli.options import (
+    INPUT,
+    OUTPUT,
     healpix_options,
-    line_about,
+    mask_output,
     n_threads_option,
     one_of_both,
     order_option,
-    overwrite_option,
+    quantities,
     resolution_option,
-    staged,
 )
+from hpmask.cli.report import echo_json, facts_of_file
 from hpmask.geometry.frames import FRAMES
 from hpmask.geometry.healpix import order_of
 from hpmask.interop.maps import kind_of
@@ -39,9 +40,14 @@ _LEVEL = "{level}"
 _NAMES = {"column": "--column", "nest": "--nest or --ring", "frame": "--map-frame"}
 
 
-@click.command()
-@click.argument("map_", metavar="MAP", type=click.Path(path_type=Path))
-@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.command(
+    cls=Command,
+    examples=[
+        "hpmask threshold sqrt_ts.fits region.fits --low 3 --high 5 --nan exclude",
+        'hpmask threshold exposure.fits mask.fits --threshold "1e11 cm2 s" --keep ">="',
+    ],
+)
+@click.argument("map_", metavar="MAP", type=INPUT)
 @click.option(
     "--threshold",
     "thresholds",
@@ -101,12 +107,12 @@ _NAMES = {"column": "--column", "nest": "--nest or --ring", "frame": "--map-fram
 )
 @click.option("--dilate", help="Then dilate the mask, which is what is kept, by this angle, such as '0.1 deg'.")
 @click.option("--erode", help="Then erode the mask by this angle, to exclude more.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the whole sky (.png, .pdf, .svg).")
+@click.option("--plot", type=OUTPUT, help="Also draw the whole sky (.png, .pdf, .svg).")
 @n_threads_option
-@overwrite_option
+@mask_output
 def threshold(
-    map_: Path,
-    out: Path,
+    map_: Place,
+    out: MaskOutput,
     thresholds: tuple[str, ...],
     low: tuple[str, ...],
     high: tuple[str, ...],
@@ -119,9 +125,8 @@ def threshold(
     mode: Mode,
     dilate: str | None,
     erode: str | None,
-    plot: Path | None,
+    plot: Place | None,
     n_threads: int | None,
-    overwrite: bool,
     **options: Any,
 ) -> None:
     """Compare the values of MAP with a threshold.
@@ -140,44 +145,35 @@ def threshold(
             angles_of(width, None, argument=option)
     if resolution is not None:
         order = order_of(resolution)
-    outputs = [out] if plot is None else [out, plot]
-    _check([out], [] if plot is None else [plot], inputs=[map_], overwrite=overwrite)
-    values, words = _opened(map_, healpix, frame)
-    mask = Mask.from_map(
-        values,
-        thresholds if pair else _level(thresholds, "--threshold"),
-        low=_level(low, "--low"),
-        high=_level(high, "--high"),
-        keep=keep,
-        connectivity=int(connectivity),
-        order=order,
-        mode=mode,
-        n_threads=n_threads,
-        **words,
-        **options,
-    )
+    outputs = [out.place] if plot is None else [out.place, plot]
+    _check([out], outputs[1:], inputs=[map_])
+    with local_image(map_) as path:
+        values, words = _opened(path, healpix, frame)
+        mask = Mask.from_map(
+            values,
+            thresholds if pair else quantities(thresholds, "--threshold"),
+            low=quantities(low, "--low"),
+            high=quantities(high, "--high"),
+            keep=keep,
+            connectivity=int(connectivity),
+            order=order,
+            mode=mode,
+            n_threads=n_threads,
+            **words,
+            **options,
+        )
     if dilate is not None:
         mask = mask.dilate(dilate, n_threads=n_threads)
     if erode is not None:
         mask = mask.erode(erode, n_threads=n_threads)
-    with staged(outputs, overwrite=overwrite) as places:
-        mask.write(places[out])
+    with staged(outputs, overwrite=out.overwrite) as places:
+        mask.write(places[out.place], format=out.format)
         if plot is not None:
-            pictures.all_sky(mask, places[plot], title=map_.name)
-    click.echo(line_about(mask, out))
+            pictures.all_sky(mask, places[plot], title=name_of(map_))
+    out.report(mask)
 
 
-def _level(texts: tuple[str, ...], option: str) -> Any:
-    """A threshold, or one for each energy bin."""
-    if len(texts) <= 1:
-        return texts[0] if texts else None
-    try:
-        return u.Quantity([u.Quantity(text) for text in texts])
-    except (TypeError, ValueError):
-        raise click.UsageError(f"{option} must have numbers or quantities, got {', '.join(texts)}.") from None
-
-
-def _opened(path: Path, healpix: dict[str, Any], frame: str | None) -> tuple[Any, dict[str, Any]]:
+def _opened(path: Place, healpix: dict[str, Any], frame: str | None) -> tuple[Any, dict[str, Any]]:
     """What `Mask.from_map` takes for a file: a path or the map in it, and options."""
     kind = kind_of(path, healpix["hdu"])
     if kind == "healpix":
@@ -194,18 +190,24 @@ def _opened(path: Path, healpix: dict[str, Any], frame: str | None) -> tuple[Any
     return path, {"hdu": healpix["hdu"], "frame": healpix["frame"]}
 
 
-def _check(masks: list[Path], plots: list[Path], *, inputs: list[Path], overwrite: bool) -> None:
+def _check(masks: list[MaskOutput], plots: list[Place], *, inputs: list[Place]) -> None:
     """Raise, before any work is done, if an output cannot be written."""
-    check_outputs([*masks, *plots], inputs=inputs, overwrite=overwrite)
-    for path in masks:
-        check_mask(path)
+    for out in masks:
+        out.check(inputs)
+    check_outputs([*(out.place for out in masks), *plots], inputs=inputs, overwrite=masks[0].overwrite)
     for path in plots:
         check_picture(path)
 
 
-@click.command()
-@click.argument("skymap", type=click.Path(path_type=Path))
-@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.command(
+    cls=Command,
+    examples=[
+        "hpmask credible bayestar.multiorder.fits region.fits --level 0.9",
+        'hpmask credible bayestar.multiorder.fits "region_{level}.fits" --level 0.5 --level 0.9 '
+        '--plot "region_{level}.png"',
+    ],
+)
+@click.argument("skymap", type=INPUT)
 @click.option(
     "--level",
     "levels",
@@ -231,20 +233,19 @@ def _check(masks: list[Path], plots: list[Path], *, inputs: list[Path], overwrit
     "column decide].",
 )
 @healpix_options
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the whole sky (.png, .pdf, .svg).")
+@click.option("--plot", type=OUTPUT, help="Also draw the whole sky (.png, .pdf, .svg).")
 @n_threads_option
-@overwrite_option
+@mask_output
 def credible(
-    skymap: Path,
-    out: Path,
+    skymap: Place,
+    out: MaskOutput,
     levels: tuple[float, ...],
     crossing: Crossing,
     normalize: bool,
     density: bool | None,
     healpix: dict[str, Any],
-    plot: Path | None,
+    plot: Place | None,
     n_threads: int | None,
-    overwrite: bool,
 ) -> None:
     """Find the credible region of SKYMAP.
 
@@ -254,30 +255,39 @@ def credible(
     The names of OUT and of the picture may have {level}, and must have it for several levels: region_{level}.fits
     stands for region_0.5.fits and region_0.9.fits.
     """
-    if len(levels) > 1 and any(path is not None and _LEVEL not in path.name for path in (out, plot)):
+    if len(levels) > 1 and any(place is not None and _LEVEL not in name_of(place) for place in (out.place, plot)):
         raise click.UsageError(
             "Several levels need several files: put {level} into the name, as in region_{level}.fits."
         )
     as_levels(levels)
-    masks = [_named(out, level) for level in levels]
+    masks = [replace(out, place=_named(out.place, level)) for level in levels]
     plots = [] if plot is None else [_named(plot, level) for level in levels]
-    _check(masks, plots, inputs=[skymap], overwrite=overwrite)
-    regions = Mask.from_skymap(
-        io.read_map(skymap, **healpix),
-        list(levels),
-        crossing=crossing,
-        normalize=normalize,
-        density=density,
-        n_threads=n_threads,
+    _check(masks, plots, inputs=[skymap])
+    with local_image(skymap) as path:
+        regions = Mask.from_skymap(
+            io.read_map(path, **healpix),
+            list(levels),
+            crossing=crossing,
+            normalize=normalize,
+            density=density,
+            n_threads=n_threads,
+        )
+    with staged([*(one.place for one in masks), *plots], overwrite=out.overwrite) as places:
+        for region, one in zip(regions, masks, strict=True):
+            region.write(places[one.place], format=out.format)
+        for region, level, picture in zip(regions, levels, plots, strict=False):
+            pictures.all_sky(region, places[picture], title=f"{name_of(skymap)}, {100 * level:g} %")
+    found = list(zip(levels, masks, regions, strict=True))
+    if out.as_json:
+        echo_json([{"level": level, **facts_of_file(str(one.place), {"": region})} for level, one, region in found])
+    else:
+        for _, one, region in found:
+            one.report(region)
+
+
+def _named(place: Place, level: float) -> Place:
+    """The name of an output, with the level in it."""
+    number = f"{level:.15g}"
+    return (
+        place.replace(_LEVEL, number) if isinstance(place, str) else place.with_name(place.name.replace(_LEVEL, number))
     )
-    with staged([*masks, *plots], overwrite=overwrite) as places:
-        for region, path in zip(regions, masks, strict=True):
-            region.write(places[path])
-        for region, level, path in zip(regions, levels, plots, strict=False):
-            pictures.all_sky(region, places[path], title=f"{skymap.name}, {100 * level:g} %")
-    for region, path in zip(regions, masks, strict=True):
-        click.echo(line_about(region, path))
-
-
-def _named(path: Path, level: float) -> Path:
-    return path.with_name(path.name.replace(_LEVEL, f"{level:.15g}"))

@@ -11,21 +11,35 @@ from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from hpmask._kernels import caps as _caps
-from hpmask._kernels import cells as _cells
 from hpmask._kernels import depth as _kernel
+from hpmask._kernels import fractions as _fractions
 from hpmask._kernels import ranges as _ranges
 from hpmask._kernels.index import Index
 from hpmask._utils.arguments import MAX_ORDER, as_count, as_flag, check_order
+from hpmask._utils.balanced import BalancedSum
 from hpmask._utils.parallel import thread_map
+from hpmask._utils.pickles import rebuilder
 from hpmask._utils.words import counted
+from hpmask.core.fractions import cell_sums, map_of
 from hpmask.core.full_maps import check_size
 from hpmask.core.healpix_map import HealpixMap
-from hpmask.core.lookup import angles_of
-from hpmask.core.rangeset import RangeSet, joined, trusted
+from hpmask.core.positions import Positions
+from hpmask.core.rangeset import RangeSet, joined, trusted, unpickled_boundaries
 from hpmask.core.value import MaskValue, new_mask
-from hpmask.geometry import frames, healpix
+from hpmask.geometry import healpix
+from hpmask.geometry.frames import check_frame
 
-__all__ = ["Coverage", "Levels", "coverage_of", "levels_of", "levels_of_set", "summed"]
+__all__ = [
+    "Coverage",
+    "Levels",
+    "counts_at",
+    "coverage_of",
+    "levels_of",
+    "levels_of_set",
+    "steps_of",
+    "summed",
+    "unpickled_levels",
+]
 
 Numbers = NDArray[np.uint64]
 Counts = NDArray[np.int32]
@@ -33,7 +47,7 @@ Counts = NDArray[np.int32]
 # Start and stop of each range, and its count.
 Levels = tuple[Numbers, Counts]
 
-# Positions, or cells of a map, in one step.
+# Cells of a map in one step.
 _CHUNK = 1 << 18
 
 
@@ -51,20 +65,11 @@ def levels_of_set(plane: RangeSet) -> Levels:
 
 def summed(some: Iterable[Levels]) -> Levels:
     """The sum of many coverages."""
-    # As in a merge sort: of two that are added, both are sums of equally many.
-    sums: list[tuple[int, Levels]] = []
+    total = BalancedSum(_added)
     for one in some:
-        sums.append((1, one))
-        while len(sums) > 1 and sums[-1][0] >= sums[-2][0]:
-            _add_last(sums)
-    while len(sums) > 1:
-        _add_last(sums)
-    return sums[0][1] if sums else (np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
-
-
-def _add_last(sums: list[tuple[int, Levels]]) -> None:
-    (n, a), (m, b) = sums.pop(), sums.pop()
-    sums.append((n + m, _added(a, b)))
+        total.add(one)
+    found = total.total()
+    return (np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32)) if found is None else found
 
 
 def _added(a: Levels, b: Levels) -> Levels:
@@ -77,6 +82,35 @@ def _exactly(kernel: Callable[[Numbers, Counts], int]) -> Levels:
     boundaries, counts = np.empty(2 * n, dtype=np.uint64), np.empty(n, dtype=np.int32)
     kernel(boundaries, counts)
     return boundaries, counts
+
+
+def steps_of(boundaries: Numbers, counts: Counts) -> tuple[Numbers, Numbers]:
+    """Where the count changes, and the count before the first of these places and after each."""
+    words = np.zeros(boundaries.size + 1, dtype=np.uint64)
+    words[1::2] = counts
+    # Where a range ends and the next one begins is one place.
+    last = np.ones(boundaries.size, dtype=np.bool_)
+    last[1:-1:2] = boundaries[1:-1:2] != boundaries[2::2]
+    return boundaries[last], words[np.concatenate([[True], last])]
+
+
+def counts_at(index: Index, order: int, positions: Positions, *, n_threads: int | None) -> Counts:
+    """The counts at positions, in their shape, from an index of `steps_of` with cells of an order.
+
+    Raises
+    ------
+    ValueError
+        If a position is not finite.
+    """
+    found = np.empty(positions.size, dtype=np.int32)
+
+    def work(rows: slice, numbers: Numbers) -> None:
+        words = np.empty_like(numbers)
+        _caps.words_at(index, numbers, words)
+        found[rows] = words
+
+    positions.look_up(order, work, n_threads=n_threads)
+    return found.reshape(positions.shape)
 
 
 class Coverage:
@@ -207,38 +241,16 @@ class Coverage:
         >>> hpmask.coverage(fields, order=8).at(SkyCoord(10.5, 0, unit="deg"))
         2
         """
-        lon, lat, unit, matrix, shape = angles_of(coord, self._frame)
-        index = self._look_up()
-        found = np.empty(lon.size, dtype=np.int32)
-
-        def work(part: slice) -> int:
-            numbers = np.empty(lon[part].size, dtype=np.uint64)
-            bad: int = _cells.numbers(lon[part], lat[part], unit, self._order, matrix, numbers)
-            words = np.empty_like(numbers)
-            _caps.words_at(index, numbers, words)
-            found[part] = words
-            return bad
-
-        parts = [slice(start, start + _CHUNK) for start in range(0, lon.size, _CHUNK)]
-        if any(bad >= 0 for bad in thread_map(work, parts, n_threads)):
-            frames.check_finite(lon.reshape(shape) * unit, lat.reshape(shape) * unit, "coord")
-        return found.reshape(shape) if shape else int(found[0])
+        positions = Positions.of_coord(coord, self._frame, "coord")
+        found = counts_at(self._look_up(), self._order, positions, n_threads=n_threads)
+        return found if positions.shape else int(found)
 
     def _look_up(self) -> Index:
         """The index of the places where the count changes."""
         if self._index is None:
-            edges, words = self._steps()
+            edges, words = steps_of(self._boundaries, self._counts)
             self._index = Index(edges, self._order, words=words)
         return self._index
-
-    def _steps(self) -> tuple[Numbers, Numbers]:
-        """Where the count changes, and the count before the first of these places and after each."""
-        words = np.zeros(self._boundaries.size + 1, dtype=np.uint64)
-        words[1::2] = self._counts
-        # Where a range ends and the next one begins is one place.
-        last = np.ones(self._boundaries.size, dtype=np.bool_)
-        last[1:-1:2] = self._boundaries[1:-1:2] != self._boundaries[2::2]
-        return self._boundaries[last], words[np.concatenate([[True], last])]
 
     def areas(self) -> u.Quantity:
         """Return the area of the sky that is covered exactly so many times.
@@ -297,7 +309,7 @@ class Coverage:
         order = self._order if order is None else check_order(order)
         n_cells = healpix.n_cells(order)
         check_size(1 if nest else 2, n_cells, order, item_bytes=4)
-        edges, words = self._steps()
+        edges, words = steps_of(self._boundaries, self._counts)
         shift = 2 * (MAX_ORDER - order)
         if order < self._order:
             # To the first cell whose centre lies at or past the place; see `centres` in _kernels/ranges.pyx.
@@ -340,6 +352,46 @@ class Coverage:
         rows = np.searchsorted(self._boundaries[0::2], starts, side="right") - 1
         uniq = cells + (np.uint64(4) << wide)
         return HealpixMap(self._counts[rows], uniq=uniq, frame=self._frame, name="COVERAGE")
+
+    def mean(self, order: int, *, full: bool = False) -> HealpixMap:
+        """Return the mean count over each cell of an order, such as the mean number of exposures.
+
+        Parameters
+        ----------
+        order : int
+            Order of the cells, 0 to 29.
+        full : bool, optional
+            Return a full map, with 0 in cells that no shape touches. By default, the map has the other cells only.
+
+        Returns
+        -------
+        HealpixMap
+            The counts, weighted by the area that they have in the cell, in float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `order` is not an integer from 0 to 29, or the map takes more than 16 GiB.
+
+        See Also
+        --------
+        hpmask.Mask.fraction : The same for a mask.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> import hpmask
+        >>> fields = hpmask.Shapes.cones(SkyCoord([10, 11], [0, 0], unit="deg"), "1 deg")
+        >>> exposures = hpmask.coverage(fields, order=8)
+        >>> exposures.mean(5).values.round(2)
+        array([0.31, 0.12, 1.17, 0.31])
+        """
+        order, full = check_order(order), as_flag(full, "full")
+        shift = 2 * (MAX_ORDER - order)
+        n_cells = healpix.n_cells(order) if full else _fractions.touched(self._boundaries, shift)
+        check_size(1, n_cells, order)
+        part = cell_sums(self._boundaries, self._counts, self._order, order)
+        return map_of([part], order, full=full, frame=self._frame, energy=None, name="MEAN")
 
     # ------------------------------------------------------------------ sums, copies and text
 
@@ -387,6 +439,37 @@ def coverage_of(levels: Levels, order: int, frame: str, history: str) -> Coverag
     return made
 
 
-def _rebuild(boundaries: Numbers, counts: Counts, order: int, frame: str, history: str) -> Coverage:
-    # Copies, because an array from a pickle may lie in a buffer that others can write to.
-    return coverage_of((np.array(boundaries), np.array(counts)), order, frame, history)
+@rebuilder("Coverage")
+def _rebuild(boundaries: Any, counts: Any, order: Any, frame: Any, history: Any) -> Coverage:
+    if not isinstance(history, str):
+        raise TypeError(f"its history is {history!r}")
+    order = check_order(order)
+    return coverage_of(unpickled_levels(boundaries, counts, order), order, check_frame(frame), history)
+
+
+def unpickled_levels(boundaries: Any, counts: Any, order: int) -> Levels:
+    """A copy of ranges with counts from a pickle, checked.
+
+    Raises
+    ------
+    ValueError
+        If they are not what this module makes: ranges ascend, and may touch if their counts differ.
+    """
+    boundaries = unpickled_boundaries(boundaries)
+    if getattr(counts, "dtype", None) != np.int32 or counts.shape != (boundaries.size // 2,):
+        raise ValueError("its counts are not numbers of 32 bits, one for each range")
+    counts = np.array(counts, dtype=np.int32)
+    if counts.size:
+        starts, stops = boundaries[0::2], boundaries[1::2]
+        apart = stops[:-1] < starts[1:]
+        apart |= (stops[:-1] == starts[1:]) & (counts[:-1] != counts[1:])
+        low = np.uint64((1 << 2 * (MAX_ORDER - order)) - 1)
+        if not (
+            apart.all()
+            and (starts < stops).all()
+            and int(stops[-1]) <= healpix.n_cells(MAX_ORDER)
+            and not int(np.bitwise_or.reduce(boundaries) & low)
+            and counts.min() > 0
+        ):
+            raise ValueError(f"its ranges do not ascend at cells of order {order}, or a count is not positive")
+    return boundaries, counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -273,6 +274,8 @@ def _write_ring(plane: RangeSet, order: int, row: NDArray[np.bool_]) -> None:
 
 def _as_rows(values: ArrayLike, energy: EnergyAxis | None) -> NDArray[np.bool_]:
     """The values as rows of booleans, one, or one per bin."""
+    if isinstance(values, str | os.PathLike):
+        raise TypeError(f"values must be an array, got {str(values)!r}: Mask.read(...) reads a file")
     bad = np.argwhere(masked(values))
     if len(bad):
         raise ValueError(f"values must be True or False, {_place(bad[0])} is masked")

@@ -6,11 +6,14 @@ from typing import Any, Self
 
 import numpy as np
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._utils.arguments import MAX_ORDER, as_flag, check_order, values_and_unit
+from hpmask._utils.pickles import unpickling
 from hpmask._utils.words import counted
 from hpmask.core import full_maps
+from hpmask.core.positions import Positions
 from hpmask.core.rangeset import RangeSet, as_integers, joined, trusted
 from hpmask.core.uniq import nested_rows, orders_of
 from hpmask.energy.axis import EnergyAxis, check_axis
@@ -312,6 +315,62 @@ class HealpixMap:
         made._values.flags.writeable = False
         return made
 
+    # ------------------------------------------------------------------ queries
+
+    def at(self, coord: SkyCoord, *, n_threads: int | None = None) -> Any:
+        """Return the values of the cells at positions.
+
+        Parameters
+        ----------
+        coord : `~astropy.coordinates.SkyCoord`, any shape
+            Positions, in any frame. A position belongs to a cell as in `hpmask.Mask.contains`.
+        n_threads : int, optional
+            Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+
+        Returns
+        -------
+        number or numpy.ndarray
+            The values, in the unit of the map and the shape of `coord`. With energy bins, those of each bin: shape
+            (n_bins, ...). Outside a map of a part of the sky, they are NaN; the values of such a map are floats.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `coord` is not a SkyCoord, or a position is not finite or is masked.
+
+        Examples
+        --------
+        >>> from astropy.coordinates import SkyCoord
+        >>> from hpmask import HealpixMap
+        >>> heights = HealpixMap([5.0, 1.0], cells=[100, 7], order=3, nest=True, frame="icrs")
+        >>> heights.at(SkyCoord([124, 0], [36, 0], unit="deg"))
+        array([ 5., nan])
+        """
+        positions = Positions.of_coord(coord, self._frame, "coord")
+        rows = np.empty(positions.size, dtype=np.int64)
+        ends = None if self._cells is None else self.starts_stops()
+
+        def piece(part: slice, numbers: Cells) -> None:
+            if ends is None:
+                # A position that is nowhere has a number beyond the last cell: `look_up` raises an error.
+                cells = np.minimum(numbers >> np.uint64(2 * (MAX_ORDER - self._order)), np.uint64(self.n_cells - 1))
+                rows[part] = cells if self._nest else healpix.nested_to_ring(cells, self._order)
+            elif self.n_cells:
+                found = np.searchsorted(ends[0], numbers, side="right") - 1
+                rows[part] = np.where((found >= 0) & (numbers < ends[1][found]), found, -1)
+            else:
+                rows[part] = -1
+
+        positions.look_up(self._order, piece, n_threads=n_threads)
+        bins = self._values.shape[:-1]
+        if ends is None:
+            values = self._values[..., rows]
+        else:
+            values = np.full((*bins, rows.size), np.nan, dtype=np.result_type(self._values.dtype, np.float16))
+            values[..., rows >= 0] = self._values[..., rows[rows >= 0]]
+        found = values.reshape(bins + positions.shape)
+        return found if found.ndim else found.item()
+
     # ------------------------------------------------------------------ cells
 
     def starts_stops(self) -> tuple[Cells, Cells]:
@@ -410,13 +469,51 @@ class HealpixMap:
             )
         )
 
-    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        for name, value in state[1].items():
-            setattr(self, name, value)
+    def __setstate__(self, state: Any) -> None:
+        with unpickling("HealpixMap"):
+            _, values = state
+            if set(values) != set(self.__slots__):
+                raise ValueError(f"it has {', '.join(sorted(map(str, values)))}")
+            for name, value in values.items():
+                setattr(self, name, value)
+            self._check()
         # Arrays of a copy are writable.
         for array in (self._values, self._cells, self._orders):
             if array is not None:
                 array.flags.writeable = False
+
+    def _check(self) -> None:
+        """Raise unless the attributes are those that the constructor sets. They may be anything."""
+        values, cells, orders = self._values, self._cells, self._orders
+        checked, _ = _as_values(values, self._energy)
+        if not isinstance(values, np.ndarray) or checked.dtype != values.dtype:
+            raise TypeError("its values are not an array in the byte order of the machine")
+        n = values.shape[-1]
+        check_frame(self._frame)
+        check_order(self._order)
+        as_flag(self._nest, "nest")
+        if not isinstance(self._name, str) or not isinstance(self._unit, u.UnitBase | None):
+            raise TypeError(f"its name and unit are {self._name!r} and {self._unit!r}")
+        if cells is None:
+            if orders is not None:
+                raise ValueError("it has orders without cells")
+            full_maps.order_of_full(n, self._order)
+            return
+        if not self._nest or getattr(cells, "dtype", None) != np.uint64 or cells.shape != (n,):
+            raise ValueError("its cells are not NESTED numbers of 64 bits, one for each value")
+        if orders is None:
+            good = bool((cells[1:] > cells[:-1]).all()) and (not n or int(cells[-1]) < healpix.n_cells(self._order))
+        elif getattr(orders, "dtype", None) != np.uint8 or orders.shape != (n,):
+            raise ValueError("its orders are not numbers of 8 bits, one for each cell")
+        else:
+            good = (int(orders.max()) if n else 0) == self._order
+            if good and n:
+                starts, stops = _ranges(cells, orders)
+                # A number that is too large would not be found after its bits are moved out.
+                good = bool((cells >> (np.uint64(2) * orders.astype(np.uint64)) < 12).all())
+                good = good and bool((starts[1:] >= stops[:-1]).all())
+        if not good:
+            raise ValueError("its cells do not ascend, overlap, or are not of its order")
 
     def __repr__(self) -> str:
         if self._orders is not None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import caps as _kernel
 from hpmask._kernels import cells as _cells
+from hpmask._kernels import flags as _flags
 from hpmask._kernels.index import Index
-from hpmask.core import lookup
+from hpmask._utils.arguments import MAX_ORDER
+from hpmask._utils.parallel import thread_map
+from hpmask.core.positions import NO_ROTATION
 from hpmask.core.rangeset import RangeSet, index_of
 
-__all__ = ["MAX_SETS", "LayeredSet"]
+__all__ = ["MAX_SETS", "LayeredSet", "merged"]
 
 # The bits of a word.
 MAX_SETS = 64
+
+# Boundaries in one part of a merge, so that all steps of it stay in the cache.
+_PART = 1 << 14
 
 
 class LayeredSet:
@@ -49,25 +56,17 @@ class LayeredSet:
         if self.n == 1:
             self.index = index_of(planes[0])
             return
-        places = np.concatenate([plane.boundaries for plane in planes])
-        flips = np.repeat(
-            np.uint64(1) << np.arange(self.n, dtype=np.uint64), [plane.boundaries.size for plane in planes]
-        )
-        # The list consists of sorted pieces, which a stable sort merges.
-        by_place = np.argsort(places, kind="stable")
-        places = places[by_place]
-        words = np.bitwise_xor.accumulate(flips[by_place]) if places.size else flips
-        last = np.flatnonzero(places[1:] != places[:-1]) if places.size else np.empty(0, dtype=np.intp)
-        last = np.append(last, places.size - 1) if places.size else last
-        words = np.concatenate([np.zeros(1, dtype=np.uint64), words[last]])
-        self.index = Index(np.ascontiguousarray(places[last]), order, words=words)
+        parts = [(places, words) for places, words, _ in merged(planes, 0, n_threads=None)]
+        places = np.concatenate([places for places, _ in parts])
+        words = np.concatenate([np.zeros(1, dtype=np.uint64), *(words for _, words in parts)])
+        self.index = Index(places, order, words=words)
 
     def words_at(
         self, lon: NDArray[np.float64], lat: NDArray[np.float64], matrix: NDArray[np.float64] | None
     ) -> NDArray[np.uint64]:
         """Words at positions in radians, which `matrix` rotates first; 0 where a position is not finite."""
         numbers = np.empty(lon.size, dtype=np.uint64)
-        _cells.numbers(lon, lat, 1.0, self.order, lookup.NO_ROTATION if matrix is None else matrix, numbers)
+        _cells.numbers(lon, lat, 1.0, self.order, NO_ROTATION if matrix is None else matrix, numbers)
         words = np.empty(lon.size, dtype=np.uint64)
         _kernel.words_at(self.index, numbers, words)
         return words
@@ -81,6 +80,53 @@ class LayeredSet:
     ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """Words at the centres of caps, and whether the word is certainly the same in the whole cap; all in radians."""
         words, one = np.empty(lon.size, dtype=np.uint64), np.empty(lon.size, dtype=np.bool_)
-        matrix = lookup.NO_ROTATION if matrix is None else matrix
+        matrix = NO_ROTATION if matrix is None else matrix
         _kernel.caps(lon, lat, radius, matrix, self.index, self.order, words, one.view(np.uint8))
         return words, one
+
+
+def merged(
+    planes: Sequence[RangeSet], shift: int, *, n_threads: int | None
+) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint64], int]]:
+    """The cell numbers at which any set begins or ends, with the words from there on, in parts along the curve.
+
+    Parameters
+    ----------
+    planes : sequence of RangeSet
+        The sets, up to 64 of them.
+    shift : int
+        Parts are cut at multiples of ``1 << shift``, at most 58.
+    n_threads : int or None
+        Number of threads.
+
+    Yields
+    ------
+    places, words : numpy.ndarray of uint64, shape (n,)
+        A part: ascending numbers, and the words. Bit k of a word is that of set k. The first word of all is 0.
+    stop : int
+        Where the part ends, in units of ``1 << shift``; at last the end of the sky.
+    """
+    lists = [plane.boundaries for plane in planes]
+    samples = np.sort(np.concatenate([one[:: _PART // 8] for one in lists]))
+    inner = np.unique(samples[8::8] >> np.uint64(shift))
+    inner = inner[inner > 0]
+    stops = np.append(inner, np.uint64(12 << 2 * MAX_ORDER >> shift))
+    cuts = [np.concatenate([[0], np.searchsorted(one, inner << np.uint64(shift)), [one.size]]) for one in lists]
+
+    def part(number: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64], int]:
+        leaves: deque[tuple[NDArray[np.uint64], NDArray[np.uint64], np.uint64]] = deque()
+        for k, (one, cut) in enumerate(zip(lists, cuts, strict=True)):
+            first, last = int(cut[number]), int(cut[number + 1])
+            bit = np.uint64(1 << k)
+            words = np.zeros(last - first, dtype=np.uint64)
+            words[first % 2 :: 2] = bit
+            leaves.append((one[first:last], words, bit * np.uint64(first % 2)))
+        while len(leaves) > 1:
+            a, b = leaves.popleft(), leaves.popleft()
+            places, words = (np.empty(a[0].size + b[0].size, dtype=np.uint64) for _ in range(2))
+            n = _flags.merge(*a, *b, places, words)
+            leaves.append((places[:n], words[:n], a[2] | b[2]))
+        places, words, _ = leaves.pop()
+        return places, words, int(stops[number])
+
+    yield from thread_map(part, range(stops.size), n_threads)

@@ -20,6 +20,8 @@ from hpmask._utils.arguments import MAX_ORDER, as_fraction, check_order, unmaske
 from hpmask._utils.memory import array_of
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count, thread_map
+from hpmask._utils.pickles import rebuilder
+from hpmask._utils.stable import stable_hash
 from hpmask.core.merging import combined
 from hpmask.core.uniq import orders_of
 
@@ -27,6 +29,7 @@ __all__ = [
     "RangeSet",
     "as_integers",
     "cells_in",
+    "checked",
     "difference_of",
     "flat",
     "from_starts_stops",
@@ -36,6 +39,7 @@ __all__ = [
     "union_along_curve",
     "union_of",
     "uniq_ranges",
+    "unpickled_boundaries",
 ]
 
 _END = 12 << (2 * MAX_ORDER)
@@ -94,9 +98,7 @@ class RangeSet:
         order = check_order(order)
         # astype comes last because it copies: the set owns its memory, and nobody has a writable view of it.
         boundaries = _as_pairs(ranges).reshape(-1).astype(np.uint64)
-        fault = _kernel.first_fault(boundaries, 1 << (2 * (MAX_ORDER - order)), _END)
-        if fault >= 0:
-            raise ValueError(_explain(boundaries, fault, order))
+        _check_boundaries(boundaries, order)
         self._set(boundaries, order)
 
     def _set(self, boundaries: Boundaries, order: int) -> None:
@@ -715,6 +717,44 @@ class RangeSet:
         """
         return not self.overlaps(other)
 
+    def contains(self, cells: ArrayLike, order: int = MAX_ORDER, *, mode: Mode = "center") -> Any:
+        """Return whether cells are in the set.
+
+        Parameters
+        ----------
+        cells : array-like of int, any shape
+            NESTED cells, 0 to ``12 * 4**order - 1``. The column ``_healpix_29`` of a HATS catalog has such cells.
+        order : int, optional
+            Their order, 0 to 29.
+        mode : {"center", "overlap", "inside"}, optional
+            Only for cells that are coarser than the set. Such a cell is in the set if its centre is ("center"), if any
+            part of it is ("overlap"), or if all of it is ("inside"), as in `at_order`.
+
+        Returns
+        -------
+        bool or numpy.ndarray of bool
+            The answers, in the shape of `cells`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `cells` are not cells of this order, or `order` or `mode` is another one.
+
+        Examples
+        --------
+        >>> from hpmask import RangeSet
+        >>> some = RangeSet.from_cells([16, 17, 18], order=2)
+        >>> some.contains([15, 16, 18, 19], order=2)
+        array([False,  True,  True, False])
+        >>> some.contains(4, order=1, mode="overlap")
+        True
+        """
+        order, mode = check_order(order), check_mode(mode)
+        numbers = numbers_of(cells, order, "cells")
+        plane = self if order >= self._order else self.at_order(order, mode=mode)
+        inside = cells_in(plane, numbers.reshape(-1), MAX_ORDER).reshape(numbers.shape)
+        return inside if inside.ndim else bool(inside)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RangeSet):
             return NotImplemented
@@ -722,8 +762,8 @@ class RangeSet:
         return same or np.array_equal(self._boundaries, other._boundaries)
 
     def __hash__(self) -> int:
-        # crc32 reads the memory in place. hash() needs a copy of it as bytes.
-        return hash((self._boundaries.size, crc32(self._boundaries.data)))
+        # crc32 reads the memory in place, on all machines whose bytes are in this order.
+        return stable_hash("cells", self._boundaries.size, crc32(self._boundaries.astype("<u8", copy=False).data))
 
     # ------------------------------------------------------------------ transformations
 
@@ -804,6 +844,12 @@ def trusted(boundaries: Boundaries, order: int) -> RangeSet:
     return RangeSet._trusted(boundaries, order)
 
 
+def checked(boundaries: Boundaries, order: int) -> RangeSet:
+    """A set from boundaries that may be wrong, of which it takes ownership; see `RangeSet` for the errors."""
+    _check_boundaries(boundaries, order)
+    return RangeSet._trusted(boundaries, order)
+
+
 def from_starts_stops(
     starts: Boundaries, stops: Boundaries, order: int, *, depth: int = 1, n_threads: int | None = 1
 ) -> RangeSet:
@@ -836,7 +882,9 @@ def union_along_curve(sets: Iterable[RangeSet], cuts: NDArray[np.uint64], order:
     for k, one in enumerate(sets):
         boundaries = one._boundaries
         i, j = (int(number) for number in np.searchsorted(boundaries, cuts[k : k + 2]))
-        # A range across a cut is divided there.
+        # A range across a cut is divided there, and one that ends at a cut is not.
+        i += i % 2 and int(boundaries[i] == cuts[k])
+        j += j % 2 and int(boundaries[j] == cuts[k + 1])
         low, high = cuts[k : k + i % 2], cuts[k + 1 : k + 1 + j % 2]
         pieces.append(np.concatenate([low, boundaries[i:j], high]))
         if i or j < boundaries.size:
@@ -855,6 +903,28 @@ def index_of(plane: RangeSet) -> Index:
     return index
 
 
+def numbers_of(cells: ArrayLike, order: int, argument: str) -> NDArray[np.uint64]:
+    """NESTED cells of an order as numbers at order 29, in their shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not cells of this order; the error names `argument` and the first row that is not.
+    """
+    array = _as_array(cells, argument)
+    n_cells = 12 << 2 * order
+    if array.size and not (array.min() >= 0 and array.max() < n_cells):
+        row = int(np.argmax((array.reshape(-1) < 0) | (array.reshape(-1) >= n_cells)))
+        where = f"row {row} is" if array.ndim else "got"
+        raise ValueError(
+            f"{argument} must be from 0 to 12 * 4**{order} - 1, the cells of order {order}, {where} "
+            f"{array.reshape(-1)[row]}"
+        )
+    array = np.ascontiguousarray(array).reshape(array.shape)
+    numbers = array.view(np.uint64) if array.dtype == np.int64 else array.astype(np.uint64)
+    return numbers << np.uint64(2 * (MAX_ORDER - order)) if order < MAX_ORDER else numbers
+
+
 def cells_in(plane: RangeSet, cells: NDArray[np.uint64], order: int) -> NDArray[np.bool_]:
     """Whether a set has each of some NESTED cells of an order that is at least that of the set."""
     inside = np.empty(cells.size, dtype=np.bool_)
@@ -862,9 +932,16 @@ def cells_in(plane: RangeSet, cells: NDArray[np.uint64], order: int) -> NDArray[
     return inside
 
 
-def _rebuild(boundaries: Boundaries, order: int) -> RangeSet:
-    # A copy, because an array from a pickle may lie in a buffer that others can write to.
-    return RangeSet._trusted(np.array(boundaries, dtype=np.uint64), order)
+@rebuilder("RangeSet")
+def _rebuild(boundaries: Any, order: Any) -> RangeSet:
+    return checked(unpickled_boundaries(boundaries), check_order(order))
+
+
+def unpickled_boundaries(boundaries: Any) -> Boundaries:
+    """A copy of boundaries from a pickle, which may lie in a buffer that others can write to."""
+    if getattr(boundaries, "dtype", None) != np.uint64 or boundaries.ndim != 1 or boundaries.size % 2:
+        raise ValueError("its ranges are not pairs of 64-bit numbers")
+    return np.array(boundaries, dtype=np.uint64)
 
 
 def _checked(other: object) -> RangeSet:
@@ -923,6 +1000,12 @@ def _first_odd(array: NDArray[Any]) -> str:
         return ""
     odd = np.argwhere(array != np.floor(array))
     return f", row {odd[0][0]} holds {array[tuple(odd[0])]}" if odd.size else ""
+
+
+def _check_boundaries(boundaries: Boundaries, order: int) -> None:
+    fault = _kernel.first_fault(boundaries, 1 << (2 * (MAX_ORDER - order)), _END)
+    if fault >= 0:
+        raise ValueError(_explain(boundaries, fault, order))
 
 
 def _explain(boundaries: Boundaries, fault: int, order: int) -> str:

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Self, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask._utils.arguments import check_order
-from hpmask._utils.history import Expression
+from hpmask._utils.history import Expression, title_of
 from hpmask._utils.parallel import thread_map
+from hpmask._utils.pickles import rebuilder
+from hpmask._utils.stable import stable_hash
 from hpmask._utils.words import counted, fraction_text
 from hpmask.core import layers
 from hpmask.core.rangeset import RangeSet
@@ -108,6 +111,11 @@ class MaskValue:
         return str(self._history)
 
     @property
+    def title(self) -> str:
+        """Title of the recipe that made the mask, or "" if there is none. Other masks made from this one have none."""
+        return title_of(self.history)
+
+    @property
     def n_ranges(self) -> int:
         """Number of ranges in memory. Equal planes count once."""
         return sum(plane.n_ranges for plane in distinct_planes(self))
@@ -188,10 +196,42 @@ class MaskValue:
         return self._frame == other._frame and self._energy == other._energy and self._planes == other._planes
 
     def __hash__(self) -> int:
-        return hash((self._frame, self._energy, self._planes))
+        energy = None if self._energy is None else hash(self._energy)
+        # Equal planes are often one object.
+        hashes = {id(plane): hash(plane) for plane in self._planes}
+        return stable_hash("mask", self._frame, energy, *(hashes[id(plane)] for plane in self._planes))
 
     def __bool__(self) -> bool:
-        raise TypeError("a Mask is neither true nor false: use is_empty, is_full, overlaps or issubset")
+        raise TypeError(
+            "a Mask is neither true nor false: use is_empty, is_full, overlaps or issubset; "
+            "gammapy's makers take mask.to_exclusion_mask()"
+        )
+
+    # ------------------------------------------------------------------ arrays and maps of others
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Refuse to become an array, except as one object. numpy would make an array of one object in silence."""
+        if dtype is not None and np.dtype(dtype).kind == "O":
+            return _as_object(self)
+        raise TypeError(f"a {type(self).__name__} cannot become an array, {_NO_PIXELS}")
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Refuse to be combined with arrays, except with arrays of objects. numpy would make an array of masks."""
+        others = [one for one in inputs if not isinstance(one, MaskValue)]
+        objects = all(isinstance(one, np.ndarray) and one.dtype.kind == "O" for one in others)
+        if method != "__call__" or not (objects or ufunc in (np.equal, np.not_equal)):
+            raise TypeError(
+                f"a {type(self).__name__} cannot be combined with an array (numpy.{ufunc.__name__}), {_NO_PIXELS}"
+            )
+        parts = [_as_object(one) if isinstance(one, MaskValue) else one for one in inputs]
+        return ufunc(*parts, **kwargs)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Explain what to do where a gammapy map is expected. Type checkers must not see this method."""
+            hint = f": it is not a map of gammapy, {_NO_PIXELS}" if name in _OF_MAPS else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
     # ------------------------------------------------------------------ bins
 
@@ -247,6 +287,20 @@ class MaskValue:
 M = TypeVar("M", bound=MaskValue)
 T = TypeVar("T")
 
+# What the errors about pixels advise.
+_NO_PIXELS = (
+    "because it has no pixels: to_gammapy(geom) makes a map of gammapy, such as dataset.mask_fit, to_exclusion_mask() "
+    "serves gammapy's makers, and to_wcs and to_healpix make arrays"
+)
+# What gammapy's datasets and makers ask of a map.
+_OF_MAPS = frozenset(
+    {
+        *("data", "dtype", "geom", "is_mask", "quantity", "shape", "unit"),
+        *("get_by_coord", "interp_to_geom", "pad", "downsample", "slice_by_idx", "to_hdulist", "to_region_nd_map"),
+        *("reduce_over_axes", "resample_axis", "sum_over_axes"),
+    }
+)
+
 _OPERATIONS = {"|": "__or__", "&": "__and__", "^": "__xor__", "-": "__sub__"}
 
 
@@ -259,21 +313,24 @@ def _shared(planes: list[RangeSet], order: int) -> tuple[RangeSet, ...]:
     return tuple(distinct[id(plane)] for plane in planes)
 
 
+def _as_object(mask: MaskValue) -> NDArray[Any]:
+    """An array of shape () that holds the mask as an object."""
+    array = np.empty((), dtype=object)
+    array[()] = mask
+    return array
+
+
 def _unknown_origin(mask: MaskValue) -> Expression:
     """The history of a mask that is made from planes of unknown origin."""
     bins = "" if mask.energy is None else f"{counted(mask.energy.n_bins, 'bin')}, "
     return Expression(f"Mask({bins}{counted(mask.n_ranges, 'range')}, order={mask.order})")
 
 
-def _rebuild(
-    cls: type[M],
-    planes: tuple[RangeSet, ...],
-    order: int,
-    frame: str,
-    energy: EnergyAxis | None,
-    history: str,
-) -> M:
-    return cls(planes, order=order, frame=frame, energy=energy, history=history)
+@rebuilder("Mask")
+def _rebuild(cls: type[M], planes: Any, order: Any, frame: Any, energy: Any, history: Any) -> M:
+    if not (isinstance(cls, type) and issubclass(cls, MaskValue)):
+        raise TypeError(f"its class is {cls!r}")
+    return cls(planes, order=check_order(order), frame=frame, energy=energy, history=history)
 
 
 def _size(nbytes: float) -> str:
@@ -287,7 +344,9 @@ def _size(nbytes: float) -> str:
 # ---------------------------------------------------------------------- for the modules that work on masks
 
 
-_face: type[MaskValue] = MaskValue
+_face: type[MaskValue] | None = None
+# The module that sets it. It is above this one, so it is loaded by its name, if nobody has loaded it.
+_MODULE_OF_FACE = "hpmask.mask"
 
 
 def set_face(face: type[MaskValue]) -> None:
@@ -305,7 +364,9 @@ def new_mask(
     history: str | Expression = "",
 ) -> MaskValue:
     """A mask of the class that users see, for modules that cannot import `hpmask.Mask`."""
-    return _face(planes, order=order, frame=frame, energy=energy, history=history)
+    if _face is None:
+        import_module(_MODULE_OF_FACE)
+    return (_face or MaskValue)(planes, order=order, frame=frame, energy=energy, history=history)
 
 
 def distinct_planes(mask: MaskValue) -> list[RangeSet]:

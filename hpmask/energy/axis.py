@@ -12,6 +12,8 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_flag, unmasked
+from hpmask._utils.pickles import rebuilder
+from hpmask._utils.stable import stable_hash
 from hpmask._utils.words import counted
 from hpmask.energy import tables
 from hpmask.energy.units import as_energy, energies_of, is_spectral, same_energies
@@ -522,7 +524,7 @@ class EnergyAxis:
 
     def __hash__(self) -> int:
         # Equality of edges has a tolerance: the hash must not depend on them.
-        return hash((self.n_bins, self._name, self._interp))
+        return stable_hash("energies", self.n_bins, self._name, self._interp)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (np.array(self._edges.value), self.unit, self._name, self._interp, np.array(self._nodes))
@@ -539,16 +541,25 @@ def _shortened(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([values[:3], [np.nan], values[-3:]])
 
 
-def _rebuild(
-    values: NDArray[np.float64], unit: u.UnitBase, name: str, interp: Any, nodes: NDArray[np.float64]
-) -> EnergyAxis:
-    return with_nodes(EnergyAxis(u.Quantity(values, unit), name=name, interp=interp), nodes)
+@rebuilder("EnergyAxis")
+def _rebuild(values: Any, unit: Any, name: Any, interp: Any, nodes: Any) -> EnergyAxis:
+    if not isinstance(unit, u.UnitBase) or not all(isinstance(one, np.ndarray) for one in (values, nodes)):
+        raise TypeError("its edges and nodes are not arrays with a unit")
+    axis = EnergyAxis(u.Quantity(values, unit), name=name, interp=interp)
+    nodes = np.array(nodes, dtype=np.float64)
+    steps = np.diff(nodes) if nodes.ndim == 1 else nodes
+    if nodes.shape not in ((axis.n_bins,), (axis.n_bins + 1,)) or not (
+        np.isfinite(nodes).all() and (nodes > 0).all() and ((steps > 0).all() or (steps < 0).all())
+    ):
+        raise ValueError("its nodes are not energies in order, with one for each bin or edge")
+    return with_nodes(axis, nodes)
 
 
 def with_nodes(axis: EnergyAxis, nodes: NDArray[np.float64]) -> EnergyAxis:
     """The same bins with other nodes: n_bins + 1 edges or n_bins centres, between which positions are measured."""
     new = EnergyAxis(axis._edges, name=axis._name, interp=axis._interp)
-    new._nodes = nodes
+    new._nodes = np.array(nodes)
+    new._nodes.flags.writeable = False
     return new
 
 
@@ -578,7 +589,13 @@ def check_axis(axis: Any, argument: str = "energy") -> EnergyAxis:
         If it is anything else, such as the edges of bins.
     """
     if not isinstance(axis, EnergyAxis):
-        raise TypeError(f"{argument} must be an EnergyAxis, got {type(axis).__name__}")
+        # gammapy is not imported to find out.
+        hint = (
+            f": hpmask.interop.gammapy.axis_from_gammapy({argument}) makes one"
+            if type(axis).__name__ == "MapAxis"
+            else ""
+        )
+        raise TypeError(f"{argument} must be an EnergyAxis, got {type(axis).__name__}{hint}")
     return axis
 
 

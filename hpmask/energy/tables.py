@@ -22,6 +22,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from hpmask._files.fits_file import faults_of, is_table, load, name_of, units_of
+from hpmask._utils.words import listed
 from hpmask.energy.units import same_energies
 
 __all__ = ["edges_between", "has_energies", "node_column", "pair_of", "parsed", "read", "table_of", "values_of"]
@@ -151,7 +152,7 @@ def parsed(table: Table, where: str) -> tuple[u.Quantity, str, Literal["log", "l
     if found is None:
         raise ValueError(
             f"the table {where}".rstrip() + " has no columns of energy bins such as E_MIN and E_MAX. Its columns are "
-            f"{', '.join(table.colnames)}"
+            f"{listed(table.colnames)}"
         )
     low, high, name, interp = found
     units = [table[column].unit for column in (low, high)]

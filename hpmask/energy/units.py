@@ -9,7 +9,7 @@ from astropy import units as u
 
 from hpmask._utils.arguments import as_quantity
 
-__all__ = ["as_energy", "energies_of", "is_spectral", "per_bin", "same_energies"]
+__all__ = ["as_energy", "energies_of", "how_to_get_bins", "is_spectral", "per_bin", "same_energies"]
 
 # Edges still mean the same axis after a conversion of units, or after a table of float32.
 _EDGE_RTOL = 1e-6
@@ -51,6 +51,13 @@ def as_energy(energy: u.Quantity | str, argument: str) -> u.Quantity:
     return energy if energy.unit.is_equivalent(u.J) else energies_of(energy)
 
 
+def how_to_get_bins(of: str) -> str:
+    """The end of an error about energy bins that `of` does not have: how a mask gets some, or nothing."""
+    if of != "the mask":
+        return ""
+    return ": give it some with energy=axis where it is made, or with mask.resample_energy(axis)"
+
+
 def per_bin(value: Any, energy: Any, argument: str, *, of: str = "the mask") -> Any:
     """`value`, or its result for the axis `energy` if it is a function; the error names `argument` and its owner `of`.
 
@@ -62,5 +69,7 @@ def per_bin(value: Any, energy: Any, argument: str, *, of: str = "the mask") -> 
     if not callable(value):
         return value
     if energy is None:
-        raise ValueError(f"{argument} is a function of the energy axis, but {of} has no energy bins")
+        raise ValueError(
+            f"{argument} is a function of the energy axis, but {of} has no energy bins{how_to_get_bins(of)}"
+        )
     return value(energy)

@@ -43,18 +43,23 @@ def parse_position(text: str, frame: str = "icrs") -> SkyCoord:
     """
     frame = frames.check_frame(frame)
     words = text.replace(",", " ").split()
+    why = ""
     try:
         if len(words) == 2 and all(_is_number(word) for word in words):
             lon, lat = (float(word) for word in words)
             if not (math.isfinite(lon) and math.isfinite(lat)):
-                raise ValueError("it is not finite")
+                why = ", which is not finite"
+            elif abs(lat) > 90:
+                why = ", whose latitude is not from -90 to 90 deg"
+            if why:
+                raise ValueError(why)
             return SkyCoord(lon, lat, unit="deg", frame=frame)
         if ":" in text:
             return SkyCoord(" ".join(words), unit=("hourangle" if frame == "icrs" else "deg", "deg"), frame=frame)
         return SkyCoord(" ".join(words), frame=frame)
-    except (ValueError, u.UnitsError) as error:
+    except (ValueError, u.UnitsError):
         raise ValueError(
-            f"a position must be like '83.63 22.01' (degrees) or '05h34m32s +22d00m52s', got {text!r}: {error}"
+            f"a position must be like '83.63 22.01' (degrees) or '05h34m32s +22d00m52s', got {text!r}{why}"
         ) from None
 
 

@@ -18,7 +18,8 @@ from hpmask.core.healpix_map import HealpixMap
 from hpmask.core.value import MaskValue
 from hpmask.energy.axis import EnergyAxis
 from hpmask.interop.gammapy import from_maps as gammapy_maps
-from hpmask.interop.healsparse import from_healsparse, is_healsparse, read_healsparse
+from hpmask.interop.healsparse import from_healsparse, is_healsparse
+from hpmask.io.format import Footprint
 from hpmask.io.healpix_table import is_healpix
 from hpmask.values.criterion import Criterion, check_nan
 from hpmask.values.threshold import mask_of
@@ -51,10 +52,15 @@ def from_map(
     frame: str | None = None,
     energy: EnergyAxis | None = None,
     column: Any = None,
+    bits: Any = None,
     hdu: int | str | None = None,
+    within: Footprint | None = None,
     n_threads: int | None = None,
 ) -> MaskValue:
-    """See `hpmask.Mask.from_map`."""
+    """See `hpmask.Mask.from_map`.
+
+    `within` is the sky that is needed, as a function of an order and a frame: the mask may be wrong outside.
+    """
     criterion = Criterion.of(threshold, low=low, high=high, keep=keep, closed=closed, connectivity=connectivity)
     check_nan(nan)
     options: dict[str, Any] = {"nan": nan, "invert": invert, "outside": outside, "order": order, "mode": mode}
@@ -67,19 +73,29 @@ def from_map(
         if kind != "healpix":
             _check_unused({"nest": nest}, "arrays and HEALPix files", _NAMES[kind])
         if kind == "healsparse":
-            _check_unused(of_files, "HEALPix files and images", _NAMES[kind])
-            options["path"] = file
-            values = read_healsparse(file)
-        elif unit is not None:
+            _check_unused({"hdu": hdu}, "HEALPix files and images", _NAMES[kind])
+            return from_healsparse(
+                file, criterion, frame=frame, energy=energy, column=column, bits=bits, within=within, **options
+            )
+        _check_unused({"bits": bits}, "maps of healsparse", "another file")
+        if unit is not None:
             # Where the file names its frame, `frame` is that of the mask.
-            own = frame if not _text(unit, "COORDSYS") else None
+            with faults_of(file):
+                own = frame if not _text(unit, "COORDSYS") else None
             values = io.read_map(file, column=column, hdu=hdu, nest=nest, frame=own)
             of_arrays["nest"] = None
         else:
             _check_unused({"column": column}, "HEALPix files", _NAMES[kind])
             return _from_image(file, criterion, frame, energy, hdu, options)
+    elif is_healsparse(values):
+        _check_unused(of_arrays, "arrays", "a map of healsparse")
+        _check_unused({"hdu": hdu}, "files", "a map of healsparse")
+        return from_healsparse(
+            values, criterion, frame=frame, energy=energy, column=column, bits=bits, within=within, **options
+        )
     else:
         _check_unused(of_files, "files", f"a {type(values).__name__}")
+        _check_unused({"bits": bits}, "maps of healsparse", f"a {type(values).__name__}")
     if isinstance(values, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
         _check_unused(of_arrays, "arrays", "an image")
         return _from_image(values, criterion, frame, energy, None, options)
@@ -87,17 +103,13 @@ def from_map(
         _check_unused(of_arrays, "arrays", "a gammapy map")
         _check_unused({"energy": energy}, "other maps", "a gammapy map")
         return gammapy_maps.from_map(values, criterion, frame=frame, argument="values", **options)
-    if is_healsparse(values):
-        _check_unused(of_arrays, "arrays", "a map of healsparse")
-        if frame is None:
-            raise TypeError("frame must be given: a map of healsparse has none")
-        with faults_of(file):
-            return from_healsparse(values, criterion, frame=frame, energy=energy, **options)
     what = "HealpixMap"
     if isinstance(values, HealpixMap):
         _check_unused(of_arrays, "arrays", "a HealpixMap")
     else:
-        if isinstance(values, fits.HDUList) or not (isinstance(values, list | tuple) or hasattr(values, "__array__")):
+        is_array = isinstance(values, list | tuple) or hasattr(values, "__array__")
+        # Masks have that method as well, which only raises.
+        if not is_array or isinstance(values, fits.HDUList | MaskValue):
             raise TypeError(
                 "values must be a HealpixMap, an array, a path, an image HDU, or a map of gammapy or healsparse, got "
                 f"{type(values).__name__}"
@@ -122,16 +134,18 @@ def _kind_and_unit(path: str | Path, hdu: int | str | None) -> tuple[str, Hdu | 
     """What kind of map a file, or one HDU of it, has ("healpix", "healsparse" or "image"), and the HDU of the map."""
     with faults_of(path, Exception):
         units = units_of(path)
-    if hdu is not None:
-        units = [unit for i, unit in enumerate(units) if str(hdu).strip().upper() in (str(i), name_of(unit))]
-    for unit in units:
-        if _text(unit, "PIXTYPE") == "HEALSPARSE":
-            return "healsparse", unit
-        if is_healpix(unit):
-            return "healpix", unit
-    kinds = [content_of(unit) for unit in units]
-    if hdu is None and "an image" not in kinds:
-        raise MaskFormatError(f"{path}: there is neither a HEALPix map nor an image in this file{advice_for(kinds)}")
+    # A card that is needed may not be one.
+    with faults_of(path):
+        if hdu is not None:
+            units = [unit for i, unit in enumerate(units) if str(hdu).strip().upper() in (str(i), name_of(unit))]
+        for unit in units:
+            if _text(unit, "PIXTYPE") == "HEALSPARSE":
+                return "healsparse", unit
+            if is_healpix(unit):
+                return "healpix", unit
+        kinds = [content_of(unit) for unit in units]
+        if hdu is None and "an image" not in kinds:
+            raise MaskFormatError(f"there is neither a HEALPix map nor an image in this file{advice_for(kinds)}")
     return "image", None
 
 

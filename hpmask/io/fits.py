@@ -19,6 +19,20 @@ Every HDU has CHECKSUM and DATASUM. These are sums of 32-bit words, so they do n
 two bins could swap their planes unnoticed. MASKHASH is therefore a SHA-256 digest of the whole mask; the module
 `hpmask.io.identity` defines it. A file without it counts as damaged.
 
+A set of masks with names has layout 2. Its layers follow each other in the order of their bits, each with the tables of
+a mask as above. What belongs to a single mask is in the header of the layer's first table, so each layer without energy
+bins is a MOC as it stands::
+
+    PRIMARY   no data; HPMASK = 2, NLAYERS, MASKHASH (of the set), CREATOR, DATE
+    <name>    the MOC of the first layer; EXTVER = 1, LAYER (its name, escaped), BIT = 0, and NPLANES, NBINS, MASKHASH
+              and HISTORY of the layer
+    EBOUNDS   only for a layer with energy bins
+    PLANE     as above; the planes of all layers are numbered in one series
+    <name>    the second layer; EXTVER = 2 ...
+
+EXTNAME has the beginning of the name. It is for readers: FITS does not distinguish upper and lower case in it. The
+digest of the set covers the names and their order, so layers that change places are noticed.
+
 The history is written to HISTORY cards, one per line of text. Characters other than printable ASCII are escaped as in
 Python strings, and a backslash at the end of a card means that the line continues in the next card.
 """
@@ -27,8 +41,9 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from io import BufferedReader
 from itertools import takewhile
 from typing import IO, Any
 
@@ -39,25 +54,32 @@ from numpy.typing import NDArray
 
 import hpmask
 from hpmask._files.fits_file import advice_for, content_of
-from hpmask._files.fits_text import add_history, escaped, history_of, unescaped
+from hpmask._files.fits_text import add_history, add_title, escaped, history_of, unescaped
 from hpmask._files.hdu import Hdu, write_hdu
 from hpmask._utils.arguments import check_order
 from hpmask._utils.errors import MaskFormatError
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.warn import warn
+from hpmask._utils.words import counted
+from hpmask.core.named import check_name, layers_of
 from hpmask.core.rangeset import RangeSet, uniq_ranges
 from hpmask.core.transform import reduce, to_frame
-from hpmask.core.value import MaskValue, new_mask
+from hpmask.core.value import MaskValue, distinct_planes, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry.frames import COORDSYS
 from hpmask.io.cells import disjoint
-from hpmask.io.format import Format
+from hpmask.io.fits_part import PART_FROM, ranges_within
+from hpmask.io.format import Footprint, Format
 from hpmask.io.healpix_table import starts_with_map
-from hpmask.io.identity import mask_digest
+from hpmask.io.healsparse_read import starts_with_sparse_map
+from hpmask.io.identity import mask_digest, set_digest
+from hpmask.io.opened import to_end
 
 __all__ = ["FORMAT"]
 
-_LAYOUT = 1
+_LAYOUT, _LAYOUT_OF_SETS = 1, 2
+# Characters of the name of a layer in EXTNAME, which fits into a card.
+_EXTNAME = 60
 _FRAMES = {letter: frame for frame, letter in COORDSYS.items()}
 
 # The finest order whose UNIQ numbers fit into 32 bits. MOCs of version 1 give order 29 there all the same.
@@ -70,34 +92,21 @@ _EBOUNDS = np.dtype([("CHANNEL", "i4"), ("E_MIN", "f8"), ("E_MAX", "f8"), ("PLAN
 
 
 def _write(mask: MaskValue, file: IO[bytes]) -> None:
-    plain = mask.energy is None and mask.frame == "icrs"
-    # Equal planes are one object: this keeps each of them once.
-    planes = [] if plain else list({id(plane): plane for plane in mask.planes}.values())
     # Whatever cannot be written raises here, before the first byte is written.
-    bounds = None if mask.energy is None else _bounds_hdu(mask, mask.energy, planes)
-    outline = reduce(mask, "any")
-    if mask.frame != "icrs":
-        outline = to_frame(outline, "icrs")
-
-    def tables() -> None:
-        write_hdu(file, _ranges_header(outline.planes[0], "icrs", "MOC", 1), _boundaries(outline.planes[0]))
-        if bounds is not None:
-            write_hdu(file, *bounds)
-        for number, plane in enumerate(planes, start=1):
-            write_hdu(file, _ranges_header(plane, mask.frame, "PLANE", number), _boundaries(plane))
-
-    primary = _primary_header(mask, len(planes))
+    tables = _tables(mask)
+    primary = _primary_header(_LAYOUT)
+    _describe(primary, mask)
     stream: Any = file
     # A gzipped file says that it is seekable, but what is written cannot be changed.
     if isinstance(stream, gzip.GzipFile) or not file.seekable():
         primary["MASKHASH"] = mask_digest(mask)
         write_hdu(file, primary)
-        tables()
+        _write_tables(file, tables)
         return
     # The digest takes as long as all the rest. A second thread makes it meanwhile, and the header gets it at the end.
     start = file.tell()
     write_hdu(file, primary)
-    jobs: list[Callable[[], Any]] = [tables, lambda: mask_digest(mask)]
+    jobs: list[Callable[[], Any]] = [lambda: _write_tables(file, tables), lambda: mask_digest(mask)]
     _, primary["MASKHASH"] = thread_map(lambda job: job(), jobs, 2 if thread_count(None) > 1 else 1)
     end = file.tell()
     file.seek(start)
@@ -105,17 +114,74 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
     file.seek(end)
 
 
-def _primary_header(mask: MaskValue, n_planes: int) -> fits.Header:
+def _write_set(layers: Mapping[str, MaskValue], file: IO[bytes]) -> None:
+    hdus = []
+    n_planes = 0
+    digests = dict(zip(layers, thread_map(mask_digest, layers.values()), strict=True))
+    for bit, (name, mask) in enumerate(layers.items()):
+        tables = _tables(mask, first=n_planes + 1)
+        header, _ = tables[0]
+        header["EXTNAME"] = escaped(name)[:_EXTNAME]
+        header["EXTVER"] = bit + 1
+        header["BIT"] = (bit, "bit of the layer in flags")
+        # Without a comment, which astropy would have to cut where the name is long.
+        header["LAYER"] = escaped(name)
+        _describe(header, mask)
+        header["MASKHASH"] = digests[name]
+        n_planes += header["NPLANES"]
+        hdus += tables
+    primary = _primary_header(_LAYOUT_OF_SETS)
+    primary["NLAYERS"] = (len(layers), "layers, each a MOC and its PLANE tables")
+    primary["MASKHASH"] = set_digest(digests)
+    write_hdu(file, primary)
+    _write_tables(file, hdus)
+
+
+Table = tuple[fits.Header, NDArray[Any]]
+
+
+def _tables(mask: MaskValue, *, first: int = 1) -> list[Table]:
+    """The tables of a mask; `first` is the EXTVER of its first PLANE."""
+    planes = _own_planes(mask)
+    outline = reduce(mask, "any")
+    if mask.frame != "icrs":
+        outline = to_frame(outline, "icrs")
+    tables = [(_ranges_header(outline.planes[0], "icrs", "MOC", 1), _boundaries(outline.planes[0]))]
+    if mask.energy is not None:
+        tables.append(_bounds_hdu(mask, mask.energy, planes, first))
+    for number, plane in enumerate(planes, start=first):
+        tables.append((_ranges_header(plane, mask.frame, "PLANE", number), _boundaries(plane)))
+    return tables
+
+
+def _own_planes(mask: MaskValue) -> list[RangeSet]:
+    """The planes that need tables of their own, besides the MOC."""
+    plain = mask.energy is None and mask.frame == "icrs"
+    # Equal planes are one object: this keeps each of them once.
+    return [] if plain else distinct_planes(mask)
+
+
+def _write_tables(file: IO[bytes], tables: list[Table]) -> None:
+    for header, data in tables:
+        write_hdu(file, header, data)
+
+
+def _primary_header(layout: int) -> fits.Header:
     header = fits.PrimaryHDU().header
-    header["HPMASK"] = (_LAYOUT, "version of hpmask's layout of masks")
-    header["NPLANES"] = (n_planes, "PLANE tables; 0 if the MOC is the mask")
-    header["NBINS"] = (0 if mask.energy is None else mask.energy.n_bins, "energy bins")
-    # In the place of the digest. Without a comment, since the digest fills the card.
-    header["MASKHASH"] = "0" * 64
+    header["HPMASK"] = (layout, "version of hpmask's layout of masks")
     header["CREATOR"] = (f"hpmask {hpmask.__version__}", "program that wrote this file")
     header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "date of writing (UTC)")
-    add_history(header, mask.history.split("\n") if mask.history else [])
     return header
+
+
+def _describe(header: fits.Header, mask: MaskValue) -> None:
+    """Add what belongs to one mask to a header."""
+    header["NPLANES"] = (len(_own_planes(mask)), "PLANE tables; 0 if the MOC is the mask")
+    header["NBINS"] = (0 if mask.energy is None else mask.energy.n_bins, "energy bins")
+    add_title(header, mask.title)
+    # In the place of the digest. Without a comment, since the digest fills the card.
+    header["MASKHASH"] = "0" * 64
+    add_history(header, mask.history.split("\n") if mask.history else [])
 
 
 def _ranges_header(plane: RangeSet, frame: str, name: str, version: int) -> fits.Header:
@@ -130,13 +196,13 @@ def _ranges_header(plane: RangeSet, frame: str, name: str, version: int) -> fits
     return header
 
 
-def _bounds_hdu(mask: MaskValue, axis: EnergyAxis, planes: list[RangeSet]) -> tuple[fits.Header, NDArray[Any]]:
+def _bounds_hdu(mask: MaskValue, axis: EnergyAxis, planes: list[RangeSet], first: int) -> Table:
     unit = axis.unit.to_string()
     if u.Unit(unit, parse_strict="silent") != axis.unit:
         raise ValueError(
             f"the unit of the energy edges, {unit!r}, cannot be read back: use a unit with a name, such as TeV"
         )
-    number = {id(plane): i for i, plane in enumerate(planes, start=1)}
+    number = {id(plane): i for i, plane in enumerate(planes, start=first)}
     table = np.empty(axis.n_bins, dtype=_EBOUNDS)
     table["CHANNEL"] = np.arange(axis.n_bins)
     table["E_MIN"] = axis.energy_min.value
@@ -168,7 +234,7 @@ def _boundaries(plane: RangeSet) -> NDArray[np.uint64]:
 
 
 def _matches(start: bytes) -> bool:
-    return start.startswith(b"SIMPLE  =") and not starts_with_map(start)
+    return start.startswith(b"SIMPLE  =") and not starts_with_map(start) and not starts_with_sparse_map(start)
 
 
 def _keeps_history(start: bytes) -> bool:
@@ -183,68 +249,139 @@ def _before_end(card: bytes) -> bool:
     return card != b"END".ljust(80)
 
 
-def _read(file: IO[bytes], name: str) -> MaskValue:
+def _read(file: BufferedReader[Any], name: str, within: Footprint | None = None) -> MaskValue:
     primary = Hdu(file, 0)
-    if "HPMASK" in primary:
-        return _read_own(file, primary, name)
-    primary.skip()
-    return _read_moc(file, primary, name)
+    if "HPMASK" not in primary:
+        # Other programs need not sort the ranges, and nothing but the whole table shows whether they did.
+        primary.skip()
+        mask = _read_moc(file, primary, name)
+        to_end(file)
+        return mask
+    if _layout(primary) == _LAYOUT_OF_SETS:
+        n_layers = primary.integer("NLAYERS")
+        raise ValueError(
+            f"this is a set of {counted(n_layers, 'layer')}: read it with MaskSet.read, or one of them with layer="
+        )
+    mask, n_hdus, _ = _read_mask(file, primary, _own_hdu(file, 1, "MOC"), 1, name, within=within)
+    _check_end(file, n_hdus)
+    return mask
 
 
-def _read_own(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
+def _read_set(file: BufferedReader[Any], name: str, within: Footprint | None = None) -> dict[str, MaskValue]:
+    primary = Hdu(file, 0)
+    if "HPMASK" not in primary or _layout(primary) == _LAYOUT:
+        raise ValueError("this is the file of a single mask, without layers: read it with Mask.read")
+    layers: dict[str, MaskValue] = {}
+    digests = {}
+    n_layers, n_hdus, n_planes = primary.integer("NLAYERS"), 1, 0
+    # One at a time, because the number of layers in the header may be wrong.
+    for bit in range(n_layers):
+        hdu = _own_hdu(file, n_hdus, None)
+        layer, its_bit = hdu.get("LAYER"), hdu.get("BIT")
+        if not isinstance(layer, str):
+            raise MaskFormatError(f"HDU {n_hdus} must be that of layer {bit}, but has no LAYER, the name of a layer")
+        layer = unescaped(layer)
+        check_name(layer)
+        if its_bit != bit:
+            raise MaskFormatError(f"HDU {n_hdus} must be that of bit {bit}, but {layer!r} has bit {its_bit}")
+        if layer in layers:
+            raise MaskFormatError(f"there are two layers {layer!r}")
+        digests[layer] = hdu.get("MASKHASH")
+        layers[layer], n_hdus, n_planes = _read_mask(
+            file, hdu, hdu, n_hdus, name, planes_before=n_planes, within=within
+        )
+    _check_end(file, n_hdus)
+    if primary.get("MASKHASH") != set_digest(digests):
+        raise MaskFormatError("the file is damaged: MASKHASH, the digest of names and layers, is that of another set")
+    return layers_of(layers)
+
+
+def _layout(primary: Hdu) -> int:
     primary.require_sums()
-    if (layout := primary.integer("HPMASK")) != _LAYOUT:
-        raise MaskFormatError(f"the file has layout {layout}, but hpmask {hpmask.__version__} reads layout {_LAYOUT}")
-    n_planes, n_bins = primary.integer("NPLANES"), primary.integer("NBINS")
+    if primary.size:
+        raise MaskFormatError(f"the primary HDU has {primary.size} bytes of data, but that of a mask has none")
+    if (layout := primary.integer("HPMASK")) not in (_LAYOUT, _LAYOUT_OF_SETS):
+        raise MaskFormatError(
+            f"the file has layout {layout}, but hpmask {hpmask.__version__} reads layouts {_LAYOUT} and "
+            f"{_LAYOUT_OF_SETS}"
+        )
+    return layout
+
+
+def _read_mask(
+    file: BufferedReader[Any],
+    head: Hdu,
+    moc: Hdu,
+    number: int,
+    name: str,
+    *,
+    planes_before: int = 0,
+    within: Footprint | None = None,
+) -> tuple[MaskValue, int, int]:
+    """A mask, the number of the HDU after it, and the number of PLANE tables so far.
+
+    Its first table is `moc`, HDU `number`, and `head` has the keywords of the mask.
+    """
+    n_planes, n_bins = head.integer("NPLANES"), head.integer("NBINS")
     if n_planes < 0 or n_bins < 0 or bool(n_planes) < bool(n_bins):
         raise MaskFormatError(
             f"the header gives {n_planes} planes and {n_bins} energy bins, which contradict each other"
         )
-    if primary.size:
-        raise MaskFormatError(f"the primary HDU has {primary.size} bytes of data, but that of a mask has none")
-    digest = primary.get("MASKHASH")
-    axis, of_bin, planes, frames = None, None, [], []
-    n_hdus = 1 + (n_bins > 0) + n_planes
+    within = within if file.seekable() else None
+    axis, of_bin, planes, frames, whole = None, None, [], [], True
+    stop = number + 1 + (n_bins > 0) + n_planes
     # One at a time, because the number of HDUs in the header may be wrong.
-    for number in range(1, n_hdus + 1):
-        expected = "MOC" if number == 1 else "EBOUNDS" if number == 2 and n_bins else "PLANE"
-        hdu = _own_hdu(file, number, expected)
-        if expected == "EBOUNDS":
-            axis, of_bin = _read_bounds(hdu, n_bins, n_planes)
-        else:
-            # A MOC that PLANE tables follow holds nothing new. It is read to check its sums.
-            plane, frame = _read_table(hdu, name)
-            planes.append(plane)
-            frames.append(frame)
-    if file.read(1):
-        raise MaskFormatError(f"there are more bytes after the last table, HDU {n_hdus}")
-    if n_planes:
-        planes, frames = planes[1:], frames[1:]
+    for i in range(number, stop):
+        if i == number + 1 and n_bins:
+            axis, of_bin = _read_bounds(_own_hdu(file, i, "EBOUNDS"), n_bins, planes_before + 1, n_planes)
+            continue
+        hdu = moc if i == number else _own_hdu(file, i, "PLANE")
+        if i == number and n_planes and within is not None:
+            # It may be in another frame than the planes, and is not needed.
+            hdu.check_size()
+            hdu.skip()
+            continue
+        # A MOC that PLANE tables follow holds nothing new. It is read to check its sums.
+        plane, frame, is_whole = _read_table(hdu, name, within)
+        planes.append(plane)
+        frames.append(frame)
+        whole = whole and is_whole
+    planes, frames = planes[-n_planes or None :], frames[-n_planes or None :]
     if len(set(frames)) > 1:
         raise MaskFormatError(f"the planes are in different frames: {frames}")
     if of_bin is not None:
-        planes = [planes[i - 1] for i in of_bin]
+        planes = [planes[i] for i in of_bin]
     elif n_planes > 1:
         raise MaskFormatError(f"the file has {n_planes} planes, but no energy bins")
-    mask = new_mask(planes, frame=frames[0], energy=axis, history="\n".join(history_of(primary.history)))
-    if digest != mask_digest(mask):
+    mask = new_mask(planes, frame=frames[0], energy=axis, history="\n".join(history_of(head.history)))
+    digest = head.get("MASKHASH")
+    # Of the parts of a mask there is no digest.
+    if whole and digest != mask_digest(mask):
         fault = "is missing" if digest is None else "is that of another mask"
         raise MaskFormatError(f"the file is damaged: MASKHASH, the digest of planes and energy bins, {fault}")
-    return mask
+    return mask, stop, planes_before + n_planes
 
 
-def _own_hdu(file: IO[bytes], number: int, expected: str) -> Hdu:
+def _check_end(file: IO[bytes], n_hdus: int) -> None:
+    if file.read(1):
+        raise MaskFormatError(f"there are more bytes after the last table, HDU {n_hdus - 1}")
+
+
+def _own_hdu(file: IO[bytes], number: int, expected: str | None) -> Hdu:
+    """The next HDU, with its sums, and with an EXTNAME that is known except for those of layers."""
     try:
         hdu = Hdu(file, number)
     except EOFError as error:
-        raise MaskFormatError(f"the file is cut short: HDU {number}, {expected}, is missing") from error
+        what = "a layer" if expected is None else expected
+        raise MaskFormatError(f"the file is cut short: HDU {number}, {what}, is missing") from error
     hdu.require_sums()
-    if hdu.get("EXTNAME") != expected:
+    if expected is not None and hdu.get("EXTNAME") != expected:
         raise MaskFormatError(f"HDU {number} must be {expected}, it is {hdu.get('EXTNAME')!r}")
     return hdu
 
 
-def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDArray[np.int64]]:
+def _read_bounds(hdu: Hdu, n_bins: int, first: int, n_planes: int) -> tuple[EnergyAxis, NDArray[np.int64]]:
+    """The energy axis and the plane of each bin, counted from 0; `first` is the EXTVER of the first plane."""
     dtype = _EBOUNDS.newbyteorder(">")
     names = list(_EBOUNDS.names or ())
     columns = [hdu.get(f"TTYPE{i}") for i in range(1, len(names) + 1)]
@@ -263,10 +400,13 @@ def _read_bounds(hdu: Hdu, n_bins: int, n_planes: int) -> tuple[EnergyAxis, NDAr
     if gaps.size:
         i = int(gaps[0])
         raise MaskFormatError(f"EBOUNDS: bin {i} ends at {high[i]} but bin {i + 1} begins at {low[i + 1]}")
-    planes = table["PLANE"].astype(np.int64)
-    bad = np.flatnonzero((planes < 1) | (planes > n_planes))
+    planes = table["PLANE"].astype(np.int64) - first
+    bad = np.flatnonzero((planes < 0) | (planes >= n_planes))
     if bad.size:
-        raise MaskFormatError(f"EBOUNDS: bin {bad[0]} has plane {planes[bad[0]]}, but there are planes 1 to {n_planes}")
+        raise MaskFormatError(
+            f"EBOUNDS: bin {bad[0]} has plane {planes[bad[0]] + first}, but there are planes {first} to "
+            f"{first + n_planes - 1}"
+        )
     if hdu.get("TUNIT3") != hdu.get("TUNIT2"):
         raise MaskFormatError("EBOUNDS: E_MIN and E_MAX have different units")
     axis_name = hdu.get("AXISNAME")
@@ -307,8 +447,10 @@ def _read_moc(file: IO[bytes], primary: Hdu, name: str) -> MaskValue:
     # The MOC of an hpmask file is the sky kept in any bin. If the HPMASK card is lost, it must not pass for the mask.
     primary.check_header()
     own = [keyword for keyword in ("NPLANES", "MASKHASH") if keyword in primary]
+    # Nor may the MOC of a layer, if that has planes.
+    own += ["LAYER"] * ("LAYER" in hdu and hdu.get("NPLANES") != 0)
     own += ["CREATOR"] * str(primary.get("CREATOR")).startswith("hpmask ")
-    plane, frame = _read_table(hdu, name)
+    plane, frame, _ = _read_table(hdu, name)
     if following := _name_of_next(file, len(found) + 1):
         own += [f"the table {following}"] * (following in ("EBOUNDS", "PLANE"))
     if own:
@@ -337,8 +479,11 @@ def _described(hdu: Hdu) -> str:
     return kind.get(extension, f"a {extension}") + (f" {extname!r}" if extname else "")
 
 
-def _read_table(hdu: Hdu, name: str) -> tuple[RangeSet, str]:
-    """The sky in a MOC's table, and its frame."""
+def _read_table(hdu: Hdu, name: str, within: Footprint | None = None) -> tuple[RangeSet, str, bool]:
+    """The sky in a MOC's table, its frame, and whether this is all of it and has been checked.
+
+    With `within`, the table must be sorted. Of a large one, only the rows that meet this sky are read.
+    """
     dimension = _dimension(hdu)
     if dimension != "SPACE":
         raise MaskFormatError(f"not a space MOC: it covers {dimension.lower().replace('.', ' and ')}")
@@ -358,12 +503,21 @@ def _read_table(hdu: Hdu, name: str) -> tuple[RangeSet, str]:
         def plane_of(values: NDArray[Any]) -> RangeSet:
             return _from_ranges(values, order)
 
+        if within is not None and dtype.itemsize == 8 and hdu.size >= PART_FROM:
+            hdu.check_size()
+            try:
+                part = ranges_within(hdu, order, within(order, _FRAMES[letter]).planes[0])
+            except MaskFormatError as error:
+                raise MaskFormatError(f"damaged MOC: {error}") from error
+            hdu.skip()
+            return part, _FRAMES[letter], False
+
     values = hdu.data(dtype, plane_of)
     try:
         plane = plane_of(values)
     except ValueError as error:
         raise MaskFormatError(f"damaged MOC: {error}") from error
-    return plane, _FRAMES[letter]
+    return plane, _FRAMES[letter], True
 
 
 def _dimension(hdu: Hdu) -> str:
@@ -440,10 +594,16 @@ def _from_ranges(values: NDArray[Any], order: int) -> RangeSet:
 
 FORMAT = Format(
     name="fits",
-    description="IVOA MOC 2.0, with additional tables for energy bins and the Galactic frame. Holds all masks.",
+    description=(
+        "IVOA MOC 2.0, with additional tables for energy bins and the Galactic frame; one MOC for each layer of a set. "
+        "Holds all masks and sets."
+    ),
     suffixes=(".fits", ".fit"),
     matches=_matches,
     read=_read,
     write=_write,
+    options=("within",),
     keeps_history=_keeps_history,
+    read_set=_read_set,
+    write_set=_write_set,
 )

@@ -4,13 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from hpmask.core.value import MaskValue
+from hpmask.core.value import MaskValue, check_within
 
-__all__ = ["Format"]
+__all__ = ["Footprint", "Format", "as_footprint", "cut"]
+
+Footprint = Callable[[int, str], MaskValue]
+"""The sky that is wanted of a file: ``footprint(order, frame)`` is a mask without energy of that order and frame."""
+
+
+def as_footprint(within: MaskValue | Footprint) -> Footprint:
+    """The sky that is wanted, as a function: a mask without energy bins in the frame of the file, or a function."""
+    if not isinstance(within, MaskValue):
+        return within
+    if within.energy is not None:
+        raise ValueError(
+            f"within must be a mask without energy bins, got {within.energy}: use reduce() or one bin of it"
+        )
+
+    def footprint(order: int, frame: str) -> MaskValue:
+        check_within(within, frame=frame, energy=None, of="mask in the file")
+        return within
+
+    return footprint
+
+
+def cut(mask: MaskValue, footprint: Footprint | None) -> MaskValue:
+    """A mask within the sky that is wanted."""
+    return mask if footprint is None else mask & footprint(mask.order, mask.frame)
 
 
 def _never(start: bytes) -> bool:
+    """See `hpmask.io.Format`."""
+    return False
+
+
+def _no_folder(path: Path) -> bool:
     """See `hpmask.io.Format`."""
     return False
 
@@ -42,15 +72,32 @@ class Format:
         ``read('name', sha256 ...)`` in place of the first line of the history, and keeps the lines below it as notes.
     write : callable
         ``write(mask, file) -> None``. `file` is open for writing in binary mode and need not be seekable. Raises a
-        `ValueError` if the format cannot hold the mask.
+        `ValueError` if the format cannot hold the mask. None if files of this format hold sets only, or are folders.
     options : tuple of str, optional
-        Names of keyword options of `hpmask.Mask.read` that `read` takes: some of "column", "hdu", "nest" and "frame".
-        Those that the user gives are passed on, and no format without them reads the file. By default there are none.
+        Names of keyword options of `hpmask.Mask.read` that `read` takes: some of "column", "hdu", "nest", "frame" and
+        "within". Those that the user gives are passed on, and no format without them reads the file, with the exception
+        of "within". That is a function ``within(order, frame) -> Mask`` for the sky that is wanted: `read` may leave
+        out what is outside, and hpmask cuts the mask to it. By default there are none.
     keeps_history : callable, optional
         ``keeps_history(start: bytes) -> bool``: whether a file that begins with these bytes records the history of
         its mask, so that it reads back as it was. By default no file does.
     write_options : tuple of str, optional
         Names of keyword options of `hpmask.Mask.write` that `write` takes: "simplify" or none, which is the default.
+    read_set : callable, optional
+        ``read_set(file, name: str) -> dict of str to Mask``: the layers of a file with several masks, in the order of
+        their bits, for `hpmask.MaskSet.read`. It takes the options "within" and "frame" if they are in `options`. If
+        the file has a single mask without a name, it raises a `ValueError`; and `read` does so for a file of layers.
+    write_set : callable, optional
+        ``write_set(layers: Mapping of str to Mask, file) -> None``, for `hpmask.MaskSet.write`.
+    matches_folder : callable, optional
+        ``matches_folder(path: pathlib.Path) -> bool``: whether a folder is one of this format. `read` and `read_set`
+        then get the path of the folder in place of a file, and with ``overwrite=True`` a mask may replace the folder.
+        By default no folder is.
+    write_folder : callable, optional
+        ``write_folder(mask, folder: pathlib.Path) -> None``: write into an empty folder, which takes its place when it
+        is complete, for a path without one of the suffixes of files.
+    write_set_folder : callable, optional
+        As `write_folder`, for the layers of a set.
 
     Examples
     --------
@@ -88,7 +135,12 @@ class Format:
     suffixes: tuple[str, ...]
     matches: Callable[[bytes], bool]
     read: Callable[..., MaskValue]
-    write: Callable[..., None]
+    write: Callable[..., None] | None
     options: tuple[str, ...] = ()
     keeps_history: Callable[[bytes], bool] = _never
     write_options: tuple[str, ...] = ()
+    read_set: Callable[..., dict[str, MaskValue]] | None = None
+    write_set: Callable[..., None] | None = None
+    matches_folder: Callable[[Path], bool] = _no_folder
+    write_folder: Callable[..., None] | None = None
+    write_set_folder: Callable[..., None] | None = None

@@ -16,7 +16,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 import hpmask
-from hpmask._files.fits_text import add_history, history_of
+from hpmask._files.fits_text import add_history, add_title, history_of
 from hpmask._files.hdu import Hdu
 from hpmask._utils.arguments import MAX_ORDER
 from hpmask._utils.errors import MaskFormatError
@@ -241,6 +241,7 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
     primary["MASKHASH"] = mask_digest(mask)
     primary["CREATOR"] = (f"hpmask {hpmask.__version__}", "program that wrote this file")
     primary["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "date of writing (UTC)")
+    add_title(primary, mask.title)
     add_history(primary, mask.history.split("\n") if mask.history else [])
     write_file(file, primary, header, data, bands)
 

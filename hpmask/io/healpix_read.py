@@ -118,7 +118,8 @@ def read_map(
     <HealpixMap galactic order=1 RING | 48 cells of float64, in m>
     """
     check_options(column, hdu, nest, frame)
-    with opened(path) as (file, _):
+    with opened(path) as source:
+        file = source.file
         found = find(file, column, hdu, nest, frame)
         layout = found.layout
         check_memory(file, layout.n_values * sum(one.dtype.itemsize for one in layout.columns))
@@ -222,6 +223,8 @@ def _bands_table(hdu: Hdu, number: int) -> Any:
     try:
         table = fits.HDUList.fromstring(whole)[-1]
         table.data  # noqa: B018  damage raises here
+    except MemoryError:
+        raise
     except Exception as error:
         raise MaskFormatError(f"HDU {number} is damaged: {type(error).__name__}: {error}") from error
     return table
@@ -250,6 +253,8 @@ def axis_of(file: IO[bytes], found: Found) -> EnergyAxis | None:
             one.skip()
     try:
         planes = planes_of(table)
+    except MemoryError:
+        raise
     except Exception as error:
         raise MaskFormatError(
             f"the energies in table {table.name!r} cannot be used: {error}. Choose one column with column="

@@ -256,7 +256,7 @@ def layout_of(hdu: Hdu, column: str | int | None, nest: bool | None, frame: str 
     """The layout of the map in an HDU."""
     if _word(hdu, "PIXTYPE") == "HEALSPARSE":
         raise MaskFormatError(
-            "this is a healsparse map: read it with healsparse.HealSparseMap.read, and give that map to Mask.from_map"
+            "this is a map of healsparse: use Mask.from_map to make a mask of it, or Mask.read if it holds booleans"
         )
     table = _columns(hdu) if _is_table(hdu) else _image(hdu)
     columns = table.columns

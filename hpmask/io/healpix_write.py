@@ -109,7 +109,7 @@ def write_map(healpix_map: HealpixMap, path: str | Path, *, overwrite: bool = Fa
         for i in range(1 + (cells is not None), header["TFIELDS"] + 1):
             header.insert(f"TFORM{i}", (f"TUNIT{i}", unit), after=True)
     bands = None if axis is None else link(header, axis, "SKYMAP_BANDS")
-    with created(Path(path), overwrite=overwrite) as file:
+    with created(path, overwrite=overwrite) as file:
         write_file(file, primary, header, data, bands)
 
 

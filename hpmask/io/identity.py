@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from hpmask._files.hdu import big_endian_pieces
 from hpmask.core.rangeset import RangeSet
 from hpmask.core.value import MaskValue
 
-__all__ = ["mask_digest"]
+__all__ = ["mask_digest", "set_digest"]
 
 
 def mask_digest(mask: MaskValue) -> str:
@@ -27,6 +28,17 @@ def mask_digest(mask: MaskValue) -> str:
         axis = mask.energy
         whole.update(axis.edges.value.astype(">f8").tobytes())
         whole.update(f"{axis.unit}\n{axis.interp}\n{axis.name}\n".encode("utf-8", "surrogatepass"))
+    return whole.hexdigest()
+
+
+def set_digest(digests: Mapping[str, str | None]) -> str:
+    """SHA-256 digest of masks with names, in the order of their bits, from the digests of the masks.
+
+    The digest covers, for each layer, its name in UTF-8, a newline, its digest in hexadecimal, and a newline.
+    """
+    whole = hashlib.sha256()
+    for name, digest in digests.items():
+        whole.update(f"{name}\n{digest}\n".encode())
     return whole.hexdigest()
 
 

@@ -23,7 +23,7 @@ from hpmask._utils.parallel import for_the_call, thread_count, thread_map
 from hpmask._utils.progress import watched
 from hpmask.core.rangeset import RangeSet, difference_of, union_of
 from hpmask.energy.axis import EnergyAxis
-from hpmask.energy.units import per_bin
+from hpmask.energy.units import how_to_get_bins, per_bin
 from hpmask.geometry import healpix
 from hpmask.morphology.neighbours import dilate_steps, erode_steps
 from hpmask.morphology.ring_runs import Runs, count_rows, fringe, mirrored, runs_of, set_of
@@ -114,8 +114,8 @@ def angles_of(width: Width, energy: EnergyAxis | None, *, argument: str = "width
     values = np.asarray(angle.to_value(u.rad), dtype=np.float64)
     n_bins = 1 if energy is None else energy.n_bins
     if values.ndim and values.shape != (n_bins,):
-        bins = "no" if energy is None else n_bins
-        raise ValueError(f"{argument} has shape {values.shape}, but {of} has {bins} energy bins")
+        bins = f"no energy bins{how_to_get_bins(of)}" if energy is None else f"{n_bins} energy bins"
+        raise ValueError(f"{argument} has shape {values.shape}, but {of} has {bins}")
     # 180 deg in other units may come out a bit above pi.
     bad = np.flatnonzero(~((values >= 0) & (values <= np.pi * (1 + 1e-12))))
     if bad.size:
@@ -198,7 +198,7 @@ class _Dilation:
 
     def of(self, plane: RangeSet) -> RangeSet:
         """The dilation of a set, from its own runs or from those of its complement, whichever are fewer."""
-        if self.angle == 0 or not plane or plane.sky_fraction == 1:
+        if self.angle == 0 or not plane or plane.is_full:
             return plane
         if self.angle >= np.pi:
             return RangeSet.full(self.order)

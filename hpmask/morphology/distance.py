@@ -19,8 +19,8 @@ from hpmask._kernels import distance as _kernel
 from hpmask._utils.arguments import MAX_ORDER, as_angle, as_flag, check_order
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import track
-from hpmask.core import lookup
 from hpmask.core.full_maps import check_size, to_map
+from hpmask.core.positions import angles_of
 from hpmask.core.rangeset import RangeSet, index_of
 from hpmask.core.transform import at_order
 from hpmask.core.value import MaskValue, distinct_planes
@@ -44,7 +44,7 @@ def distance(
 ) -> u.Quantity:
     """See `hpmask.Mask.distance`."""
     threads, progress = thread_count(n_threads), as_flag(progress, "progress")
-    lon, lat, unit, matrix, shape = lookup.angles_of(coord, mask.frame)
+    lon, lat, unit, matrix, shape = angles_of(coord, mask.frame)
     if mask.energy is None:
         bins = np.zeros(() if energy is None else as_energy(energy, "energy").shape, dtype=np.intp)
     elif energy is None:

@@ -1,6 +1,8 @@
-"""Pictures of masks: static ones, and one with a slider for the energy bins. matplotlib is loaded when one is drawn."""
+"""Pictures of masks, and pages for browsers. matplotlib is loaded when a picture is drawn."""
 
+from hpmask.plotting.page import Page, view
 from hpmask.plotting.slider import BinPlot, plot_interactive
-from hpmask.plotting.static import all_sky_axes, field_axes, plot, plot_grid
+from hpmask.plotting.static import plot, plot_grid
+from hpmask.plotting.views import all_sky_axes, field_axes
 
-__all__ = ["BinPlot", "all_sky_axes", "field_axes", "plot", "plot_grid", "plot_interactive"]
+__all__ = ["BinPlot", "Page", "all_sky_axes", "field_axes", "plot", "plot_grid", "plot_interactive", "view"]

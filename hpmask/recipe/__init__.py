@@ -17,7 +17,7 @@ A recipe gives the cells of the mask and lists what is excluded and what is kept
 
 The mask keeps the sky that lies in every ``[[keep]]`` and in no ``[[exclude]]``. The order of the entries does not
 matter. Each entry is the union of what it names, in all energy bins or in some of them. Paths are relative to the
-recipe.
+recipe, and lead to files in its folder or below it. Others must be allowed: see `read_recipe`.
 
 Keys of the recipe:
 
@@ -89,12 +89,14 @@ A ``[[cutout]]`` asks for an image of a part of the mask; see `Cutout`.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from astropy import units as u
@@ -113,7 +115,7 @@ from hpmask.geometry.positions import parse_position
 from hpmask.mask import Mask
 from hpmask.recipe.protocols import Grid, Invalid, Loaded, Source, check_per_bin
 from hpmask.recipe.sections import RecipeError, Section, load
-from hpmask.recipe.sources import read_source
+from hpmask.recipe.sources import Catalog, read_source
 from hpmask.regions.order import MOST_ORDER, given_order
 from hpmask.wcs import field
 
@@ -188,7 +190,8 @@ class Cutout:
     section : Section
         The table of the TOML file, which gives errors their line.
     file, plot : str or None
-        Names of the FITS image and of the picture, which are written beside the mask. At least one is given.
+        Names of the FITS image and of the picture, which are written in the folder of the mask or below it. At least
+        one is given.
     title : str or None
         Title of the picture.
     center : `~astropy.coordinates.SkyCoord`, scalar
@@ -226,8 +229,8 @@ class Cutout:
         width = section.angle("width")
         cutout = cls(
             section=section,
-            file=section.get("file", str),
-            plot=section.get("plot", str),
+            file=_name_of_output(section, "file"),
+            plot=_name_of_output(section, "plot"),
             title=section.get("title", str),
             center=center,
             width=width,
@@ -289,6 +292,21 @@ class Cutout:
         )
 
 
+def _name_of_output(section: Section, key: str) -> str | None:
+    """The name of a file that is to be written in the folder of the mask."""
+    name: str | None = section.get(key, str)
+    if name is None:
+        return None
+    inside = os.path.normpath(name)
+    if not name or not name.isprintable() or os.path.isabs(name) or inside.split(os.sep)[0] in (os.curdir, os.pardir):
+        raise section.error(
+            f"{key} must be the name of a file in the folder of the mask, such as 'crab.fits' or 'cutouts/crab.fits', "
+            f"got {reprlib.repr(name)}",
+            key,
+        )
+    return name
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a mask is made, as `read_recipe` returns it.
@@ -323,7 +341,9 @@ class Recipe:
     entries: tuple[Entry, ...]
     cutouts: tuple[Cutout, ...]
 
-    def build(self, *, n_threads: int | None = None, begin: Callable[[Entry], object] | None = None) -> Mask:
+    def build(
+        self, *, n_threads: int | None = None, begin: Callable[[Entry], object] | None = None, workers: Any = None
+    ) -> Mask:
         """Build the mask.
 
         Parameters
@@ -332,6 +352,10 @@ class Recipe:
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
         begin : callable, optional
             A function that is called with each entry before it is built, such as one that shows the progress.
+        workers : int or `distributed.Client`, optional
+            A number of processes, or the client of a Dask cluster, that build the catalogs of the recipe, as in
+            `hpmask.scale.from_catalog`. The mask is the same. It needs Dask, and is for catalogs that do not fit in
+            memory: the recipe should give its order then, because catalogs are read as a whole to choose one.
 
         Returns
         -------
@@ -363,7 +387,7 @@ class Recipe:
         for entry in plan.entries:
             if begin is not None:
                 begin(entry)
-            parts.append(plan.part(entry, n_threads=n_threads))
+            parts.append(plan.part(entry, n_threads=n_threads, workers=workers))
         return plan.combine(parts)
 
     def resolve(self) -> Recipe:
@@ -432,7 +456,7 @@ class Recipe:
         """The file of the recipe and all files that its entries read."""
         return (self.path, *(path for entry in self.entries for path in entry.source.files))
 
-    def part(self, entry: Entry, *, n_threads: int | None = None) -> Part:
+    def part(self, entry: Entry, *, n_threads: int | None = None, workers: Any = None) -> Part:
         """Build the sky of one entry.
 
         Parameters
@@ -441,6 +465,8 @@ class Recipe:
             One of `entries`.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
+        workers : int or `distributed.Client`, optional
+            Who builds the entry, if it is a catalog, as in `build`.
 
         Returns
         -------
@@ -471,8 +497,11 @@ class Recipe:
         """
         order = self._known_order()
         with _errors_of(entry):
-            loaded = entry.source.load(self.grid) if entry.loaded is None else entry.loaded
-            mask, counts = loaded.build(self.grid, order, entry.mode, n_threads)
+            if workers is not None and entry.loaded is None and isinstance(entry.source, Catalog):
+                mask, counts = entry.source.on_workers(self.grid, order, entry.mode, workers)
+            else:
+                loaded = entry.source.load(self.grid) if entry.loaded is None else entry.loaded
+                mask, counts = loaded.build(self.grid, order, entry.mode, n_threads)
             mask = _moved(mask, entry, self.grid, n_threads)
         return Part(entry, mask, counts)
 
@@ -569,6 +598,7 @@ def read_recipe(
     order: int | None = None,
     resolution: u.Quantity | str | None = None,
     invalid: Invalid = "raise",
+    folders: Iterable[str | os.PathLike[str]] = (),
 ) -> Recipe:
     """Read and check a recipe, without building anything yet.
 
@@ -583,6 +613,10 @@ def read_recipe(
     invalid : {"raise", "skip"}, optional
         What happens to rows of catalogs and to regions that cannot be used, in entries without a key ``invalid``: they
         raise an error, or are left out with a warning.
+    folders : iterable of str or path, optional
+        Folders that the recipe may read from besides its own and those below it, such as ``["/data/catalogs"]``; with
+        ``["/"]`` it may read every file. Allow only what you would give to the author of the recipe: the mask and the
+        messages show what is in the files.
 
     Returns
     -------
@@ -594,8 +628,8 @@ def read_recipe(
     FileNotFoundError
         If the file does not exist.
     RecipeError
-        If a key is unknown, a value is wrong, or a file that the recipe names does not exist. The message begins with
-        the file and the line.
+        If a key is unknown, a value is wrong, or a file that the recipe names does not exist or is in no folder that it
+        may read from. The message begins with the file and the line.
     TypeError, ValueError
         If `order` and `resolution` are both given, or if an argument is not valid.
 
@@ -616,7 +650,7 @@ def read_recipe(
     0.9651
     """
     check_invalid(invalid)
-    top, text = load(path)
+    top, text = load(path, folders)
     own = _order(top)
     known, order_text = own if order is None and resolution is None else given_order(order, resolution)
     frame = top.choice("frame", frames.FRAMES, default="icrs")

@@ -11,6 +11,7 @@ from astropy import units as u
 from astropy.table import Table
 
 from hpmask.catalog.conditions import Condition, numbers_of
+from hpmask.catalog.laws import MagnitudeLaw
 from hpmask.recipe.sections import Section
 
 __all__ = ["Size", "conditions"]
@@ -18,7 +19,7 @@ __all__ = ["Size", "conditions"]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """An angle for each source: one for all, or ``times * column + plus`` between `at_least` and `at_most`.
+    """An angle for each source: one for all, ``times * column + plus`` between `at_least` and `at_most`, or a law.
 
     A size must not be negative. A direction, such as a position angle, may have any sign. `missing` is the angle of
     rows without a value in the column; the reader of the catalog puts it in.
@@ -32,6 +33,7 @@ class Size:
     at_most: u.Quantity | None = None
     unit: u.UnitBase | None = None
     missing: u.Quantity | None = None
+    law: MagnitudeLaw | None = None
 
     @classmethod
     def read(cls, section: Section, key: str, *, direction: bool = False) -> Size:
@@ -51,7 +53,32 @@ class Size:
         return cls(angle=angle)
 
     @classmethod
+    def _from_law(cls, table: Section) -> Size:
+        law: dict[float, u.Quantity] = {}
+        for point in table.require("law", list):
+            if not isinstance(point, list) or len(point) != 2 or isinstance(point[0], bool | str):
+                raise table.error(f'law must be pairs such as [12, "30 arcsec"], got {point!r}', "law")
+            if float(point[0]) in law:
+                raise table.error(f"law has the magnitude {point[0]} twice", "law")
+            law[float(point[0])] = table.as_angle(point[1], "law")
+        options: dict[str, Any] = {
+            "interpolation": table.choice("interpolation", ("log", "linear", "previous"), default="log"),
+            "brighter": table.choice("brighter", ("raise", "hold"), default="raise"),
+            "fainter": table.choice("fainter", ("raise", "hold"), default="raise"),
+            "at_least": table.angle("at_least"),
+            "at_most": table.angle("at_most"),
+        }
+        magnitude, missing = table.require("magnitude", str), table.angle("missing")
+        table.close()
+        try:
+            return cls(law=MagnitudeLaw(magnitude, law, **options), missing=missing)
+        except ValueError as error:
+            raise table.error(str(error), "law") from None
+
+    @classmethod
     def _from_table(cls, table: Section, direction: bool) -> Size:
+        if "law" in table and not direction:
+            return cls._from_law(table)
         unit = table.get("unit", str)
         if unit is not None:
             try:
@@ -76,6 +103,8 @@ class Size:
         """Angles of shape (n,); NaN where the column has no value."""
         if self.angle is not None:
             return np.full(len(table), self.angle.value) * self.angle.unit
+        if self.law is not None:
+            return self.law(table)
         assert self.column is not None
         values, unit = numbers_of(table, self.column)
         unit = self.unit or unit

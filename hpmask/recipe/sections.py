@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import reprlib
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 from astropy import units as u
 
 from hpmask._utils.arguments import as_angle
+from hpmask._utils.toml import parsed
+from hpmask.recipe.folders import Folders
 
 __all__ = ["RecipeError", "Section", "load"]
 
@@ -52,8 +55,8 @@ class RecipeError(ValueError):
     """
 
 
-def load(path: str | Path) -> tuple[Section, str]:
-    """The outermost table of a TOML file, and the text of the file.
+def load(path: str | Path, folders: Iterable[str | os.PathLike[str]] = ()) -> tuple[Section, str]:
+    """The outermost table of a TOML file, and the text of the file. `folders` are more that it may read from.
 
     Raises
     ------
@@ -63,6 +66,7 @@ def load(path: str | Path) -> tuple[Section, str]:
         If the text is not TOML; the message names the line.
     """
     path = Path(path)
+    allowed = Folders(path.parent, folders)
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -74,16 +78,16 @@ def load(path: str | Path) -> tuple[Section, str]:
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: not a text file in UTF-8, byte {error.start} is not valid") from None
     try:
-        values = tomllib.loads(text)
-    except RecursionError:
-        raise RecipeError(f"{path}: brackets are nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, or a number with thousands of digits
+        values = parsed(text)
+    except ValueError as error:
         message = str(error)
+        if not isinstance(error, tomllib.TOMLDecodeError):  # nested too deeply, or a number with thousands of digits
+            raise RecipeError(f"{path}: not TOML: {message}") from None
         place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
         line = int(place[1]) if place and place[1] else text.count("\n") + 1
         message = message[: place.start()] if place else message
         raise RecipeError(f"{path}:{line}: not TOML: {message}") from None
-    return Section(path, (), values, dict(_lines(text))), text
+    return Section(path, (), values, dict(_lines(text)), allowed), text
 
 
 class Section:
@@ -92,11 +96,12 @@ class Section:
     The keys are requested one after the other. `close` then raises an error if a key was never requested.
     """
 
-    def __init__(self, file: Path, key: _Key, values: dict[str, Any], lines: dict[_Key, int]) -> None:
+    def __init__(self, file: Path, key: _Key, values: dict[str, Any], lines: dict[_Key, int], folders: Folders) -> None:
         self._file = file
         self._key = key
         self._values = values
         self._lines = lines
+        self._folders = folders
         self._asked: list[str] = []
 
     def error(self, message: str, key: str | None = None) -> RecipeError:
@@ -176,7 +181,7 @@ class Section:
         return quantity
 
     def file(self, key: str) -> Path:
-        """An existing file. Its path is relative to this one."""
+        """An existing file in one of the allowed folders. Its path is relative to this one."""
         return self._existing(self.require(key, str), key)
 
     def files(self, key: str) -> list[Path]:
@@ -187,10 +192,11 @@ class Section:
     def _existing(self, value: Any, key: str) -> Path:
         if not isinstance(value, str):
             raise self.error(f"{key} must be the path of a file, got {reprlib.repr(value)}", key)
-        path = self._file.parent / Path(value).expanduser()
-        if not path.exists():
-            raise self.error(f"{key}: the file {path} does not exist", key)
-        return path
+        try:
+            return self._folders.existing(value)
+        except ValueError as error:
+            hint = "; regions as text are given by the key ds9" if key == "regions" and "(" in value else ""
+            raise self.error(f"{key}: {error}{hint}", key) from None
 
     def table(self, key: str) -> Section | None:
         """A table inside this one."""
@@ -199,7 +205,7 @@ class Section:
 
     def inner(self, key: str, values: dict[str, Any]) -> Section:
         """A table that stands at `key` or in its list."""
-        return Section(self._file, (*self._key, key), values, self._lines)
+        return Section(self._file, (*self._key, key), values, self._lines, self._folders)
 
     def tables(self, key: str) -> list[Section]:
         """A list of tables, ``[[key]]``."""
@@ -209,7 +215,10 @@ class Section:
         for value in values:
             if not isinstance(value, dict):
                 raise self.error(f"{key} must be a list of tables, [[{key}]], got {reprlib.repr(value)}", key)
-        return [Section(self._file, (*self._key, key, i), value, self._lines) for i, value in enumerate(values)]
+        return [
+            Section(self._file, (*self._key, key, i), value, self._lines, self._folders)
+            for i, value in enumerate(values)
+        ]
 
     def refuse(self, key: str, why: str) -> None:
         """Raise an error if there is a key that belongs elsewhere."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,10 @@ from hpmask._utils.arguments import CLOSED, Closed
 from hpmask._utils.modes import Mode
 from hpmask.catalog import files, rows
 from hpmask.catalog.conditions import Condition
-from hpmask.catalog.masks import kind_of
+from hpmask.catalog.masks import KINDS, kind_of
+from hpmask.catalog.partitioned import PartitionedShapes
+from hpmask.catalog.parts import parts_of
+from hpmask.core.value import new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.mask import Mask
 from hpmask.recipe.columns import Size, conditions
@@ -31,9 +35,11 @@ from hpmask.regions.order import order_of_batches, order_of_shapes
 from hpmask.regions.parse import FORMATS
 from hpmask.regions.shapes import Shape
 from hpmask.regions.shapes import Zone as ZoneShape
+from hpmask.regions.within import footprints_of
+from hpmask.scale.build import from_catalog
 from hpmask.wcs.pixel_frame import pixel_frame
 
-__all__ = ["SOURCES", "read_source"]
+__all__ = ["SOURCES", "Catalog", "read_source"]
 
 
 def _order_of_shapes(some: Sequence[Shape], noun: str) -> int | None:
@@ -73,6 +79,48 @@ class _Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class _InPartitions:
+    """Shapes around the sources of a catalog in partitions, which is read for each step."""
+
+    placed: PartitionedShapes
+    path: Path
+    within: Mask | None
+
+    def order(self, grid: Grid) -> int | None:
+        with _words_of_recipes():
+            return self.placed.order() or None
+
+    def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
+        footprints = None if self.within is None else footprints_of(self.within, grid.frame, grid.energy)
+        with _words_of_recipes():
+            cells = self.placed.cells(order, f"order={order}", mode=mode, footprints=footprints, n_threads=n_threads)
+        rows = cells.account
+        if self.within is None and (rows is None or not rows.n_chosen):
+            raise _no_row(self.path, 0 if rows is None else rows.n_rows)
+        energy = grid.energy if isinstance(cells.planes, list) else None
+        mask = new_mask(cells.planes, frame=grid.frame, energy=energy, history=f"from_catalog({cells.text})")
+        mask = mask if self.within is None else mask & self.within
+        counts = {"skipped": rows.n_skipped, "missing": rows.n_filled} if rows is not None else {}
+        return cast(Mask, mask), {"sources": cells.n_shapes, **counts}
+
+
+@contextmanager
+def _words_of_recipes() -> Iterator[None]:
+    """Name the keys of recipes in errors, in place of the arguments that they become."""
+    try:
+        yield
+    except ValueError as error:
+        # The key of a recipe is called frame, and the argument catalog_frame; each size has its own missing.
+        message = str(error).replace("catalog_frame", "frame")
+        message = re.sub(r"missing=\{'(\w+)': ('[^']*')\}", r"\1 = { ..., missing=\2 }", message)
+        raise ValueError(message) from error
+
+
+def _no_row(path: Path, n_rows: int) -> ValueError:
+    return ValueError(f"no row of {path.name} fulfils the conditions in 'where': it has {n_rows} rows")
+
+
+@dataclass(frozen=True, slots=True)
 class _Shapes:
     """Regions, as shapes in the frame of the recipe."""
 
@@ -86,10 +134,6 @@ class _Shapes:
     def build(self, grid: Grid, order: int, mode: Mode, n_threads: int | None) -> tuple[Mask, dict[str, int]]:
         mask = mask_of_shapes([self.checked], order, f"order={order}", mode=mode, frame=grid.frame, n_threads=n_threads)
         return cast(Mask, mask), self.counts
-
-
-# The sizes of each kind of shape.
-_KINDS = (("radius",), ("semi_major", "semi_minor", "position_angle"), ("width", "height", "position_angle"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +175,24 @@ class Catalog:
 
     @staticmethod
     def _sizes(section: Section, grid: Grid) -> dict[str, list[Size]]:
-        given = {names: [key for key in names if key in section] for names in _KINDS}
+        given = {names: [key for key in names if key in section] for names in _names_of_sizes()}
         # A position angle alone leaves open what it turns.
         given = {names: keys for names, keys in given.items() if keys not in ([], ["position_angle"])}
         if not given:
             # A misspelt key is the more likely cause.
             section.close()
             raise section.error(
-                "a catalog needs a 'radius', or 'semi_major', 'semi_minor' and 'position_angle', or 'width' and "
-                "'height'",
+                "a catalog needs a 'radius', or 'inner_radius' and 'outer_radius', or 'semi_major', 'semi_minor' and "
+                "'position_angle', or 'width' and 'height'",
                 "catalog",
             )
         if len(given) > 1:
             (first, *_), (second, *_) = list(given.values())[:2]
             raise section.error(f"{second} and {first} are sizes of different shapes: give one or the other", second)
         (names,) = given
-        if names == ("radius",) and "position_angle" in section:
-            raise section.error("position_angle is for ellipses and boxes, and radius is for discs", "position_angle")
+        if "position_angle" not in names and "position_angle" in section:
+            what = "radius is for discs" if names == ("radius",) else "the radii are those of annuli"
+            raise section.error(f"position_angle is for ellipses and boxes, and {what}", "position_angle")
         sizes = {}
         for key in names:
             if key == "position_angle" and key not in section and "width" in names:
@@ -169,40 +214,95 @@ class Catalog:
     def title(self) -> str:
         return self.path.name if self.hdu is None else f"{self.path.name} [{self.hdu}]"
 
-    def load(self, grid: Grid) -> Loaded:
-        table, _ = files.load(self.path, self.lon, self.lat, self.hdu)
-        try:
-            found = rows.read_rows(
+    @property
+    def _reading(self) -> dict[str, Any]:
+        """The arguments of `hpmask.Mask.from_catalog` about rows."""
+        return {
+            "missing": {key: value for key, sizes in self.sizes.items() if (value := _missing(sizes)) is not None},
+            "where": self.where or None,
+            "lon": self.lon,
+            "lat": self.lat,
+            "catalog_frame": self.frame,
+            "epoch": self.epoch,
+            "catalog_epoch": self.catalog_epoch,
+            "motion": self.motion,
+            "invalid": self.invalid,
+        }
+
+    @property
+    def _per_bin(self) -> bool:
+        return any(len(several) > 1 for several in self.sizes.values())
+
+    def on_workers(self, grid: Grid, order: int, mode: Mode, workers: Any) -> tuple[Mask, dict[str, int]]:
+        """The sky of the source as `load` and `build` make it, on workers of `hpmask.scale`."""
+        table = self.path if self.hdu is None else files.load(self.path, self.lon, self.lat, self.hdu)[0]
+        sizes: dict[str, Any] = {key: _size_of(several) for key, several in self.sizes.items()}
+        if self._per_bin:
+            sizes = {
+                key: size if key == "position_angle" else partial(_angles_of_bins, size) for key, size in sizes.items()
+            }
+        with _words_of_recipes():
+            built = from_catalog(
                 table,
-                {key: partial(_angles, sizes) for key, sizes in self.sizes.items()},
-                missing={key: value for key, sizes in self.sizes.items() if (value := _missing(sizes)) is not None},
-                where=self.where or None,
-                lon=self.lon,
-                lat=self.lat,
-                catalog_frame=self.frame,
-                epoch=self.epoch,
-                catalog_epoch=self.catalog_epoch,
-                motion=self.motion,
-                invalid=self.invalid,
+                **sizes,
+                **self._reading,
+                within=None if self.within is None else Mask.read(self.within),
+                order=order,
+                mode=mode,
+                frame=grid.frame,
+                energy=grid.energy if self._per_bin else None,
+                workers=workers,
             )
-        except ValueError as error:
-            # The key of a recipe is called frame, and the argument catalog_frame; each size has its own missing.
-            message = str(error).replace("catalog_frame", "frame")
-            message = re.sub(r"missing=\{'(\w+)': ('[^']*')\}", r"\1 = { ..., missing=\2 }", message)
-            raise ValueError(message) from error
-        if not found.n_chosen:
-            raise ValueError(
-                f"no row of {self.path.name} fulfils the conditions in 'where': it has {found.n_rows} rows"
-            )
-        counts = {"sources": found.center.size, "skipped": found.n_skipped, "missing": found.n_filled}
+        if not built.counts["chosen"]:
+            raise _no_row(self.path, built.counts["rows"])
+        return built.mask, {name: built.counts[name] for name in ("sources", "skipped", "missing")}
+
+    def load(self, grid: Grid) -> Loaded:
+        sizes = {key: _size_of(several) for key, several in self.sizes.items()}
+        reading, per_bin = self._reading, self._per_bin
         within = None if self.within is None else Mask.read(self.within)
-        shapes = kind_of(self.sizes)(found.center, **found.sizes)
-        return _Placed(shapes, any(len(several) > 1 for several in self.sizes.values()), within, counts)
+        parts = parts_of(self.path)
+        if parts is not None:
+            with _words_of_recipes():
+                placed = PartitionedShapes(
+                    parts,
+                    kind_of(self.sizes),
+                    sizes,
+                    {**reading, "energy": None},
+                    frame=grid.frame,
+                    energy=grid.energy if per_bin else None,
+                )
+            return _InPartitions(placed, self.path, within)
+        table, _ = files.load(self.path, self.lon, self.lat, self.hdu)
+        with _words_of_recipes():
+            found = rows.read_rows(table, sizes, **reading)
+        if not found.account.n_chosen:
+            raise _no_row(self.path, found.account.n_rows)
+        counts = {"sources": found.center.size, "skipped": found.account.n_skipped, "missing": found.account.n_filled}
+        return _Placed(kind_of(self.sizes)(found.center, **found.sizes), per_bin, within, counts)
+
+
+def _names_of_sizes() -> list[tuple[str, ...]]:
+    """The sizes of each kind of shape."""
+    return [(*needed, *more) for needed, more in KINDS.values()]
+
+
+def _size_of(sizes: Sequence[Size]) -> Callable[[Table], u.Quantity]:
+    """A size as the catalog takes it. Of a law, the catalog knows why rows have no size."""
+    if len(sizes) == 1 and sizes[0].law is not None:
+        return sizes[0].law
+    return partial(_angles, sizes)
 
 
 def _angles(sizes: Sequence[Size], table: Table) -> u.Quantity:
     """The angles of each row, shape (n,), or (n, n_bins) if there is a size for each bin."""
     return sizes[0](table) if len(sizes) == 1 else u.Quantity([size(table) for size in sizes]).T
+
+
+def _angles_of_bins(size: Callable[[Table], u.Quantity], table: Table, energy: EnergyAxis) -> u.Quantity:
+    """The angles of a size, of shape (n, n_bins) or (n, 1)."""
+    angles = size(table)
+    return angles if angles.ndim == 2 else angles[:, np.newaxis]
 
 
 def _missing(sizes: Sequence[Size]) -> u.Quantity | None:

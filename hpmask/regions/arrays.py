@@ -6,7 +6,8 @@ one item for each shape. See `hpmask.regions.shapes` for what belongs to a shape
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -39,6 +40,7 @@ __all__ = [
     "Sizes",
     "batches_of",
     "rows_rasterized",
+    "rows_rasterized_by_row",
 ]
 
 Angles = NDArray[np.float64]
@@ -84,6 +86,10 @@ class Batch:
         """The same, where no two ranges of one shape overlap."""
         return self.rasterize(order, mode)
 
+    def rasterize_by_row(self, order: int, mode: Mode) -> tuple[Raster, Offsets]:
+        """The same as `rasterize_apart`, and the row of each range."""
+        raise NotImplementedError
+
     @property
     def outline_lengths(self) -> Angles:
         """The lengths of the outlines, approximately."""
@@ -118,6 +124,23 @@ class _Fields(Batch):
     def take(self, rows: Rows | slice) -> Self:
         return type(self)(*(field[rows] for field in self.fields))
 
+    def rasterize(self, order: int, mode: Mode) -> Raster:
+        return self._rasterized(order, mode, None)
+
+    def rasterize_by_row(self, order: int, mode: Mode) -> tuple[Raster, Offsets]:
+        ends = np.empty(len(self), dtype=np.int64)
+        return self._rasterized(order, mode, ends), _owners(ends)
+
+    def _rasterized(self, order: int, mode: Mode, ends: Offsets | None) -> Raster:
+        """The ranges of `rasterize`. If `ends` is given, it gets the number of ranges up to the end of each shape."""
+        raise NotImplementedError
+
+
+def _owners(ends: Offsets, rows: Rows | None = None) -> Offsets:
+    """The row of each range from the number of ranges up to the end of each row."""
+    numbers = np.arange(ends.size, dtype=np.int64) if rows is None else rows.astype(np.int64)
+    return np.repeat(numbers, np.diff(ends, prepend=0))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Discs(_Fields):
@@ -131,9 +154,9 @@ class Discs(_Fields):
     lat: Angles
     radius: Angles
 
-    def rasterize(self, order: int, mode: Mode) -> Raster:
+    def _rasterized(self, order: int, mode: Mode, ends: Offsets | None) -> Raster:
         some = (np.ascontiguousarray(angle) for angle in self.fields)
-        starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode])
+        starts, stops, missed = _discs.rasterize(*some, order, MODE_NUMBERS[mode], ends)
         return starts, stops, missed.astype(np.intp)
 
     @property
@@ -172,9 +195,9 @@ class Annuli(_Fields):
     inner: Angles
     outer: Angles
 
-    def rasterize(self, order: int, mode: Mode) -> Raster:
+    def _rasterized(self, order: int, mode: Mode, ends: Offsets | None) -> Raster:
         some = (np.ascontiguousarray(angle) for angle in self.fields)
-        starts, stops, missed = _discs.annuli(*some, order, MODE_NUMBERS[mode])
+        starts, stops, missed = _discs.annuli(*some, order, MODE_NUMBERS[mode], ends)
         return starts, stops, missed.astype(np.intp)
 
     @property
@@ -213,9 +236,9 @@ class Ellipses(_Fields):
     half_height: Angles
     angle: Angles
 
-    def rasterize(self, order: int, mode: Mode) -> Raster:
+    def _rasterized(self, order: int, mode: Mode, ends: Offsets | None) -> Raster:
         some = (np.ascontiguousarray(angle) for angle in self.fields)
-        starts, stops, missed = _convex.ellipses(*some, order, MODE_NUMBERS[mode])
+        starts, stops, missed = _convex.ellipses(*some, order, MODE_NUMBERS[mode], ends)
         return starts, stops, missed.astype(np.intp)
 
     @property
@@ -279,6 +302,9 @@ class Boxes(_Fields):
     def rasterize(self, order: int, mode: Mode) -> Raster:
         return Polygons.simple(self.corners).rasterize(order, mode)
 
+    def rasterize_by_row(self, order: int, mode: Mode) -> tuple[Raster, Offsets]:
+        return Polygons.simple(self.corners).rasterize_by_row(order, mode)
+
     @property
     def outline_lengths(self) -> Angles:
         x, y = np.tan(self.half_width), np.tan(self.half_height)
@@ -336,25 +362,40 @@ class Polygons(Batch):
         return Polygons(self.vertices[vertices], ring_offsets, offsets, self.larger[rows])
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
+        return self._rasterized(order, mode, None)
+
+    def rasterize_by_row(self, order: int, mode: Mode) -> tuple[Raster, Offsets]:
+        owners: list[Offsets] = []
+        raster = self._rasterized(order, mode, owners)
+        return raster, np.concatenate(owners)
+
+    def _rasterized(self, order: int, mode: Mode, owners: list[Offsets] | None) -> Raster:
+        """The ranges of `rasterize`. If `owners` is given, the rows of the ranges are appended to it."""
         # One ring, and its smaller side inside: nearly all of these are done by the faster kernel.
         simple = (np.diff(self.offsets) == 1) & (self.larger == 0)
         rows = np.flatnonzero(simple)
         some = self if simple.all() else self.take(rows)
         number = MODE_NUMBERS[mode]
-        starts, stops, missed, left = _convex.polygons(some.vertices, some.ring_offsets, order, number)
+        ends = None if owners is None else np.empty(len(some), dtype=np.int64)
+        starts, stops, missed, left = _convex.polygons(some.vertices, some.ring_offsets, order, number, ends)
         missed = rows[missed.astype(np.intp)]
+        if owners is not None and ends is not None:
+            owners.append(_owners(ends, rows))
         rows = np.sort(np.append(rows[left.astype(np.intp)], np.flatnonzero(~simple)))
         if not rows.size:
             return starts, stops, missed
         some = self.take(rows)
+        ends = None if owners is None else np.empty(len(some), dtype=np.int64)
         try:
-            more, ends, without = _shapes.polygons(
-                some.vertices, some.ring_offsets, some.offsets, some.larger, order, number
+            more, more_stops, without = _shapes.polygons(
+                some.vertices, some.ring_offsets, some.offsets, some.larger, order, number, ends
             )
         except _shapes.InvalidShape as error:
             raise _shapes.InvalidShape(int(rows[error.row]), error.reason) from None
+        if owners is not None and ends is not None:
+            owners.append(_owners(ends, rows))
         missed = np.sort(np.append(missed, rows[without.astype(np.intp)]))
-        return np.append(starts, more), np.append(stops, ends), missed
+        return np.append(starts, more), np.append(stops, more_stops), missed
 
     def _edges(self) -> tuple[Rows, Angles]:
         """The number of the vertex after each one in its ring, and the length of the edge to it."""
@@ -461,18 +502,27 @@ class Paths(Batch):
         return starts, stops, np.flatnonzero(np.bincount(row[there], minlength=len(self)) == 0)
 
     def rasterize_apart(self, order: int, mode: Mode) -> Raster:
+        return self.rasterize_by_row(order, mode)[0]
+
+    def rasterize_by_row(self, order: int, mode: Mode) -> tuple[Raster, Offsets]:
+        first, last, row = self._segments()
+        ends = np.empty(row.size, dtype=np.int64)
+        starts, stops, missed = _shapes.paths(first, last, self.half_width[row], order, MODE_NUMBERS[mode], ends)
+        without = np.ones(len(self), dtype=np.bool_)
+        without[np.delete(row, missed.astype(np.intp))] = False
+        owners = _owners(ends, row)
         # The arcs of a line lie over each other where they meet.
         bent = np.diff(self.offsets) > 2
-        straight = np.flatnonzero(~bent)
-        parts = [self.take(straight).rasterize(order, mode)]
-        rows = [straight[parts[0][2]]]
-        for row in np.flatnonzero(bent).tolist():
-            starts, stops, missed = self.take(slice(row, row + 1)).rasterize(order, mode)
-            boundaries = from_starts_stops(starts, stops, order).boundaries
-            parts.append((boundaries[::2], boundaries[1::2], missed))
-            rows.append(missed + row)
-        starts, stops = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-        return starts, stops, np.sort(np.concatenate(rows))
+        apart = ~bent[owners]
+        parts, rows = [(starts[apart], stops[apart])], [owners[apart]]
+        cuts = np.searchsorted(owners, np.arange(len(self) + 1))
+        for k in np.flatnonzero(bent).tolist():
+            some = slice(cuts[k], cuts[k + 1])
+            boundaries = from_starts_stops(starts[some].copy(), stops[some].copy(), order).boundaries
+            parts.append((boundaries[::2], boundaries[1::2]))
+            rows.append(np.full(boundaries.size // 2, k, dtype=np.int64))
+        starts, stops = (np.concatenate(some) for some in zip(*parts, strict=True))
+        return (starts, stops, np.flatnonzero(without)), np.concatenate(rows)
 
     @property
     def outline_lengths(self) -> Angles:
@@ -513,7 +563,11 @@ class Objects(Batch):
         return Objects(self.shapes[rows] if isinstance(rows, slice) else [self.shapes[row] for row in rows.tolist()])
 
     def rasterize(self, order: int, mode: Mode) -> Raster:
+        return self.rasterize_by_row(order, mode)[0]
+
+    def rasterize_by_row(self, order: int, mode: Mode) -> tuple[Raster, Offsets]:
         starts, stops, missed = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.uint64)], []
+        counts = []
         for row, shape in enumerate(self.shapes):
             if isinstance(shape, Disc) and shape.radius == 0 and mode != "inside":
                 cells = cells_of_points([shape], order)
@@ -524,7 +578,9 @@ class Objects(Batch):
                 missed.append(row)
             starts.append(boundaries[::2])
             stops.append(boundaries[1::2])
-        return np.concatenate(starts), np.concatenate(stops), np.array(missed, dtype=np.intp)
+            counts.append(boundaries.size // 2)
+        raster = np.concatenate(starts), np.concatenate(stops), np.array(missed, dtype=np.intp)
+        return raster, _owners(np.cumsum(counts, dtype=np.int64))
 
     @property
     def outline_lengths(self) -> Angles:
@@ -555,6 +611,11 @@ class CapPolygons(Objects):
     def rasterize(self, order: int, mode: Mode) -> Raster:
         starts, stops, missed = _caps.rasterize(self.shapes, order, mode)
         return starts, stops, missed.astype(np.intp)
+
+    def rasterize_by_row(self, order: int, mode: Mode) -> tuple[Raster, Offsets]:
+        ends = np.empty(len(self), dtype=np.int64)
+        starts, stops, missed = _caps.rasterize(self.shapes, order, mode, ends)
+        return (starts, stops, missed.astype(np.intp)), _owners(ends)
 
 
 def batches_of(some: Sequence[Shape]) -> list[tuple[Batch, Rows]]:
@@ -640,7 +701,27 @@ def rows_rasterized(batch: Batch, rows: Rows | slice, order: int, mode: Mode, *,
         If a row is no shape; the message has its number in the batch.
     """
     some = batch.take(rows)
-    try:
+    with _named(batch, rows):
         return some.rasterize_apart(order, mode) if apart else some.rasterize(order, mode)
+
+
+def rows_rasterized_by_row(batch: Batch, rows: slice, order: int, mode: Mode) -> tuple[Raster, Offsets]:
+    """The same, where no two ranges of one shape overlap, and the position among the rows of the owner of each range.
+
+    Raises
+    ------
+    ValueError
+        If a row is no shape; the message has its number in the batch.
+    """
+    some = batch.take(rows)
+    with _named(batch, rows):
+        return some.rasterize_by_row(order, mode)
+
+
+@contextmanager
+def _named(batch: Batch, rows: Rows | slice) -> Iterator[None]:
+    """A block whose errors about a row get the number that it has in the batch."""
+    try:
+        yield
     except _shapes.InvalidShape as error:
         raise ValueError(f"{batch.noun} in row {np.arange(len(batch))[rows][error.row]}: {error.reason}") from None

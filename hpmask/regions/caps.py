@@ -100,8 +100,12 @@ class _Sides(NamedTuple):
     """The length of its four longest sides: each may run along a row of cells."""
 
 
-def rasterize(shapes: Sequence[CapPolygon], order: int, mode: Mode) -> tuple[Numbers, Numbers, NDArray[np.uint64]]:
+def rasterize(
+    shapes: Sequence[CapPolygon], order: int, mode: Mode, ends: NDArray[np.int64] | None = None
+) -> tuple[Numbers, Numbers, NDArray[np.uint64]]:
     """Starts and stops, at order 29, of the cells of polygons one after the other, and the rows of those without any.
+
+    If `ends` is given, it gets the number of ranges up to the end of each polygon.
 
     Examples
     --------
@@ -120,6 +124,7 @@ def rasterize(shapes: Sequence[CapPolygon], order: int, mode: Mode) -> tuple[Num
         np.cumsum([0, *counts], dtype=np.int64),
         order,
         MODE_NUMBERS[mode],
+        ends,
     )
 
 

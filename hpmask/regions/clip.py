@@ -27,7 +27,7 @@ def region_of(
     width: u.Quantity | str | None = None,
     height: u.Quantity | str | None = None,
 ) -> tuple[RangeSet, str]:
-    """The cells of a disc or a rectangle, and the text of its size.
+    """The cells of a disc or a rectangle, a square without `height`, and the text of its size.
 
     Their order is `order`, or a coarser one whose cells are smaller than a hundredth of the size.
 
@@ -35,12 +35,13 @@ def region_of(
     ------
     TypeError, ValueError
         If `center` is not a single position, a size is not a valid angle, or the sizes that are given are neither
-        `radius` nor `width` and `height`.
+        `radius` nor `width`, with or without `height`.
     """
     given = {"radius": radius, "width": width, "height": height}
     names = [name for name, size in given.items() if size is not None]
-    if names not in (["radius"], ["width", "height"]):
+    if names not in (["radius"], ["width"], ["width", "height"]):
         raise TypeError(f"cutout needs either radius or width and height, got {' and '.join(names) or 'none of them'}")
+    height = width if height is None else height
     lon, lat = frames.to_lonlat(center, frame, "center")
     if lon.ndim:
         raise ValueError(f"center must be one position, got shape {lon.shape}")

@@ -66,7 +66,7 @@ _ITEM = re.compile(
     r"""(?:\s*\[(?P<first>[^\[\],]*),(?P<second>[^\[\],]*)\]\s*|\s*(?P<text>'[^']*'|"[^"]*")\s*|(?P<bare>[^\[\],]*))"""
     r"(?P<end>[,\]])"
 )
-_PARAMETER = re.compile(r"""\s*(\w+)\s*=\s*('[^']*'|"[^"]*"|\[[^\[\]]*\]|[^,\[\]'"=]+)\s*(?:,|$)""")
+_PARAMETER = re.compile(r"""\s*+(\w++)\s*+=\s*+('[^']*+'|"[^"]*+"|\[[^\[\]]*+\]|[^,\[\]'"=]++)\s*+(?:,|$)""")
 _UNITS = {
     "deg": u.deg,
     "rad": u.rad,
@@ -78,7 +78,7 @@ _UNITS = {
 # Plain numbers: a polygon may have many thousand coordinates.
 _DEGREES = {name: float(unit.to(u.deg)) for name, unit in _UNITS.items()}
 _QUANTITY = re.compile(rf"({NUMBER})\s*(deg|rad|arcmin|arcsec|pix|'|\")")
-_LETTERS = re.compile(r"([+-]?)(\d+)([hd])(\d+)m(?:(\d+\.?\d*)s?)?", re.IGNORECASE)
+_LETTERS = re.compile(r"([+-]?)(\d+)([hd])(\d+)m(?:(\d++(?:\.\d*+)?)s?)?", re.IGNORECASE)
 _DOTS = re.compile(r"([+-]?)(\d+)\.(\d+)\.(\d+(?:\.\d*)?)")
 
 

@@ -61,7 +61,7 @@ _SAME = {"circle3d": "circle", "rotbox": "box", "polyline": "segment", "cpanda":
 _SECTORS = {"panda": "Circle", "epanda": "Ellipse", "bpanda": "Rectangle"}
 # ds9 writes these after a "#", so that older programs read them as comments.
 _HIDDEN = re.compile(
-    r"#\s*(?=[+-]?\s*(?:text|composite|vector|ruler|compass|projection|segment)\s*\(\s*[-+.\d]|tile\s+\d+\s*$)",
+    r"#\s*+(?=[+-]?+\s*+(?:text|composite|vector|ruler|compass|projection|segment)\s*\(\s*[-+.\d]|tile\s+\d+\s*$)",
     re.IGNORECASE,
 )
 _POINTS = ("circle", "box", "diamond", "cross", "x", "arrow", "boxcircle")
@@ -70,14 +70,14 @@ _POINTS = ("circle", "box", "diamond", "cross", "x", "arrow", "boxcircle")
 _TOKEN = re.compile(r"""=\s*(?:\{[^}]*\}|"[^"]*"|'[^']*'|\#\w*)|\{[^{}]*\}|[^;#={]+|.""", re.DOTALL)
 _LABEL = re.compile(r"""=\s*(?:\{[^}]*\}|"[^"]*"|'[^']*')""")
 _OPEN = re.compile(r"""=\s*[{"']""")
-_WORDS = re.compile(r"""\s*,?\s*(?:\{[^}]*\}|"[^"]*"|'[^']*')(?=\s*(?:\)|\||$))""")
+_WORDS = re.compile(r"""\s*+,?+\s*+(?:\{[^}]*+\}|"[^"]*+"|'[^']*+')(?=\s*+(?:\)|\||$))""")
 _INCLUDE = re.compile(r"(?<!\w)include\s*=\s*(\S*)", re.IGNORECASE)
 _GLOBAL_WCS = re.compile(r"(?<!\w)wcs\s*=\s*wcs([a-z0]?)\b", re.IGNORECASE)
 _YES_NO = {**dict.fromkeys(("1", "yes", "true", "on"), True), **dict.fromkeys(("0", "no", "false", "off"), False)}
 
 _HEAD = re.compile(r"([+-]?)\s*([a-z]\w*)\s*", re.IGNORECASE)
 _DECIMAL = re.compile(rf"({NUMBER})([drip]?)", re.IGNORECASE)
-_LETTERS = re.compile(r"([+-]?)(\d+)[hd](?:(\d+)m(?:(\d+\.?\d*)s)?)?", re.IGNORECASE)
+_LETTERS = re.compile(r"([+-]?)(\d+)[hd](?:(\d+)m(?:(\d++(?:\.\d*+)?)s)?)?", re.IGNORECASE)
 _SIZE = re.compile(rf"({NUMBER})([drip\"']?)", re.IGNORECASE)
 _UNITS = {"d": u.deg, "r": u.rad, '"': u.arcsec, "'": u.arcmin}
 _PLANES = {"i": "image", "p": "physical"}
@@ -305,14 +305,17 @@ def _statements(line: str) -> Iterator[tuple[str, str]]:
 def _split(line: str) -> Iterator[str]:
     """The statements of a line; a comment that begins one takes the rest of the line."""
     start = 0
+    begun = False
     for match in _TOKEN.finditer(line):
-        if not line[start : match.start()].strip() and match[0] == "#" and not _HIDDEN.match(line, match.start()):
+        if match[0] == "#" and not begun and not _HIDDEN.match(line, match.start()):
             return
         if match[0] == "=" and _OPEN.match(line, match.start()):
             raise ValueError(f"the value that begins with {line[match.end() :].strip()[:20]!r} has no end")
         if match[0] == ";":
             yield line[start : match.start()].strip()
-            start = match.end()
+            start, begun = match.end(), False
+        elif not begun:
+            begun = not match[0].isspace()
     yield line[start:].strip()
 
 

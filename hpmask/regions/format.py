@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hpmask._utils.words import brief
+
 __all__ = ["RegionFormat", "Source", "TextRegion", "shortened"]
 
 
@@ -55,7 +57,7 @@ class Source:
     def error(self, number: int, language: str, why: object) -> ValueError:
         """The error for a line, by its number from 1."""
         where = f"line {number} of {self.name} cannot be read as {language}"
-        return ValueError(f"{where}: {shortened(self.lines[number - 1])}: {why}")
+        return ValueError(f"{where}: {shortened(self.lines[number - 1])}: {brief(why)}")
 
 
 @dataclass(frozen=True)

@@ -38,14 +38,14 @@ _OTHER_KINDS = ("edges", "Region", "healpix_weight", "graphics")
 _IGNORED = ("pixelization", "snapped", "balkanized", "real")
 
 _HEAD = re.compile(
-    rf"s?polygon\s+(?P<id>-?\d+)\s*\(\s*(?P<n>\d+)\s*caps\s*,\s*(?P<weight>{NUMBER})\s*weight\b(?P<rest>[^()]*)\)\s*:?\s*"
+    rf"s?polygon\s+(?P<id>-?\d+)\s*\(\s*(?P<n>\d+)\s*caps\s*,\s*(?P<weight>{NUMBER})\s*weight\b(?P<rest>[^()]*)\)\s*+:?+\s*+"
 )
 _BARE_HEAD = re.compile(rf"s?polygon\s+-?\d+\s+(?P<n>\d+)(?:\s+(?P<weight>{NUMBER}))?(?:\s+{NUMBER})*\s*")
 _KIND_HEAD = re.compile(rf"\w+(?:\s+-?\d+\s+(?P<n>\d+)(?:\s+(?P<weight>{NUMBER}))?(?:\s+-?\d+)?)?\s*(?:[A-Za-z].*)?")
 _IS_NUMERIC = re.compile(r"[-+.\d]|nan\b|inf", re.IGNORECASE)
 _COUNT = re.compile(r"\s*(\d+)\s+polygons\s*")
 _MATCH = re.compile(
-    r"^\s*(?:s?polygon\s+-?\d+\s*\(\s*\d+\s*caps|\d+\s+polygons\s*$|unit\s+[drmsh]\s*$|rectangle\s*$"
+    r"^[^\S\n]*+(?:s?polygon\s+-?\d+\s*\(\s*\d+\s*caps|\d+\s+polygons\s*$|unit\s+[drmsh]\s*$|rectangle\s*$"
     r"|(?:vertices|rectangle)\s+-?\d+\s+\d+(?:\s|$)|(?:circle|vertices)(?:\s+-?\d+\s+\d+)?\s*$)",
     re.MULTILINE,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 from astropy import units as u
@@ -17,7 +17,7 @@ from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import frames
 from hpmask.regions import rasterize, shapes
-from hpmask.regions.arrays import Objects
+from hpmask.regions.arrays import Batch, Objects
 from hpmask.regions.batches import Shapes, columns_of, text_of
 from hpmask.regions.convert import Checked, cells_of_points, checked_shapes, of_bins
 from hpmask.regions.from_astropy import Context
@@ -25,7 +25,16 @@ from hpmask.regions.order import order_of_batches, order_of_shapes, resolved_ord
 from hpmask.regions.pixels import PixelFrame
 from hpmask.regions.within import footprints_of, rows_near
 
-__all__ = ["context_of", "from_regions", "from_shapes", "from_zone", "mask_of_shapes", "planes_of"]
+__all__ = [
+    "cells_of",
+    "context_of",
+    "from_regions",
+    "from_shapes",
+    "from_zone",
+    "mask_of_shapes",
+    "mode_text",
+    "planes_of",
+]
 
 T = TypeVar("T")
 
@@ -80,6 +89,43 @@ def planes_of(
     mode, progress = check_mode(mode), as_flag(progress, "progress")
     columns = columns_of(shapes, frames.check_frame(frame), energy)
     order, order_text = resolved_order(order, resolution, lambda: order_of_batches(columns))
+    planes, missed, narrowest = cells_of(
+        columns, order=order, mode=mode, footprints=footprints, n_threads=n_threads, progress=progress
+    )
+    warn_of_misses(missed, columns[0].counted_as(len(columns[0])), narrowest, order, mode)
+    text = f"{text_of(shapes, energy)}, {order_text}{mode_text(mode)}"
+    return planes if len(planes) > 1 else planes[0], text
+
+
+def cells_of(
+    columns: Sequence[Batch],
+    *,
+    order: int,
+    mode: Mode,
+    footprints: Sequence[RangeSet] | None,
+    n_threads: int | None,
+    progress: bool = False,
+) -> tuple[list[RangeSet], int, float]:
+    """The cells of shapes.
+
+    Parameters
+    ----------
+    columns : sequence of Batch
+        The shapes, the same for all energy bins or one batch for each.
+    order, mode, n_threads, progress
+        As in `planes_of`.
+    footprints : sequence of RangeSet, optional
+        As in `planes_of`.
+
+    Returns
+    -------
+    planes : list of RangeSet
+        The cells of all bins, or of each.
+    n_missed : int
+        The number of shapes without a cell.
+    narrowest : float
+        Radius of a disc that fits into each of them, in radians; 0 if it is not known.
+    """
     planes: dict[tuple[int, int], RangeSet] = {}
     sequence: list[tuple[int, int]] = []
     missed: set[int] = set()
@@ -98,10 +144,7 @@ def planes_of(
         if without.size:
             missed.update(without.tolist())
             narrowest = min(narrowest, float(batch.take(without).sizes.inradius.min(initial=math.inf)))
-    total = columns[0].counted_as(len(columns[0]))
-    warn_of_misses(len(missed), total, narrowest if narrowest < math.inf else 0.0, order, mode)
-    text = f"{text_of(shapes, energy)}, {order_text}{_mode_text(mode)}"
-    return [planes[key] for key in sequence] if len(sequence) > 1 else planes[sequence[0]], text
+    return [planes[key] for key in sequence], len(missed), narrowest if narrowest < math.inf else 0.0
 
 
 def _repeated(some: Sequence[T], n: int) -> Sequence[T]:
@@ -109,7 +152,8 @@ def _repeated(some: Sequence[T], n: int) -> Sequence[T]:
     return some if len(some) == n else list(some) * n
 
 
-def _mode_text(mode: str) -> str:
+def mode_text(mode: str) -> str:
+    """A mode in the history."""
     return "" if mode == "center" else f", mode={mode!r}"
 
 
@@ -165,6 +209,15 @@ def from_regions(
     )
 
 
+def footprint(within: Any) -> MaskValue | Callable[[int, str], MaskValue]:
+    """The argument `within` of readers: a mask as it is, or a function of order and frame for `Shapes` and regions."""
+    if isinstance(within, MaskValue):
+        return within
+    if isinstance(within, Shapes):
+        return lambda order, frame: from_shapes(within, "within", order=order, frame=frame)
+    return lambda order, frame: from_regions(within, order=order, frame=frame)
+
+
 def mask_of_shapes(
     bins: Sequence[Checked],
     order: int,
@@ -200,7 +253,7 @@ def mask_of_shapes(
     left_out = f", {n_skipped} left out" if n_skipped else ""
     left_out += f", {counted(n_labels, 'label')} ignored" if n_labels else ""
     inverted = ", invert=True" if invert else ""
-    history = f"from_regions({total}{left_out}, {order_text}{_mode_text(mode)}{inverted})"
+    history = f"from_regions({total}{left_out}, {order_text}{mode_text(mode)}{inverted})"
     mask = new_mask(planes if len(planes) > 1 else planes[0], frame=frame, energy=energy, history=history)
     return mask if within is None else mask & within
 
@@ -231,5 +284,5 @@ def from_zone(
     plane, missed = rasterize.shapes_and_misses([zone], order=order, mode=mode)
     warn_of_misses(len(missed), "1 zone", _inradius(missed), order, mode)
     closed_text = "" if closed == "left" else f", closed={closed!r}"
-    history = f"from_zone({zone.summary}{closed_text}, {order_text}{_mode_text(mode)})"
+    history = f"from_zone({zone.summary}{closed_text}, {order_text}{mode_text(mode)})"
     return new_mask(plane, frame=frame, energy=energy, history=history)

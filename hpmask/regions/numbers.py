@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 import re
 
+from hpmask.regions.format import shortened
+
 __all__ = ["COLONS", "NUMBER", "number", "sexagesimal"]
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# Possessive throughout: a long run of digits that is not a number is tried once, and not once for each way to part it.
+NUMBER = r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?"
 _NUMBER = re.compile(NUMBER)
 # Sign, degrees or hours, minutes and seconds.
-COLONS = re.compile(r"([+-]?)(\d+):(\d+)(?::(\d+\.?\d*))?")
+COLONS = re.compile(r"([+-]?)(\d+):(\d+)(?::(\d++(?:\.\d*+)?))?")
 
 
 def number(text: str) -> float:
@@ -32,7 +35,7 @@ def number(text: str) -> float:
     """
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{text!r} is not a number")
+        raise ValueError(f"{shortened(text)} is not a number")
     return value
 
 
@@ -42,7 +45,7 @@ def sexagesimal(sign: str, whole: str, minutes: str | None, seconds: str | None)
     Raises
     ------
     ValueError
-        If the minutes or seconds are 60 or more.
+        If the minutes or seconds are 60 or more, or the degrees or hours are too large for a number.
 
     Examples
     --------
@@ -53,5 +56,7 @@ def sexagesimal(sign: str, whole: str, minutes: str | None, seconds: str | None)
     parts = [float(part or 0) for part in (minutes, seconds)]
     if max(parts) >= 60:
         raise ValueError(f"minutes and seconds must be below 60, got {minutes or 0} and {seconds or 0}")
-    value = int(whole) + parts[0] / 60 + parts[1] / 3600
+    value = float(whole) + parts[0] / 60 + parts[1] / 3600
+    if not math.isfinite(value):
+        raise ValueError(f"{shortened(whole)} is too large")
     return -value if sign == "-" else value

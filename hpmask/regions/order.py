@@ -108,13 +108,14 @@ def order_of_discs(lat: Angles, radii: Angles) -> int:
     return order_of_batches([Discs(lat, lat, radii[:, k]) for k in range(columns)])
 
 
-def order_of_batches(batches: Sequence[Batch]) -> int:
+def order_of_batches(batches: Iterable[Batch]) -> int:
     """The order for many shapes: coarse, but with the area of each shape, and so of the smallest, right to 1 %.
 
     Parameters
     ----------
-    batches : sequence of Batch
-        Shapes of one kind, with the sizes of each energy bin. Shapes without an area do not count.
+    batches : iterable of Batch
+        Shapes of one kind, with the sizes of each energy bin. Shapes without an area do not count. Each batch that an
+        iterator yields is dropped before the next one.
 
     Returns
     -------
@@ -127,7 +128,9 @@ def order_of_batches(batches: Sequence[Batch]) -> int:
         If there are only shapes without an area, or the order would be above 16 or give more than 50 million ranges.
     """
     n, length, order, narrowest = 0, 0.0, 0, math.inf
-    for batch in dict.fromkeys(batches):
+    kind: type[Batch] = Batch
+    for batch in dict.fromkeys(batches) if isinstance(batches, Sequence) else batches:
+        kind = type(batch)
         n += len(batch)
         for start in range(0, len(batch), _ROWS):
             some = batch.take(slice(start, start + _ROWS))
@@ -138,10 +141,10 @@ def order_of_batches(batches: Sequence[Batch]) -> int:
                 order = _refined(sizes, order)
     if not n:
         return 0
-    kind = batches[0]
     if narrowest == math.inf:
         raise ValueError(f"no {kind.noun} has an area that an order could fit: order or resolution must be given")
-    return _checked(order, length, n, kind.narrowest.format(kind.counted_as(len(kind)), angle_text(narrowest)))
+    number = len(batches[0]) if isinstance(batches, Sequence) else n
+    return _checked(order, length, n, kind.narrowest.format(kind.counted_as(number), angle_text(narrowest)))
 
 
 def _refined(sizes: Sizes, order: int) -> int:

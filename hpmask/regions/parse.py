@@ -19,6 +19,8 @@ from typing import Any, Literal
 
 from astropy.utils.data import get_readable_fileobj
 
+from hpmask._files.faults import content_faults, is_of_the_machine
+from hpmask._utils.words import brief
 from hpmask.regions import crtf, ds9, geojson, mangle, stcs, tiles
 from hpmask.regions.format import RegionFormat, Source, TextRegion, shortened
 from hpmask.regions.from_astropy import Unreadable
@@ -27,7 +29,7 @@ __all__ = ["FORMATS", "TextRegion", "read"]
 
 # A small packed file may be huge when it is unpacked.
 _MOST_BYTES = 2**28
-_CRTF = re.compile(r"\s*(#CRTF|[+-]?\s*(ann\s+)?[a-z]+\s*\[)", re.IGNORECASE)
+_CRTF = re.compile(r"\s*+(#CRTF|[+-]?+\s*+(ann\s++)?[a-z]++\s*+\[)", re.IGNORECASE)
 
 
 def _by_lines(source: Source, reader: Any) -> list[TextRegion]:
@@ -44,10 +46,8 @@ def _by_lines(source: Source, reader: Any) -> list[TextRegion]:
 def _read_fits(source: Source) -> list[TextRegion]:
     from regions import Regions
 
-    try:
+    with content_faults(f"{source.name} cannot be read as a FITS region file", brief):
         return [TextRegion(region, None) for region in Regions.read(io.BytesIO(source.content), format="fits")]
-    except Exception as error:  # the reader raises nearly anything for a damaged file
-        raise ValueError(f"{source.name} cannot be read as a FITS region file: {error}") from error
 
 
 # The first that matches reads a source; the last one matches any.
@@ -151,7 +151,10 @@ def _opened(path: Path) -> Source:
     try:
         with get_readable_fileobj(path, encoding="binary") as file:
             content = file.read(_MOST_BYTES + 1)
-    except (EOFError, zlib.error, lzma.LZMAError) as error:
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        # Those who unpack raise an OSError too.
+        if is_of_the_machine(error):
+            raise
         raise ValueError(f"{name} cannot be unpacked: {error}") from error
     if len(content) > _MOST_BYTES:
         raise ValueError(f"{name} has more than {_MOST_BYTES} bytes, too much for a region file")

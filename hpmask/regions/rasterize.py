@@ -95,7 +95,12 @@ def union_and_misses(
         If a row is no shape, or the ranges do not fit in memory.
     """
     some = batch.take(rows)
-    number = None if isinstance(rows, slice) else rows
+    # The numbers of the shapes of `some` in the batch. None if it has all of them.
+    number: Rows | None = None
+    if not isinstance(rows, slice):
+        number = rows
+    elif rows != slice(None):
+        number = np.arange(len(batch))[rows]
     lon, lat, reach = some.caps
     ranges = _affordable(
         2.0 + expected_ranges(some.outline_lengths, order), len(some), order, batch.plural, reach, number

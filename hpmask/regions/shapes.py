@@ -29,7 +29,19 @@ from hpmask._utils.modes import Mode
 from hpmask.core.rangeset import RangeSet, from_starts_stops
 from hpmask.geometry import frames
 
-__all__ = ["DUAL", "MODE_NUMBERS", "TIE", "Combined", "Disc", "Ellipse", "Polygon", "Shape", "Size", "Zone"]
+__all__ = [
+    "DUAL",
+    "MODE_NUMBERS",
+    "TIE",
+    "Combined",
+    "Disc",
+    "Ellipse",
+    "Polygon",
+    "Shape",
+    "Size",
+    "Zone",
+    "longitudes",
+]
 
 Vectors = NDArray[np.float64]
 Numbers = NDArray[np.uint64]
@@ -333,7 +345,7 @@ class Zone(_Outlined):
         """A zone in `zone_frame` as a shape in `frame`; see `hpmask.Mask.from_zone`."""
         checked = check_closed(closed)
         axes = _frame_axes(zone_frame, frame)
-        span = None if lon is None else _longitudes(lon, checked)
+        span = None if lon is None else longitudes(lon, checked)
         low, high = (-90.0, 90.0) if lat is None else _latitudes(lat, checked)
         text = f"lat {low:.6g} to {high:.6g} deg"
         if span is not None:
@@ -534,19 +546,25 @@ def _is_pole(lat: float) -> bool:
     return abs(lat) >= np.pi / 2 - TIE
 
 
-def _longitudes(values: Any, closed: Closed) -> tuple[float, float] | None:
-    """Two longitudes in degrees, from 0 to 360, or None if they are the ends of the full circle."""
-    west, east = _pair(values, "lon")
+def longitudes(values: Any, closed: Closed, name: str = "lon") -> tuple[float, float] | None:
+    """Two longitudes in degrees, from 0 to 360, or None if they are the ends of the full circle.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are anything else, or one meridian; the error names the argument `name`.
+    """
+    west, east = _pair(values, name)
     tie, span = math.degrees(TIE), east - west
     if abs(span - 360) <= tie:
         return None
     got = f"got {west:.15g} deg and {east:.15g} deg"
     if span > 360:
-        raise ValueError(f"lon must not go around more than once, {got}")
+        raise ValueError(f"{name} must not go around more than once, {got}")
     # Degrees, because their remainder of 360 is exact.
     if abs(math.remainder(span, 360)) <= tie and not (closed == "both" and abs(span) <= tie):
         raise ValueError(
-            f"lon must be two different meridians, from west to east, or 360 deg apart for the full circle "
+            f"{name} must be two different meridians, from west to east, or 360 deg apart for the full circle "
             f"such as ('0 deg', '360 deg'), {got}"
         )
     # Twice: of the smallest negative numbers the remainder is 360.

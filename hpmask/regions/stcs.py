@@ -62,7 +62,7 @@ _UNITS = {"deg": 1.0, "rad": math.degrees(1.0), "arcmin": 1 / 60, "arcsec": 1 / 
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
 _NUMBER = re.compile(r"[-+.]?[\d.]|[-+]?(?:inf|nan)", re.IGNORECASE)
-_ADQL = re.compile(r"(\b[A-Za-z]+)\s*\(\s*(?:'([^'()]*)'\s*,)?([-+.\d\s,eE]+)\)")
+_ADQL = re.compile(r"(\b[A-Za-z]++)\s*+\(\s*+(?:'([^'()]*+)'\s*+,)?([-+.\d\s,eE]++)\)")
 _BEGIN = re.compile(
     r"\s*(?:(?:CIRCLE|ELLIPSE|BOX|POLYGON|POSITION|POINT|CONVEX|RANGE)(?:\s+[-+.\w]|\s*\(\s*')|ALLSKY\b"
     r"|(?:UNION|INTERSECTION|DIFFERENCE|NOT)\b(?:\s+\w+)*\s*\()",

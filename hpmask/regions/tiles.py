@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from hpmask._files import tables
 from hpmask._utils.arguments import masked
+from hpmask._utils.words import listed
 from hpmask.regions import stcs
 from hpmask.regions.format import RegionFormat, Source, TextRegion, shortened
 from hpmask.regions.from_astropy import Unreadable
@@ -137,7 +138,7 @@ def _why_not(names: Sequence[str], what: str, patterns: Sequence[str] | None) ->
     wanted = (
         f"{patterns[0]!r} and {patterns[1]!r}" if patterns else "'ra1', 'dec1' and so on, 'ra' and 'dec', or 's_region'"
     )
-    return f"{what} has no columns of corners such as {wanted}: it has {', '.join(names[:20])}"
+    return f"{what} has no columns of corners such as {wanted}: it has {listed(names)}"
 
 
 def _of_table(table: Table, what: str, frame: str | None, patterns: Sequence[str] | None) -> list[TextRegion]:

@@ -12,6 +12,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from hpmask._utils.arguments import as_flag, masked, unmasked
+from hpmask._utils.words import listed
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.geometry.frames import COORDSYS, check_frame
 
@@ -69,14 +70,14 @@ class SkyTable:
             return None
         uniq_name = _find(names, ("UNIQ",))
         if uniq_name is None:
-            raise ValueError(f"a multi-order sky map needs a column UNIQ, the columns are {', '.join(names)}")
+            raise ValueError(f"a multi-order sky map needs a column UNIQ, the columns are {listed(names)}")
         if column is not None and column not in names:
-            raise ValueError(f"there is no column {column!r}, the columns are {', '.join(names)}")
+            raise ValueError(f"there is no column {column!r}, the columns are {listed(names)}")
         name = column or _find(names, _NAMES)
         if name is None:
             raise ValueError(
                 f"the values are in none of the columns {', '.join(_NAMES)}: name their column by column=, "
-                f"the columns are {', '.join(names)}"
+                f"the columns are {listed(names)}"
             )
         uniq, values = unmasked(read(uniq_name), uniq_name), read(name)
         unit = getattr(values, "unit", None)

@@ -17,6 +17,7 @@ import hpmask
 from hpmask._files import atomic
 from hpmask._files.atomic import created
 from hpmask._files.fits_text import add_history
+from hpmask._files.hdu import write_hdu
 from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import thread_count
 from hpmask.core.value import MaskValue
@@ -64,8 +65,12 @@ def write_wcs(
         if energy is not None:
             hdus.append(bands_hdu(energy, "MASK_BANDS"))
             _link(primary.header, energy, image.shape)
-        with created(Path(path), overwrite=overwrite) as file:
-            hdus.writeto(file, checksum=True)
+        hdus.update_extend()
+        hdus.verify("exception")
+        with created(path, overwrite=overwrite) as file:
+            # Without astropy, which turns an error of the disk into one of its own.
+            for unit in hdus:
+                write_hdu(file, unit.header, None if unit.data is None else np.asarray(unit.data).ravel())
 
 
 def _describe(header: fits.Header, mask: MaskValue) -> None:

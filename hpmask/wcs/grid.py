@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hpmask.geometry import frames
 from hpmask.wcs.checks import check_wcs, radesys_advice
 
-__all__ = ["Grid", "Turns", "Way", "celestial", "corner_vectors", "order_for", "smallest_side"]
+__all__ = ["Grid", "Turns", "Way", "celestial", "corner_vectors", "image_shape", "order_for", "smallest_side"]
 
 Angles = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -73,7 +73,7 @@ class Grid:
             if kind is SkyCoord and {0, 1} <= axes.keys():
                 lon_unit, lat_unit = _units(options.get("unit", u.deg))
                 frame = _frame(options["frame"], low.world_axis_physical_types[axes[0]])
-                shape = _shape(low, shape)
+                shape = image_shape(low, shape)
                 return cls(low, shape, axes[0], axes[1], lon_unit, lat_unit, frame, Turns.of(low, shape))
         advice = radesys_advice(low)
         if advice:
@@ -124,6 +124,8 @@ class Grid:
         column of the pixel, and the index of the position.
         """
         x, y = self.pixels(wcs, lon, lat)
+        if self.turns is not None and self.turns.cube:
+            x, y = self.turns.natural(x, y)
         index = np.flatnonzero(self._holds(x, y))
         if self.turns is not None and index.size < x.size:
             rest = np.ones(x.shape, dtype=np.bool_)
@@ -158,18 +160,23 @@ class Grid:
 
 # Projections whose plane repeats itself after 360 deg of native longitude. In HPX and in the cubes TSC, CSC and QSC,
 # only the belt around the equator does.
-_PERIODIC = ("CYP", "CEA", "CAR", "MER", "HPX", "TSC", "CSC", "QSC")
+_CUBES = ("TSC", "CSC", "QSC")
+_PERIODIC = ("CYP", "CEA", "CAR", "MER", "HPX", *_CUBES)
 _FACETED = ("TSC", "CSC", "QSC", "HPX", "XPH")
 # An image that lacks less than this, in pixels, of the whole circle was meant to cover it: its CDELT was rounded.
 _WIDEST_GAP = 0.1
+# Places that are given to a WCS at once: about 0.1 s.
+_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
     """The periods of an image that reaches native longitude +180 or -180 deg, or extends beyond it.
 
-    wcslib gives each position the pixel coordinates at which its native longitude is between -180 and 180 deg. These
-    are its natural place. Pixel coordinates that differ by multiples of `period` show the same position.
+    The natural place of a position is the one at which its native longitude is between -180 and 180 deg. These are the
+    pixel coordinates that wcslib gives it, except in cubes: there wcslib puts the faces at longitudes from -45 to
+    315 deg. A cube has periods if its image extends below -45 deg. Pixel coordinates that differ by multiples of
+    `period` show the same position.
 
     Attributes
     ----------
@@ -187,6 +194,8 @@ class Turns:
         The native longitude divided by 360 deg is ``along @ (x, y) + start``.
     origin : numpy.ndarray, shape (2,)
         CRPIX, counted from 0.
+    cube : bool
+        Whether the projection is a cube, for which wcslib gives other places than the natural ones.
     """
 
     period: Angles
@@ -196,11 +205,15 @@ class Turns:
     along: Angles
     start: float
     origin: Angles
+    cube: bool = False
 
     @classmethod
     def of(cls, wcs: Any, shape: tuple[int, int]) -> Turns | None:
         """The turns of an image; None if it has none, if its WCS has distortions, or if it is not astropy's own."""
-        if not isinstance(wcs, WCS) or wcs.naxis != 2 or str(wcs.wcs.ctype[wcs.wcs.lng])[5:] not in _PERIODIC:
+        if not isinstance(wcs, WCS) or wcs.naxis != 2:
+            return None
+        code = str(wcs.wcs.ctype[wcs.wcs.lng])[5:]
+        if code not in _PERIODIC:
             return None
         tables = (wcs.sip, wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
         if any(table is not None for table in tables):
@@ -216,7 +229,8 @@ class Turns:
         corners = np.array([[-0.5, -0.5], [nx - 0.5, -0.5], [-0.5, ny - 0.5], [nx - 0.5, ny - 0.5]]) @ along + start
         room = _WIDEST_GAP * float(np.abs(along).sum())
         first, last = np.floor(corners.min() + 0.5 - room), np.floor(corners.max() + 0.5 + room)
-        if first == last == 0:
+        cube = code in _CUBES
+        if first == last == 0 and not (cube and corners.min() < -0.125 + room):
             return None
         period = np.linalg.solve(matrix, [360.0, 0.0])
         gap = np.abs(np.abs(period) - [nx, ny])
@@ -224,7 +238,7 @@ class Turns:
         gap = np.where((gap < _WIDEST_GAP) & (np.abs(period[::-1]) < _WIDEST_GAP), gap + 1e-6, 0)
         numbers = sorted({0, *range(int(first), int(last) + 1)}, key=lambda k: (abs(k), k))
         overlap = bool(np.ptp(corners) > 1 + room) and not gap.any()
-        return cls(period, np.array(numbers)[:, np.newaxis] * period, gap, overlap, along, start, origin)
+        return cls(period, np.array(numbers)[:, np.newaxis] * period, gap, overlap, along, start, origin, cube)
 
     def natural(self, x: Angles, y: Angles) -> tuple[Angles, Angles]:
         """The natural places that show the same positions as the given pixel coordinates."""
@@ -250,8 +264,14 @@ def corner_vectors(grid: Grid, way: Way, *, margin: int = 0, rows: range | None 
     """
     ny, nx = grid.shape
     rows = range(-margin, ny + margin) if rows is None else rows
-    x, y = np.meshgrid(np.arange(-margin, nx + margin + 1) - 0.5, np.arange(rows.start, rows.stop + 1) - 0.5)
-    return frames.unit_vectors(*way.turned(*grid.positions(grid.wcs, x, y)))
+    columns, lines = np.arange(-margin, nx + margin + 1) - 0.5, np.arange(rows.start, rows.stop + 1) - 0.5
+    vectors = np.empty((lines.size, columns.size, 3))
+    # Some rows at a time: between two calls of wcslib, Python answers signals.
+    step = max(1, _AT_ONCE // columns.size)
+    for k in range(0, lines.size, step):
+        x, y = np.meshgrid(columns, lines[k : k + step])
+        vectors[k : k + step] = frames.unit_vectors(*way.turned(*grid.positions(grid.wcs, x, y)))
+    return vectors
 
 
 def order_for(grid: Grid, *, per_side: int = 2) -> int:
@@ -327,7 +347,7 @@ def _units(units: Any) -> tuple[float, float]:
     return float(units[0].to(u.rad)), float(units[-1].to(u.rad))
 
 
-def _shape(wcs: Any, shape: Any) -> tuple[int, int]:
+def image_shape(wcs: Any, shape: Any) -> tuple[int, int]:
     """The shape of an image: `shape` if it is given, or else that of the WCS."""
     if shape is None:
         known = wcs.array_shape

@@ -1,7 +1,8 @@
-"""The inputs for an image and its WCS: astropy's WCS, FITS headers, HDUs and files, gammapy's geometries and maps."""
+"""The inputs for an image and its WCS: astropy's WCS and NDData, FITS headers, HDUs and files, gammapy's geometries."""
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,15 +53,15 @@ class Target:
 
 
 def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
-    """The target that a WCS, a header, an image HDU, a FITS file or a gammapy geometry or map describes.
+    """The target that a WCS, a header, an image HDU, a FITS file, an NDData or a gammapy geometry or map describes.
 
     A pair of one of these and a shape, as `hpmask.wcs.field_wcs` returns it, has that shape.
 
     Raises
     ------
     TypeError
-        If a tuple is not a pair, or if `hdu` is given without a file. An object that is not a WCS is rejected later,
-        by `hpmask.wcs.grid.Grid`.
+        If a tuple is not a pair, an NDData has no WCS, or `hdu` is given without a file. An object that is not a WCS
+        is rejected later, by `hpmask.wcs.grid.Grid`.
     MaskFormatError
         If the file is damaged, if it has no image of the sky, or if it has several and `hdu` is not given.
     """
@@ -79,6 +80,8 @@ def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
         return _of_header(wcs)
     if isinstance(wcs, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
         return _of_header(wcs.header)
+    if _is_nddata(wcs):
+        return _of_nddata(wcs)
     geom = getattr(wcs, "geom", wcs)
     if all(hasattr(geom, name) for name in ("wcs", "data_shape", "axes", "is_image")) and isinstance(geom.wcs, WCS):
         return Target(geom.wcs, (int(geom.data_shape[-2]), int(geom.data_shape[-1])), *_gammapy_energy(geom))
@@ -88,7 +91,7 @@ def as_target(wcs: Any, hdu: int | str | None = None) -> Target:
 def open_image(
     image: Any, wcs: Any, hdu: int | str | None = None, *, energies: bool = True
 ) -> tuple[NDArray[Any], u.UnitBase | None, Target]:
-    """The pixels, their unit and the target of an image that is an array, an HDU, a file or a gammapy map.
+    """The pixels, their unit and the target of an image that is an array, an HDU, a file, an NDData or a gammapy map.
 
     Parameters
     ----------
@@ -115,6 +118,9 @@ def open_image(
     if isinstance(image, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
         values = _sky_last(SkyImage(image.header, image, None, None))
         return values, _unit_of(image.header), as_target(image if wcs is None else wcs, hdu)
+    if _is_nddata(image):
+        values, target = _pixels_of_nddata(image), as_target(image if wcs is None else wcs, hdu)
+        return _with_sky_last(values, image.wcs), None if image.unit is None else u.Unit(image.unit), target
     if hasattr(image, "geom") and hasattr(image, "data"):
         return np.asarray(image.data), u.Unit(image.unit), as_target(image if wcs is None else wcs, hdu)
     if wcs is None:
@@ -184,11 +190,46 @@ def _sky_last(image: SkyImage) -> NDArray[Any]:
     """The pixels with the celestial axes last, in the order of the celestial WCS."""
     wcs = _header_wcs(image.header, image.hdus)
     # A copy, since the file may be closed before it is used.
-    values = np.array(image.hdu.data)
-    if wcs.has_celestial and wcs.naxis <= values.ndim:
-        last = sorted(_sky_axes(wcs))
-        values = np.moveaxis(values, last, (-2, -1))
+    return _with_sky_last(np.array(image.hdu.data), wcs)
+
+
+def _with_sky_last(values: NDArray[Any], wcs: Any) -> NDArray[Any]:
+    """The pixels with the celestial axes of a WCS last."""
+    if isinstance(wcs, WCS) and wcs.has_celestial and wcs.naxis <= values.ndim:
+        return np.moveaxis(values, sorted(_sky_axes(wcs)), (-2, -1))
     return values
+
+
+# ---------------------------------------------------------------------- NDData
+
+
+def _is_nddata(image: Any) -> bool:
+    """Whether this is an NDData of astropy, such as a CCDData."""
+    # If not, astropy.nddata is not imported here, because this takes as long as all of hpmask.
+    module = sys.modules.get("astropy.nddata")
+    return module is not None and isinstance(image, module.NDDataBase)
+
+
+def _of_nddata(image: Any) -> Target:
+    """The target of an NDData, of the shape of its celestial axes."""
+    if image.wcs is None:
+        raise TypeError(f"wcs is a {type(image).__name__} that has no WCS")
+    shape = _with_sky_last(np.broadcast_to(False, np.shape(image.data)), image.wcs).shape[-2:]
+    return Target(image.wcs, (int(shape[0]), int(shape[1])) if len(shape) == 2 else None)
+
+
+def _pixels_of_nddata(image: Any) -> NDArray[Any]:
+    """The values of an NDData, with NaN where its mask is True; see `values_and_unit`."""
+    values = np.asarray(image.data)
+    if image.mask is None:
+        return values
+    bad = np.asarray(image.mask)
+    if bad.dtype.kind not in "biu" or bad.shape not in ((), values.shape):
+        raise ValueError(
+            f"the mask of the {type(image).__name__} must be booleans of shape {values.shape}, got {bad.dtype} of "
+            f"shape {bad.shape}"
+        )
+    return values_and_unit(np.ma.MaskedArray(values, np.broadcast_to(bad != 0, values.shape)))[0]
 
 
 # ---------------------------------------------------------------------- gammapy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +10,9 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from hpmask._files.fits_file import faults_of
-from hpmask._utils.modes import PixelMode, check_pixel_mode
+from hpmask._utils.modes import Mode, PixelMode, check_mode, check_pixel_mode
 from hpmask._utils.parallel import thread_count
+from hpmask.core.flags import flag_dtype, n_words
 from hpmask.core.value import MaskValue, distinct_planes, layers_of
 from hpmask.wcs.grid import Grid, Way
 from hpmask.wcs.inputs import Target, as_target
@@ -20,7 +21,7 @@ from hpmask.wcs.pixel_centers import at_centers
 
 if TYPE_CHECKING:
     from hpmask.energy.axis import EnergyAxis
-__all__ = ["image_of", "to_wcs", "to_wcs_many"]
+__all__ = ["flags_to_wcs", "image_of", "to_wcs", "to_wcs_many"]
 
 # Edges of energy bins that went through other units or through single precision differ by less than this, relatively.
 _TIE = 1e-6
@@ -49,6 +50,35 @@ def to_wcs_many(
     # Threads share each image, and do not take whole images: half of the work on a small image is done by Python, where
     # threads would only wait for each other.
     return (image_of(mask, as_target(field), None, mode, threads=threads) for field in fields)
+
+
+def flags_to_wcs(
+    layers: Mapping[str, MaskValue],
+    wcs: Any,
+    shape: tuple[int, int] | None = None,
+    *,
+    mode: Mode = "center",
+    hdu: int | str | None = None,
+    n_threads: int | None = None,
+) -> NDArray[np.unsignedinteger[Any]]:
+    """See `hpmask.MaskSet.to_wcs`."""
+    check_mode(mode)
+    for name, mask in layers.items():
+        if mask.energy is not None:
+            raise ValueError(
+                f"the layer {name!r} has energy bins, and the pixels of an image of flags have none: take one bin of "
+                "it, or its reduce()"
+            )
+    target, threads, words = as_target(wcs, hdu), thread_count(n_threads), n_words(len(layers))
+    flags: NDArray[np.unsignedinteger[Any]] | None = None
+    for k, mask in enumerate(layers.values()):
+        image = image_of(mask, target, shape, mode, threads=threads)
+        if flags is None:
+            flags = np.zeros(image.shape + (words,) * (words > 1), flag_dtype(len(layers)))
+        word = flags[..., k // 64] if words > 1 else flags
+        word |= image.astype(flags.dtype) << flags.dtype.type(k % 64)
+    assert flags is not None, "a set has a layer"
+    return flags
 
 
 def image_of(

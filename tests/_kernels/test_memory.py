@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from kernel_workload import KERNELS, Workload, call, digest, load
+from sanitized import not_sanitized
 
 WORKLOAD = Path(__file__).parents[1] / "_support" / "kernel_workload.py"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the limit and the allocator's settings are those of Linux")
@@ -65,6 +66,7 @@ def test_the_workload_calls_every_function_of_every_kernel(monkeypatch: pytest.M
     assert called == set(functions)
 
 
+@not_sanitized
 @LINUX
 @pytest.mark.parametrize(
     "byte", [pytest.param("1", marks=pytest.mark.deep), "127", pytest.param("255", marks=pytest.mark.deep)]
@@ -74,12 +76,14 @@ def test_results_do_not_depend_on_what_new_memory_holds(expected: dict[str, str]
     assert digests(MALLOC_PERTURB_=byte) == expected
 
 
+@not_sanitized
 def test_results_do_not_depend_on_a_heap_full_of_nan(expected: dict[str, str]) -> None:
     # Freed memory stays with the process, as it was left.
     kept = {name: str(1 << 30) for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")}
     assert digests("--nan", **kept) == expected
 
 
+@not_sanitized
 @pytest.mark.deep
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 def test_valgrind_finds_no_value_that_was_not_set(tmp_path: Path) -> None:
@@ -183,6 +187,7 @@ for extra in {extras}:
 """
 
 
+@not_sanitized
 @LINUX
 @pytest.mark.parametrize(
     "kernel", [name if name in FEW else pytest.param(name, marks=pytest.mark.deep) for name in SHORT]
@@ -236,6 +241,27 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         load("index").Index(some.boundaries, 7, counted_in=6)
     with pytest.raises(ValueError, match="one length"):
         some.index.inside(some.numbers(), np.empty(59, np.uint8))
+    flags = load("flags")
+    with pytest.raises(ValueError, match="each place has a word"):
+        flags.merge(some.boundaries, odd, 0, some.other, some.other, 0, some.other.copy(), some.other.copy())
+    for wrong in ((5, 30, 2, 8), (5, 6, 61, 8), (5, 2, 2, 9), (1 << 31, 6, 2, 8), (5, 29, 20, 8)):
+        with pytest.raises(ValueError, match=r"order must be|fewer than"):
+            flags.WordIndex(*wrong)
+    index = flags.WordIndex(some.boundaries.size, 6, 2, 8)
+    words = np.zeros(some.boundaries.size, np.uint64)
+    for wrong in ((some.boundaries, words[1:], 192), (some.boundaries, words, 193), (some.boundaries, words, 3)):
+        with pytest.raises(ValueError, match=r"must have a word|must be in the blocks"):
+            index.append(*wrong)
+    with pytest.raises(ValueError, match="be closed"):
+        index.at(some.numbers(), np.empty(60, np.uint8))
+    with pytest.raises(ValueError, match="does not cover the sky"):
+        index.close()
+    index.append(some.boundaries, words, 192)
+    index.close()
+    with pytest.raises(ValueError, match="one length"):
+        index.at(some.numbers(), np.empty(59, np.uint8))
+    with pytest.raises(ValueError, match="the places must ascend"):
+        flags.WordIndex(8, 6, 2, 8).append(some.boundaries[[0, -2, 1]], words[:3], 192)
     nothing = load("tiles").TileSet(np.empty(0, np.uint64), 6)
     for refused in (
         lambda: load("components").Labelling(nothing, True),

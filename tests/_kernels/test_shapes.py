@@ -211,3 +211,29 @@ def test_a_compound_of_the_kernel_checks_its_program():
             kernel.compound([disc], np.array(program, np.int32), 3, OVERLAP)
     with pytest.raises(ValueError, match="mode must be 1 or 2"):
         kernel.compound([disc], np.array([0], np.int32), 3, CENTER)
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "inner", "outer"),
+    [
+        (np.nan, 0.0, 0.1, 0.2),
+        (np.inf, 0.0, 0.1, 0.2),
+        (0.0, np.nan, 0.1, 0.2),
+        (0.0, 1.6, 0.1, 0.2),
+        (0.0, 0.0, 0.1, np.nan),
+        (0.0, 0.0, 0.1, np.inf),
+        (0.0, 0.0, 0.1, 3.2),
+        (0.0, 0.0, -0.1, 0.2),
+        (0.0, 0.0, np.nan, 0.2),
+        (0.0, 0.0, 0.3, 0.2),
+        (0.0, 0.0, -1e300, -1e300),
+    ],
+)
+def test_a_disc_that_is_none_is_refused(lon, lat, inner, outer):
+    lon, lat, inner, outer = (np.array([0.1, angle]) for angle in (lon, lat, inner, outer))
+    for mode in MODES:
+        with pytest.raises(ValueError, match=r"radii from 0 to pi, .* 1 has not"):
+            discs.annuli(lon, lat, inner, outer, 5, mode)
+        if not (inner[1] < 0 or inner[1] > outer[1] or np.isnan(inner[1])):
+            with pytest.raises(ValueError, match=r"radii from 0 to pi, .* 1 has not"):
+                discs.rasterize(lon, lat, outer, 5, mode)

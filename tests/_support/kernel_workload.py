@@ -33,7 +33,9 @@ KERNELS = (
     "disc_sums",
     "discs",
     "distance",
+    "flags",
     "flood",
+    "fractions",
     "greedy",
     "index",
     "merge",
@@ -43,11 +45,15 @@ KERNELS = (
     "pixel_areas",
     "pixels_under_mask",
     "projections",
+    "randoms",
     "ranges",
     "rotate",
     "runs",
+    "shape_sums",
     "shapes",
     "sorting",
+    "sparse_blocks",
+    "stopping",
     "sweep",
     "tiles",
     "uniq",
@@ -273,7 +279,9 @@ class Workload:
             yield from load("discs").rasterize(self.lon, self.lat, radius, self.order, mode)
             wide = np.linspace(0.1, np.pi, 60)
             yield from load("discs").rasterize(self.lon, self.lat, wide, self.order, mode)
-            yield from load("discs").annuli(self.lon, self.lat, 0.7 * wide, wide, self.order, mode)
+            ends = np.empty(60, np.int64)
+            yield from load("discs").annuli(self.lon, self.lat, 0.7 * wide, wide, self.order, mode, ends)
+            yield ends
 
     def call_distance(self) -> Iterable[Any]:
         distance, vectors, out = load("distance"), np.empty((60, 3)), np.empty(60)
@@ -288,6 +296,28 @@ class Workload:
                 distance.fill_map(self.index, own, 0, 12, 0, order, nest, sides, 0, most, out)
                 yield out
 
+    def call_flags(self) -> Iterable[Any]:
+        flags, n = load("flags"), self.boundaries.size + self.other.size
+        place, word = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
+        for a, b in _pairs(self.boundaries, self.other):
+            words = [np.resize(np.array([bit, 0], np.uint64), one.size) for one, bit in ((a, 1), (b, 2))]
+            k = flags.merge(a, words[0], 0, b, words[1], 0, place, word)
+            yield from (place[:k].copy(), word[:k].copy())
+            # Records of 32 and of 64 bits; the list comes in two parts.
+            for n_bits, top in ((2, 8), (40, 8), (2, 4), (9, 16)):
+                index = flags.WordIndex(k, self.order, n_bits, top)
+                half = 3 << top - 3
+                cut = int(np.searchsorted(place[:k], np.uint64(half) << np.uint64(62 - top)))
+                index.append(place[:cut], word[:cut], half)
+                index.append(place[cut:k], word[cut:k], 3 << top - 2)
+                index.close()
+                yield from (index.records, index.entries)
+                for dtype in (np.uint8, np.uint16, np.uint32, np.uint64):
+                    if n_bits <= 8 * np.dtype(dtype).itemsize:
+                        out = np.empty(61, dtype)
+                        index.at(np.append(self.numbers(), np.uint64(2**64 - 1)), out)
+                        yield out
+
     def call_flood(self) -> Iterable[Any]:
         seeds = np.zeros_like(self.image)
         seeds[::9, ::7] = 1
@@ -295,6 +325,17 @@ class Workload:
             out = np.empty_like(self.image)
             load("flood").flood(self.image, seeds, corners, out)
             yield out
+
+    def call_fractions(self) -> Iterable[Any]:
+        fractions = load("fractions")
+        some = np.arange(1, self.boundaries.size // 2 + 1, dtype=np.int32)
+        for boundaries, counts in ((self.boundaries, some[:0]), (self.boundaries, some), (_NONE, some[:0])):
+            for order in (0, self.order - 2, self.order, self.order + 1):
+                shift = 2 * (29 - order)
+                n = fractions.touched(boundaries, shift)
+                cells, out = np.empty(n, np.uint64), np.empty(n)
+                yield fractions.sums(boundaries, counts, shift, min(shift, self.shift_min), cells, out)
+                yield from (cells, out)
 
     def call_greedy(self) -> Iterable[Any]:
         greedy = load("greedy")
@@ -430,6 +471,16 @@ class Workload:
         yield pieces.take()
         yield pieces.take()
 
+    def call_randoms(self) -> Iterable[Any]:
+        starts, stops = self.boundaries[0::2], self.boundaries[1::2]
+        ends = np.cumsum(stops - starts)
+        words = np.random.default_rng(4).integers(0, 1 << 64, 600, dtype=np.uint64)
+        words[:4] = (0, 0, 2**64 - 1, 2**64 - 1)
+        for order in (self.order, 29):
+            lon, lat = np.empty(300), np.empty(300)
+            load("randoms").positions(load("index").Index(ends, 29), 29, stops - ends, order, words, lon, lat)
+            yield from (lon, lat)
+
     def call_ranges(self) -> Iterable[Any]:
         ranges, a, b = load("ranges"), self.boundaries, self.other
         for left, right in _pairs(a, b):
@@ -476,6 +527,20 @@ class Workload:
         for order in (0, 4):
             for mode in range(3):
                 yield from cap_polygons.rasterize(axes, chords2, outside, offsets, order, mode)
+
+    def call_shape_sums(self) -> Iterable[Any]:
+        sums = load("shape_sums")
+        lengths = self.boundaries[1::2] - self.boundaries[0::2]
+        before = np.concatenate([np.zeros(1, np.uint64), np.cumsum(lengths, dtype=np.uint64)])
+        starts, stops = self.other[0::2].copy(), self.other[1::2].copy()
+        owner, out = np.arange(starts.size) % 7, np.zeros(7, np.uint64)
+        sums.shared(self.index, before, starts, stops, owner, out)
+        yield out
+        values = np.sin(np.arange(self.boundaries.size - 1, dtype=np.float64))
+        high, low, total, rest = (np.zeros(n) for n in (self.boundaries.size, self.boundaries.size, 7, 7))
+        sums.prefix(values, high, low)
+        sums.sums(self.index, values, high, low, starts, stops, owner, total, rest)
+        yield from (high, low, total, rest)
 
     def call_shapes(self) -> Iterable[Any]:
         shapes = load("shapes")
@@ -549,6 +614,44 @@ class Workload:
         sorting.join(values, aside)
         yield values
         yield sorting.part(values[::-1].copy(), np.empty(9, np.uint64))
+
+    def call_sparse_blocks(self) -> Iterable[Any]:
+        kernel = load("sparse_blocks")
+        ends = np.array([3, 9, 17, 18, 60, 130], np.uint64)
+        bits, values = np.zeros(13, np.uint8), np.zeros((104, 2), np.uint8)
+        kernel.fill_bits(ends, 8, bits)
+        kernel.fill_values(ends, 8, 4, values[:, 1])
+        yield from (bits, values, kernel.crossings_of_bits(bits, 8), kernel.crossings_of_bits(bits[:0], 8))
+        # The first value, three blocks of two values: differences of zero, in a quotient and one bit, and as they are.
+        codes = {
+            1: "00000111" + "000" + "010" + "1001" + "011" + "111" + "00000100" + "11111111",
+            2: "0000000000000111" + "0000" + "0010" + "10" + "0111" + "1111" + "0" * 13 + "100" + "1" * 16,
+            4: "0" * 29 + "111" + "00000" + "00010" + "10" + "0111" + "11010" + "0" * 29 + "100" + "1" * 32,
+        }
+        for size, text in codes.items():
+            text = text.ljust(-(-len(text) // 8) * 8, "0")
+            data = np.packbits(np.array(list(text), np.uint8))
+            rice, out = kernel.Rice(data, size, 2), np.empty(6, f"u{size}")
+            for part in (out[:1], out[1:5], out[5:]):
+                try:
+                    rice.decode(part)
+                except ValueError:
+                    part[:] = 0
+            yield out
+
+    def call_stopping(self) -> Iterable[Any]:
+        stopping = load("stopping")
+        stop = stopping.Stop()
+        yield stopping.looks(100, 8) is None
+        stopping.watch(stop)
+        try:
+            yield stopping.looks(100, 8) is None
+            stop.set()
+            stopping.looks(100, 8)
+        except stopping.Stopped:
+            yield True
+        finally:
+            stopping.watch(None)
 
     def call_sweep(self) -> Iterable[Any]:
         for angle in (0.001, 0.02, 0.2):

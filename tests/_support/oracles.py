@@ -10,6 +10,12 @@ MAX_ORDER = 29
 END = 12 << (2 * MAX_ORDER)
 
 
+def distinct(numbers):
+    """The distinct numbers, ascending: np.unique, which takes 30 times as long from NumPy 2.3 on."""
+    numbers = np.sort(numbers)
+    return numbers[np.append(True, numbers[1:] != numbers[:-1])[: numbers.size]]
+
+
 # ---------------------------------------------------------------- sets of cells as Python sets
 
 
@@ -63,13 +69,13 @@ def boundaries_where(points, value):
 
 def combine(a, b, truth):
     """Boundaries of an operation on two sets; `truth` holds its value for in_a + 2 in_b, lowest bit first."""
-    points = np.union1d(a, b)
+    points = distinct(np.concatenate([a, b]))
     return boundaries_where(points, (truth >> (inside(a, points) + 2 * inside(b, points))) & 1)
 
 
 def at_least(starts, stops, depth):
     """Boundaries of what at least `depth` of the ranges cover."""
-    points = np.union1d(starts, stops)
+    points = distinct(np.concatenate([starts, stops]))
     cover = [np.sum((starts <= point) & (point < stops)) for point in points]
     return boundaries_where(points, np.array(cover) >= depth)
 

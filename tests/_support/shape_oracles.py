@@ -140,6 +140,66 @@ def outline_distance(vertices, points):
     return nearest
 
 
+def polygon_near(center, rings):
+    """Rings that lie less than 90 deg from a place, by the even-odd rule in the tangent plane: precise at all sizes.
+
+    `rings` are unit vectors, shape (n, 3) each. Great circles are straight lines in that plane.
+    """
+    center, east, north = tangent_axes(*lonlat(center), 0.0)
+    flat = [np.stack([ring @ east / (ring @ center), ring @ north / (ring @ center)], axis=-1) for ring in rings]
+
+    def g(p):
+        points = np.reshape(p, (-1, 3))
+        height = points @ center
+        near = np.where(height > 1e-9, height, 1.0)
+        x, y = points @ east / near, points @ north / near
+        odd = np.zeros(len(points), bool)
+        distance = np.full(len(points), np.inf)
+        for ring, vertices in zip(flat, rings, strict=True):
+            for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+                passes = (y0 > y) != (y1 > y)
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    odd ^= passes & (x - x0 < (y - y0) * ((x1 - x0) / (y1 - y0)))
+            distance = np.minimum(distance, outline_distance(vertices, points))
+        return np.where(odd & (height > 1e-9), distance, -distance).reshape(np.shape(p)[:-1])
+
+    return g
+
+
+def sector(lon, lat, first, span):
+    """Position angles from `first` to `first + span` around a place."""
+    _, east, north = tangent_axes(lon, lat, 0.0)
+
+    def beside(angle):
+        # Normal of the plane through the place and along a position angle, towards larger angles.
+        return np.cos(angle) * east - np.sin(angle) * north
+
+    def g(p):
+        after, before = p @ beside(first), -(p @ beside(first + span))
+        return np.minimum(after, before) if span <= np.pi else np.maximum(after, before)
+
+    return g
+
+
+def path(vertices, half_width):
+    """What is within `half_width` of the arcs from vertex to vertex (unit vectors)."""
+    there_and_back = np.concatenate([vertices, vertices[-2:0:-1]])
+    return lambda p: half_width - outline_distance(there_and_back, np.reshape(p, (-1, 3))).reshape(np.shape(p)[:-1])
+
+
+def caps(axes, radii):
+    """What some discs share; a negative radius is the sky outside the disc."""
+
+    def g(p):
+        least = np.inf
+        for axis, radius in zip(axes, radii, strict=True):
+            depth = abs(radius) - angle_between(p, axis)
+            least = np.minimum(least, depth if radius > 0 else -depth)
+        return least
+
+    return g
+
+
 def polygon(lon, lat, *, fraction=None):
     """Even-odd rule; the class of points that holds less of the sky is inside.
 
@@ -196,7 +256,7 @@ class Truth:
         return np.flatnonzero(sure & ~found), np.flatnonzero(found & ~may)
 
 
-def truth(g, anchors, order, cells=None):
+def truth(g, anchors, order, cells=None, *, tolerance=TOLERANCE):
     """Which cells have their centre in a region, meet it, lie in it.
 
     Parameters
@@ -208,13 +268,15 @@ def truth(g, anchors, order, cells=None):
     order : int
     cells : array of int, optional
         The cells to judge, by default all.
+    tolerance : float, optional
+        Closer to a contact than this, in radians, both answers count as right in the modes "overlap" and "inside".
     """
     cells = np.arange(12 << (2 * order)) if cells is None else np.asarray(cells)
     at_centre = g(cell_points(cells, order, 0.5, 0.5))
-    meets, meets_may = _any_on_edges(g, cells, order, at_centre)
-    leaves, leaves_may = _any_on_edges(lambda p: -g(p), cells, order, -at_centre)
+    meets, meets_may = _any_on_edges(g, cells, order, at_centre, tolerance)
+    leaves, leaves_may = _any_on_edges(lambda p: -g(p), cells, order, -at_centre, tolerance)
     # The outline touches the cell: closed shapes meet it, and it is not certain that they hold all of it.
-    holds, holds_may = _hold_any(anchors, order, cells)
+    holds, holds_may = _hold_any(anchors, order, cells, tolerance)
     # Within 1e-14 of the edge a centre is on it.
     center, center_may = at_centre > 1.2e-14, at_centre >= -1.2e-14
     return Truth(
@@ -227,14 +289,14 @@ def truth(g, anchors, order, cells=None):
     )
 
 
-def _hold_any(points, order, cells):
+def _hold_any(points, order, cells, tolerance):
     """Whether cells hold any of the points, certainly and perhaps."""
     sure = np.zeros(len(cells), bool)
     may = np.zeros(len(cells), bool)
     for point in points:
         x = np.cross(point, np.eye(3)[np.argmin(np.abs(point))])
         y = np.cross(point, x)
-        around = [point + TOLERANCE * step for step in (0 * x, x, -x, y, -y)]
+        around = [point + tolerance * step for step in (0 * x, x, -x, y, -y)]
         found = cell_of(np.array(around), order)
         may |= np.isin(cells, found)
         if np.unique(found).size == 1:
@@ -242,7 +304,7 @@ def _hold_any(points, order, cells):
     return sure, may
 
 
-def _any_on_edges(g, cells, order, at_centre):
+def _any_on_edges(g, cells, order, at_centre, tolerance):
     """Whether any point of each cell's edges is in g, certainly and perhaps."""
     nside = 1 << order
     sure = np.zeros(len(cells), bool)
@@ -262,7 +324,7 @@ def _any_on_edges(g, cells, order, at_centre):
         reach = 0.5 * width * _SPEED / nside
         kept = (value + reach >= 0) & ~sure[row]
         row, edge, part, value = row[kept], edge[kept], part[kept], value[kept]
-        if reach < TOLERANCE:
+        if reach < tolerance:
             may[row] = True
             break
         # the best segments of each cell

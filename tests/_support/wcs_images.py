@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS, Sip
+from astropy.wcs.utils import wcs_to_celestial_frame
 from hypothesis import strategies as st
+from oracles import distinct
 
 from hpmask import Mask, RangeSet
 
@@ -176,15 +178,63 @@ def cube(order=("lon", "lat", "freq"), shape=(3, 30, 40)):
 # ---------------------------------------------------------------------- referees
 
 
+# Projections whose plane repeats itself after 360 deg of native longitude, and those of them that do so only in a belt.
+_PERIODIC = ("CYP", "CEA", "CAR", "MER", "HPX", "TSC", "CSC", "QSC")
+_CUBES = ("TSC", "CSC", "QSC")
+
+
+def is_astropys(wcs):
+    """Whether this is a whole WCS of astropy, not a slice or a wrapper of one."""
+    return isinstance(wcs, WCS) and wcs.naxis == 2
+
+
+def period_of(wcs):
+    """The step in pixels from a place to the next one that shows the same sky, or None."""
+    if not is_astropys(wcs) or wcs.has_distortion or str(wcs.wcs.ctype[wcs.wcs.lng])[5:] not in _PERIODIC:
+        return None
+    return np.linalg.solve(wcs.pixel_scale_matrix[[wcs.wcs.lng, wcs.wcs.lat]], [360.0, 0.0])
+
+
+def sky_at(wcs, x, y):
+    """The sky at pixel coordinates as astropy has it, which places have one, and which are in doubt.
+
+    astropy has no position beyond 180 deg of native longitude, where images of periodic projections continue. Here
+    these are the positions a turn or more away. In doubt are places within 1e-9 of a turn of the seam, and those beyond
+    it off the belt of a cube.
+    """
+    x, y = (np.array(a, dtype=float) for a in np.broadcast_arrays(x, y))
+    seen = np.isfinite(wcs.pixel_to_world_values(x, y)).all(axis=0)
+    doubt = np.zeros(x.shape, dtype=bool)
+    period = period_of(wcs)
+    if period is not None:
+        code = str(wcs.wcs.ctype[wcs.wcs.lng])[5:]
+        rows = [wcs.wcs.lng, wcs.wcs.lat]
+        plane = np.tensordot(wcs.pixel_scale_matrix[rows], np.array([x, y]) - _column(wcs.wcs.crpix - 1, x), 1)
+        start = wcs.wcs.p2s([wcs.wcs.crpix], 1)["phi"][0]
+        turns = (plane[0] + start) / 360
+        whole = np.round(turns)
+        seam = np.abs(turns - whole) > 0.5 - 1e-9
+        moved = ~seen & (whole != 0) & ~seam
+        x[moved] -= (whole * period[0])[moved]
+        y[moved] -= (whole * period[1])[moved]
+        seen[moved] = np.isfinite(wcs.pixel_to_world_values(x[moved], y[moved])).all(axis=0)
+        doubt = seam | (moved & (code in _CUBES) & (np.abs(plane[1]) > 45))
+    return wcs.pixel_to_world(x[seen], y[seen]), seen, doubt
+
+
+def _column(values, like):
+    """Two values, one for each plane of two arrays."""
+    return np.reshape(values, (2,) + (1,) * like.ndim)
+
+
 def referee_cells(wcs, shape, frame, order):
-    """The cell under each pixel's centre; -1 outside the projection, -2 on the edge between cells.
+    """The cell under each pixel's centre; -1 outside the projection, -2 on the edge between cells or of a projection.
 
     On an edge, to 1e-12 deg, rounding decides which cell it is.
     """
     y, x = np.indices(shape)
-    sky = wcs.pixel_to_world(x, y)
-    seen = np.isfinite(sky.spherical.lon) & np.isfinite(sky.spherical.lat)
-    there = sky[seen].transform_to(frame).spherical
+    sky, seen, doubt = sky_at(wcs, x, y)
+    there = sky.transform_to(frame).spherical
     lon, lat = there.lon.deg, there.lat.deg
     found = hp.ang2pix(1 << order, lon, lat, nest=True, lonlat=True)
     for north, east in ((1, 0), (-1, 0), (0, 1), (0, -1)):
@@ -192,6 +242,7 @@ def referee_cells(wcs, shape, frame, order):
         found[hp.ang2pix(1 << order, near[1], near[0], nest=True, lonlat=True) != found] = -2
     cells = np.full(shape, -1)
     cells[seen] = found
+    cells[doubt] = -2
     return cells
 
 
@@ -206,3 +257,101 @@ def order_of(wcs):
     """An order whose cells are about as large as the pixels: the hardest one to get right."""
     pixel = np.sqrt(wcs.proj_plane_pixel_area().to_value(u.rad**2))
     return int(np.clip(round(np.log2(np.sqrt(np.pi / 3) / pixel)), 3, 24))
+
+
+def cells_around(wcs, shape, frame, order, parts=4):
+    """All cells that have a point in the image, or a neighbour that has one; `parts` steps from pixel to pixel."""
+    x, y = np.meshgrid(*(np.linspace(-0.5, n - 0.5, parts * n + 1) for n in shape[::-1]))
+    sky = sky_at(wcs, x, y)[0].transform_to(frame).spherical
+    cells = distinct(hp.ang2pix(1 << order, sky.lon.deg, sky.lat.deg, nest=True, lonlat=True))
+    beside = hp.get_all_neighbours(1 << order, cells, nest=True)
+    return distinct(np.concatenate([cells, beside[beside >= 0]]))
+
+
+def under(image, x, y, doubt=1e-6):
+    """Whether places are on an image, the pixels under them, and whether the edge of a pixel is within `doubt`."""
+    ny, nx = image.shape
+    with np.errstate(invalid="ignore"):
+        i, j = np.floor(x + 0.5), np.floor(y + 0.5)
+        on = (i >= 0) & (i < nx) & (j >= 0) & (j < ny)
+        edge = np.abs(x + 0.5 - np.clip(np.round(x + 0.5), 0, nx)) < doubt
+        edge |= np.abs(y + 0.5 - np.clip(np.round(y + 0.5), 0, ny)) < doubt
+    value = np.zeros(x.shape, bool)
+    value[on] = image[j[on].astype(int), i[on].astype(int)]
+    return on, value, edge
+
+
+def values_under(image, wcs, sky, outside, doubt=1e-6, pixel=None):
+    """The values of the pixels under positions, `outside` where there is none, and which of them are in doubt.
+
+    Images of periodic projections continue beyond 180 deg of native longitude: the place nearest to the natural one
+    counts. In doubt are places within `doubt` pixels of the edge of a pixel, those at the seam, and those that are on
+    the image twice. With the side of a `pixel` in radians, positions that the WCS does not project back to within it
+    are not on the image, and in doubt if they are off by more than a thousandth of it.
+    """
+    x, y = (np.asarray(a, dtype=float) for a in wcs.world_to_pixel(sky))
+    good, value, unsure = under(image, x, y, doubt)
+    expected = np.where(good, value, outside)
+    if pixel is not None:
+        finite = np.isfinite(x) & np.isfinite(y)
+        back = wcs.pixel_to_world(x[finite], y[finite])
+        off = np.zeros(x.shape)
+        off[finite] = np.nan_to_num(back.separation(sky[finite].transform_to(back.frame)).rad)
+        expected[off > pixel], good = outside, good | (off > pixel)
+        unsure |= (off > 1e-3 * pixel) & (off <= pixel)
+    there = sky.transform_to(wcs_to_celestial_frame(wcs)).spherical
+    axes = [there.lon.deg, there.lat.deg] if wcs.wcs.lng == 0 else [there.lat.deg, there.lon.deg]
+    native = wcs.wcs.s2p(np.stack(axes, axis=1), 0)
+    unsure |= np.abs(np.abs(native["phi"]) - 180) < 1e-9
+    period = period_of(wcs)
+    if period is None:
+        return expected, unsure
+    # Of a cube, only the belt repeats itself.
+    off_belt = (str(wcs.wcs.ctype[wcs.wcs.lng])[5:] in _CUBES) & (np.abs(native["imgcrd"][:, wcs.wcs.lat]) > 45)
+    ny, nx = image.shape
+    farthest = np.abs([wcs.wcs.crpix - 0.5, wcs.wcs.crpix - 0.5 - [nx, ny]]).max(axis=0)
+    for k in range(1, int(np.hypot(*farthest) / np.hypot(*period)) + 3):
+        before = good.copy()
+        for sign in (1, -1):
+            on, value, near = under(image, x + sign * k * period[0], y + sign * k * period[1], doubt)
+            on, near = on & ~before, near & ~before
+            unsure |= on & (good | off_belt) | near
+            expected[on] = value[on]
+            good |= on
+    return expected, unsure
+
+
+def sampled(mask, wcs, row, column, n=100, rng=None):
+    """The part of some pixels' sky that is kept, with the solid angle that each point stands for as its weight.
+
+    The n x n points of a pixel are regular, or with `rng` at a random place each in its part: edges along rows are then
+    as accurate as others.
+    """
+    step = (np.arange(n) + 0.5) / n - 0.5
+    x, y = (a.ravel() for a in np.meshgrid(step, step))
+    if rng is not None:
+        x, y = (a + (rng.random(a.size) - 0.5) / n for a in (x, y))
+    part = []
+    for j, i in zip(row, column, strict=True):
+
+        def vectors(dx, dy, i=i, j=j):
+            return wcs.pixel_to_world(i + x + dx, j + y + dy).cartesian.xyz.value
+
+        sky = wcs.pixel_to_world(i + x, j + y)
+        good = np.isfinite(sky.spherical.lon.deg)
+        h = 1e-3
+        across, up = vectors(h, 0) - vectors(-h, 0), vectors(0, h) - vectors(0, -h)
+        weight = np.where(good, np.linalg.norm(np.cross(across, up, axis=0), axis=0), 0)
+        # Within a step of a rim the difference is not known.
+        weight = np.where(good & ~np.isfinite(weight), np.nanmedian(weight[good]) if good.any() else 0, weight)
+        kept = np.zeros(good.shape, bool)
+        kept[good] = mask.contains(sky[good])
+        part.append((kept * weight).sum() / weight.sum() if good.any() else 0.0)
+    return np.array(part)
+
+
+def all_sky(wcs, shape):
+    """The pixels whose corners are all sky."""
+    y, x = np.indices((shape[0] + 1, shape[1] + 1)) - 0.5
+    good = np.isfinite(wcs.pixel_to_world_values(x, y)[0])
+    return good[1:, 1:] & good[1:, :-1] & good[:-1, 1:] & good[:-1, :-1]

@@ -318,6 +318,29 @@ def test_no_thread_can_be_started(monkeypatch):
     assert list(thread_map(abs, range(-5, 0), 4)) == [5, 4, 3, 2, 1]
 
 
+def test_no_memory_for_a_thread(monkeypatch):
+    """The others do the work, and the job is counted as over."""
+
+    def refuse(self):
+        raise MemoryError
+
+    monkeypatch.setattr(parallel, "_pool", None)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert list(thread_map(abs, range(-5, 0), 4)) == [5, 4, 3, 2, 1]
+    assert parallel._n_jobs == 0
+
+
+def test_no_memory_for_a_lock(monkeypatch):
+    def refuse():
+        raise RuntimeError("can't allocate lock")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parallel.threading, "Lock", refuse)
+        with pytest.raises(MemoryError, match="locks"):
+            list(thread_map(abs, range(-5, 0), 4))
+    assert list(thread_map(abs, range(-5, 0), 4)) == [5, 4, 3, 2, 1]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("error")
 def test_fork():

@@ -119,7 +119,7 @@ def test_hess_sources_without_a_radius(data):
     with pytest.warns(UserWarning, match="left out 14 of 78 rows"):
         rows = read_rows(path, "R70", invalid="skip")
     assert len(rows.center) == len(rows.sizes["radius"]) == 64
-    assert rows.n_skipped == 14
+    assert rows.account.n_skipped == 14
     assert "HGPS_SOURCES" in rows.summary
     assert "14 of 78 rows left out" in rows.summary
     filled = read_rows(path, lambda t: np.nan_to_num(t["R70"].quantity, nan=0.1 * u.deg))
@@ -280,6 +280,13 @@ def test_data_frames_of_other_kinds(backend):
         rows = read_rows(given_, lambda t: np.nan_to_num(t["n"], nan=7) * u.deg)
         assert_at(rows, WHERE)
         assert rows.sizes["radius"].to_value(u.deg).tolist() == [1, 7, 3]
+
+
+def test_lazy_data_frames():
+    polars, duckdb = pytest.importorskip("polars"), pytest.importorskip("duckdb")
+    frame = polars.DataFrame({"RA": LON, "Dec": LAT})
+    for given_ in (frame.lazy(), duckdb.from_arrow(frame.to_arrow())):
+        assert_at(read_rows(given_, "1 deg"), WHERE)
 
 
 def test_missing_positions_of_data_frames():
@@ -554,7 +561,7 @@ def test_named_columns():
     assert_at(in_fk5, SkyCoord(LON, LAT, unit="deg", frame="fk5"))
     with pytest.raises(ValueError, match=r"frame of the columns 'x' and 'y' of .* is not known: .*catalog_fr"):
         read_rows(stars, "1 deg", lon="x", lat="y")
-    with pytest.raises(ValueError, match="lon and lat must be given together, got lon='x' and lat=None"):
+    with pytest.raises(ValueError, match="lon and lat must be given together, got lon='x' without lat"):
         read_rows(stars, "1 deg", lon="x")
     with pytest.raises(ValueError, match="lat is 'z', which is not a column of a table: it has ra_mean"):
         read_rows(stars, "1 deg", lon="x", lat="z")
@@ -759,7 +766,7 @@ def test_rows_that_cannot_be_used_raise():
 def test_rows_that_cannot_be_used_are_left_out():
     with pytest.warns(UserWarning, match=r"left out 7 of 12 rows: .*rows 1, 2, 3"):
         rows = read_rows(broken(), "size", invalid="skip")
-    assert rows.n_skipped == 7
+    assert rows.account.n_skipped == 7
     assert rows.center.ra.deg.tolist() == [0, 8, 9, 10, 11]
     assert rows.sizes["radius"].to_value(u.deg).tolist() == [1] * 5
     assert rows.summary.endswith(", 7 of 12 rows left out")
@@ -824,13 +831,13 @@ class TestMissing:
         stars = table(ra=LON, dec=LAT, size=sizes if masked else sizes.filled(np.nan))
         rows = read_rows(stars, "size", missing="30 arcmin")
         assert rows.sizes["radius"].to_value(u.deg).tolist() == [1, 0.5, 3]
-        assert (rows.n_filled, rows.n_skipped) == (1, 0)
+        assert (rows.account.n_filled, rows.account.n_skipped) == (1, 0)
 
     def test_angles_of_each_bin(self):
         radii = [[1, np.nan], [np.nan, np.nan], [2, 3]] * u.deg
         rows = read_rows(table(), radii, missing=[10, 20] * u.deg)
         assert rows.sizes["radius"].to_value(u.deg).tolist() == [[1, 20], [10, 20], [2, 3]]
-        assert rows.n_filled == 2
+        assert rows.account.n_filled == 2
         assert read_rows(table(), radii, missing="5 deg").sizes["radius"][1].to_value(u.deg).tolist() == [5, 5]
 
     def test_other_faults_stay_faults(self):
@@ -840,7 +847,11 @@ class TestMissing:
         with pytest.warns(UserWarning, match="left out 3 of 4 rows"):
             rows = read_rows(stars, "size", missing="1 deg", invalid="skip")
         # The row without a position has no disc.
-        assert (rows.n_filled, rows.n_skipped, rows.sizes["radius"].to_value(u.deg).tolist()) == (1, 3, [1])
+        assert (rows.account.n_filled, rows.account.n_skipped, rows.sizes["radius"].to_value(u.deg).tolist()) == (
+            1,
+            3,
+            [1],
+        )
 
     @pytest.mark.parametrize(
         ("missing", "error", "message"),
@@ -868,7 +879,7 @@ class TestMissing:
 def test_an_empty_catalog_has_no_discs():
     rows = read_rows(table(ra=np.array([]), dec=np.array([])), "1 deg")
     assert rows.center.shape == (0,)
-    assert rows.n_skipped == 0
+    assert rows.account.n_skipped == 0
 
 
 values = st.sampled_from([0.0, 45.0, -90.0, 90.0, 90.5, -1.0, np.nan, np.inf, -np.inf, 180.0, 181.0])
@@ -883,7 +894,7 @@ def test_what_is_kept_is_what_can_be_used(rows):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         usable = read_rows(stars, "size", invalid="skip")
-    assert usable.n_skipped == len(rows) - len(good)
+    assert usable.account.n_skipped == len(rows) - len(good)
     assert usable.center.dec.deg.tolist() == [lat[i] for i in good]
     assert usable.sizes["radius"].to_value(u.deg).tolist() == [size[i] for i in good]
     if len(good) < len(rows):
@@ -906,3 +917,21 @@ def test_csv_files_with_a_byte_order_mark(tmp_path, encoding):
     path.write_text("# Café\nra,dec\n10.5,1\n20,2\n", encoding=encoding)
     expected = Mask.from_cones(SkyCoord([10.5, 20], [1, 2], unit="deg"), "1 deg", order=8)
     assert Mask.from_catalog(path, "1 deg", order=8) == expected
+
+
+@pytest.mark.parametrize("name", ["stars.fits", "stars.csv", "stars.ecsv", "stars.vot", "stars.parquet"])
+def test_tables_by_url(tmp_path, name):
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    table = Table({"ra": [10.0, 20.0], "dec": [-5.0, 60.0]})
+    words = {"format": "votable"} if name.endswith("vot") else {"format": "ascii.csv"} if name.endswith("csv") else {}
+    table.write(tmp_path / name, **({} if name.endswith("ecsv") else words))
+    memory.put(str(tmp_path / name), f"/catalogs/{name}")
+    try:
+        mask = Mask.from_catalog(f"memory://catalogs/{name}", "1 deg", order=7)
+        assert mask == Mask.from_catalog(table, "1 deg", order=7)
+        # The history is that of the file: its name and its digest.
+        assert mask.history == Mask.from_catalog(tmp_path / name, "1 deg", order=7).history
+    finally:
+        memory.rm("/catalogs", recursive=True)
+    with pytest.raises(FileNotFoundError):
+        Mask.from_catalog(f"memory://catalogs/{name}", "1 deg", order=7)

@@ -278,7 +278,7 @@ class TestCredible:
 
 
 class TestOtherCommands:
-    @pytest.mark.parametrize("words", [("info",), ("plot", "-o", "a.png"), ("convert", "a.fits"), ("query", "1", "2")])
+    @pytest.mark.parametrize("words", [("info",), ("plot", "a.png"), ("convert", "a.fits"), ("query", "1", "2")])
     def test_values_are_no_masks(self, run, image, cells, words):
         for name in ("map.fits", "image.fits"):
             result = run(words[0], name, *words[1:], code=1)

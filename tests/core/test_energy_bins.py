@@ -12,6 +12,7 @@ from astropy.table import Table
 from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
+from profiles import cases
 from strategies import energy_axes, masks
 
 from hpmask import EnergyAxis, Mask, RangeSet
@@ -118,7 +119,7 @@ def test_rounding_of_any_units_as_gammapys(interp, node_type):
     maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
     rng = np.random.default_rng(1)
     units = [u.eV, u.keV, u.MeV, u.GeV, u.TeV, u.erg, u.J]
-    for _ in range(1000):
+    for _ in range(cases(60)):
         unit, other = rng.choice(units, 2)
         n = rng.integers(3, 12)
         nodes = np.cumprod(rng.uniform(1.05, 3, n))
@@ -443,9 +444,9 @@ def assert_own_places(mask):
     assert mask.sky_fraction.tolist() == [one.sky_fraction for one in expected]
     assert mask.contains(BAND_PLACES).tolist() == np.eye(3, dtype=bool).tolist()
     for k in range(3):
-        assert mask.contains(BAND_PLACES, G_R_I[k]).tolist() == [i == k for i in range(3)]
+        assert mask.contains(BAND_PLACES, energy=G_R_I[k]).tolist() == [i == k for i in range(3)]
         assert mask[k] == list(mask)[k] == expected[k]
-        assert mask[k : k + 1].contains(BAND_PLACES, G_R_I[k]).sum() == 1
+        assert mask[k : k + 1].contains(BAND_PLACES, energy=G_R_I[k]).sum() == 1
 
 
 def test_bands_keep_their_own_masks(tmp_path):
@@ -488,7 +489,7 @@ def test_images_of_bands(tmp_path):
     geom = maps.WcsGeom.create(skydir=BAND_PLACES[1], width=(50, 10), binsz=0.1, axes=[axis_to_gammapy(BANDS)])
     image = bands.to_wcs(geom.wcs, geom.data_shape[1:])
     again = Mask.from_wcs(image, geom.wcs, order=9, energy=BANDS)
-    assert again.contains(BAND_PLACES, G_R_I).all()
+    assert again.contains(BAND_PLACES, energy=G_R_I).all()
     np.testing.assert_array_equal(again.to_wcs(geom.wcs, image.shape[1:]), image)
     # gammapy's bins are those of increasing energy.
     assert geom.axes["energy"].edges[0] < geom.axes["energy"].edges[-1]
@@ -504,7 +505,7 @@ def test_images_of_bands(tmp_path):
         )
     back = Mask.from_gammapy(map_, order=9)
     assert back.energy == BANDS[::-1]
-    assert back[::-1].contains(BAND_PLACES, G_R_I).all()
+    assert back[::-1].contains(BAND_PLACES, energy=G_R_I).all()
     bands.write_wcs(tmp_path / "bands.fits", geom.wcs, image.shape[1:])
     np.testing.assert_array_equal(maps.Map.read(tmp_path / "bands.fits").data.astype(bool), map_.data)
     assert Mask.from_wcs(tmp_path / "bands.fits", order=9) == back
@@ -520,7 +521,7 @@ def test_all_is_the_same_in_opposite_order(data, axis):
     assert turned[::-1] == mask
     coord = SkyCoord([10, 200], [20, -60], unit="deg", frame=mask.frame)
     for energy in (*axis.edges, *axis.center):
-        assert turned.contains(coord, energy).tolist() == mask.contains(coord, energy).tolist()
+        assert turned.contains(coord, energy=energy).tolist() == mask.contains(coord, energy=energy).tolist()
     np.testing.assert_array_equal(turned.contains(coord), mask.contains(coord)[::-1])
     for one, other in zip(turned.energy_range(coord), mask.energy_range(coord), strict=True):
         np.testing.assert_array_equal(one.value, other.value)
@@ -550,9 +551,9 @@ def test_masks_of_opposite_orders_do_not_combine():
 def test_energies_as_wavelengths():
     mask = Mask.from_energy(EnergyAxis([400, 500, 600, 700] * u.nm), None, 500 * u.nm)
     coord = SkyCoord(10, 20, unit="deg")
-    assert mask.contains(coord, [450, 550, 650] * u.nm).tolist() == [False, True, True]
+    assert mask.contains(coord, energy=[450, 550, 650] * u.nm).tolist() == [False, True, True]
     assert kept(mask) == [False, True, True]
-    assert mask.contains(coord, [2.0, 2.7] * u.eV).tolist() == [True, False]
+    assert mask.contains(coord, energy=[2.0, 2.7] * u.eV).tolist() == [True, False]
 
 
 def test_energy_range_at_positions():
@@ -707,7 +708,11 @@ def test_widths_of_the_axis():
 @pytest.mark.parametrize(
     ("work", "error", "message"),
     [
-        (lambda: Mask.from_cones(PLACES, psf, order=5), ValueError, "radius is a function of the energy axis, but"),
+        (
+            lambda: Mask.from_cones(PLACES, psf, order=5),
+            ValueError,
+            "radius is a function of the energy axis, but the mask has no energy bins: give it some with energy=axis",
+        ),
         (
             lambda: Mask.from_cones(PLACES, lambda axis: [1, 2, 3] * u.deg, order=5, energy=AXIS),
             ValueError,
@@ -717,12 +722,13 @@ def test_widths_of_the_axis():
         (
             lambda: Mask.from_catalog(STARS, lambda table, axis: psf(axis), order=5),
             TypeError,
-            "radius (<lambda>) is called with the table, as the mask has no energy bins: missing a required",
+            "radius (<lambda>) is called with the table, as the mask has no energy bins (energy=axis gives it some): "
+            "missing a required",
         ),
         (
             lambda: Mask.from_catalog(STARS, psf, order=5, energy=AXIS),
             TypeError,
-            "radius (psf) is called with the table and the energy axis: too many positional arguments",
+            "radius (psf) is called with the table and the energy axis, as lambda table, axis: ...: too many",
         ),
         (
             lambda: Mask.from_catalog(STARS[:3], lambda table, axis: table["size"].quantity, order=5, energy=AXIS),

@@ -126,6 +126,7 @@ def test_bad_values(values, options, fault):
     [
         (np.array(["a"] * 12), {}, "boolean, or 0 and 1"),
         (np.ones(12, complex), {}, "boolean, or 0 and 1"),
+        ("mask.fits", {}, r"an array, got 'mask.fits': Mask.read\(\.\.\.\) reads a file"),
         (np.ones(2), {"cells": [1.0, 2.0], "order": 1}, "1-D integers, got float64"),
         (np.ones(4), {"cells": [[1, 2], [3, 4]], "order": 1}, "1-D integers"),
     ],

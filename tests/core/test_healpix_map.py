@@ -7,6 +7,7 @@ import healpy
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.table import QTable, Table
 
 from hpmask import EnergyAxis, HealpixMap, Mask
@@ -94,3 +95,58 @@ def test_columns_have_units():
     assert HealpixMap(Table({"height": HEIGHTS})["height"], **FULL) == HealpixMap(HEIGHTS, **FULL)
     with pytest.raises(ValueError, match="unit is s, but values have the unit m"):
         HealpixMap(table["height"], unit="s", **FULL)
+
+
+class TestAt:
+    RNG = np.random.default_rng(5)
+    PLACES = SkyCoord(RNG.uniform(0, 360, 2000), np.degrees(np.arcsin(RNG.uniform(-1, 1, 2000))), unit="deg")
+
+    @pytest.mark.parametrize("nest", [True, False])
+    @pytest.mark.parametrize("frame", ["icrs", "galactic"])
+    def test_full_maps(self, nest, frame):
+        values = self.RNG.integers(0, 1000, 12 << 8)
+        seen = self.PLACES.transform_to(frame).spherical
+        expected = values[healpy.ang2pix(16, seen.lon.deg, seen.lat.deg, lonlat=True, nest=nest)]
+        found = HealpixMap(values, nest=nest, frame=frame).at(self.PLACES)
+        assert found.dtype == values.dtype
+        assert np.array_equal(found, expected)
+
+    def test_parts_of_the_sky(self):
+        cells = self.RNG.permutation(12 << 6)[:300]
+        values = self.RNG.uniform(size=300).astype(np.float32)
+        full = np.full(12 << 6, np.nan, dtype=np.float32)
+        full[cells] = values
+        expected = full[healpy.ang2pix(8, self.PLACES.ra.deg, self.PLACES.dec.deg, lonlat=True, nest=True)]
+        part = HealpixMap(values, cells=cells, order=3, **FULL)
+        assert part.at(self.PLACES).dtype == np.float32
+        assert np.array_equal(part.at(self.PLACES), expected, equal_nan=True)
+        assert np.array_equal(part.at(self.PLACES, n_threads=2), expected, equal_nan=True)
+
+    def test_orders(self):
+        # The first base cell at order 3, the second at order 1, and the last as it is.
+        cells = [(3, cell) for cell in range(64)] + [(1, cell) for cell in range(4, 8)] + [(0, 11)]
+        uniq = self.RNG.permutation([4 * 4**order + cell for order, cell in cells])
+        values = HealpixMap(uniq, uniq=uniq, frame="icrs")
+        lon, lat = self.PLACES.ra.deg, self.PLACES.dec.deg
+        expected = np.full(2000, np.nan)
+        for order, cell in cells:
+            inside = healpy.ang2pix(1 << order, lon, lat, lonlat=True, nest=True) == cell
+            expected[inside] = 4 * 4**order + cell
+        assert np.array_equal(values.at(self.PLACES), expected, equal_nan=True)
+
+    def test_shapes(self):
+        bins = HealpixMap([HEIGHTS, -HEIGHTS], energy=AXIS, **FULL)
+        found = bins.at(self.PLACES.reshape(40, 50))
+        assert found.shape == (2, 40, 50)
+        assert np.array_equal(found[1], -HealpixMap(HEIGHTS, **FULL).at(self.PLACES).reshape(40, 50))
+        one = HealpixMap(np.arange(48), **FULL).at(self.PLACES[0])
+        assert isinstance(one, int)
+        empty = HealpixMap([], cells=[], order=4, **FULL)
+        assert np.isnan(empty.at(self.PLACES)).all()
+        assert HealpixMap(HEIGHTS, **FULL).at(self.PLACES[:0]).shape == (0,)
+
+    def test_mistakes(self):
+        with pytest.raises(TypeError, match="coord must be a SkyCoord"):
+            HealpixMap(HEIGHTS, **FULL).at(3.0)
+        with pytest.raises(ValueError, match="coord must be finite"):
+            HealpixMap(HEIGHTS, nest=False, frame="icrs").at(SkyCoord([1, np.nan], [2, 3], unit="deg"))

@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 from astropy_healpix import HEALPix
 
 from hpmask import EnergyAxis, Mask, RangeSet
-from hpmask.core import lookup
+from hpmask.core import lookup, positions
 from hpmask.core.rangeset import MAX_ORDER
 
 hp = pytest.importorskip("healpy")
@@ -99,20 +99,20 @@ def test_energies():
     assert np.array_equal(mask.contains(coord), each)
     # A bin holds its lower edge and not its upper one.
     energy = [0.5, 1, 2.9, 3, 99, 100, 200] * u.TeV
-    found = mask.contains(coord, energy[:, np.newaxis])
+    found = mask.contains(coord, energy=energy[:, np.newaxis])
     assert found.shape == (7, 50)
     no = np.zeros(50, bool)
     assert np.array_equal(found, [no, each[0], each[0], each[1], each[2], no, no])
-    assert np.array_equal(mask.contains(coord, "2000 GeV"), each[0])
-    assert mask.contains(coord[0], "99 TeV") is True
+    assert np.array_equal(mask.contains(coord, energy="2000 GeV"), each[0])
+    assert mask.contains(coord[0], energy="99 TeV") is True
     flat = Mask(planes[0])
-    assert np.array_equal(flat.contains(coord, energy[:, np.newaxis]), np.broadcast_to(each[0], (7, 50)))
+    assert np.array_equal(flat.contains(coord, energy=energy[:, np.newaxis]), np.broadcast_to(each[0], (7, 50)))
 
 
 def test_positions_that_are_none():
     lon = LON[:100].copy()
     lon[41] = np.nan
-    with pytest.raises(ValueError, match=r"coord must be finite.*row 41\b"):
+    with pytest.raises(ValueError, match=r"positions must be finite.*row 41\b"):
         Mask.full().contains(SkyCoord(lon, LAT[:100], unit="deg"))
 
 
@@ -125,16 +125,16 @@ def test_energies_that_are_none():
     mask = Mask.full(energy=AXIS)
     coord = SkyCoord(0, 0, unit="deg")
     with pytest.raises(TypeError, match="energy"):
-        mask.contains(coord, 3)
+        mask.contains(coord, energy=3)
     with pytest.raises(ValueError, match="energy"):
-        mask.contains(coord, 3 * u.s)
+        mask.contains(coord, energy=3 * u.s)
     for some in (mask, Mask.full()):
         with pytest.raises(ValueError, match="energy must not be NaN, value 1"):
-            some.contains(coord, [1, np.nan] * u.TeV)
+            some.contains(coord, energy=[1, np.nan] * u.TeV)
 
 
 def test_threads_change_nothing(monkeypatch):
-    monkeypatch.setattr(lookup, "_CHUNK", 1000)
+    monkeypatch.setattr(positions, "_CHUNK", 1000)
     plane = some_plane(10, "scattered")
     lon, lat = np.radians(LON), np.radians(LAT)
     one = lookup.contains_lonlat([plane], 10, lon, lat, n_threads=1)

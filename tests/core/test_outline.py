@@ -447,8 +447,10 @@ def test_real_masks(data, name):
 @pytest.mark.deep
 @pytest.mark.parametrize("name", ["fractal.fits", "P-SDSS9-r.fits", "P-GALEXGR6-AIS-FUV.fits", "V_147_sdss12.moc.fits"])
 def test_large_real_masks_come_back(data, name):
-    mask = Mask.read(data(f"moc/{name}"))
-    assert Mask.from_regions(mask.to_regions(), order=mask.order) == mask
+    # Eight parts of the sky, at both poles and in between, whose sides cut the mask.
+    part = Mask.read(data(f"moc/{name}")) & Mask(RangeSet.from_cells([3, 7, 17, 20, 30, 33, 40, 44], 1))
+    assert part.n_ranges > 3000
+    assert Mask.from_regions(part.to_regions(), order=part.order) == part
 
 
 @pytest.mark.parametrize("regions", [*LARGE.values(), "icrs; circle(40, 10, 30); -circle(40, 10, 8)"])

@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mocpy import MOC
 from profiles import examples
+from sanitized import not_sanitized
 from strategies import (
     END,
     MAX_ORDER,
@@ -184,6 +185,7 @@ def test_union_along_curve_keeps_all_digits():
         assert found.boundaries.tolist() == boundaries
 
 
+@not_sanitized
 @pytest.mark.skipif(sys.platform != "linux", reason="how realloc moves large blocks depends on the system")
 def test_pieces_grow_without_copies():
     """The largest memory of a process that gathers 240 MB."""
@@ -968,6 +970,7 @@ def test_the_same_answer_from_many_threads():
             assert results == expected * 4
 
 
+@not_sanitized
 @pytest.mark.skipif(
     not os.access("/proc/self/clear_refs", os.W_OK), reason="the system does not report peaks of memory"
 )
@@ -1045,6 +1048,7 @@ def test_memory_of_the_algebra():
     assert many < 2 * limit
 
 
+@not_sanitized
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the page faults of Linux")
 def test_a_repeated_operation_uses_the_memory_that_is_there():
     import resource
@@ -1078,3 +1082,35 @@ def test_results_keep_no_more_memory_than_they_need():
         tracemalloc.stop()
     assert kept < result.nbytes + 100_000
     assert b
+
+
+def test_pieces_along_the_curve_have_no_empty_ranges(monkeypatch):
+    """A range that ends at a cut has no part behind it."""
+    appended = []
+
+    class Noting(rangeset.Pieces):
+        def append(self, boundaries):
+            appended.append(boundaries.tolist())
+            super().append(boundaries)
+
+    monkeypatch.setattr(rangeset, "Pieces", Noting)
+    unit = 1 << 50
+    cuts = np.array([0, 10, 20, 12 << 8], dtype=np.uint64) * np.uint64(unit)
+    sets = [
+        rangeset.checked(np.array(b, dtype=np.uint64) * np.uint64(unit), 4)
+        for b in ([1, 2], [5, 10, 12, 13], [15, 20, 30, 31])
+    ]
+    found = rangeset.union_along_curve(sets, cuts, 4)
+    assert [[n // unit for n in piece] for piece in appended] == [[1, 2], [12, 13], [30, 31]]
+    assert found == sets[0] | sets[1] | sets[2]
+
+
+def test_the_intersection_of_no_sets_is_the_sky_at_order_0():
+    everything = RangeSet.intersection_all([])
+    assert everything.is_full
+    assert everything.order == 0
+
+
+def test_negative_cells_are_not_cells():
+    with pytest.raises(ValueError, match=r"must be from 0 to 12 \* 4\*\*2 - 1, .* row 1 is -1"):
+        RangeSet.full(2).contains(np.array([3, -1]), 2)

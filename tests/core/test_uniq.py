@@ -44,6 +44,11 @@ def test_rows_in_the_order_of_places(numbers):
     assert out[:count].tolist() == RangeSet.from_uniq(numbers[chosen]).boundaries.tolist()
 
 
+def test_rows_of_the_finest_order():
+    numbers = np.array([4 + 5, (4 << 58) + 3, (4 << 58) + 4], dtype=np.uint64)
+    assert uniq.nested_rows(numbers, np.array([0, 29, 29], dtype=np.uint8)).tolist() == [1, 2, 0]
+
+
 @given(uniq_maps(), st.data())
 def test_overlapping_cells_are_found(numbers, data):
     inside = data.draw(st.sampled_from(numbers.tolist()))
@@ -85,7 +90,7 @@ def _uniq_of(map_):
 
 
 def test_arguments_of_the_kernel():
-    numbers, one = np.array([4, 5, 16], dtype=np.uint64), np.array([0], dtype=np.int64)
+    numbers, one = np.array([4, 5, 15], dtype=np.uint64), np.array([0], dtype=np.int64)
     order = np.array([0], dtype=np.uint8)
     for call in (
         lambda: kernel.orders(numbers, np.empty(2, np.uint8)),

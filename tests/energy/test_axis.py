@@ -7,6 +7,7 @@ import re
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.utils.masked import Masked
 from hypothesis import given
 from hypothesis import strategies as st
@@ -221,3 +222,24 @@ def test_as_energy_names_the_argument():
         as_energy(3, "energy_min")
     with pytest.raises(ValueError, match=r"^energy_max must be"):
         as_energy("3 GeVV", "energy_max")
+
+
+def test_names_of_the_columns_in_the_header():
+    hdu = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("TRUE_MIN", "D", unit="TeV", array=[1.0, 2.0]),
+            fits.Column("TRUE_MAX", "D", unit="TeV", array=[2.0, 5.0]),
+        ]
+    )
+    hdu.header["AXCOLS1"] = "TRUE_MIN,TRUE_MAX"
+    hdu.header["INTERP1"] = "lin"
+    axis = EnergyAxis.from_table(hdu)
+    assert axis == EnergyAxis([1, 2, 5] * u.TeV, name="true", interp="lin")
+
+
+def test_pickled_nodes_ascend():
+    rebuild, (values, unit, name, interp, _) = AXIS.__reduce__()[:2]
+    assert rebuild(values, unit, name, interp, np.array([0.1, 1, 10])) == AXIS
+    for nodes in ([0.1, 1, 1], [1, 1, 0.1], [0.1, 10, 1], [0, 1, 10]):
+        with pytest.raises(ValueError, match="nodes are not energies in order"):
+            rebuild(values, unit, name, interp, np.array(nodes))

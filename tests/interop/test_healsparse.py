@@ -1,7 +1,5 @@
 """Maps of healsparse: against the maps' own values and valid pixels."""
 
-import sys
-
 import numpy as np
 import oracles
 import pytest
@@ -10,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
 
-from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet, io
+from hpmask import EnergyAxis, Mask, MaskFormatError, MaskSet, RangeSet, io
 
 healsparse = pytest.importorskip("healsparse")
 
@@ -31,6 +29,15 @@ def sparse_map(seed, dtype=np.float64, *, share=0.05, sentinel=None, n_patches=5
     else:
         map_[pixels] = rng.normal(size=pixels.size).astype(dtype)
     return map_, pixels
+
+
+def runs(seed, order, n_runs=6, longest=400):
+    """A set of some runs of cells, of all lengths."""
+    rng = np.random.default_rng(seed)
+    n = 12 << 2 * order
+    starts = rng.integers(0, n, n_runs)
+    stops = np.minimum(starts + rng.integers(1, longest, n_runs), n)
+    return RangeSet.from_ranges(np.stack([starts, stops], axis=1) << 2 * (29 - order), order)
 
 
 def same(mask, cells):
@@ -155,14 +162,6 @@ def test_files_that_are_cut_short(tmp_path):
         Mask.from_map(path, 0.1, frame="icrs")
 
 
-def test_files_without_healsparse(tmp_path, monkeypatch):
-    map_, _ = sparse_map(6)
-    map_.write(str(tmp_path / "map.hsp"))
-    monkeypatch.setitem(sys.modules, "healsparse", None)
-    with pytest.raises(ImportError, match=r'pip install "hpmask\[healsparse\]"'):
-        Mask.from_map(tmp_path / "map.hsp", 0.1, frame="icrs")
-
-
 def test_maps_that_are_none():
     map_, _ = sparse_map(7)
     with pytest.raises(TypeError, match="frame must be given: a map of healsparse has none"):
@@ -170,11 +169,158 @@ def test_maps_that_are_none():
     with pytest.raises(TypeError, match="nest is an option for arrays only, and values is a map of healsparse"):
         Mask.from_map(map_, 0, nest=True, frame="icrs")
     rows = healsparse.HealSparseMap.make_empty(8, 64, [("depth", "f4"), ("n", "i4")], primary="depth")
-    with pytest.raises(TypeError, match=r"values has the fields depth, n: take one of them, values\['depth'\]"):
+    with pytest.raises(TypeError, match="values has the fields depth, n: take one of them, column='depth'"):
         Mask.from_map(rows, 0, frame="icrs")
     wide = healsparse.HealSparseMap.make_empty(8, 64, healsparse.WIDE_MASK, wide_mask_maxbits=10)
-    with pytest.raises(TypeError, match="wide mask"):
+    with pytest.raises(TypeError, match="values is a wide mask: give the bits that are wanted, bits=0 to 15"):
         Mask.from_map(wide, 0, frame="icrs")
+    with pytest.raises(TypeError, match="bits are an alternative to a threshold"):
+        Mask.from_map(wide, 0, bits=1, frame="icrs")
+    with pytest.raises(ValueError, match="the map has the bits 0 to 15, got 16"):
+        Mask.from_map(wide, bits=16, frame="icrs")
+    with pytest.raises(ValueError, match="no bit has the name 'star'"):
+        Mask.from_map(wide, bits="star", frame="icrs")
+    with pytest.raises(TypeError, match="bits are an option for wide masks and maps of integers only"):
+        Mask.from_map(map_, bits=1, frame="icrs")
+    with pytest.raises(TypeError, match="column is an option for maps with fields"):
+        Mask.from_map(map_, 0, column="a", frame="icrs")
+
+
+# ---------------------------------------------------------------------- objects both ways
+
+
+def cells_of(map_):
+    return np.sort(map_.valid_pixels)
+
+
+@pytest.mark.filterwarnings("ignore:Using `nside_coverage` > 128")
+@examples(40)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    order=st.integers(2, 9),
+    levels=st.integers(0, 5),
+    packed=st.sampled_from([True, False, None]),
+    n_runs=st.integers(0, 20),
+)
+def test_masks_as_maps(seed, order, levels, packed, n_runs):
+    plane = runs(seed, order, n_runs)
+    nside = 1 << max(order - levels, 0)
+    if packed and 4 * nside > 1 << order:
+        with pytest.raises(ValueError, match="a bit-packed map has a coverage map that is two orders coarser"):
+            Mask(plane).to_healsparse(nside_coverage=nside, bit_packed=packed)
+        return
+    map_ = Mask(plane, frame="galactic").to_healsparse(nside_coverage=nside, bit_packed=packed)
+    assert (map_.nside_sparse, map_.nside_coverage) == (1 << order, nside)
+    assert map_.is_bit_packed_map == (packed is not False and 4 * nside <= 1 << order)
+    assert np.array_equal(cells_of(map_), plane.cells())
+    back = Mask.from_map(map_)
+    assert back.planes[0] == plane
+    assert back.frame == "galactic"
+    # The map is one of healsparse in all ways.
+    assert (map_ | map_).n_valid == plane.n_cells
+    pixel = int(seed % (12 << 2 * order))
+    map_[np.array([pixel])] = True
+    assert np.array_equal(cells_of(map_), np.union1d(plane.cells(), [pixel]))
+
+
+def test_orders_and_sizes():
+    disc = Mask.from_regions("icrs; circle(40, 10, 5)", order=9)
+    for order in (4, 11):
+        assert Mask.from_map(disc.to_healsparse(order=order)) == disc.at_order(order, mode="center")
+    with pytest.raises(ValueError, match=r"a map of healsparse of order 17 of 12289 blocks .* 24 GiB, more than 16"):
+        Mask.full(order=17).to_healsparse()
+    assert Mask.full(order=9).to_healsparse().n_valid == 12 << 18
+    assert Mask.empty(order=9).to_healsparse().n_valid == 0
+    for nside in (3, 1024, 0):
+        with pytest.raises(ValueError, match="nside_coverage must be"):
+            disc.to_healsparse(nside_coverage=nside)
+    with pytest.raises(ValueError, match="a map of healsparse has no energy bins, and the mask has"):
+        Mask(disc.planes[0], energy=EnergyAxis([1, 2, 3] * u.TeV)).to_healsparse()
+
+
+@pytest.mark.deep
+@pytest.mark.filterwarnings("ignore:Using `nside_coverage` > 128")
+@pytest.mark.parametrize("order", [11, 13, 15, 17])
+@pytest.mark.parametrize("nside", [8, 32, 256])
+def test_large_maps(order, nside):
+    """NSIDE 2048 to 131072."""
+    if order == 17 and nside == 8:
+        pytest.skip("blocks of 32 MiB")
+    plane = runs(order, order, 12, 4 ** (order - 4))
+    map_ = Mask(plane).to_healsparse(nside_coverage=nside)
+    assert map_.n_valid == plane.n_cells
+    assert Mask.from_map(map_).planes[0] == plane
+
+
+def test_maps_whose_arrays_are_not_known(monkeypatch):
+    """Through the interface of healsparse alone, the result is the same."""
+    maps = [sparse_map(3, bool)[0], sparse_map(3, bool)[0].as_bit_packed_map(), sparse_map(3, np.float32)[0]]
+    options = [{}, {}, {"threshold": 0.2}]
+    wanted = [Mask.from_map(one, **words, frame="icrs") for one, words in zip(maps, options, strict=True)]
+    monkeypatch.setattr("hpmask.interop.healsparse._arrays_of", lambda map_: None)
+    found = [Mask.from_map(one, **words, frame="icrs") for one, words in zip(maps, options, strict=True)]
+    assert found == wanted
+    with pytest.raises(NotImplementedError, match="write a file, and read it with healsparse"):
+        wanted[0].to_healsparse()
+
+
+def test_integers_as_bits():
+    map_ = healsparse.HealSparseMap.make_empty(8, 64, np.int32, sentinel=0)
+    pixels = np.arange(100, 900)
+    map_[pixels] = (pixels % 16).astype(np.int32)
+    same(Mask.from_map(map_, bits=[0, 3], frame="icrs"), pixels[pixels % 16 & 9 != 0])
+    same(
+        Mask.from_map(map_, bits=[0, 3], invert=True, frame="icrs"), pixels[(pixels % 16 > 0) & (pixels % 16 & 9 == 0)]
+    )
+    everything = Mask.from_map(map_, bits=[0, 3], outside=True, frame="icrs").planes[0]
+    assert everything == ~RangeSet.from_cells(pixels[(pixels % 16 > 0) & (pixels % 16 & 9 == 0)], 6)
+
+
+def test_booleans_whose_sentinel_is_true():
+    map_ = healsparse.HealSparseMap.make_empty(8, 64, bool, sentinel=True)
+    map_[np.arange(100, 200)] = False
+    assert Mask.from_map(map_, frame="icrs").planes[0] == ~RangeSet.from_cells(np.arange(100, 200), 6)
+    same(Mask.from_map(map_, frame="icrs", invert=True), np.arange(100, 200))
+
+
+@examples(25)
+@given(seed=st.integers(0, 2**32 - 1), n_layers=st.integers(1, 20))
+def test_sets_as_wide_masks(seed, n_layers):
+    masks = MaskSet({f"layer {k}": Mask(runs(seed + k, 4 + k % 3, k % 6)) for k in range(n_layers)})
+    map_ = masks.to_healsparse()
+    assert map_.wide_mask_maxbits == -(-n_layers // 8) * 8
+    everywhere = np.arange(12 * map_.nside_sparse**2)
+    for bit, mask in enumerate(masks.values()):
+        assert np.array_equal(np.flatnonzero(map_.check_bits_pix(everywhere, [bit])), mask.planes[0].cells(masks.order))
+    assert MaskSet.from_healsparse(map_) == masks
+    others = [f"x{k}" for k in range(n_layers)]
+    renamed = MaskSet.from_healsparse(map_, names=others)
+    assert renamed.names == tuple(others)
+    assert list(renamed.values()) == list(masks.values())
+
+
+def test_sets_that_healsparse_cannot_hold(tmp_path):
+    disc = Mask.from_regions("icrs; circle(40, 10, 5)", order=7)
+    binned = Mask(disc.planes[0], energy=EnergyAxis([1, 2, 3] * u.TeV))
+    for function in (MaskSet.to_healsparse, lambda masks: masks.write(tmp_path / "set.hsp")):
+        with pytest.raises(ValueError, match=r"no energy bins, and the layer 'b' has .*: take one bin"):
+            function(MaskSet({"a": disc, "b": binned}))
+    with pytest.raises(TypeError, match="must be a wide mask of healsparse"):
+        MaskSet.from_healsparse(disc.to_healsparse())
+    with pytest.raises(ValueError, match="the map has 8 bits, and 9 names"):
+        MaskSet.from_healsparse(MaskSet({"a": disc}).to_healsparse(), names=[str(k) for k in range(9)])
+    with pytest.raises(TypeError, match="names must be a sequence of strings"):
+        MaskSet.from_healsparse(MaskSet({"a": disc}).to_healsparse(), names="a")
+
+
+def test_parts_of_sets(tmp_path):
+    masks = MaskSet({"a": Mask(runs(1, 9, 90)), "b": Mask(runs(2, 9, 90))})
+    masks.write(tmp_path / "set.hsp")
+    near = Mask.from_regions("icrs; circle(40, 10, 20)", order=9)
+    wanted = MaskSet({name: mask & near for name, mask in masks.items()})
+    assert MaskSet.read(tmp_path / "set.hsp", within=near) == wanted
+    assert MaskSet.from_healsparse(tmp_path / "set.hsp", within=near) == wanted
+    assert MaskSet.from_healsparse(masks.to_healsparse(), within=near) == wanted
 
 
 def test_memory_stays_near_that_of_the_valid_pixels():

@@ -98,6 +98,11 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "text.fits").write_text("sqrt_ts")
     with pytest.raises(MaskFormatError, match=r"text\.fits"):
         Mask.from_map(tmp_path / "text.fits", 1)
+    fits.PrimaryHDU(np.ones((2, 2)), fits.Header({"PIXTYPE": "X"})).writeto(tmp_path / "card.fits")
+    damaged = (tmp_path / "card.fits").read_bytes().replace(b"PIXTYPE = 'X       '", b"PIXTYPE = 'X        ")
+    (tmp_path / "card.fits").write_bytes(damaged)
+    with pytest.raises(MaskFormatError, match=f"^{tmp_path / 'card.fits'}: .*PIXTYPE cannot be read"):
+        Mask.from_map(tmp_path / "card.fits", 1)
     fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns([fits.Column("A", "D", array=[1.0])])]).writeto(
         tmp_path / "table.fits"
     )

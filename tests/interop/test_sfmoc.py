@@ -78,7 +78,7 @@ def test_mocpy_finds_what_the_mask_holds():
     coord = SkyCoord(rng.uniform(80, 87, 3000), rng.uniform(19, 25, 3000), unit="deg")
     energy = 10 ** rng.uniform(-0.5, 2.5, 3000) * u.TeV
     found = mask.to_sfmoc().contains(hertz(energy), coord.ra, coord.dec)
-    np.testing.assert_array_equal(found, mask.contains(coord, energy))
+    np.testing.assert_array_equal(found, mask.contains(coord, energy=energy))
     assert 0 < found.sum() < 3000
 
 

@@ -17,13 +17,28 @@ from astropy import units as u
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from mocpy import MOC
-from profiles import examples
+from profiles import cases, examples
 
 from hpmask import EnergyAxis, Mask, MaskFormatError, RangeSet, io
-from hpmask._files import digest
+from hpmask._files import atomic, digest
 
 SOME = Mask(RangeSet.from_cells([3, 4, 5, 17, 900, 3071], 8), order=9)
 WITH_ENERGY = Mask(RangeSet.full(3), energy=EnergyAxis([1, 2] * u.TeV))
+
+FORMATS = [
+    "fits",
+    "ascii",
+    "json",
+    "healpix",
+    "healsparse",
+    "hats",
+    "parquet",
+    "ds9",
+    "crtf",
+    "geojson",
+    "stcs",
+    "folder",
+]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +130,7 @@ def test_a_format_of_somebody_else(tmp_path):
                 io.register(bad)
     finally:
         io.unregister("words")
-    assert list(io.formats) == ["fits", "ascii", "json", "healpix", "ds9", "crtf", "geojson", "stcs"]
+    assert list(io.formats) == FORMATS
     with pytest.raises(ValueError, match="format must be"):
         io.unregister("words")
     with pytest.raises(ValueError, match="hpmask's own"):
@@ -168,11 +183,11 @@ def test_a_pipe_has_no_digest(tmp_path):
 
 
 def test_formats_are_public():
-    assert list(io.formats) == ["fits", "ascii", "json", "healpix", "ds9", "crtf", "geojson", "stcs"]
+    assert list(io.formats) == FORMATS
     for name, one in io.formats.items():
         assert one.name == name
         # Files of HEALPix maps end in .fits, too, which means a MOC.
-        assert one.suffixes or name == "healpix"
+        assert one.suffixes or name in ("healpix", "folder", "hats")
         assert one.description.endswith(".")
 
 
@@ -323,7 +338,7 @@ def known_to_differ(text, format, theirs):
     )
 
 
-@pytest.mark.parametrize("n_texts", [80, pytest.param(2000, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("n_texts", [80, pytest.param(cases(600), marks=pytest.mark.deep)])
 @pytest.mark.parametrize("piece", [1 << 20, 7])
 @pytest.mark.parametrize("format", ["ascii", "json"])
 def test_random_texts_as_mocpy_reads_them(tmp_path, monkeypatch, format, piece, n_texts):
@@ -498,8 +513,8 @@ def no_links(*arguments, **options):
     raise OSError(errno.EPERM, "Operation not permitted")
 
 
-@pytest.mark.parametrize("links", [True, False])
-def test_of_several_writers_one_succeeds(tmp_path, monkeypatch, links):
+@pytest.mark.parametrize("how", ["links", "renaming", "two steps"])
+def test_of_several_writers_one_succeeds(tmp_path, monkeypatch, how):
     path = tmp_path / "m.fits"
     masks = [Mask.full(order=order) for order in range(4)]
     barrier = threading.Barrier(len(masks))
@@ -514,7 +529,9 @@ def test_of_several_writers_one_succeeds(tmp_path, monkeypatch, links):
 
         return wrapped
 
-    monkeypatch.setattr(os, "link", after_all_have_looked(os.link if links else no_links))
+    monkeypatch.setattr(os, "link", after_all_have_looked(os.link if how == "links" else no_links))
+    if how == "two steps":
+        monkeypatch.setattr(atomic, "renamed_to_new", lambda path, new: False)
     monkeypatch.setattr(os, "replace", after_all_have_looked(os.replace))
     succeeded, refusals = [], []
 
@@ -539,6 +556,7 @@ def test_of_several_writers_one_succeeds(tmp_path, monkeypatch, links):
 
 def test_without_links_a_failure_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(atomic, "renamed_to_new", lambda path, new: False)
     SOME.write(tmp_path / "m.fits")
     assert Mask.read(tmp_path / "m.fits") == SOME
 
@@ -565,16 +583,17 @@ def test_what_killed_writers_left_is_swept(tmp_path, monkeypatch):
     old = tmp_path / f".hpmask-{0:016x}.tmp"
     fresh = tmp_path / f".hpmask-{1:016x}.tmp"
     link = tmp_path / f".hpmask-{2:016x}.tmp"
-    folder = tmp_path / f".hpmask-{3:016x}.tmp"
+    folder, busy = (tmp_path / f".hpmask-{k:016x}.tmp" for k in (3, 4))
     other = tmp_path / ".hpmask-notes.tmp"
     for file in (old, fresh, other):
         file.write_bytes(b"left behind")
     link.symlink_to(other)
-    folder.mkdir()
-    for path in (old, link, folder, other):
+    for one in (folder, busy):
+        (one / "dataset").mkdir(parents=True)
+    for path in (old, link, folder / "dataset", folder, busy, other):
         os.utime(path, (1e9, 1e9), follow_symlinks=False)
     SOME.write(tmp_path / "m.fits")
-    kept = sorted(path.name for path in (fresh, link, folder, other))
+    kept = sorted(path.name for path in (fresh, link, busy, other))
     assert content(tmp_path) == [*kept, "m.fits"]
     # A sweep that fails does not fail the write.
     os.utime(fresh, (1e9, 1e9))

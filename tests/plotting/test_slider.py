@@ -22,7 +22,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.colors import to_rgb  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from hpmask.plotting import slider, static  # noqa: E402
+from hpmask.plotting import slider, static, styles  # noqa: E402
 
 CRAB = SkyCoord(83.633, 22.014, unit="deg")
 AXIS = EnergyAxis([1, 10, 100, 1000] * u.GeV)
@@ -31,7 +31,7 @@ AXIS = EnergyAxis([1, 10, 100, 1000] * u.GeV)
 @pytest.fixture(autouse=True)
 def _figures(monkeypatch):
     """Small pictures, which take less time, and none for the next test."""
-    monkeypatch.setattr(static, "DPI", 60)
+    monkeypatch.setitem(matplotlib.rcParams, "figure.dpi", 60)
     yield
     plt.close("all")
 
@@ -55,15 +55,15 @@ def colour_at(ax, position):
 def is_kept(picture, offset):
     """Whether the picture has a position at some degrees north of the Crab in the colour of kept sky."""
     colour = colour_at(picture.ax, SkyCoord(CRAB.ra, CRAB.dec + offset * u.deg))
-    if np.allclose(colour, to_rgb(static.KEPT), atol=0.02):
+    if np.allclose(colour, to_rgb(styles.KEPT), atol=0.02):
         return True
-    assert np.allclose(colour, to_rgb(static.EXCLUDED), atol=0.02)
+    assert np.allclose(colour, to_rgb(styles.EXCLUDED), atol=0.02)
     return False
 
 
 def test_each_bin(mask, monkeypatch):
     # At this size the edges of the discs are clear of the graticule.
-    monkeypatch.setattr(static, "DPI", 120)
+    monkeypatch.setitem(matplotlib.rcParams, "figure.dpi", 180)
     picture = mask.plot_interactive()
     assert (picture.slider.valmin, picture.slider.valmax, picture.slider.val) == (0, 2, 0)
     for i, radius in enumerate((20, 10, 5)):
@@ -96,6 +96,7 @@ def test_after_a_zoom_in_full_detail(mask):
     picture.ax.set_xlim(x - 12, x + 12)
     picture.ax.set_ylim(y - 7, y + 7)
     picture.slider.set_val(2)
+    (image,) = picture.ax.images
     np.testing.assert_allclose(image.get_extent(), [x - 12, x + 12, y - 7, y + 7])
     assert picture.ax.get_xlim() == (x - 12, x + 12)
     assert len(picture.ax.images) == 1
@@ -148,7 +149,7 @@ def test_over_an_image(mask):
     ax.imshow(np.zeros((100, 100)), cmap="gray", vmin=0, vmax=1)
     picture = mask.plot_interactive(ax)
     assert picture.ax is ax
-    excluded = np.array(to_rgb(static.EXCLUDED)) / 2
+    excluded = np.array(to_rgb(styles.EXCLUDED)) / 2
     for i, radius in enumerate((20, 10, 5)):
         picture.slider.set_val(i)
         inside = SkyCoord(CRAB.ra, CRAB.dec - 4 * u.deg)
@@ -172,7 +173,7 @@ def test_over_maps_of_gammapy(mask, kind):
     before = colour_at_frame(ax, CRAB)
     picture = mask.plot_interactive(ax)
     picture.slider.set_val(1)
-    expected = before / 2 + np.array(to_rgb(static.EXCLUDED)) / 2
+    expected = before / 2 + np.array(to_rgb(styles.EXCLUDED)) / 2
     np.testing.assert_allclose(colour_at_frame(ax, CRAB), expected, atol=0.03)
     at_12 = SkyCoord(CRAB.ra, CRAB.dec - 12 * u.deg)
     np.testing.assert_allclose(colour_at_frame(ax, at_12), before, atol=0.03)
@@ -197,7 +198,7 @@ def test_html(mask):
     assert [hidden for hidden, _, _ in sources] == [" hidden", "", " hidden"]
     assert [alt.split(":")[0] for _, alt, _ in sources] == [static.bin_title(AXIS, i) for i in range(3)]
     pictures = [plt.imread(io.BytesIO(base64.b64decode(source))) for _, _, source in sources]
-    red = [np.isclose(one[..., :3], to_rgb(static.EXCLUDED), atol=0.02).all(axis=-1).sum() for one in pictures]
+    red = [np.isclose(one[..., :3], to_rgb(styles.EXCLUDED), atol=0.02).all(axis=-1).sum() for one in pictures]
     assert red[0] > 1.5 * red[1] > 2 * red[2] > 0  # with the square of the legend
     assert '<input type="range" aria-label="energy bin" min="0" max="2" value="1"' in text
     # and the slider is as it was

@@ -1,6 +1,5 @@
 """Pictures: what colour is where, what the text says, and what happens without matplotlib."""
 
-import base64
 import functools
 import inspect
 import io
@@ -15,7 +14,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from hpmask import EnergyAxis, Mask, RangeSet, plotting
+from hpmask import EnergyAxis, Mask, MaskSet, RangeSet, plotting
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -25,7 +24,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.colors import to_rgb  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from hpmask.plotting import static  # noqa: E402
+from hpmask.plotting import styles  # noqa: E402
 
 CRAB = SkyCoord(83.633, 22.014, unit="deg")
 
@@ -33,7 +32,7 @@ CRAB = SkyCoord(83.633, 22.014, unit="deg")
 @pytest.fixture(autouse=True)
 def _figures(monkeypatch):
     """Small pictures, which take less time, and none for the next test."""
-    monkeypatch.setattr(static, "DPI", 60)
+    monkeypatch.setitem(matplotlib.rcParams, "figure.dpi", 60)
     yield
     plt.close("all")
 
@@ -77,9 +76,9 @@ class TestAllSky:
         ax = hole.plot(frame=frame, projection=projection)
         inside = CRAB.directional_offset_by(50 * u.deg, [4, 8] * u.deg)
         for position in inside:
-            assert is_colour(colour_at(ax, position), static.EXCLUDED)
+            assert is_colour(colour_at(ax, position), styles.EXCLUDED)
         for position in AWAY:
-            assert is_colour(colour_at(ax, position), static.KEPT)
+            assert is_colour(colour_at(ax, position), styles.KEPT)
 
     @pytest.mark.parametrize("frame", ["icrs", "galactic"])
     def test_longitude_increases_to_the_left_and_latitude_upwards(self, hole, frame):
@@ -103,17 +102,17 @@ class TestAllSky:
         ax = (~Mask.from_cones(belt, "3 deg", order=6)).plot(frame="galactic")
         plane = SkyCoord([10, 100, 200, 300], [1.5, -1.5, 1.5, 1.5], unit="deg", frame="galactic")
         for position in plane:
-            assert is_colour(colour_at(ax, position), static.EXCLUDED)
-        off = SkyCoord([10, 100, 200, 300], [6, -6, 8, 8], unit="deg", frame="galactic")
+            assert is_colour(colour_at(ax, position), styles.EXCLUDED)
+        off = SkyCoord([10, 100, 200, 315], [7, -7, 8, 8], unit="deg", frame="galactic")
         for position in off:
-            assert is_colour(colour_at(ax, position), static.KEPT)
+            assert is_colour(colour_at(ax, position), styles.KEPT)
 
     def test_area_of_the_colours_is_that_of_the_mask(self, hole):
         # Both projections are of equal area.
         ax = hole.plot(legend=False)
         image = ax.images[0].get_array()
         sky = image[..., 3] > 0.99
-        excluded = np.abs(image[..., :3] - to_rgb(static.EXCLUDED)).max(axis=-1) < 0.2
+        excluded = np.abs(image[..., :3] - to_rgb(styles.EXCLUDED)).max(axis=-1) < 0.2
         assert (sky & excluded).sum() / sky.sum() == pytest.approx(1 - hole.sky_fraction, rel=0.02)
 
     def test_outside_the_sky_is_clear(self, hole):
@@ -147,7 +146,7 @@ class TestAllSky:
     @pytest.mark.parametrize("mask", [Mask.full(), Mask.empty(), Mask.full(order=29)])
     def test_full_and_empty(self, mask):
         ax = mask.plot()
-        expected = static.KEPT if mask.sky_fraction else static.EXCLUDED
+        expected = styles.KEPT if mask.sky_fraction else "white"
         assert is_colour(colour_at(ax, AWAY[0]), expected)
 
     def test_bad_options(self, hole):
@@ -155,10 +154,10 @@ class TestAllSky:
             hole.plot(projection="TAN")
         with pytest.raises(ValueError, match="frame must be"):
             hole.plot(frame="fk5")
-        with pytest.raises(TypeError, match="center must be a Quantity"):
+        with pytest.raises(TypeError, match=r"center must be a SkyCoord, a Quantity, or a text.*got int: 180"):
             hole.plot(center=180)
         with pytest.raises(ValueError, match="center must be one longitude"):
-            hole.plot(center=[1, 2] * u.deg)
+            hole.plot(center=[1, 2, 3] * u.deg)
         with pytest.raises(ValueError, match="center must be one position"):
             hole.plot(center=SkyCoord([1, 2], [3, 4], unit="deg"))
         with pytest.raises(ValueError, match="no energy bins"):
@@ -177,14 +176,14 @@ class TestEnergy:
     at = CRAB.directional_offset_by(50 * u.deg, 8 * u.deg)
 
     def test_a_bin(self, by_energy):
-        assert is_colour(colour_at(by_energy.plot(energy="20 GeV"), self.at), static.EXCLUDED)
-        assert is_colour(colour_at(by_energy.plot(energy="200 GeV"), self.at), static.KEPT)
+        assert is_colour(colour_at(by_energy.plot(energy="20 GeV"), self.at), styles.EXCLUDED)
+        assert is_colour(colour_at(by_energy.plot(energy="200 GeV"), self.at), styles.KEPT)
 
     def test_all_bins(self, by_energy):
         ax = by_energy.plot()
-        assert is_colour(colour_at(ax, self.at), static.PARTLY)
-        assert is_colour(colour_at(ax, CRAB.directional_offset_by(50 * u.deg, 3 * u.deg)), static.EXCLUDED)
-        assert is_colour(colour_at(ax, AWAY[0]), static.KEPT)
+        assert is_colour(colour_at(ax, self.at), styles.PARTLY)
+        assert is_colour(colour_at(ax, CRAB.directional_offset_by(50 * u.deg, 3 * u.deg)), styles.EXCLUDED)
+        assert is_colour(colour_at(ax, AWAY[0]), styles.KEPT)
         labels = [text.get_text().split(" (")[0] for text in ax.get_legend().get_texts()]
         assert labels == ["kept in all bins", "kept in some bins", "excluded"]
 
@@ -197,7 +196,7 @@ class TestEnergy:
         titles = [ax.get_title() for ax in figure.axes]
         assert [title.split(":")[0] for title in titles] == ["1-10 GeV", "10-100 GeV", "100-1000 GeV"]
         colours = [colour_at(ax, self.at) for ax in figure.axes]
-        expected = [static.EXCLUDED, static.EXCLUDED, static.KEPT]
+        expected = [styles.EXCLUDED, styles.EXCLUDED, styles.KEPT]
         assert [is_colour(*pair) for pair in zip(colours, expected, strict=True)] == [True] * 3
 
     def test_grid_without_energy(self, hole):
@@ -216,6 +215,7 @@ class TestEnergy:
         figure = by_energy.plot_grid(
             kept="white", excluded="black", alpha=0.5, legend=False, title="Holes", figure=given, ncols=1
         )
+        given.set_dpi(150)
         assert figure is given
         assert tuple(figure.get_size_inches()) == (4, 3)
         assert figure.get_suptitle() == "Holes"
@@ -226,6 +226,9 @@ class TestEnergy:
         assert tuple(by_energy.plot_grid(figsize=(5, 2)).get_size_inches()) == (5, 2)
         assert plt.get_fignums() == [1]
         assert [text.get_text() for text in by_energy.plot_grid().legends[0].get_texts()] == ["kept", "excluded"]
+        for wrong in ((0, 3), (2, -1), (np.nan, 3), 3, (3,), "big"):
+            with pytest.raises(ValueError, match="figsize must be "):
+                by_energy.plot_grid(figsize=wrong)
         half = Figure().subfigures(1, 2)[0]
         assert by_energy.plot_grid(figure=half) is half
         with pytest.raises(ValueError, match="figsize cannot be given with a subfigure"):
@@ -235,7 +238,7 @@ class TestEnergy:
         figure = by_energy.plot_grid(wcs=tangent, shape=(100, 100))
         assert [ax.get_title() for ax in figure.axes] == ["1-10 GeV", "10-100 GeV", "100-1000 GeV"]
         colours = [colour_at(ax, self.at) for ax in figure.axes]
-        expected = [static.EXCLUDED, static.EXCLUDED, static.KEPT]
+        expected = [styles.EXCLUDED, styles.EXCLUDED, styles.KEPT]
         assert [is_colour(*pair) for pair in zip(colours, expected, strict=True)] == [True] * 3
         for ax in figure.axes:
             assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 99.5), (-0.5, 99.5))
@@ -278,7 +281,7 @@ class TestField:
         wanted = CRAB.transform_to("galactic" if "frame" in options else "icrs")
         middle = ax.wcs.pixel_to_world((x0 + x1) / 2, (y0 + y1) / 2)
         assert middle.separation(wanted).deg < 0.05
-        for distance, colour in ((14, static.EXCLUDED), (16, static.KEPT)):
+        for distance, colour in ((14, styles.EXCLUDED), (16, styles.KEPT)):
             for position in CRAB.directional_offset_by([20, 110, 200, 290] * u.deg, distance * u.deg):
                 assert is_colour(colour_at(ax, position), colour)
 
@@ -290,7 +293,7 @@ class TestField:
         assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 99.5), (-0.5, 99.5))
         assert ax.get_title() == "Crab"
         assert tuple(ax.figure.get_size_inches()) == (3, 4)
-        assert is_colour(colour_at(ax, CRAB.directional_offset_by(110 * u.deg, 10 * u.deg)), static.EXCLUDED)
+        assert is_colour(colour_at(ax, CRAB.directional_offset_by(110 * u.deg, 10 * u.deg)), styles.EXCLUDED)
         assert is_colour(colour_at(ax, CRAB.directional_offset_by(110 * u.deg, 20 * u.deg)), "white")
         legends = [text.get_text() for text in ax.figure.legends[0].get_texts()]
         assert legends == ["excluded"]
@@ -311,8 +314,16 @@ class TestField:
     @pytest.mark.parametrize(
         ("options", "error", "message"),
         [
-            ({"width": "3 deg"}, TypeError, "center must be a SkyCoord.*got none"),
-            ({"width": "3 deg", "center": "83 deg"}, TypeError, "center must be a SkyCoord.*got '83 deg'"),
+            (
+                {"width": "3 deg"},
+                TypeError,
+                "center must be the position in the middle of a field with a width, got none",
+            ),
+            (
+                {"width": "3 deg", "center": "83 deg"},
+                TypeError,
+                "center must be the position.*got the longitude '83 deg' only",
+            ),
             ({"width": "-3 deg", "center": CRAB}, ValueError, "width must be a positive angle"),
             ({"height": "3 deg"}, ValueError, "height belongs to a field"),
             ({"shape": (3, 4)}, ValueError, "shape belongs to an image"),
@@ -349,8 +360,10 @@ def test_the_functions_take_the_options_of_the_methods():
     for name in ("plot", "plot_grid", "plot_interactive"):
         names[name] = set(inspect.signature(getattr(Mask, name)).parameters) - {"self"}
         assert getattr(plotting, name).__doc__ == f"See `hpmask.Mask.{name}`."
-        assert set(inspect.signature(getattr(plotting, name)).parameters) - {"mask", "view"} <= names[name]
-    assert names["plot"] - {"ax", "energy"} == names["plot_grid"] - {"ncols"} == names["plot_interactive"] - {"ax"}
+        assert set(inspect.signature(getattr(plotting, name)).parameters) - {"mask", "view", "options"} <= names[name]
+    assert names["plot"] == names["plot_grid"] - {"ncols"} | {"ax"} == names["plot_interactive"]
+    for name in ("plot", "plot_grid"):
+        assert set(inspect.signature(getattr(MaskSet, name)).parameters) - {"self"} == names[name] - {"label"}
 
 
 class TestOverlay:
@@ -361,7 +374,7 @@ class TestOverlay:
         limits = ax.get_xlim(), ax.get_ylim()
         assert hole.plot(ax) is ax
         assert (ax.get_xlim(), ax.get_ylim()) == limits
-        tint = (1 + np.array(to_rgb(static.EXCLUDED))) / 2
+        tint = (1 + np.array(to_rgb(styles.EXCLUDED))) / 2
         assert is_colour(colour_at(ax, CRAB), tint)
         assert is_colour(colour_at(ax, CRAB.directional_offset_by(120 * u.deg, 22 * u.deg)), "white")
 
@@ -388,41 +401,21 @@ class TestOverlay:
         wcs.wcs.crval = [184, 0]
         wcs.wcs.crpix = [50.5, 50.5]
         wcs.wcs.cdelt = [-0.5, 0.5]
-        ax = static.field_axes(Figure(), wcs, (100, 100))
+        ax = plotting.field_axes(Figure(), wcs, (100, 100))
         hole.plot(ax)
-        assert ax.coords[0].get_axislabel() == "l"
-        assert is_colour(colour_at(ax, CRAB), (1 + np.array(to_rgb(static.EXCLUDED))) / 2)
+        assert ax.coords[0].get_axislabel() == "Galactic longitude"
+        assert is_colour(colour_at(ax, CRAB), (1 + np.array(to_rgb(styles.EXCLUDED))) / 2)
 
     def test_needs_a_projection(self, hole):
         with pytest.raises(TypeError, match="ax must be a WCSAxes"):
             hole.plot(Figure().add_subplot())
 
 
-class TestHtml:
-    def test_facts_and_picture(self, hole):
-        html = hole._repr_html_()
-        for fact in repr(hole).strip("<>").split(" | "):
-            assert fact in html
-        data = html.split("base64,")[1].split('"')[0]
-        image = plt.imread(io.BytesIO(base64.b64decode(data)))
-        seen = {
-            name: (np.abs(image[..., :3] - to_rgb(colour)).max(axis=-1) < 0.02).sum()
-            for name, colour in (("kept", static.KEPT), ("excluded", static.EXCLUDED))
-        }
-        assert seen["kept"] > 10 * seen["excluded"] > 0
-        assert not plt.get_fignums()
-
-    def test_without_matplotlib(self, hole, monkeypatch):
-        monkeypatch.setitem(sys.modules, "matplotlib", None)
-        html = hole._repr_html_()
-        assert "<img" not in html
-        assert "icrs order=6" in html
-
-    def test_plot_without_matplotlib_names_the_extra(self, hole, monkeypatch):
-        monkeypatch.setitem(sys.modules, "matplotlib", None)
-        for draw in (hole.plot, hole.plot_grid):
-            with pytest.raises(ImportError, match=r'pip install "hpmask\[plot\]"'):
-                draw()
+def test_plot_without_matplotlib_names_the_extra(hole, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for draw in (hole.plot, hole.plot_grid):
+        with pytest.raises(ImportError, match=r'pip install "hpmask\[plot\]"'):
+            draw()
 
 
 def test_importing_hpmask_loads_no_matplotlib():
@@ -449,8 +442,8 @@ def test_fresh_axes_show_the_pixels_of_their_wcs():
     assert disc.plot(ax) is ax
     assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 79.5), (-0.5, 59.5))
     image = ax.images[0].get_array()
-    # Excluded sky is tinted: all of the field but the disc, pi deg2 of 48 deg2.
-    assert np.mean(image[..., 3] > 0.25) == pytest.approx(1 - np.pi / 48, abs=0.01)
+    # Kept sky is tinted: the disc, pi deg2 of 48 deg2.
+    assert np.mean(image[..., 3] > 0.25) == pytest.approx(np.pi / 48, abs=0.01)
 
 
 def test_limits_that_were_set_stay():
@@ -473,16 +466,30 @@ def test_fresh_axes_without_a_number_of_pixels():
 
 def test_no_colour_draws_nothing():
     disc = Mask.from_cones(SkyCoord(184.56, -5.78, unit="deg", frame="galactic"), "1 deg", order=10)
-    for colours in ({"kept": "none"}, {"kept": "none", "excluded": "none"}, {"kept": "red", "excluded": "none"}):
-        ax = fresh_axes(Figure())
-        disc.plot(ax, **colours)
-        image = ax.images[0].get_array()
-        drawn = {"excluded"} if "excluded" not in colours else {"kept"} if colours["kept"] == "red" else set()
-        assert {text.get_text() for text in ax.get_legend().get_texts()} == drawn
-        # Black is what to_rgba("none") has behind its opacity of 0.
-        assert not ((image[..., 3] > 0) & (image[..., :3].max(axis=-1) == 0)).any()
-        assert (image[..., 3] > 0).any() == bool(drawn)
-    assert static.layer_colours(1, (1, 0, 0, 0.5), "none", 0.5) == [(1, 0, 0, 0.25), (0, 0, 0, 0)]
+    nothing = dict.fromkeys(("kept", "excluded", "edge"), "none")
+    for style in ("exclusion", "footprint", "outline"):
+        for colours in ({}, {"kept": "red"}, {"excluded": "blue"}, {"kept": "red", "excluded": "blue"}):
+            ax = fresh_axes(Figure())
+            given = {**nothing, **colours}
+            disc.plot(ax, style=style, **given)
+            shown = rendered(ax.figure)
+            seen = {name: is_seen(shown, colour) for name, colour in (("kept", "red"), ("excluded", "blue"))}
+            legend = ax.get_legend()
+            names = set() if legend is None else {text.get_text() for text in legend.get_texts()}
+            if style == "outline":
+                assert not names
+                assert not any(seen.values())
+            else:
+                assert names == set(colours)
+                assert seen == {name: name in colours for name in seen}
+    assert styles.rgba((1, 0, 0, 0.5), 0.5) == (1, 0, 0, 0.25)
+    assert styles.rgba("none") == styles.rgba(None) == (0, 0, 0, 0)
+
+
+def is_seen(image, colour, opacity=0.5):
+    """Whether a part of a picture has a colour over white."""
+    mixed = opacity * np.array(to_rgb(colour)) + 1 - opacity
+    return (np.abs(image - mixed).max(axis=-1) < 0.02).sum() > 50
 
 
 def test_grid_of_what_to_wcs_takes():
@@ -515,3 +522,27 @@ def test_one_is_singular():
     assert "| 1 bin 1-2 TeV |" in repr(one)
     assert "(1 disc," in one.history
     assert "(1 region," in Mask.from_regions("icrs; circle(10, 20, 3)", order=6).history
+
+
+# ---------------------------------------------------------------------- sets
+
+
+def test_each_layer_of_a_set_has_a_picture():
+    axis = EnergyAxis([1, 10, 100] * u.GeV)
+    north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)
+    masks = MaskSet({"$g$": north, "<b>": Mask.from_energy(axis, energy_min="10 GeV") & north})
+    figure = masks.plot_grid(title="two")
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == ["$g$: 50.5 % kept", "<b>"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "kept",
+        "kept in all bins",
+        "kept in some bins",
+        "excluded",
+    ]
+    figure.savefig(io.BytesIO())
+    field = masks.plot_grid(center=SkyCoord(10, 0, unit="deg"), width="10 deg", legend=False)
+    assert [ax.get_title() for ax in field.axes] == list(masks)
+    html = masks._repr_html_()
+    assert "<td>&lt;b&gt;</td><td>5</td><td>2 bins 1-100 GeV</td>" in html
+    assert "MaskSet icrs order=5 | 2 layers" in html

@@ -8,6 +8,7 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
 import hpmask
@@ -18,10 +19,9 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 TEXT = {page.stem: page.read_text(encoding="utf-8") for page in PAGES}
-# It needs gammapy and draws ten pictures.
-SLOW = "masks-for-gammapy"
+# Pages that draw pictures take long. The build of the pages runs them, too.
 WITH_EXAMPLES = [
-    pytest.param(name, marks=pytest.mark.deep if name == SLOW else ())
+    pytest.param(name, marks=pytest.mark.deep if re.search(r"^!\[[^]]*\]\(", text, re.M) else ())
     for name, text in TEXT.items()
     if "```{doctest}" in text
 ]
@@ -99,14 +99,24 @@ def test_python_blocks_compile(name):
 
 
 @pytest.mark.parametrize("name", TEXT)
+def test_code_fits_the_column(name):
+    """Of a screen of 1280 pixels, see hpmask.css. What programs print is wrapped."""
+    code = [block for kind in ("python", "bash", "toml") for block in blocks(name, kind)]
+    examples = [*blocks(name, r"\{doctest\}"), *blocks(name, "console")]
+    code += ["\n".join(re.findall(r"^(?:>>>|\.\.\.|\$|    ) .*$", block, flags=re.M)) for block in examples]
+    assert [line for block in code for line in block.splitlines() if len(line) > 96] == []
+
+
+@pytest.mark.parametrize("name", TEXT)
 def test_commands_exist(name):
     for block in [*blocks(name, "console"), *blocks(name, "bash")]:
-        for line in re.findall(r"(?:^\$ |&& |^)(?:\S*/)?hpmask (.+)$", block.replace("\\\n", " "), flags=re.M):
-            words = re.split(r" (?:&&|\||#|>) ", line)[0].split()
+        one_by_one = re.sub(r" (?:&&|\|\|?) ", "\n", block.replace("\\\n", " "))
+        for line in re.findall(r"(?:^\$ |^)(?:\S*/)?hpmask (.+)$", one_by_one, flags=re.M):
+            words = re.split(r" [#<>] ", line)[0].split()
             if words[0].startswith("-"):
                 continue
-            command = main.commands[words[0]]
-            known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+            command = main.get_command(click.Context(main), words[0])
+            known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
             assert {word.partition("=")[0] for word in words if re.match("--?[a-z]", word)} <= known, line
 
 
@@ -119,13 +129,21 @@ def test_links_resolve(name):
         assert (DOCS / target).exists(), target
 
 
-def test_every_page_is_on_the_index():
-    listed = re.findall(r"^:link: (\S+)$", TEXT["index"], flags=re.M)
-    (tree,) = blocks("index", r"\{toctree\}")
-    (parts,) = blocks("design", r"\{toctree\}")
-    pages = set(TEXT) - {"index"} - set(re.findall(r"^\w\S*$", parts, flags=re.M))
-    assert sorted(listed) == sorted(pages)
-    assert sorted(re.findall(r"^\w\S*$", tree, flags=re.M)) == sorted(pages)
+def tree(name):
+    """The pages that a page has below it."""
+    return [line for block in blocks(name, r"\{toctree\}") for line in re.findall(r"^\w\S*$", block, flags=re.M)]
+
+
+def test_every_page_is_in_one_section():
+    below = [child for name in TEXT for child in tree(name)]
+    pages = {name for name in below if "/" not in name}
+    assert sorted(below) == sorted(set(below))
+    assert pages == set(TEXT) - {"index"}
+
+
+@pytest.mark.parametrize("name", [name for name in TEXT if ":link-type: doc" in TEXT[name]])
+def test_cards_are_the_pages_of_the_section(name):
+    assert re.findall(r"^:link: (\S+)$", TEXT[name], flags=re.M) == tree(name)
 
 
 def entries():
@@ -202,6 +220,7 @@ def test_every_package_is_described():
     assert sorted(described) == sorted(packages)
 
 
+@pytest.mark.deep
 def test_the_picture_of_the_house(tmp_path):
     pytest.importorskip("matplotlib")
     make_house = script("make_house")

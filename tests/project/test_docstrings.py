@@ -28,7 +28,7 @@ CHECKS = {
 }
 
 # Users make these by hand; the others are returned by functions, whose examples show them.
-MAIN_CLASSES = ("EnergyAxis", "Mask", "RangeSet")
+MAIN_CLASSES = ("EnergyAxis", "Mask", "MaskSet", "RangeSet")
 
 
 def resolve(path: str) -> Any:

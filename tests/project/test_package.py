@@ -65,7 +65,7 @@ def test_python_versions_agree(project):
 def test_oldest_versions_are_those_of_the_project(project):
     extras = project["project"]["optional-dependencies"].values()
     needs = [*project["project"]["dependencies"], *chain.from_iterable(extras)]
-    lowest = dict(re.match(r"([\w-]+)>=([\d.]+)", need).groups() for need in needs if ">=" in need)
+    lowest = dict(re.match(r"([\w-]+)(?:\[[\w,]+\])?>=([\d.]+)", need).groups() for need in needs if ">=" in need)
     lines = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").splitlines()
     pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
     for name in pinned.keys() & lowest.keys():

@@ -12,10 +12,10 @@ from hpmask.recipe import read_recipe
 def recipe(tmp_path):
     """Function that reads a recipe from its text."""
 
-    def read(text):
+    def read(text, **options):
         path = tmp_path / "recipe.toml"
         path.write_text(text, encoding="utf-8")
-        return read_recipe(path)
+        return read_recipe(path, **options)
 
     return read
 

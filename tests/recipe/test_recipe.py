@@ -14,9 +14,11 @@ from astropy.table import MaskedColumn, QTable, Table
 from damage import damaged_tokens
 from hypothesis import given
 from hypothesis import strategies as st
-from profiles import examples
+from profiles import cases, examples
 
 from hpmask import EnergyAxis, Mask
+from hpmask._files.hats_writer import split, writing_hats
+from hpmask.geometry.healpix import cells_at
 from hpmask.recipe import RecipeError, read_recipe
 from hpmask.recipe.columns import Size
 from hpmask.recipe.sections import Section, load
@@ -645,6 +647,11 @@ class TestMistakes:
                 "regions: the file .*no.reg does not exist",
             ),
             (
+                f'order = 7\n{ZONE}[[exclude]]\n# here\nregions = "icrs; circle(1, 2, 3)"\n',
+                6,
+                "regions: the file .*does not exist; regions as text are given by the key ds9",
+            ),
+            (
                 'order = 7\n[[keep]]\nmask = [\n"stars.ecsv",\n"no.fits"]\n',
                 3,
                 "mask: the file .*no.fits does not exist",
@@ -676,7 +683,7 @@ class TestMistakes:
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\n',
                 3,
-                "a catalog needs a 'radius', or 'semi_major'",
+                "a catalog needs a 'radius', or 'inner_radius'",
             ),
             (
                 'order = 7\n[[exclude]]\ncatalog = "stars.ecsv"\nradius = 0.5\n',
@@ -805,7 +812,8 @@ class TestMistakes:
             (f"order = 7\nx = {'[' * 3000}{']' * 3000}\n{ZONE}", None, "nested too deep"),
             (f"order = 7\nx = {'{a=' * 3000}1{'}' * 3000}\n{ZONE}", None, "nested too deep"),
             (f"order = 7\nexclude = {'[' * 100}{']' * 100}", 2, "must be a list of tables"),
-            (f"order = 7\n{'a.' * 3000}a = 1\n{ZONE}", 2, "no key 'a'"),
+            (f"order = 7\n{'a.' * 3000}a = 1\n{ZONE}", None, "a key has more than 64 parts"),
+            (f"order = 7\n{'a.' * 60}a = 1\n{ZONE}", 2, "no key 'a'"),
             (f"order = 7\n#{'x' * 2**20}\n{ZONE}", None, "more than 1048576 bytes"),
             ("order = 7\n[exclude]\nzone = 3\n", 2, r"write \[\[exclude\]\] with double brackets"),
             ("order = 7\n[cutout]\nfile = 'a.fits'\n", 2, r"write \[\[cutout\]\]"),
@@ -896,7 +904,7 @@ def test_lines_of_keys(tmp_path_factory, blocks):
 
 def section_at(section, key):
     """The error of a table is that of its parent at its name."""
-    return Section(section._file, key, {}, section._lines)
+    return Section(section._file, key, {}, section._lines, section._folders)
 
 
 # ---------------------------------------------------------------------- columns
@@ -956,7 +964,7 @@ class TestFermi:
         text = text.replace('"gll_psc', f'"{EXAMPLE.as_posix()}/gll_psc')
         text = re.sub(r"\[\[exclude\]\]\nname = \"regions by hand\"\nregions = .*\n", "", text)
         (tmp_path / "recipe.toml").write_text(text)
-        mask = read_recipe(tmp_path / "recipe.toml").build()
+        mask = read_recipe(tmp_path / "recipe.toml", folders=[EXAMPLE]).build()
 
         points, extended = tables
         nside = 1 << CELLS_ORDER
@@ -1054,7 +1062,7 @@ width = "5 deg"
 ODD = ("\0", "é", "nan", "inf", "1e400", "[[", "]]", "{", '"', "'", "#", "=", "1979-05-27", "true", "-", ".", "\n")
 
 
-@pytest.mark.parametrize("n_copies", [150, pytest.param(2000, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("n_copies", [150, pytest.param(cases(600), marks=pytest.mark.deep)])
 def test_damaged_recipes_are_read_or_told_with_their_line(recipe, stars, tmp_path, n_copies):
     header = field_wcs(SkyCoord(10, 20, unit="deg"), "10 deg", binsz="1 deg")[0].to_header()
     fits.writeto(tmp_path / "heights.fits", np.arange(100.0).reshape(10, 10) / 20, header)
@@ -1069,3 +1077,58 @@ def test_damaged_recipes_are_read_or_told_with_their_line(recipe, stars, tmp_pat
             n_read += 1
     assert recipe(WHOLE).build().energy.n_bins == 2
     assert 0.02 < n_read / n_copies < 0.9
+
+
+def test_sizes_by_magnitude(tmp_path):
+    Table({"ra": [10.0, 20.0, 30.0], "dec": [0.0, 1.0, 2.0], "Gmag": [6.0, 8.0, np.nan]}).write(tmp_path / "stars.ecsv")
+    path = tmp_path / "stars.toml"
+    text = """order = 12
+[[keep]]
+catalog = "stars.ecsv"
+inner_radius = {{ magnitude = "Gmag", law = [[6, "4 arcmin"], [10, "1 arcmin"]]{more} }}
+outer_radius = "9 arcmin"
+"""
+    path.write_text(text.format(more=', missing = "2 arcmin"'))
+    coord = SkyCoord([10, 20, 30], [0, 1, 2], unit="deg")
+    assert read_recipe(path).build() == Mask.from_annuli(coord, [4, 2, 2] * u.arcmin, "9 arcmin", order=12)
+    path.write_text(text.format(more=""))
+    with pytest.raises(RecipeError, match="no magnitude in the column 'Gmag' in 1"):
+        read_recipe(path).build()
+    for law, message in (
+        ('[[6, "4 arcmin"]]', "two magnitudes"),
+        ('[[6, "4 arcmin"], [6, "1 arcmin"]]', "magnitude 6 twice"),
+        ('[6, "4 arcmin"]', "law must be pairs"),
+    ):
+        path.write_text(text.format(more="").replace('[[6, "4 arcmin"], [10, "1 arcmin"]]', law))
+        with pytest.raises(RecipeError, match=rf":4: .*{message}"):
+            read_recipe(path)
+
+
+def test_catalogs_in_partitions(recipe, tmp_path):
+    """A HATS folder gives the mask that its table gives."""
+    pa = pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(1)
+    ra, dec, mag = rng.uniform(0, 360, 200), rng.uniform(-80, 80, 200), rng.uniform(4, 12, 200)
+    cells = cells_at(np.radians(ra), np.radians(dec), 29).astype(np.int64)
+    by = np.argsort(cells)
+    rows = pa.table({"_healpix_29": cells[by], "ra": ra[by], "dec": dec[by], "mag": mag[by]})
+    with writing_hats(tmp_path / "stars", rows.schema, lonlat=("ra", "dec")) as writer:
+        for partition, some in split(cells[by], 20, 5):
+            writer.write(partition, rows.slice(some.start, some.stop - some.start))
+    Table({"ra": ra, "dec": dec, "mag": mag}).write(tmp_path / "stars.ecsv")
+    Mask.from_cones(SkyCoord(100, 0, unit="deg"), "30 deg", order=7).write(tmp_path / "field.fits")
+    for lines in (
+        'radius = "3 deg"',
+        'radius = "3 deg"\nwhere = "mag < 6"',
+        'radius = { magnitude = "mag", law = [[4, "3 deg"], [12, "1 deg"]] }',
+        'radius = "3 deg"\nwithin = "field.fits"',
+        'radius = ["3 deg", "4 deg"]',
+    ):
+        start = 'energy = { edges = ["1 TeV", "10 TeV", "100 TeV"] }\n' if '["' in lines else ""
+        folder, table = (
+            recipe(f'{start}[[exclude]]\ncatalog = "{name}"\n{lines}\n') for name in ("stars", "stars.ecsv")
+        )
+        assert folder.build() == table.build()
+        assert folder.resolve().order == table.resolve().order
+    with pytest.raises(ValueError, match="no row of stars fulfils the conditions"):
+        recipe('order = 6\n[[exclude]]\ncatalog = "stars"\nradius = "3 deg"\nwhere = "mag < 1"\n').build()

@@ -167,11 +167,11 @@ class TestImage:
         assert (values == 1).sum() == 799
         y, x = np.indices(values.shape)
         where = wcs.pixel_to_world(x, y)
-        mask = recipe(f'[[exclude]]\nimage = "{path}"\n').build()
+        mask = recipe(f'[[exclude]]\nimage = "{path}"\n', folders=[path.parent]).build()
         assert np.array_equal(mask.contains(where), values == 0)
         text = f'[[keep]]\nimage = "{path}"\ninvert = true\noutside = '
-        assert recipe(f"{text}true\n").build() == mask
-        inside = recipe(f"{text}false\n").build()
+        assert recipe(f"{text}true\n", folders=[path.parent]).build() == mask
+        inside = recipe(f"{text}false\n", folders=[path.parent]).build()
         assert np.array_equal(inside.contains(where), values == 0)
         assert inside.area < 0.1 * mask.area
 
@@ -300,7 +300,7 @@ class TestThresholds:
         region = apply_hysteresis(np.where(np.isnan(values), -np.inf, values), low, high)
         assert region.any()
         text = f"[[exclude]]\nmap = '{path}'\nlow = {low}\nhigh = {high}\nnan = 'skip'\n"
-        mask = recipe(f"{text}hdu = {hdu!r}\n").build()
+        mask = recipe(f"{text}hdu = {hdu!r}\n", folders=[path.parent]).build()
         y, x = np.indices(values.shape)
         where = wcs.pixel_to_world(x, y)
         # The corners of an all-sky projection are no sky.
@@ -521,7 +521,8 @@ class TestHealpixMap:
     def test_real_map(self, recipe, data):
         path = data("skymaps/reproject_bayestar.fits.gz")
         values = healpy.read_map(path, nest=True)
-        mask = recipe(f"[[exclude]]\nmap = '{path}'\nthreshold = 1e-5\nselect = '>='\n").build()
+        text = f"[[exclude]]\nmap = '{path}'\nthreshold = 1e-5\nselect = '>='\n"
+        mask = recipe(text, folders=[path.parent]).build()
         assert np.array_equal(mask.to_healpix(nest=True), values < 1e-5)
 
 
@@ -530,7 +531,7 @@ class TestSkymap:
         path = data("skymaps/bayestar.multiorder.fits")
         text = f"[[keep]]\nskymap = '{path}'\n"
         for lines, area in (("", 37.610846), ("credible = 0.5\n", 7.406111), ("crossing = 'include'", 37.610846)):
-            plan = recipe(f"{text}{lines}")
+            plan = recipe(f"{text}{lines}", folders=[path.parent])
             assert plan.build().area.value == pytest.approx(area, abs=1e-6)
             assert plan.resolve().order == 11
         for lines, words in (
@@ -538,12 +539,15 @@ class TestSkymap:
             ("crossing = 'split'\ncredible = 0.5\n", {"crossing": "split", "credible": 0.5}),
             ("column = 'PROBDENSITY'\nhdu = 1\ncredible = 1", {"credible": 1}),
         ):
-            assert recipe(f"{text}{lines}").build() == Mask.from_skymap(path, **words), lines
-        assert recipe(f"{text}credible = 0.5\n").entries[0].name == "bayestar.multiorder.fits, 50 %"
+            plan = recipe(f"{text}{lines}", folders=[path.parent])
+            assert plan.build() == Mask.from_skymap(path, **words), lines
+        plan = recipe(f"{text}credible = 0.5\n", folders=[path.parent])
+        assert plan.entries[0].name == "bayestar.multiorder.fits, 50 %"
 
     def test_frame_and_order(self, recipe, data):
         path = data("skymaps/bayestar.multiorder.fits")
-        mask = recipe(f"order = 7\nframe = 'galactic'\n[[exclude]]\nskymap = '{path}'\n").build()
+        text = f"order = 7\nframe = 'galactic'\n[[exclude]]\nskymap = '{path}'\n"
+        mask = recipe(text, folders=[path.parent]).build()
         assert mask == ~Mask.from_skymap(path).to_frame("galactic", order=7)
 
     def test_counts_need_normalize(self, recipe, cells):
@@ -672,7 +676,7 @@ class TestMissingSizes:
         path = data("catalogs/hgps_catalog_v1.fits.gz")
         text = f"[[exclude]]\ncatalog = '{path}'\nradius = {{ column = 'R70', times = 3, missing = '0.3 deg' }}\n"
         expected = Mask.from_catalog(path, lambda t: 3 * t["R70"].quantity, missing="0.3 deg")
-        assert recipe(text).build() == ~expected
+        assert recipe(text, folders=[path.parent]).build() == ~expected
 
     @pytest.mark.parametrize(
         ("value", "message"),

@@ -90,8 +90,8 @@ def some_kinds(center, n, seed):
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("given_in", ["icrs", "galactic", "fk5", "fk4"])
 def test_the_cells_are_those_of_the_same_astropy_regions(given_in, frame, mode):
-    center = places(12, 1, given_in)
-    for shapes, regions in some_kinds(center, 12, 2):
+    center = places(6, 1, given_in)
+    for shapes, regions in some_kinds(center, 6, 2):
         cells, missed = united(shapes, order=6, mode=mode, frame=frame)
         expected, alone = one_by_one(regions, 6, mode, frame)
         assert cells == expected, shapes

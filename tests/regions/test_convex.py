@@ -2,11 +2,12 @@
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 import shape_oracles as oracle
+from astropy_healpix import core as ah
 from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
@@ -243,6 +244,43 @@ def test_ellipses_without_area(axes):
 
 
 # ---------------------------------------------------------------------- ties
+
+
+def test_a_tiny_ellipse_across_the_edge_of_a_cell():
+    """Its middle is on the edge of cells 104 and 157, which both meet it."""
+    axes = (2.66178058850194, -0.26239005068781474, 2e-11, 2e-11, 5.2)
+    assert_same(ellipses([axes], 2, "overlap"), Ellipse(*axes), 2, "overlap")
+
+
+@pytest.mark.parametrize("size", [1e-12, 8e-12, 2e-11, 1e-10, 3e-10, 1e-9])
+def test_tiny_shapes_around_a_corner_of_cells(size):
+    """Their middle is where cells meet: all of these meet it."""
+    for order in (0, 2, 7):
+        for place in oracle.cell_points(np.arange(0, 12 << (2 * order), 7**order), order, 0, 0):
+            lon, lat = (float(angle) for angle in oracle.lonlat(place))
+            for angle in (0.0, np.pi / 4):
+                axes = lon, lat, size, size, angle
+                assert_same(ellipses([axes], order, "overlap"), Ellipse(*axes), order, "overlap")
+                box = Polygon.rectangle(*axes)
+                found = polygons([box.vertices], order, "overlap")
+                if not found[3].size:
+                    assert_same(found, box, order, "overlap")
+
+
+@pytest.mark.parametrize("mode", ["overlap", "inside"])
+def test_thin_ellipses_along_the_equator(mode):
+    """All of their width is within rounding of one ring."""
+    for order, height, angle in product((2, 5), (0, 1e-12, 1e-10), (0, 1e-12, 1e-10, 1e-9)):
+        axes = 0.3, 0.0, 0.3, height, angle
+        turn = np.linspace(0, 2 * np.pi, 4000)
+        center, east, north = oracle.tangent_axes(*axes[:2], angle)
+        line = center + np.tan(0.3) * np.cos(turn)[:, np.newaxis] * east
+        line += np.tan(height) * np.sin(turn)[:, np.newaxis] * north
+        cells = from_starts_stops(*ellipses([axes], order, mode)[:2], order).cells().astype(int)
+        # The cells that hold a point of the outline, and not on an edge.
+        found, dx, dy = ah.xyz_to_healpix(*line.T, 1 << order, order="nested", return_offsets=True)
+        clear = (np.abs(dx - 0.5) < 0.4999) & (np.abs(dy - 0.5) < 0.4999)
+        assert np.isin(found[clear], cells).all() == (mode == "overlap"), (order, height, angle)
 
 
 @pytest.mark.parametrize("order", [4, 8, 12])

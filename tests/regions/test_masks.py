@@ -69,12 +69,12 @@ def quiet(make, **options):
 @pytest.mark.parametrize("kind", KINDS)
 def test_within_a_footprint_is_the_intersection(kind):
     rng = np.random.default_rng(2)
-    center = places(100, 3)
-    make = makers(center, 10 ** rng.uniform(-1, 1.3, 100) * u.deg)[kind]
+    center = places(60, 3)
+    make = makers(center, 10 ** rng.uniform(-1, 1.3, 60) * u.deg)[kind]
     for frame in ("icrs", "galactic"):
         fields = Mask.from_cones(places(3, 4), [2, 10, 0.1] * u.deg, order=9, mode="overlap", frame=frame)
         for footprint in (fields, ~fields, Mask.empty(frame=frame), Mask.full(frame=frame)):
-            for mode in MODES:
+            for mode in MODES if footprint is fields else MODES[:1]:
                 options = {"order": 7, "mode": mode, "frame": frame}
                 part = quiet(make, within=footprint, **options)
                 assert part == quiet(make, **options) & footprint

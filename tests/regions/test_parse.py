@@ -147,6 +147,13 @@ def test_a_bad_line_among_many_is_named():
         to_shapes("\n".join(lines), "icrs")
 
 
+@pytest.mark.parametrize("language", ["#CRTF\npoly[[{}]]", "fk5\ncircle({},1,1)", "Circle ICRS {} 2 3 4"])
+def test_messages_are_short(language):
+    with pytest.raises(ValueError, match="cannot be read as") as caught:
+        read(language.format("64d" * 3000))
+    assert len(str(caught.value)) < 600
+
+
 def test_damaged_packed_and_fits_files_are_told(tmp_path, monkeypatch):
     packed = gzip.compress(("icrs\n" + "circle(1,2,3)\n" * 100).encode())
     path = tmp_path / "a.reg.gz"
@@ -154,6 +161,9 @@ def test_damaged_packed_and_fits_files_are_told(tmp_path, monkeypatch):
     assert len(read(path)[0]) == 100
     path.write_bytes(packed[:-20])
     with pytest.raises(ValueError, match=r"'a\.reg\.gz' cannot be unpacked"):
+        read(path)
+    path.write_bytes(packed[:-8] + bytes(8))
+    with pytest.raises(ValueError, match=r"'a\.reg\.gz' cannot be unpacked: CRC"):
         read(path)
     path.write_bytes(packed)
     monkeypatch.setattr("hpmask.regions.parse._MOST_BYTES", 1000)
@@ -164,3 +174,13 @@ def test_damaged_packed_and_fits_files_are_told(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"'a.fits' (cannot be read as a FITS region file|holds no region)"):
         read(path)
+
+
+def test_the_list_of_formats_of_another_package_is_not_in_the_message(tmp_path):
+    path = tmp_path / "a.fits"
+    fits.PrimaryHDU().writeto(path)
+    path.write_bytes(path.read_bytes().replace(b"SIMPLE  =                    T", b"SIMPLE  = T                   "))
+    with pytest.raises(ValueError, match=r"'a.fits' ") as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600

@@ -81,7 +81,7 @@ def assert_as_healpy(plane, lon, lat, radius, order):
     theirs = healpy.query_disc(nside, oracle.vector(lon, lat), radius, inclusive=False)
     theirs = healpy.ring2nest(nside, theirs)
     ours = plane.cells().astype(np.int64)
-    differing = np.setxor1d(ours, theirs)
+    differing = np.setxor1d(ours, theirs, assume_unique=True)
     if differing.size:
         theta, phi = healpy.pix2ang(nside, differing, nest=True)
         distance = oracle.angle_between(oracle.vector(phi, PI / 2 - theta), oracle.vector(lon, lat))
@@ -140,6 +140,15 @@ def test_a_disc_holds_the_centres_on_its_edge(a, b):
     distance = oracle.angle_between(oracle.vector(lon, lat), oracle.vector(lon[a], lat[a]))
     found = as_flags(one(lon[a], lat[a], distance[b], 2))
     assert np.array_equal(found, distance <= distance[b] + 2e-15)
+
+
+def test_the_edge_of_a_wide_disc_is_as_wide_as_that_of_others():
+    """1e-14 rad, and not twice as much, where the disc is made from the one around the antipode."""
+    lon, lat = healpix.centres(np.arange(192, dtype=np.uint64), 2)
+    distance = oracle.angle_between(oracle.vector(lon, lat), oracle.vector(0.4, 0.3))
+    for cell in np.flatnonzero(distance > 1.6)[::7]:
+        assert cell in one(0.4, 0.3, distance[cell] - 0.7e-14, 2).cells()
+        assert cell not in one(0.4, 0.3, distance[cell] - 1.3e-14, 2).cells()
 
 
 @pytest.mark.deep
@@ -448,7 +457,7 @@ def annulus(lon, lat, inner, outer, order, mode):
 @examples(150)
 @given(places(), st.integers(0, 8), st.data())
 def test_annuli_are_a_disc_less_a_disc_in_the_dual_mode(mode, place, order, data):
-    inner, outer = sorted(data.draw(st.tuples(radii(order) | st.just(0.0), radii(order) | st.just(PI))))
+    inner, outer = sorted(data.draw(st.tuples(radii(order), radii(order) | st.just(PI))))
     plane, missed = annulus(*place, inner, outer, order, mode)
     starts, stops = Combined(Disc(*place, outer), Disc(*place, inner), "-", nested=True).rasterize(order, mode)
     assert np.array_equal(plane.boundaries[::2], starts)
@@ -472,6 +481,14 @@ def test_annuli_by_brute_force(order, data):
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("place", [(0.3, 0.2), (0.7, PI / 2), (PI / 4, 0.0)])
+def test_an_annulus_with_an_inner_radius_of_zero_is_a_disc(mode, place):
+    """The last places are a corner and a centre of cells."""
+    for order in (0, 4, 8):
+        assert annulus(*place, 0.0, 0.3, order, mode)[0] == one(*place, 0.3, order, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_many_annuli_are_the_union_of_single_ones(mode, monkeypatch):
     lon, lat, outer = many(300, 7)
     outer[[5, 80]] = [2.0, 3.1]
@@ -484,6 +501,17 @@ def test_many_annuli_are_the_union_of_single_ones(mode, monkeypatch):
         plane, rows = union_and_misses(Annuli(lon, lat, inner, outer), order=7, mode=mode)
         assert plane == expected
         assert rows.tolist() == missed
+
+
+@pytest.mark.parametrize("rows", [slice(7, 8), slice(3, 40, 4), slice(-5, None), slice(None, None, -1), slice(9, 9)])
+def test_a_slice_of_rows_is_the_same_as_their_numbers(rows):
+    rng = np.random.default_rng(8)
+    lon, lat = rng.uniform(0, 2 * np.pi, 60), rng.uniform(-1.5, 1.5, 60)
+    # A radius of 0 has no cell in most rows.
+    radius = np.where(np.arange(60) % 3 == 1, 0.0, rng.uniform(0.02, 0.1, 60))
+    plane, missed = union_and_misses(Discs(lon, lat, radius), rows, order=6, mode="center")
+    assert plane == discs(lon[rows], lat[rows], radius[rows], order=6)
+    assert missed.tolist() == [k for k in range(60)[rows] if radius[k] == 0]
 
 
 def test_an_order_that_is_too_fine():

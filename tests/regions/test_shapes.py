@@ -12,7 +12,7 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given
 from hypothesis import strategies as st
 from mocpy import MOC
-from profiles import examples
+from profiles import cases, examples
 from scipy.spatial import ConvexHull
 
 import hpmask
@@ -810,7 +810,7 @@ def test_compounds_are_decided_as_a_whole(seed):
 @pytest.mark.deep
 def test_more_compounds_are_decided_as_a_whole():
     kinds = ["disc", "ellipse", "rectangle", "zone", "star"]
-    assert sum(len(check_compound(seed, kinds, 64)) for seed in range(100, 150)) <= 2
+    assert sum(len(check_compound(seed, kinds, 48)) for seed in range(100, 100 + cases(2))) <= 1
 
 
 @examples(50)

@@ -73,9 +73,18 @@ def test_regions_are_those_of_scipy(seed, order, scheme, kind, connectivity):
     same(Mask.from_map(map_, keep="<", **words).planes[0], there & ~wanted, map_.order)
 
 
-@pytest.mark.parametrize("connectivity", [8, 4])
-@pytest.mark.parametrize("scheme", ["nested", "ring", "partial", "multi-order"])
-@pytest.mark.parametrize("order", [6, *(pytest.param(k, marks=pytest.mark.deep) for k in (7, 8, 9))])
+SCHEMES = ["nested", "ring", "partial", "multi-order"]
+LARGE = [(8, scheme, connectivity) for scheme in SCHEMES for connectivity in (8, 4)]
+LARGE += [(9, "partial", 8), (9, "ring", 4)]
+
+
+@pytest.mark.parametrize(
+    ("order", "scheme", "connectivity"),
+    [
+        *((6, scheme, connectivity) for scheme in SCHEMES for connectivity in (8, 4)),
+        *(pytest.param(*case, marks=pytest.mark.deep) for case in LARGE),
+    ],
+)
 def test_regions_of_large_maps(order, scheme, connectivity):
     map_, values, there = random_map(order, order, scheme, kind="smooth")
     low, high = np.quantile(values, [0.7, 0.999])

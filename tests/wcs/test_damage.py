@@ -123,7 +123,7 @@ def run(write, n, seed, folder):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("n", "seed"), [(9, 7), pytest.param(54, 8, marks=pytest.mark.deep)])
+@pytest.mark.parametrize(("n", "seed"), [(9, 7), pytest.param(27, 8, marks=pytest.mark.deep)])
 @pytest.mark.parametrize("write", FILES, ids=lambda write: write.__name__)
 def test_damaged_images_are_read_or_refused(write, n, seed, tmp_path):
     counts, slowest, failed = run(write, n, seed, tmp_path)

@@ -318,6 +318,11 @@ def test_energies_of_planes_are_no_edges(maps, path):
         BY_ENERGY.to_wcs(path)
 
 
+def test_two_energies_are_the_least(path):
+    cube(path, 2, nodes([1, 100] * u.GeV))
+    assert Mask.from_wcs(path, order=11).energy == EnergyAxis([0.1, 10, 1000] * u.GeV, name="energy_true")
+
+
 def test_a_mask_at_single_energies_is_written_with_its_bins(path):
     cube(path, 3, nodes([0.2, 1, 5] * u.GeV))
     out = path.with_name("out.fits")

@@ -12,6 +12,7 @@ from astropy.wcs import WCS
 from wcs_images import IMAGES, cube, distorted, header_wcs, mostly_deep, order_of, referee_cells, simple, some_of
 
 from hpmask import EnergyAxis, Mask, RangeSet
+from hpmask.wcs import fits_image
 
 
 def test_written_image(tmp_path):
@@ -128,11 +129,11 @@ def test_failure_half_way_leaves_the_old_file(tmp_path, monkeypatch):
     Mask.full().write_wcs(path, simple())
     before = path.read_bytes()
 
-    def fails(self, name, **options):
-        name.write(b"half")
+    def fails(file, header, data):
+        file.write(b"half")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(fits.HDUList, "writeto", fails)
+    monkeypatch.setattr(fits_image, "write_hdu", fails)
     with pytest.raises(OSError, match="No space left"):
         Mask.empty().write_wcs(path, simple(), overwrite=True)
     assert path.read_bytes() == before

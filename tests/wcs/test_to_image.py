@@ -31,8 +31,8 @@ from wcs_images import (
     text_wcs,
 )
 
-from hpmask import EnergyAxis, Mask
-from hpmask.wcs import stripes
+from hpmask import EnergyAxis, Mask, MaskSet
+from hpmask.wcs import field_wcs, stripes
 
 
 def check(wcs, shape=None, celestial=None, order=None):
@@ -381,3 +381,52 @@ def test_other_modes_raise(mode, tmp_path):
     with pytest.raises(ValueError, match=f"mode must be .*'inside', got {mode!r}"):
         Mask.full().write_wcs(tmp_path / "a.fits", simple(), mode=mode)
     assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------------- flags of a set
+
+
+def discs(n):
+    centers = SkyCoord(150 + np.linspace(-0.4, 0.4, n), 2 + 0.4 * np.sin(np.arange(n)), unit="deg")
+    return MaskSet({f"layer {k}": Mask.from_cones(center, "0.3 deg", order=11) for k, center in enumerate(centers)})
+
+
+@pytest.mark.parametrize("n", [1, 8, 9, 64, 70])
+def test_flags_are_those_of_the_pixel_centres(n):
+    masks = discs(n)
+    wcs, shape = field_wcs(SkyCoord(150, 2, unit="deg"), "1.2 deg", height="1 deg", binsz="3 arcmin")
+    image = masks.to_wcs(wcs)
+    y, x = np.indices(shape)
+    assert image.dtype == masks.dtype
+    assert (image != 0).any(axis=None)
+    np.testing.assert_array_equal(image, masks.flags(wcs.pixel_to_world(x, y)))
+
+
+def test_flags_by_areas_are_those_of_the_layers():
+    masks = discs(9)
+    field = field_wcs(SkyCoord(150, 2, unit="deg"), "1.2 deg", binsz="3 arcmin", frame="galactic")
+    sums = {mode: masks.to_wcs(field, mode=mode) for mode in ("inside", "center", "overlap")}
+    for mode, image in sums.items():
+        for bit, mask in enumerate(masks.values()):
+            np.testing.assert_array_equal(image >> bit & 1, mask.to_wcs(field, mode=mode))
+    assert ((sums["inside"] & ~sums["overlap"]) == 0).all()
+    assert (sums["inside"] != sums["overlap"]).any()
+
+
+def test_flags_on_a_cube():
+    maps = pytest.importorskip("gammapy.maps", exc_type=ImportError)
+    masks = discs(70)
+    axis = maps.MapAxis.from_energy_bounds("1 TeV", "10 TeV", 2)
+    geometry = maps.WcsGeom.create(skydir=(150, 2), width=1, binsz=0.1, axes=[axis])
+    cube = masks.to_wcs(geometry)
+    assert cube.shape == (2, 10, 10, 2)
+    np.testing.assert_array_equal(cube[1], masks.to_wcs(geometry.to_image()))
+
+
+def test_flags_that_an_image_cannot_have():
+    field = field_wcs(SkyCoord(150, 2, unit="deg"), "1 deg")
+    bands = Mask.from_energy(EnergyAxis([1, 10] * u.GeV), energy_min="1 GeV")
+    with pytest.raises(ValueError, match="the layer 'bands' has energy bins"):
+        MaskSet({"star": Mask.full(), "bands": bands}).to_wcs(field)
+    with pytest.raises(ValueError, match="mode must be 'center', 'overlap' or 'inside', got 'fraction'"):
+        discs(1).to_wcs(field, mode="fraction")

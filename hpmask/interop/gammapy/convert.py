@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 from astropy import units as u
 
 from hpmask._utils.modes import Mode
 from hpmask._utils.parallel import for_the_call
-from hpmask.core.value import MaskValue
+from hpmask.core.value import MaskValue, with_history
 from hpmask.energy.axis import EnergyAxis
 from hpmask.interop.gammapy._import import need_gammapy
 from hpmask.interop.gammapy.from_maps import from_map
@@ -43,7 +44,7 @@ def from_gammapy(
 ) -> MaskValue:
     """See `hpmask.Mask.from_gammapy`."""
     need_gammapy()
-    from gammapy.maps import Map
+    from gammapy.maps import Geom, Map
 
     criterion = Criterion.of(threshold, low=low, high=high, keep=keep, closed=closed, connectivity=connectivity)
     of_maps: dict[str, Any] = {"outside": outside, "threshold": threshold, "low": low, "high": high}
@@ -63,9 +64,15 @@ def from_gammapy(
             outside=False if outside is None else outside,
             frame=frame,
         )
+    if isinstance(data, Geom):
+        _check_unused(of_maps, "maps", data)
+        _check_unused(of_sources, "catalogs and models", data)
+        everywhere = Map.from_geom(data, data=np.ones(data.data_shape, dtype=np.bool_))
+        mask = from_map(everywhere, order=order, resolution=resolution, mode=mode, frame=frame)
+        return with_history(mask, f"from_gammapy({type(data).__name__}, order={mask.order}, mode={mode!r})")
     if not _has_sources(data):
         raise TypeError(
-            "data must be a map, a SourceCatalog, Models, a model or a list of models of gammapy, "
+            "data must be a map, a geometry, a SourceCatalog, Models, a model or a list of models of gammapy, "
             f"got {type(data).__name__}{_hint(data)}"
         )
     _check_unused(of_maps, "maps", data)
@@ -100,10 +107,7 @@ def _check_unused(options: dict[str, Any], kind: str, data: Any) -> None:
 def _hint(data: Any) -> str:
     """The function that takes an object of another kind, for an error."""
     from gammapy.datasets import Dataset
-    from gammapy.maps import Geom
 
     if isinstance(data, Dataset):
         return ": hpmask.interop.gammapy.from_dataset takes datasets"
-    if isinstance(data, Geom):
-        return ": a geometry has no values"
     return ": Mask.from_catalog takes tables and files of catalogs" if hasattr(data, "colnames") else ""

@@ -204,7 +204,11 @@ class ExclusionMask:
                 f"the mask has {energy.n_bins} energy bins, but coords has no {energy.name!r}: add it, or combine the "
                 "bins of the mask with reduce('any') or reduce('all')"
             )
-        bins = energy.bin_of(u.Quantity(at))
+        at = u.Quantity(at)
+        if np.isnan(at.value).any():
+            # Geometries with fewer cells in some bins have places without a position and without an energy.
+            at = np.where(np.isnan(at.value) & ~(np.isfinite(lon) & np.isfinite(lat)), energy.edges[0], at)
+        bins = energy.bin_of(at)
         shape = np.broadcast_shapes(lon.shape, bins.shape)
         result = np.zeros(shape, dtype=np.bool_)
         bins = np.broadcast_to(bins, shape)

@@ -20,6 +20,7 @@ from hpmask._utils.modes import Mode, check_mode
 from hpmask._utils.parallel import for_the_call
 from hpmask.core import lookup
 from hpmask.core.algebra import overlaps
+from hpmask.core.positions import Positions
 from hpmask.core.rangeset import RangeSet, index_of
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
@@ -239,7 +240,7 @@ def _region(plane: RangeSet, mask: MaskValue, geom: Any, mode: Mode) -> bool:
     if mode == "center":
         center = geom.center_skydir
         coord = SkyCoord(center.spherical.lon, center.spherical.lat, frame=center.frame.name)
-        return bool(lookup.contains([plane], mask.order, mask.frame, None, coord, None))
+        return bool(lookup.contains([plane], mask.order, None, Positions.of_coord(coord, mask.frame, "geom"), None))
     area = from_regions(geom.region, order=_order_for(geom, mask), mode="overlap", frame=mask.frame)
     return overlaps(alone, area) if mode == "overlap" else area <= alone
 

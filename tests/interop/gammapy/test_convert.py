@@ -176,7 +176,6 @@ def test_resolution_instead_of_an_order(data):
         (None, "NoneType"),
         (np.ones(12, dtype=bool), "ndarray"),
         (Table({"ra": [1.0], "dec": [2.0]}), r"Table.*Mask\.from_catalog"),
-        (GEOM, "WcsGeom"),
         ("file.fits", "str"),
     ],
     ids=lambda value: type(value).__name__,
@@ -184,6 +183,61 @@ def test_resolution_instead_of_an_order(data):
 def test_other_things(data, facts):
     with pytest.raises(TypeError, match=f"^data must be .*{facts}"):
         Mask.from_gammapy(data, order=8)
+
+
+# ---------------------------------------------------------------------- geometries
+
+
+@pytest.mark.parametrize(
+    "geom",
+    [
+        GEOM.to_image(),
+        WcsGeom.create(skydir=CRAB.galactic, binsz=0.1, width=(3, 1), frame="galactic"),
+        WcsGeom.create(skydir=(83.0, 60.0), binsz=0.1, width=(3, 1), proj="TAN"),
+        HpxGeom(32, region="DISK(80,20,5)"),
+        HpxGeom(16, frame="galactic"),
+        RegionGeom.create("icrs;circle(83,22,1)"),
+        RegionGeom.create("galactic;box(184,-5,2,1,30)"),
+    ],
+    ids=lambda geom: f"{type(geom).__name__} {geom.frame}",
+)
+def test_a_geometry_is_the_sky_that_it_covers(geom):
+    mask = Mask.from_gammapy(geom)
+    assert mask.frame == geom.frame
+    assert mask.history.startswith(f"from_gammapy({type(geom).__name__}, order=")
+    assert mask.to_gammapy(geom).data.all()
+    # gammapy says itself which positions are on its pixels.
+    rng = np.random.default_rng(1)
+    center = geom.center_skydir.icrs
+    around = center.directional_offset_by(rng.uniform(0, 360, 20000) * u.deg, rng.uniform(0, 6, 20000) * u.deg)
+    assert (mask.contains(around) != geom.contains(around)).mean() < 0.01
+    solid_angle = geom.solid_angle().to_value(u.deg**2)
+    total = solid_angle * geom.data_shape[-1] if geom.is_hpx else solid_angle.sum()
+    assert mask.area.to_value(u.deg**2) == pytest.approx(total, rel=0.01)
+
+
+def test_a_geometry_keeps_its_energy_bins():
+    mask = Mask.from_gammapy(GEOM)
+    assert mask == Mask.from_gammapy(MAP)
+    assert mask.energy.n_bins == 3
+    narrower = mask.erode(lambda energy: [0.1, 0.2, 0.3] * u.deg).to_gammapy(GEOM).data.sum(axis=(1, 2))
+    np.testing.assert_allclose(narrower, [18**2, 16**2, 14**2], atol=4 * 18)
+
+
+@pytest.mark.parametrize("option", [{"threshold": 1}, {"nan": "keep"}, {"outside": True}, {"extension": "1 deg"}])
+def test_a_geometry_has_no_values(option):
+    with pytest.raises(TypeError, match=f"{next(iter(option))} is an option for .*WcsGeom"):
+        Mask.from_gammapy(GEOM, **option)
+
+
+# ---------------------------------------------------------------------- errors
+
+
+def test_an_axis_of_gammapy():
+    hint = r"(\w+) must be an EnergyAxis, got MapAxis: hpmask\.interop\.gammapy\.axis_from_gammapy\(\1\) makes one"
+    for make in (lambda: Mask.from_energy(ENERGY, "1 TeV"), lambda: Mask.from_cones(CRAB, "1 deg", energy=ENERGY)):
+        with pytest.raises(TypeError, match=hint):
+            make()
 
 
 def test_a_dataset():

@@ -1,5 +1,6 @@
 """Masks of gammapy's datasets: there, back, and what a fit makes of them."""
 
+import operator
 import warnings
 
 import gammapy_fields  # noqa: F401  (skips without gammapy)
@@ -10,6 +11,7 @@ from astropy.coordinates import SkyCoord
 from gammapy.data import FixedPointingInfo, Observation, Observations
 from gammapy.datasets import Datasets, FluxPointsDataset, SpectrumDataset
 from gammapy.irf import PSF3D, PSFMap
+from gammapy.makers import FoVBackgroundMaker, ReflectedRegionsBackgroundMaker
 from gammapy.maps import Map, MapAxis, RegionGeom
 from gammapy.modeling import Fit
 from gammapy.modeling.models import FoVBackgroundModel, GaussianSpatialModel, PowerLawSpectralModel, SkyModel
@@ -309,3 +311,56 @@ def test_containment_beyond_the_last_radius():
     cut = PSF3D([energy, offset, rad], data=np.broadcast_to(profile, (6, 2, 50)).copy(), unit="deg-2")
     with pytest.raises(ValueError, match=r"no radius of 95% .* 5\d"):
         containment(cut, 0.95)(AXIS)
+
+
+# ---------------------------------------------------------------------- a mask in place of a map
+
+
+@pytest.mark.parametrize("safe", [True, False], ids=["with mask_safe", "without mask_safe"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda dataset: dataset.mask.data,
+        lambda dataset: dataset.stat_sum(),
+        lambda dataset: dataset.mask_image,
+        lambda dataset: dataset.energy_range_total,
+        lambda dataset: dataset.to_image(),
+        lambda dataset: dataset.to_masked(),
+        lambda dataset: dataset.write("never.fits"),
+        lambda dataset: str(dataset),
+    ],
+)
+def test_a_mask_without_pixels_as_mask_fit(safe, use):
+    """gammapy does not check what is assigned; whatever uses it says what to do."""
+    dataset = map_dataset(CRAB)
+    if not safe:
+        dataset.mask_safe = None
+    mask = ~Mask.from_cones(CRAB, "0.3 deg", order=11)
+    dataset.mask_fit = mask
+    with pytest.raises((TypeError, AttributeError), match=r"to_gammapy\(geom\)|to_exclusion_mask\(\)"):
+        use(dataset)
+    dataset.mask_fit = mask.to_gammapy(dataset.counts.geom)
+    assert np.isfinite(dataset.stat_sum())
+
+
+@pytest.mark.parametrize("operation", [operator.and_, operator.or_, operator.xor, operator.mul, operator.iand])
+def test_a_map_combined_with_a_mask(operation):
+    """numpy would make a map of masks from this."""
+    map_ = map_dataset(CRAB).mask_safe
+    with pytest.raises(TypeError, match=r"because it has no pixels: to_gammapy\(geom\)"):
+        operation(map_, ~Mask.from_cones(CRAB, "0.3 deg", order=11))
+    assert map_.data.dtype == bool
+
+
+def test_a_mask_as_the_data_of_a_map():
+    with pytest.raises(AttributeError, match=r"no attribute 'shape'.*to_gammapy\(geom\)"):
+        Map.from_geom(map_dataset(CRAB).counts.geom, data=Mask.full())
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [FoVBackgroundMaker, lambda exclusion_mask: ReflectedRegionsBackgroundMaker(exclusion_mask=exclusion_mask)],
+)
+def test_a_mask_without_pixels_for_a_maker(maker):
+    with pytest.raises(TypeError, match=r"to_exclusion_mask\(\)"):
+        maker(exclusion_mask=Mask.full()).run(map_dataset(CRAB))

@@ -45,7 +45,7 @@ def at_pixels(mask, geom):
     sky = np.isfinite(where.data.lon.deg)
     result = np.zeros(where.shape, dtype=bool)
     energy = None if mask.energy is None else np.broadcast_to(coord["energy"], where.shape)[sky] * ENERGY.unit
-    result[sky] = mask.contains(where[sky], energy)
+    result[sky] = mask.contains(where[sky], energy=energy)
     return result
 
 
@@ -410,6 +410,19 @@ def test_exclusion_mask_without_energy_to_ask():
     one = Mask(discs().planes, energy=EnergyAxis([1, 10] * u.TeV)).to_exclusion_mask()
     np.testing.assert_array_equal(one.interp_to_geom(geom).data, discs().to_gammapy(geom).data)
     assert one.geom.is_flat
+
+
+def test_coordinates_of_geometries_with_fewer_cells_in_some_bins():
+    """gammapy gives the places without a cell neither a position nor an energy."""
+    mask = with_energy(order=5)
+    few = np.array([5, 6, 7, 100, 101]), np.array([0, 0, 2, 2, 2])
+    for geom in (HpxGeom(np.array([4, 8, 2]), axes=[ENERGY]), HpxGeom(8, region=few, axes=[ENERGY])):
+        coord = geom.get_coord()
+        assert np.isnan(coord["energy"]).any()
+        found = mask.to_exclusion_mask().get_by_coord(coord)
+        np.testing.assert_array_equal(found, mask.to_gammapy(geom).data)
+    with pytest.raises(ValueError, match="energy must not be NaN"):
+        mask.to_exclusion_mask().get_by_coord({"skycoord": CRAB, "energy": np.nan * u.TeV})
 
 
 def test_coordinates_in_all_forms():
