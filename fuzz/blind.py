@@ -6,6 +6,7 @@ is kept and changed further. That is less than the branches of the code, but an 
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -23,9 +24,14 @@ _DETAILS = re.compile(r"'[^']*'|\"[^\"]*\"|[-+]?\d[\d.e+-]*|/\S+")
 
 
 def fuzz_blindly(
-    target: Target, seconds: float, seed: int, collect: Callable[[bytes], str | None]
+    target: Target,
+    seed: int,
+    collect: Callable[[bytes], str | None],
+    *,
+    seconds: float = math.inf,
+    most: float = math.inf,
 ) -> tuple[int, list[bytes]]:
-    """Put changed inputs through a target for some time.
+    """Put changed inputs through a target for some time, or a number of them, which are the same in each run.
 
     Returns
     -------
@@ -56,7 +62,8 @@ def fuzz_blindly(
     for _, data in target.inputs(real=True):
         run(data)
         pool.append(data)
-    while time.monotonic() < end:
+    most += n
+    while n < most and time.monotonic() < end:
         # Half of the inputs are changes of those that were new lately.
         data = pool[-1 - min(int(rng.expovariate(0.05)), len(pool) - 1)] if rng.random() < 0.5 else rng.choice(pool)
         for _ in range(rng.choice((1, 1, 1, 2, 3))):

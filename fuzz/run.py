@@ -97,7 +97,7 @@ def _fuzzed_blindly(options: argparse.Namespace) -> dict[str, Any]:
     target = load(options.target)
     before = set(_found(options.findings))
     start = time.monotonic()
-    n, new = fuzz_blindly(target, options.seconds, _seed(options), Collector(target.one, options.findings))
+    n, new = fuzz_blindly(target, _seed(options), Collector(target.one, options.findings), seconds=options.seconds)
     if options.corpus:
         options.corpus.mkdir(parents=True, exist_ok=True)
         for data in new:

@@ -420,6 +420,17 @@ def sorting(s: Source, call: Call) -> None:
     call(k.join, moved, rest)
     same(moved, np.sort(given), "numbers that were joined")
     refuses(k.join, moved, np.zeros(n + 1, np.uint64))
+    least, most = min(values, default=0), max(values, default=0)
+    shift = max((most - least).bit_length() - s.integer(0, 8), 0)
+    stops = np.zeros(((most - least) >> shift) + 1, np.int64)
+    grouped = given.copy()
+    call(k.distribute, grouped, least, shift, stops)
+    groups = (given - np.uint64(least)) >> np.uint64(shift)
+    same(stops, np.cumsum(np.bincount(groups.astype(np.int64), minlength=stops.size)), "ends of the groups")
+    same((grouped - np.uint64(least)) >> np.uint64(shift), np.sort(groups), "groups")
+    same(np.sort(grouped), np.sort(given), "numbers that were distributed")
+    if n and stops.size > 1:
+        refuses_to_fit(k.distribute, grouped, least, shift, stops[:-1])
 
 
 @target

@@ -47,14 +47,23 @@ def one(data: bytes) -> None:
     if masks is not None:
         check_set(masks)
     else:
-        # Of a map with bits, a mask needs the names of those that are wanted.
-        values = outcome(lambda: Mask.from_map(path, 0.5, frame="icrs", nan="exclude"), path)
+        values = outcome(lambda: _values(path), path)
         if values is not None:
             check_mask(values)
     if mask is not None:
         check_mask(mask)
         check_round_trip(mask, ("fits", "healsparse") if mask.order > 2 else ("fits",))
         _compare_with_healsparse(mask, path)
+
+
+def _values(path: Path) -> Mask | None:
+    try:
+        return Mask.from_map(path, 0.5, frame="icrs", nan="exclude")
+    except TypeError as error:
+        # Of a map with bits, a mask needs the names of those that are wanted, even if the names are not valid in a set.
+        if str(error).startswith(f"{path}: this is a wide mask: give the bits that are wanted, "):
+            return None
+        raise
 
 
 def _compare_with_healsparse(mask: Mask, path: Path) -> None:

@@ -260,7 +260,12 @@ def _write_nested(plane: RangeSet, order: int, row: NDArray[np.bool_]) -> None:
     steps[boundaries[0::2]] = 1
     stops = boundaries[1::2]
     steps[stops[stops < row.size]] = -1
-    np.cumsum(steps, dtype=np.int8, out=steps)
+    # In pieces, since a signal is answered between them.
+    for start in range(0, row.size, _CHUNK):
+        piece = steps[start : start + _CHUNK]
+        if start:
+            piece[0] += steps[start - 1]
+        np.cumsum(piece, dtype=np.int8, out=piece)
 
 
 def _write_ring(plane: RangeSet, order: int, row: NDArray[np.bool_]) -> None:
@@ -316,6 +321,8 @@ def as_cells(cells: ArrayLike, n_values: int, order: int) -> NDArray[Any]:
     if bad.size:
         row = bad[0]
         raise ValueError(f"cells of order {order} are numbered 0 to {last}, row {row} is {numbers[row]}")
+    if np.all(numbers[1:] > numbers[:-1]):
+        return numbers
     sequence = np.argsort(numbers, kind="stable")
     again = sequence[1:][numbers[sequence[1:]] == numbers[sequence[:-1]]]
     if again.size:

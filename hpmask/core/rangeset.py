@@ -6,6 +6,7 @@ This module does not deal with coordinates, units, energies or files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -51,6 +52,8 @@ _OR, _AND, _XOR, _MINUS = 0b1110, 0b1000, 0b0110, 0b0010
 _PARALLEL_FROM = 200_000
 # With fewer numbers, the general sort is as fast as any.
 _FEW = 5_000
+# Random numbers that NumPy sorts in one call. More of them are distributed before.
+_SORTED_AT_ONCE = 1 << 21
 
 Boundaries = NDArray[np.uint64]
 
@@ -1029,8 +1032,10 @@ def _sort(numbers: Boundaries) -> None:
     count = _sorting.part(numbers, aside)
     if count < 0:
         # Long ascending runs are merged by NumPy's stable sort.
-        is_random = np.count_nonzero(numbers[1:] < numbers[:-1]) > numbers.size // 32
-        numbers.sort(kind=None if is_random else "stable")
+        if np.count_nonzero(numbers[1:] < numbers[:-1]) > numbers.size // 32:
+            _sort_random(numbers)
+        else:
+            numbers.sort(kind="stable")
         return
     few = aside[:count]
     if count > _FEW:
@@ -1038,6 +1043,20 @@ def _sort(numbers: Boundaries) -> None:
     else:
         few.sort()
     _sorting.join(numbers, few)
+
+
+def _sort_random(numbers: Boundaries) -> None:
+    """Sort in place. NumPy sorts groups that fit in the processor's cache, and a signal is answered between them."""
+    if numbers.size <= _SORTED_AT_ONCE:
+        numbers.sort()
+        return
+    least, most = int(numbers.min()), int(numbers.max())
+    shift = max((most - least).bit_length() - 8, 0)
+    stops = np.zeros(((most - least) >> shift) + 1, dtype=np.int64)
+    _sorting.distribute(numbers, least, shift, stops)
+    if shift:
+        for start, stop in pairwise([0, *stops.tolist()]):
+            _sort_random(numbers[start:stop])
 
 
 def _trimmed(array: Boundaries, size: int) -> Boundaries:

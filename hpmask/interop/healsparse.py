@@ -91,8 +91,9 @@ def from_healsparse(
             raise TypeError("bits are an alternative to a threshold: give one of them")
         numbers = None if bits is None else _bits_of(cells, bits)
         if cells.kind == "wide" and numbers is None:
-            names = ", ".join(map(repr, cells.names)) or f"0 to {cells.n_bits - 1}"
-            raise TypeError(f"values is a wide mask: give the bits that are wanted, bits={names}")
+            choice = ", ".join(map(repr, cells.names)) or f"0 to {cells.n_bits - 1}"
+            where = "values is" if path is None else f"{path}: this is"
+            raise TypeError(f"{where} a wide mask: give the bits that are wanted, bits= one or several of {choice}")
         with faults_of(path):
             if numbers is not None:
                 planes = [_plane_of_bits(cells, numbers, outside=outside, invert=invert)]

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 import hpmask
 from hpmask._files.fits_text import add_history, add_title, history_of
 from hpmask._files.hdu import Hdu
-from hpmask._utils.arguments import MAX_ORDER
 from hpmask._utils.errors import MaskFormatError
 from hpmask.core import full_maps
-from hpmask.core.rangeset import RangeSet, uniq_ranges
+from hpmask.core.rangeset import RangeSet, cells_in, uniq_ranges
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
 from hpmask.geometry import healpix
@@ -229,7 +228,7 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
     axis, planes = ascending(primary, mask.energy, mask.planes)
     if n_part < n_full:
         cells = outline.cells(order)
-        values = [_inside(plane, cells, order) for plane in planes]
+        values = [cells_in(plane, cells, order).view(np.uint8) for plane in planes]
     else:
         cells = None
         values = [full_maps.full_of(plane, order, nest=True).view(np.uint8) for plane in planes]
@@ -244,12 +243,6 @@ def _write(mask: MaskValue, file: IO[bytes]) -> None:
     add_title(primary, mask.title)
     add_history(primary, mask.history.split("\n") if mask.history else [])
     write_file(file, primary, header, data, bands)
-
-
-def _inside(plane: RangeSet, cells: NDArray[np.uint64], order: int) -> NDArray[np.uint8]:
-    """1 for the cells that are in a set, 0 for the others."""
-    boundaries = plane.boundaries >> np.uint64(2 * (MAX_ORDER - order))
-    return (np.searchsorted(boundaries, cells, side="right") & 1).astype(np.uint8)
 
 
 FORMAT = Format(

@@ -149,7 +149,8 @@ def _opened(path: Path) -> Source:
     if not path.is_file():
         raise FileNotFoundError(f"there is no region file {str(path)!r}")
     try:
-        with get_readable_fileobj(path, encoding="binary") as file:
+        # A file that astropy opened itself stays open if it is damaged.
+        with open(path, "rb") as raw, get_readable_fileobj(raw, encoding="binary") as file:
             content = file.read(_MOST_BYTES + 1)
     except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         # Those who unpack raise an OSError too.

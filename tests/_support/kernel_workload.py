@@ -614,6 +614,9 @@ class Workload:
         sorting.join(values, aside)
         yield values
         yield sorting.part(values[::-1].copy(), np.empty(9, np.uint64))
+        stops = np.empty(192, np.int64)
+        sorting.distribute(values[::-1].copy(), 0, 54, stops)
+        yield stops
 
     def call_sparse_blocks(self) -> Iterable[Any]:
         kernel = load("sparse_blocks")

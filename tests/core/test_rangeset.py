@@ -13,6 +13,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 from unittest import mock
 
@@ -129,6 +130,26 @@ def test_groups_that_are_set_aside():
         assert values.tolist() == sorted(numbers)
     with pytest.raises(ValueError, match="more numbers"):
         sorting.join(np.zeros(1, np.uint64), np.zeros(2, np.uint64))
+
+
+@given(st.lists(st.one_of(st.integers(0, 2**64 - 1), st.integers(0, 3), st.integers(2**63, 2**63 + 9))))
+def test_many_random_numbers_are_sorted_in_groups(numbers):
+    values = np.array(numbers, np.uint64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rangeset, "_SORTED_AT_ONCE", 3)
+        rangeset._sort_random(values)
+    assert values.tolist() == sorted(numbers)
+
+
+def test_distributing_into_groups():
+    values, stops = np.array([9, 12, 8, 15, 10, 8], np.uint64), np.empty(4, np.int64)
+    sorting.distribute(values, 8, 1, stops)
+    assert stops.tolist() == [3, 4, 5, 6]
+    assert [sorted(values[i:j].tolist()) for i, j in pairwise([0, *stops])] == [[8, 8, 9], [10], [12], [15]]
+    for least, shift, groups in (8, 1, 3), (9, 1, 4), (8, 64, 4), (8, -1, 4), (8, 1, 0), (8, 1, 257):
+        with pytest.raises(ValueError, match="group"):
+            sorting.distribute(values, least, shift, np.empty(groups, np.int64))
+    assert sorted(values.tolist()) == [8, 8, 9, 10, 12, 15]
 
 
 @pytest.mark.parametrize("few", [0, 10**9])

@@ -172,7 +172,9 @@ def test_maps_that_are_none():
     with pytest.raises(TypeError, match="values has the fields depth, n: take one of them, column='depth'"):
         Mask.from_map(rows, 0, frame="icrs")
     wide = healsparse.HealSparseMap.make_empty(8, 64, healsparse.WIDE_MASK, wide_mask_maxbits=10)
-    with pytest.raises(TypeError, match="values is a wide mask: give the bits that are wanted, bits=0 to 15"):
+    with pytest.raises(
+        TypeError, match="values is a wide mask: give the bits that are wanted, bits= one or several of 0 to 15"
+    ):
         Mask.from_map(wide, 0, frame="icrs")
     with pytest.raises(TypeError, match="bits are an alternative to a threshold"):
         Mask.from_map(wide, 0, bits=1, frame="icrs")

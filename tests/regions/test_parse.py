@@ -5,6 +5,7 @@ import os
 import random
 import re
 import warnings
+from pathlib import Path
 
 import pytest
 from astropy.io import fits
@@ -174,6 +175,18 @@ def test_damaged_packed_and_fits_files_are_told(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"'a.fits' (cannot be read as a FITS region file|holds no region)"):
         read(path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+@pytest.mark.parametrize("content", [b"\x1f\x8b\x08", b"\x1f\x8bno", b"BZh9no", b"\xfd7zXZ\x00no"])
+def test_a_damaged_file_is_closed(content, tmp_path):
+    path = tmp_path / "a.reg"
+    path.write_bytes(content)
+    before = len(os.listdir("/proc/self/fd"))
+    # The error is there, and with it what its frames hold.
+    with pytest.raises(ValueError, match=r"'a\.reg' "):
+        read(path)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_the_list_of_formats_of_another_package_is_not_in_the_message(tmp_path):
