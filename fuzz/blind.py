@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 
 from fuzz import checks
 from fuzz.mutators import Plain
 from fuzz.target import Target
 
-__all__ = ["fuzz_blindly", "plain_mutation"]
+__all__ = ["answer_of", "fuzz_blindly", "plain_mutation"]
 
 _MOST_KEPT = 2000
 # What differs between messages that say the same: numbers, and what is quoted from the input.
@@ -54,7 +54,7 @@ def fuzz_blindly(
         n += 1
         checks.answers.clear()
         failed = collect(data) is not None
-        answer = tuple(_DETAILS.sub("_", one)[:200] for one in checks.answers)
+        answer = answer_of(checks.answers)
         is_new = answer not in known and not failed
         known.add(answer)
         return is_new
@@ -72,6 +72,11 @@ def fuzz_blindly(
             pool.append(data)
             new.append(data)
     return n, new
+
+
+def answer_of(messages: Iterable[str]) -> tuple[str, ...]:
+    """What a door says, without the details of an input."""
+    return tuple(_DETAILS.sub("_", one)[:200] for one in messages)
 
 
 def plain_mutation(rng: Random, words: tuple[bytes, ...] = ()) -> Plain:

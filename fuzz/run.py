@@ -17,6 +17,7 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,8 @@ if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().p
 # By the clock: on a busy machine, an input that takes a second of the processor may take a minute.
 _HARD_SECONDS = 300
 _HARD_MEGABYTES = 2500
+# A door's part of the corpus in the repository: bytes and files.
+_ROOM, _MOST_FILES = 20_000, 25
 _INSTRUMENTED = 3
 """How much longer an input may take where the code is instrumented."""
 
@@ -46,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--findings", type=Path, help="folder of the findings (default: fuzz-findings/TARGET)")
     parser.add_argument("--report", type=Path, help="JSON file for the numbers and the findings")
     parser.add_argument("--replay", action="store_true", help="put seeds, corpus and findings through the target once")
+    parser.add_argument("--keep", action="store_true", help="choose the corpus of the repository anew")
     parser.add_argument("--blind", action="store_true", help="do not instrument the code")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -57,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.target not in names():
         parser.error(f"the target must be one of {', '.join(names())}")
     options.findings = options.findings or Path("fuzz-findings") / options.target
+    if options.keep and not options.corpus:
+        parser.error("--keep chooses from the inputs in a folder: give --corpus")
     if options.inside:
         _fuzz(options)
     blind = options.blind
@@ -65,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
         blind = True
     report = _replayed(options) if options.replay else _fuzzed_blindly(options) if blind else _fuzzed(options)
     print(json.dumps(report))
+    if options.keep:
+        _keep(options.target, options.corpus)
     if options.report:
         options.report.write_text(json.dumps(report) + "\n", encoding="utf-8")
     return bool(report["findings"])
@@ -156,6 +164,39 @@ def _fuzzed(options: argparse.Namespace) -> dict[str, Any]:
                 _keep_trace(options.findings, text)
                 seed += 1
     return _report(target.name, n, start, _new(options.findings, before), coverage)
+
+
+def _keep(name: str, found: Path) -> None:
+    """Make the corpus of the smallest inputs that the door answers in different ways, as far as there is room."""
+    from fuzz import checks
+    from fuzz.blind import answer_of
+    from fuzz.target import CORPUS, load
+
+    target = load(name)
+    known: set[tuple[str, ...]] = set()
+
+    def is_new(data: bytes) -> bool:
+        checks.answers.clear()
+        try:
+            target.one(data)
+        except Exception:
+            return False
+        before = len(known)
+        known.add(answer_of(checks.answers))
+        return len(known) > before
+
+    for data in target.seeds().values():
+        is_new(data)
+    contents = {file.read_bytes() for folder in (found, CORPUS / name) for file in _found(folder)}
+    chosen, room = [], _ROOM
+    for data in sorted(contents, key=lambda data: (len(data), data)):
+        if len(chosen) < _MOST_FILES and len(data) <= room and is_new(data):
+            chosen.append(data)
+            room -= len(data)
+    shutil.rmtree(CORPUS / name, ignore_errors=True)
+    (CORPUS / name).mkdir(parents=True)
+    for data in chosen:
+        (CORPUS / name / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
 
 
 def _new(folder: Path, before: set[Path]) -> list[str]:

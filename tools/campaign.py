@@ -24,11 +24,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST, LAST = "<!-- counts of the campaign -->", "<!-- end of the counts -->"
@@ -44,6 +46,11 @@ class Report:
     seconds: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+
+    def add(self, other: Report) -> None:
+        self.cases += other.cases
+        self.failures += other.failures
+        self.missing += other.missing
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -63,8 +70,7 @@ class Report:
 
 def run(command: list[str], report: Report, *, folder: Path, limit: float | None = None, **environment: str) -> bool:
     """Run a command of the checkout to its end, or to the limit in seconds, and note what it counted."""
-    counts = folder / "counts.jsonl"
-    counts.unlink(missing_ok=True)
+    counts = folder / f"counts-{uuid4()}.jsonl"
     print("+", *(f"{name}={value}" for name, value in environment.items()), *command, flush=True)
     everything = {**os.environ, "CI": "", "MPLBACKEND": "Agg", "HPMASK_COUNTS": str(counts), **environment}
     # In a session of its own, so that its processes end with it.
@@ -119,7 +125,7 @@ def pytest_rounds(*paths: str) -> Callable[[float, Report, Path], None]:
 
 
 def fuzzers(seconds: float, report: Report, folder: Path) -> None:
-    """Each target for at least a minute, in random order: a short campaign runs some of them only."""
+    """All targets, one on each processor, for half a minute at least: a short campaign runs some of them only."""
     start, turns = time.monotonic(), []
     for module in ("fuzz.run", "fuzz.kernels.run"):
         listed = subprocess.run([sys.executable, "-m", module, "--list"], cwd=ROOT, capture_output=True, text=True)
@@ -127,21 +133,35 @@ def fuzzers(seconds: float, report: Report, folder: Path) -> None:
             report.missing.append(f"{module}: {(listed.stderr.strip().splitlines() or ['no targets'])[-1]}")
         turns += [(module, target) for target in listed.stdout.split()]
     random.Random(report.seed).shuffle(turns)
-    each = max(60, round(seconds / max(1, len(turns))))
-    for number, (module, target) in enumerate(turns):
+    # What the fuzzers of the kernels run on is made before they do so at once.
+    subprocess.run([sys.executable, "-m", "fuzz.kernels.build"], cwd=ROOT, check=False)
+    processors = os.cpu_count() or 1
+    each = max(30, round(seconds * processors / max(1, len(turns))))
+
+    def one(turn: tuple[str, str]) -> Report:
+        module, target = turn
+        own = Report(0, report.seed)
         if time.monotonic() - start > seconds:
-            report.missing.append(f"{len(turns) - number} targets of fuzzers: no time was left")
-            return
+            own.missing.append(f"{module} {target}: no time was left")
+            return own
         file = folder / f"{module}-{target}.json"
         command = [sys.executable, "-m", module, target, "--seconds", str(each), "--seed", str(report.seed + 1)]
-        run([*command, "--report", str(file)], report, folder=folder)
+        if module == "fuzz.run":
+            # `fuzz.run TARGET --keep` chooses from it what goes to the repository.
+            command += ["--corpus", str(ROOT / "build" / "fuzz-corpus" / target)]
+        run([*command, "--report", str(file)], own, folder=folder)
         found = json.loads(file.read_text()) if file.exists() else []
-        for one in found if isinstance(found, list) else [found]:
-            if "skipped" in one:
-                report.missing.append(f"{module} {target}: {one['skipped']}")
+        for part in found if isinstance(found, list) else [found]:
+            if "skipped" in part:
+                own.missing.append(f"{module} {target}: {part['skipped']}")
             else:
                 kind = "kernels" if module == "fuzz.kernels.run" else "doors"
-                report.cases[f"inputs of fuzzers to the {kind}"] += one["executions"]
+                own.cases[f"inputs of fuzzers to the {kind}"] += part["executions"]
+        return own
+
+    with ThreadPoolExecutor(processors) as pool:
+        for own in pool.map(one, turns):
+            report.add(own)
 
 
 def sanitizers(seconds: float, report: Report, folder: Path) -> None:

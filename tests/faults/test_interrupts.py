@@ -195,7 +195,7 @@ MORE = {
     ),
     "random": lambda m: m.noise.random(m.size.randoms, seed=1),
     "contains": lambda m: [m.noise.contains(m.rows) for _ in range(40)],
-    "area_in": lambda m: m.noise.area_in(Shapes.cones(m.rows, "1 deg")),
+    "area_in": lambda m: m.noise.area_in(Shapes.cones(m.rows, "1 deg"), order=12),
     "coverage": lambda m: hpmask.coverage(Shapes.cones(m.rows, "2 deg"), order=10),
     "fraction": lambda m: m.noise.at_order(14).fraction(11),
     "write json": lambda m: m.noise.write(m.path("out.json"), overwrite=True),
