@@ -1,7 +1,9 @@
 """Fixtures that all tests share."""
 
+import hashlib
 import json
 import os
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,28 @@ load_profile()
 os.environ["PYTHONSAFEPATH"] = "1"
 
 _DATA = Path(os.environ.get("HPMASK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--share", type=float, default=1.0, help="run this share of the deep tests, and of each file one")
+    parser.addoption("--share-of", default="", help="a text, such as a commit, that decides which ones")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose a share of the deep tests, the same one in all processes."""
+    share, name = config.getoption("share"), config.getoption("share_of")
+    if share >= 1:
+        return
+    files = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("deep"):
+            files[item.path].append(item)
+    left_out = set()
+    for some in files.values():
+        some.sort(key=lambda item: hashlib.sha256(f"{name} {item.nodeid}".encode()).digest())
+        left_out.update(some[max(1, round(share * len(some))) :])
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ def fuzz(harness: Path, target: str, seconds: float, seed: int) -> dict[str, Any
                 "-len_control=20",
                 "-reload=0",
                 str(grown),
-                *(str(path) for path in (CORPUS / target, found) if path.is_dir()),
+                *([str(CORPUS / target)] if (CORPUS / target).is_dir() else []),
             ]
             done = subprocess.run(
                 command, env=environment(target), capture_output=True, text=True, errors="replace", check=False

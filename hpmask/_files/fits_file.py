@@ -30,6 +30,7 @@ __all__ = [
     "load",
     "loaded",
     "name_of",
+    "units_in",
     "units_of",
 ]
 
@@ -89,20 +90,27 @@ def units_of(path: str | Path) -> list[Hdu]:
     size, plain = os.path.getsize(path), _is_plain(path)
     units: list[Hdu] = []
     with _opened(path) as file:
-        while start := file.peek(1):  # type: ignore[attr-defined]
-            if units and start[:1] in (b"\0", b" "):
-                # Fill bytes of the last block of a tape are not an HDU.
-                rest = file.read(_MOST_FILLING)
-                if rest.strip(b"\0 ") or file.read(1):
-                    raise MaskFormatError(f"HDU {len(units)} has no FITS header, it begins with {rest[:9]!r}")
-                break
-            unit = Hdu(file, len(units))
+        for unit in units_in(file):
             units.append(unit)
-            end = file.tell() + unit.size
             if not plain:
-                check_unpacked(end, size, "unpack the file first, if it is valid")
-            unit.skip()
+                check_unpacked(file.tell() + unit.size, size, "unpack the file first, if it is valid")
     return units
+
+
+def units_in(file: IO[bytes]) -> Iterator[Hdu]:
+    """The HDUs of an open file, one after another, with only their headers read."""
+    number = 0
+    while start := file.peek(1):  # type: ignore[attr-defined]
+        if number and start[:1] in (b"\0", b" "):
+            # Fill bytes of the last block of a tape are not an HDU.
+            rest = file.read(_MOST_FILLING)
+            if rest.strip(b"\0 ") or file.read(1):
+                raise MaskFormatError(f"HDU {number} has no FITS header, it begins with {rest[:9]!r}")
+            return
+        unit = Hdu(file, number)
+        yield unit
+        unit.skip()
+        number += 1
 
 
 def check_fields(unit: Hdu, number: int) -> None:

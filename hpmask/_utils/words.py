@@ -86,15 +86,17 @@ def listed(names: Sequence[str]) -> str:
 
 
 def brief(error: object) -> str:
-    """The message of an error of another package, or one that quotes a file: on one line, without its middle if long.
+    """The message of an error of another package, or one that quotes a file: printable, and without its middle if long.
 
     Examples
     --------
     >>> from hpmask._utils.words import brief
-    >>> brief("no such format.\\nThe formats are:  a, b"), len(brief("x" * 5000))
-    ('no such format. The formats are: a, b', 300)
+    >>> brief("no such format.\\nThe formats are:  a, \\x1b"), len(brief("x" * 5000))
+    ('no such format. The formats are: a, \\\\x1b', 300)
     """
     text = " ".join(str(error).split())
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
     return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 105]} ... {text[-100:]}"
 
 

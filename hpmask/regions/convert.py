@@ -26,6 +26,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from os import PathLike
 from typing import Any, Literal, NamedTuple
 
@@ -197,8 +198,8 @@ def cells_of_points(shapes: Sequence[Shape], order: int) -> RangeSet:
 
 # ---------------------------------------------------------------------- regions that are left out
 
-# For each reason.
-_MOST_NAMED = 20
+# Characters of the names of regions, for all reasons together. Of each, one region is named at least.
+_ROOM = 1000
 
 _LACKS = {
     "place": "no position on the sky without the WCS of an image (wcs=...; or save them in a frame such as icrs)",
@@ -210,20 +211,24 @@ _LACKS = {
 
 def _why(refused: list[Refused]) -> str:
     """The text about regions that cannot be in a mask, grouped by reason."""
-    reasons = []
-    for lacks, what in _LACKS.items():
-        leaves = [str(one.leaf) for one in refused if one.lacks == lacks]
-        if leaves:
-            reasons.append(f"{_shortened(leaves, ', ')} {'has' if len(leaves) == 1 else 'have'} {what}")
-    values = [f"{one.leaf}: {one.why}" for one in refused if one.lacks == "value"]
-    lines = [one.why for one in refused if one.lacks == "line"]
-    reasons += [_shortened(some, "; ") for some in (values, lines) if some]
-    return "; ".join(reasons)
+    groups = [(what, [str(one.leaf) for one in refused if one.lacks == lacks]) for lacks, what in _LACKS.items()]
+    groups.append(("", [f"{one.leaf}: {one.why}" for one in refused if one.lacks == "value"]))
+    groups.append(("", [one.why for one in refused if one.lacks == "line"]))
+    groups = [group for group in groups if group[1]]
+    room = _ROOM // len(groups)
+    return "; ".join(
+        f"{_shortened(some, ', ', room)} {'has' if len(some) == 1 else 'have'} {what}"
+        if what
+        else _shortened(some, "; ", room)
+        for what, some in groups
+    )
 
 
-def _shortened(words: list[str], separator: str) -> str:
-    more = f" and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
-    return separator.join(words[:_MOST_NAMED]) + more
+def _shortened(words: list[str], separator: str, room: int) -> str:
+    ends = accumulate(len(word) + len(separator) for word in words)
+    shown = max(1, sum(end <= room for end in ends))
+    more = f" and {len(words) - shown} more" if len(words) > shown else ""
+    return separator.join(words[:shown]) + more
 
 
 def _build(leaves: list[Leaf], frame: str, context: Context) -> list[Placed | Refused]:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from astropy.utils.data import get_readable_fileobj
 
 from hpmask._files.faults import content_faults, is_of_the_machine
+from hpmask._files.fits_file import units_in
 from hpmask._utils.words import brief
 from hpmask.regions import crtf, ds9, geojson, mangle, stcs, tiles
 from hpmask.regions.format import RegionFormat, Source, TextRegion, shortened
@@ -47,6 +48,9 @@ def _read_fits(source: Source) -> list[TextRegion]:
     from regions import Regions
 
     with content_faults(f"{source.name} cannot be read as a FITS region file", brief):
+        # astropy makes a list of as many axes as a header claims: the headers are checked before.
+        for _ in units_in(io.BufferedReader(io.BytesIO(source.content))):
+            pass
         return [TextRegion(region, None) for region in Regions.read(io.BytesIO(source.content), format="fits")]
 
 

@@ -165,6 +165,8 @@ _PERIODIC = ("CYP", "CEA", "CAR", "MER", "HPX", *_CUBES)
 _FACETED = ("TSC", "CSC", "QSC", "HPX", "XPH")
 # An image that lacks less than this, in pixels, of the whole circle was meant to cover it: its CDELT was rounded.
 _WIDEST_GAP = 0.1
+# Turns of an image. More than a few are an error of its header.
+_MOST_TURNS = 1000
 # Places that are given to a WCS at once: about 0.1 s.
 _AT_ONCE = 1 << 17
 
@@ -229,6 +231,11 @@ class Turns:
         corners = np.array([[-0.5, -0.5], [nx - 0.5, -0.5], [-0.5, ny - 0.5], [nx - 0.5, ny - 0.5]]) @ along + start
         room = _WIDEST_GAP * float(np.abs(along).sum())
         first, last = np.floor(corners.min() + 0.5 - room), np.floor(corners.max() + 0.5 + room)
+        if not last - first <= _MOST_TURNS:
+            raise ValueError(
+                f"the image shows the sky {last - first:.3g} times side by side, and at most {_MOST_TURNS} times are "
+                "possible: its pixels are too large, check CDELT or the CD matrix"
+            )
         cube = code in _CUBES
         if first == last == 0 and not (cube and corners.min() < -0.125 + room):
             return None

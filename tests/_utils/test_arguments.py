@@ -196,6 +196,7 @@ def on_mask(coord):
     }
 
 
+@pytest.mark.deep
 def test_every_door_takes_the_direction():
     time, place = Time("2023-05-18T12:00"), EarthLocation.from_geodetic(-70.4 * u.deg, -24.6 * u.deg, 2600 * u.m)
     with iers.conf.set_temp("auto_download", False):

@@ -1,11 +1,13 @@
 """Sums in the order of a merge sort."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hpmask._utils.balanced import BalancedSum
 
 
+@pytest.mark.deep
 @given(st.lists(st.text(max_size=3), max_size=40))
 def test_terms_stay_in_their_order(terms):
     total = BalancedSum(lambda a, b: a + b)

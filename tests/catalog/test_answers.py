@@ -345,6 +345,7 @@ def test_what_is_no_name(bad):
         MASK.flag(COLUMNS, bad)
 
 
+@pytest.mark.deep
 @given(range_sets(max_order=12), st.integers(0, 2**32), st.integers(0, 60))
 @examples(60)
 def test_any_mask_and_any_number_of_rows(plane, seed, n):

@@ -69,6 +69,7 @@ def test_published_count_of_bright_stars(data):
     assert Mask.from_catalog(bright, "0.35 deg", order=9).planes[0].n_cells == 73_945
 
 
+@pytest.mark.deep
 def test_a_million_rows_take_less_than_a_second(data):
     path = data("points/tycho2_vt_dev60.parquet")
     best = np.inf
@@ -133,6 +134,7 @@ def test_a_csv_catalog(data):
     np.testing.assert_array_equal(rows.sizes["radius"].to_value(u.deg), frame["amaj"])
 
 
+@pytest.mark.deep
 def test_hipparcos_and_a_radius_by_magnitude(data):
     rows = [
         line.split("\t")

@@ -540,6 +540,7 @@ def test_a_damaged_row_group(tmp_path):
 # ---------------------------------------------------------------------- processes that are killed, and memory
 
 
+@pytest.mark.deep
 def test_nothing_is_left_by_a_killed_process(tmp_path):
     frame = pd.concat([FRAME] * 30)
     source = parquet_file(tmp_path / "a.parquet", frame, row_group_size=1000)

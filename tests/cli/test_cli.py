@@ -345,18 +345,21 @@ class TestQuery:
 
 
 class TestPlot:
+    @pytest.mark.deep
     def test_picture(self, run, hole):
         run("plot", "hole.fits", "sky.png", "--dpi", "50", "--frame", "galactic", "--title", "A hole")
         assert Path("sky.png").read_bytes().startswith(b"\x89PNG")
         assert run("plot", "hole.fits", "sky.png", code=1).stderr.endswith("--overwrite replaces it\n")
         run("plot", "hole.fits", "sky.png", "--overwrite", "--dpi", "50")
 
+    @pytest.mark.deep
     def test_other_formats(self, run, hole):
         run("plot", "hole.fits", "sky.svg", "--dpi", "50")
         assert b"<svg" in Path("sky.svg").read_bytes()
         run("plot", "hole.fits", "sky.pdf", "--dpi", "50", "--projection", "ait", "--center", "0 deg")
         assert Path("sky.pdf").read_bytes().startswith(b"%PDF")
 
+    @pytest.mark.deep
     def test_energy(self, run, by_energy):
         run("plot", "energy.fits", "a.png", "--energy", "20 GeV", "--dpi", "50")
         run("plot", "energy.fits", "b.png", "--energy", "200 GeV", "--dpi", "50")
@@ -410,6 +413,7 @@ class TestPlot:
         run("plot", "energy.fits", "--bins", "--ncols", "2", "--center", "30 deg", "a.png", "--overwrite")
         assert (given["ncols"], given["center"], given["legend"]) == (2, "30 deg", True)
 
+    @pytest.mark.deep
     def test_resolution(self, run, hole):
         run("plot", "hole.fits", "a.png", "--figsize", "2", "1")
         assert plt.imread("a.png").shape[:2] == (pictures.DPI, 2 * pictures.DPI)
@@ -793,6 +797,7 @@ class TestProcess:
         assert process.returncode == 130
         assert error == b"hpmask: interrupted\n"
 
+    @pytest.mark.deep
     def test_progress_on_a_terminal(self, tmp_path):
         (tmp_path / "stars.csv").write_text("ra,dec\n10,20\n")
         (tmp_path / "recipe.toml").write_text(

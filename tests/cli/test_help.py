@@ -80,6 +80,7 @@ class TestExamples:
         assert run(name, "--help").stdout.rstrip("\n").endswith(f"\n\nExamples:{end}")
         assert all(len(line) < 120 for line in command.examples)
 
+    @pytest.mark.deep
     @pytest.mark.parametrize(("name", "line"), EXAMPLES)
     def test_they_run(self, run, prepared, name, line):
         commands, files = stages(line)

@@ -30,6 +30,7 @@ def test_histories_and_names(tmp_path, command):
             assert not set(done.output) & set("\x1b\x07\x9b\u202e\r"), done.output
 
 
+@pytest.mark.deep
 def test_errors(tmp_path):
     (tmp_path / f"{EVIL}.fits").write_bytes(b"no mask")
     done = CliRunner().invoke(main, ["info", str(tmp_path / f"{EVIL}.fits")])

@@ -198,6 +198,7 @@ class TestThreshold:
 
 
 class TestCredible:
+    @pytest.mark.deep
     def test_published_areas(self, run, data):
         path = data("skymaps/bayestar.multiorder.fits")
         result = run("credible", path, "out.fits")

@@ -148,6 +148,7 @@ Memory().leaks()
 """
 
 
+@pytest.mark.deep
 def test_allocations_of_operations(environment: dict[str, str], counted: Counted) -> None:
     n = attempts(["operations", "kernels", "from_cones", "n_components", "--most", str(cases(4))], environment)
     counted(n, "failed allocations in public operations")

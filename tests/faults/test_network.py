@@ -159,6 +159,7 @@ def test_the_main_operations_stay_here(code):
     assert attempts(code) == []
 
 
+@pytest.mark.deep
 def test_files_that_name_hosts(tmp_path, counted):
     for name, content in LINKS.items():
         (tmp_path / name).write_text(content)

@@ -207,6 +207,7 @@ def test_many_processes(files, tmp_path, counted):
     assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["m.fits"]
 
 
+@pytest.mark.deep
 def test_one_of_many_processes_wins(files, tmp_path, counted):
     masks = [Mask(RangeSet.from_cells([k], 4)) for k in range(8)]
     for trial in range(cases(3)):

@@ -247,6 +247,7 @@ def killed(trial: Trial, most: int) -> int:
     return n
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("writer", sampled(WRITERS, 3), ids=str)
 def test_calls_that_fail(files, tmp_path, counted, writer):
     counted(failing(Trial(writer, files, tmp_path), cases(2)), "failed system calls of a write")
@@ -342,6 +343,7 @@ def without_names(path: Path, which: int, overwrite: bool) -> None:
         raise OSError(error.errno, error.strerror) from None
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("write", "fault"),
     [

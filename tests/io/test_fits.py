@@ -89,6 +89,7 @@ def masks(draw, frames=("icrs",), max_order=29):
     )
 
 
+@pytest.mark.deep
 @given(mask=masks())
 @examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_round_trip(mask, tmp_path):

@@ -55,6 +55,7 @@ def test_only_what_is_within_is_read(large):
 
 
 # To write another frame than that of MOCs takes long.
+@pytest.mark.deep
 @pytest.mark.parametrize(("frame", "n_ranges"), [("icrs", 100_000), ("galactic", 5000)])
 def test_energy_bins(frame, n_ranges, monkeypatch):
     monkeypatch.setattr("hpmask.io.fits.PART_FROM", 0)

@@ -154,6 +154,7 @@ def test_row_groups_lie_side_by_side(tmp_path, large):
     assert end <= 12 << 22
 
 
+@pytest.mark.deep
 def test_regular_masks_are_read_back(tmp_path):
     # So regular that zstd would pack it further than a reader can trust.
     order = 13

@@ -49,6 +49,7 @@ def is_same(one, other):
     return True
 
 
+@pytest.mark.deep
 @examples(60)
 @given(mask_sets(), st.sampled_from(["set.fits", "set.fits.gz", "set"]))
 def test_round_trip(tmp_path_factory, masks, name):

@@ -43,6 +43,7 @@ def cases(draw, orders=(0, 6)):
     return plane, size * (np.radians(120) / size) ** exponent
 
 
+@pytest.mark.deep
 @examples(300)
 @given(cases())
 def test_dilate_is_all_pairs(case):
@@ -154,6 +155,7 @@ def test_fine_orders_cell_by_cell(order, arcsec):
             np.testing.assert_array_equal(near | known, np.full(cells.size, inside == grown))
 
 
+@pytest.mark.deep
 @examples(40)
 @given(cases(orders=(2, 8)), st.floats(0.1, 1))
 def test_laws(case, part):
@@ -384,6 +386,7 @@ def test_widths_per_bin_need_bins():
         two_discs().boundary("1 deg", side="left")
 
 
+@pytest.mark.deep
 def test_it_looks_as_on_a_flat_image():
     """On an image of small pixels, scipy's dilation by a disc differs in pixels of the outline only."""
     ndimage = pytest.importorskip("scipy.ndimage")

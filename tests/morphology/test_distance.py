@@ -295,6 +295,7 @@ def test_maps_of_odd_ones(order):
         check_map(plane, order)
 
 
+@pytest.mark.deep
 @examples(150)
 @given(patterns(orders=(0, 7)), st.integers(0, 7))
 def test_maps_of_patterns(plane, order):

@@ -108,11 +108,13 @@ def check(name, size, **options):
     assert faults(figure) == ([], [])
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("name", PICTURES | GRIDS)
 def test_a_column_of_a_journal(name):
     check(name, "column", title=TITLE)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("name", ["bins in one", "set", "field", "bins", "layers in fields"])
 def test_a_poster(name):
     check(name, "poster", title=TITLE)

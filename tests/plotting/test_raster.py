@@ -103,6 +103,7 @@ VIEWS = {
 }
 
 
+@pytest.mark.deep
 def test_pixels_are_those_of_the_mask_at_every_zoom_and_dpi(discs):
     for name, (wcs, limits) in VIEWS.items():
         if name == "swapped":

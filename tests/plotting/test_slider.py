@@ -61,6 +61,7 @@ def is_kept(picture, offset):
     return False
 
 
+@pytest.mark.deep
 def test_each_bin(mask, monkeypatch):
     # At this size the edges of the discs are clear of the graticule.
     monkeypatch.setitem(matplotlib.rcParams, "figure.dpi", 180)

@@ -175,6 +175,7 @@ def by_energy():
 class TestEnergy:
     at = CRAB.directional_offset_by(50 * u.deg, 8 * u.deg)
 
+    @pytest.mark.deep
     def test_a_bin(self, by_energy):
         assert is_colour(colour_at(by_energy.plot(energy="20 GeV"), self.at), styles.EXCLUDED)
         assert is_colour(colour_at(by_energy.plot(energy="200 GeV"), self.at), styles.KEPT)
@@ -191,6 +192,7 @@ class TestEnergy:
         with pytest.raises(ValueError, match="energy must lie in one of the bins"):
             by_energy.plot(energy="2 TeV")
 
+    @pytest.mark.deep
     def test_grid(self, by_energy):
         figure = by_energy.plot_grid()
         titles = [ax.get_title() for ax in figure.axes]
@@ -418,6 +420,7 @@ def test_plot_without_matplotlib_names_the_extra(hole, monkeypatch):
             draw()
 
 
+@pytest.mark.deep
 def test_importing_hpmask_loads_no_matplotlib():
     code = "import sys, hpmask, hpmask.plotting; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -464,6 +467,7 @@ def test_fresh_axes_without_a_number_of_pixels():
         Mask.full().plot(fresh_axes(Figure(), None))
 
 
+@pytest.mark.deep
 def test_no_colour_draws_nothing():
     disc = Mask.from_cones(SkyCoord(184.56, -5.78, unit="deg", frame="galactic"), "1 deg", order=10)
     nothing = dict.fromkeys(("kept", "excluded", "edge"), "none")
@@ -527,6 +531,7 @@ def test_one_is_singular():
 # ---------------------------------------------------------------------- sets
 
 
+@pytest.mark.deep
 def test_each_layer_of_a_set_has_a_picture():
     axis = EnergyAxis([1, 10, 100] * u.GeV)
     north = Mask.from_zone(lat=("0 deg", "90 deg"), order=5)

@@ -177,6 +177,7 @@ def vector_paths(ax, mask):
     return [(path, LIME)]
 
 
+@pytest.mark.deep
 def test_files_have_paths_where_these_are_few():
     def size_of(mask, as_paths, kind="pdf"):
         ax = axes_of(wcs_of(), 170, size=(3.4, 1.8), dpi=100)
@@ -221,6 +222,7 @@ def edge_pixels(ax):
     return drawn(ax.figure).sum(axis=2) < 500
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("projection", ["MOL", "TAN", "HPX", "ZEA"])
 def test_edges_are_where_the_mask_changes(projection):
     wcs = wcs_of(projection, (180.0, 0.0), 1.0)
@@ -242,6 +244,7 @@ def test_edges_are_where_the_mask_changes(projection):
         assert artist in ax.patches
 
 
+@pytest.mark.deep
 def test_edges_of_a_million_ranges():
     rng = np.random.default_rng(2)
     cells = np.unique(rng.integers(0, 12 << 22, 1_100_000))

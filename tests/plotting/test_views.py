@@ -139,6 +139,7 @@ def drawn_labels(ax, number):
     return {text for side in labels.get_visible_axes() for text in labels.text.get(side, ())}
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("options", [{}, {"center": "35 -10", "width": "10 deg"}])
 def test_units_of_longitudes(options):
     for unit, mark in ((None, "°"), ("hour", "h")):

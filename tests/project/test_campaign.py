@@ -68,6 +68,7 @@ def test_the_page(campaign, tmp_path):
         assert "old" not in text
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
 def test_what_takes_too_long_ends_with_its_processes(campaign, tmp_path):
     report = campaign.Report(1, 3)

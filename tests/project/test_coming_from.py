@@ -96,6 +96,7 @@ def names(tmp_path_factory):
     }
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("heading", "code"), calls(1))
 def test_calls_of_hpmask_run(names, heading, code, monkeypatch):
     folder, space = names

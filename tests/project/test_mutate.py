@@ -99,6 +99,7 @@ def test_equal_mutants_have_a_reason_and_exist(tools):
         assert not missing, f"{file} has changed: {missing}"
 
 
+@pytest.mark.deep
 def test_a_mutant_is_killed_or_survives(tools, tmp_path, monkeypatch):
     (tmp_path / "mutated_example.py").write_bytes(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)

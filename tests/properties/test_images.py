@@ -38,6 +38,7 @@ def test_pixels(counted):
     counted(compared, "pixels against astropy")
 
 
+@pytest.mark.deep
 def test_cells(counted):
     n, tally = cases(1), Tally()
     compared = sum(check_from_wcs(rng, image, tally, text) for rng, image, text in random_cases(2, n, most=25))

@@ -1104,6 +1104,7 @@ outer_radius = "9 arcmin"
             read_recipe(path)
 
 
+@pytest.mark.deep
 def test_catalogs_in_partitions(recipe, tmp_path):
     """A HATS folder gives the mask that its table gives."""
     pa = pytest.importorskip("pyarrow")

@@ -147,6 +147,7 @@ class TestImage:
         planes = recipe(f"{BINS}{self.head}[[keep]]\n{self.entry}").build().planes
         assert planes == (Mask.from_wcs(ones, a_wcs(), order=8).planes[0],) * 2
 
+    @pytest.mark.deep
     def test_energies_of_the_file(self, recipe, tmp_path, ones):
         mask = Mask([Mask.from_wcs(one, a_wcs(), order=8).planes[0] for one in (ones, 1 - ones)], energy=AXIS)
         mask.write_wcs(tmp_path / "cube.fits", a_wcs(), (20, 30))
@@ -158,6 +159,7 @@ class TestImage:
             with pytest.raises(RecipeError, match=r"cube\.fits has the energy bins .*\[1, 2, 3\] GeV.* but the recipe"):
                 recipe(f"{energy}{self.head}{text}").build()
 
+    @pytest.mark.deep
     def test_the_mask_of_an_analysis(self, recipe, data):
         """1 = excluded in this file: the entry excludes it as it is, and keeps the rest if it is inverted."""
         path = data("masks/GammaCygni_exclusion_mask.fits.gz")

@@ -251,6 +251,7 @@ def test_wrong_arrays_are_refused():
             kernel.rasterize(*changed)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "caps",
     [

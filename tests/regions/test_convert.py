@@ -783,6 +783,7 @@ def test_masks_tell_what_was_left_out(monkeypatch):
 # ---------------------------------------------------------------------- speed
 
 
+@pytest.mark.deep
 def test_ten_thousand_circles_take_less_than_a_second():
     many = Regions(circles(7000)[:5000] * 2)
     best = math.inf

@@ -283,6 +283,7 @@ def test_thin_ellipses_along_the_equator(mode):
         assert np.isin(found[clear], cells).all() == (mode == "overlap"), (order, height, angle)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("order", [4, 8, 12])
 def test_ellipses_of_next_to_no_width(order):
     # Their two sides are nearer to each other than numbers can tell.

@@ -66,6 +66,7 @@ def quiet(make, **options):
 # ---------------------------------------------------------------------- within
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", KINDS)
 def test_within_a_footprint_is_the_intersection(kind):
     rng = np.random.default_rng(2)

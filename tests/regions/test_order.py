@@ -242,6 +242,7 @@ def test_orders_that_are_too_fine():
         Mask.from_cones(SkyCoord(lon, lat, unit="deg"), np.r_[2.0, np.full(lon.size - 1, 20)] * u.arcmin)
 
 
+@pytest.mark.deep
 def test_many_rows_take_no_memory_of_their_own():
     rng = np.random.default_rng(1)
     radii, lat = rng.uniform(0.01, 0.02, (1 << 23, 1)), np.zeros(1 << 23)

@@ -111,6 +111,7 @@ def check_damaged(text, tmp_path):
     return "read"
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("text", [DS9, CRTF], ids=["ds9", "crtf"])
 def test_damaged_texts_are_read_whole_or_refused(text, tmp_path):
     rng = random.Random(20)

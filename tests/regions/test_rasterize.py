@@ -274,6 +274,7 @@ def test_disc_that_just_touches_and_just_misses_a_corner():
         check_disc(lon, lat, distance - 1e-8, 4)
 
 
+@pytest.mark.deep
 @examples(60)
 @given(st.data(), places(), st.integers(7, 24))
 def test_all_modes_near_the_edge_at_fine_orders(data, place, order):

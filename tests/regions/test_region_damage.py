@@ -151,6 +151,7 @@ def test_damaged_real_files_are_read_or_refused(data, tmp_path):
         assert slowest[0] < 10, slowest
 
 
+@pytest.mark.deep
 def test_files_that_ask_for_too_much(tmp_path):
     path = tmp_path / "a.ply"
     for text in (

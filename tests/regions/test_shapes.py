@@ -98,6 +98,7 @@ def test_combined(sign):
     assert expected[np.isin(cells, planes["inside"].cells().astype(int))].all()
 
 
+@pytest.mark.deep
 def test_annulus_is_exact_in_all_modes():
     """What is taken away is taken in the dual mode: no cell of the ring is missed, none beside it is in."""
     ring = Combined(Disc(2, 1, 0.4), Disc(2, 1, 0.3), "-")
@@ -492,6 +493,7 @@ def test_polygons_of_a_grid_partition_the_cells(lons, lats):
         assert_each_in_one(polygons, order)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_triangles_between_centres_partition_the_cells(order):
     """All of their vertices are centres."""

@@ -61,6 +61,7 @@ ALTITUDES = st.sampled_from([-90.0, -30.0, 0.0, 30.0, 89.0, 90.0]) | st.floats(-
 
 
 class TestAltitude:
+    @pytest.mark.deep
     @examples(100)
     @given(site=SITES, time=TIMES, low=ALTITUDES, order=st.integers(0, 6), frame=st.sampled_from(["icrs", "galactic"]))
     def test_all_cell_centres(self, site, time, low, order, frame):
@@ -70,6 +71,7 @@ class TestAltitude:
         altitude, _ = altaz(site, time, order, frame)
         assert np.array_equal(cells(mask), altitude >= low)
 
+    @pytest.mark.deep
     @examples(50)
     @given(site=SITES, time=TIMES, edges=st.tuples(ALTITUDES, ALTITUDES).map(sorted), order=st.integers(0, 6))
     def test_rings(self, site, time, edges, order):
@@ -85,6 +87,7 @@ class TestAltitude:
         altitude, _ = altaz(site, time, 5)
         assert np.array_equal(cells(mask), 1 / np.sin(np.radians(np.clip(altitude, 1e-6, 90))) <= airmass)
 
+    @pytest.mark.deep
     @examples(50)
     @given(
         site=SITES,
@@ -144,6 +147,7 @@ class TestAltitude:
 
 
 class TestAzimuth:
+    @pytest.mark.deep
     @examples(100)
     @given(
         site=SITES,
@@ -201,6 +205,7 @@ class TestTimes:
 
 
 class TestModes:
+    @pytest.mark.deep
     @examples(30)
     @given(site=SITES, time=TIMES, low=st.floats(-60, 80), wide=st.booleans(), order=st.integers(2, 5))
     def test_nested(self, site, time, low, wide, order):

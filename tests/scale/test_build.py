@@ -85,6 +85,7 @@ def cases(draw):
     return table, sizes | words, draw(st.sampled_from([0, 1, 2]))
 
 
+@pytest.mark.deep
 @pytest.mark.filterwarnings("ignore:.* hold")
 @examples(20)
 @given(cases())
@@ -103,6 +104,7 @@ def test_the_mask_is_that_of_the_whole_table(tmp_path_factory, case):
     shutil.rmtree(folder.parent)
 
 
+@pytest.mark.deep
 def test_energy_bins(tmp_path):
     table = stars()
     axis = EnergyAxis([1, 3, 10, 30, 100] * u.TeV)
@@ -122,6 +124,7 @@ def test_energy_bins(tmp_path):
     assert len({id(plane) for plane in flat.planes}) == 1
 
 
+@pytest.mark.deep
 def test_sources_of_all_kinds(tmp_path):
     dd = pytest.importorskip("dask.dataframe")
     table = stars()
@@ -149,6 +152,7 @@ def test_sources_of_all_kinds(tmp_path):
     assert one == Mask.from_catalog(folder / "part-1.parquet", law, order=7)
 
 
+@pytest.mark.deep
 def test_urls(tmp_path):
     fsspec = pytest.importorskip("fsspec")
     table = stars()
@@ -163,6 +167,7 @@ def test_urls(tmp_path):
         memory.rm("/hpmask-scale", recursive=True)
 
 
+@pytest.mark.deep
 def test_only_the_columns_that_are_needed_are_read(tmp_path, monkeypatch):
     folder = written(stars(), tmp_path / "stars")
     read = []
@@ -278,6 +283,7 @@ def test_a_build_that_stopped_continues(tmp_path, monkeypatch, step):
     assert not (tmp_path / "mask.build").exists()
 
 
+@pytest.mark.deep
 def test_a_build_begins_anew_if_its_input_has_changed(tmp_path, monkeypatch):
     table = stars()
     folder, target = written(table, tmp_path / "stars"), tmp_path / "mask"
@@ -317,6 +323,7 @@ def test_a_build_begins_anew_if_its_input_has_changed(tmp_path, monkeypatch):
     assert n_rasterized(law) == 6
 
 
+@pytest.mark.deep
 def test_only_tidying_up_was_left(tmp_path, monkeypatch):
     table = stars()
     folder, target = written(table, tmp_path / "stars"), tmp_path / "mask"

@@ -39,6 +39,7 @@ def hats_of(table, path, rows=50):
 LAW = MagnitudeLaw("mag", {4: "1 deg", 12: "0.2 deg"})
 
 
+@pytest.mark.deep
 def test_hats(tmp_path):
     table, path = stars(), hats_of(stars(), tmp_path / "stars")
     expected = Mask.from_catalog(table, LAW, order=8)
@@ -77,6 +78,7 @@ zone = { lat = ["-60 deg", "60 deg"] }
 """
 
 
+@pytest.mark.deep
 def test_recipes(tmp_path):
     table = stars()
     table["size"][[3, 50]] = np.nan

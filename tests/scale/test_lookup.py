@@ -47,6 +47,7 @@ def folder_of(path, planes, order, tile_order=2, **words):
     return path
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("frame", ["icrs", "galactic"])
 def test_contains_is_that_of_the_computed_table(frame, tmp_path):
     rows, mask = table(), a_mask(2, frame=frame)
@@ -61,6 +62,7 @@ def test_contains_is_that_of_the_computed_table(frame, tmp_path):
         np.testing.assert_array_equal(found.to_numpy(), expected)
 
 
+@pytest.mark.deep
 def test_energy(tmp_path):
     rows = table()
     lazy = dd.from_pandas(rows, npartitions=3, sort=False)
@@ -75,6 +77,7 @@ def test_energy(tmp_path):
             contains(given, lazy)
 
 
+@pytest.mark.deep
 def test_flags(tmp_path):
     rows = table()
     lazy = dd.from_pandas(rows, npartitions=3, sort=False)
@@ -89,6 +92,7 @@ def test_flags(tmp_path):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.deep
 def test_rows_that_are_nowhere(tmp_path):
     rows, mask = table(100), a_mask(2)
     rows.iloc[70, 0] = np.nan
@@ -100,6 +104,7 @@ def test_rows_that_are_nowhere(tmp_path):
         np.testing.assert_array_equal(found, mask.contains(rows, invalid="skip"))
 
 
+@pytest.mark.deep
 def test_only_the_tiles_of_a_partition_are_read(tmp_path):
     mask = a_mask(2)
     folder = folder_of(tmp_path / "mask", mask.planes, mask.order)
@@ -116,6 +121,7 @@ def test_only_the_tiles_of_a_partition_are_read(tmp_path):
     np.testing.assert_array_equal(contains(folder, lazy).compute(), expected)
 
 
+@pytest.mark.deep
 def test_arguments(tmp_path):
     mask, rows = a_mask(1), table(20)
     lazy = dd.from_pandas(rows, npartitions=1)

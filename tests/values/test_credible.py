@@ -219,6 +219,7 @@ class TestReferees:
                 assert mask.frame == "galactic"
                 assert mask.to_healpix(nest=nest).tolist() == (levels <= level).tolist()
 
+    @pytest.mark.deep
     @examples(200)
     @given(data=st.data(), level=st.fractions(0, 1, max_denominator=40).filter(bool))
     def test_counts_one_by_one(self, data, level):

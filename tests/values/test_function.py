@@ -111,6 +111,7 @@ class TestEverywhere:
 
 
 class TestRefined:
+    @pytest.mark.deep
     @examples(100)
     @given(
         lon=st.floats(0, 360),
@@ -126,6 +127,7 @@ class TestRefined:
         assert mask.order == order
         assert mask == Mask.from_function(disc(lon, lat, radius), order=order)
 
+    @pytest.mark.deep
     @examples(60)
     @given(low=st.floats(-75, 60), width=st.floats(9, 60), lon=st.floats(0, 360), size=st.floats(20, 300))
     def test_zones(self, low, width, lon, size):

@@ -48,6 +48,7 @@ def levels(values, seed):
     return np.quantile(values, [rng.uniform(0.3, 0.9), rng.uniform(0.9, 1)])
 
 
+@pytest.mark.deep
 @examples(200)
 @given(
     seed=seeds,

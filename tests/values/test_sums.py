@@ -199,6 +199,7 @@ class TestValues:
             for map_, value in zip(maps, expected, strict=True):
                 assert mask.sum_of(map_) == pytest.approx(value, rel=1e-14)
 
+    @pytest.mark.deep
     def test_memory_of_a_ring_map(self):
         values = np.ones(12 << 20, dtype=np.float32)
         map_ = HealpixMap(values, nest=False, frame="icrs")

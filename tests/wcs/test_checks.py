@@ -58,6 +58,15 @@ def test_step_of_nothing_raises(card, tmp_path):
             call()
 
 
+@pytest.mark.parametrize("turns", [1e3, 1e12, 1e300])
+def test_pixels_of_many_turns_raise(turns, tmp_path):
+    header = fits.Header({"CTYPE1": "RA---CAR", "CTYPE2": "DEC--CAR", "CDELT1": 360 * turns / 4, "CDELT2": 1.0})
+    path = tmp_path / "a.fits"
+    fits.PrimaryHDU(np.ones((3, 5), np.uint8), header).writeto(path)
+    with pytest.raises(ValueError, match=r"a\.fits: the image shows the sky .* times side by side, .* check CDELT"):
+        Mask.from_wcs(path)
+
+
 @pytest.mark.parametrize(
     ("name", "matrix"), [("pc", [[1, 1], [1, 1]]), ("cd", [[1, 2], [0.5, 1]]), ("pc", [[0, 0], [0, 1]])]
 )

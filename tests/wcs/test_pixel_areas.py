@@ -130,6 +130,7 @@ def test_cells_that_are_the_pixels():
         assert part == pytest.approx(mask.area.to_value(u.deg**2) / 0.25, rel=1e-3)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("step", mostly_deep([5, 2], 5))
 def test_full_and_empty(step):
     wcs = simple("AIT", lon=30, lat=0, step=step, shape=(200 // step, 400 // step), kind="GLON")

@@ -261,6 +261,7 @@ def test_from_catalog_says_where_gammapys_objects_go(data):
         Mask.from_catalog(Models([SOURCE]), "0.2 deg", order=8)
 
 
+@pytest.mark.deep
 def test_from_catalog_loads_no_neighbour():
     """A table needs neither the modules of hpmask.interop nor gammapy or mocpy."""
     code = (

@@ -336,6 +336,7 @@ def test_bad_arguments():
         discs().to_exclusion_mask(mode="middle")
 
 
+@pytest.mark.deep
 def test_without_gammapy_the_error_names_the_extra():
     code = (
         "import sys; sys.modules['gammapy'] = None\n"
