@@ -20,16 +20,18 @@ def cells() -> RangeSet:
     return RangeSet.from_cells(np.arange(0, 300, 7), 6) | RangeSet.from_cells([5, 9], 1)
 
 
-def one_text(data: bytes, format: str, *, same_in_mocpy: bool = True) -> None:
-    """Put a text of a MOC through its reader and all checks; compare it with mocpy, unless that reads it otherwise."""
+def one_text(data: bytes, format: str, *, otherwise: tuple[bytes, ...] = ()) -> None:
+    """Put a text of a MOC through its reader and all checks, and compare it with mocpy.
+
+    Texts with the words `otherwise` are read in another way by mocpy.
+    """
     path = as_file(data, f"m.{format}")
     mask = outcome(lambda: Mask.read(path, format=format), path)
     if mask is None:
         return
     check_mask(mask)
     check_round_trip(mask, (format,))
-    if same_in_mocpy:
-        compare_with_mocpy(mask, path, format)
+    compare_with_mocpy(mask, path, format, otherwise=otherwise)
 
 
 def written(mask: Any, format: str, *, packed: bool = False) -> bytes:
@@ -39,8 +41,8 @@ def written(mask: Any, format: str, *, packed: bool = False) -> bytes:
     return gzip.compress(file.getvalue(), mtime=0) if packed else file.getvalue()
 
 
-def compare_with_mocpy(mask: Mask, path: Path, format: str) -> None:
-    """Raise a `Fault` if mocpy reads a file, and finds another sky than hpmask."""
+def compare_with_mocpy(mask: Mask, path: Path, format: str, *, otherwise: tuple[bytes, ...] = ()) -> None:
+    """Raise a `Fault` if mocpy reads a file, and finds another sky than hpmask; not of files with the words `otherwise`."""
     from mocpy import MOC
 
     content = path.read_bytes()
@@ -48,6 +50,8 @@ def compare_with_mocpy(mask: Mask, path: Path, format: str) -> None:
         content = gzip.decompress(content)
         path = path.with_name("unpacked")
         path.write_bytes(content)
+    if any(word in content for word in otherwise):
+        return
     try:
         moc = MOC.load(str(path), format=format)
         ranges = np.asarray(moc.to_depth29_ranges).reshape(-1, 2)
