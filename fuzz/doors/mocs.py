@@ -42,7 +42,7 @@ def written(mask: Any, format: str, *, packed: bool = False) -> bytes:
 
 
 def compare_with_mocpy(mask: Mask, path: Path, format: str, *, otherwise: tuple[bytes, ...] = ()) -> None:
-    """Raise a `Fault` if mocpy reads a file, and finds another sky than hpmask; not of files with the words `otherwise`."""
+    """Raise a `Fault` if mocpy reads a file without the words `otherwise`, and finds another sky than hpmask."""
     from mocpy import MOC
 
     content = path.read_bytes()
