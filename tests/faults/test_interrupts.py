@@ -21,6 +21,7 @@ from sanitized import not_sanitized
 import hpmask
 from hpmask import Mask, Shapes
 from hpmask._kernels import stopping
+from hpmask._utils import parallel
 from hpmask._utils.parallel import thread_map
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers of CPU time")
@@ -46,14 +47,44 @@ def interrupted(after):
 
     before = signal.signal(signal.SIGPROF, handler)
     begin = time.process_time()
-    signal.setitimer(signal.ITIMER_PROF, after)
     try:
-        yield answers
+        with woken():
+            signal.setitimer(signal.ITIMER_PROF, after)
+            try:
+                yield answers
+            finally:
+                signal.setitimer(signal.ITIMER_PROF, 0)
     except Interrupt:
         answers.append(time.process_time() - begin - after)
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
+
+
+@contextmanager
+def woken():
+    """Wake the main thread for a signal that reached another one, as the timer's does and Ctrl-C does not."""
+    main = threading.main_thread().ident
+    ear, mouth = os.pipe()
+    os.set_blocking(mouth, False)
+
+    def pass_on():
+        while (number := os.read(ear, 1)) != b"\0":
+            if number[0] == signal.SIGPROF:
+                signal.pthread_kill(main, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: None)
+    fd = signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+    watcher = threading.Thread(target=pass_on)
+    watcher.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(fd)
+        os.write(mouth, b"\0")
+        watcher.join()
+        signal.signal(signal.SIGUSR1, before)
+        os.close(ear)
+        os.close(mouth)
 
 
 def answer_time(work, after):
@@ -100,6 +131,18 @@ def test_a_handler_that_raises_nothing_ends_nothing():
     assert len(calls) > 3
 
 
+def test_a_signal_wakes_the_main_thread_that_waits():
+    """Another thread works, and its kernel ends when the main thread has its error."""
+
+    def work(k):
+        if threading.current_thread() is not threading.main_thread():
+            stopping.looks(LONG, 1 << 10)
+
+    # The main thread is done with one part soon.
+    assert answer_time(lambda: list(thread_map(work, range(2), 2)), 0.1) < LIMIT
+    check_idle()
+
+
 def test_keyboard_interrupt():
     # A process that a shell starts in the background ignores this signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -143,17 +186,25 @@ def test_helpers_end_with_the_caller():
     assert list(thread_map(lambda k: stopping.looks(k, 1) or k, range(9), 3)) == list(range(9))
 
 
-def test_an_error_ends_the_kernels_of_the_other_threads():
+def test_an_error_ends_the_kernels_of_the_other_threads(monkeypatch):
+    taken, begun = threading.Event(), threading.Semaphore(0)
+
     def work(k):
-        if threading.current_thread() is threading.main_thread():
-            time.sleep(0.05)
+        if k == 0:
+            taken.set()
+            for _ in range(2):
+                begun.acquire()
             raise ValueError("a part")
+        begun.release()
         stopping.looks(LONG, 1 << 10)
 
-    # Two helpers begin two parts at most and do not end them. The third part is the caller's.
-    parts = iter(thread_map(work, range(3), 3))
-    with pytest.raises((ValueError, Interrupt)), interrupted(2):
-        list(parts)
+    # The helpers wait until the caller has the first part, and the caller until they have the others.
+    begin = parallel._begin
+    monkeypatch.setattr(parallel, "_begin", lambda share, n: begin(lambda: (taken.wait(), share()), n))
+    start = time.process_time()
+    with pytest.raises(ValueError, match="a part"):
+        list(thread_map(work, range(3), 3))
+    assert time.process_time() - start < LIMIT
     check_idle()
 
 
