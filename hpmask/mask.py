@@ -4497,7 +4497,8 @@ class Mask(MaskValue):
             The new frame.
         order : int, optional
             Order of the new cells, 0 to 29, by default that of the mask. The outline of the mask changes by about half
-            a cell.
+            a cell. It must be given for a mask whose order is so much finer than its cells that the result would have
+            more than 1e7 ranges.
         n_threads : int, optional
             Number of threads, by default that of `hpmask.set_num_threads`. The result does not depend on it.
 
@@ -4509,7 +4510,7 @@ class Mask(MaskValue):
         Raises
         ------
         TypeError, ValueError
-            If `frame` is neither "icrs" nor "galactic", or `order` is not an integer from 0 to 29.
+            If `frame` is neither "icrs" nor "galactic", `order` is not an integer from 0 to 29, or it must be given.
 
         Examples
         --------

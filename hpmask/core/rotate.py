@@ -6,11 +6,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpmask._kernels import rotate as _kernel
-from hpmask._utils.arguments import check_order
+from hpmask._utils.arguments import MAX_ORDER, check_order
 from hpmask._utils.parallel import thread_map
 from hpmask.core.rangeset import RangeSet, from_starts_stops, index_of
 
-__all__ = ["rotated"]
+__all__ = ["affordable_order", "rotated"]
+
+
+def affordable_order(plane: RangeSet, order: int, most: float) -> int:
+    """The finest order, up to `order`, at which a set has up to about `most` ranges in another frame.
+
+    The edge of a cell follows no cells of another frame, so that a single cell has a range there for each cell along
+    its edge: a mask at an order that is much finer than its cells would grow a million times. A set whose ranges are
+    as short as they are many does not grow, as is usual: its own order is always affordable.
+    """
+    most = max(most, 32 * plane.n_ranges)
+    edges = _half_of_edges(plane)
+    if edges * 2.0 ** (order - MAX_ORDER) > most:
+        # Of a sky with holes, the holes have the same edges.
+        edges = min(edges, _half_of_edges(~plane))
+    while order > 0 and edges * 2.0 ** (order - MAX_ORDER) > most:
+        order -= 1
+    return order
+
+
+def _half_of_edges(plane: RangeSet) -> float:
+    """Half of the cells of the finest order along the edges of squares with the areas of the ranges."""
+    length = plane.ranges[:, 1] - plane.ranges[:, 0]
+    return 2 * float(np.sqrt(length.astype(np.float64)).sum())
 
 
 def rotated(plane: RangeSet, matrix: NDArray[np.float64], order: int, *, n_threads: int | None = None) -> RangeSet:

@@ -31,6 +31,9 @@ from hpmask.geometry import frames
 
 __all__ = ["at_order", "from_energy", "reduce", "resample_energy", "slice_energy", "stack", "to_frame"]
 
+# Ranges of a mask in another frame, at an order that nobody has chosen. They take half a minute.
+_MOST_RANGES = 1e7
+
 
 def from_energy(
     energy: EnergyAxis,
@@ -67,9 +70,16 @@ def at_order(mask: M, order: int, *, mode: Mode | None = None, threshold: float 
 def to_frame(mask: M, frame: str, *, order: int | None = None, n_threads: int | None = None) -> M:
     """See `hpmask.Mask.to_frame`."""
     frame = frames.check_frame(frame)
-    order = mask.order if order is None else check_order(order)
+    given, order = order, mask.order if order is None else check_order(order)
     if frame == mask.frame:
         return at_order(mask, order)
+    if given is None:
+        affordable = min(rotate.affordable_order(plane, order, _MOST_RANGES) for plane in mask.planes)
+        if affordable < order:
+            raise ValueError(
+                f"order must be given: the mask has order {order}, and in another frame its edges need more than "
+                f"{_MOST_RANGES:.0e} cells of that order. Choose a coarser one, such as {affordable}"
+            )
     matrix = frames.rotation(frame, mask.frame)
     planes = planewise(mask, lambda plane: rotate.rotated(plane, matrix, order, n_threads=n_threads))
     history = then(mask, f"to_frame({frame!r}, order={order})")

@@ -63,6 +63,7 @@ from hpmask._utils.warn import warn
 from hpmask._utils.words import counted
 from hpmask.core.named import check_name, layers_of
 from hpmask.core.rangeset import RangeSet, uniq_ranges
+from hpmask.core.rotate import affordable_order
 from hpmask.core.transform import reduce, to_frame
 from hpmask.core.value import MaskValue, distinct_planes, new_mask
 from hpmask.energy.axis import EnergyAxis
@@ -80,6 +81,8 @@ __all__ = ["FORMAT"]
 _LAYOUT, _LAYOUT_OF_SETS = 1, 2
 # Characters of the name of a layer in EXTNAME, which fits into a card.
 _EXTNAME = 60
+# Ranges of the MOC beside a mask in Galactic coordinates, unless the mask has nearly as many.
+_MOST_RANGES = 1e6
 _FRAMES = {letter: frame for frame, letter in COORDSYS.items()}
 
 # The finest order whose UNIQ numbers fit into 32 bits. MOCs of version 1 give order 29 there all the same.
@@ -145,7 +148,8 @@ def _tables(mask: MaskValue, *, first: int = 1) -> list[Table]:
     planes = _own_planes(mask)
     outline = reduce(mask, "any")
     if mask.frame != "icrs":
-        outline = to_frame(outline, "icrs")
+        # For other programs: cells that are much larger than their order says are at an order that these can read.
+        outline = to_frame(outline, "icrs", order=affordable_order(outline.planes[0], mask.order, _MOST_RANGES))
     tables = [(_ranges_header(outline.planes[0], "icrs", "MOC", 1), _boundaries(outline.planes[0]))]
     if mask.energy is not None:
         tables.append(_bounds_hdu(mask, mask.energy, planes, first))

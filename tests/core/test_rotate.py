@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from profiles import examples
 
 from hpmask import EnergyAxis, Mask, RangeSet
-from hpmask.core.rotate import rotated
+from hpmask.core.rotate import affordable_order, rotated
 from hpmask.geometry import frames, healpix
 
 hp = pytest.importorskip("healpy")
@@ -83,3 +83,27 @@ def test_bins_keep_their_planes():
     assert mask.planes[0] is mask.planes[2]
     assert mask.planes[0] != mask.planes[1]
     assert mask.to_frame("galactic") == mask
+
+
+def test_a_mask_does_not_grow_without_being_asked():
+    """Its order is much finer than its cells, so that their edges have millions of times as many cells."""
+    for cells in ([5], [0, 7, 3000]):
+        mask = Mask(RangeSet.from_cells(cells, 5), order=29)
+        with pytest.raises(ValueError, match=r"order must be given: the mask has order 29.* such as (2\d)") as caught:
+            mask.to_frame("galactic")
+        order = int(str(caught.value).split()[-1])
+        assert affordable_order(mask.planes[0], 29, 1e7) == order
+        # The number of ranges that is expected, at an order where they can be counted.
+        found = mask.to_frame("galactic", order=order - 9).planes[0].n_ranges
+        assert 1e7 / 16 < found * 2**9 < 1e7
+    # One that is as fine as its order grows at none.
+    rng = np.random.default_rng(4)
+    lon, lat = rng.uniform(0, 360, 200), rng.uniform(-90, 90, 200)
+    for order in (8, 12, 14):
+        plane = Mask.from_cones(SkyCoord(lon, lat, unit="deg"), "0.5 deg", order=order).planes[0]
+        assert affordable_order(plane, order, 1e5) == order
+        assert affordable_order(~plane, order, 1e5) == order
+    points = RangeSet.from_cells(rng.integers(0, 12 << 58, 1000), 29)
+    assert affordable_order(points, 29, 1e3) == 29
+    for whole in RangeSet.empty(29), RangeSet.full(29), ~points:
+        assert affordable_order(whole, 29, 1e3) == 29

@@ -111,6 +111,16 @@ def test_round_trip_in_the_galactic_frame(mask, tmp_path):
     assert MOC.load(file, format="fits") == mask.reduce("any").to_frame("icrs").to_moc()
 
 
+def test_a_galactic_mask_of_large_cells_at_the_finest_order(tmp_path):
+    """The MOC for other programs is coarser: it would have a range for each of a billion cells."""
+    mask = Mask(RangeSet.from_cells([1, 40], 1), order=29, frame="galactic")
+    mask.write(tmp_path / "a.fits")
+    assert Mask.read(tmp_path / "a.fits") == mask
+    other = MOC.load(str(tmp_path / "a.fits"), format="fits")
+    assert 15 < other.max_order < 29
+    assert other.sky_fraction == pytest.approx(2 / 48, abs=1e-5)
+
+
 def test_the_first_table_of_a_galactic_mask_is_in_icrs(tmp_path):
     pytest.importorskip("hpmask.core.rotate")
     from astropy.coordinates import SkyCoord
