@@ -118,48 +118,75 @@ cdef inline bint in_cell(const double* p, uint64_t cell, int order) noexcept nog
     return cell_with_tie(p[2], sqrt(p[0] * p[0] + p[1] * p[1]), atan2(p[1], p[0]), order, 0) == cell
 
 
+cdef bint point_on_edge(const Cap* a, const double* towards, double cosine, int sign, double* p) noexcept nogil:
+    """A point of a cap's edge, in a direction whose angle with that of `towards` has a cosine; False if there is none.
+
+    All terms are as small as the cap: the point is as precise as its coordinates.
+    """
+    cdef double along[3]
+    cdef double across[3]
+    cdef double height = 0.5 * chord2(a.axis, towards), length, sine
+    cdef int k
+    for k in range(3):
+        along[k] = towards[k] - a.axis[k] + height * a.axis[k]
+    length = sqrt(dot(along, along))
+    if length < 1e-15:
+        return False            # the same axis, or the opposite one: there is no direction
+    cross(a.axis, along, across)
+    sine = sqrt((1 - cosine) * (1 + cosine)) * (1 if sign else -1)
+    for k in range(3):
+        p[k] = a.axis[k] - 0.5 * a.chord2 * a.axis[k] + a.sine / length * (cosine * along[k] + sine * across[k])
+    return True
+
+
+cdef bint crossing_of(const Cap* a, const Cap* b, int sign, double* p) noexcept nogil:
+    """A point where the edges of two caps cross; False if there is none.
+
+    With A, B and D, half of the squared chords of the radii and between the axes (1 minus the cosines of the angles),
+    the law of cosines gives the direction of the crossing from the axis of `a` as one with the cosine
+    (A + D - B - A D) / (sin a sin d), in which nothing large cancels. It is precise from the smaller cap.
+    """
+    cdef double aa, bb, d, sines, cosine
+    if a.radius > b.radius:
+        a, b = b, a
+    aa, bb, d = 0.5 * a.chord2, 0.5 * b.chord2, 0.5 * chord2(a.axis, b.axis)
+    sines = a.sine * sqrt(d * (2 - d))
+    if not sines > 0:
+        return False
+    cosine = (aa + d - bb - aa * d) / sines
+    if fabs(cosine) > 1 + 1e-12:
+        return False
+    return point_on_edge(a, b.axis, max(-1.0, min(1.0, cosine)), sign, p)
+
+
 cdef bint share_corner(const Walk* walk, const int64_t* active, int64_t count, bint flip, uint64_t cell) noexcept nogil:
     """Whether a point of a cell that the caps share is a point where two edges cross, or some point of an edge."""
     cdef int64_t i, j
     cdef int k, sign
     cdef const Cap* a
-    cdef const Cap* b
-    cdef double ca, cb, ab, s2, x, y, height
     cdef double normal[3]
     cdef double p[3]
     for i in range(count):
         a = walk.caps + active[i]
-        ca = 1 - 0.5 * a.chord2
-        # Some point of the edge, at right angles to the axis of the sky that is farthest from the cap's.
+        # Some point of the edge, towards the axis of the sky that is farthest from the cap's.
         k = 0 if fabs(a.axis[0]) <= fabs(a.axis[1]) and fabs(a.axis[0]) <= fabs(a.axis[2]) else (
             1 if fabs(a.axis[1]) <= fabs(a.axis[2]) else 2
         )
         normal[0] = normal[1] = normal[2] = 0
         normal[k] = 1
-        cross(a.axis, normal, p)
-        height = a.sine / sqrt(dot(p, p))
-        for k in range(3):
-            p[k] = ca * a.axis[k] + height * p[k]
-        if in_cell(p, cell, walk.order) and hold(walk, active, count, p, TOUCH, flip):
+        if (
+            point_on_edge(a, normal, 1, 0, p)
+            and in_cell(p, cell, walk.order)
+            and hold(walk, active, count, p, TOUCH, flip)
+        ):
             return True
         for j in range(i + 1, count):
-            b = walk.caps + active[j]
-            cb = 1 - 0.5 * b.chord2
-            cross(a.axis, b.axis, normal)
-            s2 = dot(normal, normal)
-            if s2 < 1e-30:
-                continue        # the same axis: the edges are parallel
-            ab = dot(a.axis, b.axis)
-            x = (ca - cb * ab) / s2
-            y = (cb - ca * ab) / s2
-            height = (1 - x * ca - y * cb) / s2
-            if height < 0:
-                continue
-            height = sqrt(height)
             for sign in range(2):
-                for k in range(3):
-                    p[k] = x * a.axis[k] + y * b.axis[k] + (height if sign else -height) * normal[k]
-                if in_cell(p, cell, walk.order) and hold(walk, active, count, p, 1e-13, flip):
+                if (
+                    crossing_of(a, walk.caps + active[j], sign, p)
+                    and in_cell(p, cell, walk.order)
+                    and hold(walk, active, count, p, 1e-13, flip)
+                ):
                     return True
     return False
 

@@ -174,7 +174,8 @@ def draw(rng: np.random.Generator, projection: str, *, most: int = 40, widest: f
             step = min(360 / max(shape) * rng.uniform(0.5, 1.3), 10**widest)
         wcs = random_wcs(rng, projection, shape, float(step))
         pixel = pixel_side(wcs, shape)
-        if np.isfinite(pixel):
+        # wcslib computes CSC in single precision, so that the corners of small pixels are anywhere.
+        if np.isfinite(pixel) and (projection != "CSC" or pixel > 1e-3):
             return Image(wcs, shape, projection, pixel)
 
 

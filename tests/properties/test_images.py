@@ -75,7 +75,7 @@ def hidden(rng: np.random.Generator) -> Any:
             return in_a_cube(rng, wcs), None
         if way == 1:
             wide = in_a_cube(rng, wcs)
-            depth = next(i for i, name in enumerate(wide.wcs.ctype[::-1]) if name == "FREQ")
+            depth = next(i for i, name in enumerate(list(wide.wcs.ctype)[::-1]) if name == "FREQ")
             cut: list[Any] = [slice(None)] * 3
             cut[depth] = int(rng.integers(wide.array_shape[depth]))
             return HighLevelWCSWrapper(SlicedLowLevelWCS(wide, cut)), shape

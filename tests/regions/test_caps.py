@@ -121,6 +121,35 @@ def test_a_corner_and_a_circle_within_a_cell():
         assert not cells(shape, 2, "inside").any()
 
 
+def test_what_small_caps_share_within_a_cell():
+    """Their edges cross at points that must be precise for caps of any size."""
+    rng = np.random.default_rng(5)
+    tried = 0
+    for _ in range(80):
+        lon, lat, reach = rng.uniform(0, 360), rng.uniform(-89, 89), 10 ** rng.uniform(-7, 0)
+        n = rng.integers(2, 6)
+
+        def around(n, most, lon=lon, lat=lat):
+            turn, far = rng.uniform(0, 2 * np.pi, n), most * np.sqrt(rng.random(n))
+            return lon + far * np.sin(turn) / np.cos(np.radians(lat)), np.clip(lat + far * np.cos(turn), -90, 90)
+
+        radius = reach * rng.uniform(0.3, 1, n) * np.where(rng.random(n) < 0.2, -1, 1)
+        caps = list(zip(*around(n, 0.8 * reach), radius, strict=True))
+        points = vector(*around(4000, 2 * reach))
+        value = depth(caps, points)
+        best = points[np.argmax(value)]
+        if value.max() < 0.01 * np.radians(reach):
+            continue
+        tried += 1
+        shape = one(*caps)
+        at_29 = int(healpix.cells_at(*frames.lonlat(best), 29))
+        finest = int(np.clip(np.log2(60 / reach) + 1, 0, 27))
+        for order in range(max(0, finest - 8), finest + 1):
+            found = from_starts_stops(*shape.rasterize(order, "overlap"), order)
+            assert found.contains(at_29, order=29), (caps, order)
+    assert tried > 40
+
+
 @pytest.mark.parametrize("mode", ["center", "overlap", "inside"])
 def test_one_cap_is_a_disc(mode):
     for lon, lat, radius in [(10.0, 20.0, 5.0), (300.0, -89.0, 3.0), (0.0, 45.0, 60.0)]:
