@@ -25,7 +25,7 @@ from hpmask._files.faults import is_of_the_machine
 from hpmask._files.parquet_pages import unpacked_size
 from hpmask._utils.errors import MaskFormatError
 from hpmask._utils.parallel import thread_map
-from hpmask._utils.words import listed
+from hpmask._utils.words import brief, listed
 
 __all__ = ["MAGIC", "CheckedParquet", "Group", "pyarrow_parquet", "strange_description", "write_checked"]
 
@@ -300,4 +300,4 @@ def _faults() -> Iterator[None]:
     except (pyarrow.ArrowException, OSError) as error:
         if is_of_the_machine(error):
             raise
-        raise MaskFormatError(f"not a parquet file, or damaged: {error}") from error
+        raise MaskFormatError(f"not a parquet file, or damaged: {brief(error)}") from error

@@ -18,6 +18,7 @@ from astropy.utils.data import get_readable_fileobj
 from hpmask._files.faults import is_of_the_machine, naming
 from hpmask._files.hdu import Hdu
 from hpmask._utils.errors import MaskFormatError
+from hpmask._utils.words import brief
 
 __all__ = [
     "advice_for",
@@ -70,7 +71,7 @@ def faults_of(path: str | Path | None, expected: type[Exception] = ValueError) -
         if path is None or is_of_the_machine(error):
             raise
         ours = type(error) in (ValueError, MaskFormatError)
-        fault = str(error) if ours else f"damaged, or not valid FITS: {type(error).__name__}: {error}"
+        fault = str(error) if ours else f"damaged, or not valid FITS: {type(error).__name__}: {brief(error)}"
         raise MaskFormatError(f"{path}: {fault}") from error
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from hpmask._kernels import words as _words
 from hpmask._utils.errors import MaskFormatError
+from hpmask._utils.words import brief
 
 __all__ = ["Hdu", "big_endian_pieces", "write_hdu"]
 
@@ -123,7 +124,7 @@ class Hdu:
         try:
             return fits.Header.fromstring(self._raw.translate(_PLAIN).decode("ascii"))
         except fits.VerifyError as error:
-            raise MaskFormatError(f"{self._name}: the header is damaged: {error}") from error
+            raise MaskFormatError(f"{self._name}: the header is damaged: {brief(error)}") from error
 
     @cached_property
     def size(self) -> int:
@@ -154,7 +155,7 @@ class Hdu:
         try:
             return [text.decode("ascii") for text in texts]
         except UnicodeDecodeError as error:
-            raise MaskFormatError(f"{self._name}: the history is damaged: {error}") from error
+            raise MaskFormatError(f"{self._name}: the history is damaged: {brief(error)}") from error
 
     def get(self, keyword: str) -> Any:
         """Value of a keyword, or None if there is no such card; strings without trailing blanks.
@@ -172,7 +173,7 @@ class Hdu:
                 raise ValueError("it has no value")
             value = fits.Card.fromstring(b"".join(self._cards[start:stop])).value
         except (fits.VerifyError, ValueError) as error:
-            raise MaskFormatError(f"{self._name}: the card of {keyword} cannot be read: {error}") from error
+            raise MaskFormatError(f"{self._name}: the card of {keyword} cannot be read: {brief(error)}") from error
         if isinstance(value, fits.card.Undefined):
             return None
         return value.rstrip() if isinstance(value, str) else value
@@ -226,7 +227,7 @@ class Hdu:
                     check(piece[:whole].view(dtype))
                 except ValueError as error:
                     raise MaskFormatError(
-                        f"{self._name}: the data are damaged, in the piece that begins at byte {first}: {error}"
+                        f"{self._name}: the data are damaged, in the piece that begins at byte {first}: {brief(error)}"
                     ) from error
             pieces.append(piece)
         data = pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, np.uint8), *pieces])

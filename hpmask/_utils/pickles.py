@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from hpmask._utils.errors import MaskFormatError
+from hpmask._utils.words import brief
 
 __all__ = ["rebuilder", "unpickling"]
 
@@ -24,7 +25,7 @@ def unpickling(kind: str) -> Iterator[None]:
         raise
     except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
         raise MaskFormatError(
-            f"the pickle of a {kind} is damaged, or another version of hpmask wrote it: {error}"
+            f"the pickled {kind} is damaged, or another version of hpmask wrote it: {brief(error)}"
         ) from error
 
 

@@ -13,7 +13,7 @@ from astropy.coordinates import Angle, SkyCoord
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from hpmask._utils.words import listed
+from hpmask._utils.words import brief, listed
 from hpmask.catalog.frames import EQUATORIAL, frame_of
 from hpmask.geometry.frames import own_angles
 
@@ -316,5 +316,5 @@ def _text_degrees(column: Any, name: str, unit: u.UnitBase | None) -> NDArray[np
     try:
         result[there] = Angle([text for text in texts if text], unit=unit).deg
     except (TypeError, ValueError, u.UnitsError) as error:
-        raise ValueError(f"column {name!r} holds text that is not an angle: {error}") from error
+        raise ValueError(f"column {name!r} holds text that is not an angle: {brief(error)}") from error
     return result

@@ -60,7 +60,7 @@ from hpmask._utils.arguments import check_order
 from hpmask._utils.errors import MaskFormatError
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.warn import warn
-from hpmask._utils.words import counted
+from hpmask._utils.words import brief, counted
 from hpmask.core.named import check_name, layers_of
 from hpmask.core.rangeset import RangeSet, uniq_ranges
 from hpmask.core.rotate import affordable_order
@@ -420,7 +420,7 @@ def _read_bounds(hdu: Hdu, n_bins: int, first: int, n_planes: int) -> tuple[Ener
         edges = u.Quantity(np.append(low, high[-1]), hdu.get("TUNIT2"))
         return EnergyAxis(edges, name=unescaped(axis_name), interp=hdu.get("INTERP")), planes
     except (TypeError, ValueError) as error:
-        raise MaskFormatError(f"EBOUNDS: {error}") from error
+        raise MaskFormatError(f"EBOUNDS: {brief(error)}") from error
 
 
 def _check_bounds(table: NDArray[Any]) -> None:
@@ -512,7 +512,7 @@ def _read_table(hdu: Hdu, name: str, within: Footprint | None = None) -> tuple[R
             try:
                 part = ranges_within(hdu, order, within(order, _FRAMES[letter]).planes[0])
             except MaskFormatError as error:
-                raise MaskFormatError(f"damaged MOC: {error}") from error
+                raise MaskFormatError(f"damaged MOC: {brief(error)}") from error
             hdu.skip()
             return part, _FRAMES[letter], False
 
@@ -520,7 +520,7 @@ def _read_table(hdu: Hdu, name: str, within: Footprint | None = None) -> tuple[R
     try:
         plane = plane_of(values)
     except ValueError as error:
-        raise MaskFormatError(f"damaged MOC: {error}") from error
+        raise MaskFormatError(f"damaged MOC: {brief(error)}") from error
     return plane, _FRAMES[letter], True
 
 

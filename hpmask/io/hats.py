@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from hpmask._files.hats_folder import SPATIAL_INDEX, HatsFolder, Partition, is_hats, need_pyarrow
 from hpmask._files.hats_writer import HatsWriter, split
 from hpmask._utils.arguments import MAX_ORDER, check_order
-from hpmask._utils.words import listed
+from hpmask._utils.words import brief, listed
 from hpmask.core.rangeset import RangeSet, from_starts_stops, joined, trusted
 from hpmask.core.value import MaskValue, new_mask
 from hpmask.energy.axis import EnergyAxis
@@ -154,7 +154,7 @@ def read_set(path: Path | str, name: str = "", **words: Any) -> dict[str, MaskVa
     try:
         orders = [check_order(one) for one in json.loads(folder.properties["hpmask_orders"])]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the property hpmask_orders is not valid: {error}") from error
+        raise ValueError(f"the property hpmask_orders is not valid: {brief(error)}") from error
     planes = _planes(folder, columns, **words)
     if len({len(orders), len(planes), len(layers)}) > 1:
         raise ValueError("the properties of the mask are not valid: layers, columns and orders differ in number")
@@ -177,7 +177,7 @@ def _opened(path: Path | str) -> tuple[HatsFolder, list[str], list[str]]:
     try:
         columns, layers = (json.loads(folder.properties[key]) for key in ("hpmask_columns", "hpmask_layers"))
     except (KeyError, ValueError) as error:
-        raise ValueError(f"the properties of the mask are not valid: {error}") from error
+        raise ValueError(f"the properties of the mask are not valid: {brief(error)}") from error
     for names in (columns, layers):
         if not isinstance(names, list) or not names or not all(isinstance(one, str) for one in names):
             raise ValueError(f"the properties of the mask are not valid: {names!r} is not a list of names")
@@ -202,7 +202,7 @@ def _energy(folder: HatsFolder) -> EnergyAxis | None:
         edges = u.Quantity([float.fromhex(edge) for edge in words["edges"]], words["unit"])
         return EnergyAxis(edges, name=words["name"], interp=words["interp"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the property hpmask_energy is not valid: {error}") from error
+        raise ValueError(f"the property hpmask_energy is not valid: {brief(error)}") from error
 
 
 def _planes(folder: HatsFolder, columns: Sequence[str], within: Any = None) -> list[RangeSet]:

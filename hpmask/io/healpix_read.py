@@ -16,7 +16,7 @@ from hpmask._files.hdu import Hdu
 from hpmask._files.unpack import packed_size, unbounded
 from hpmask._utils.arguments import as_flag
 from hpmask._utils.errors import MaskFormatError
-from hpmask._utils.words import counted
+from hpmask._utils.words import brief, counted
 from hpmask.core.healpix_map import HealpixMap
 from hpmask.energy.axis import EnergyAxis
 from hpmask.energy.planes import planes_of
@@ -226,7 +226,7 @@ def _bands_table(hdu: Hdu, number: int) -> Any:
     except MemoryError:
         raise
     except Exception as error:
-        raise MaskFormatError(f"HDU {number} is damaged: {type(error).__name__}: {error}") from error
+        raise MaskFormatError(f"HDU {number} is damaged: {type(error).__name__}: {brief(error)}") from error
     return table
 
 
@@ -257,7 +257,7 @@ def axis_of(file: IO[bytes], found: Found) -> EnergyAxis | None:
         raise
     except Exception as error:
         raise MaskFormatError(
-            f"the energies in table {table.name!r} cannot be used: {error}. Choose one column with column="
+            f"the energies in table {table.name!r} cannot be used: {brief(error)}. Choose one column with column="
         ) from error
     if found.layout.channels is None and planes.n != len(columns):
         raise MaskFormatError(

@@ -22,6 +22,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
+from hpmask._utils.words import brief
 from hpmask.regions.figures import Path
 from hpmask.regions.format import RegionFormat, Source, TextRegion
 from hpmask.regions.items import INCLUDED, Corners, Point, check_frame
@@ -155,7 +156,7 @@ def _read(source: Source, region_frame: str | None = None) -> list[TextRegion]:
     except ValueError as error:
         if isinstance(error, json.JSONDecodeError):
             raise ValueError(f"line {error.lineno} of {source.name} cannot be read as GeoJSON: {error.msg}") from error
-        raise ValueError(f"{source.name} cannot be read as GeoJSON: {error}") from error
+        raise ValueError(f"{source.name} cannot be read as GeoJSON: {brief(error)}") from error
     found: list[TextRegion] = []
     number = 0
     try:

@@ -160,7 +160,7 @@ def _opened(path: Path) -> Source:
         # Those who unpack raise an OSError too.
         if is_of_the_machine(error):
             raise
-        raise ValueError(f"{name} cannot be unpacked: {error}") from error
+        raise ValueError(f"{name} cannot be unpacked: {brief(error)}") from error
     if len(content) > _MOST_BYTES:
         raise ValueError(f"{name} has more than {_MOST_BYTES} bytes, too much for a region file")
     return Source(content, name, path)

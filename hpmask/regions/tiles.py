@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from hpmask._files import tables
 from hpmask._utils.arguments import masked
-from hpmask._utils.words import listed
+from hpmask._utils.words import brief, listed
 from hpmask.regions import stcs
 from hpmask.regions.format import RegionFormat, Source, TextRegion, shortened
 from hpmask.regions.from_astropy import Unreadable
@@ -75,7 +75,7 @@ def _read(source: Source, region_frame: str | None = None, columns: Sequence[str
             source.path, noun="region", unsuitable=lambda table, what: _why_not(table.colnames, what, columns)
         )
     except ImportError as error:
-        raise ValueError(f"{source.name} cannot be read: {error}") from error
+        raise ValueError(f"{source.name} cannot be read: {brief(error)}") from error
     return _of_table(table, what, frame, columns)
 
 
@@ -171,7 +171,7 @@ def _degrees(column: Any, name: str, what: str) -> Floats:
         factor = 1.0 if unit is None or str(unit) == "" else float(u.Unit(unit).to(u.deg))
         values = np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)
     except (TypeError, ValueError, u.UnitConversionError) as error:
-        raise ValueError(f"column {name!r} of {what} is not one of angles: {error}") from error
+        raise ValueError(f"column {name!r} of {what} is not one of angles: {brief(error)}") from error
     if values.ndim != 1:
         raise ValueError(f"column {name!r} of {what} must have a number in each row, got shape {values.shape}")
     return np.asarray(values * factor)

@@ -17,6 +17,7 @@ from astropy.io import fits
 from hpmask._files.fits_file import check_unpacked, is_compressed, is_table, load, name_of, units_of
 from hpmask._files.hdu import Hdu
 from hpmask._utils.errors import MaskFormatError
+from hpmask._utils.words import brief
 from hpmask.energy.planes import Planes, planes_of
 from hpmask.energy.tables import has_energies
 
@@ -195,7 +196,7 @@ def _planes(tables: list[Any], n: int, *, named: bool) -> Planes | None:
         try:
             found.append((table.name, planes_of(table)))
         except ValueError as error:
-            raise MaskFormatError(f"the energies in table {table.name!r} cannot be used: {error}") from error
+            raise MaskFormatError(f"the energies in table {table.name!r} cannot be used: {brief(error)}") from error
     fitting = [(name, planes) for name, planes in found if planes.n == n]
     if fitting and all(planes == fitting[0][1] for _, planes in fitting):
         return fitting[0][1]

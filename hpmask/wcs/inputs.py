@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hpmask._files.fits_file import faults_of
 from hpmask._utils.arguments import values_and_unit
+from hpmask._utils.words import brief
 from hpmask.energy.axis import EnergyAxis
 from hpmask.wcs.checks import check_wcs, header_advice
 from hpmask.wcs.files import SkyImage, read_image
@@ -163,7 +164,7 @@ def _header_wcs(header: fits.Header, hdus: Any = None) -> WCS:
         try:
             wcs = WCS(header, hdus)
         except WcsError as error:
-            raise ValueError(header_advice(header) or f"wcs cannot be used: {error}") from None
+            raise ValueError(header_advice(header) or f"wcs cannot be used: {brief(error)}") from None
     check_wcs(wcs)
     return wcs
 

@@ -171,14 +171,14 @@ def restored(slots):
 
 @pytest.mark.parametrize(("kind", "make", "state", "fault"), list(states()))
 def test_a_damaged_state_is_an_error(kind, make, state, fault):
-    with pytest.raises(MaskFormatError, match=f"(?s)the pickle of a {kind} is damaged, or another version.*({fault})"):
+    with pytest.raises(MaskFormatError, match=f"(?s)the pickled {kind} is damaged, or another version.*({fault})"):
         make(*state)
 
 
 def test_the_states_of_other_kinds():
     reduced = VALUES["MaskSet"].__reduce__()
     for state in ((dict, []), (MaskSet, []), (MaskSet, [("a", 3)]), (MaskSet, 3), (MaskSet,)):
-        with pytest.raises(MaskFormatError, match="the pickle of a MaskSet"):
+        with pytest.raises(MaskFormatError, match="the pickled MaskSet"):
             reduced[0](*state)
     patches = Mask.full(order=4).patches(5)
     make, state = patches.__reduce__()
@@ -193,7 +193,7 @@ def test_the_states_of_other_kinds():
         (3, (boundaries[2:], counts[1:])),
         (3, (boundaries, 9 * counts)),
     ):
-        with pytest.raises(MaskFormatError, match="the pickle of a Patches"):
+        with pytest.raises(MaskFormatError, match="the pickled Patches"):
             make(*changed(state, k, new))
 
 
