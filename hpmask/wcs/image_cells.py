@@ -32,6 +32,9 @@ __all__ = ["plane_of", "unused"]
 _MOST_CELLS = 1e9
 # Width, in cells, of the ring around the cells found so far that is tried next.
 _RING = 4
+# Times the usual size of a pixel, from which on it is looked at whether it is torn, and how often its sides are halved.
+_WIDE = 8
+_HALVINGS = 12
 # Pixels along a side of the tiles that are tested for pixels outside the projection.
 _TILE = 32
 
@@ -235,16 +238,60 @@ def _caps_of_rows(grid: Grid, way: Way, order: int, rows: range) -> tuple[RangeS
     four = four.reshape(4, -1, 3)
     known = np.isfinite(four[..., 0])
     rim = not bool(known.all())
-    four = four[:, known.any(axis=0)]
+    numbers = np.flatnonzero(known.any(axis=0))
+    four = four[:, numbers]
     if not four.size:
         return RangeSet.empty(order), rim
     middle = np.nanmean(four, axis=0)
     middle /= np.linalg.norm(middle, axis=1, keepdims=True)
     reach = np.nanmax(np.linalg.norm(four - middle, axis=2), axis=0)
+    usual = np.median(reach)
+    wide = np.flatnonzero(reach > _WIDE * usual)
+    torn, along = _torn(
+        grid, way, numbers[wide] % grid.shape[1], rows.start + numbers[wide] // grid.shape[1], four[:, wide]
+    )
+    whole = np.delete(np.arange(numbers.size), wide[torn])
     # At a rim only some of the corners are inside the projection: a pixel is at least as large as usual.
-    reach = np.clip(reach, np.median(reach), None)
-    lon, lat = frames.lonlat(middle)
-    return rasterize.discs(lon, lat, np.minimum(2 * reach, np.pi), order=order, mode="overlap"), rim
+    centers = np.concatenate([middle[whole], *four[:, wide[torn]]])
+    reach = np.concatenate([reach[whole], *along[:, torn]])
+    there = np.isfinite(centers[:, 0])
+    lon, lat = frames.lonlat(centers[there])
+    radius = np.clip(2 * np.maximum(reach, usual)[there], 0, np.pi)
+    return rasterize.discs(lon, lat, radius, order=order, mode="overlap"), rim
+
+
+def _torn(grid: Grid, way: Way, x: Floats, y: Floats, four: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Which pixels lie across a tear of the projection, whose sides are far apart on the sky.
+
+    The sides of the pixels are halved towards their larger halves: these become short, unless they have the tear.
+
+    Returns
+    -------
+    torn : numpy.ndarray of bool, shape (n,)
+        Whether a side of the pixel jumps.
+    along : numpy.ndarray of float, shape (4, n)
+        How far the sides go on from each corner of the pixel without a jump.
+    """
+    torn, along = np.zeros(x.size, dtype=bool), np.zeros((4, x.size))
+    offsets = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+    for k, j in (0, 1), (1, 2), (2, 3), (3, 0):
+        first, last = four[k], four[j]
+        low, high = np.zeros(x.size), np.ones(x.size)
+        for _ in range(_HALVINGS if x.size else 0):
+            t = 0.5 * (low + high)
+            step = offsets[k] + t[:, np.newaxis] * (offsets[j] - offsets[k])
+            point = frames.unit_vectors(*way.turned(*grid.positions(grid.wcs, x + step[:, 0], y + step[:, 1])))
+            before = np.linalg.norm(point - first, axis=1) > np.linalg.norm(last - point, axis=1)
+            low, high = np.where(before, low, t), np.where(before, t, high)
+            first = np.where(before[:, np.newaxis], first, point)
+            last = np.where(before[:, np.newaxis], point, last)
+        length = np.linalg.norm(four[j] - four[k], axis=1)
+        jumps = np.linalg.norm(last - first, axis=1) > 0.25 * length
+        torn |= jumps
+        for corner, end in (k, first), (j, last):
+            found = np.where(jumps, np.linalg.norm(end - four[corner], axis=1), length)
+            along[corner] = np.fmax(along[corner], found)
+    return torn, along
 
 
 def _blocks_of(plane: RangeSet, order: int) -> Iterator[Cells]:

@@ -746,3 +746,31 @@ def test_frame_around_an_all_sky_image_is_not_warned_about():
     image[0, 0] = False
     with pytest.warns(UserWarning, match="lie outside the projection"):
         Mask.from_wcs(image, wcs, order=5)
+
+
+def test_small_pixels_across_a_tear():
+    """The edge of a facet, whose two sides are far apart on the sky, goes through a column of pixels."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---HPX", "DEC--HPX"]
+    wcs.wcs.crval = 249.9538117271186, -35.445661417757776
+    wcs.wcs.crpix = 2.0, 7.5
+    wcs.wcs.cdelt = 1.1446625192319954e-05, 2.1881582560538057e-05
+    wcs.wcs.pc = [[0, 1], [-1, 0]]
+    shape = 14, 3
+    order = 23
+    mask = Mask.from_wcs(np.ones(shape, bool), wcs, order=order)
+    # All pixels together have some hundreds of cells, and each of these cells has its centre on the image.
+    cells = mask.planes[0].cells(order)
+    lon, lat = hp.pix2ang(1 << order, cells.astype(np.int64), nest=True, lonlat=True)
+    x, y = wcs.wcs_world2pix(lon, lat, 0)
+    assert 100 < cells.size < 2000
+    assert np.all((np.abs(x - 1) <= 1.5 + 1e-6) & (np.abs(y - 6.5) <= 7 + 1e-6))
+    # All of them are there: those around the centres of the pixels, to which the sky is continuous.
+    column, row = (k.ravel() for k in np.meshgrid(np.arange(3.0), np.arange(14.0)))
+    middle = hp.vec2pix(1 << order, *hp.ang2vec(*wcs.wcs_pix2world(column, row, 0), lonlat=True).T, nest=True)
+    around = hp.get_all_neighbours(1 << order, middle, nest=True).ravel()
+    around = np.unique(np.concatenate([middle, around[around >= 0]]))
+    x, y = wcs.wcs_world2pix(*hp.pix2ang(1 << order, around, nest=True, lonlat=True), 0)
+    inside = (np.abs(x - 1) < 1.5 - 1e-6) & (np.abs(y - 6.5) < 7 - 1e-6)
+    assert inside.sum() > 42
+    assert np.isin(around[inside], cells.astype(np.int64)).all()
