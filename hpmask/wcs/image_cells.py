@@ -247,9 +247,8 @@ def _caps_of_rows(grid: Grid, way: Way, order: int, rows: range) -> tuple[RangeS
     reach = np.nanmax(np.linalg.norm(four - middle, axis=2), axis=0)
     usual = np.median(reach)
     wide = np.flatnonzero(reach > _WIDE * usual)
-    torn, along = _torn(
-        grid, way, numbers[wide] % grid.shape[1], rows.start + numbers[wide] // grid.shape[1], four[:, wide]
-    )
+    row, column = np.divmod(numbers[wide], grid.shape[1])
+    torn, along = _torn(grid, way, column, rows.start + row, four[:, wide])
     whole = np.delete(np.arange(numbers.size), wide[torn])
     # At a rim only some of the corners are inside the projection: a pixel is at least as large as usual.
     centers = np.concatenate([middle[whole], *four[:, wide[torn]]])
@@ -260,7 +259,7 @@ def _caps_of_rows(grid: Grid, way: Way, order: int, rows: range) -> tuple[RangeS
     return rasterize.discs(lon, lat, radius, order=order, mode="overlap"), rim
 
 
-def _torn(grid: Grid, way: Way, x: Floats, y: Floats, four: Floats) -> tuple[NDArray[np.bool_], Floats]:
+def _torn(grid: Grid, way: Way, x: NDArray[Any], y: NDArray[Any], four: Floats) -> tuple[NDArray[np.bool_], Floats]:
     """Which pixels lie across a tear of the projection, whose sides are far apart on the sky.
 
     The sides of the pixels are halved towards their larger halves: these become short, unless they have the tear.

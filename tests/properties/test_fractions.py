@@ -116,7 +116,9 @@ def shape_over_a_cell(rng: np.random.Generator) -> tuple[float, float, str]:
     drawn = draw(rng, order, most_cells=4)
     near = drawn.outline(rng, 1)
     cell = int(oracle.cell_of(near if len(near) else drawn.center, order)[0])
-    mask = drawn.make(order + 9, "center", 1)
+    # The centres of cells stand on parallels: half a ring of them is 1/1024 of the cell 9 orders below, and a zone may
+    # gain or lose that at both of its edges.
+    mask = drawn.make(order + 11, "center", 1)
     points = points_in_cell(rng, cell, order)
     inside = np.any([g(points) > 0 for g, _ in drawn.parts], axis=0)
     return mask.fraction(order, full=True).values[cell], inside.mean(), drawn.text

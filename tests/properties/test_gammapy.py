@@ -7,6 +7,7 @@ cell of the mask.
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -85,7 +86,8 @@ def random_hpx_geom(rng: np.random.Generator, frame: str, axes: list[Any]) -> Hp
     region: Any = None if rng.random() < 0.4 else f"DISK({center.lon.deg},{center.lat.deg},{radius})"
     if len(axes) == 1 and isinstance(axes[0], MapAxis) and rng.random() < 0.4:
         nside = 2 ** rng.integers(2, 5, axes[0].nbin)
-    elif region is None and len(axes) == 1 and isinstance(axes[0], MapAxis) and rng.random() < 0.5:
+    elif region is None and len(axes) == 1 and axes[0].nbin > 1 and isinstance(axes[0], MapAxis) and rng.random() < 0.5:
+        # gammapy cannot list the pixels of such a geometry with a single bin.
         # Cells of their own in each bin.
         n = 12 * nside * nside
         cells = [np.sort(rng.choice(n, int(rng.integers(1, n)), replace=False)) for _ in range(axes[0].nbin)]
@@ -185,13 +187,6 @@ def check_values(mask: Mask, geom: Any, text: Any, *, shown: Mask | None = None)
     `shown`, if given, is what hpmask puts on the geometry instead.
     """
     shown = mask if shown is None else shown
-    try:
-        geom.get_coord()
-    except IndexError:
-        # gammapy cannot list the pixels of some parts of the sky with an NSIDE for each bin.
-        assert geom.is_hpx, text
-        assert not geom.is_regular, text
-        return 0
     expected, doubt = (as_stored(some, geom) for some in at_coord(mask, geom))
     exclusion = shown.to_exclusion_mask()
     found = {
@@ -202,7 +197,9 @@ def check_values(mask: Mask, geom: Any, text: Any, *, shown: Mask | None = None)
     for name, values in found.items():
         wrong = np.argwhere((values != expected) & ~doubt)
         assert not wrong.size, (text, name, len(wrong), wrong[:3].tolist(), str(geom))
-    assert doubt.sum() <= max(0.02 * doubt.size, 40) or geom.is_hpx, (text, doubt.mean())
+    # A row or a column of pixels may lie along the edges of cells, such as those at a longitude of 0.
+    lines = 2 * max(doubt.shape[-2:]) * (doubt.size // max(1, math.prod(doubt.shape[-2:])))
+    assert doubt.sum() <= max(0.02 * doubt.size, lines) or geom.is_hpx, (text, doubt.mean())
     return int((~doubt).sum())
 
 

@@ -175,7 +175,13 @@ def _pixels(geom: Any, band: tuple[int, ...]) -> tuple[int, NDArray[np.int64]]:
     if geom.region is None and geom.nside.size == 1:
         return nside, np.arange(12 * nside * nside)
     # gammapy takes no index for a geometry without axes.
-    pixels = geom.get_idx(idx=band if band else None)[0]
+    try:
+        pixels = geom.get_idx(idx=band if band else None)[0]
+    except IndexError as error:
+        raise ValueError(
+            "gammapy cannot list the pixels of geom, and makes no map of it: a list of pixels in a single bin. "
+            "Leave out its axis"
+        ) from error
     return nside, np.asarray(pixels, dtype=np.int64).ravel()
 
 

@@ -701,3 +701,14 @@ def test_history_of_values():
     geom = WcsGeom.create(skydir=CRAB, width=2, binsz=0.05)
     mask = Mask.from_gammapy(values_on(geom), 5, keep="<", nan="keep", order=12)
     assert mask.history == "from_gammapy(WcsNDMap, < 5, NaN kept, order=12, mode='center')"
+
+
+def test_a_list_of_pixels_in_a_single_bin_is_refused():
+    """gammapy cannot make a map of it, either."""
+    axis = MapAxis.from_energy_bounds("1 TeV", "10 TeV", nbin=1)
+    pixels = np.arange(7)
+    geom = HpxGeom(8, region=(pixels, np.zeros(7, dtype=int)), axes=[axis])
+    with pytest.raises(IndexError):
+        geom.get_coord()
+    with pytest.raises(ValueError, match="gammapy cannot list the pixels of geom"):
+        Mask.full(order=3).to_gammapy(geom)
