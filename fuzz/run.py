@@ -33,7 +33,7 @@ if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().p
 _HARD_SECONDS = 300
 _HARD_MEGABYTES = 2500
 # A door's part of the corpus in the repository: bytes and files.
-_ROOM, _MOST_FILES = 20_000, 25
+_ROOM, _MOST_FILES = 8_000, 25
 _INSTRUMENTED = 3
 """How much longer an input may take where the code is instrumented."""
 
