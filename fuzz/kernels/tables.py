@@ -75,6 +75,9 @@ def crossings(s: Source, call: Call) -> None:
     with np.errstate(over="ignore"):
         values, first, last, least = values.astype(kind), kind(low), kind(high), kind(limit)
     start, out = s.integer(0, 1 << 40), np.empty(n, np.int64)
+    if np.isnan(low) or np.isnan(high):
+        refuses(k, values, low, high, limit, start, out)
+        return
     found = call(k, values, low, high, limit, start, out)
     if np.any(np.isnan(values)) or np.any(values < least):
         check(found == -1, "values that are missing", found, values)

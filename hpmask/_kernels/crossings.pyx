@@ -93,6 +93,8 @@ def crossings(
         raise ValueError("out must have room for a place for each value")
     if not limit < 0:
         raise ValueError("limit must be negative")
+    if low != low or high != high:
+        raise ValueError("low and high must not be NaN")
     # The sign of value - low must be that of a positive number if both are zero: -0.0 - 0.0 is negative.
     if first == 0:
         first = <floating> -0.0
