@@ -11,6 +11,7 @@ import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
 from fuzz.checks import Fault, as_file, check_mask, equal, outcome
+from fuzz.limits import OutOfProportion, bounded
 from hpmask import Mask
 from hpmask.catalog import filter_file
 from hpmask.catalog.columns import NoPositionError
@@ -60,8 +61,9 @@ def _by_astropy(path: Path, format: str) -> Table | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return Table.read(path, format=format)
-        except Exception:
+            with bounded():
+                return Table.read(path, format=format)
+        except (Exception, OutOfProportion):
             return None
 
 

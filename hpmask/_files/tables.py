@@ -35,6 +35,7 @@ __all__ = [
     "PARQUET",
     "SUFFIXES",
     "UnsuitableTable",
+    "check_distinct",
     "check_links",
     "column_names",
     "columns_of",
@@ -176,8 +177,18 @@ def data_frame(table: Any) -> Any:
     # Only its own package tells narwhals of Dask, and its tables are worked on by partition.
     if is_partitioned(table):
         return None
-    frame = narwhals.from_native(table, pass_through=True)
+    try:
+        frame = narwhals.from_native(table, pass_through=True)
+    except narwhals.exceptions.DuplicateError:
+        check_distinct(list(getattr(table, "column_names", None) or table.columns), "the table")
+        raise
     return frame if isinstance(frame, narwhals.DataFrame | narwhals.LazyFrame) else None
+
+
+def check_distinct(names: Sequence[str], what: str) -> None:
+    """Raise a ValueError if a name of a column comes twice."""
+    if twice := [name for k, name in enumerate(names) if name in names[:k]]:
+        raise ValueError(f"{what} has several columns of the name {shown(twice[0])}, which cannot be told apart")
 
 
 def column_names(table: Any) -> list[str] | None:

@@ -70,6 +70,7 @@ def parts_of(table: Any) -> Parts | None:
 
 def _of_folder(folder: HatsFolder, name: str) -> Parts:
     schema = folder.schema()
+    tables.check_distinct(schema.names, repr(name))
     units = folder.units()
 
     def read(partition: Partition, columns: Sequence[str]) -> Table:

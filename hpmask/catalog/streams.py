@@ -18,7 +18,7 @@ from astropy import units as u
 from astropy.table import Column, Table
 
 from hpmask._files.atomic import check_target, replacing, replacing_folder
-from hpmask._files.faults import is_of_the_machine
+from hpmask._files.faults import content_faults, is_of_the_machine
 from hpmask._files.fits_rows import FitsRows, opened_tables
 from hpmask._files.hats_folder import HatsFolder, Partition, is_hats, need_pyarrow
 from hpmask._files.hats_writer import writing_hats
@@ -34,11 +34,11 @@ from hpmask._files.parquet_rows import (
     with_fields,
     writer_options,
 )
-from hpmask._files.tables import FITS, PARQUET
+from hpmask._files.tables import FITS, PARQUET, check_distinct
 from hpmask._utils.arguments import as_flag, check_invalid
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import watched
-from hpmask._utils.words import shown
+from hpmask._utils.words import brief, shown
 from hpmask.catalog.answers import check_column
 from hpmask.catalog.asked import Asked, NewColumn
 from hpmask.catalog.columns import NoPositionError, Position
@@ -566,15 +566,15 @@ def _parquet(
     """Write what is asked of a parquet file to another one."""
     with _opened(path) as file:
         name = repr(path.name)
-        names = file.schema_arrow.names
-        if twice := [one for k, one in enumerate(names) if one in names[:k]]:
-            raise ValueError(f"{name} has several columns of the name {twice[0]!r}, which cannot be told apart")
+        check_distinct(file.schema_arrow.names, name)
         with _named(name):
             head = _head(file.schema_arrow)
         asked = question.of(head, name)
         schema = file.schema_arrow if not question.flags else _new_schema(file.schema_arrow, asked.new_columns, name)
         metadata = file.metadata
         n_groups = metadata.num_row_groups
+        with content_faults(f"{name} cannot be read as parquet", brief):
+            packing = writer_options(metadata, schema.names)
         rows = max((metadata.row_group(k).num_rows for k in range(n_groups)), default=0)
 
         def work(group: int) -> Iterable[pa.Table]:
@@ -585,7 +585,7 @@ def _parquet(
             with _opened(path, metadata) as own:
                 return list(_rows(own, group, asked, schema, question.flags, name, counter))
 
-        with RowWriter(out, schema, writer_options(metadata, schema.names), rows) as writer:
+        with RowWriter(out, schema, packing, rows) as writer:
             for start in range(0, n_groups, _AHEAD * threads):
                 some = range(start, min(start + _AHEAD * threads, n_groups))
                 for tables in thread_map(work, some, threads):

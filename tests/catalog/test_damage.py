@@ -269,3 +269,20 @@ if __name__ == "__main__":
                 print(seed, write.__name__, end, *result, f"{now:.0f} MB" if now > most + 10 else "", flush=True)
                 most = max(most, now)
         print(f"at most {most:.0f} MB of memory")
+
+
+def test_a_column_twice():
+    pa, pd = pytest.importorskip("pyarrow"), pytest.importorskip("pandas")
+    names = ["ra", "dec", "dec"]
+    for table in (
+        pa.table([pa.array([1.0, 2.0])] * 3, names=names),
+        pd.DataFrame(np.ones((2, 3)), columns=names),
+    ):
+        for call in (
+            lambda table=table: Mask.from_catalog(table, "1 deg", order=6),
+            lambda table=table: Mask.full(order=3).contains(table),
+            lambda table=table: Mask.full(order=3).select(table),
+        ):
+            with pytest.raises(ValueError, match=r"^the table has several columns of the name 'dec'") as caught:
+                call()
+            assert type(caught.value) is ValueError
