@@ -428,13 +428,14 @@ def _partitions(folder: _Folder) -> list[Partition]:
 
 
 def _of_csv(text: str, path: str) -> list[Partition]:
-    rows = csv.reader(io.StringIO(text))
-    names = [name.strip() for name in next(rows, [])]
+    with content_faults(f"{path}: the file cannot be read as CSV"):
+        rows = list(csv.reader(io.StringIO(text)))
+    names = [name.strip() for name in rows[0]] if rows else []
     if not {"Norder", "Npix"} <= set(names):
         raise ValueError(f"{path}: the columns must be Norder and Npix, got {listed(names) or 'none'}")
     columns = names.index("Norder"), names.index("Npix")
     found = []
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows[1:], start=2):
         if not row:
             continue
         if len(row) <= max(columns):

@@ -468,8 +468,12 @@ def _read_header(file: IO[bytes], name: str) -> bytes:
         raw += block
         if len(raw) - _BLOCK > _CARD * _MAX_CARDS:
             raise MaskFormatError(f"{name}: its header has more than {_MAX_CARDS} cards")
-        if any(block[i : i + _CARD] == _END for i in range(0, _BLOCK, _CARD)):
+        cards = [block[i : i + _CARD] for i in range(0, _BLOCK, _CARD)]
+        if _END in cards:
             return bytes(raw)
+        if any(card[:_KEYWORD] == _END[:_KEYWORD] for card in cards):
+            # Some readers would end the header there, and others read on.
+            raise MaskFormatError(f"{name}: the header is damaged: its card END is not blank")
 
 
 def _sum(data: bytes | NDArray[np.uint8]) -> int:

@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hpmask._files.faults import naming
 from hpmask._files.new_file import new_file
 from hpmask._utils.errors import MaskFormatError
 from hpmask._utils.words import shown
@@ -75,7 +76,7 @@ def _matches(path: Path) -> bool:
     file = path / _INDEX
     if not file.is_file():
         return False
-    with file.open("rb") as start:
+    with naming(file), file.open("rb") as start:
         return _KIND.encode() in start.read(_START)
 
 
@@ -89,7 +90,7 @@ def _read_set(path: Path, name: str) -> dict[str, MaskValue]:
             raise MaskFormatError(f"{_INDEX} has two layers {layer!r}")
         if row["bit"] != bit:
             raise MaskFormatError(f"{_INDEX}: layer {layer!r} has bit {row['bit']}, but is number {bit} in the list")
-        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", file):
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}", file):
             raise MaskFormatError(f"{_INDEX}: the file of layer {layer!r} must be in this folder, but is {shown(file)}")
         if not (path / file).is_file():
             raise MaskFormatError(f"the file of layer {layer!r}, {file}, is missing")
@@ -108,7 +109,9 @@ def _index(path: Path) -> list[dict[str, Any]]:
     file = path / _INDEX
     if file.stat().st_size > _MOST_BYTES:
         raise MaskFormatError(f"{_INDEX} has {file.stat().st_size} bytes, far more than an index of layers")
-    index = json.loads(file.read_text("utf-8"))
+    with naming(file):
+        text = file.read_text("utf-8")
+    index = json.loads(text)
     if not isinstance(index, dict) or index.get("format") != _KIND or index.get("version") != _VERSION:
         raise MaskFormatError(f"{_INDEX} must have the format {_KIND!r} and the version {_VERSION}")
     rows = index.get("layers")

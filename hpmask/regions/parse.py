@@ -30,6 +30,9 @@ __all__ = ["FORMATS", "TextRegion", "read"]
 
 # A small packed file may be huge when it is unpacked.
 _MOST_BYTES = 2**28
+# A packed file may hold this multiple of its size, plus a fixed number of bytes.
+_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
+_RATIO, _ALLOWANCE = 100, 1 << 24
 _CRTF = re.compile(r"\s*+(#CRTF|[+-]?+\s*+(ann\s++)?[a-z]++\s*+\[)", re.IGNORECASE)
 
 
@@ -154,15 +157,19 @@ def _opened(path: Path) -> Source:
         raise FileNotFoundError(f"there is no region file {str(path)!r}")
     try:
         # A file that astropy opened itself stays open if it is damaged.
-        with open(path, "rb") as raw, get_readable_fileobj(raw, encoding="binary") as file:
-            content = file.read(_MOST_BYTES + 1)
+        with open(path, "rb") as raw:
+            most = _MOST_BYTES
+            if raw.peek(6).startswith(_PACKED):
+                most = min(most, _RATIO * path.stat().st_size + _ALLOWANCE)
+            with get_readable_fileobj(raw, encoding="binary") as file:
+                content = file.read(most + 1)
     except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         # Those who unpack raise an OSError too.
         if is_of_the_machine(error):
             raise
         raise ValueError(f"{name} cannot be unpacked: {brief(error)}") from error
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"{name} has more than {_MOST_BYTES} bytes, too much for a region file")
+    if len(content) > most:
+        raise ValueError(f"{name} has more than {most} bytes, too much for a region file")
     return Source(content, name, path)
 
 
