@@ -346,13 +346,35 @@ def check_folder_target(path: str | os.PathLike[str], *, overwrite: bool, obstac
             raise NotADirectoryError(errno.ENOTDIR, "Not a directory, so a directory cannot replace it", str(target))
         if not overwrite:
             raise _exists(target)
-        with os.scandir(target) as entries:
-            is_empty = next(entries, None) is None
-        if not is_empty and (words := obstacle(target)) is not None:
+        # Another process may replace the folder while it is looked at, which then seems to lack files.
+        looked_at = None
+        while (words := _obstacle_at(target, obstacle)) is not None and looked_at != (here := _identity(target)):
+            looked_at = here
+        if words is not None:
             raise FileExistsError(errno.EEXIST, f"{words}, so it is not replaced", str(target))
     elif not target.parent.is_dir():
         raise FileNotFoundError(f"there is no directory {target.parent} to write {target.name} in")
     return target
+
+
+def _obstacle_at(target: Path, obstacle: Obstacle) -> str | None:
+    """Why a folder must not be replaced; None if it may be, or is there no more."""
+    try:
+        with os.scandir(target) as entries:
+            if next(entries, None) is None:
+                return None
+    except FileNotFoundError:
+        return None
+    return obstacle(target)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a folder from another one that gets its name; None if there is none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 @contextmanager

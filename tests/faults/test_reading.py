@@ -228,7 +228,8 @@ def test_a_catalog_that_is_cut_short_meanwhile(files, tmp_path, counted):
             filter_file(mask, path, out, n_threads=1)
         return str(raised.value)
 
-    for at in range(2, 2 + cases(3)):
+    # Before all rows have been read.
+    for at in range(2, 5):
         path.write_bytes(content)
         files.arm("stop", at=at, kinds=["read"])
         with files.fork(work) as child:
