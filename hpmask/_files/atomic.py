@@ -479,7 +479,8 @@ def _replace_in_steps(folder: Path, target: Path, aside: Path) -> None:
                 os.rename(aside, target)
             raise
     # Until here it was complete, and kept whatever happens. From here on, a killed process may leave a part of it.
+    doomed = aside.with_name(_temporary_name())
     with suppress(OSError):
-        doomed = aside.with_name(_temporary_name())
         os.rename(aside, doomed)
-        _remove(doomed)
+    # Also where a file server has renamed it, and says that it has not.
+    _remove(doomed)
