@@ -182,9 +182,9 @@ def table(report: dict[str, Any]) -> str:
     """The counts as a table in Markdown."""
     head = (
         f"Counts of the last campaign, of {report['minutes']:.0f} minutes on {report['date']} with Python "
-        f"{report['python']}: {len(report['failures'])} failed.\n\n| cases | tried |\n|---|---:|\n"
+        f"{report['python']}: {len(report['failures'])} of its rounds failed.\n\n| cases | tried |\n|---|---:|\n"
     )
-    return head + "".join(f"| {what} | {n:,} |\n".replace(",", " ") for what, n in report["cases"].items())
+    return head + "".join(f"| {what} | {f'{n:,}'.replace(',', ' ')} |\n" for what, n in report["cases"].items())
 
 
 def put_on(page: Path, report: dict[str, Any]) -> None:

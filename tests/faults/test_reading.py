@@ -198,15 +198,19 @@ def test_catalogs_on_a_failing_disk(files, tmp_path, counted, name):
             if name == "hats":
                 shutil.rmtree(tmp_path / "out", ignore_errors=True)
             with files.armed(kinds=["read"]):
-                read()
-            count = files.count
+                expected = read()
+            count, failed = files.count, 0
             for at in random.Random(seed()).sample(range(1, count + 1), min(count, cases(2))):
-                with (
-                    files.armed("fail", at=at, error=errno.EIO, kinds=["read"]),
-                    pytest.raises(OSError, match=r"Errno 5\b"),
-                ):
-                    read()
+                try:
+                    with files.armed("fail", at=at, error=errno.EIO, kinds=["read"]):
+                        found = read()
+                except OSError as error:
+                    failed += error.errno == errno.EIO
+                else:
+                    # astropy reads a header once more, with another parser, if the first attempt fails.
+                    assert found == expected
                 n += 1
+            assert failed
         return n
 
     counted(files.fork(work).result(), "failed reads")
