@@ -165,6 +165,14 @@ def _header_wcs(header: fits.Header, hdus: Any = None) -> WCS:
             wcs = WCS(header, hdus)
         except WcsError as error:
             raise ValueError(header_advice(header) or f"wcs cannot be used: {brief(error)}") from None
+        except MemoryError:
+            # So says wcslib of coordinates in a table that is not there.
+            tabular = [name for name in header if name.startswith("CTYPE") and str(header[name]).endswith("-TAB")]
+            if not tabular:
+                raise
+            raise ValueError(
+                f"wcs cannot be used: {tabular[0]} is {header[tabular[0]]!r}, coordinates in a table that is not there"
+            ) from None
     check_wcs(wcs)
     return wcs
 

@@ -58,6 +58,14 @@ def test_step_of_nothing_raises(card, tmp_path):
             call()
 
 
+def test_coordinates_in_a_table_that_is_not_there_raise(tmp_path):
+    header = fits.Header({"CTYPE1": "RA---TAB", "CTYPE2": "DEC--ZEA", "CDELT1": -0.5, "CDELT2": 0.5})
+    path = tmp_path / "a.fits"
+    fits.PrimaryHDU(np.ones((3, 5), np.uint8), header).writeto(path)
+    with pytest.raises(ValueError, match=r"a\.fits: wcs cannot be used: CTYPE1 is 'RA---TAB', coordinates in a table"):
+        Mask.from_wcs(path)
+
+
 @pytest.mark.parametrize("turns", [1e3, 1e12, 1e300])
 def test_pixels_of_many_turns_raise(turns, tmp_path):
     header = fits.Header({"CTYPE1": "RA---CAR", "CTYPE2": "DEC--CAR", "CDELT1": 360 * turns / 4, "CDELT2": 1.0})
