@@ -15,7 +15,7 @@ import numpy as np
 
 from fuzz.kernels.draw import Source
 
-__all__ = ["TARGETS", "Call", "Target", "kernel", "plain", "refuses", "target"]
+__all__ = ["TARGETS", "Call", "Target", "kernel", "plain", "refuses", "refuses_to_fit", "target"]
 
 Call = Callable[..., Any]
 Target = Callable[[Source, Call], None]
@@ -49,3 +49,12 @@ def refuses(function: Callable[..., Any], *arguments: Any, **options: Any) -> No
                 raise AssertionError(f"{function.__qualname__} refused its arguments, but has written to one") from None
         return
     raise AssertionError(f"{function.__qualname__} has not refused {arguments}")
+
+
+def refuses_to_fit(function: Any, *arguments: Any) -> None:
+    """AssertionError unless there is a ValueError for too little room; what has room may have been written."""
+    try:
+        function(*arguments)
+    except ValueError:
+        return
+    raise AssertionError(f"{function.__qualname__} had too little room, and did not say so")

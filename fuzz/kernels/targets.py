@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 
-from fuzz.kernels import images, sets, shapes, sky, tables
+from fuzz.kernels import images, sets, shapes, sky, sums, tables
 from fuzz.kernels.draw import Source
 from fuzz.kernels.target import TARGETS, plain
 
@@ -16,6 +16,7 @@ _NEEDS = {
     images.__name__: ("healpy",),
     sets.__name__: (),
     shapes.__name__: ("healpy", "shape_oracles"),
+    sums.__name__: (),
     sky.__name__: ("healpy", "scipy.sparse.csgraph"),
     tables.__name__: (),
 }
