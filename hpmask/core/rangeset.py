@@ -6,7 +6,6 @@ This module does not deal with coordinates, units, energies or files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -14,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hpmask._kernels import ranges as _kernel
-from hpmask._kernels import sorting as _sorting
 from hpmask._kernels.index import Index
 from hpmask._kernels.pieces import Pieces
 from hpmask._utils.arguments import MAX_ORDER, as_fraction, check_order, unmasked
@@ -24,6 +22,7 @@ from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.pickles import rebuilder
 from hpmask._utils.stable import stable_hash
 from hpmask.core.merging import combined
+from hpmask.core.sorting import sort
 from hpmask.core.uniq import orders_of
 
 __all__ = [
@@ -50,10 +49,6 @@ _OR, _AND, _XOR, _MINUS = 0b1110, 0b1000, 0b0110, 0b0010
 
 # With fewer boundaries, a second thread costs more time than it saves.
 _PARALLEL_FROM = 200_000
-# With fewer numbers, the general sort is as fast as any.
-_FEW = 5_000
-# Random numbers that NumPy sorts in one call. More of them are distributed before.
-_SORTED_AT_ONCE = 1 << 21
 
 Boundaries = NDArray[np.uint64]
 
@@ -220,10 +215,10 @@ class RangeSet:
     ) -> RangeSet:
         """The cells that at least `depth` of the ranges cover. The arrays are sorted in place."""
         if thread_count(n_threads) > 1 and starts.size > _PARALLEL_FROM:
-            list(thread_map(_sort, (starts, stops), 2))
+            list(thread_map(sort, (starts, stops), 2))
         else:
-            _sort(starts)
-            _sort(stops)
+            sort(starts)
+            sort(stops)
         out = np.empty(_kernel.count_at_least(starts, stops, depth), dtype=np.uint64)
         _kernel.at_least(starts, stops, depth, out)
         return cls._trusted(out, order)
@@ -1024,39 +1019,6 @@ def _explain(boundaries: Boundaries, fault: int, order: int) -> str:
         return f"ranges must have start < stop, {where}"
     before = f"the row before ends at {boundaries[fault - 1]}"
     return f"ranges must be sorted, disjoint and not touching, {where} and {before}"
-
-
-def _sort(numbers: Boundaries) -> None:
-    """Sort in place. Numbers that ascend for the most part take little more than a pass over them."""
-    aside = np.empty(numbers.size // 4, dtype=np.uint64)
-    count = _sorting.part(numbers, aside)
-    if count < 0:
-        # Long ascending runs are merged by NumPy's stable sort.
-        if np.count_nonzero(numbers[1:] < numbers[:-1]) > numbers.size // 32:
-            _sort_random(numbers)
-        else:
-            numbers.sort(kind="stable")
-        return
-    few = aside[:count]
-    if count > _FEW:
-        _sort(few)
-    else:
-        few.sort()
-    _sorting.join(numbers, few)
-
-
-def _sort_random(numbers: Boundaries) -> None:
-    """Sort in place. NumPy sorts groups that fit in the processor's cache, and a signal is answered between them."""
-    if numbers.size <= _SORTED_AT_ONCE:
-        numbers.sort()
-        return
-    least, most = int(numbers.min()), int(numbers.max())
-    shift = max((most - least).bit_length() - 8, 0)
-    stops = np.zeros(((most - least) >> shift) + 1, dtype=np.int64)
-    _sorting.distribute(numbers, least, shift, stops)
-    if shift:
-        for start, stop in pairwise([0, *stops.tolist()]):
-            _sort_random(numbers[start:stop])
 
 
 def _trimmed(array: Boundaries, size: int) -> Boundaries:

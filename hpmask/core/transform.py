@@ -19,6 +19,7 @@ from hpmask.core.value import (
     MaskValue,
     check_mask,
     check_same_frame,
+    distinct_planes,
     history_of,
     mapped,
     needed_energy,
@@ -74,7 +75,7 @@ def to_frame(mask: M, frame: str, *, order: int | None = None, n_threads: int | 
     if frame == mask.frame:
         return at_order(mask, order)
     if given is None:
-        affordable = min(rotate.affordable_order(plane, order, _MOST_RANGES) for plane in mask.planes)
+        affordable = min(rotate.affordable_order(plane, order, _MOST_RANGES) for plane in distinct_planes(mask))
         if affordable < order:
             raise ValueError(
                 f"order must be given: the mask has order {order}, and in another frame its edges need more than "
