@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hpmask._utils.words import brief
+
 __all__ = ["content_faults", "is_of_the_machine", "naming"]
 
 
@@ -29,7 +31,7 @@ def naming(path: Any) -> Iterator[None]:
 
 
 @contextmanager
-def content_faults(start: str, message: Callable[[Exception], str] = str) -> Iterator[None]:
+def content_faults(start: str, message: Callable[[Exception], str] = brief) -> Iterator[None]:
     """Raise whatever a package raises for the content of a file as a ValueError: `start`, a colon and the message.
 
     Errors of the disk and the memory, and of a file that does not exist, stay what they are.

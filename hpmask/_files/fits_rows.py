@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from hpmask._files.faults import content_faults
 from hpmask._files.fits_file import units_of
 from hpmask._files.tables import load
-from hpmask._utils.words import brief
 
 __all__ = ["FitsRows", "opened_tables"]
 
@@ -53,7 +52,7 @@ def opened_tables(path: Path) -> Iterator[list[FitsRows]]:
 
 def _faults(path: Path) -> AbstractContextManager[None]:
     """Whatever astropy raises for a file becomes a ValueError that names it."""
-    return content_faults(f"{path.name!r} cannot be read as fits", brief)
+    return content_faults(f"{path.name!r} cannot be read as fits")
 
 
 class FitsRows:

@@ -11,7 +11,6 @@ from astropy.table import Column, Table, meta
 from hpmask._files.faults import content_faults
 from hpmask._files.hats_folder import need_pyarrow
 from hpmask._files.tables import plain_values
-from hpmask._utils.words import brief
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,7 +100,7 @@ def header_of(schema: pa.Schema) -> tuple[dict[str, str], dict[str, Any]]:
     text = (schema.metadata or {}).get(_ASTROPY)
     if text is None:
         return {}, {}
-    with content_faults(f"the metadata {_ASTROPY.decode()}, which astropy wrote, cannot be read", brief):
+    with content_faults(f"the metadata {_ASTROPY.decode()}, which astropy wrote, cannot be read"):
         header = meta.get_header_from_yaml(text.decode("utf-8").split("\n"))
     units = {column["name"]: str(column["unit"]) for column in header["datatype"] if column.get("unit")}
     return units, dict(header.get("meta", {}))

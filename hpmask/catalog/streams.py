@@ -38,7 +38,7 @@ from hpmask._files.tables import FITS, PARQUET, check_distinct
 from hpmask._utils.arguments import as_flag, check_invalid
 from hpmask._utils.parallel import thread_count, thread_map
 from hpmask._utils.progress import watched
-from hpmask._utils.words import brief, shown
+from hpmask._utils.words import shown
 from hpmask.catalog.answers import check_column
 from hpmask.catalog.asked import Asked, NewColumn
 from hpmask.catalog.columns import NoPositionError, Position
@@ -573,7 +573,7 @@ def _parquet(
         schema = file.schema_arrow if not question.flags else _new_schema(file.schema_arrow, asked.new_columns, name)
         metadata = file.metadata
         n_groups = metadata.num_row_groups
-        with content_faults(f"{name} cannot be read as parquet", brief):
+        with content_faults(f"{name} cannot be read as parquet"):
             packing = writer_options(metadata, schema.names)
         rows = max((metadata.row_group(k).num_rows for k in range(n_groups)), default=0)
 

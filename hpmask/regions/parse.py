@@ -28,9 +28,9 @@ from hpmask.regions.from_astropy import Unreadable
 
 __all__ = ["FORMATS", "TextRegion", "read"]
 
-# A small packed file may be huge when it is unpacked.
+# The most bytes of a region file. One that begins as a packed file may hold this multiple of its size, plus a fixed
+# number of bytes.
 _MOST_BYTES = 2**28
-# A packed file may hold this multiple of its size, plus a fixed number of bytes.
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 _RATIO, _ALLOWANCE = 100, 1 << 24
 _CRTF = re.compile(r"\s*+(#CRTF|[+-]?+\s*+(ann\s++)?[a-z]++\s*+\[)", re.IGNORECASE)
@@ -50,7 +50,7 @@ def _by_lines(source: Source, reader: Any) -> list[TextRegion]:
 def _read_fits(source: Source) -> list[TextRegion]:
     from regions import Regions
 
-    with content_faults(f"{source.name} cannot be read as a FITS region file", brief):
+    with content_faults(f"{source.name} cannot be read as a FITS region file"):
         # astropy makes a list of as many axes as a header claims: the headers are checked before.
         for _ in units_in(io.BufferedReader(io.BytesIO(source.content))):
             pass
