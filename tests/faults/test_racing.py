@@ -15,23 +15,15 @@ import pytest
 
 pytest.importorskip("pyarrow")
 
-from all_writers import WRITERS, Writer, place_sources
+from all_writers import WRITERS, Writer
 from failing_files import Child, FailingFiles
 from profiles import cases, sampled, seed
 
 from hpmask import Mask, MaskFormatError, RangeSet
 
+pytestmark = pytest.mark.usefixtures("sources_in_place", "one_thread")
+
 RACING = [one for one in WRITERS if one.name in ("FITS", "JSON", "parquet", "tiles", "HATS map", "folder of a set")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _sources(tmp_path_factory) -> None:
-    place_sources(tmp_path_factory.mktemp("sources"))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread(monkeypatch) -> None:
-    monkeypatch.setenv("HPMASK_NUM_THREADS", "1")
 
 
 def remove(path: Path) -> None:

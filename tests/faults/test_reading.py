@@ -13,12 +13,14 @@ import pytest
 
 pytest.importorskip("pyarrow")
 
-from all_writers import WRITERS, Writer, place_sources
+from all_writers import WRITERS, Writer
 from failing_files import KINDS, FailingFiles
 from profiles import cases, sampled, seed
 
 from hpmask import Mask, MaskFormatError
 from hpmask.catalog import filter_file
+
+pytestmark = pytest.mark.usefixtures("sources_in_place", "one_thread")
 
 # Those that hpmask reads.
 READERS = [one for one in WRITERS if one.name.startswith(("FITS", "gzip", "ASCII", "JSON", "HEALPix", "map"))]
@@ -32,16 +34,6 @@ FAULTS = (
     ("shorten", 0, ("read",), True),
     ("shorten", 0, ("read",), False),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _sources(tmp_path_factory) -> None:
-    place_sources(tmp_path_factory.mktemp("sources"))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread(monkeypatch) -> None:
-    monkeypatch.setenv("HPMASK_NUM_THREADS", "1")
 
 
 def points(files: FailingFiles, read: Callable[[], object], most: int, name: str) -> list[tuple]:

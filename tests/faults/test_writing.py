@@ -21,11 +21,13 @@ import pytest
 
 pytest.importorskip("pyarrow")
 
-from all_writers import WRITERS, Writer, place_sources
+from all_writers import WRITERS, Writer
 from failing_files import KINDS, PLACING, SPACE, FailingFiles
 from profiles import cases, sampled, seed
 
 from hpmask._files import atomic
+
+pytestmark = pytest.mark.usefixtures("sources_in_place", "one_thread")
 
 TEMPORARY = re.compile(r"\.hpmask-[0-9a-f]{16}\.tmp")
 
@@ -210,17 +212,6 @@ class Trial:
                 f"{self.writer.name}, {fault} call {at} ({self.files.kinds[-1:]}): {error!r}"
             ) from error
         return killed
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _sources(tmp_path_factory) -> None:
-    place_sources(tmp_path_factory.mktemp("sources"))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread(monkeypatch) -> None:
-    """A write makes the same calls in the same order."""
-    monkeypatch.setenv("HPMASK_NUM_THREADS", "1")
 
 
 def failing(trial: Trial, most: int, faults: tuple[Fault, ...] = FAULTS) -> int:
