@@ -26,6 +26,19 @@ ctypedef fused value_t:
     uint32_t
 
 
+cdef inline bint reaches(
+    const uint64_t* ends, uint64_t first, uint64_t size, uint64_t* start, uint64_t* stop
+) noexcept nogil:
+    """Whether the range from ends[0] to ends[1] reaches into a block, and the part of it there, counted from `first`."""
+    if ends[1] <= first or ends[0] >= first + size:
+        return False
+    start[0] = ends[0] - first if ends[0] > first else 0
+    stop[0] = ends[1] - first
+    if stop[0] > size:
+        stop[0] = size
+    return True
+
+
 def fill_bits(const uint64_t[::1] boundaries, uint64_t first, uint8_t[::1] out):
     """Set the bits of the cells in some ranges. `first` is the cell of the lowest bit of the first byte.
 
@@ -35,12 +48,8 @@ def fill_bits(const uint64_t[::1] boundaries, uint64_t first, uint8_t[::1] out):
     cdef uint64_t size = 8 * <uint64_t> out.shape[0], start, stop, byte, last
     with nogil:
         for i in range(count):
-            if boundaries[2 * i + 1] <= first or boundaries[2 * i] >= first + size:
+            if not reaches(&boundaries[2 * i], first, size, &start, &stop):
                 continue
-            start = boundaries[2 * i] - first if boundaries[2 * i] > first else 0
-            stop = boundaries[2 * i + 1] - first
-            if stop > size:
-                stop = size
             if start >= stop:
                 continue
             byte = start >> 3
@@ -60,12 +69,8 @@ def fill_values(const uint64_t[::1] boundaries, uint64_t first, uint8_t value, u
     cdef uint64_t size = <uint64_t> out.shape[0], start, stop, k
     with nogil:
         for i in range(count):
-            if boundaries[2 * i + 1] <= first or boundaries[2 * i] >= first + size:
+            if not reaches(&boundaries[2 * i], first, size, &start, &stop):
                 continue
-            start = boundaries[2 * i] - first if boundaries[2 * i] > first else 0
-            stop = boundaries[2 * i + 1] - first
-            if stop > size:
-                stop = size
             for k in range(start, stop):
                 out[k] |= value
 
